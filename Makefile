@@ -1,0 +1,215 @@
+# Millrace.  `make help` lists the targets; docs/contributing.md tells more.
+
+MAKEFLAGS += --no-builtin-rules
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+B := build
+CC := gcc
+LD := ld
+OBJCOPY := objcopy
+NM := nm
+PYTHON := /usr/bin/python3
+VERSION := 0.1.0
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wno-unused-parameter -Wvla -Wundef
+COMMON := -std=gnu11 -g $(WARN) -I. -MMD -MP -fno-common
+
+.DEFAULT_GOAL := all
+.PHONY: all help run test check bench sizes clean setup FORCE
+
+all: $(B)/millrace.elf $(B)/millrace.iso
+
+help:
+	@echo 'make         build $(B)/millrace.elf and $(B)/millrace.iso'
+	@echo 'make run     install what is missing, build, boot between two simulated LANs'
+	@echo 'make test    install what is missing, build, run every test'
+	@echo 'make check   style, headers, unit and model tests (fast)'
+	@echo 'make fuzz    every fuzz harness, bounded (FUZZ_SECONDS=5 each)'
+	@echo 'make system  tests of the real image in QEMU'
+	@echo 'make bench   tables of ratios against peers'
+	@echo 'make sizes   text, data and bss of every object'
+	@echo 'make clean   remove $(B)/'
+
+setup:
+	@tools/setup
+
+# ---- The C library -----------------------------------------------------------
+
+NEWLIB := $(B)/newlib
+LIBC := $(NEWLIB)/x86_64-elf/lib/libc.a
+
+$(LIBC): tools/build-newlib
+	@echo '  NEWLIB  $@ (once, about a minute)'
+	@tools/build-newlib $(NEWLIB)
+
+# ---- The image -----------------------------------------------------------------
+
+BARE_C := $(wildcard boot/*.c kernel/*.c pci/*.c iommu/*.c nic/*.c virtio/*.c apps/*.c)
+BARE_S := $(wildcard boot/*.S kernel/*.S)
+BARE_O := $(BARE_C:%.c=$(B)/obj/%.o) $(BARE_S:%.S=$(B)/obj/%.S.o) $(B)/obj/version.o
+
+# -mno-red-zone is not needed for speed or size: exceptions run on stacks of
+# their own and never return, but a debugger's breakpoint would.
+CFLAGS := $(COMMON) -O2 -ffreestanding -nostdinc -fno-pic -fno-pie -mcmodel=small -mno-red-zone \
+	-fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
+	-fno-omit-frame-pointer -fno-optimize-sibling-calls -ffunction-sections -fdata-sections \
+	-fno-strict-aliasing -march=x86-64 -mtune=generic \
+	-isystem $(NEWLIB)/x86_64-elf/include -isystem $(shell $(CC) -print-file-name=include)
+LDFLAGS := -nostdlib -static -z noexecstack -z max-page-size=4096 --gc-sections --build-id=none \
+	-T linker.ld --no-warn-rwx-segments
+
+$(B)/obj/%.o: %.c Makefile | $(LIBC)
+	@mkdir -p $(@D)
+	@echo '  CC      $<'
+	@$(CC) $(CFLAGS) -c -o $@ $<
+
+$(B)/obj/%.S.o: %.S Makefile
+	@mkdir -p $(@D)
+	@echo '  AS      $<'
+	@$(CC) -I. -MMD -MP -g -c -o $@ $<
+
+# The version is rewritten only when it changes, so that a no-change make does nothing.
+$(B)/version.c: FORCE
+	@mkdir -p $(@D)
+	@tools/version $(VERSION) "$$($(CC) --version | head -n1)" > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+$(B)/obj/version.o: $(B)/version.c | $(LIBC)
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -c -o $@ $<
+
+# Two links: the first tells where the functions are, the second carries that
+# table for backtraces.  The table is the last thing in the image before .bss,
+# so no function moves between them.
+$(B)/obj/symbols0.o: tools/symbols | $(LIBC)
+	@mkdir -p $(@D)
+	@tools/symbols </dev/null > $(B)/symbols0.c
+	@$(CC) $(CFLAGS) -c -o $@ $(B)/symbols0.c
+
+$(B)/stage1.elf: $(BARE_O) $(B)/obj/symbols0.o linker.ld $(LIBC)
+	@$(LD) $(LDFLAGS) -o $@ $(BARE_O) $(B)/obj/symbols0.o $(LIBC)
+
+$(B)/millrace.elf: $(B)/stage1.elf tools/symbols
+	@echo '  LD      $@'
+	@$(NM) -n $(B)/stage1.elf | tools/symbols > $(B)/symbols.c
+	@$(CC) $(CFLAGS) -c -o $(B)/obj/symbols.o $(B)/symbols.c
+	@$(LD) $(LDFLAGS) -Map=$(B)/millrace.map -o $(B)/millrace.debug $(BARE_O) $(B)/obj/symbols.o $(LIBC)
+	@$(OBJCOPY) --strip-all $(B)/millrace.debug $@
+
+$(B)/millrace.iso: $(B)/millrace.elf tools/make-iso tools/grub.cfg
+	@echo '  ISO     $@'
+	@tools/make-iso $(B)/millrace.elf $@
+
+# ---- The same sources as a Linux program, under sanitizers ------------------------
+
+# Of kernel/ and boot/ only what has no machine in it.
+HOSTED_C := $(wildcard pci/*.c iommu/*.c nic/*.c virtio/*.c apps/*.c tests/host/*.c) \
+	$(wildcard boot/boot_info.c boot/pvh.c boot/multiboot.c kernel/acpi.c)
+MODEL_C := $(filter-out tests/models/test_%,$(wildcard tests/models/*.c))
+TEST_C := $(wildcard tests/unit/test_*.c tests/models/test_*.c)
+
+HOST_CFLAGS := $(COMMON) -O1 -DMILLRACE_HOSTED -D_GNU_SOURCE -fsanitize=address,undefined \
+	-fno-sanitize-recover=all -fno-omit-frame-pointer
+HOST_O := $(HOSTED_C:%.c=$(B)/host/%.o) $(B)/host/version.o
+MODEL_O := $(MODEL_C:%.c=$(B)/host/%.o)
+TESTS := $(TEST_C:%.c=$(B)/host/%)
+
+$(B)/host/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	@echo '  HOSTCC  $<'
+	@$(CC) $(HOST_CFLAGS) -c -o $@ $<
+
+$(B)/host/version.o: $(B)/version.c
+	@mkdir -p $(@D)
+	@$(CC) $(HOST_CFLAGS) -c -o $@ $<
+
+$(TESTS): %: %.o $(HOST_O) $(MODEL_O)
+	@echo '  HOSTLD  $@'
+	@$(CC) $(HOST_CFLAGS) -o $@ $^ -lcmocka
+
+# One program alone: make build/host/tests/unit/test_X.run
+%.run: %
+	@$<
+
+# ---- Fuzzing -----------------------------------------------------------------------
+
+FUZZ_SECONDS ?= 5
+FUZZ_C := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZERS := $(FUZZ_C:%.c=$(B)/fuzz/%)
+FUZZ_CFLAGS := $(COMMON) -O1 -DMILLRACE_HOSTED -D_GNU_SOURCE \
+	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+FUZZ_O := $(HOSTED_C:%.c=$(B)/fuzz/%.o) $(MODEL_C:%.c=$(B)/fuzz/%.o) $(B)/fuzz/version.o
+
+$(B)/fuzz/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	@echo '  FUZZCC  $<'
+	@clang $(FUZZ_CFLAGS) -c -o $@ $<
+
+$(B)/fuzz/version.o: $(B)/version.c
+	@mkdir -p $(@D)
+	@clang $(FUZZ_CFLAGS) -c -o $@ $<
+
+$(FUZZERS): %: %.o $(FUZZ_O)
+	@clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^
+
+.PHONY: fuzz fuzzers
+fuzzers: $(FUZZERS)
+fuzz: fuzzers
+	@tools/run-fuzz $(FUZZ_SECONDS) $(FUZZERS)
+
+# ---- Checks -------------------------------------------------------------------------
+
+.PHONY: style headers tests unit system
+style:
+	@tools/check-style
+
+# Every header compiles alone, as the image and as a Linux program.
+HEADERS := $(wildcard boot/*.h kernel/*.h pci/*.h iommu/*.h nic/*.h virtio/*.h apps/*.h)
+headers: $(HEADERS:%=$(B)/headers/%.ok)
+$(B)/headers/%.ok: % | $(LIBC)
+	@mkdir -p $(@D)
+	@$(CC) $(filter-out -MMD -MP,$(CFLAGS)) -Wno-unused -include $< -x c -fsyntax-only - </dev/null
+	@$(CC) -std=gnu11 $(WARN) -I. -DMILLRACE_HOSTED -include $< -x c -fsyntax-only - </dev/null
+	@touch $@
+
+tests: $(TESTS)
+unit: tests
+	@tools/run-unit $(TESTS)
+
+check: style headers unit
+
+system: all $(B)/traffic
+	@$(PYTHON) -m pytest -q tests/system $(PYTEST_ARGS)
+
+# The traffic tool of the system tests and of `make run`: an ordinary program.
+$(B)/traffic: tests/system/traffic.c Makefile
+	@mkdir -p $(@D)
+	@echo '  HOSTCC  $<'
+	@$(CC) -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -o $@ $<
+
+test:
+	@tools/setup
+	@tools/run-tests
+
+run:
+	@tools/setup --run
+	@$(MAKE) --no-print-directory $(B)/millrace.elf $(B)/traffic
+	@tools/run
+
+bench:
+	@tools/setup
+	@$(MAKE) --no-print-directory all $(B)/traffic
+	@tools/bench
+
+sizes: $(B)/millrace.elf
+	@size $(BARE_O) | sort -k4 -n
+	@size $(B)/millrace.debug
+	@stat -c '%n: %s bytes' $(B)/millrace.elf
+
+clean:
+	rm -rf $(B)
+
+-include $(BARE_O:.o=.d) $(HOST_O:.o=.d) $(MODEL_O:.o=.d) $(TESTS:=.d) $(FUZZ_O:.o=.d) $(FUZZERS:=.d)

@@ -1,0 +1,121 @@
+/* forward.h - cores, the poll loop, and the forwarding modes behind it.
+ *
+ * A core owns its receive queues, its transmit queue on every port, its packet
+ * cache and its counters.  The control core owns the console, neighbors,
+ * tables and timers.  They speak through single-producer single-consumer
+ * rings (apps/spsc.h): workers post notes, control posts frames to send.  With
+ * one CPU one core plays both roles and the control work runs in slices
+ * inside the poll loop; the rings are the same. */
+#pragma once
+
+#include "apps/spsc.h"
+#include "apps/stats.h"
+#include "kernel/table.h"
+#include "nic/packet.h"
+#include "nic/port.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* From a worker to the control core.  A note that carries a packet carries its
+ * ownership. */
+enum note_type {
+    NOTE_PACKET,        /* a frame for the slow path; `code` is the mode's own */
+    NOTE_LEARN,         /* bridge: station `mac` of VLAN `code` was seen on `port` */
+};
+
+struct note {
+    uint8_t type;
+    uint8_t mac[MAC_LEN];
+    uint16_t port;
+    uint16_t code;
+    struct packet *packet;
+};
+
+/* From the control core to a worker: send this out of that port. */
+struct send_request {
+    struct packet *packet;
+    uint16_t port;
+};
+
+struct tx_buffer {
+    uint16_t count;
+    struct packet *packets[PORT_BURST];
+};
+
+struct core {
+    unsigned number;
+    struct packet_cache cache;
+    struct spsc to_control;     /* struct note */
+    struct spsc from_control;   /* struct send_request */
+    uint64_t packets;           /* frames received by this core */
+    uint64_t busy_cycles, idle_cycles;
+    struct tx_buffer tx[PORT_MAX];
+    struct port_counters counters[PORT_MAX];
+};
+
+/* One forwarding mode a file; registered with FORWARD_MODE. */
+struct forward_mode {
+    const char *name;
+    const char *help;           /* one phrase for `help forward` */
+    bool no_promiscuous;        /* ports listen to their own address only (l3) */
+    int (*start)(void);         /* optional; 0 or -E...; control core */
+    void (*stop)(void);         /* optional; returns what it holds */
+    /* Owns all n packets afterwards.  Data path: never prints, never waits. */
+    void (*burst)(struct core *core, struct port *in, struct packet **packets, uint16_t n);
+    /* optional, control core */
+    void (*note)(struct core *control, const struct note *note);    /* owns note->packet */
+    void (*tick)(struct core *control, uint64_t now_us);            /* every 10 ms or so */
+    void (*link_changed)(struct port *port);
+    uint64_t (*held)(void);     /* frames waiting inside (conservation) */
+};
+
+#define FORWARD_MODE(symbol) TABLE_ENTRY(forward_modes, struct forward_mode, symbol)
+
+/* Data path, on the core that owns `core` ---------------------------------- */
+
+/* Queues the frame for port `out`; sent at the end of the turn or when the
+ * buffer is full.  Takes ownership: what cannot be sent is dropped and counted
+ * on `out` (tx_full, tx_down, tx_too_long). */
+void forward_send(struct core *core, struct port *out, struct packet *packet);
+void forward_flush(struct core *core);
+/* Counts one reason on one port and frees the frame. */
+void forward_drop(struct core *core, uint16_t port, enum drop_reason why, struct packet *packet);
+void forward_consume(struct core *core, struct packet *packet);     /* counts consumed on packet->port */
+/* Posts to the control core; false when its ring is full (the caller still
+ * owns the packet and drops it as control_full). */
+bool forward_note(struct core *core, const struct note *note);
+
+/* Control core -------------------------------------------------------------- */
+
+/* Sends a frame made by the control core (counted as originated on `out`) or
+ * one that it received and passes on (forwarded: not counted again). */
+void control_originate(struct core *control, struct port *out, struct packet *packet);
+void control_forward(struct core *control, struct port *out, struct packet *packet);
+struct core *control_core(void);
+unsigned core_count(void);
+struct core *core_get(unsigned number);
+
+int forward_init(uint32_t packets);     /* pool, cores; 0 or -ENOMEM */
+void forward_shutdown(void);            /* tests: everything freed */
+const struct forward_mode *forward_find_mode(const char *name);
+const struct forward_mode *forward_get_mode(void);      /* never NULL: l2 from the start */
+bool forward_running(void);
+/* 0, or -E... with the old mode still in force.  Live. */
+int forward_set_mode(const struct forward_mode *mode);
+void forward_start(void);
+void forward_stop(void);
+/* testpmd's `start tx_first`: one burst of frames out of every port, then start. */
+int forward_start_tx_first(void);
+
+/* A port became usable or was taken down: queues are assigned to cores. */
+int forward_port_up(struct port *port);     /* starts it; 0 or -E... */
+void forward_port_down(struct port *port);  /* flushes and stops it */
+/* The partner of a port for io and mac: 0-1, 2-3, ...; NULL: none. */
+struct port *forward_peer(const struct port *port);
+
+/* One turn: poll every queue once, flush, do control work when it is due.
+ * Returns the frames received, 0: idle.  The poll loop is `for (;;) forward_turn();` */
+unsigned forward_turn(void);
+/* Hook for what else the control slice runs (console task); called often. */
+void forward_set_control_hook(void (*hook)(void));

@@ -1,0 +1,44 @@
+/* spsc.h - a ring between two cores: one producer, one consumer, no locks.
+ *
+ * Elements are copied in and out.  Head and tail run freely and are reduced at
+ * use; the slots are published by the store-release of an index. */
+#pragma once
+
+#include "kernel/compiler.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+struct spsc {
+    void *slots;
+    uint32_t mask, element_size;
+    uint32_t head CACHE_ALIGNED;    /* consumer */
+    uint32_t tail CACHE_ALIGNED;    /* producer */
+};
+
+/* count: power of two.  0 or -ENOMEM; slots come from malloc. */
+int spsc_init(struct spsc *ring, uint32_t count, uint32_t element_size);
+void spsc_free(struct spsc *ring);
+
+static inline bool spsc_push(struct spsc *ring, const void *element)
+{
+    uint32_t tail = ring->tail;
+    if (tail - load_acquire(&ring->head) > ring->mask)
+        return false;
+    memcpy((char *)ring->slots + (size_t)(tail & ring->mask) * ring->element_size, element,
+           ring->element_size);
+    store_release(&ring->tail, tail + 1);
+    return true;
+}
+
+static inline bool spsc_pop(struct spsc *ring, void *element)
+{
+    uint32_t head = ring->head;
+    if (head == load_acquire(&ring->tail))
+        return false;
+    memcpy(element, (char *)ring->slots + (size_t)(head & ring->mask) * ring->element_size,
+           ring->element_size);
+    store_release(&ring->head, head + 1);
+    return true;
+}

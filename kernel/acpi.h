@@ -1,0 +1,52 @@
+/* acpi.h - the few tables we need.  Source: ACPI 6.5 chapter 5 unless said.
+ *
+ * Tables are firmware's bytes: length and checksum are verified before use, a
+ * bad one is named in a log line and treated as absent. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct acpi_header {            /* 5.2.6 System Description Table Header */
+    char signature[4];
+    uint32_t length;
+    uint8_t revision, checksum;
+    char oem_id[6], oem_table_id[8];
+    uint32_t oem_revision, creator_id, creator_revision;
+} __attribute__((packed));
+_Static_assert(sizeof(struct acpi_header) == 36, "ACPI 5.2.6");
+
+/* Finds the RSDP (given, or by search of EBDA and E0000-FFFFF) and remembers
+ * the verified tables of XSDT or RSDT.  0 or -ENOENT. */
+int acpi_init(uint64_t rsdp_pa);
+/* The index-th table with this signature, or NULL. */
+const struct acpi_header *acpi_find(const char signature[4], unsigned index);
+
+/* Decoded, each from its table alone; false: absent or refused. */
+struct acpi_mcfg_window {       /* PCI Firmware 3.3, 4.1.2 */
+    uint64_t base;
+    uint16_t segment;
+    uint8_t first_bus, last_bus;
+};
+unsigned acpi_mcfg(struct acpi_mcfg_window *windows, unsigned n);
+
+struct acpi_cpu {
+    uint32_t apic_id;
+    bool enabled, online_capable;
+};
+unsigned acpi_cpus(struct acpi_cpu *cpus, unsigned n);      /* MADT types 0 and 9 */
+
+struct acpi_serial {            /* SPCR (Microsoft, Serial Port Console Redirection) */
+    bool mmio;
+    uint64_t address;
+    uint8_t register_stride;    /* bytes between registers */
+    uint32_t baud;              /* 0: leave as it is */
+};
+bool acpi_spcr(struct acpi_serial *serial);
+
+uint16_t acpi_pm_timer_port(void);  /* FADT X_PM_TMR_BLK or PM_TMR_BLK; 0: none */
+bool acpi_pm_timer_is_32bit(void);
+/* Never return when they work; -ENOTSUP/-EIO when they do not. */
+int acpi_poweroff(void);
+int acpi_reset(void);

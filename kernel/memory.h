@@ -1,0 +1,36 @@
+/* memory.h - physical pages and the one address space.
+ *
+ * RAM is mapped one to one (virtual address = physical address), writable and
+ * not executable; the image is mapped W^X; page 0 is never mapped.  malloc()'s
+ * heap has addresses of its own and grows page by page. */
+#pragma once
+
+#include "kernel/compiler.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct boot_info;
+
+void memory_init(const struct boot_info *info);
+
+/* Contiguous pages, not zeroed.  align: power of two, at least PAGE_SIZE.
+ * below: the last byte lies under this physical address (0: anywhere).
+ * NULL when there is none. */
+void *page_alloc(size_t bytes, size_t align, uint64_t below);
+void page_free(void *pages, size_t bytes);
+
+struct memory_stats {
+    uint64_t total, free;           /* bytes of RAM under our control */
+    uint64_t heap;                  /* of it given to malloc() */
+    uint64_t image;                 /* bytes of the image, its bss and stacks */
+};
+void memory_stats(struct memory_stats *s);
+
+/* True when [pa, pa+size) is RAM by the boot memory map. */
+bool memory_is_ram(uint64_t pa, uint64_t size);
+
+/* Firmware's tables, read only: a pointer to size bytes at pa, or NULL when the
+ * range is empty, wraps, or cannot be mapped. */
+const void *memory_map_table(uint64_t pa, uint64_t size);

@@ -1,0 +1,183 @@
+/* port.h - a port: something that receives and sends bursts of frames.
+ *
+ * States and legal order
+ *   probe -> stopped -> start() -> running -> stop() -> stopped ... -> remove
+ *   A port whose probe or start failed is `failed`: it keeps its number, refuses
+ *   commands and is never polled.
+ *   set_mac, set_rx_mode, set_mtu are legal in stopped and running.  A driver
+ *   validates before it changes anything and answers -ENOTSUP, -EINVAL or -EIO.
+ *   start() that fails leaves exactly what stop() leaves.
+ *
+ * Ownership
+ *   rx_burst hands over whole ownership of every packet it returns.
+ *   tx_burst returns how many it took, from the front; the caller still owns
+ *   the rest.  What the driver took it frees itself, into the cache of the queue.
+ *   A frame that the port can never send (longer than max_frame, shorter than
+ *   FRAME_MIN, too many segments) is taken, freed and counted in tx_errors: it
+ *   does not stop the ones behind it.
+ *
+ * Threads
+ *   A queue belongs to one core.  Everything else belongs to the control core.
+ *
+ * Counting
+ *   A queue counts the frames that crossed this interface, no others: received
+ *   when rx_burst returned it, sent when tx_burst took it (and could send it).
+ *   What the device refused earlier is in the device's own counters
+ *   (stats: rx_missed, rx_errors).  A received frame that breaks the rules of
+ *   this header (runt, oversize, too short a first segment) is freed by the
+ *   driver and counted in rx_errors.  Drops decided above the port are counted
+ *   above it (apps/stats.h). */
+#pragma once
+
+#include "kernel/compiler.h"
+#include "nic/packet.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PORT_BURST 32u          /* the usual burst; a queue takes any n */
+#define PORT_MAX 64u
+#define PORT_QUEUES_MAX 16u
+#define MAC_LEN 6u
+#define MTU_MIN 68u             /* RFC 791 3.2: every module forwards 68 octets */
+#define MTU_DEFAULT 1500u
+#define ETHERNET_HEADER 14u
+
+struct port;
+struct port_queue;
+
+typedef uint16_t port_burst_fn(struct port_queue *queue, struct packet **packets, uint16_t n);
+
+/* The common head of every driver's receive and transmit queue. */
+struct port_queue {
+    port_burst_fn *burst;       /* rx_burst or tx_burst; hot, so not behind ops */
+    struct packet_cache *cache; /* of the core that owns the queue; set before start() */
+    struct port *port;
+    uint16_t index;
+    uint16_t size;              /* descriptors, or what the port has instead */
+    uint64_t packets, bytes;    /* frames without FCS; only ever grow while the port exists */
+    uint64_t errors;            /* frames freed here because they broke the rules above */
+} CACHE_ALIGNED;
+
+enum port_state { PORT_STOPPED, PORT_RUNNING, PORT_FAILED };
+
+struct port_link {
+    bool up;
+    bool full_duplex;
+    uint32_t speed_mbps;        /* 0: unknown */
+};
+
+/* What the device itself counted since it was probed; 64-bit, monotonic: the
+ * driver accumulates clear-on-read and wrapping registers. */
+struct port_device_stats {
+    uint64_t rx_missed;         /* frames refused for want of buffers or FIFO */
+    uint64_t rx_errors;         /* CRC, length, symbol: never seen by us */
+    uint64_t tx_errors;
+};
+
+/* A named hardware counter, for `show port N`. */
+struct port_counter {
+    const char *name;           /* the document's name */
+    uint64_t value;
+};
+
+struct port_limits {
+    uint16_t rx_queues_max, tx_queues_max;
+    uint16_t rx_size_min, rx_size_max, rx_size_default;     /* descriptors */
+    uint16_t tx_size_min, tx_size_max, tx_size_default;
+    bool size_power_of_two;
+    uint16_t size_multiple;     /* 1: any */
+    uint32_t max_frame;         /* longest frame without FCS, at the largest MTU */
+};
+
+struct port_rx_mode {
+    bool promiscuous, all_multicast;
+    const uint8_t (*multicast)[MAC_LEN];    /* wanted group addresses */
+    uint16_t multicast_count;
+};
+
+/* Mandatory unless marked optional (NULL allowed). */
+struct port_ops {
+    int (*start)(struct port *port);
+    void (*stop)(struct port *port);        /* no DMA lands afterwards; frees what it held */
+    void (*link)(struct port *port, struct port_link *link);    /* cheap; polled */
+    void (*stats)(struct port *port, struct port_device_stats *stats);
+    int (*set_mac)(struct port *port, const uint8_t mac[MAC_LEN]);          /* optional */
+    int (*set_rx_mode)(struct port *port, const struct port_rx_mode *mode); /* optional */
+    int (*set_mtu)(struct port *port, uint16_t mtu);                        /* optional */
+    /* optional: fills up to n rows, returns how many. */
+    unsigned (*counters)(struct port *port, struct port_counter *rows, unsigned n);
+};
+
+struct port {
+    /* hot, read only while running */
+    struct port_queue *rxq[PORT_QUEUES_MAX];
+    struct port_queue *txq[PORT_QUEUES_MAX];
+    uint16_t rx_queues, tx_queues;          /* in use */
+    uint16_t number;                        /* from port_register, never changes */
+    uint16_t mtu;                           /* of the layer above Ethernet */
+    enum port_state state;
+    bool admin_up;                          /* `port N up|down`; ports begin up */
+    uint8_t mac[MAC_LEN];
+    uint8_t permanent_mac[MAC_LEN];
+
+    const struct port_ops *ops;
+    const char *driver;                     /* "virtio", "e1000", "ring", ... */
+    const char *failure;                    /* static text when PORT_FAILED */
+    struct port_limits limits;
+    struct port_link link;                  /* as last polled by port_poll_link */
+    struct port_rx_mode rx_mode;            /* as last set */
+    struct dma_device *dma;                 /* NULL: no device */
+    struct pci_function *pci;               /* NULL: not on PCI */
+    uint64_t mmio_address;                  /* MMIO devices: their base */
+    bool unfenced;                          /* goes round an IOMMU that is there */
+    void *priv;                             /* the driver's */
+};
+
+/* Registry: numbers from 0 in order of registration, never reused.
+ * Registration checks that every mandatory operation is there and that limits
+ * make sense, and refuses with a log line and -EINVAL; -ENOSPC beyond PORT_MAX. */
+int port_register(struct port *port);
+void port_unregister(struct port *port);    /* tests and hot removal; the number stays used */
+struct port *port_get(unsigned number);     /* NULL: no such port */
+unsigned port_count(void);                  /* highest number given + 1 */
+void port_reset_registry(void);             /* tests */
+
+/* Wrappers that keep the state machine; drivers are never called directly.
+ * All return 0 or -E...; -EIO when the port is failed. */
+int port_start(struct port *port);
+void port_stop(struct port *port);
+int port_set_mac(struct port *port, const uint8_t mac[MAC_LEN]);    /* refuses group and zero addresses */
+int port_set_mtu(struct port *port, uint16_t mtu);
+int port_set_rx_mode(struct port *port, const struct port_rx_mode *mode);
+void port_fail(struct port *port, const char *why);     /* static text; stops it if running */
+bool port_poll_link(struct port *port);     /* true when the link changed */
+
+static inline uint16_t port_rx_burst(struct port_queue *q, struct packet **p, uint16_t n)
+{
+    return q->burst(q, p, n);
+}
+
+static inline uint16_t port_tx_burst(struct port_queue *q, struct packet **p, uint16_t n)
+{
+    return q->burst(q, p, n);
+}
+
+/* The longest frame without FCS the port sends and accepts at its MTU.  One
+ * VLAN tag is allowed on top (IEEE 802.1Q: frames may grow by 4 octets). */
+static inline uint32_t port_frame_limit(const struct port *port)
+{
+    return port->mtu + ETHERNET_HEADER + 4u;
+}
+
+/* Fakes that are ordinary ports ------------------------------------------- */
+
+/* Two ring ports, back to back: what one sends the other receives.
+ * size: power of two.  0 or -E...; both are registered. */
+int ring_port_pair_create(uint16_t size, struct port **a, struct port **b);
+/* Receives nothing, swallows everything. */
+int null_port_create(struct port **port);
+void ring_port_destroy(struct port *port);  /* stopped; frees both when the second goes */
+void null_port_destroy(struct port *port);
+/* Cuts or restores the wire of a ring pair. */
+void ring_port_set_link(struct port *port, bool up);

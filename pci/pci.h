@@ -1,0 +1,120 @@
+/* pci.h - functions found on the bus, their registers and capabilities.
+ *
+ * Order of life: pci_init() chooses the access method, pci_scan() finds every
+ * function below every host bridge, places what firmware left unplaced and
+ * switches bus mastering off everywhere (bridges excepted); pci_probe_drivers() offers
+ * each function to the drivers in BDF order.  A driver that takes a function
+ * calls pci_enable() and, once its DMA memory is in place, pci_bus_master().
+ *
+ * Source throughout: PCI Local Bus 3.0 (PCI), PCI-to-PCI Bridge 1.2 (Bridge),
+ * PCI Express Base 5.0 (PCIe). */
+#pragma once
+
+#include "kernel/dma.h"
+#include "kernel/table.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A function's address: segment << 16 | bus << 8 | device << 3 | function. */
+#define PCI_BDF(segment, bus, device, function) \
+    ((uint32_t)(segment) << 16 | (uint32_t)(bus) << 8 | (uint32_t)(device) << 3 | (uint32_t)(function))
+#define PCI_SEGMENT(bdf) ((uint16_t)((bdf) >> 16))
+#define PCI_BUS(bdf) ((uint8_t)((bdf) >> 8))
+#define PCI_DEVICE(bdf) ((uint8_t)((bdf) >> 3 & 0x1f))
+#define PCI_FUNCTION(bdf) ((uint8_t)((bdf) & 7))
+#define PCI_BDF_LEN 13  /* "0000:01:00.0" and its NUL */
+
+void pci_bdf_format(uint32_t bdf, char text[PCI_BDF_LEN]);
+/* "0000:01:00.0" or "01:00.0"; false when it is anything else. */
+bool pci_bdf_parse(const char *text, uint32_t *bdf);
+
+/* How configuration space is reached: ECAM through the MCFG table, CF8/CFC, or
+ * a recorded space in tests.  size is 1, 2 or 4 and offset is aligned to it.
+ * A read of what does not exist returns all ones. */
+struct pci_access {
+    const char *name;
+    uint32_t (*read)(uint32_t bdf, uint16_t offset, unsigned size);
+    void (*write)(uint32_t bdf, uint16_t offset, unsigned size, uint32_t value);
+    uint16_t config_size;   /* 4096, or 256 where extended space is out of reach */
+};
+
+struct pci_bar {
+    uint64_t base;          /* physical or I/O address; 0: not placed */
+    uint64_t size;          /* 0: not implemented (or upper half of a 64-bit BAR) */
+    bool io, is64, prefetchable;
+};
+
+#define PCI_BARS 6
+
+struct pci_driver;
+
+struct pci_function {
+    uint32_t bdf;
+    uint16_t vendor, device, subsystem_vendor, subsystem;
+    uint32_t class_code;    /* 24 bits: base class, subclass, programming interface */
+    uint8_t revision;
+    uint8_t header_type;    /* layout without the multi-function bit: 0 device, 1 bridge */
+    uint16_t config_size;   /* 256, or 4096 with extended space */
+    uint16_t express;       /* offset of the PCI Express capability, 0: none */
+    struct pci_bar bar[PCI_BARS];
+    uint8_t secondary, subordinate;     /* bridges only */
+    struct pci_function *parent;        /* the bridge above; NULL on a root bus */
+    struct pci_function *next;          /* all functions, BDF order */
+    struct dma_device dma;
+    const struct pci_driver *driver;    /* who took it; NULL: nobody */
+    void *driver_data;                  /* its */
+};
+
+/* Scan -------------------------------------------------------------------- */
+
+/* 0, or -ENODEV when there is no way to configuration space. */
+int pci_init(void);                     /* bare metal: MCFG, else CF8/CFC */
+void pci_set_access(const struct pci_access *access);   /* tests; and pci_init */
+int pci_scan(void);                     /* number of functions found, or -E... */
+struct pci_function *pci_first(void);   /* then ->next */
+struct pci_function *pci_find(uint32_t bdf);
+
+/* Configuration space ------------------------------------------------------ */
+
+uint8_t pci_read8(const struct pci_function *f, uint16_t offset);
+uint16_t pci_read16(const struct pci_function *f, uint16_t offset);
+uint32_t pci_read32(const struct pci_function *f, uint16_t offset);
+void pci_write8(const struct pci_function *f, uint16_t offset, uint8_t value);
+void pci_write16(const struct pci_function *f, uint16_t offset, uint16_t value);
+void pci_write32(const struct pci_function *f, uint16_t offset, uint32_t value);
+
+/* Offset of the capability with this ID after offset `after` (0: from the
+ * start), or 0.  Both walks survive loops, all-ones and bad pointers. */
+uint16_t pci_find_capability(const struct pci_function *f, uint8_t id, uint16_t after);
+uint16_t pci_find_extended_capability(const struct pci_function *f, uint16_t id, uint16_t after);
+
+/* Taking a function -------------------------------------------------------- */
+
+/* Memory and I/O decoding on (INTx off).  0 or -EIO when the function does not answer. */
+int pci_enable(struct pci_function *f);
+/* Bus mastering: from here on the device can reach what its DMA domain holds. */
+void pci_bus_master(struct pci_function *f, bool on);
+/* The registers behind a memory BAR, or NULL with a log line: absent, unplaced, I/O. */
+void *pci_map_bar(struct pci_function *f, unsigned bar, uint64_t min_size);
+
+#define PCI_ANY 0xffff
+
+struct pci_id {
+    uint16_t vendor, device;
+    uint32_t quirks;        /* the driver's own named flags */
+};
+
+struct pci_driver {
+    const char *name;
+    const struct pci_id *ids;   /* ends with a zero row */
+    /* 0: taken.  -ENODEV: not mine after all.  Anything else: recognised, but
+     * failed; the driver has logged why and registered the failed port. */
+    int (*probe)(struct pci_function *f, const struct pci_id *id);
+    void (*remove)(struct pci_function *f);
+};
+
+#define PCI_DRIVER(symbol) TABLE_ENTRY(pci_drivers, struct pci_driver, symbol)
+
+/* Offers every function to every driver, in BDF order.  Returns functions taken. */
+int pci_probe_drivers(void);

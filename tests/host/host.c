@@ -1,0 +1,425 @@
+/* host.c - the hosted half of the machine layer (host.h). */
+#include "tests/host/host.h"
+
+#include "kernel/console.h"
+#include "kernel/log.h"
+#include "kernel/machine.h"
+#include "kernel/memory.h"
+#include "kernel/mmio.h"
+#include "kernel/task.h"
+#include "kernel/time.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Register windows -------------------------------------------------------- */
+
+#define WINDOWS_MAX 64
+
+struct windows {
+    struct host_window row[WINDOWS_MAX];
+    unsigned count;
+};
+
+static struct windows mmio, pio;
+
+static void window_add(struct windows *w, const struct host_window *row)
+{
+    if (w->count == WINDOWS_MAX)
+        abort();
+    w->row[w->count++] = *row;
+}
+
+void host_add_mmio(const struct host_window *window) { window_add(&mmio, window); }
+void host_add_pio(const struct host_window *window) { window_add(&pio, window); }
+
+static const struct host_window *window_find(const struct windows *w, uint64_t at, uint64_t size)
+{
+    for (unsigned i = 0; i < w->count; i++)
+        if (at >= w->row[i].base && size <= w->row[i].size &&
+            at - w->row[i].base <= w->row[i].size - size)
+            return &w->row[i];
+    return NULL;
+}
+
+/* A register pointer is its physical address in a range no allocation uses. */
+#define MMIO_TAG 0x600000000000ull
+
+void *mmio_map(uint64_t pa, uint64_t size)
+{
+    if (!size || pa + size < pa || pa + size > MMIO_TAG)
+        return NULL;
+    return (void *)(uintptr_t)(MMIO_TAG + pa);
+}
+
+static const struct host_window *owner(const struct windows *w, uint64_t at, unsigned size,
+                                       const char *what)
+{
+    const struct host_window *row = window_find(w, at, size);
+    if (!row) {
+        fprintf(stderr, "host: %s at %llx, %u bytes: no device there\n", what,
+                (unsigned long long)at, size);
+        abort();
+    }
+    return row;
+}
+
+uint64_t host_mmio_read(const volatile void *reg, unsigned size)
+{
+    uint64_t at = (uint64_t)(uintptr_t)reg - MMIO_TAG;
+    const struct host_window *w = owner(&mmio, at, size, "mmio read");
+    return w->read(w->ctx, at - w->base, size);
+}
+
+void host_mmio_write(volatile void *reg, unsigned size, uint64_t value)
+{
+    uint64_t at = (uint64_t)(uintptr_t)reg - MMIO_TAG;
+    const struct host_window *w = owner(&mmio, at, size, "mmio write");
+    w->write(w->ctx, at - w->base, size, value);
+}
+
+uint32_t host_pio_read(uint16_t port, unsigned size)
+{
+    const struct host_window *w = owner(&pio, port, size, "port read");
+    return (uint32_t)w->read(w->ctx, port - w->base, size);
+}
+
+void host_pio_write(uint16_t port, unsigned size, uint32_t value)
+{
+    const struct host_window *w = owner(&pio, port, size, "port write");
+    w->write(w->ctx, port - w->base, size, value);
+}
+
+/* Time --------------------------------------------------------------------- */
+
+static uint64_t now_us;
+static bool real_time;
+
+static uint64_t real_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * US_PER_S + (uint64_t)t.tv_nsec / 1000;
+}
+
+void host_set_time_us(uint64_t us) { now_us = us; }
+void host_advance_us(uint64_t us) { now_us += us; }
+void host_use_real_time(bool on) { real_time = on; }
+uint64_t time_us(void) { return real_time ? real_us() : now_us; }
+uint64_t time_cycles_per_us(void) { return real_time ? 1000 : 1; }
+
+uint64_t time_cycles(void)
+{
+    struct timespec t;
+    if (!real_time)
+        return now_us;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
+}
+
+void time_delay_us(uint64_t us)
+{
+    if (!real_time)
+        now_us += us;
+}
+
+bool deadline_passed(const struct deadline *d)
+{
+    if (!real_time)
+        now_us++;
+    return time_us() >= d->end_us;
+}
+
+/* DMA ---------------------------------------------------------------------- */
+
+/* IOVAs are handed out from here and never reused, so that a stale one, or a
+ * pointer mistaken for one, is refused. */
+#define IOVA_START 0x100000000ull
+
+struct dma_row {
+    struct dma_row *next;
+    const struct dma_device *dev;       /* NULL: the shared region itself */
+    uint64_t iova;
+    size_t size;
+    uint8_t *va;
+    bool readable, writable;            /* by the device */
+};
+
+static struct dma_row *dma_rows;
+static uint64_t iova_next = IOVA_START;
+static unsigned dma_refused, dma_fail;
+
+static void dma_row_add(const struct dma_device *dev, const struct dma_memory *mem,
+                        enum dma_direction dir)
+{
+    struct dma_row *row = malloc(sizeof *row);
+    *row = (struct dma_row){ .next = dma_rows,
+                             .dev = dev,
+                             .iova = mem->iova,
+                             .size = mem->size,
+                             .va = mem->va,
+                             .readable = dir != DMA_FROM_DEVICE,
+                             .writable = dir != DMA_TO_DEVICE };
+    dma_rows = row;
+}
+
+static void dma_row_remove(const struct dma_device *dev, const struct dma_memory *mem)
+{
+    for (struct dma_row **p = &dma_rows; *p; p = &(*p)->next)
+        if ((*p)->dev == dev && (*p)->iova == mem->iova) {
+            struct dma_row *row = *p;
+            *p = row->next;
+            free(row);
+            return;
+        }
+    fprintf(stderr, "host: freeing DMA memory that is not mapped\n");
+    abort();
+}
+
+static int dma_get(size_t size, size_t align, struct dma_memory *mem)
+{
+    if (!size || (align & (align - 1)))
+        return -EINVAL;
+    if (dma_fail && --dma_fail == 0)
+        return -ENOMEM;
+    align = align < PAGE_SIZE ? PAGE_SIZE : align;
+    size = ALIGN_UP(size, PAGE_SIZE);
+    void *va = aligned_alloc(align, ALIGN_UP(size, align));
+    if (!va)
+        return -ENOMEM;
+    memset(va, 0, size);
+    iova_next = ALIGN_UP(iova_next, align);
+    *mem = (struct dma_memory){ .va = va, .iova = iova_next, .size = size };
+    iova_next += size + PAGE_SIZE;      /* a gap, so that running over the end shows */
+    return 0;
+}
+
+int dma_alloc(struct dma_device *dev, size_t size, size_t align, enum dma_direction dir,
+              struct dma_memory *mem)
+{
+    int e = dma_get(size, align, mem);
+    if (!e)
+        dma_row_add(dev, mem, dir);
+    return e;
+}
+
+void dma_free(struct dma_device *dev, struct dma_memory *mem)
+{
+    if (!mem->va)
+        return;
+    if (dev)
+        dma_row_remove(dev, mem);
+    free(mem->va);
+    *mem = (struct dma_memory){ 0 };
+}
+
+int dma_alloc_shared(size_t size, size_t align, struct dma_memory *mem)
+{
+    return dma_get(size, align, mem);
+}
+
+int dma_share(struct dma_device *dev, const struct dma_memory *mem, enum dma_direction dir)
+{
+    if (dma_fail && --dma_fail == 0)
+        return -ENOMEM;
+    dma_row_add(dev, mem, dir);
+    return 0;
+}
+
+void dma_unshare(struct dma_device *dev, const struct dma_memory *mem)
+{
+    dma_row_remove(dev, mem);
+}
+
+static uint8_t *dma_reach(const struct dma_device *dev, uint64_t iova, size_t n, bool write)
+{
+    for (struct dma_row *row = dma_rows; row; row = row->next)
+        if (row->dev == dev && (write ? row->writable : row->readable) && iova >= row->iova &&
+            n <= row->size && iova - row->iova <= row->size - n)
+            return row->va + (iova - row->iova);
+    dma_refused++;
+    return NULL;
+}
+
+int host_dma_read(const struct dma_device *dev, uint64_t iova, void *to, size_t n)
+{
+    const uint8_t *va = dma_reach(dev, iova, n, false);
+    if (!va)
+        return -1;
+    memcpy(to, va, n);
+    return 0;
+}
+
+int host_dma_write(const struct dma_device *dev, uint64_t iova, const void *from, size_t n)
+{
+    uint8_t *va = dma_reach(dev, iova, n, true);
+    if (!va)
+        return -1;
+    memcpy(va, from, n);
+    return 0;
+}
+
+unsigned host_dma_refused(void) { return dma_refused; }
+void host_dma_fail_after(unsigned n) { dma_fail = n; }
+
+size_t host_dma_mapped(const struct dma_device *dev)
+{
+    size_t bytes = 0;
+    for (struct dma_row *row = dma_rows; row; row = row->next)
+        bytes += row->dev == dev ? row->size : 0;
+    return bytes;
+}
+
+/* Firmware tables ---------------------------------------------------------- */
+
+#define MEMORY_MAX 64
+
+static struct {
+    uint64_t pa;
+    uint8_t *bytes;
+    size_t size;
+} memories[MEMORY_MAX];
+static unsigned memory_count;
+
+void host_add_memory(uint64_t pa, const void *bytes, size_t size)
+{
+    if (memory_count == MEMORY_MAX)
+        abort();
+    uint8_t *copy = malloc(size ? size : 1);    /* exact size: overruns are seen */
+    memcpy(copy, bytes, size);
+    memories[memory_count].pa = pa;
+    memories[memory_count].bytes = copy;
+    memories[memory_count++].size = size;
+}
+
+const void *memory_map_table(uint64_t pa, uint64_t size)
+{
+    for (unsigned i = 0; i < memory_count; i++)
+        if (size && pa >= memories[i].pa && size <= memories[i].size &&
+            pa - memories[i].pa <= memories[i].size - size)
+            return memories[i].bytes + (pa - memories[i].pa);
+    return NULL;
+}
+
+/* Log and console ---------------------------------------------------------- */
+
+#define TEXT_MAX (1u << 20)
+
+struct text {
+    char bytes[TEXT_MAX];
+    size_t length;
+};
+
+static struct text log_text, output, input;
+static size_t input_read;
+static void (*yield)(void);
+
+static void text_add(struct text *t, const char *bytes, size_t n)
+{
+    if (n > TEXT_MAX - 1 - t->length)
+        n = TEXT_MAX - 1 - t->length;
+    memcpy(t->bytes + t->length, bytes, n);
+    t->length += n;
+    t->bytes[t->length] = 0;
+}
+
+void log_line(enum log_level level, const char *fmt, ...)
+{
+    char line[512];
+    va_list args;
+    (void)level;
+    va_start(args, fmt);
+    vsnprintf(line, sizeof line - 1, fmt, args);
+    va_end(args);
+    strcat(line, "\n");
+    text_add(&log_text, line, strlen(line));
+    if (getenv("HOST_LOG"))
+        fputs(line, stderr);
+}
+
+void log_set_level(enum log_level level) { (void)level; }
+
+bool log_level_parse(const char *word, enum log_level *level)
+{
+    static const char *const names[] = { "error", "warning", "info", "debug" };
+    for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
+        if (!strcmp(word, names[i])) {
+            *level = (enum log_level)i;
+            return true;
+        }
+    return false;
+}
+
+void log_for_each(void (*fn)(void *ctx, const char *line), void *ctx)
+{
+    char *copy = strdup(log_text.bytes);
+    for (char *line = strtok(copy, "\n"); line; line = strtok(NULL, "\n"))
+        fn(ctx, line);
+    free(copy);
+}
+
+bool host_log_contains(const char *text) { return strstr(log_text.bytes, text); }
+void host_console_type(const char *text) { text_add(&input, text, strlen(text)); }
+const char *host_console_output(void) { return output.bytes; }
+void host_set_yield(void (*fn)(void)) { yield = fn; }
+
+void console_write(const char *text, size_t n) { text_add(&output, text, n); }
+int console_getc(void)
+{
+    return input_read < input.length ? (unsigned char)input.bytes[input_read++] : -1;
+}
+void console_poll(void) {}
+void console_flush(void) {}
+void console_set_wait(void (*wait)(void)) { (void)wait; }
+void console_wait(void) { task_yield(); }
+
+void task_init(void (*entry)(void)) { (void)entry; }
+void task_resume(void) {}
+void task_yield(void)
+{
+    now_us += 100;
+    if (yield)
+        yield();
+}
+
+/* The machine --------------------------------------------------------------- */
+
+unsigned host_poweroffs, host_reboots;
+
+void machine_poweroff(void) { host_poweroffs++; }
+void machine_reboot(void) { host_reboots++; }
+const char *machine_cpu_name(void) { return "hosted"; }
+const char *machine_boot_protocol(void) { return "hosted"; }
+void memory_stats(struct memory_stats *s) { *s = (struct memory_stats){ 0 }; }
+
+void panic(const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    vfprintf(stderr, fmt, args);
+    va_end(args);
+    abort();
+}
+
+void host_reset(void)
+{
+    mmio.count = pio.count = 0;
+    now_us = 0;
+    real_time = false;
+    while (dma_rows) {
+        struct dma_row *next = dma_rows->next;
+        free(dma_rows);
+        dma_rows = next;
+    }
+    dma_refused = dma_fail = 0;
+    while (memory_count)
+        free(memories[--memory_count].bytes);
+    log_text.length = output.length = input.length = input_read = 0;
+    log_text.bytes[0] = output.bytes[0] = input.bytes[0] = 0;
+    yield = NULL;
+    host_poweroffs = host_reboots = 0;
+}

@@ -1,0 +1,64 @@
+/* host.h - the machine layer as a Linux program: what tests set up and look at.
+ *
+ * Registers (mmio.h), ports, DMA memory, time and the console are the narrow
+ * interface below everything that is built twice; this is its hosted half.
+ * Single-threaded and deterministic: time moves only when it is told to, or by
+ * 1 us for every look at a deadline. */
+#pragma once
+
+#include "kernel/dma.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Register windows ------------------------------------------------------- */
+
+/* What answers accesses in [base, base+size) of physical (or port) address
+ * space.  Accesses outside any window fail the test. */
+struct host_window {
+    uint64_t base, size;
+    uint64_t (*read)(void *ctx, uint64_t offset, unsigned size);
+    void (*write)(void *ctx, uint64_t offset, unsigned size, uint64_t value);
+    void *ctx;
+};
+void host_add_mmio(const struct host_window *window);
+void host_add_pio(const struct host_window *window);
+
+/* Time --------------------------------------------------------------------- */
+
+void host_set_time_us(uint64_t us);
+void host_advance_us(uint64_t us);
+void host_use_real_time(bool on);       /* benchmarks */
+
+/* DMA: what a device model uses to reach memory ----------------------------- */
+
+/* 0, or -1 when [iova, iova+n) is not wholly mapped for this device in that
+ * direction: the check an IOMMU would make.  Refusals are counted. */
+int host_dma_read(const struct dma_device *dev, uint64_t iova, void *to, size_t n);
+int host_dma_write(const struct dma_device *dev, uint64_t iova, const void *from, size_t n);
+unsigned host_dma_refused(void);
+size_t host_dma_mapped(const struct dma_device *dev);  /* bytes; 0 after a clean stop and remove */
+/* The n-th allocation from now fails with -ENOMEM (1: the next); 0: never. */
+void host_dma_fail_after(unsigned n);
+
+/* Firmware tables ----------------------------------------------------------- */
+
+/* memory_map_table() finds bytes here and nowhere else. */
+void host_add_memory(uint64_t pa, const void *bytes, size_t size);
+
+/* Log and console ----------------------------------------------------------- */
+
+bool host_log_contains(const char *text);
+void host_console_type(const char *text);       /* input for console_getc() */
+const char *host_console_output(void);          /* all text since host_reset() */
+
+/* Called whenever the program would wait (task_yield, console_wait): lets a
+ * test run the rest of the world. */
+void host_set_yield(void (*fn)(void));
+
+/* machine_poweroff() and machine_reboot() only note that they were called. */
+extern unsigned host_poweroffs, host_reboots;
+
+/* Everything back to the beginning: windows, time 0, memory, log, hooks. */
+void host_reset(void);
