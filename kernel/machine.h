@@ -21,3 +21,7 @@ extern const char version_compiler[];
 /* Cause, registers and a backtrace, then a reset (or not: `panic=halt`).  For
  * states that cannot be continued at set-up; never on the data path. */
 NORETURN void panic(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+/* What `debug crash` offers, in this order: null, text, rodata, execute,
+ * unmapped, stack, invalid, panic.  Tests see each one told. */
+void machine_crash(unsigned kind);

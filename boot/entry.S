@@ -1,0 +1,195 @@
+/* entry.S - the front doors for 32-bit loaders, and the way into long mode.
+ *
+ * PVH: Xen's "x86/HVM direct boot ABI", protected mode, paging off, %ebx =
+ * physical address of struct hvm_start_info.  Multiboot2 (specification 2.0,
+ * 3.3) and Multiboot1 (0.6.96, 3.2): same state, %eax = magic, %ebx = info.
+ * All leave through boot_main(magic, info) on the boot stack, with the first
+ * 4 GiB mapped one to one until kernel/paging.c maps for good. */
+
+#define MB1_MAGIC 0x1badb002
+#define MB1_FLAGS 0x00010003    /* address fields; page-aligned modules; memory map */
+#define MB2_MAGIC 0xe85250d6
+#define PVH_BOOT_MAGIC 0x336ec578   /* our own name for "came in through PVH" */
+
+#define CR0_PE 0x1
+#define CR0_SET 0x80010022      /* PG, WP, NE, MP */
+#define CR0_CLEAR 0x6000000c    /* CD, NW, TS, EM */
+#define CR4_SET 0x620           /* PAE, OSFXSR, OSXMMEXCPT */
+#define MSR_EFER 0xc0000080
+#define EFER_SET 0x900          /* LME, NXE */
+#define PAGE_TABLE 0x3          /* present, writable */
+#define PAGE_2M 0x83            /* present, writable, large */
+
+    .section .headers.multiboot2, "ax"
+    .balign 8
+multiboot2_header:
+    .long MB2_MAGIC
+    .long 0                     /* i386, protected mode */
+    .long multiboot2_end - multiboot2_header
+    .long -(MB2_MAGIC + 0 + (multiboot2_end - multiboot2_header))
+    /* Modules aligned to pages (3.1.13): page-aligned, so that they can be kept. */
+    .balign 8
+    .short 6, 0
+    .long 8
+    .balign 8
+    .short 0, 0                 /* end tag */
+    .long 8
+multiboot2_end:
+
+    .section .headers.multiboot1, "ax"
+multiboot1_header:
+    .long MB1_MAGIC
+    .long MB1_FLAGS
+    .long -(MB1_MAGIC + MB1_FLAGS)
+    .long multiboot1_header     /* header_addr */
+    .long image_start           /* load_addr: linear with file offsets, linker.ld */
+    .long data_end              /* load_end_addr */
+    .long image_end             /* bss_end_addr */
+    .long start_multiboot       /* entry_addr */
+
+    .section .note.pvh, "a", @note
+    .balign 4
+    .long 4, 4, 18              /* XEN_ELFNOTE_PHYS32_ENTRY */
+    .asciz "Xen"
+    .long start_pvh
+
+    .section .boot.text, "ax"
+    .code32
+    .globl start_pvh
+start_pvh:
+    mov $PVH_BOOT_MAGIC, %esi
+    jmp 1f
+    .globl start_multiboot
+start_multiboot:
+    mov %eax, %esi
+1:  rdtsc                       /* the image's first moment: T counts from here */
+    mov %eax, boot_tsc
+    mov %edx, boot_tsc + 4
+    cld
+    mov $boot_stack_top, %esp
+    mov %ebx, %edi
+
+    mov $0x80000000, %eax       /* long mode and NX (AMD APM vol. 3, E.4.2) */
+    cpuid
+    cmp $0x80000001, %eax
+    jb no_long_mode
+    mov $0x80000001, %eax
+    cpuid
+    and $0x20100000, %edx
+    cmp $0x20100000, %edx
+    jne no_long_mode
+
+    /* Early tables: 4 GiB one to one in 2 MiB pages. */
+    movl $early_pdpt + PAGE_TABLE, early_pml4
+    mov $early_pd + PAGE_TABLE, %eax
+    xor %ecx, %ecx
+2:  mov %eax, early_pdpt(,%ecx,8)
+    add $4096, %eax
+    inc %ecx
+    cmp $4, %ecx
+    jb 2b
+    mov $PAGE_2M, %eax
+    xor %ecx, %ecx
+3:  mov %eax, early_pd(,%ecx,8)
+    add $0x200000, %eax
+    inc %ecx
+    cmp $2048, %ecx
+    jb 3b
+
+    mov %cr4, %eax
+    or $CR4_SET, %eax
+    mov %eax, %cr4
+    mov $early_pml4, %eax
+    mov %eax, %cr3
+    mov $MSR_EFER, %ecx
+    rdmsr
+    or $EFER_SET, %eax
+    wrmsr
+    mov %cr0, %eax
+    and $~CR0_CLEAR, %eax
+    or $CR0_SET, %eax
+    mov %eax, %cr0
+    lgdt early_gdt_pointer
+    ljmp $8, $start64
+
+/* No console yet: say it where it can be seen, and stay. */
+no_long_mode:
+    mov $no_long_mode_text, %esi
+4:  lodsb
+    test %al, %al
+    jz 5f
+    mov $0x3f8, %dx
+    outb %al, %dx
+    jmp 4b
+5:  cli
+    hlt
+    jmp 5b
+no_long_mode_text:
+    .asciz "millrace: this CPU has no 64-bit mode with NX\r\n"
+
+    .code64
+start64:
+    mov $16, %eax
+    mov %eax, %ds
+    mov %eax, %es
+    mov %eax, %ss
+    xor %eax, %eax
+    mov %eax, %fs
+    mov %eax, %gs
+    mov $boot_stack_top, %esp
+    xor %ebp, %ebp              /* backtraces end here */
+    mov %edi, %eax              /* info; zero-extends */
+    mov %esi, %edi              /* magic */
+    mov %eax, %esi
+    call boot_main
+6:  hlt
+    jmp 6b
+
+    .balign 8
+early_gdt:
+    .quad 0
+    .quad 0x00209a0000000000    /* 8: code, 64-bit */
+    .quad 0x0000920000000000    /* 16: data */
+early_gdt_pointer:
+    .short . - early_gdt - 1
+    .long early_gdt
+
+    .bss
+    .balign 4096
+early_pml4:
+    .skip 4096
+early_pdpt:
+    .skip 4096
+early_pd:
+    .skip 4 * 4096
+    .balign 8
+    .globl boot_tsc
+boot_tsc:
+    .skip 8
+
+/* Stacks, each above a guard page that paging.c leaves unmapped. */
+    .section .stacks, "aw", @nobits
+    .balign 4096
+    .globl stack_guard_boot, boot_stack_top
+stack_guard_boot:
+    .skip 4096
+    .skip 65536
+boot_stack_top:
+    .globl stack_guard_task, task_stack_top
+stack_guard_task:
+    .skip 4096
+    .skip 65536
+task_stack_top:
+    .globl stack_guard_exception, exception_stack_top
+stack_guard_exception:
+    .skip 4096
+    .skip 16384
+exception_stack_top:
+    .globl stack_guard_double_fault, double_fault_stack_top
+stack_guard_double_fault:
+    .skip 4096
+    .skip 16384
+double_fault_stack_top:
+    .globl stack_guard_end
+stack_guard_end:
+    .skip 4096

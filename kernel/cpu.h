@@ -1,0 +1,63 @@
+/* cpu.h - the instructions that C has no words for, and the CPU's set-up.
+ * Source: Intel SDM (325462-081). */
+#pragma once
+
+#include "kernel/compiler.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cpuid {
+    uint32_t eax, ebx, ecx, edx;
+};
+
+static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
+{
+    struct cpuid r;
+    __asm__ volatile("cpuid"
+                     : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+                     : "a"(leaf), "c"(subleaf));
+    return r;
+}
+
+static inline uint64_t rdtsc(void)
+{
+    uint32_t low, high;
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    return (uint64_t)high << 32 | low;
+}
+
+static inline void cpu_relax(void) { __asm__ volatile("pause"); }
+
+static inline uint64_t read_cr2(void)
+{
+    uint64_t v;
+    __asm__ volatile("mov %%cr2, %0" : "=r"(v));
+    return v;
+}
+
+static inline uint64_t read_cr3(void)
+{
+    uint64_t v;
+    __asm__ volatile("mov %%cr3, %0" : "=r"(v));
+    return v;
+}
+
+static inline void write_cr3(uint64_t v) { __asm__ volatile("mov %0, %%cr3" : : "r"(v) : "memory"); }
+
+static inline void invlpg(uint64_t va) { __asm__ volatile("invlpg (%0)" : : "r"(va) : "memory"); }
+
+/* Interrupts stay off for good: nothing here is driven by them. */
+NORETURN static inline void cpu_halt(void)
+{
+    for (;;)
+        __asm__ volatile("cli; hlt");
+}
+
+bool cpu_has_1g_pages(void);
+
+/* GDT, TSS with exception stacks, IDT, and the legacy interrupt controllers
+ * masked (kernel/exception.c). */
+void exception_init(void);
+/* Reset without any table: keyboard controller, port CF9, then a triple fault. */
+NORETURN void cpu_reset(void);

@@ -1,0 +1,131 @@
+/* memory.c - physical pages: one sorted list of free extents, first fit.
+ *
+ * An extent's node lies in its own first page.  Pages are asked for at set-up,
+ * when a port starts and when the heap grows; the list is a handful of
+ * extents long, so nothing cleverer is wanted. */
+#include "kernel/memory.h"
+
+#include "boot/boot_info.h"
+#include "kernel/cpu.h"
+#include "kernel/log.h"
+#include "kernel/paging.h"
+
+#define LOW_MEMORY_END 0x100000ull  /* BIOS data, start-up code of other CPUs */
+#define EARLY_MAPPED 0x100000000ull /* by boot/entry.S */
+
+struct extent {
+    struct extent *next;
+    uint64_t size;
+};
+
+extern uint8_t image_start[], image_end[];
+
+static struct extent *free_list;
+static struct memory_stats stats;
+static const struct boot_info *map;
+uint64_t memory_heap_bytes; /* kept by libc.c */
+
+static uint64_t extent_end(const struct extent *e)
+{
+    return (uintptr_t)e + e->size;
+}
+
+void page_free(void *pages, size_t bytes)
+{
+    if (!pages || !bytes)
+        return;
+    struct extent **p = &free_list, *e = pages, *previous = NULL;
+    while (*p && *p < e) {
+        previous = *p;
+        p = &(*p)->next;
+    }
+    e->next = *p;
+    e->size = ALIGN_UP(bytes, PAGE_SIZE);
+    stats.free += e->size;
+    *p = e;
+    if (e->next && extent_end(e) == (uintptr_t)e->next) {
+        e->size += e->next->size;
+        e->next = e->next->next;
+    }
+    if (previous && extent_end(previous) == (uintptr_t)e) {
+        previous->size += e->size;
+        previous->next = e->next;
+    }
+}
+
+/* Cuts [start, start+size) out of the extent that *p points to. */
+static void extent_cut(struct extent **p, uint64_t start, uint64_t size)
+{
+    struct extent *e = *p, *next = e->next;
+    uint64_t end = extent_end(e);
+    if (end > start + size) {
+        struct extent *rest = (struct extent *)(uintptr_t)(start + size);
+        rest->size = end - (start + size);
+        rest->next = next;
+        next = rest;
+    }
+    if (start > (uintptr_t)e) {
+        e->size = start - (uintptr_t)e;
+        e->next = next;
+    } else {
+        *p = next;
+    }
+    stats.free -= size;
+}
+
+void *page_alloc(size_t bytes, size_t align, uint64_t below)
+{
+    if (!bytes || bytes > PHYSICAL_MAX || align > PHYSICAL_MAX)
+        return NULL;
+    uint64_t size = ALIGN_UP((uint64_t)bytes, PAGE_SIZE);
+    align = align < PAGE_SIZE ? PAGE_SIZE : align;
+    for (struct extent **p = &free_list; *p; p = &(*p)->next) {
+        uint64_t start = ALIGN_UP((uint64_t)(uintptr_t)*p, align);
+        if (below && (start >= below || size > below - start))
+            break;
+        if (start < extent_end(*p) && size <= extent_end(*p) - start) {
+            extent_cut(p, start, size);
+            return (void *)(uintptr_t)start;
+        }
+    }
+    return NULL;
+}
+
+/* Frees the RAM between two bounds; the node needs the pages to be mapped. */
+static void add_ram(const struct boot_info *info, uint64_t from, uint64_t to)
+{
+    for (unsigned i = 0; i < info->memory_count; i++) {
+        const struct boot_memory *row = &info->memory[i];
+        uint64_t start = max_u64(ALIGN_UP(row->start, PAGE_SIZE), from);
+        uint64_t end = min_u64(ALIGN_DOWN(row->start + row->size, PAGE_SIZE), to);
+        if (start >= end)
+            continue;
+        stats.total += end - start;
+        page_free((void *)(uintptr_t)start, end - start);
+    }
+}
+
+void memory_init(const struct boot_info *info)
+{
+    map = info;
+    stats.image = (uint64_t)(image_end - image_start);
+    add_ram(info, LOW_MEMORY_END, EARLY_MAPPED);
+    paging_init(info);
+    add_ram(info, EARLY_MAPPED, PHYSICAL_MAX);
+}
+
+void memory_stats(struct memory_stats *s)
+{
+    *s = stats;
+    s->heap = memory_heap_bytes;
+}
+
+bool memory_is_ram(uint64_t pa, uint64_t size)
+{
+    for (unsigned i = 0; i < map->memory_count; i++) {
+        const struct boot_memory *row = &map->memory[i];
+        if (pa >= row->start && size <= row->size && pa - row->start <= row->size - size)
+            return true;
+    }
+    return false;
+}
