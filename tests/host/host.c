@@ -388,10 +388,11 @@ void task_yield(void)
 
 /* The machine --------------------------------------------------------------- */
 
-unsigned host_poweroffs, host_reboots;
+unsigned host_poweroffs, host_reboots, host_crashes;
 
 void machine_poweroff(void) { host_poweroffs++; }
 void machine_reboot(void) { host_reboots++; }
+void machine_crash(unsigned kind) { host_crashes = 1u << kind; }
 const char *machine_cpu_name(void) { return "hosted"; }
 const char *machine_boot_protocol(void) { return "hosted"; }
 void memory_stats(struct memory_stats *s) { *s = (struct memory_stats){ 0 }; }

@@ -59,6 +59,7 @@ void host_set_yield(void (*fn)(void));
 
 /* machine_poweroff() and machine_reboot() only note that they were called. */
 extern unsigned host_poweroffs, host_reboots;
+extern unsigned host_crashes;               /* 1 << kind of the last machine_crash() */
 
 /* Everything back to the beginning: windows, time 0, memory, log, hooks. */
 void host_reset(void);
