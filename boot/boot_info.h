@@ -2,7 +2,12 @@
  *
  * Filled by boot/pvh.c, boot/multiboot.c (versions 1 and 2) and later
  * boot/uefi.c from bytes that a boot loader wrote: all of it is checked there
- * and copied; nothing here points into loader memory except the modules. */
+ * and copied; nothing here points into loader memory except the modules and,
+ * maybe, acpi_rsdp: both are kept out of memory[].  memory[] says what the
+ * firmware calls RAM and nothing else: our own image, page 0 and the loader's
+ * page tables are still in it.  Rows are bytes; whoever wants pages rounds
+ * inwards.  A module is done with once its text has been run: give it back
+ * with boot_memory_add() or leave it. */
 #pragma once
 
 #include <stddef.h>
@@ -22,7 +27,8 @@ struct boot_module {
 
 struct boot_info {
     const char *protocol;               /* "PVH", "Multiboot2", "Multiboot1", "UEFI" */
-    const char *problem;                /* first thing refused while parsing, or NULL */
+    const char *problem;                /* first thing refused while parsing, or NULL; the
+                                         * rest is as if that had not been there */
     uint64_t start_tsc;                 /* at the image's first instruction */
     uint64_t acpi_rsdp;                 /* physical address, 0: search for it */
     unsigned memory_count, module_count;
