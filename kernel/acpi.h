@@ -41,6 +41,7 @@ struct acpi_serial {            /* SPCR (Microsoft, Serial Port Console Redirect
     bool mmio;
     uint64_t address;
     uint8_t register_stride;    /* bytes between registers */
+    uint8_t access_size;        /* bytes of one access: 1, 2 or 4 */
     uint32_t baud;              /* 0: leave as it is */
 };
 bool acpi_spcr(struct acpi_serial *serial);

@@ -1,24 +1,55 @@
 /* console.h - characters in and out, never lost and never in the way.
  *
- * Output goes into a ring and leaves in slices (console_poll) as fast as the
+ * Output goes into a ring and leaves in slices (console_poll) as fast as each
  * device takes it; input is fetched by the same call into a ring of its own.
  * Traffic goes on meanwhile.  A writer that finds the ring full waits in
- * console_wait(), which runs the rest of the machine until there is room. */
+ * console_wait(), which runs the rest of the machine until there is room.
+ *
+ * Several devices show the same text, each at its own pace; the slowest holds
+ * back the writer.  A device that takes nothing for CONSOLE_STALL_US while a
+ * writer waits is passed over until it takes bytes again, and the log tells
+ * how many it missed: a dead terminal does not stop the appliance.
+ *
+ * Text written before there is a device is kept, the last CONSOLE_OUTPUT_SIZE
+ * bytes of it, and shown by every device that is added later. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* One device under the console. */
+#define CONSOLE_OUTPUT_SIZE 32768u
+#define CONSOLE_INPUT_SIZE 4096u
+#define CONSOLE_DEVICES_MAX 4u
+#define CONSOLE_STALL_US 5000000u
+
+/* One device under the console.  hold and idle may be NULL. */
 struct console_device {
     const char *name;                       /* "ttyS0", "vga" */
     /* Takes up to n bytes without waiting; returns how many. */
     size_t (*write)(struct console_device *d, const char *text, size_t n);
     /* One byte, or -1 when there is none. */
     int (*read)(struct console_device *d);
+    /* Asks the other side to stop sending (true), or to go on. */
+    void (*hold)(struct console_device *d, bool on);
+    /* True when all that write() took has left. */
+    bool (*idle)(struct console_device *d);
     uint64_t base;                          /* I/O port or register address */
+
+    /* The console's own. */
+    uint32_t sent;                          /* up to here it has taken the output */
+    uint32_t missed;                        /* bytes it was passed over for */
+    bool stalled;
 };
+
+/* Opens what one `console=` option names: "ttyS0[,115200]", "vga"; called once
+ * for each.  NULL, or nothing usable named: the port that ACPI's SPCR names, or
+ * else ttyS0, and vga, as far as they are there.  0, -EINVAL or -ENODEV (after
+ * a log line) when the option itself could not be honoured. */
+int console_init(const char *option);
+/* The device stays the caller's and must live on.  -ENOSPC: too many. */
+int console_add(struct console_device *d);
+bool console_has(const char *name);         /* NULL: any device at all */
 
 void console_write(const char *text, size_t n);
 int console_getc(void);                     /* next input byte or -1 */
@@ -29,3 +60,6 @@ void console_flush(void);                   /* waits, bounded, until all output 
  * the poll loop runs (kernel/task.h); before that, waiting polls the device. */
 void console_set_wait(void (*wait)(void));
 void console_wait(void);
+
+/* No devices, empty rings, no wait: how it was at the first instruction. */
+void console_reset(void);

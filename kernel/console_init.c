@@ -1,0 +1,101 @@
+/* console_init.c - which terminals the appliance talks to. */
+#include "kernel/acpi.h"
+#include "kernel/compiler.h"
+#include "kernel/console.h"
+#include "kernel/log.h"
+#include "kernel/uart.h"
+#include "kernel/vga.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Where PCs have had their serial ports since the AT. */
+static const struct {
+    const char *name;
+    uint16_t port;
+} serial_ports[] = {
+    { "ttyS0", 0x3f8 }, { "ttyS1", 0x2f8 }, { "ttyS2", 0x3e8 }, { "ttyS3", 0x2e8 }
+};
+
+static struct uart uarts[ARRAY_SIZE(serial_ports)], spcr_uart;
+
+/* Once only: a device that is in use is not set up again. */
+static int add_uart(struct uart *u, const char *name, const struct acpi_serial *where)
+{
+    if (console_has(name))
+        return 0;
+    int e = uart_probe(u, name, where);
+    return e ? e : console_add(&u->device);
+}
+
+static int add_serial(unsigned n, uint32_t baud)
+{
+    const struct acpi_serial where = {
+        .address = serial_ports[n].port, .register_stride = 1, .access_size = 1, .baud = baud
+    };
+    return add_uart(&uarts[n], serial_ports[n].name, &where);
+}
+
+static int add_vga(void)
+{
+    if (console_has("vga"))
+        return 0;
+    struct console_device *d = vga_probe();
+    return d ? console_add(d) : -ENODEV;
+}
+
+/* Firmware has set the port up for its own console: the speed stays. */
+static int add_spcr(void)
+{
+    struct acpi_serial where;
+    if (!acpi_spcr(&where))
+        return -ENODEV;
+    for (unsigned i = 0; i < ARRAY_SIZE(serial_ports); i++)
+        if (!where.mmio && where.address == serial_ports[i].port)
+            return add_serial(i, 0);
+    where.baud = 0;
+    return add_uart(&spcr_uart, "spcr", &where);
+}
+
+static void add_default(void)
+{
+    if (add_spcr())
+        add_serial(0, 0);
+    add_vga();
+}
+
+/* "ttyS0" or "ttyS0,115200" (Linux's console= also allows a parity and bits
+ * behind the speed: not known here). */
+static int serial_option(const char *option)
+{
+    const char *comma = strchr(option, ',');
+    size_t length = comma ? (size_t)(comma - option) : strlen(option);
+    unsigned long baud = 0;
+    char *end;
+
+    if (comma) {
+        baud = strtoul(comma + 1, &end, 10);
+        if (comma[1] < '1' || comma[1] > '9' || *end || baud < 50 || baud > UART_BAUD_MAX)
+            return -EINVAL;
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(serial_ports); i++)
+        if (strlen(serial_ports[i].name) == length && !memcmp(serial_ports[i].name, option, length))
+            return add_serial(i, (uint32_t)baud);
+    return -EINVAL;
+}
+
+int console_init(const char *option)
+{
+    int e = 0;
+    if (option)
+        e = strcmp(option, "vga") ? serial_option(option) : add_vga();
+    if (e == -EINVAL)
+        log_error("error: console=%s: expected ttyS0 to ttyS3, maybe ,50 to ,115200, or vga",
+                  option);
+    else if (e)
+        log_error("error: console=%s: no such device here", option);
+    if (!console_has(NULL))
+        add_default();
+    return e;
+}

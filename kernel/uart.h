@@ -1,0 +1,23 @@
+/* uart.h - 16550 serial ports as console devices. */
+#pragma once
+
+#include "kernel/acpi.h"
+#include "kernel/console.h"
+
+#define UART_BAUD_MAX 115200u
+
+struct uart {
+    struct console_device device;
+    volatile uint8_t *registers; /* NULL: in I/O space at device.base */
+    uint8_t stride, access_size;
+    uint8_t fifo_size;
+    char last;                  /* last byte sent, for CR before LF */
+    uint64_t next_look_us;      /* for input */
+    uint64_t next_full_look_us; /* for room to send */
+};
+
+/* Looks for a 16550 (or its elders) there and sets it up: 8 data bits, no
+ * parity, one stop bit, FIFO on, RTS and DTR on.  where->baud 0 leaves the
+ * speed that firmware chose.  0, or -ENODEV after a log line when nothing
+ * answers.  u and name must live on; u->device is for console_add(). */
+int uart_probe(struct uart *u, const char *name, const struct acpi_serial *where);
