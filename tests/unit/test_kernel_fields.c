@@ -2,9 +2,7 @@
 #include "kernel/compiler.h"
 #include "kernel/endian.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <cmocka.h>
+#include "tests/host/test.h"
 
 static void fields_round_trip(void **state)
 {
