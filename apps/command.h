@@ -18,7 +18,10 @@
  *   BDF             0000:01:00.0 or 01:00.0                     .number
  *   MODE            a forwarding mode's name                    .mode
  *   WORD            anything without blanks                     .word
- * Arguments are numbered in the order of the words that are not keywords.
+ *   LINE            the rest of the line, at the end only       .word
+ * Arguments are numbered in the order of the words that are not keywords.  An
+ * exact keyword goes before an abbreviated one, and that before a value.  A
+ * failed PORT is refused here, unless the command begins with `show`.
  *
  * A command validates everything first and then changes everything or nothing.
  * It returns 0, or the value of command_error(), which prints the one line. */
@@ -32,7 +35,9 @@
 #include <stdint.h>
 
 #define COMMAND_ARGS 6u
-#define COMMAND_LINE_MAX 1024u      /* longer input is an error, never cut */
+#define COMMAND_LINE_MAX 1024u      /* with its NUL; longer input is an error, never cut */
+#define COMMAND_WORDS 12u           /* in a pattern */
+#define COMMAND_ROWS_MAX 256u       /* tests/unit/test_command.c sees to it */
 
 struct prefix {
     bool ipv6;
@@ -66,22 +71,33 @@ struct command {
     int (*run)(struct command_call *call);
 };
 
+TABLE_DECLARE(commands, struct command);
 #define COMMAND(fn, pattern_, help_) \
     static int fn(struct command_call *call); \
     TABLE_ENTRY(commands, struct command, fn##_row) = { .pattern = pattern_, .help = help_, .run = fn }
 
-/* Prints `error: [SOURCE line N: ]text` and returns a negative value. */
+/* Prints `error: [SOURCE [line N]: ]text` (the console is not named) and returns
+ * a negative value.  One line, without its newline. */
 int command_error(struct command_call *call, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Runs one line.  0, or negative after its one error line.  Blank lines and
  * comments are 0. */
 int command_run(const char *line, struct out *out, const char *source, unsigned line_number);
-/* Runs a whole text: lines, or commands separated by ';'.  Returns the number of errors. */
+/* Runs a whole text: lines (numbered from 1), or commands separated by ';' or
+ * '\\;', with one pair of quotes around the whole stripped.  Returns the number
+ * of errors. */
 unsigned command_run_text(const char *text, size_t length, char separator, struct out *out,
                           const char *source);
-/* Completion: the words that may stand at the end of `line`, one a call of fn. */
+/* Completion: the words that may stand at the end of `line`, sorted, one a call
+ * of fn; help is NULL unless the word finishes a command.  A word in capitals
+ * is a hint (PREFIX), not something to insert. */
 void command_complete(const char *line, void (*fn)(void *ctx, const char *word, const char *help),
                       void *ctx);
+
+/* `help` and `help LINE`: the rows that the words of `line` may mean. */
+void command_help(struct out *out, const char *line);
+/* Text for people: unprintable bytes as '?', cut with "..." when it does not fit. */
+void command_printable(char *to, size_t size, const char *from, size_t n);
 
 /* Parsers, also for other text: whole string or false. */
 bool parse_number(const char *text, uint64_t *value);
@@ -89,10 +105,11 @@ bool parse_mac(const char *text, uint8_t mac[MAC_LEN]);
 bool parse_prefix(const char *text, struct prefix *prefix, bool need_length);
 
 /* `show config`: each subject prints its part as commands that can be fed back. */
-enum config_order { CONFIG_PORT = 10, CONFIG_FDB = 20, CONFIG_ROUTE = 30, CONFIG_NEIGHBOR = 40, CONFIG_FORWARD = 90 };
+enum config_order { CONFIG_CONSOLE = 5, CONFIG_PORT = 10, CONFIG_FDB = 20, CONFIG_ROUTE = 30, CONFIG_NEIGHBOR = 40, CONFIG_FORWARD = 90 };
 
 struct config_printer {
     int order;
     void (*print)(struct out *out);
 };
+TABLE_DECLARE(config_printers, struct config_printer);
 #define CONFIG_PRINTER(symbol) TABLE_ENTRY(config_printers, struct config_printer, symbol)
