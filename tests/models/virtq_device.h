@@ -1,0 +1,58 @@
+/* virtq_device.h - the device's side of a split virtqueue, virtio 1.2 2.7.
+ *
+ * Written from the document, strict: whatever the driver must not do is counted
+ * and named.  Memory is reached through the device's own DMA mappings only. */
+#pragma once
+
+#include "kernel/dma.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define VIRTQ_BUFFER_SEGMENTS 64u
+
+struct virtq_segment {
+    uint64_t iova;
+    uint32_t length;
+};
+
+/* A chain that the driver made available. */
+struct virtq_buffer {
+    uint16_t head;
+    bool indirect;
+    unsigned readable, writable; /* segments; the readable ones come first */
+    uint32_t readable_bytes, writable_bytes;
+    struct virtq_segment segment[VIRTQ_BUFFER_SEGMENTS];
+};
+
+struct virtq_device {
+    const struct dma_device *dma;
+    uint64_t desc, avail, used; /* where the driver said they are */
+    uint16_t size;
+    bool enabled;
+    bool indirect;                /* VIRTIO_F_INDIRECT_DESC negotiated */
+    uint16_t avail_idx, used_idx; /* free-running */
+    uint8_t taken[32768];         /* heads the device holds */
+    unsigned violations;
+    const char *violation; /* the first one */
+};
+
+void virtq_device_init(struct virtq_device *q, const struct dma_device *dma, uint16_t size);
+void virtq_device_violation(struct virtq_device *q, const char *what);
+/* The next chain; false: none. */
+bool virtq_device_take(struct virtq_device *q, struct virtq_buffer *b);
+/* Chains made available and not taken yet. */
+uint16_t virtq_device_pending(struct virtq_device *q);
+/* Copies out of the readable part, or into the writable part, at an offset;
+ * returns the bytes that fitted. */
+size_t virtq_device_read(struct virtq_device *q, const struct virtq_buffer *b, size_t offset,
+                         void *to, size_t n);
+size_t virtq_device_write(struct virtq_device *q, const struct virtq_buffer *b, size_t offset,
+                          const void *from, size_t n);
+/* Writes one used element; the driver sees it after virtq_device_publish(). */
+void virtq_device_put(struct virtq_device *q, uint32_t id, uint32_t len);
+void virtq_device_publish(struct virtq_device *q);
+void virtq_device_set_no_notify(struct virtq_device *q, bool on);
+/* Lies: the used index as given. */
+void virtq_device_set_used_idx(struct virtq_device *q, uint16_t idx);
