@@ -108,7 +108,7 @@ $(B)/millrace.iso: $(B)/millrace.elf tools/make-iso tools/grub.cfg
 # Of kernel/ and boot/ only what has no machine in it.
 HOSTED_C := $(wildcard pci/*.c iommu/*.c nic/*.c virtio/*.c apps/*.c tests/host/*.c) \
 	$(wildcard boot/boot_info.c boot/pvh.c boot/multiboot.c) \
-	$(wildcard kernel/acpi.c kernel/console.c kernel/log.c kernel/uart.c kernel/vga.c)
+	$(wildcard kernel/acpi*.c kernel/console.c kernel/console_init.c kernel/log.c kernel/uart.c kernel/vga.c)
 MODEL_C := $(filter-out tests/models/test_%,$(wildcard tests/models/*.c))
 TEST_C := $(wildcard tests/unit/test_*.c tests/models/test_*.c)
 
