@@ -20,23 +20,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PACKET_BUFFER_SIZE 2048u    /* bytes of pool memory per packet */
-#define PACKET_HEADROOM 128u        /* free in front of a fresh packet's data */
+#define PACKET_BUFFER_SIZE 2048u /* bytes of pool memory per packet */
+#define PACKET_HEADROOM 128u     /* free in front of a fresh packet's data */
 #define PACKET_HEADER_MIN 128u
 #define PACKET_ROOM (PACKET_BUFFER_SIZE - PACKET_HEADROOM)
-#define FRAME_MIN 14u               /* an Ethernet header; shorter is a runt to us */
-#define FRAME_MAX 9216u             /* longest frame without FCS that any port takes */
-#define FRAME_SEGMENTS_MAX 8u       /* a longer chain is refused by ports */
+#define FRAME_MIN 14u         /* an Ethernet header; shorter is a runt to us */
+#define FRAME_MAX 9216u       /* longest frame without FCS that any port takes */
+#define FRAME_SEGMENTS_MAX 8u /* a longer chain is refused by ports */
 
 struct packet {
-    uint8_t *data;          /* first byte of this segment */
-    uint16_t length;        /* bytes in this segment */
-    uint16_t port;          /* number of the port it came in on */
-    uint32_t frame_length;  /* bytes of the whole frame, FCS excluded (first segment) */
-    struct packet *next;    /* next segment, NULL: last */
-    uint8_t *buffer;        /* start of the buffer; constant */
-    uint64_t buffer_iova;   /* what every device calls it; constant */
-    uint64_t user;          /* whoever holds the packet may use it */
+    uint8_t *data;         /* first byte of this segment */
+    uint16_t length;       /* bytes in this segment */
+    uint16_t port;         /* number of the port it came in on */
+    uint32_t frame_length; /* bytes of the whole frame, FCS excluded (first segment) */
+    struct packet *next;   /* next segment, NULL: last */
+    uint8_t *buffer;       /* start of the buffer; constant */
+    uint64_t buffer_iova;  /* what every device calls it; constant */
+    uint64_t user;         /* whoever holds the packet may use it */
 } CACHE_ALIGNED;
 
 _Static_assert(sizeof(struct packet) == CACHE_LINE, "one packet, one cache line");
@@ -65,16 +65,16 @@ struct packet_cache {
 /* One pool for the appliance: `count` packets in shared DMA memory.
  * NULL with a log line when there is no memory for it. */
 struct packet_pool *packet_pool_create(uint32_t count);
-void packet_pool_destroy(struct packet_pool *pool);      /* tests */
+void packet_pool_destroy(struct packet_pool *pool); /* tests */
 void packet_cache_init(struct packet_cache *cache, struct packet_pool *pool);
-void packet_cache_flush(struct packet_cache *cache);     /* all back to the pool */
+void packet_cache_flush(struct packet_cache *cache); /* all back to the pool */
 uint32_t packet_pool_count(const struct packet_pool *pool);
-uint32_t packet_pool_available(const struct packet_pool *pool);  /* without caches */
+uint32_t packet_pool_available(const struct packet_pool *pool); /* without caches */
 const struct dma_memory *packet_pool_memory(const struct packet_pool *pool);
 
 /* All n or none: true and n fresh packets (data at the headroom, lengths 0, next NULL). */
 bool packet_alloc_burst(struct packet_cache *cache, struct packet **packets, uint32_t n);
-struct packet *packet_alloc(struct packet_cache *cache);    /* NULL: none left */
+struct packet *packet_alloc(struct packet_cache *cache); /* NULL: none left */
 /* Whole chains. */
 void packet_free_burst(struct packet_cache *cache, struct packet **packets, uint32_t n);
 void packet_free(struct packet_cache *cache, struct packet *packet);

@@ -35,11 +35,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PORT_BURST 32u          /* the usual burst; a queue takes any n */
+#define PORT_BURST 32u /* the usual burst; a queue takes any n */
 #define PORT_MAX 64u
 #define PORT_QUEUES_MAX 16u
 #define MAC_LEN 6u
-#define MTU_MIN 68u             /* RFC 791 3.2: every module forwards 68 octets */
+#define MTU_MIN 68u /* RFC 791 3.2: every module forwards 68 octets */
 #define MTU_DEFAULT 1500u
 #define ETHERNET_HEADER 14u
 
@@ -54,9 +54,9 @@ struct port_queue {
     struct packet_cache *cache; /* of the core that owns the queue; set before start() */
     struct port *port;
     uint16_t index;
-    uint16_t size;              /* descriptors, or what the port has instead */
-    uint64_t packets, bytes;    /* frames without FCS; only ever grow while the port exists */
-    uint64_t errors;            /* frames freed here because they broke the rules above */
+    uint16_t size;           /* descriptors, or what the port has instead */
+    uint64_t packets, bytes; /* frames without FCS; only ever grow while the port exists */
+    uint64_t errors;         /* frames freed here because they broke the rules above */
 } CACHE_ALIGNED;
 
 enum port_state { PORT_STOPPED, PORT_RUNNING, PORT_FAILED };
@@ -64,43 +64,43 @@ enum port_state { PORT_STOPPED, PORT_RUNNING, PORT_FAILED };
 struct port_link {
     bool up;
     bool full_duplex;
-    uint32_t speed_mbps;        /* 0: unknown */
+    uint32_t speed_mbps; /* 0: unknown */
 };
 
 /* What the device itself counted since it was probed; 64-bit, monotonic: the
  * driver accumulates clear-on-read and wrapping registers. */
 struct port_device_stats {
-    uint64_t rx_missed;         /* frames refused for want of buffers or FIFO */
-    uint64_t rx_errors;         /* CRC, length, symbol: never seen by us */
+    uint64_t rx_missed; /* frames refused for want of buffers or FIFO */
+    uint64_t rx_errors; /* CRC, length, symbol: never seen by us */
     uint64_t tx_errors;
 };
 
 /* A named hardware counter, for `show port N`. */
 struct port_counter {
-    const char *name;           /* the document's name */
+    const char *name; /* the document's name */
     uint64_t value;
 };
 
 struct port_limits {
     uint16_t rx_queues_max, tx_queues_max;
-    uint16_t rx_size_min, rx_size_max, rx_size_default;     /* descriptors */
+    uint16_t rx_size_min, rx_size_max, rx_size_default; /* descriptors */
     uint16_t tx_size_min, tx_size_max, tx_size_default;
     bool size_power_of_two;
-    uint16_t size_multiple;     /* 1: any */
-    uint32_t max_frame;         /* longest frame without FCS, at the largest MTU */
+    uint16_t size_multiple; /* 1: any */
+    uint32_t max_frame;     /* longest frame without FCS, at the largest MTU */
 };
 
 struct port_rx_mode {
     bool promiscuous, all_multicast;
-    const uint8_t (*multicast)[MAC_LEN];    /* wanted group addresses */
+    const uint8_t (*multicast)[MAC_LEN]; /* wanted group addresses */
     uint16_t multicast_count;
 };
 
 /* Mandatory unless marked optional (NULL allowed). */
 struct port_ops {
     int (*start)(struct port *port);
-    void (*stop)(struct port *port);        /* no DMA lands afterwards; frees what it held */
-    void (*link)(struct port *port, struct port_link *link);    /* cheap; polled */
+    void (*stop)(struct port *port); /* no DMA lands afterwards; frees what it held */
+    void (*link)(struct port *port, struct port_link *link); /* cheap; polled */
     void (*stats)(struct port *port, struct port_device_stats *stats);
     int (*set_mac)(struct port *port, const uint8_t mac[MAC_LEN]);          /* optional */
     int (*set_rx_mode)(struct port *port, const struct port_rx_mode *mode); /* optional */
@@ -113,45 +113,46 @@ struct port {
     /* hot, read only while running */
     struct port_queue *rxq[PORT_QUEUES_MAX];
     struct port_queue *txq[PORT_QUEUES_MAX];
-    uint16_t rx_queues, tx_queues;          /* in use */
-    uint16_t number;                        /* from port_register, never changes */
-    uint16_t mtu;                           /* of the layer above Ethernet */
+    uint16_t rx_queues, tx_queues; /* in use */
+    uint16_t number;               /* from port_register, never changes */
+    uint16_t mtu;                  /* of the layer above Ethernet */
     enum port_state state;
-    bool admin_up;                          /* `port N up|down`; ports begin up */
+    bool admin_up; /* `port N up|down`; ports begin up */
     uint8_t mac[MAC_LEN];
     uint8_t permanent_mac[MAC_LEN];
 
     const struct port_ops *ops;
-    const char *driver;                     /* "virtio", "e1000", "ring", ... */
-    const char *failure;                    /* static text when PORT_FAILED */
+    const char *driver;  /* "virtio", "e1000", "ring", ... */
+    const char *failure; /* static text when PORT_FAILED */
     struct port_limits limits;
-    struct port_link link;                  /* as last polled by port_poll_link */
-    struct port_rx_mode rx_mode;            /* as last set */
-    struct dma_device *dma;                 /* NULL: no device */
-    struct pci_function *pci;               /* NULL: not on PCI */
-    uint64_t mmio_address;                  /* MMIO devices: their base */
-    bool unfenced;                          /* goes round an IOMMU that is there */
-    void *priv;                             /* the driver's */
+    struct port_link link;       /* as last polled by port_poll_link */
+    struct port_rx_mode rx_mode; /* as last set */
+    struct dma_device *dma;      /* NULL: no device */
+    struct pci_function *pci;    /* NULL: not on PCI */
+    uint64_t mmio_address;       /* MMIO devices: their base */
+    bool unfenced;               /* goes round an IOMMU that is there */
+    void *priv;                  /* the driver's */
 };
 
 /* Registry: numbers from 0 in order of registration, never reused.
  * Registration checks that every mandatory operation is there and that limits
  * make sense, and refuses with a log line and -EINVAL; -ENOSPC beyond PORT_MAX. */
 int port_register(struct port *port);
-void port_unregister(struct port *port);    /* tests and hot removal; the number stays used */
-struct port *port_get(unsigned number);     /* NULL: no such port */
-unsigned port_count(void);                  /* highest number given + 1 */
-void port_reset_registry(void);             /* tests */
+void port_unregister(struct port *port); /* tests and hot removal; the number stays used */
+struct port *port_get(unsigned number);  /* NULL: no such port */
+unsigned port_count(void);               /* highest number given + 1 */
+void port_reset_registry(void);          /* tests */
 
 /* Wrappers that keep the state machine; drivers are never called directly.
  * All return 0 or -E...; -EIO when the port is failed. */
 int port_start(struct port *port);
 void port_stop(struct port *port);
-int port_set_mac(struct port *port, const uint8_t mac[MAC_LEN]);    /* refuses group and zero addresses */
+int port_set_mac(struct port *port,
+                 const uint8_t mac[MAC_LEN]); /* refuses group and zero addresses */
 int port_set_mtu(struct port *port, uint16_t mtu);
 int port_set_rx_mode(struct port *port, const struct port_rx_mode *mode);
-void port_fail(struct port *port, const char *why);     /* static text; stops it if running */
-bool port_poll_link(struct port *port);     /* true when the link changed */
+void port_fail(struct port *port, const char *why); /* static text; stops it if running */
+bool port_poll_link(struct port *port);             /* true when the link changed */
 
 static inline uint16_t port_rx_burst(struct port_queue *q, struct packet **p, uint16_t n)
 {
@@ -170,6 +171,18 @@ static inline uint32_t port_frame_limit(const struct port *port)
     return port->mtu + ETHERNET_HEADER + 4u;
 }
 
+/* True when the frame may be handed to the device: at least FRAME_MIN, at most the
+ * longest frame at the port's MTU, and no more than FRAME_SEGMENTS_MAX segments. */
+static inline bool port_can_send(const struct port *port, const struct packet *packet)
+{
+    uint32_t segments = 1;
+    if (packet->frame_length < FRAME_MIN || packet->frame_length > port_frame_limit(port))
+        return false;
+    for (const struct packet *p = packet->next; p; p = p->next)
+        segments++;
+    return segments <= FRAME_SEGMENTS_MAX;
+}
+
 /* Fakes that are ordinary ports ------------------------------------------- */
 
 /* Two ring ports, back to back: what one sends the other receives.
@@ -177,7 +190,7 @@ static inline uint32_t port_frame_limit(const struct port *port)
 int ring_port_pair_create(uint16_t size, struct port **a, struct port **b);
 /* Receives nothing, swallows everything. */
 int null_port_create(struct port **port);
-void ring_port_destroy(struct port *port);  /* stopped; frees both when the second goes */
+void ring_port_destroy(struct port *port); /* stopped; frees both when the second goes */
 void null_port_destroy(struct port *port);
 /* Cuts or restores the wire of a ring pair. */
 void ring_port_set_link(struct port *port, bool up);

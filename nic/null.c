@@ -1,0 +1,116 @@
+/* null.c - receives nothing, swallows everything it could have sent. */
+#include "nic/port.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NULL_SIZE 256u
+
+struct null_port {
+    struct port port;
+    struct port_queue rx, tx;
+};
+
+static uint16_t null_rx_burst(struct port_queue *q, struct packet **packets, uint16_t n)
+{
+    return 0;
+}
+
+static uint16_t null_tx_burst(struct port_queue *q, struct packet **packets, uint16_t n)
+{
+    for (uint16_t i = 0; i < n; i++) {
+        if (port_can_send(q->port, packets[i])) {
+            q->packets++;
+            q->bytes += packets[i]->frame_length;
+        } else {
+            q->errors++;
+        }
+        packet_free(q->cache, packets[i]);
+    }
+    return n;
+}
+
+static int null_start(struct port *port)
+{
+    return 0;
+}
+
+static void null_stop(struct port *port) {}
+
+static void null_link(struct port *port, struct port_link *link)
+{
+    *link = (struct port_link){ .up = true, .full_duplex = true };
+}
+
+static void null_stats(struct port *port, struct port_device_stats *stats)
+{
+    *stats = (struct port_device_stats){ 0 };
+}
+
+static int null_set_mac(struct port *port, const uint8_t mac[MAC_LEN])
+{
+    return 0;
+}
+
+static int null_set_rx_mode(struct port *port, const struct port_rx_mode *mode)
+{
+    return 0;
+}
+
+static int null_set_mtu(struct port *port, uint16_t mtu)
+{
+    return 0;
+}
+
+static const struct port_ops null_ops = { .start = null_start,
+                                          .stop = null_stop,
+                                          .link = null_link,
+                                          .stats = null_stats,
+                                          .set_mac = null_set_mac,
+                                          .set_rx_mode = null_set_rx_mode,
+                                          .set_mtu = null_set_mtu };
+
+int null_port_create(struct port **out)
+{
+    struct null_port *n = aligned_alloc(CACHE_LINE, ALIGN_UP(sizeof *n, CACHE_LINE));
+    if (!n)
+        return -ENOMEM;
+    memset(n, 0, sizeof *n);
+    n->rx = (struct port_queue){ .burst = null_rx_burst, .port = &n->port, .size = NULL_SIZE };
+    n->tx = (struct port_queue){ .burst = null_tx_burst, .port = &n->port, .size = NULL_SIZE };
+    n->port = (struct port){ .ops = &null_ops,
+                             .driver = "null",
+                             .rxq = { &n->rx },
+                             .txq = { &n->tx },
+                             .rx_queues = 1,
+                             .tx_queues = 1,
+                             .priv = n,
+                             .limits = { .rx_queues_max = 1,
+                                         .tx_queues_max = 1,
+                                         .rx_size_min = NULL_SIZE,
+                                         .rx_size_max = NULL_SIZE,
+                                         .rx_size_default = NULL_SIZE,
+                                         .tx_size_min = NULL_SIZE,
+                                         .tx_size_max = NULL_SIZE,
+                                         .tx_size_default = NULL_SIZE,
+                                         .size_multiple = 1,
+                                         .max_frame = FRAME_MAX } };
+    int e = port_register(&n->port);
+    if (e) {
+        free(n);
+        return e;
+    }
+    const uint8_t mac[MAC_LEN] = { 0x02, 0x6e, 0x75, 0x6c, 0x6c, (uint8_t)n->port.number };
+    memcpy(n->port.mac, mac, MAC_LEN);
+    memcpy(n->port.permanent_mac, mac, MAC_LEN);
+    *out = &n->port;
+    return 0;
+}
+
+void null_port_destroy(struct port *port)
+{
+    port_stop(port);
+    port_unregister(port);
+    free(port->priv);
+}

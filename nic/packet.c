@@ -1,0 +1,210 @@
+/* packet.c - the packet pool and the caches in front of it (packet.h). */
+#include "nic/packet.h"
+
+#include "kernel/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define POOL_ALIGN (2u * 1024u * 1024u)    /* one large IOMMU page, where it is that big */
+#define CACHE_BULK (PACKET_CACHE_SIZE / 2) /* moved between a cache and the pool at once */
+
+/* The lock is taken once per CACHE_BULK packets, and only by a core whose
+ * allocations and frees do not balance: a core that frees what it received and
+ * sent (its own queues) never gets here. */
+struct packet_pool {
+    bool locked;
+    uint32_t count, available;
+    struct packet *packets; /* metadata: ordinary memory, out of devices' reach */
+    struct packet **free;
+    struct dma_memory memory; /* buffers */
+};
+
+static void pool_lock(struct packet_pool *pool)
+{
+    while (__atomic_test_and_set(&pool->locked, __ATOMIC_ACQUIRE))
+        __builtin_ia32_pause();
+}
+
+static void pool_unlock(struct packet_pool *pool)
+{
+    __atomic_clear(&pool->locked, __ATOMIC_RELEASE);
+}
+
+static void pool_fill(struct packet_pool *pool)
+{
+    for (uint32_t i = 0; i < pool->count; i++) {
+        struct packet *p = &pool->packets[i];
+        size_t offset = (size_t)i * PACKET_BUFFER_SIZE;
+        *p = (struct packet){ .buffer = (uint8_t *)pool->memory.va + offset,
+                              .buffer_iova = pool->memory.iova + offset };
+        pool->free[i] = p;
+    }
+    pool->available = pool->count;
+}
+
+struct packet_pool *packet_pool_create(uint32_t count)
+{
+    size_t bytes = (size_t)count * PACKET_BUFFER_SIZE;
+    struct packet_pool *pool = calloc(1, sizeof *pool);
+    if (!pool)
+        goto fail;
+    pool->count = count;
+    pool->packets = aligned_alloc(CACHE_LINE, count * sizeof *pool->packets);
+    pool->free = malloc(count * sizeof *pool->free);
+    if (!pool->packets || !pool->free ||
+        dma_alloc_shared(bytes, bytes >= POOL_ALIGN ? POOL_ALIGN : PAGE_SIZE, &pool->memory))
+        goto fail;
+    pool_fill(pool);
+    return pool;
+fail:
+    log_error("packet pool: no memory for %u packets", count);
+    packet_pool_destroy(pool);
+    return NULL;
+}
+
+void packet_pool_destroy(struct packet_pool *pool)
+{
+    if (!pool)
+        return;
+    dma_free(NULL, &pool->memory);
+    free(pool->packets);
+    free(pool->free);
+    free(pool);
+}
+
+void packet_cache_init(struct packet_cache *cache, struct packet_pool *pool)
+{
+    cache->pool = pool;
+    cache->count = 0;
+}
+
+static void cache_give(struct packet_cache *cache, uint32_t n)
+{
+    struct packet_pool *pool = cache->pool;
+    pool_lock(pool);
+    memcpy(&pool->free[pool->available], &cache->packets[cache->count - n], n * sizeof(void *));
+    pool->available += n;
+    pool_unlock(pool);
+    cache->count -= n;
+}
+
+static void cache_take(struct packet_cache *cache, uint32_t n)
+{
+    struct packet_pool *pool = cache->pool;
+    pool_lock(pool);
+    n = n < pool->available ? n : pool->available;
+    pool->available -= n;
+    memcpy(&cache->packets[cache->count], &pool->free[pool->available], n * sizeof(void *));
+    pool_unlock(pool);
+    cache->count += n;
+}
+
+void packet_cache_flush(struct packet_cache *cache)
+{
+    cache_give(cache, cache->count);
+}
+
+uint32_t packet_pool_count(const struct packet_pool *pool)
+{
+    return pool->count;
+}
+
+uint32_t packet_pool_available(const struct packet_pool *pool)
+{
+    return load_relaxed(&pool->available);
+}
+
+const struct dma_memory *packet_pool_memory(const struct packet_pool *pool)
+{
+    return &pool->memory;
+}
+
+static void packet_reset(struct packet *p)
+{
+    p->data = p->buffer + PACKET_HEADROOM;
+    p->length = 0;
+    p->frame_length = 0;
+    p->next = NULL;
+}
+
+bool packet_alloc_burst(struct packet_cache *cache, struct packet **packets, uint32_t n)
+{
+    for (uint32_t done = 0; done < n;) {
+        uint32_t take = n - done < CACHE_BULK ? n - done : CACHE_BULK;
+        if (cache->count < take)
+            cache_take(cache, CACHE_BULK);
+        if (cache->count < take) {
+            packet_free_burst(cache, packets, done);
+            return false;
+        }
+        cache->count -= take;
+        memcpy(&packets[done], &cache->packets[cache->count], take * sizeof(void *));
+        for (uint32_t i = done; i < done + take; i++)
+            packet_reset(packets[i]);
+        done += take;
+    }
+    return true;
+}
+
+struct packet *packet_alloc(struct packet_cache *cache)
+{
+    struct packet *p;
+    return packet_alloc_burst(cache, &p, 1) ? p : NULL;
+}
+
+void packet_free(struct packet_cache *cache, struct packet *packet)
+{
+    while (packet) {
+        struct packet *next = packet->next;
+        if (cache->count == PACKET_CACHE_SIZE)
+            cache_give(cache, CACHE_BULK);
+        cache->packets[cache->count++] = packet;
+        packet = next;
+    }
+}
+
+void packet_free_burst(struct packet_cache *cache, struct packet **packets, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        packet_free(cache, packets[i]);
+}
+
+struct packet *packet_copy(struct packet_cache *cache, const struct packet *packet)
+{
+    struct packet *first = NULL, **tail = &first;
+    for (const struct packet *from = packet; from; from = from->next) {
+        struct packet *to = packet_alloc(cache);
+        if (!to) {
+            packet_free(cache, first);
+            return NULL;
+        }
+        to->data = to->buffer + (from->data - from->buffer);
+        to->length = from->length;
+        to->port = from->port;
+        to->frame_length = from->frame_length;
+        to->user = from->user;
+        memcpy(to->data, from->data, from->length);
+        *tail = to;
+        tail = &to->next;
+    }
+    return first;
+}
+
+bool packet_read(const struct packet *packet, uint32_t offset, void *to, uint32_t length)
+{
+    uint8_t *out = to;
+    for (; packet && length; packet = packet->next) {
+        if (offset >= packet->length) {
+            offset -= packet->length;
+            continue;
+        }
+        uint32_t here = packet->length - offset;
+        uint32_t take = here < length ? here : length;
+        memcpy(out, packet->data + offset, take);
+        out += take;
+        length -= take;
+        offset = 0;
+    }
+    return length == 0;
+}
