@@ -74,7 +74,9 @@ struct command {
 TABLE_DECLARE(commands, struct command);
 #define COMMAND(fn, pattern_, help_) \
     static int fn(struct command_call *call); \
-    TABLE_ENTRY(commands, struct command, fn##_row) = { .pattern = pattern_, .help = help_, .run = fn }
+    TABLE_ENTRY(commands, struct command, fn##_row) = { \
+        .pattern = pattern_, .help = help_, .run = fn \
+    }
 
 /* Prints `error: [SOURCE [line N]: ]text` (the console is not named) and returns
  * a negative value.  One line, without its newline. */
@@ -105,7 +107,14 @@ bool parse_mac(const char *text, uint8_t mac[MAC_LEN]);
 bool parse_prefix(const char *text, struct prefix *prefix, bool need_length);
 
 /* `show config`: each subject prints its part as commands that can be fed back. */
-enum config_order { CONFIG_CONSOLE = 5, CONFIG_PORT = 10, CONFIG_FDB = 20, CONFIG_ROUTE = 30, CONFIG_NEIGHBOR = 40, CONFIG_FORWARD = 90 };
+enum config_order {
+    CONFIG_CONSOLE = 5,
+    CONFIG_PORT = 10,
+    CONFIG_FDB = 20,
+    CONFIG_ROUTE = 30,
+    CONFIG_NEIGHBOR = 40,
+    CONFIG_FORWARD = 90
+};
 
 struct config_printer {
     int order;

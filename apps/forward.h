@@ -81,7 +81,7 @@ void forward_send(struct core *core, struct port *out, struct packet *packet);
 void forward_flush(struct core *core);
 /* Counts one reason on one port and frees the frame. */
 void forward_drop(struct core *core, uint16_t port, enum drop_reason why, struct packet *packet);
-void forward_consume(struct core *core, struct packet *packet);     /* counts consumed on packet->port */
+void forward_consume(struct core *core, struct packet *packet); /* counted on packet->port */
 /* Posts to the control core; false when its ring is full (the caller still
  * owns the packet and drops it as control_full). */
 bool forward_note(struct core *core, const struct note *note);

@@ -45,7 +45,8 @@ struct boot_reader {
     void *ctx;
 };
 
-int boot_parse_pvh(struct boot_info *info, const struct boot_reader *reader, uint64_t start_info_pa);
+int boot_parse_pvh(struct boot_info *info, const struct boot_reader *reader,
+                   uint64_t start_info_pa);
 int boot_parse_multiboot2(struct boot_info *info, const struct boot_reader *reader, uint64_t pa);
 int boot_parse_multiboot1(struct boot_info *info, const struct boot_reader *reader, uint64_t pa);
 /* Adds usable RAM: keeps the list sorted, merges overlaps, ignores empty and wrapping rows. */

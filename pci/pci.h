@@ -18,7 +18,8 @@
 
 /* A function's address: segment << 16 | bus << 8 | device << 3 | function. */
 #define PCI_BDF(segment, bus, device, function) \
-    ((uint32_t)(segment) << 16 | (uint32_t)(bus) << 8 | (uint32_t)(device) << 3 | (uint32_t)(function))
+    ((uint32_t)(segment) << 16 | (uint32_t)(bus) << 8 | (uint32_t)(device) << 3 | \
+     (uint32_t)(function))
 #define PCI_SEGMENT(bdf) ((uint16_t)((bdf) >> 16))
 #define PCI_BUS(bdf) ((uint8_t)((bdf) >> 8))
 #define PCI_DEVICE(bdf) ((uint8_t)((bdf) >> 3 & 0x1f))

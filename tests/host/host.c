@@ -34,8 +34,14 @@ static void window_add(struct windows *w, const struct host_window *row)
     w->row[w->count++] = *row;
 }
 
-void host_add_mmio(const struct host_window *window) { window_add(&mmio, window); }
-void host_add_pio(const struct host_window *window) { window_add(&pio, window); }
+void host_add_mmio(const struct host_window *window)
+{
+    window_add(&mmio, window);
+}
+void host_add_pio(const struct host_window *window)
+{
+    window_add(&pio, window);
+}
 
 static const struct host_window *window_find(const struct windows *w, uint64_t at, uint64_t size)
 {
@@ -106,11 +112,26 @@ static uint64_t real_us(void)
     return (uint64_t)t.tv_sec * US_PER_S + (uint64_t)t.tv_nsec / 1000;
 }
 
-void host_set_time_us(uint64_t us) { now_us = us; }
-void host_advance_us(uint64_t us) { now_us += us; }
-void host_use_real_time(bool on) { real_time = on; }
-uint64_t time_us(void) { return real_time ? real_us() : now_us; }
-uint64_t time_cycles_per_us(void) { return real_time ? 1000 : 1; }
+void host_set_time_us(uint64_t us)
+{
+    now_us = us;
+}
+void host_advance_us(uint64_t us)
+{
+    now_us += us;
+}
+void host_use_real_time(bool on)
+{
+    real_time = on;
+}
+uint64_t time_us(void)
+{
+    return real_time ? real_us() : now_us;
+}
+uint64_t time_cycles_per_us(void)
+{
+    return real_time ? 1000 : 1;
+}
 
 uint64_t time_cycles(void)
 {
@@ -142,11 +163,11 @@ bool deadline_passed(const struct deadline *d)
 
 struct dma_row {
     struct dma_row *next;
-    const struct dma_device *dev;       /* NULL: the shared region itself */
+    const struct dma_device *dev; /* NULL: the shared region itself */
     uint64_t iova;
     size_t size;
     uint8_t *va;
-    bool readable, writable;            /* by the device */
+    bool readable, writable; /* by the device */
 };
 
 static struct dma_row *dma_rows;
@@ -194,7 +215,7 @@ static int dma_get(size_t size, size_t align, struct dma_memory *mem)
     memset(va, 0, size);
     iova_next = ALIGN_UP(iova_next, align);
     *mem = (struct dma_memory){ .va = va, .iova = iova_next, .size = size };
-    iova_next += size + PAGE_SIZE;      /* a gap, so that running over the end shows */
+    iova_next += size + PAGE_SIZE; /* a gap, so that running over the end shows */
     return 0;
 }
 
@@ -263,8 +284,14 @@ int host_dma_write(const struct dma_device *dev, uint64_t iova, const void *from
     return 0;
 }
 
-unsigned host_dma_refused(void) { return dma_refused; }
-void host_dma_fail_after(unsigned n) { dma_fail = n; }
+unsigned host_dma_refused(void)
+{
+    return dma_refused;
+}
+void host_dma_fail_after(unsigned n)
+{
+    dma_fail = n;
+}
 
 size_t host_dma_mapped(const struct dma_device *dev)
 {
@@ -289,7 +316,7 @@ void host_add_memory(uint64_t pa, const void *bytes, size_t size)
 {
     if (memory_count == MEMORY_MAX)
         abort();
-    uint8_t *copy = malloc(size ? size : 1);    /* exact size: overruns are seen */
+    uint8_t *copy = malloc(size ? size : 1); /* exact size: overruns are seen */
     memcpy(copy, bytes, size);
     memories[memory_count].pa = pa;
     memories[memory_count].bytes = copy;
@@ -346,13 +373,22 @@ static int terminal_read(struct console_device *d)
     return input_read < input.length ? (unsigned char)input.bytes[input_read++] : -1;
 }
 
-static struct console_device terminal = {
-    .name = "terminal", .write = terminal_write, .read = terminal_read
-};
+static struct console_device terminal = { .name = "terminal",
+                                          .write = terminal_write,
+                                          .read = terminal_read };
 
-bool host_log_contains(const char *text) { return strstr(log_text.bytes, text); }
-void host_console_type(const char *text) { text_add(&input, text, strlen(text)); }
-void host_set_yield(void (*fn)(void)) { yield = fn; }
+bool host_log_contains(const char *text)
+{
+    return strstr(log_text.bytes, text);
+}
+void host_console_type(const char *text)
+{
+    text_add(&input, text, strlen(text));
+}
+void host_set_yield(void (*fn)(void))
+{
+    yield = fn;
+}
 
 const char *host_console_output(void)
 {
@@ -360,7 +396,10 @@ const char *host_console_output(void)
     return output.bytes;
 }
 
-void task_init(void (*entry)(void)) { (void)entry; }
+void task_init(void (*entry)(void))
+{
+    (void)entry;
+}
 void task_resume(void) {}
 void task_yield(void)
 {
@@ -373,12 +412,30 @@ void task_yield(void)
 
 unsigned host_poweroffs, host_reboots, host_crashes;
 
-void machine_poweroff(void) { host_poweroffs++; }
-void machine_reboot(void) { host_reboots++; }
-void machine_crash(unsigned kind) { host_crashes = 1u << kind; }
-const char *machine_cpu_name(void) { return "hosted"; }
-const char *machine_boot_protocol(void) { return "hosted"; }
-void memory_stats(struct memory_stats *s) { *s = (struct memory_stats){ 0 }; }
+void machine_poweroff(void)
+{
+    host_poweroffs++;
+}
+void machine_reboot(void)
+{
+    host_reboots++;
+}
+void machine_crash(unsigned kind)
+{
+    host_crashes = 1u << kind;
+}
+const char *machine_cpu_name(void)
+{
+    return "hosted";
+}
+const char *machine_boot_protocol(void)
+{
+    return "hosted";
+}
+void memory_stats(struct memory_stats *s)
+{
+    *s = (struct memory_stats){ 0 };
+}
 
 void panic(const char *fmt, ...)
 {
