@@ -33,7 +33,7 @@ static bool limits_good(const struct port_limits *l)
            l->tx_queues_max <= PORT_QUEUES_MAX &&
            sizes_good(l->rx_size_min, l->rx_size_max, l->rx_size_default) &&
            sizes_good(l->tx_size_min, l->tx_size_max, l->tx_size_default) && l->size_multiple &&
-           l->max_frame >= MTU_DEFAULT + ETHERNET_HEADER && l->max_frame <= FRAME_MAX;
+           l->max_frame >= MTU_MIN + ETHERNET_HEADER && l->max_frame <= FRAME_MAX;
 }
 
 int port_register(struct port *port)
