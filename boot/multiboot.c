@@ -61,13 +61,12 @@ static void add_row(struct boot_info *info, const struct memory_row *row, bool u
 static void add_memory_map(struct boot_info *info, const struct tag_memory_map *map)
 {
     const uint8_t *rows = (const uint8_t *)(map + 1);
-    uint32_t bytes, step = map->entry_size;
 
-    if (map->tag.size < sizeof *map || step < sizeof(struct memory_row)) {
+    if (map->tag.size < sizeof *map || map->entry_size < sizeof(struct memory_row)) {
         boot_problem(info, "memory map: rows too short");
         return;
     }
-    bytes = map->tag.size - (uint32_t)sizeof *map;
+    const uint32_t bytes = map->tag.size - (uint32_t)sizeof *map, step = map->entry_size;
     for (int usable = 1; usable >= 0; usable--)
         for (uint32_t at = 0; step <= bytes - at; at += step)
             add_row(info, (const struct memory_row *)(rows + at), usable);

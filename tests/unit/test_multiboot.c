@@ -195,6 +195,19 @@ static void short_module_and_map_tags(void **state)
     assert_int_equal(info.memory_count, 0);
 }
 
+/* Nothing behind the header of the last tag may be looked at. */
+static void empty_tags_at_the_very_end(void **state)
+{
+    static const uint32_t types[] = { 1, 3, 6, 14, 15 };
+    for (unsigned i = 0; i < 5; i++) {
+        setup(NULL);
+        add_tag(types[i], "", 0);
+        assert_int_equal(parse_sized(length, length), -EINVAL);
+        assert_int_equal(info.memory_count, 0);
+        assert_int_equal(info.module_count, 0);
+    }
+}
+
 /* A map cut within a row gives the whole rows before it. */
 static void half_a_map_row_is_ignored(void **state)
 {
@@ -390,6 +403,7 @@ int main(void)
         T(tags_without_an_end),
         T(a_tag_may_not_be_shorter_than_its_header_nor_pass_the_end),
         T(short_module_and_map_tags),
+        T(empty_tags_at_the_very_end),
         T(half_a_map_row_is_ignored),
         T(command_line_without_a_zero),
         T(long_command_line_is_cut),
