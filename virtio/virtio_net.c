@@ -224,9 +224,11 @@ static int read_mac(struct virtio_net *net, uint8_t mac[MAC_LEN])
 static uint16_t read_mtu_max(struct virtio_net *net)
 {
     uint64_t max = FRAME_MAX - ETHERNET_HEADER - 4;
-    if (has(net, VIRTIO_NET_F_MTU))
-        max = min_u64(max, virtio_config_read16(net->dev, CONFIG_MTU));
-    return (uint16_t)max;
+    if (!has(net, VIRTIO_NET_F_MTU))
+        return (uint16_t)max;
+    /* It made sense a moment ago, but is read again. */
+    uint64_t mtu = virtio_config_read16(net->dev, CONFIG_MTU);
+    return (uint16_t)min_u64(max, max_u64(mtu, MTU_MIN));
 }
 
 /* The control queue, virtio 1.2 5.1.6.5 ---------------------------------------------- */

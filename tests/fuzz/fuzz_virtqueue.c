@@ -1,0 +1,234 @@
+/* A virtio device that answers whatever the input says: registers, used rings,
+ * and the bytes of every page it may write.  Whatever it does, frames that come
+ * out obey nic/port.h, and after stop every packet and every page is back. */
+#include "tests/host/host.h"
+
+#include "nic/port.h"
+#include "virtio/virtio.h"
+#include "virtio/virtio_net.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define POOL 160u
+#define QUEUES 3u
+
+static struct {
+    const uint8_t *at, *end;
+} input;
+
+static uint8_t byte(void)
+{
+    return input.at < input.end ? *input.at++ : 0;
+}
+static uint16_t word(void)
+{
+    return (uint16_t)(byte() | byte() << 8);
+}
+static uint32_t dword(void)
+{
+    return word() | (uint32_t)word() << 16;
+}
+
+static void check(bool good)
+{
+    if (!good)
+        abort();
+}
+
+/* The device ---------------------------------------------------------------------- */
+
+static struct {
+    struct dma_device dma;
+    struct virtio_device dev;
+    struct virtio_transport transport;
+    uint8_t status;
+    bool lies; /* registers answer from the input, not from what was written */
+    struct virtqueue *queue[QUEUES];
+    struct packet_cache cache;
+} fake;
+
+static uint64_t get_features(struct virtio_device *dev)
+{
+    return dword() | (uint64_t)(byte() & 0x13) << 32 |
+           (dev->transport->legacy ? 0 : VIRTIO_BIT(VIRTIO_F_VERSION_1));
+}
+
+static void set_features(struct virtio_device *dev, uint64_t features) {}
+static uint8_t get_status(struct virtio_device *dev)
+{
+    return fake.lies ? byte() : fake.status;
+}
+
+static void set_status(struct virtio_device *dev, uint8_t status)
+{
+    fake.status = status;
+    if (!status)
+        memset(fake.queue, 0, sizeof fake.queue);
+}
+
+static uint32_t get_generation(struct virtio_device *dev)
+{
+    return fake.lies ? byte() : 0;
+}
+
+static uint32_t config_read(struct virtio_device *dev, uint16_t offset, unsigned size)
+{
+    return dword() >> (32 - 8 * size);
+}
+
+static void config_write8(struct virtio_device *dev, uint16_t offset, uint8_t value) {}
+
+static uint16_t queue_size(struct virtio_device *dev, uint16_t index)
+{
+    return fake.lies ? word() : (uint16_t)(1u << byte() % 8);
+}
+
+static void notify(struct virtqueue *vq) {}
+
+static int queue_enable(struct virtio_device *dev, struct virtqueue *vq)
+{
+    check(vq->index < QUEUES);
+    fake.queue[vq->index] = vq;
+    vq->notify = notify;
+    return 0;
+}
+
+static void set_dma(struct virtio_device *dev, bool on) {}
+
+/* What the device does to memory ------------------------------------------------------ */
+
+/* An honest used entry, for a chain that really is out; the length may lie. */
+static void use_one(struct virtqueue *vq)
+{
+    struct virtq_used_elem elem = { .id = byte() % vq->size, .len = word() };
+    uint16_t idx = vq->used->idx;
+    host_dma_write(&fake.dma, vq->used_iova + 4 + 8ull * (idx % vq->size), &elem, sizeof elem);
+    idx++;
+    host_dma_write(&fake.dma, vq->used_iova + 2, &idx, sizeof idx);
+}
+
+static void scribble(struct virtqueue *vq)
+{
+    uint32_t value = dword();
+    uint64_t offset = word() % (6u + 8u * vq->size);
+    host_dma_write(&fake.dma, vq->used_iova + offset, &value, 1 + byte() % 4);
+}
+
+/* Bytes into a buffer that the device was given, found as a device finds it. */
+static void scribble_packet(struct virtqueue *vq)
+{
+    struct virtq_desc desc;
+    uint32_t value = dword();
+    if (host_dma_read(&fake.dma, vq->desc_iova + 16ull * (byte() % vq->size), &desc, sizeof desc))
+        return;
+    if ((desc.flags & VIRTQ_DESC_F_WRITE) && desc.len >= 16)
+        host_dma_write(&fake.dma, desc.addr + byte() % 13, &value, 4);
+}
+
+/* What the driver does meanwhile -------------------------------------------------------- */
+
+static void receive(struct port *port)
+{
+    struct packet *packets[8];
+    uint16_t n = port_rx_burst(port->rxq[0], packets, 1 + byte() % 8);
+    for (uint16_t i = 0; i < n; i++) {
+        uint32_t length = 0, segments = 0;
+        for (struct packet *p = packets[i]; p; p = p->next) {
+            length += p->length;
+            segments++;
+            check(p->data >= p->buffer && p->data + p->length <= p->buffer + PACKET_BUFFER_SIZE);
+        }
+        check(length == packets[i]->frame_length && segments <= FRAME_SEGMENTS_MAX);
+        check(length >= FRAME_MIN && length <= port_frame_limit(port));
+        check(segments == 1 || packets[i]->length >= PACKET_HEADER_MIN);
+        packet_free(&fake.cache, packets[i]);
+    }
+}
+
+static void send(struct port *port)
+{
+    struct packet *first = NULL, **tail = &first;
+    for (unsigned i = byte() % 10 + 1; i--; tail = &(*tail)->next) {
+        *tail = packet_alloc(&fake.cache);
+        if (!*tail)
+            break;
+        (*tail)->length = word() % (PACKET_ROOM + 1);
+        first->frame_length += (*tail)->length;
+    }
+    if (first && !port_tx_burst(port->txq[0], &first, 1))
+        packet_free(&fake.cache, first);
+}
+
+static void turn(struct port *port)
+{
+    struct port_rx_mode mode = { .promiscuous = true };
+    struct virtqueue *vq = fake.queue[byte() % QUEUES];
+    uint8_t what = byte() % 10;
+    if (vq && what < 4)
+        use_one(vq);
+    else if (vq && what == 4)
+        scribble(vq);
+    else if (vq && what == 5)
+        scribble_packet(vq);
+    else if (what == 6)
+        receive(port);
+    else if (what == 7)
+        send(port);
+    else if (what == 8)
+        port_poll_link(port);
+    else if (what == 9 && byte() == 1)
+        port_set_mtu(port, word());
+    else if (what == 9 && byte() == 1)
+        port_set_rx_mode(port, &mode);
+}
+
+static void create(struct port **port)
+{
+    uint8_t kind = byte();
+    fake.transport = (struct virtio_transport){
+        .name = "fuzz",
+        .legacy = kind & 1,
+        .get_features = get_features,
+        .set_features = set_features,
+        .get_status = get_status,
+        .set_status = set_status,
+        .get_generation = kind & 2 ? get_generation : NULL,
+        .config_read = config_read,
+        .config_write8 = config_write8,
+        .queue_size = queue_size,
+        .queue_enable = queue_enable,
+        .set_dma = set_dma,
+    };
+    fake.lies = kind & 4;
+    fake.status = 0;
+    fake.dev = (struct virtio_device){ .transport = &fake.transport,
+                                       .dma = &fake.dma,
+                                       .name = "virtio fuzz" };
+    virtio_net_create(&fake.dev, NULL, NULL, port);
+    (*port)->rxq[0]->cache = (*port)->txq[0]->cache = &fake.cache;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct port *port;
+    host_reset();
+    port_reset_registry();
+    input.at = data;
+    input.end = data + size;
+    struct packet_pool *pool = packet_pool_create(POOL);
+    packet_cache_init(&fake.cache, pool);
+    create(&port);
+    for (unsigned starts = 0; starts < 3 && !port_start(port); starts++) {
+        while (input.at < input.end && port->state == PORT_RUNNING && byte() != 0xff)
+            turn(port);
+        port_stop(port);
+        check(host_dma_mapped(&fake.dma) == 0);
+    }
+    virtio_net_destroy(port);
+    packet_cache_flush(&fake.cache);
+    check(packet_pool_available(pool) == POOL);
+    packet_pool_destroy(pool);
+    return 0;
+}
