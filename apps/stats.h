@@ -40,6 +40,7 @@
     X(host_unreachable, RX, "next hop does not answer ARP") \
     X(neighbor_queue, RX, "queue for unresolved next hop full") \
     X(too_big, RX, "longer than the next MTU and may not be fragmented") \
+    X(fragment, RX, "fragment to us that does not become whole") \
     X(protocol, RX, "protocol or port we do not serve") \
     X(icmp_invalid, RX, "malformed ICMP message to us") \
     X(arp_invalid, RX, "malformed or foreign ARP packet") \
