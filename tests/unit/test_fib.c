@@ -1,0 +1,172 @@
+/* The forwarding trie against the plainest model of longest match: a list that
+ * is searched from end to end (RFC 1812 5.2.4.3: the longest prefix wins). */
+#include "apps/fib.h"
+#include "apps/ipv4.h"
+#include "tests/host/host.h"
+#include "tests/host/test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ROUTES 600u
+
+struct entry {
+    uint32_t prefix;
+    unsigned length;
+    uint32_t adjacency; /* 0: not there */
+};
+
+static struct entry model[ROUTES];
+
+static const struct entry *model_cover(uint32_t address, unsigned shorter_than)
+{
+    const struct entry *best = NULL;
+    for (unsigned i = 0; i < ROUTES; i++) {
+        const struct entry *e = &model[i];
+        if (e->adjacency && e->length < shorter_than &&
+            !((address ^ e->prefix) & ipv4_mask(e->length)) && (!best || e->length > best->length))
+            best = e;
+    }
+    return best;
+}
+
+static void model_check(uint32_t address)
+{
+    const struct entry *e = model_cover(address, 33);
+    assert_int_equal(fib_lookup(address), e ? e->adjacency : 0);
+}
+
+static int set_up(void **state)
+{
+    host_reset();
+    memset(model, 0, sizeof model);
+    return fib_init();
+}
+
+static int tear_down(void **state)
+{
+    fib_shutdown();
+    return 0;
+}
+
+static void clear(struct entry *e)
+{
+    e->adjacency = 0;
+    const struct entry *cover = model_cover(e->prefix, e->length);
+    fib_clear(e->prefix, e->length, cover ? cover->length : 0, cover ? cover->adjacency : 0);
+}
+
+static void empty_table_has_no_route(void **state)
+{
+    assert_int_equal(fib_lookup(0), 0);
+    assert_int_equal(fib_lookup(0xffffffff), 0);
+}
+
+static void longest_prefix_wins_at_every_length(void **state)
+{
+    uint32_t address = 0xc6336417;
+    for (unsigned length = 0; length <= 32; length++)
+        assert_int_equal(fib_set(address & ipv4_mask(length), length, 1000 + length), 0);
+    assert_int_equal(fib_lookup(address), 1032);
+    for (unsigned length = 32; length > 0; length--) {
+        /* differs from the address in its last covered bit */
+        uint32_t beside = address ^ (1u << (32 - length));
+        assert_int_equal(fib_lookup(beside), 1000 + length - 1);
+    }
+}
+
+/* Few distinct bits, so that prefixes nest and collide often. */
+static uint32_t random_address(void)
+{
+    uint32_t r = (uint32_t)random();
+    return (r & 0x3) << 30 | (r >> 2 & 0x3) << 16 | (r >> 4 & 0x3) << 15 | (r >> 6 & 0x7) << 7 |
+           (r >> 9 & 0x3);
+}
+
+static void random_tables_agree_with_the_model(void **state)
+{
+    srandom(1);
+    for (unsigned step = 0; step < 6000; step++) {
+        struct entry *e = &model[random() % ROUTES];
+        if (e->adjacency) {
+            clear(e);
+        } else {
+            unsigned length = (unsigned)random() % 33;
+            uint32_t prefix = random_address() & ipv4_mask(length);
+            bool known = false;
+            for (unsigned i = 0; i < ROUTES; i++)
+                known |=
+                    model[i].adjacency && model[i].prefix == prefix && model[i].length == length;
+            if (known)
+                continue;
+            *e = (struct entry){ prefix, length, 1 + (uint32_t)random() % FIB_ADJACENCY };
+            assert_int_equal(fib_set(prefix, length, e->adjacency), 0);
+        }
+        for (unsigned i = 0; i < 4; i++)
+            model_check(random_address());
+        model_check(e->prefix);
+        model_check(e->prefix | ~ipv4_mask(e->length));
+        if (step % 64 == 0)
+            fib_quiescent();
+    }
+    for (unsigned i = 0; i < ROUTES; i++)
+        if (model[i].adjacency)
+            clear(&model[i]);
+    for (unsigned i = 0; i < 1000; i++)
+        assert_int_equal(fib_lookup(random_address()), 0);
+    fib_quiescent();
+    assert_int_equal(fib_nodes(), 0);
+}
+
+static void replacing_a_route_changes_only_its_own_addresses(void **state)
+{
+    assert_int_equal(fib_set(0x0a000000, 8, 5), 0);
+    assert_int_equal(fib_set(0x0a010000, 16, 6), 0);
+    assert_int_equal(fib_set(0x0a000000, 8, 7), 0);
+    assert_int_equal(fib_lookup(0x0a010203), 6);
+    assert_int_equal(fib_lookup(0x0a020203), 7);
+}
+
+/* A worker in the middle of a lookup may hold a node that has just been taken
+ * out: until fib_quiescent() its contents must stay and it must not be reused. */
+static void retired_node_rests_until_quiescent(void **state)
+{
+    assert_int_equal(fib_set(0xc0000200, 24, 3), 0);
+    uint32_t slot = fib->root[0xc000];
+    assert_true(slot & FIB_NODE);
+    uint32_t *node = fib_node(fib, slot);
+    fib_clear(0xc0000200, 24, 0, 0);
+    assert_int_equal(fib->root[0xc000], 0);
+    assert_int_equal(node[2] & FIB_ADJACENCY, 0);
+    assert_int_equal(node[0] & FIB_ADJACENCY, 0);
+    assert_int_equal(fib_set(0xc6336400, 24, 4), 0);
+    assert_ptr_not_equal(fib_node(fib, fib->root[0xc633]), node);
+    assert_int_equal(fib_nodes(), 2);
+    fib_quiescent();
+    assert_int_equal(fib_nodes(), 1);
+    assert_int_equal(fib_set(0xc0000200, 24, 3), 0);
+    assert_ptr_equal(fib_node(fib, fib->root[0xc000]), node);
+}
+
+static void hundred_thousand_routes(void **state)
+{
+    for (uint32_t i = 0; i < 100000; i++)
+        assert_int_equal(fib_set(0x0b000000 + i * 256, 24, i + 1), 0);
+    for (uint32_t i = 0; i < 100000; i += 997)
+        assert_int_equal(fib_lookup(0x0b000000 + i * 256 + 255), i + 1);
+    assert_int_equal(fib_lookup(0x0affffff), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(empty_table_has_no_route, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(longest_prefix_wins_at_every_length, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(random_tables_agree_with_the_model, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(replacing_a_route_changes_only_its_own_addresses, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(retired_node_rests_until_quiescent, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(hundred_thousand_routes, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
