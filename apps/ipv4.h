@@ -1,0 +1,148 @@
+/* ipv4.h - the IPv4 header: where its fields are, its checksum, its addresses.
+ *
+ * Addresses are uint32_t in host order everywhere above the frame.  Fields are
+ * loaded and stored at offsets from the header's first byte (kernel/endian.h).
+ * Sources: RFC 791 (IP), RFC 1071 and RFC 1624 (checksum), RFC 1812 (router). */
+#pragma once
+
+#include "kernel/endian.h"
+#include "nic/packet.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ETHERTYPE_IPV4 0x0800u
+#define ETHERTYPE_ARP 0x0806u
+#define ETHERTYPE_VLAN 0x8100u         /* IEEE 802.1Q */
+#define ETHERTYPE_SERVICE_VLAN 0x88a8u /* IEEE 802.1ad */
+#define ETHERTYPE_IPV6 0x86ddu
+#define FRAME_PADDED 60u /* IEEE 802.3 minimum without FCS */
+
+/* Offsets, RFC 791 3.1 */
+#define IPV4_VERSION_IHL 0u
+#define IPV4_TOS 1u
+#define IPV4_TOTAL_LENGTH 2u
+#define IPV4_ID 4u
+#define IPV4_FRAGMENT 6u
+#define IPV4_FRAGMENT_DF 0x4000u
+#define IPV4_FRAGMENT_MF 0x2000u
+#define IPV4_FRAGMENT_OFFSET 0x1fffu /* in units of 8 octets */
+#define IPV4_TTL 8u
+#define IPV4_PROTOCOL 9u
+#define IPV4_CHECKSUM 10u
+#define IPV4_SOURCE 12u
+#define IPV4_DESTINATION 16u
+#define IPV4_OPTIONS 20u
+
+#define IPV4_HEADER_MIN 20u
+#define IPV4_HEADER_MAX 60u
+#define IPV4_TTL_DEFAULT 64u /* RFC 1700 */
+#define IPV4_PROTOCOL_ICMP 1u
+#define IPV4_PROTOCOL_UDP 17u
+#define IPV4_LIMITED_BROADCAST 0xffffffffu
+
+#define IPV4_TEXT 16u /* "255.255.255.255" and its NUL */
+#define IPV4_PREFIX_TEXT 19u
+
+static inline uint32_t ipv4_mask(unsigned length)
+{
+    return length ? ~0u << (32 - length) : 0;
+}
+
+static inline bool ipv4_is_multicast(uint32_t address)
+{
+    return address >> 28 == 0xe;
+}
+static inline bool ipv4_is_link_local(uint32_t address)
+{
+    return address >> 16 == 0xa9fe;
+}
+
+/* Net 0, net 127, multicast, class E and the limited broadcast: no host has
+ * such an address (RFC 1812 5.3.7, 4.2.2.11). */
+static inline bool ipv4_is_martian(uint32_t address)
+{
+    uint32_t net = address >> 24;
+    return net == 0 || net == 127 || net >= 224;
+}
+
+static inline unsigned ipv4_header_length(const uint8_t *ip)
+{
+    return (ip[IPV4_VERSION_IHL] & 0xfu) * 4;
+}
+
+/* One's complement sums do not care about byte order as long as both ends of
+ * the computation use the same (RFC 1071 2 B); these add 16-bit words as they
+ * lie in memory.  An odd last byte counts as the first half of a word. */
+static inline uint64_t checksum_add(uint64_t sum, const void *bytes, uint32_t length)
+{
+    const uint8_t *p = bytes;
+    for (; length >= 4; p += 4, length -= 4)
+        sum += load_le32(p);
+    if (length >= 2) {
+        sum += load_le16(p);
+        p += 2;
+        length -= 2;
+    }
+    return length ? sum + *p : sum;
+}
+
+/* The value to store with store_le16-like memcpy: 0 when the sum covered a
+ * field that held the right checksum. */
+static inline uint16_t checksum_finish(uint64_t sum)
+{
+    sum = (sum & 0xffffffff) + (sum >> 32);
+    sum = (sum & 0xffffffff) + (sum >> 32);
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t)~sum;
+}
+
+static inline bool ipv4_checksum_ok(const uint8_t *ip, unsigned header_length)
+{
+    return checksum_finish(checksum_add(0, ip, header_length)) == 0;
+}
+
+static inline void ipv4_checksum_set(uint8_t *ip)
+{
+    memset(ip + IPV4_CHECKSUM, 0, 2);
+    uint16_t sum = checksum_finish(checksum_add(0, ip, ipv4_header_length(ip)));
+    memcpy(ip + IPV4_CHECKSUM, &sum, sizeof sum);
+}
+
+/* RFC 1624 equation 3: HC' = ~(~HC + ~m + m'), m the word that TTL shares with
+ * the protocol. */
+static inline void ipv4_decrement_ttl(uint8_t *ip)
+{
+    uint16_t was = load_be16(ip + IPV4_TTL);
+    uint16_t is = (uint16_t)(was - 0x100);
+    uint32_t sum = (uint16_t)~load_be16(ip + IPV4_CHECKSUM) + (uint32_t)(uint16_t)~was + is;
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    store_be16(ip + IPV4_TTL, is);
+    store_be16(ip + IPV4_CHECKSUM, (uint16_t)~sum);
+}
+
+void ipv4_format(uint32_t address, char text[IPV4_TEXT]);
+void ipv4_format_prefix(uint32_t prefix, unsigned length, char text[IPV4_PREFIX_TEXT]);
+
+/* The checksum over `length` bytes at `offset` of a frame that may be a chain;
+ * as checksum_finish() gives it. */
+uint16_t ipv4_packet_checksum(const struct packet *packet, uint32_t offset, uint32_t length);
+
+/* Cuts a frame to `length` bytes, freeing segments that become empty. */
+void ipv4_packet_trim(struct packet_cache *cache, struct packet *packet, uint32_t length);
+
+/* Options (RFC 791 3.1, RFC 1812 5.3.13) ------------------------------------- */
+
+enum ipv4_options {
+    IPV4_OPTIONS_FINE,
+    IPV4_OPTIONS_BAD, /* *pointer: the offending octet of the header */
+    IPV4_OPTIONS_LOOSE_ROUTE,
+    IPV4_OPTIONS_STRICT_ROUTE,
+};
+
+enum ipv4_options ipv4_options_check(const uint8_t *ip, uint8_t *pointer);
+/* Record Route and Timestamp get `address`, the router's own on the way out,
+ * where there is room; the header checksum follows.  For checked options. */
+void ipv4_options_stamp(uint8_t *ip, uint32_t address, uint64_t now_us);
