@@ -7,7 +7,8 @@
 #include "kernel/paging.h"
 
 #include <errno.h>
-#include <string.h>
+#include <malloc.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -25,6 +26,7 @@ int isatty(int fd);
 off_t lseek(int fd, off_t offset, int whence);
 int kill(int pid, int signal);
 int getpid(void);
+int posix_memalign(void **out, size_t align, size_t size);
 NORETURN void _exit(int status);
 
 static uint64_t heap_end = HEAP_BASE, heap_mapped = HEAP_BASE;
@@ -108,4 +110,14 @@ int getpid(void)
 void _exit(int status)
 {
     panic("the C library gave up with status %d", status);
+}
+
+/* newlib's small malloc has memalign() but not what aligned_alloc() calls. */
+int posix_memalign(void **out, size_t align, size_t size)
+{
+    void *p = memalign(align, size);
+    if (!p)
+        return ENOMEM;
+    *out = p;
+    return 0;
 }

@@ -1,0 +1,124 @@
+/* main.c - the boot as a list.  Reading kernel_main() top to bottom is the tour
+ * of the house; the console prints the same phrases. */
+#include "apps/config.h"
+#include "apps/console.h"
+#include "apps/forward.h"
+#include "boot/boot_info.h"
+#include "kernel/acpi.h"
+#include "kernel/console.h"
+#include "kernel/cpu.h"
+#include "kernel/log.h"
+#include "kernel/machine.h"
+#include "kernel/memory.h"
+#include "kernel/panic.h"
+#include "kernel/startup.h"
+#include "kernel/task.h"
+#include "kernel/time.h"
+#include "nic/packet.h"
+#include "pci/pci.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define PACKETS_MAX 16384u              /* 32 MiB of frames */
+#define PACKETS_MIN 1024u
+#define PACKETS_SHARE 8u                /* of all memory, one part holds frames */
+#define ONE_MIB (1024u * 1024u)
+#define PANIC_ROW_OVER_US (60 * US_PER_S)   /* a minute without one ends a row of panics */
+
+static struct options options;
+
+/* One phrase for what exists now; with loglevel=debug also when. */
+static void exists(const char *phrase)
+{
+    log_info("%s", phrase);
+    log_debug("  %" PRIu64 " us", time_us());
+}
+
+static void open_console(void)
+{
+    for (unsigned i = 0; i < options.consoles; i++)
+        console_init(options.console[i]);
+    if (!options.consoles)
+        console_init(NULL);
+    log_set_level(options.log_level);
+}
+
+static void say_who(const struct boot_info *info)
+{
+    log_info("millrace %s (%s), %s, on %s", version_string, version_commit, info->protocol,
+             machine_cpu_name());
+    if (info->problem)
+        log_warning("boot: %s", info->problem);
+}
+
+static void make_packets(void)
+{
+    struct memory_stats m;
+    memory_stats(&m);
+    uint64_t fit = m.total / PACKETS_SHARE / PACKET_BUFFER_SIZE;
+    uint32_t count = (uint32_t)min_u64(max_u64(fit, PACKETS_MIN), PACKETS_MAX);
+    if (forward_init(count))
+        panic("no memory for the packet pool");
+    log_info("memory: %" PRIu64 " MiB, %u packets", m.total / ONE_MIB, count);
+}
+
+static void find_devices(void)
+{
+    if (pci_init())
+        return;
+    int functions = pci_scan();
+    int taken = pci_probe_drivers();
+    log_info("pci: %d functions, %d with a driver", functions, taken);
+}
+
+static void configure(const struct boot_info *info)
+{
+    const struct boot_module *file = info->module_count ? &info->module[0] : NULL;
+    const char *commands = NULL;
+    config_parse_command_line(info->command_line, &options, &commands, NULL);
+    config_run(info->command_line, file ? (const char *)(uintptr_t)file->start : NULL,
+               file ? file->size : 0, &out_console);
+}
+
+/* Part of every turn: characters move, and the console's task gets its share. */
+static void control_work(void)
+{
+    static bool row_over;
+    console_poll();
+    task_resume();
+    if (!row_over && time_us() > PANIC_ROW_OVER_US) {
+        panic_count_clear();
+        row_over = true;
+    }
+}
+
+static void say_ready(void)
+{
+    bool running = forward_running();
+    out_printf(&out_console, "ready: %u ports, %s%s, %" PRIu64 " us\n", port_count(),
+               running ? "forwarding " : "stopped", running ? forward_get_mode()->name : "",
+               time_us());
+}
+
+void kernel_main(struct boot_info *info)
+{
+    time_start(info->start_tsc);
+    exception_init();
+    config_parse_command_line(info->command_line, &options, NULL, NULL);
+    panic_set_halt(options.panic_halt);
+    memory_init(info);
+    machine_init(info->protocol);
+    acpi_init(info->acpi_rsdp);
+    open_console();
+    say_who(info);
+    time_init();
+    make_packets();
+    find_devices();
+    configure(info);
+    say_ready();
+    task_init(console_task);
+    forward_set_control_hook(control_work);
+    for (;;)
+        forward_turn();
+}
