@@ -1,0 +1,182 @@
+"""The traffic tool against a relay in Python, so that its verdicts can be trusted.
+
+The relay plays the appliance: it forwards between two wires, and spoils what a
+test tells it to spoil.
+"""
+import json
+import os
+import select
+import socket
+import struct
+import subprocess
+import threading
+import time
+
+import pytest
+
+from qemu import TRAFFIC
+
+GATEWAYS = {0: (bytes([192, 0, 2, 1]), b"\x02\x00\x00\x00\x00\x01"),
+            1: (bytes([198, 51, 100, 1]), b"\x02\x00\x00\x00\x00\x02")}
+STATIONS = {0: b"\x02\x00\x00\x00\x0a\x01", 1: b"\x02\x00\x00\x00\x0b\x01"}
+MAGIC = b"MLRC"
+
+
+def number_of(frame):
+    """The number in a blast frame, None for others and for the warm-up."""
+    if frame[42:46] != MAGIC or frame[50:58] == b"\xff" * 8:
+        return None
+    return struct.unpack(">Q", frame[50:58])[0]
+
+
+def ip_checksum(header):
+    total = sum(struct.unpack(">10H", header))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+
+
+def route(side, frame):
+    """What a router makes of a frame that came in at `side`."""
+    header = bytearray(frame[14:34])
+    header[8] -= 1
+    header[10:12] = b"\0\0"
+    header[10:12] = struct.pack(">H", ip_checksum(bytes(header)))
+    return STATIONS[1 - side] + GATEWAYS[1 - side][1] + frame[12:14] + bytes(header) + frame[34:]
+
+
+class Relay:
+    def __init__(self, folder, spoil=None, l3=False):
+        self.folder, self.spoil, self.l3 = folder, spoil or (lambda n, frame: [frame]), l3
+        self.sockets = []
+        for name in "ab":
+            s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            s.bind(os.path.join(folder, name + ".appliance"))
+            s.settimeout(0.05)
+            self.sockets.append(s)
+        self.done = False
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def wires(self):
+        return [word for name in "ab" for word in (
+            "--" + name, "%s/%s.host,%s/%s.appliance" % (self.folder, name, self.folder, name))]
+
+    def send(self, side, frame):
+        while not self.done:
+            try:
+                return self.sockets[side].sendto(frame, os.path.join(self.folder, "ab"[side] + ".host"))
+            except socket.timeout:
+                pass
+            except OSError:
+                return None
+
+    def handle(self, side, frame):
+        if self.l3 and frame[12:14] == b"\x08\x06":
+            address, mac = GATEWAYS[side]
+            if frame[38:42] == address:
+                self.send(side, frame[6:12] + mac + frame[12:20] + b"\0\2" + mac + address
+                          + frame[22:32] + bytes(18))
+            return
+        for out in self.spoil(number_of(frame), frame):
+            self.send(1 - side, route(side, out) if self.l3 else out)
+
+    def run(self):
+        while not self.done:
+            for s in select.select(self.sockets, [], [], 0.05)[0]:
+                self.handle(self.sockets.index(s), s.recv(9216))
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.done = True
+        self.thread.join()
+        for s in self.sockets:
+            s.close()
+
+
+def blast(folder, *options, what="blast", **relay):
+    with Relay(str(folder), **relay) as r:
+        run = subprocess.run([TRAFFIC, what, *r.wires(), *options], capture_output=True, text=True, timeout=60)
+    assert run.returncode in (0, 1), run.stderr
+    return run.returncode, json.loads(run.stdout)
+
+
+@pytest.mark.parametrize("l3", [False, True], ids=["l2", "l3"])
+def test_blast_is_content_when_every_frame_arrives(tmp_path, l3):
+    status, result = blast(tmp_path, "--mode", "l3" if l3 else "l2", "--frames", "3000",
+                           "--sizes", "60,61,594,1514", l3=l3)
+    assert status == 0
+    for way in ("a_to_b", "b_to_a"):
+        assert result[way]["sent"] == result[way]["received"] == 3000
+        assert not any(result[way][k] for k in ("lost", "duplicated", "reordered", "changed"))
+
+
+def drops(n, frame):
+    return [] if n == 100 else [frame]
+
+
+def duplicates(n, frame):
+    return [frame, frame] if n == 100 else [frame]
+
+
+def changes(n, frame):
+    return [frame[:-1] + bytes([frame[-1] ^ 1])] if n == 100 else [frame]
+
+
+def shortens(n, frame):
+    return [frame[:-1]] if n == 100 else [frame]
+
+
+class Reorders:
+    held = None
+
+    def __call__(self, n, frame):
+        if n == 100 and not self.held:
+            self.held = frame
+            return []
+        if self.held and n == 101:
+            return [frame, self.held]
+        return [frame]
+
+
+@pytest.mark.parametrize("spoil,what", [
+    (drops, "lost"), (duplicates, "duplicated"), (changes, "changed"), (shortens, "changed"),
+    (Reorders(), "reordered")], ids=["drop", "duplicate", "change", "shorten", "reorder"])
+def test_blast_notices(tmp_path, spoil, what):
+    status, result = blast(tmp_path, "--one-way", "--frames", "300", spoil=spoil)
+    assert status == 1
+    assert result["a_to_b"][what] == 1
+    others = {"lost", "duplicated", "changed", "reordered"} - {what}
+    assert not any(result["a_to_b"][k] for k in others)
+
+
+def test_blast_notices_a_ttl_that_was_not_decremented(tmp_path):
+    def spoil(n, frame):
+        if n != 7:
+            return [frame]
+        return [frame[:22] + bytes([frame[22] + 1]) + frame[23:]]
+    status, result = blast(tmp_path, "--one-way", "--mode", "l3", "--frames", "100", spoil=spoil, l3=True)
+    assert (status, result["a_to_b"]["changed"]) == (1, 1)
+
+
+def test_flood_reports_loss_and_blames_nobody(tmp_path):
+    status, result = blast(tmp_path, "--one-way", "--frames", "1000", what="flood",
+                           spoil=lambda n, frame: [] if n is not None and n % 2 else [frame])
+    assert (status, result["a_to_b"]["lost"]) == (0, 500)
+
+
+def test_lan_hosts_answer_each_other(tmp_path):
+    with Relay(str(tmp_path)) as r:
+        lan = subprocess.Popen([TRAFFIC, "lan", *r.wires(), "--mode", "l2", "--rate", "500"],
+                               stdout=subprocess.PIPE, text=True)
+        time.sleep(1.5)
+        lan.terminate()
+        lines = lan.communicate(timeout=10)[0].splitlines()
+    assert lan.returncode == 0 and len(lines) == 2
+    for line in lines:
+        words = line.split()
+        sent, answered = int(words[words.index("sent") + 1]), int(words[words.index("requests,") + 1])
+        assert answered >= sent - 5 > 50, line
+        assert "0 lost, 0 errors" in line
