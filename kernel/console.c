@@ -14,18 +14,21 @@
 #define FLUSH_STALL_US 1000000u
 
 /* Positions run freely and are reduced at use; head - sent is what a device has
- * still to take, never more than the ring's size. */
+ * still to take, never more than the ring's size.  They start shortly before
+ * they wrap, so that every run crosses that point. */
+#define POSITION_START (0u - CONSOLE_INPUT_SIZE)
+
 static struct {
     char bytes[CONSOLE_OUTPUT_SIZE];
     uint32_t head;
     uint32_t kept; /* bytes before head that are text, at most the size */
-} output;
+} output = { .head = POSITION_START };
 
 static struct {
     char bytes[CONSOLE_INPUT_SIZE];
     uint32_t head, tail;
     bool held; /* the devices have been asked to stop sending */
-} input;
+} input = { .head = POSITION_START, .tail = POSITION_START };
 
 static struct console_device *devices[CONSOLE_DEVICES_MAX];
 static unsigned device_count;
@@ -36,8 +39,8 @@ _Static_assert((CONSOLE_INPUT_SIZE & (CONSOLE_INPUT_SIZE - 1)) == 0, "reduced by
 
 void console_reset(void)
 {
-    output.head = output.kept = 0;
-    input.head = input.tail = 0;
+    output.head = input.head = input.tail = POSITION_START;
+    output.kept = 0;
     input.held = false;
     device_count = 0;
     wait_hook = NULL;

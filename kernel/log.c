@@ -16,14 +16,17 @@
 _Static_assert((LOG_RING_SIZE & (LOG_RING_SIZE - 1)) == 0, "reduced by masking");
 
 static char ring[LOG_RING_SIZE];
-static uint32_t ring_head; /* runs freely */
+/* Runs freely, and starts shortly before it wraps, so that every run does. */
+#define POSITION_START (0u - LOG_RING_SIZE)
+static uint32_t ring_head = POSITION_START;
 static uint32_t ring_kept; /* bytes before it that are text */
 static enum log_level level_shown = LOG_INFO;
 static void (*sink_write)(const char *text, size_t n) = console_write;
 
 void log_reset(void)
 {
-    ring_head = ring_kept = 0;
+    ring_head = POSITION_START;
+    ring_kept = 0;
     level_shown = LOG_INFO;
     sink_write = console_write;
 }

@@ -1,0 +1,290 @@
+/* kernel/console.c: the rings, and devices of every speed under them. */
+#include "kernel/console.h"
+
+#include "kernel/compiler.h"
+#include "kernel/log.h"
+#include "tests/host/host.h"
+#include "tests/host/test.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* A terminal that takes `budget` bytes in all and `slice` at a time. */
+struct terminal {
+    struct console_device device;
+    size_t budget, slice;
+    char text[262144];
+    size_t count;
+    const char *typed;
+    unsigned calls, holds, releases;
+    bool busy;
+};
+
+static struct terminal one, two;
+
+static size_t terminal_write(struct console_device *d, const char *text, size_t n)
+{
+    struct terminal *t = container_of(d, struct terminal, device);
+    n = min_u64(min_u64(n, t->slice), t->budget);
+    assert_true(t->count + n < sizeof t->text);
+    memcpy(t->text + t->count, text, n);
+    t->count += n;
+    t->text[t->count] = 0;
+    t->budget -= n;
+    t->calls++;
+    return n;
+}
+
+static int terminal_read(struct console_device *d)
+{
+    struct terminal *t = container_of(d, struct terminal, device);
+    return t->typed && *t->typed ? (unsigned char)*t->typed++ : -1;
+}
+
+static void terminal_hold(struct console_device *d, bool on)
+{
+    struct terminal *t = container_of(d, struct terminal, device);
+    *(on ? &t->holds : &t->releases) += 1;
+}
+
+static bool terminal_idle(struct console_device *d)
+{
+    return !container_of(d, struct terminal, device)->busy;
+}
+
+static void terminal_init(struct terminal *t, const char *name)
+{
+    memset(t, 0, sizeof *t);
+    t->device.name = name;
+    t->device.write = terminal_write;
+    t->device.read = terminal_read;
+    t->budget = t->slice = SIZE_MAX;
+}
+
+static int setup(void **state)
+{
+    host_reset();
+    console_reset();
+    terminal_init(&one, "one");
+    terminal_init(&two, "two");
+    return 0;
+}
+
+static void put(const char *text)
+{
+    console_write(text, strlen(text));
+}
+
+/* n bytes that differ from their neighbours at any distance below 64 KiB. */
+static void fill(char *text, size_t n, unsigned seed)
+{
+    for (size_t i = 0; i < n; i++) {
+        seed = seed * 1664525 + 1013904223;
+        text[i] = (char)('!' + (seed >> 24) % 90);
+    }
+}
+
+static char big[200000];
+
+static void text_before_any_device_is_kept(void **state)
+{
+    put("early ");
+    assert_int_equal(console_add(&one.device), 0);
+    put("late");
+    assert_int_equal(one.count, 0); /* nothing leaves by itself */
+    console_poll();
+    assert_string_equal(one.text, "early late");
+}
+
+static void the_last_of_much_early_text_is_kept(void **state)
+{
+    fill(big, 100000, 1);
+    console_write(big, 100000);
+    console_add(&one.device);
+    console_flush();
+    assert_int_equal(one.count, CONSOLE_OUTPUT_SIZE);
+    assert_memory_equal(one.text, big + 100000 - CONSOLE_OUTPUT_SIZE, CONSOLE_OUTPUT_SIZE);
+}
+
+static void one_slice_for_each_poll(void **state)
+{
+    console_add(&one.device);
+    one.slice = 16;
+    put("0123456789abcdef0123456789");
+    console_poll();
+    assert_int_equal(one.count, 16);
+    assert_int_equal(one.calls, 1);
+    console_poll();
+    assert_int_equal(one.count, 26);
+    console_poll();
+    assert_int_equal(one.calls, 2); /* nothing left: not called */
+}
+
+static unsigned turns;
+
+static void take_a_turn(void)
+{
+    turns++;
+    console_poll();
+    host_advance_us(100);
+}
+
+/* More text than the ring: the writer waits, the machine runs, nothing is lost. */
+static void nothing_is_lost_when_the_ring_is_full(void **state)
+{
+    console_set_wait(take_a_turn);
+    console_add(&one.device);
+    console_add(&two.device);
+    one.slice = 16;
+    two.slice = 23; /* never in step with the ring's end */
+    turns = 0;
+    fill(big, sizeof big, 2);
+    console_write(big, sizeof big);
+    assert_true(turns > (sizeof big - CONSOLE_OUTPUT_SIZE) / 32 / 2);
+    console_flush();
+    assert_int_equal(one.count, sizeof big);
+    assert_memory_equal(one.text, big, sizeof big);
+    assert_int_equal(two.count, sizeof big);
+    assert_memory_equal(two.text, big, sizeof big);
+}
+
+static void without_a_hook_waiting_polls(void **state)
+{
+    console_add(&one.device);
+    one.slice = 16;
+    fill(big, 70000, 3);
+    console_write(big, 70000);
+    console_flush();
+    assert_memory_equal(one.text, big, 70000);
+    assert_int_equal(one.count, 70000);
+}
+
+/* A dead terminal holds up nobody for ever, and is told when it comes back. */
+static void a_stalled_device_is_passed_over(void **state)
+{
+    console_set_wait(take_a_turn);
+    console_add(&one.device);
+    console_add(&two.device);
+    one.budget = 100;
+    fill(big, 100000, 4);
+    console_write(big, 100000);
+    console_flush();
+    assert_int_equal(one.count, 100);
+    assert_int_equal(two.count, 100000);
+    assert_memory_equal(two.text, big, 100000);
+
+    turns = 0;
+    console_write(big, 100000); /* not waited for again */
+    assert_true(turns < 100);
+    one.budget = SIZE_MAX;
+    console_poll();
+    console_flush();
+    assert_true(host_log_contains("console: one missed"));
+    put("again");
+    console_flush();
+    assert_memory_equal(one.text + one.count - 5, "again", 5);
+    assert_memory_equal(two.text + 100000, big, 100000);
+}
+
+/* Slow is not dead: a byte now and then is enough. */
+static void a_slow_device_loses_nothing(void **state)
+{
+    console_set_wait(take_a_turn);
+    console_add(&one.device);
+    one.slice = 1;
+    fill(big, 40000, 5);
+    console_write(big, 40000);
+    console_flush();
+    assert_int_equal(one.count, 40000);
+    assert_memory_equal(one.text, big, 40000);
+}
+
+static void flush_is_bounded(void **state)
+{
+    console_add(&one.device);
+    one.budget = 3;
+    put("stuck");
+    console_flush(); /* comes back */
+    assert_string_equal(one.text, "stu");
+    one.budget = SIZE_MAX;
+    console_flush();
+    assert_string_equal(one.text, "stuck");
+    one.device.idle = terminal_idle;
+    one.busy = true;
+    put("!");
+    console_flush();
+    assert_string_equal(one.text, "stuck!");
+}
+
+static void input_in_order_from_all_devices(void **state)
+{
+    console_add(&one.device);
+    console_add(&two.device);
+    assert_int_equal(console_getc(), -1);
+    one.typed = "ab";
+    two.typed = "\xff";
+    console_poll();
+    assert_int_equal(console_getc(), 'a');
+    assert_int_equal(console_getc(), 'b');
+    assert_int_equal(console_getc(), 0xff);
+    assert_int_equal(console_getc(), -1);
+}
+
+/* Input that does not fit stays in the device, which is asked to pause; all of
+ * it arrives. */
+static void input_is_held_not_lost(void **state)
+{
+    fill(big, 20000, 6);
+    big[20000] = 0;
+    one.typed = big;
+    one.device.hold = terminal_hold;
+    console_add(&one.device);
+    console_add(&two.device);
+    for (unsigned i = 0; i < 10000; i++)
+        console_poll();
+    assert_int_equal(one.typed - big, CONSOLE_INPUT_SIZE);
+    assert_int_equal(one.holds, 1);
+    assert_int_equal(one.releases, 0);
+    for (unsigned i = 0; i < 20000; i++) {
+        assert_int_equal(console_getc(), (unsigned char)big[i]);
+        if (i % 3 == 0)
+            console_poll();
+    }
+    assert_int_equal(console_getc(), -1);
+    console_poll();
+    assert_int_equal(one.holds, one.releases);
+}
+
+static void too_many_devices(void **state)
+{
+    struct console_device d[CONSOLE_DEVICES_MAX + 1] = { 0 };
+    assert_false(console_has(NULL));
+    for (unsigned i = 0; i < CONSOLE_DEVICES_MAX; i++) {
+        d[i] = one.device;
+        assert_int_equal(console_add(&d[i]), 0);
+    }
+    assert_int_equal(console_add(&d[CONSOLE_DEVICES_MAX]), -ENOSPC);
+    assert_true(console_has("one"));
+    assert_true(console_has(NULL));
+    assert_false(console_has("two"));
+    console_reset();
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup(f, setup)
+    const struct CMUnitTest tests[] = {
+        T(text_before_any_device_is_kept),
+        T(the_last_of_much_early_text_is_kept),
+        T(one_slice_for_each_poll),
+        T(nothing_is_lost_when_the_ring_is_full),
+        T(without_a_hook_waiting_polls),
+        T(a_stalled_device_is_passed_over),
+        T(a_slow_device_loses_nothing),
+        T(flush_is_bounded),
+        T(input_in_order_from_all_devices),
+        T(input_is_held_not_lost),
+        T(too_many_devices),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
