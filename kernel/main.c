@@ -20,11 +20,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define PACKETS_MAX 16384u              /* 32 MiB of frames */
+#define PACKETS_MAX 16384u /* 32 MiB of frames */
 #define PACKETS_MIN 1024u
-#define PACKETS_SHARE 8u                /* of all memory, one part holds frames */
+#define PACKETS_SHARE 8u /* of all memory, one part holds frames */
 #define ONE_MIB (1024u * 1024u)
-#define PANIC_ROW_OVER_US (60 * US_PER_S)   /* a minute without one ends a row of panics */
+#define PANIC_ROW_OVER_US (60 * US_PER_S) /* a minute without one ends a row of panics */
 
 static struct options options;
 
