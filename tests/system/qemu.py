@@ -1,3 +1,329 @@
+"""The real image in QEMU: boots it, types at its console, plugs frames into its ports.
+
+Every wait has a limit, every machine is killed at the end, and a machine that
+was not killed on purpose must leave with `poweroff` and exit status 0.
+"""
+import collections
+import json
 import os
+import queue
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
-TRAFFIC = os.path.join(ROOT, "build", "traffic")
+BUILD = os.path.join(ROOT, "build")
+IMAGE = os.path.join(BUILD, "millrace.elf")
+ISO = os.path.join(BUILD, "millrace.iso")
+TRAFFIC = os.path.join(BUILD, "traffic")
+QEMU = "qemu-system-x86_64"
+
+# Limits against hanging, not expectations: the machine may be slow and shared.
+BOOT_LIMIT = 60
+COMMAND_LIMIT = 30
+FRAME_LIMIT = 10
+QUIET = 0.3         # how long nothing must come for "nothing came" to be believed
+
+PROMPT = "millrace> "
+READY = re.compile(r"^ready: (\d+) ports, (?:forwarding (\w+)|(stopped)), (\d+) us$", re.M)
+# What a terminal acts on instead of showing (ECMA-48 5.4), and carriage returns.
+CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\r")
+
+NICS = {
+    "virtio": "virtio-net-pci",
+    "virtio-modern": "virtio-net-pci,disable-legacy=on,disable-modern=off",
+    "virtio-legacy": "virtio-net-pci,disable-legacy=off,disable-modern=on",
+    "e1000": "e1000",
+    "e1000-82545em": "e1000-82545em",
+}
+
+
+def accelerator():
+    return subprocess.run([os.path.join(ROOT, "tools", "accel")], capture_output=True, text=True,
+                          check=True).stdout.strip()
+
+
+def port_mac(number):
+    return "02:00:00:00:00:%02x" % (number + 1)
+
+
+class Wire:
+    """The far end of one port's wire; frames are bytes without FCS."""
+
+    def __init__(self, folder, number):
+        self.number = number
+        self.local = os.path.join(folder, "%d.wire" % number)
+        self.remote = os.path.join(folder, "%d.port" % number)
+        self.socket = None
+        self.frames = queue.Queue()
+
+    def options(self, device):
+        netdev = ("dgram,id=net{0},local.type=unix,local.path={1},remote.type=unix,remote.path={2}"
+                  .format(self.number, self.remote, self.local))
+        return ["-netdev", netdev,
+                "-device", "%s,netdev=net%d,mac=%s" % (device, self.number, port_mac(self.number))]
+
+    def plug(self):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(self.local)
+        self.socket.settimeout(FRAME_LIMIT)
+        threading.Thread(target=self._collect, args=(self.socket,), daemon=True).start()
+
+    def unplug(self):
+        if self.socket:
+            sock, self.socket = self.socket, None
+            try:
+                sock.shutdown(socket.SHUT_RDWR)     # wakes the reader
+            except OSError:
+                pass
+            sock.close()
+            os.unlink(self.local)
+
+    def _collect(self, sock):
+        """Takes frames off the wire at once: a wire holds about ten."""
+        while self.socket is sock:
+            try:
+                frame = sock.recv(65536)
+            except socket.timeout:
+                continue
+            except OSError:
+                return
+            if frame:
+                self.frames.put(frame)
+
+    def send(self, *frames):
+        for frame in frames:
+            self.socket.sendto(bytes(frame), self.remote)
+
+    def receive(self, timeout=FRAME_LIMIT):
+        """The next frame as bytes, None when none comes."""
+        try:
+            return self.frames.get(timeout=timeout)
+        except queue.Empty:
+            return None
+
+    def expect(self, wanted, timeout=FRAME_LIMIT):
+        """The first frame for which wanted(frame) holds; what comes before it is dropped."""
+        end = time.monotonic() + timeout
+        seen = []
+        while time.monotonic() < end:
+            frame = self.receive(max(0.0, end - time.monotonic()))
+            if frame is not None:
+                if wanted(frame):
+                    return frame
+                seen.append(frame.hex())
+        raise AssertionError("port %d: the frame did not come; others: %s" % (self.number, seen))
+
+    def drain(self, quiet=QUIET):
+        """Everything until nothing comes for `quiet` seconds."""
+        frames = []
+        while (frame := self.receive(quiet)) is not None:
+            frames.append(frame)
+        return frames
+
+
+class Appliance:
+    """One machine.  Use as a context: starts, waits for `ready:`, powers off.
+
+    nics: names from NICS or QEMU device strings.  config: text of the
+    configuration file.  append: kernel command line.  boot: "pvh" or "iso".
+    plugged: whether the wires end here or are left to build/traffic.
+    """
+
+    def __init__(self, nics=("virtio", "virtio"), config=None, append="", boot="pvh", machine="q35",
+                 memory=64, extra=(), plugged=True, image=IMAGE, wait_ready=True):
+        self.nics, self.config, self.append, self.boot = nics, config, append, boot
+        self.machine, self.memory, self.extra = machine, memory, list(extra)
+        self.plugged, self.image, self.wait_ready = plugged, image, wait_ready
+        self.folder = tempfile.mkdtemp(prefix="millrace-test.")
+        self.wires = [Wire(self.folder, n) for n in range(len(nics))]
+        self.process = self.serial = self.started = None
+        self.transcript = ""        # everything the console ever said
+        self.seen = 0               # how much of it has been waited for
+        self.raw = collections.deque()
+
+    # Starting and stopping
+
+    def _boot_options(self):
+        if self.boot == "iso":
+            iso = ISO
+            if self.config is not None or self.append:
+                iso = os.path.join(self.folder, "test.iso")
+                conf = self._write("millrace.conf", self.config or "")
+                subprocess.run([os.path.join(ROOT, "tools", "make-iso"), self.image, iso, conf,
+                                self.append], check=True)
+            return ["-cdrom", iso]
+        options = ["-kernel", self.image]
+        if self.append:
+            options += ["-append", self.append]
+        if self.config is not None:
+            options += ["-initrd", self._write("millrace.conf", self.config)]
+        return options
+
+    def _write(self, name, content):
+        path = os.path.join(self.folder, name)
+        with open(path, "wb") as f:
+            f.write(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def _command_line(self):
+        accel = accelerator()
+        line = [QEMU, "-M", self.machine, "-accel", accel, "-m", str(self.memory), "-nodefaults",
+                "-no-user-config", "-display", "none", "-monitor", "none",
+                "-chardev", "socket,id=console,path=%s/console,server=on,wait=on" % self.folder,
+                "-serial", "chardev:console"]
+        if accel == "kvm":
+            line += ["-cpu", "host"]
+        for wire, nic in zip(self.wires, self.nics):
+            line += wire.options(NICS.get(nic, nic))
+        return line + self._boot_options() + self.extra
+
+    def start(self):
+        if self.plugged:
+            for wire in self.wires:
+                wire.plug()
+        self.errors = open(os.path.join(self.folder, "qemu.log"), "wb+")
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(self._command_line(), stdin=subprocess.DEVNULL,
+                                        stdout=self.errors, stderr=self.errors)
+        self.serial = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        path = os.path.join(self.folder, "console")
+        while True:
+            try:
+                self.serial.connect(path)
+                break
+            except OSError:
+                if self.process.poll() is not None or time.monotonic() > self.started + BOOT_LIMIT:
+                    raise AssertionError("QEMU did not start: %s" % self.qemu_log()) from None
+                time.sleep(0.005)
+        if self.wait_ready:
+            self.ready()
+
+    def qemu_log(self):
+        self.errors.seek(0)
+        return self.errors.read().decode(errors="replace")
+
+    def ready(self):
+        """Waits for the ready line and the prompt; the match of READY."""
+        self.read_until(r"^ready: [^\n]*\n", BOOT_LIMIT)
+        self.ready_after = time.monotonic() - self.started
+        match = READY.search(self.transcript)
+        assert match, "not as the contract says: " + self.transcript[-200:]
+        self.read_until(re.escape(PROMPT) + r"\Z")
+        return match
+
+    def wait_exit(self, timeout=COMMAND_LIMIT):
+        """QEMU's exit status; what it still said is in the transcript."""
+        end = time.monotonic() + timeout
+        while self._read_some(max(0.0, end - time.monotonic())) is not None:
+            if time.monotonic() >= end:
+                raise AssertionError("still running: ..." + self.transcript[-500:])
+        return self.process.wait(timeout=max(1.0, end - time.monotonic()))
+
+    def poweroff(self):
+        self.type("poweroff\n")
+        status = self.wait_exit()
+        assert status == 0, "QEMU exited with %d: %s" % (status, self.qemu_log())
+
+    def kill(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for wire in self.wires:
+            wire.unplug()
+        if self.serial:
+            self.serial.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self):
+        try:
+            self.start()
+        except BaseException:
+            print(self.transcript)
+            self.kill()
+            raise
+        return self
+
+    def __exit__(self, kind, value, trace):
+        try:
+            if kind is None and self.process.poll() is None:
+                self.poweroff()
+        finally:
+            print(self.transcript[-20000:])
+            self.kill()
+
+    # Console
+
+    def type(self, text):
+        data = text if isinstance(text, bytes) else text.encode()
+        self.serial.settimeout(COMMAND_LIMIT)
+        self.serial.sendall(data)
+
+    def _read_some(self, timeout):
+        """Adds what the console says within `timeout`; None when it is closed."""
+        self.serial.settimeout(max(timeout, 0.001))
+        try:
+            data = self.serial.recv(65536)
+        except socket.timeout:
+            return ""
+        except ConnectionError:
+            return None
+        if not data:
+            return None
+        text = CONTROL.sub("", data.decode(errors="replace"))
+        self.transcript += text
+        return text
+
+    def read_until(self, pattern, timeout=COMMAND_LIMIT):
+        """Reads on until the pattern is found in what was not yet waited for; the match."""
+        compiled = re.compile(pattern, re.M | re.S)
+        end = time.monotonic() + timeout
+        while True:
+            match = compiled.search(self.transcript[self.seen:])
+            if match:
+                self.seen += match.end()
+                return match
+            left = end - time.monotonic()
+            if left <= 0 or self._read_some(left) is None:
+                raise AssertionError("no %r on the console (%s): ...%s" % (
+                    pattern, "closed" if left > 0 else "in time", self.transcript[-1000:]))
+
+    def command(self, line, timeout=COMMAND_LIMIT):
+        """Types one command at the prompt; what it printed."""
+        self.type(line + "\n")
+        match = self.read_until(r"%s\n(.*?)%s\Z" % (re.escape(line), re.escape(PROMPT)), timeout)
+        return match.group(1)
+
+    def must(self, line):
+        """A command that has nothing to complain about."""
+        output = self.command(line)
+        assert "error:" not in output, output
+        return output
+
+    def stats(self):
+        return json.loads(self.must("show stats json"))
+
+    # Traffic
+
+    def traffic(self, what, *options, timeout=600):
+        """Runs build/traffic on ports 0 and 1; (status, its figures)."""
+        assert not self.plugged
+        run = subprocess.Popen([TRAFFIC, what, "--a", "%s,%s" % (self.wires[0].local, self.wires[0].remote),
+                                "--b", "%s,%s" % (self.wires[1].local, self.wires[1].remote), *options],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            output, errors = run.communicate(timeout=timeout)
+        finally:
+            run.kill()
+        assert run.returncode in (0, 1), errors
+        return run.returncode, json.loads(output)
+
+
+def check_conservation(stats):
+    """contract.md: a port's drops are its dropped counters, no frame is counted twice."""
+    for port in stats["ports"]:
+        assert port["rx_dropped"] + port["tx_dropped"] == sum(port["drops"].values()), port
