@@ -154,7 +154,7 @@ $(B)/fuzz/version.o: $(B)/version.c
 	@clang $(FUZZ_CFLAGS) -c -o $@ $<
 
 $(FUZZERS): %: %.o $(FUZZ_O)
-	@clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^
+	@clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ -lcmocka
 
 .PHONY: fuzz fuzzers
 fuzzers: $(FUZZERS)

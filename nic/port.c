@@ -27,13 +27,29 @@ static bool sizes_good(uint16_t min, uint16_t max, uint16_t usual)
     return min && min <= max && usual >= min && usual <= max;
 }
 
+static bool is_power_of_two(uint16_t n)
+{
+    return n && !(n & (n - 1));
+}
+
+static bool sizes_fit(const struct port_limits *l, uint16_t usual)
+{
+    return l->size_multiple && usual % l->size_multiple == 0 &&
+           (!l->size_power_of_two || is_power_of_two(usual));
+}
+
+static bool queues_good(uint16_t most)
+{
+    return most && most <= PORT_QUEUES_MAX;
+}
+
 static bool limits_good(const struct port_limits *l)
 {
-    return l->rx_queues_max && l->rx_queues_max <= PORT_QUEUES_MAX && l->tx_queues_max &&
-           l->tx_queues_max <= PORT_QUEUES_MAX &&
+    return queues_good(l->rx_queues_max) && queues_good(l->tx_queues_max) &&
            sizes_good(l->rx_size_min, l->rx_size_max, l->rx_size_default) &&
-           sizes_good(l->tx_size_min, l->tx_size_max, l->tx_size_default) && l->size_multiple &&
-           l->max_frame >= MTU_MIN + ETHERNET_HEADER && l->max_frame <= FRAME_MAX;
+           sizes_good(l->tx_size_min, l->tx_size_max, l->tx_size_default) &&
+           sizes_fit(l, l->rx_size_default) && sizes_fit(l, l->tx_size_default) &&
+           l->max_frame >= MTU_DEFAULT + ETHERNET_HEADER + VLAN_TAG && l->max_frame <= FRAME_MAX;
 }
 
 int port_register(struct port *port)
@@ -83,12 +99,29 @@ void port_reset_registry(void)
 
 /* State -------------------------------------------------------------------- */
 
+/* Drivers take buffers from the caches already while they start. */
+static bool queues_have_caches(const struct port *port)
+{
+    for (unsigned i = 0; i < port->rx_queues; i++)
+        if (!port->rxq[i]->cache)
+            return false;
+    for (unsigned i = 0; i < port->tx_queues; i++)
+        if (!port->txq[i]->cache)
+            return false;
+    return true;
+}
+
 int port_start(struct port *port)
 {
     if (port->state == PORT_FAILED)
         return -EIO;
     if (port->state == PORT_RUNNING)
         return 0;
+    if (!queues_have_caches(port)) {
+        log_error("port %u (%s): started before its queues belong to cores", port->number,
+                  port->driver);
+        return -EINVAL;
+    }
     int e = port->ops->start(port);
     if (!e)
         port->state = PORT_RUNNING;
@@ -101,7 +134,6 @@ void port_stop(struct port *port)
         return;
     port->state = PORT_STOPPED;
     port->ops->stop(port);
-    port->link = (struct port_link){ 0 };
 }
 
 void port_fail(struct port *port, const char *why)
@@ -131,7 +163,7 @@ int port_set_mtu(struct port *port, uint16_t mtu)
 {
     if (port->state == PORT_FAILED)
         return -EIO;
-    if (mtu < MTU_MIN || mtu + ETHERNET_HEADER + 4u > port->limits.max_frame)
+    if (mtu < MTU_MIN || mtu + ETHERNET_HEADER + VLAN_TAG > port->limits.max_frame)
         return -EINVAL;
     if (!port->ops->set_mtu && mtu > MTU_DEFAULT)
         return -ENOTSUP;
@@ -147,6 +179,9 @@ int port_set_rx_mode(struct port *port, const struct port_rx_mode *mode)
         return -EIO;
     if (!port->ops->set_rx_mode)
         return -ENOTSUP;
+    for (uint16_t i = 0; i < mode->multicast_count; i++)
+        if (!(mode->multicast[i][0] & 1))
+            return -EINVAL;
     int e = port->ops->set_rx_mode(port, mode);
     if (!e)
         port->rx_mode = *mode;

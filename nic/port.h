@@ -22,11 +22,17 @@
  * Counting
  *   A queue counts the frames that crossed this interface, no others: received
  *   when rx_burst returned it, sent when tx_burst took it (and could send it).
- *   What the device refused earlier is in the device's own counters
- *   (stats: rx_missed, rx_errors).  A received frame that breaks the rules of
- *   this header (runt, oversize, too short a first segment) is freed by the
- *   driver and counted in rx_errors.  Drops decided above the port are counted
- *   above it (apps/stats.h). */
+ *   What the device refused earlier is in the device's own counters (stats()).
+ *   A received frame that breaks the rules of this header (runt, oversize, too
+ *   short a first segment) is freed by the driver and counted in the queue's
+ *   errors, as is what tx_burst can never send.  stats() does not repeat those:
+ *   a port's rx_errors are its device's and its receive queues' added up.  Drops
+ *   decided above the port are counted above it (apps/stats.h).
+ *
+ * Frames
+ *   A received frame's first segment need not have headroom (a jumbo frame may
+ *   fill its buffers from the first byte), and tx_burst takes frames that have
+ *   none. */
 #pragma once
 
 #include "kernel/compiler.h"
@@ -42,6 +48,7 @@
 #define MTU_MIN 68u /* RFC 791 3.2: every module forwards 68 octets */
 #define MTU_DEFAULT 1500u
 #define ETHERNET_HEADER 14u
+#define VLAN_TAG 4u
 
 struct port;
 struct port_queue;
@@ -92,7 +99,7 @@ struct port_limits {
 
 struct port_rx_mode {
     bool promiscuous, all_multicast;
-    const uint8_t (*multicast)[MAC_LEN]; /* wanted group addresses */
+    const uint8_t (*multicast)[MAC_LEN]; /* wanted group addresses; kept valid by the caller */
     uint16_t multicast_count;
 };
 
@@ -125,7 +132,7 @@ struct port {
     const char *driver;  /* "virtio", "e1000", "ring", ... */
     const char *failure; /* static text when PORT_FAILED */
     struct port_limits limits;
-    struct port_link link;       /* as last polled by port_poll_link */
+    struct port_link link;       /* as last polled by port_poll_link; a stopped port's is down */
     struct port_rx_mode rx_mode; /* as last set */
     struct dma_device *dma;      /* NULL: no device */
     struct pci_function *pci;    /* NULL: not on PCI */
@@ -150,9 +157,12 @@ void port_stop(struct port *port);
 int port_set_mac(struct port *port,
                  const uint8_t mac[MAC_LEN]); /* refuses group and zero addresses */
 int port_set_mtu(struct port *port, uint16_t mtu);
+/* -EINVAL when a wanted address is no group address. */
 int port_set_rx_mode(struct port *port, const struct port_rx_mode *mode);
 void port_fail(struct port *port, const char *why); /* static text; stops it if running */
-bool port_poll_link(struct port *port);             /* true when the link changed */
+/* True when the link changed since the last poll; a port that was stopped since
+ * then went down. */
+bool port_poll_link(struct port *port);
 
 static inline uint16_t port_rx_burst(struct port_queue *q, struct packet **p, uint16_t n)
 {
@@ -168,7 +178,7 @@ static inline uint16_t port_tx_burst(struct port_queue *q, struct packet **p, ui
  * VLAN tag is allowed on top (IEEE 802.1Q: frames may grow by 4 octets). */
 static inline uint32_t port_frame_limit(const struct port *port)
 {
-    return port->mtu + ETHERNET_HEADER + 4u;
+    return port->mtu + ETHERNET_HEADER + VLAN_TAG;
 }
 
 /* True when the frame may be handed to the device: at least FRAME_MIN, at most the
@@ -185,8 +195,9 @@ static inline bool port_can_send(const struct port *port, const struct packet *p
 
 /* Fakes that are ordinary ports ------------------------------------------- */
 
-/* Two ring ports, back to back: what one sends the other receives.
- * size: power of two.  0 or -E...; both are registered. */
+/* Two ring ports, back to back: what one sends the other receives.  The link is
+ * up while both run and the wire is whole.  size: power of two.  0 or -E...;
+ * both are registered. */
 int ring_port_pair_create(uint16_t size, struct port **a, struct port **b);
 /* Receives nothing, swallows everything. */
 int null_port_create(struct port **port);

@@ -22,14 +22,22 @@ struct ring_end {
     struct port_queue rx, tx;
     struct wire *in, *out;
     struct ring_pair *pair;
+    bool running; /* control core writes, the sender at the other end reads */
     bool destroyed;
 };
 
 struct ring_pair {
     struct ring_end end[2];
     struct wire wire[2];
-    bool cut;
+    bool cut; /* control core writes, senders read */
 };
+
+/* Only what somebody will receive is accepted. */
+static bool pair_connected(const struct ring_pair *pair)
+{
+    return !load_relaxed(&pair->cut) && load_relaxed(&pair->end[0].running) &&
+           load_relaxed(&pair->end[1].running);
+}
 
 static struct ring_end *end_of(const struct port_queue *q)
 {
@@ -64,7 +72,7 @@ static uint16_t ring_tx_burst(struct port_queue *q, struct packet **packets, uin
     struct wire *w = end->out;
     uint32_t head = load_acquire(&w->head), tail = w->tail;
     uint16_t taken = 0;
-    if (end->pair->cut)
+    if (!pair_connected(end->pair))
         return 0;
     for (; taken < n; taken++) {
         struct packet *p = packets[taken];
@@ -85,6 +93,8 @@ static uint16_t ring_tx_burst(struct port_queue *q, struct packet **packets, uin
 
 static int ring_start(struct port *port)
 {
+    struct ring_end *end = port->priv;
+    store_relaxed(&end->running, true);
     return 0;
 }
 
@@ -92,6 +102,7 @@ static int ring_start(struct port *port)
 static void ring_stop(struct port *port)
 {
     struct ring_end *end = port->priv;
+    store_relaxed(&end->running, false);
     for (; end->in->head != end->in->tail; end->in->head++)
         packet_free(end->rx.cache, end->in->slots[end->in->head & end->in->mask]);
 }
@@ -99,13 +110,12 @@ static void ring_stop(struct port *port)
 static void ring_link(struct port *port, struct port_link *link)
 {
     const struct ring_end *end = port->priv;
-    *link = (struct port_link){ .up = !end->pair->cut, .full_duplex = true };
+    *link = (struct port_link){ .up = pair_connected(end->pair), .full_duplex = true };
 }
 
 static void ring_stats(struct port *port, struct port_device_stats *stats)
 {
-    const struct ring_end *end = port->priv;
-    *stats = (struct port_device_stats){ .rx_errors = end->rx.errors };
+    *stats = (struct port_device_stats){ 0 };
 }
 
 static int ring_set_mac(struct port *port, const uint8_t mac[MAC_LEN])
@@ -221,5 +231,5 @@ void ring_port_destroy(struct port *port)
 void ring_port_set_link(struct port *port, bool up)
 {
     struct ring_end *end = port->priv;
-    end->pair->cut = !up;
+    store_relaxed(&end->pair->cut, !up);
 }

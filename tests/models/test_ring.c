@@ -1,0 +1,101 @@
+/* Ring ports: the conformance suite over a pair, small and large. */
+#include "tests/host/host.h"
+#include "tests/host/test.h"
+#include "tests/models/conformance.h"
+
+#include <errno.h>
+
+static struct port *port, *peer;
+static struct packet_cache *far_cache;
+static uint16_t size = 256;
+
+static struct port *create(struct packet_cache *cache)
+{
+    if (ring_port_pair_create(size, &port, &peer))
+        return NULL;
+    far_cache = cache;
+    port->rxq[0]->cache = port->txq[0]->cache = cache;
+    peer->rxq[0]->cache = peer->txq[0]->cache = cache;
+    port_set_mtu(peer, (uint16_t)(FRAME_MAX - ETHERNET_HEADER - VLAN_TAG));
+    port_start(peer);
+    return port;
+}
+
+static void destroy(void)
+{
+    ring_port_destroy(port);
+    ring_port_destroy(peer);
+}
+
+static bool inject(const uint8_t *frame, uint32_t length)
+{
+    struct packet *p = conformance_packet(far_cache, frame, length, PACKET_ROOM);
+    if (!p)
+        return false;
+    if (port_tx_burst(peer->txq[0], &p, 1))
+        return true;
+    packet_free(far_cache, p);
+    return false;
+}
+
+static uint32_t take(uint8_t *frame, uint32_t room)
+{
+    struct packet *p;
+    if (!port_rx_burst(peer->rxq[0], &p, 1))
+        return 0;
+    uint32_t length = p->frame_length;
+    if (length > room || !packet_read(p, 0, frame, length))
+        length = 0;
+    packet_free(far_cache, p);
+    return length;
+}
+
+static void set_link(bool up)
+{
+    ring_port_set_link(port, up);
+}
+
+static const struct conformance_subject ring = { .name = "ring",
+                                                 .create = create,
+                                                 .destroy = destroy,
+                                                 .inject = inject,
+                                                 .take = take,
+                                                 .set_link = set_link };
+
+static void sizes_are_powers_of_two(void **state)
+{
+    host_reset();
+    port_reset_registry();
+    assert_int_equal(ring_port_pair_create(0, &port, &peer), -EINVAL);
+    assert_int_equal(ring_port_pair_create(100, &port, &peer), -EINVAL);
+    assert_int_equal(port_count(), 0);
+}
+
+/* The number given to the first of the pair stays used; nothing else remains. */
+static void half_a_pair_is_none(void **state)
+{
+    host_reset();
+    port_reset_registry();
+    struct port *null;
+    for (unsigned i = 0; i < PORT_MAX - 1; i++) {
+        assert_int_equal(null_port_create(&null), 0);
+    }
+    assert_int_equal(ring_port_pair_create(8, &port, &peer), -ENOSPC);
+    assert_true(host_log_contains("no number left"));
+    for (unsigned i = 0; i < PORT_MAX - 1; i++)
+        null_port_destroy(port_get(i));
+    assert_null(port_get(PORT_MAX - 1));
+    port_reset_registry();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sizes_are_powers_of_two),
+        cmocka_unit_test(half_a_pair_is_none),
+    };
+    int failed = conformance_run(&ring);
+    size = 64;
+    failed += conformance_run(&ring);
+    return failed + cmocka_run_group_tests(tests, NULL, NULL);
+}

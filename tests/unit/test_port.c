@@ -1,0 +1,229 @@
+/* The registry and the state machine around every driver (nic/port.h). */
+#include "nic/port.h"
+#include "tests/host/host.h"
+#include "tests/host/test.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int start_result;
+static unsigned starts, stops;
+static struct port_link wire;
+
+static int fake_start(struct port *port)
+{
+    starts++;
+    return start_result;
+}
+
+static void fake_stop(struct port *port)
+{
+    stops++;
+}
+
+static void fake_link(struct port *port, struct port_link *link)
+{
+    *link = wire;
+}
+
+static void fake_stats(struct port *port, struct port_device_stats *stats)
+{
+    *stats = (struct port_device_stats){ 0 };
+}
+
+static int fake_refuse_mac(struct port *port, const uint8_t mac[MAC_LEN])
+{
+    return -EIO;
+}
+
+static const struct port_ops least = {
+    .start = fake_start, .stop = fake_stop, .link = fake_link, .stats = fake_stats
+};
+static const struct port_limits limits = { .rx_queues_max = 1,
+                                           .tx_queues_max = 1,
+                                           .rx_size_min = 8,
+                                           .rx_size_max = 64,
+                                           .rx_size_default = 32,
+                                           .tx_size_min = 8,
+                                           .tx_size_max = 64,
+                                           .tx_size_default = 32,
+                                           .size_multiple = 8,
+                                           .size_power_of_two = true,
+                                           .max_frame = 1518 };
+static struct packet_cache cache;
+static struct port_queue queue;
+static struct port port;
+
+static int set_up(void **state)
+{
+    host_reset();
+    port_reset_registry();
+    start_result = 0;
+    starts = stops = 0;
+    wire = (struct port_link){ .up = true, .full_duplex = true, .speed_mbps = 1000 };
+    queue = (struct port_queue){ .cache = &cache, .port = &port };
+    port = (struct port){ .driver = "fake",
+                          .ops = &least,
+                          .limits = limits,
+                          .rxq = { &queue },
+                          .txq = { &queue },
+                          .rx_queues = 1,
+                          .tx_queues = 1 };
+    return 0;
+}
+
+static void every_mandatory_operation_is_asked_for(void **state)
+{
+    for (unsigned missing = 0; missing < 5; missing++) {
+        struct port_ops ops = least;
+        ops.start = missing == 0 ? NULL : ops.start;
+        ops.stop = missing == 1 ? NULL : ops.stop;
+        ops.link = missing == 2 ? NULL : ops.link;
+        ops.stats = missing == 3 ? NULL : ops.stats;
+        port.ops = missing == 4 ? NULL : &ops;
+        assert_int_equal(port_register(&port), -EINVAL);
+        assert_true(host_log_contains("driver fake does not offer"));
+        assert_int_equal(port_count(), 0);
+    }
+}
+
+static void limits_that_contradict_themselves_are_refused(void **state)
+{
+    struct port_limits bad[12];
+    for (unsigned i = 0; i < ARRAY_SIZE(bad); i++)
+        bad[i] = limits;
+    bad[0].rx_queues_max = 0;
+    bad[1].tx_queues_max = PORT_QUEUES_MAX + 1;
+    bad[2].rx_size_min = 0;
+    bad[3].rx_size_default = 72;
+    bad[4].tx_size_max = 4;
+    bad[5].tx_size_default = 0;
+    bad[6].size_multiple = 0;
+    bad[7].rx_size_default = 24; /* no power of two */
+    bad[8].size_multiple = 5;
+    bad[9].max_frame = 1517; /* MTU 1500, header, one VLAN tag */
+    bad[10].max_frame = FRAME_MAX + 1;
+    bad[11].tx_size_default = 40;
+    for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+        port.limits = bad[i];
+        assert_int_equal(port_register(&port), -EINVAL);
+    }
+    assert_true(host_log_contains("limits that contradict themselves"));
+    port.limits = limits;
+    assert_int_equal(port_register(&port), 0);
+}
+
+static void numbers_go_up_and_are_never_used_again(void **state)
+{
+    static struct port ports[PORT_MAX + 1];
+    for (unsigned i = 0; i < PORT_MAX; i++) {
+        ports[i] = port;
+        assert_int_equal(port_register(&ports[i]), 0);
+        assert_int_equal(ports[i].number, i);
+        if (i == 3)
+            port_unregister(&ports[i]);
+    }
+    ports[PORT_MAX] = port;
+    assert_int_equal(port_register(&ports[PORT_MAX]), -ENOSPC);
+    assert_null(port_get(3));
+    assert_null(port_get(PORT_MAX));
+    assert_ptr_equal(port_get(PORT_MAX - 1), &ports[PORT_MAX - 1]);
+    assert_int_equal(port_count(), PORT_MAX);
+}
+
+static void start_that_fails_leaves_the_port_stopped(void **state)
+{
+    assert_int_equal(port_register(&port), 0);
+    start_result = -ENOMEM;
+    assert_int_equal(port_start(&port), -ENOMEM);
+    assert_int_equal(port.state, PORT_STOPPED);
+    port_stop(&port);
+    assert_int_equal(stops, 0);
+    start_result = 0;
+    assert_int_equal(port_start(&port), 0);
+    assert_int_equal(port_start(&port), 0);
+    assert_int_equal(starts, 2);
+    port_stop(&port);
+    port_stop(&port);
+    assert_int_equal(stops, 1);
+}
+
+/* Packet caches belong to cores: a driver must find one when it starts. */
+static void queues_need_a_core_before_start(void **state)
+{
+    assert_int_equal(port_register(&port), 0);
+    queue.cache = NULL;
+    assert_int_equal(port_start(&port), -EINVAL);
+    assert_int_equal(starts, 0);
+    assert_true(host_log_contains("before its queues belong to cores"));
+}
+
+static void failure_stops_once_and_keeps_the_number(void **state)
+{
+    assert_int_equal(port_register(&port), 0);
+    assert_int_equal(port_start(&port), 0);
+    port_fail(&port, "first");
+    assert_int_equal(stops, 1);
+    assert_true(host_log_contains("port 0 (fake): failed: first"));
+    port_fail(&port, "second");
+    assert_int_equal(stops, 1);
+    assert_string_equal(port.failure, "second");
+    assert_ptr_equal(port_get(0), &port);
+    assert_int_equal(port_start(&port), -EIO);
+}
+
+static void optional_operations_may_be_absent(void **state)
+{
+    static const uint8_t mac[MAC_LEN] = { 0x02, 0, 0, 0, 0, 9 };
+    assert_int_equal(port_register(&port), 0);
+    assert_int_equal(port_set_mac(&port, mac), -ENOTSUP);
+    assert_int_equal(port_set_rx_mode(&port, &(struct port_rx_mode){ 0 }), -ENOTSUP);
+    port.limits.max_frame = 9018;
+    assert_int_equal(port_set_mtu(&port, 1400), 0);
+    assert_int_equal(port_set_mtu(&port, 1501), -ENOTSUP);
+    assert_int_equal(port.mtu, 1400);
+}
+
+static void refused_settings_change_nothing(void **state)
+{
+    static const uint8_t mac[MAC_LEN] = { 0x02, 0, 0, 0, 0, 9 }, zero[MAC_LEN];
+    struct port_ops ops = least;
+    ops.set_mac = fake_refuse_mac;
+    port.ops = &ops;
+    assert_int_equal(port_register(&port), 0);
+    assert_int_equal(port_set_mac(&port, mac), -EIO);
+    assert_memory_equal(port.mac, zero, MAC_LEN);
+}
+
+static void link_changes_are_told_once(void **state)
+{
+    assert_int_equal(port_register(&port), 0);
+    assert_false(port_poll_link(&port));
+    assert_int_equal(port_start(&port), 0);
+    assert_true(port_poll_link(&port));
+    assert_false(port_poll_link(&port));
+    wire.speed_mbps = 100;
+    assert_true(port_poll_link(&port));
+    wire.full_duplex = false;
+    assert_true(port_poll_link(&port));
+    port_stop(&port);
+    assert_true(port_poll_link(&port)); /* the stop took the link down */
+    assert_false(port_poll_link(&port));
+    assert_false(port.link.up);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(every_mandatory_operation_is_asked_for, set_up),
+        cmocka_unit_test_setup(limits_that_contradict_themselves_are_refused, set_up),
+        cmocka_unit_test_setup(numbers_go_up_and_are_never_used_again, set_up),
+        cmocka_unit_test_setup(start_that_fails_leaves_the_port_stopped, set_up),
+        cmocka_unit_test_setup(queues_need_a_core_before_start, set_up),
+        cmocka_unit_test_setup(failure_stops_once_and_keeps_the_number, set_up),
+        cmocka_unit_test_setup(optional_operations_may_be_absent, set_up),
+        cmocka_unit_test_setup(refused_settings_change_nothing, set_up),
+        cmocka_unit_test_setup(link_changes_are_told_once, set_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
