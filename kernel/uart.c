@@ -121,7 +121,12 @@ static int uart_receive(struct console_device *d)
 {
     struct uart *u = uart_of(d);
     uint64_t now = time_us();
+    int early = u->early;
 
+    if (early >= 0) {
+        u->early = -1;
+        return early;
+    }
     if (now < u->next_look_us)
         return -1;
     for (unsigned i = 0; i < UART_FIFO_SIZE; i++) {
@@ -185,7 +190,9 @@ static void uart_set_up(struct uart *u, uint32_t baud)
     if (baud)
         uart_set_baud(u, baud);
     uart_write(u, UART_IER, 0);
-    uart_write(u, UART_FCR, UART_FCR_ENABLE); /* nothing cleared: keys pressed early stay */
+    /* A key pressed before now stays: turning the FIFO on clears both (DS 8.5). */
+    u->early = uart_read(u, UART_LSR) & UART_LSR_DR ? uart_read(u, UART_RBR) : -1;
+    uart_write(u, UART_FCR, UART_FCR_ENABLE);
     u->fifo_size = (uart_read(u, UART_IIR) & UART_IIR_FIFO) == UART_IIR_FIFO ? UART_FIFO_SIZE : 1;
     uart_hold(&u->device, false);
 }

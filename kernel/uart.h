@@ -11,6 +11,7 @@ struct uart {
     volatile uint8_t *registers; /* NULL: in I/O space at device.base */
     uint8_t stride, access_size;
     uint8_t fifo_size;
+    int early;                  /* a byte that came before set-up, or -1 */
     char last;                  /* last byte sent, for CR before LF */
     uint64_t next_look_us;      /* for input */
     uint64_t next_full_look_us; /* for room to send */

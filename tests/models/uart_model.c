@@ -97,7 +97,9 @@ static void model_write(void *ctx, uint64_t offset, unsigned size, uint64_t valu
         *(dlab ? &m->dlm : &m->ier) = v;
         break;
     case 2:
-        m->fcr = v;
+        if ((v ^ m->fcr) & 1)
+            v |= 6; /* 8.5: a change of bit 0 clears both FIFOs */
+        m->fcr = v & 0xc9;
         if (v & 2)
             m->received_tail = m->received_head;
         break;

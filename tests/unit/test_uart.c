@@ -163,9 +163,20 @@ static void input_byte_by_byte(void **state)
 /* What was typed before we came is not thrown away. */
 static void early_keys_are_kept(void **state)
 {
-    uart_model_type(&model, "early");
+    uart_model_type(&model, "e"); /* all that fits without a FIFO */
     struct console_device *d = probe();
+    uart_model_type(&model, "x");
     assert_int_equal(d->read(d), 'e');
+    assert_int_equal(d->read(d), 'x');
+    assert_int_equal(d->read(d), -1);
+
+    setup(NULL);
+    model.fcr = 1; /* firmware has turned it on */
+    uart_model_type(&model, "early");
+    d = probe();
+    for (const char *c = "early"; *c; c++)
+        assert_int_equal(d->read(d), *c);
+    assert_int_equal(d->read(d), -1);
 }
 
 /* An empty FIFO is looked at again after 500 us: sixteen characters at 115200
