@@ -368,7 +368,10 @@ static void every_pattern_is_well_formed_and_unique(void **state)
         for (char *word = strtok(pattern, " "); word; word = strtok(NULL, " ")) {
             if (!known_word(word))
                 fail_msg("'%s' in the pattern '%s'", word, row->pattern);
-            assert_true(strlen(word) < 40);
+            for (const char *k = word; *k; k += strspn(k, "|")) {
+                assert_true(strcspn(k, "|") < 40);
+                k += strcspn(k, "|");
+            }
             words++;
             arguments += strchr(word, '|') || (*word >= 'A' && *word <= 'Z');
         }
