@@ -131,13 +131,14 @@ class Appliance:
 
     nics: names from NICS or QEMU device strings.  config: text of the
     configuration file.  append: kernel command line.  boot: "pvh" or "iso".
+    before, extra: QEMU options in front of ours and behind them.
     plugged: whether the wires end here or are left to build/traffic.
     """
 
     def __init__(self, nics=("virtio", "virtio"), config=None, append="", boot="pvh", machine="q35",
-                 memory=64, extra=(), plugged=True, image=IMAGE, wait_ready=True):
+                 memory=64, before=(), extra=(), plugged=True, image=IMAGE, wait_ready=True):
         self.nics, self.config, self.append, self.boot = nics, config, append, boot
-        self.machine, self.memory, self.extra = machine, memory, list(extra)
+        self.machine, self.memory, self.before, self.extra = machine, memory, list(before), list(extra)
         self.plugged, self.image, self.wait_ready = plugged, image, wait_ready
         self.folder = tempfile.mkdtemp(prefix="millrace-test.")
         self.wires = [Wire(self.folder, n) for n in range(len(nics))]
@@ -173,7 +174,7 @@ class Appliance:
     def _command_line(self):
         accel = accelerator()
         line = [QEMU, "-M", self.machine, "-accel", accel, "-m", str(self.memory), "-nodefaults",
-                "-no-user-config", "-display", "none", "-monitor", "none",
+                "-no-user-config", "-display", "none", "-monitor", "none", *self.before,
                 "-chardev", "socket,id=console,path=%s/console,server=on,wait=on" % self.folder,
                 "-serial", "chardev:console"]
         if accel == "kvm":

@@ -1,0 +1,140 @@
+"""Boot paths, the ready line, power off and reboot, limits of the image (contract.md)."""
+import os
+import struct
+import subprocess
+
+import pytest
+
+import qemu
+from qemu import Appliance
+
+
+def test_ready_line_names_ports_and_state():
+    with Appliance(config="forward l2\n") as appliance:
+        match = qemu.READY.search(appliance.transcript)
+        assert (match.group(1), match.group(2)) == ("2", "l2")
+        print("image's own part: %s us; QEMU start to ready: %.0f ms"
+              % (match.group(4), appliance.ready_after * 1000))
+
+
+def test_without_a_configuration_forwarding_is_stopped_in_l2():
+    with Appliance() as appliance:
+        assert qemu.READY.search(appliance.transcript).group(3) == "stopped"
+        assert appliance.stats()["forwarding"] in ("l2", "stopped")
+        assert "error" in appliance.command("forward nosuch")
+
+
+@pytest.mark.parametrize("machine", ["q35", "pc", "microvm,acpi=on,pit=on,pic=on,rtc=on"])
+def test_kernel_enters_through_pvh(machine):
+    nics = () if machine.startswith("microvm") else ("virtio", "virtio")
+    with Appliance(nics=nics, machine=machine) as appliance:
+        assert "PVH" in appliance.transcript
+        assert qemu.READY.search(appliance.transcript).group(1) == str(len(nics))
+
+
+def test_iso_enters_through_multiboot2_and_reads_its_configuration():
+    with Appliance(boot="iso", config="port 0 address 192.0.2.1/24\nforward l3\n") as appliance:
+        assert "Multiboot2" in appliance.transcript
+        assert qemu.READY.search(appliance.transcript).group(2) == "l3"
+        assert "192.0.2.1/24" in appliance.command("show config")
+
+
+def test_iso_passes_the_command_line_on():
+    with Appliance(boot="iso", append=r"loglevel=debug -- forward io") as appliance:
+        assert qemu.READY.search(appliance.transcript).group(2) == "io"
+
+
+def test_the_elf_is_multiboot2():
+    run = subprocess.run(["grub-file", "--is-x86-multiboot2", qemu.IMAGE], check=False)
+    assert run.returncode == 0
+
+
+def test_multiboot1_header_lies_where_qemu_does_not_look():
+    """QEMU scans up to 8144 and would enter there; GRUB and iPXE scan 8192 (Multiboot 0.6.96, 3.1)."""
+    with open(qemu.IMAGE, "rb") as f:
+        data = f.read(8192)
+    at = [n for n in range(0, 8192 - 12, 4) if struct.unpack_from("<I", data, n)[0] == 0x1badb002]
+    assert len(at) == 1 and 8144 <= at[0] <= 8160
+    magic, flags, checksum = struct.unpack_from("<III", data, at[0])
+    assert (magic + flags + checksum) & 0xffffffff == 0
+    assert flags & 1 << 16, "address fields: iPXE refuses an ELF64 without"
+
+
+def test_image_is_below_one_mib():
+    assert os.path.getsize(qemu.IMAGE) < 1 << 20
+
+
+@pytest.mark.parametrize("boot", ["pvh", "iso"])
+def test_runs_in_16_mib(boot):
+    # 16 MiB hold GRUB and the image; the ISO's own configuration is the default one.
+    with Appliance(memory=16, boot=boot, config=None) as appliance:
+        assert qemu.READY.search(appliance.transcript).group(1) == "2"
+        appliance.must("forward l2")
+        appliance.wires[0].send(bytes.fromhex("020000000b02" "020000000a02" "88b5") + bytes(46))
+        appliance.wires[1].expect(lambda frame: frame[12:14] == b"\x88\xb5")
+
+
+def test_poweroff_ends_qemu_with_zero():
+    with Appliance(nics=()) as appliance:
+        appliance.poweroff()
+        assert appliance.process.returncode == 0
+
+
+def test_reboot_boots_again():
+    with Appliance(nics=()) as appliance:
+        appliance.type("reboot\n")
+        appliance.ready()
+        assert appliance.transcript.count("ready: ") == 2
+
+
+def test_reboot_resets_a_machine_that_shall_not_come_back():
+    with Appliance(nics=(), extra=["-no-reboot"]) as appliance:
+        appliance.type("reboot\n")
+        assert appliance.wait_exit() == 0
+
+
+def spcr(port):
+    """A Serial Port Console Redirection table: 16550, I/O space (SPCR revision 2)."""
+    address = struct.pack("<BBBBQ", 1, 8, 0, 1, port)
+    body = struct.pack("<B3x12sBBIBBBBBBHHBBBIB4x", 0, address, 0, 4, 0, 7, 0, 1, 0, 0, 0,
+                       0xffff, 0xffff, 0, 0, 0, 0, 0)
+    return body
+
+
+def test_console_goes_where_spcr_says(tmp_path):
+    """The console is on the second serial port and the first stays silent."""
+    table = tmp_path / "spcr"
+    table.write_bytes(spcr(0x2f8))
+    first = tmp_path / "first"
+    with Appliance(nics=(), before=["-serial", "file:%s" % first],
+                   extra=["-acpitable", "sig=SPCR,rev=2,data=%s" % table]) as appliance:
+        assert "version" in appliance.command("help show version")
+    assert b"ready:" not in first.read_bytes()
+
+
+def test_console_option_chooses_the_port():
+    machine = Appliance(nics=(), append="console=ttyS0,115200 loglevel=warning")
+    with machine:
+        assert "memory:" not in machine.transcript      # told at level info
+
+
+def test_ports_are_numbered_in_order_of_their_addresses():
+    with Appliance(nics=["e1000", "virtio", "e1000"]) as appliance:
+        ports = appliance.stats()["ports"]
+        assert [p["port"] for p in ports] == [0, 1, 2]
+        assert [p["driver"] for p in ports] == ["e1000", "virtio", "e1000"]
+        assert [p["bdf"] for p in ports] == sorted(p["bdf"] for p in ports)
+        assert [p["mac"] for p in ports] == [qemu.port_mac(n) for n in range(3)]
+
+
+def test_a_nic_nobody_knows_is_no_port():
+    with Appliance(nics=["virtio", "rtl8139"]) as appliance:
+        assert qemu.READY.search(appliance.transcript).group(1) == "1"
+
+
+def test_a_port_behind_a_bridge_is_found():
+    with Appliance(nics=["virtio-net-pci,bus=rp"],
+                   before=["-device", "pcie-root-port,id=rp,chassis=1"]) as appliance:
+        (port,) = appliance.stats()["ports"]
+        assert port["bdf"].startswith("0000:01:")
+        assert port["link"] == "up"

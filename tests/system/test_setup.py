@@ -1,0 +1,143 @@
+"""tools/setup's derivation of a backports source, on made-up systems (sources.list(5))."""
+import os
+import subprocess
+
+import pytest
+
+from qemu import ROOT
+
+MIRROR = "http://mirror.example/debian"
+
+ONE_LINE = """\
+# deb http://commented.example/debian bookworm main
+deb cdrom:[Debian GNU/Linux 12.5.0 _Bookworm_ - Official amd64 NETINST]/ bookworm main
+deb-src {m} bookworm main
+deb [ arch=amd64 signed-by=/usr/share/keyrings/k.gpg ] {m} bookworm main contrib # tail
+deb http://security.example/debian-security bookworm-security main
+"""
+DEB822 = """\
+# A comment before the first stanza
+Types: deb deb-src
+URIs: {m}
+Suites: bookworm bookworm-updates
+Components: main non-free-firmware
+Signed-By: /usr/share/keyrings/k.gpg
+
+Types: deb
+URIs: http://security.example/debian-security
+Suites: bookworm-security
+Components: main
+"""
+DISABLED_FIRST = """\
+Types: deb
+URIs: http://disabled.example/debian
+Suites: bookworm
+Components: main
+Enabled: no
+
+""" + DEB822
+EMBEDDED_KEY = """\
+Types: deb
+URIs: {m}
+Suites:
+ bookworm
+ bookworm-updates
+Components: main
+Signed-By:
+ -----BEGIN PGP PUBLIC KEY BLOCK-----
+ .
+ abcdef
+ -----END PGP PUBLIC KEY BLOCK-----
+"""
+OTHERS = "deb https://vendor.example/apt sdk-bookworm main\n"
+
+
+def run(root, command):
+    return subprocess.run(["bash", "-c", "source tools/setup; " + command], cwd=ROOT, text=True,
+                          capture_output=True, env={**os.environ, "ROOT": str(root)})
+
+
+@pytest.fixture
+def system(tmp_path):
+    (tmp_path / "etc/apt/sources.list.d").mkdir(parents=True)
+
+    def write(one_line=None, deb822=None, vendor=OTHERS):
+        if one_line:
+            (tmp_path / "etc/apt/sources.list").write_text(one_line.format(m=MIRROR))
+        if deb822:
+            (tmp_path / "etc/apt/sources.list.d/debian.sources").write_text(deb822.format(m=MIRROR))
+        (tmp_path / "etc/apt/sources.list.d/a-vendor.list").write_text(vendor)
+        return tmp_path
+    return write
+
+
+@pytest.mark.parametrize("form", [{"one_line": ONE_LINE}, {"deb822": DEB822},
+                                  {"deb822": DISABLED_FIRST}], ids=["one-line", "deb822", "disabled"])
+def test_backports_come_from_the_systems_own_mirror(system, form):
+    result = run(system(**form), "backports_source bookworm")
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert "URIs: " + MIRROR in lines
+    assert "Suites: bookworm-backports" in lines
+    assert "Components: main" in lines
+    assert "Signed-By: /usr/share/keyrings/k.gpg" in lines
+    assert len([line for line in lines if line.startswith("Suites:")]) == 1
+    if "one_line" in form:
+        assert "Architectures: amd64" in lines
+
+
+def test_an_embedded_key_goes_along(system):
+    result = run(system(deb822=EMBEDDED_KEY), "backports_source bookworm")
+    assert result.returncode == 0
+    assert " abcdef" in result.stdout.splitlines()
+    assert "bookworm-updates" not in result.stdout
+
+
+def test_the_result_is_a_source_of_its_own(system):
+    root = system(deb822=EMBEDDED_KEY)
+    assert run(root, "has_suite bookworm-backports").returncode == 1
+    run(root, "backports_source bookworm > $ROOT/etc/apt/sources.list.d/millrace-backports.sources")
+    assert run(root, "has_suite bookworm-backports").returncode == 0
+
+
+def test_a_system_without_its_own_source_is_refused(system):
+    assert run(system(), "backports_source bookworm").returncode != 0
+
+
+def test_a_suite_is_compared_as_a_whole_word(system):
+    root = system(deb822=DEB822)
+    assert run(root, "has_suite bookworm").returncode == 0
+    assert run(root, "has_suite bookworm-updates").returncode == 0
+    assert run(root, "has_suite book").returncode == 1
+    assert run(root, "has_suite bookworm-backports").returncode == 1
+
+
+@pytest.mark.parametrize("have,want,good", [
+    ("7.2.11", "8.2", False), ("8.2.2", "8.2", True), ("8.2", "8.2", True), ("10.0.2", "8.2", True)])
+def test_versions_are_compared_by_number(system, have, want, good):
+    assert (run(system(), "version_at_least %s %s" % (have, want)).returncode == 0) == good
+
+
+def test_no_mirror_is_named():
+    with open(os.path.join(ROOT, "tools/setup"), encoding="utf-8") as f:
+        assert "://" not in f.read()
+
+
+def test_nothing_missing_takes_no_time_and_says_nothing():
+    result = subprocess.run([os.path.join(ROOT, "tools/setup")], capture_output=True, text=True, timeout=30)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_without_root_it_says_what_to_run(tmp_path):
+    """A package is made to be missing by a dpkg-query that knows nothing."""
+    fake = tmp_path / "dpkg-query"
+    fake.write_text("#!/bin/sh\nexit 1\n")
+    fake.chmod(0o755)
+    identity = tmp_path / "id"
+    identity.write_text("#!/bin/sh\necho 1000\n")
+    identity.chmod(0o755)
+    result = subprocess.run([os.path.join(ROOT, "tools/setup"), "--run"], capture_output=True, text=True,
+                            env={**os.environ, "PATH": "%s:%s" % (tmp_path, os.environ["PATH"])}, timeout=60)
+    assert result.returncode == 1
+    assert "sudo tools/setup --run" in result.stderr
+    assert "newlib-source" in result.stderr
