@@ -49,7 +49,8 @@ static bool limits_good(const struct port_limits *l)
            sizes_good(l->rx_size_min, l->rx_size_max, l->rx_size_default) &&
            sizes_good(l->tx_size_min, l->tx_size_max, l->tx_size_default) &&
            sizes_fit(l, l->rx_size_default) && sizes_fit(l, l->tx_size_default) &&
-           l->max_frame >= MTU_DEFAULT + ETHERNET_HEADER + VLAN_TAG && l->max_frame <= FRAME_MAX;
+           /* some devices state an MTU below 1500 (virtio 1.2 5.1.4.1) */
+           l->max_frame >= MTU_MIN + ETHERNET_HEADER + VLAN_TAG && l->max_frame <= FRAME_MAX;
 }
 
 int port_register(struct port *port)
