@@ -480,16 +480,18 @@ static void receives_past_every_index_wrap(void **state)
 static void never_hands_up_oversize_frames(void **state)
 {
     const uint32_t limit = port_frame_limit(t.port);
+    unsigned arrived = 0;
     start();
     for (uint32_t i = 0; i < 8; i++)
-        assert_true(inject(limit + 1 + i * 100, i));
+        arrived += inject(limit + 1 + i * 100, i);
+    assert_true(arrived == 8 || (arrived && (t.subject->flags & CONFORMANCE_DROPS_GIANTS)));
     assert_true(inject(limit, 9));
     struct packet *p = NULL;
     for (unsigned polls = 0; !p && polls < 16; polls++)
         p = receive_one();
     received_is(p, limit, 9);
     assert_null(receive_one());
-    assert_int_equal(receive_troubles(), 8);
+    assert_int_equal(receive_troubles(), arrived);
 }
 
 static void runts_arrive_or_are_counted(void **state)
