@@ -140,7 +140,7 @@ struct virtio_net {
     struct net_tx tx;
     struct virtqueue control;
     struct virtio_device *dev;
-    uint64_t features; /* as negotiated at probe: what a stopped port can do */
+    struct port_ops ops; /* without what this device cannot do */
     uint16_t mtu_max;
     uint8_t header_length;
     bool split_header;             /* header in a descriptor of its own: 5.1.6.6 */
@@ -223,7 +223,7 @@ static int read_mac(struct virtio_net *net, uint8_t mac[MAC_LEN])
 
 static uint16_t read_mtu_max(struct virtio_net *net)
 {
-    uint64_t max = FRAME_MAX - ETHERNET_HEADER - 4;
+    uint64_t max = FRAME_MAX - ETHERNET_HEADER - VLAN_TAG;
     if (!has(net, VIRTIO_NET_F_MTU))
         return (uint16_t)max;
     /* It made sense a moment ago, but is read again. */
@@ -323,31 +323,20 @@ static int apply_mac(struct virtio_net *net, const uint8_t mac[MAC_LEN])
         memcpy(out->data, mac, MAC_LEN);
         return control_send(net, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, MAC_LEN, 0);
     }
-    if (!net->dev->transport->legacy)
-        return -ENOTSUP;
-    for (unsigned i = 0; i < MAC_LEN; i++) /* first to last byte: 5.1.6.5.2.3 */
+    for (unsigned i = 0; i < MAC_LEN; i++) /* legacy; first to last byte: 5.1.6.5.2.3 */
         net->dev->transport->config_write8(net->dev, (uint16_t)(CONFIG_MAC + i), mac[i]);
     return 0;
-}
-
-static bool can_set_mac(const struct virtio_net *net)
-{
-    return net->dev->transport->legacy || (net->features & VIRTIO_BIT(VIRTIO_NET_F_CTRL_MAC_ADDR));
 }
 
 static int virtio_net_set_mac(struct port *port, const uint8_t mac[MAC_LEN])
 {
     struct virtio_net *net = to_net(port);
-    if (!can_set_mac(net))
-        return -ENOTSUP;
     return net->live ? apply_mac(net, mac) : 0;
 }
 
 static int virtio_net_set_rx_mode(struct port *port, const struct port_rx_mode *mode)
 {
     struct virtio_net *net = to_net(port);
-    if (!(net->features & VIRTIO_BIT(VIRTIO_NET_F_CTRL_RX)))
-        return mode->promiscuous || mode->all_multicast || mode->multicast_count ? -ENOTSUP : 0;
     return net->live ? apply_rx_mode(net, mode) : 0;
 }
 
@@ -359,9 +348,9 @@ static void apply_settings(struct virtio_net *net)
     bool knows = has(net, VIRTIO_NET_F_MAC) &&
                  !virtio_config_read(net->dev, CONFIG_MAC, mac, MAC_LEN) &&
                  !memcmp(mac, port->mac, MAC_LEN);
-    if (!knows && can_set_mac(net))
+    if (!knows && port->ops->set_mac)
         apply_mac(net, port->mac);
-    if (has(net, VIRTIO_NET_F_CTRL_RX))
+    if (port->ops->set_rx_mode)
         apply_rx_mode(net, &port->rx_mode);
 }
 
@@ -410,7 +399,7 @@ static void virtio_net_link(struct port *port, struct port_link *link)
  * with MRG_RXBUF the device puts buffers together itself. */
 static uint16_t packets_per_buffer(const struct virtio_net *net, uint16_t mtu)
 {
-    uint32_t frame = mtu + ETHERNET_HEADER + 4u;
+    uint32_t frame = mtu + ETHERNET_HEADER + VLAN_TAG;
     return has(net, VIRTIO_NET_F_MRG_RXBUF) ? 1
                                             : (uint16_t)((frame + PACKET_ROOM - 1) / PACKET_ROOM);
 }
@@ -651,9 +640,9 @@ static unsigned tx_segments(const struct virtio_net *net, const struct packet *f
 static bool tx_post(struct net_tx *tx, const struct virtqueue_segment *s, unsigned n,
                     struct packet *frame)
 {
-    if (!virtqueue_has_room(&tx->vq, n))
+    if (!virtqueue_has_room(&tx->vq, n) || tx->vq.in_flight >= tx->queue.size)
         tx_reclaim(tx);
-    return virtqueue_add(&tx->vq, s, n, 0, frame);
+    return tx->vq.in_flight < tx->queue.size && virtqueue_add(&tx->vq, s, n, 0, frame);
 }
 
 static uint16_t virtio_net_tx_burst(struct port_queue *queue, struct packet **packets, uint16_t n)
@@ -692,7 +681,7 @@ static int tx_start(struct virtio_net *net)
     struct net_tx *tx = &net->tx;
     int e = virtio_queue_start(net->dev, &tx->vq, QUEUE_TRANSMIT, tx->queue.size,
                                1 + FRAME_SEGMENTS_MAX);
-    tx->reclaim_at = (uint16_t)max_u64(tx->vq.size / 2u, 1);
+    tx->reclaim_at = (uint16_t)max_u64(tx->queue.size / 2u, 1);
     return e;
 }
 
@@ -832,7 +821,10 @@ static const char *explore(struct virtio_net *net)
     struct port *port = &net->port;
     if (handshake(net))
         return "features or reset refused";
-    net->features = net->dev->features;
+    if (!has(net, VIRTIO_NET_F_CTRL_MAC_ADDR) && !net->dev->transport->legacy)
+        net->ops.set_mac = NULL;
+    if (!has(net, VIRTIO_NET_F_CTRL_RX))
+        net->ops.set_rx_mode = NULL;
     uint16_t rx_max = virtio_queue_size(net->dev, QUEUE_RECEIVE);
     uint16_t tx_max = virtio_queue_size(net->dev, QUEUE_TRANSMIT);
     if (!rx_max || !tx_max)
@@ -868,7 +860,7 @@ static void init_port(struct virtio_net *net)
     l->tx_size_default = (uint16_t)min_u64(QUEUE_SIZE_DEFAULT, l->tx_size_max);
     l->size_power_of_two = true;
     l->size_multiple = 1;
-    l->max_frame = net->mtu_max + ETHERNET_HEADER + 4u;
+    l->max_frame = net->mtu_max + ETHERNET_HEADER + VLAN_TAG;
     init_queue(port, &net->rx.queue, virtio_net_rx_burst, l->rx_size_default);
     init_queue(port, &net->tx.queue, virtio_net_tx_burst, l->tx_size_default);
     port->rxq[0] = &net->rx.queue;
@@ -886,11 +878,11 @@ int virtio_net_create(struct virtio_device *dev, struct pci_function *pci, const
         return -ENOMEM;
     memset(net, 0, size);
     net->dev = dev;
+    net->ops = virtio_net_ops;
     net->mtu_max = MTU_DEFAULT;
     net->port = (struct port){
-        .ops = &virtio_net_ops,
+        .ops = &net->ops,
         .driver = "virtio",
-        .admin_up = true,
         .limits = { .rx_size_max = QUEUE_SIZE_DEFAULT, .tx_size_max = QUEUE_SIZE_DEFAULT },
         .dma = dev->dma,
         .pci = pci,
