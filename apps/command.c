@@ -99,8 +99,9 @@ static bool pattern_word(const char *pattern, unsigned i, struct slice *word)
 {
     while (i--) {
         pattern = strchr(pattern, ' ');
-        if (!pattern++)
+        if (!pattern)
             return false;
+        pattern++;
     }
     word->text = pattern;
     word->length = strcspn(pattern, " ");
