@@ -1,0 +1,97 @@
+"""Much traffic: nothing lost below the loss rate, everything accounted for above it."""
+import pytest
+
+from addresses import ROUTER
+from qemu import Appliance, check_conservation
+
+CONFIG = {"l2": "forward l2\n", "l3": ROUTER, "io": "forward io\n", "macswap": "forward macswap\n"}
+SIZES = "60,60,60,594,60,64,1514,60"
+
+
+def is_clean(result):
+    return all(not result[way][what] for way in ("a_to_b", "b_to_a")
+               for what in ("lost", "duplicated", "reordered", "changed"))
+
+
+@pytest.mark.parametrize("mode", ["l2", "l3"])
+def test_a_million_frames_arrive_unharmed(mode):
+    """Half a million in either direction at once; --window keeps the load below the loss rate."""
+    with Appliance(config=CONFIG[mode], plugged=False) as appliance:
+        status, result = appliance.traffic("blast", "--mode", mode, "--frames", "500000", "--sizes", SIZES)
+        print(mode, result)
+        assert status == 0 and is_clean(result)
+        stats = appliance.stats()
+        assert sum(p["rx_packets"] for p in stats["ports"]) >= 1000000
+        assert sum(p["tx_packets"] for p in stats["ports"]) >= 1000000
+        check_law(stats)
+
+
+def check_law(stats):
+    """apps/stats.h: rx + originated + copied == tx + consumed + drops + held."""
+    check_conservation(stats)
+    ports = stats["ports"]
+
+    def total(name):
+        return sum(p.get(name, 0) for p in ports)
+    came = total("rx_packets") + total("originated") + total("copied")
+    went = total("tx_packets") + total("consumed") + total("rx_dropped") + total("tx_dropped")
+    assert came == went + stats.get("held", 0), stats
+
+
+@pytest.mark.parametrize("nic", ["virtio", "e1000"])
+@pytest.mark.parametrize("mode", ["l2", "l3"])
+def test_after_a_flood_every_frame_received_is_accounted_for(mode, nic):
+    with Appliance(nics=[nic] * 2, config=CONFIG[mode], plugged=False) as appliance:
+        status, result = appliance.traffic("flood", "--mode", mode, "--frames", "100000")
+        print(mode, nic, result)
+        assert status == 0
+        for way in ("a_to_b", "b_to_a"):
+            assert not result[way]["duplicated"] and not result[way]["changed"]
+        stats = appliance.stats()
+        check_law(stats)
+        offered = sum(result[w]["sent"] for w in ("a_to_b", "b_to_a"))
+        received = sum(p["rx_packets"] + p["rx_missed"] + p["rx_errors"] for p in stats["ports"])
+        print("offered", offered, "of which seen by a port", received)
+        # Afterwards it is as good as new.
+        status, result = appliance.traffic("blast", "--mode", mode, "--frames", "2000")
+        assert status == 0 and is_clean(result)
+
+
+def test_console_input_is_not_lost_during_a_flood():
+    with Appliance(config=CONFIG["l2"], plugged=False) as appliance:
+        import threading
+        done = {}
+        flood = threading.Thread(target=lambda: done.update(
+            result=appliance.traffic("flood", "--mode", "l2", "--frames", "150000")))
+        flood.start()
+        count = 0
+        while flood.is_alive() or count < 20:
+            text = "%d%s" % (count, "abcdefghijklmnopqrstuvwxyz" * 5)
+            appliance.must("show version # " + text)        # echoed as typed, or it is not found
+            count += 1
+        flood.join()
+        print(count, "commands during", done["result"])
+        assert done["result"][0] == 0
+
+
+def test_pasted_input_is_not_lost():
+    """A hundred lines at once, as pasted into a terminal."""
+    with Appliance() as appliance:
+        appliance.type("".join("fdb add 02:00:00:00:01:%02x port 0\n" % n for n in range(100)))
+        appliance.read_until(r"01:63 port 0\n.*?millrace> ")
+        table = appliance.must("show fdb")
+        assert all("02:00:00:00:01:%02x" % n in table for n in range(100))
+
+
+def test_statistics_do_not_stop_traffic():
+    with Appliance(config=CONFIG["l2"], plugged=False) as appliance:
+        import threading
+        done = {}
+        blast = threading.Thread(target=lambda: done.update(
+            result=appliance.traffic("blast", "--mode", "l2", "--frames", "100000")))
+        blast.start()
+        while blast.is_alive():
+            for what in ("stats", "ports", "log", "pci"):
+                appliance.must("show " + what)
+        blast.join()
+        assert done["result"][0] == 0 and is_clean(done["result"][1])

@@ -1,0 +1,63 @@
+"""Every kind of port, in both modes, through both boot paths: it boots, forwards, counts."""
+import pytest
+
+from addresses import ROUTER
+from qemu import NICS, Appliance, check_conservation
+
+CONFIG = {"l2": "forward l2\n", "l3": ROUTER}
+
+
+@pytest.mark.parametrize("boot", ["pvh", "iso"])
+@pytest.mark.parametrize("mode", ["l2", "l3"])
+@pytest.mark.parametrize("nic", NICS)
+def test_forwards(nic, mode, boot):
+    with Appliance(nics=[nic] * 2, config=CONFIG[mode], boot=boot, plugged=False) as appliance:
+        status, result = appliance.traffic("blast", "--mode", mode, "--frames", "5000",
+                                           "--sizes", "60,64,65,127,128,590,1024,1513,1514")
+        assert status == 0, result
+        stats = appliance.stats()
+        check_conservation(stats)
+        driver = "virtio" if nic.startswith("virtio") else "e1000"
+        assert [p["driver"] for p in stats["ports"]] == [driver, driver]
+        assert all(p["rx_packets"] >= 5000 and p["tx_packets"] >= 5000 for p in stats["ports"])
+
+
+@pytest.mark.parametrize("mode", ["io", "mac", "macswap"])
+def test_other_modes_forward(mode):
+    with Appliance(config="forward %s\n" % mode, plugged=False) as appliance:
+        status, result = appliance.traffic("blast", "--mode", mode, "--frames", "5000")
+        assert status == 0, result
+
+
+@pytest.mark.parametrize("first,second", [("virtio", "e1000"), ("virtio-legacy", "virtio-modern")])
+def test_kinds_mix(first, second):
+    with Appliance(nics=[first, second], config=CONFIG["l3"], plugged=False) as appliance:
+        status, result = appliance.traffic("blast", "--mode", "l3", "--frames", "5000")
+        assert status == 0, result
+
+
+@pytest.mark.parametrize("features", ["mrg_rxbuf=off", "indirect_desc=off", "event_idx=off", "ctrl_vq=off",
+                                      "mrg_rxbuf=off,indirect_desc=off,event_idx=off,ctrl_vq=off,any_layout=off",
+                                      "status=off", "mq=on", "iommu_platform=off", "packed=on"])
+def test_virtio_without_and_with(features):
+    """virtio 1.2 2.2: what the device does not offer, the driver does without."""
+    with Appliance(nics=["virtio-net-pci," + features] * 2, config=CONFIG["l2"], plugged=False) as appliance:
+        status, result = appliance.traffic("blast", "--mode", "l2", "--frames", "2000", "--sizes", "60,1514")
+        assert status == 0, result
+
+
+@pytest.mark.parametrize("machine", ["q35", "pc"])
+def test_machines(machine):
+    with Appliance(machine=machine, config=CONFIG["l2"], plugged=False) as appliance:
+        status, result = appliance.traffic("blast", "--frames", "2000")
+        assert status == 0, result
+
+
+@pytest.mark.parametrize("count", [1, 4, 16])
+def test_numbers_of_ports(count):
+    with Appliance(nics=["virtio"] * count, memory=128, config="forward l2\n") as appliance:
+        frame = bytes.fromhex("ffffffffffff" "020000000a02" "88b5") + bytes(46)
+        appliance.wires[0].send(frame)
+        for wire in appliance.wires[1:]:
+            assert wire.receive() == frame
+        assert appliance.wires[0].receive(0.1) is None
