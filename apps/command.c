@@ -18,8 +18,6 @@
 TABLE_DECLARE(forward_modes, struct forward_mode);
 
 /* Until every room is there. */
-#pragma weak port_get
-#pragma weak port_count
 #pragma weak pci_bdf_parse
 #pragma weak forward_find_mode
 

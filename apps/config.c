@@ -1,0 +1,162 @@
+/* config.c - options and configuration (config.h). */
+#include "apps/config.h"
+
+#include "apps/command.h"
+
+#include <string.h>
+
+#define OPTION_MAX 64u
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Options ------------------------------------------------------------------- */
+
+/* "ttyS0" or "ttyS0,115200". */
+static bool is_serial(const char *name)
+{
+    uint64_t speed;
+
+    if (strncmp(name, "ttyS", 4) || name[4] < '0' || name[4] > '9')
+        return false;
+    return !name[5] || (name[5] == ',' && name[6] != '0' && parse_number(name + 6, &speed));
+}
+
+/* Kept as it is for console_init(), but for the parity and bits that Linux
+ * wants behind the speed. */
+static bool set_console(struct options *o, const char *value)
+{
+    size_t n = strlen(value);
+
+    if (n >= OPTION_CONSOLE_MAX || o->consoles == CONSOLE_DEVICES_MAX)
+        return false;
+    char *name = o->console[o->consoles];
+    strcpy(name, value);
+    if (n > 8 && !strcmp(name + n - 2, "n8"))
+        name[n - 2] = 0;
+    if (strcmp(name, "vga") && !is_serial(name))
+        return false;
+    o->consoles++;
+    return true;
+}
+
+static bool set_iommu(struct options *o, const char *value)
+{
+    static const char *const words[] = {
+        [IOMMU_ON] = "on", [IOMMU_OFF] = "off", [IOMMU_STRICT] = "strict"
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(words); i++)
+        if (!strcmp(value, words[i])) {
+            o->iommu = (enum iommu_option)i;
+            return true;
+        }
+    return false;
+}
+
+static bool set_log_level(struct options *o, const char *value)
+{
+    return log_level_parse(value, &o->log_level);
+}
+
+static bool set_panic(struct options *o, const char *value)
+{
+    if (strcmp(value, "halt"))
+        return false;
+    o->panic_halt = true;
+    return true;
+}
+
+static const struct option {
+    const char *name;   /* with its '=' */
+    const char *values; /* for errors */
+    bool (*set)(struct options *o, const char *value);
+} options[] = {
+    { "console=", "ttyS0[,115200]|ttyS1|...|vga", set_console },
+    { "iommu=", "on|off|strict", set_iommu },
+    { "loglevel=", "error|warning|info|debug", set_log_level },
+    { "panic=", "halt", set_panic },
+};
+
+/* 0, or negative after the one line that says why not. */
+static int set_option(struct options *o, const char *text, size_t n, struct command_call *call)
+{
+    char word[OPTION_MAX];
+
+    command_printable(word, sizeof word, text, n);
+    for (unsigned i = 0; i < ARRAY_SIZE(options); i++) {
+        size_t name = strlen(options[i].name);
+        if (strncmp(word, options[i].name, name))
+            continue;
+        if (n < sizeof word && options[i].set(o, word + name))
+            return 0;
+        return command_error(call, "wrong option '%s', expected %s%s", word, options[i].name,
+                             options[i].values);
+    }
+    return command_error(call,
+                         "unknown option '%s', expected console=, iommu=, loglevel=, panic= "
+                         "or -- and commands",
+                         word);
+}
+
+static void write_nothing(struct out *out, const char *text, size_t n) {}
+
+unsigned config_parse_command_line(const char *text, struct options *o, const char **commands,
+                                   struct out *out)
+{
+    struct out nowhere = { .write = write_nothing };
+    struct command_call call = { .out = out ? out : &nowhere, .source = "command line" };
+    unsigned errors = 0;
+
+    *o = (struct options){ .log_level = LOG_INFO };
+    for (;;) {
+        size_t n = 0;
+        while (is_blank(*text))
+            text++;
+        while (text[n] && !is_blank(text[n]))
+            n++;
+        if (!n || (n == 2 && !strncmp(text, "--", 2))) {
+            if (commands)
+                *commands = text + n;
+            return errors;
+        }
+        errors += set_option(o, text, n, &call) < 0;
+        text += n;
+    }
+}
+
+/* Sources ------------------------------------------------------------------- */
+
+static void count_errors(struct out *out, const char *source, unsigned errors)
+{
+    if (errors)
+        out_printf(out, "%s: %u error%s\n", source, errors, errors == 1 ? "" : "s");
+}
+
+/* An editor's byte order mark (Unicode 15 23.8) is no part of the text. */
+static void skip_byte_order_mark(const char **file, size_t *size)
+{
+    if (*size >= 3 && !memcmp(*file, "\xef\xbb\xbf", 3)) {
+        *file += 3;
+        *size -= 3;
+    }
+}
+
+unsigned config_run(const char *command_line, const char *file, size_t size, struct out *out)
+{
+    struct options o;
+    const char *commands;
+    unsigned in_file = 0;
+    unsigned errors = config_parse_command_line(command_line, &o, &commands, out);
+
+    if (file) {
+        skip_byte_order_mark(&file, &size);
+        in_file = command_run_text(file, size, '\n', out, "configuration");
+        count_errors(out, "configuration", in_file);
+    }
+    errors += command_run_text(commands, strlen(commands), ';', out, "command line");
+    count_errors(out, "command line", errors);
+    return in_file + errors;
+}

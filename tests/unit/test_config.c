@@ -1,0 +1,225 @@
+/* apps/config.c: the three sources of contract.md, "Configuration". */
+#include "apps/config.h"
+
+#include "apps/command.h"
+#include "tests/host/host.h"
+#include "tests/host/test.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char trace[1024];
+
+COMMAND(run_note, "xnote NUMBER", "Note");
+static int run_note(struct command_call *call)
+{
+    size_t n = strlen(trace);
+    if (n < sizeof trace - 32)
+        sprintf(trace + n, "%" PRIu64 " ", call->arg[0].number);
+    return 0;
+}
+
+static char text[1 << 21];
+static size_t text_length;
+
+static void write_text(struct out *out, const char *more, size_t n)
+{
+    assert_true(text_length + n < sizeof text);
+    memcpy(text + text_length, more, n);
+    text_length += n;
+    text[text_length] = 0;
+}
+
+static struct out out = { .write = write_text };
+
+static int setup(void **state)
+{
+    host_reset();
+    text[0] = trace[0] = 0;
+    text_length = 0;
+    return 0;
+}
+
+static void no_options_mean_the_defaults(void **state)
+{
+    struct options o;
+    const char *commands;
+
+    assert_int_equal(config_parse_command_line("", &o, &commands, NULL), 0);
+    assert_int_equal(o.consoles, 0);
+    assert_int_equal(o.iommu, IOMMU_ON);
+    assert_int_equal(o.log_level, LOG_INFO);
+    assert_false(o.panic_halt);
+    assert_string_equal(commands, "");
+}
+
+static void every_option(void **state)
+{
+    struct options o;
+    const char *commands;
+
+    assert_int_equal(config_parse_command_line(" console=ttyS1,9600 console=vga\tiommu=strict "
+                                               "loglevel=debug panic=halt -- forward l2; start",
+                                               &o, &commands, &out),
+                     0);
+    assert_string_equal(text, "");
+    assert_int_equal(o.consoles, 2);
+    assert_string_equal(o.console[0], "ttyS1,9600");
+    assert_string_equal(o.console[1], "vga");
+    assert_int_equal(o.iommu, IOMMU_STRICT);
+    assert_int_equal(o.log_level, LOG_DEBUG);
+    assert_true(o.panic_halt);
+    assert_string_equal(commands, " forward l2; start");
+}
+
+static void linux_s_console_suffix_is_accepted(void **state)
+{
+    struct options o;
+    const char *commands;
+
+    assert_int_equal(config_parse_command_line("console=ttyS0,115200n8", &o, &commands, NULL), 0);
+    assert_string_equal(o.console[0], "ttyS0,115200");
+}
+
+static void wrong_options_get_one_line_and_change_nothing(void **state)
+{
+    static const struct {
+        const char *option, *answer;
+    } rows[] = {
+        { "console=", "wrong option 'console=', expected console=ttyS0[,115200]|ttyS1|...|vga" },
+        { "console=tty0", NULL },
+        { "console=ttyS", NULL },
+        { "console=ttySx", NULL },
+        { "console=ttyS0,", NULL },
+        { "console=ttyS0,0", NULL },
+        { "console=ttyS0,0x10", NULL },
+        { "console=ttyS0,n8", NULL },
+        { "console=ttyS0x", NULL },
+        { "console=ttyS0,111111111111111111111111", NULL },
+        { "iommu=maybe", "wrong option 'iommu=maybe', expected iommu=on|off|strict" },
+        { "iommu", "unknown option 'iommu', expected console=, iommu=, loglevel=, panic= or -- "
+                   "and commands" },
+        { "loglevel=", "wrong option 'loglevel=', expected loglevel=error|warning|info|debug" },
+        { "panic=10", "wrong option 'panic=10', expected panic=halt" },
+        { "quiet", NULL },
+        { "---", NULL },
+        { "\x1b[2J\xff=1", NULL },
+        { "loglevel=debugdebugdebugdebugdebugdebugdebugdebugdebugdebugdebugdebugdebug", NULL },
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct options o;
+        const char *commands;
+        char line[256];
+        setup(NULL);
+        snprintf(line, sizeof line, "%s loglevel=error", rows[i].option);
+        assert_int_equal(config_parse_command_line(line, &o, &commands, &out), 1);
+        assert_int_equal(strncmp(text, "error: command line: ", 21), 0);
+        if (rows[i].answer)
+            assert_non_null(strstr(text, rows[i].answer));
+        assert_ptr_equal(strchr(text, '\n'), text + text_length - 1);
+        for (size_t k = 0; k + 1 < text_length; k++)
+            assert_in_range(text[k], ' ', '~');
+        assert_int_equal(o.consoles, 0);
+        assert_int_equal(o.iommu, IOMMU_ON);
+        assert_int_equal(o.log_level, LOG_ERROR); /* the next one counts */
+        assert_false(o.panic_halt);
+    }
+}
+
+static void more_consoles_than_there_can_be(void **state)
+{
+    struct options o;
+    const char *commands;
+
+    assert_int_equal(config_parse_command_line("console=vga console=ttyS0 console=ttyS1 "
+                                               "console=ttyS2 console=ttyS3",
+                                               &o, &commands, NULL),
+                     1);
+    assert_int_equal(o.consoles, CONSOLE_DEVICES_MAX);
+}
+
+/* "Run before the command line's commands." */
+static void the_file_runs_before_the_commands(void **state)
+{
+    static const char file[] = "\xef\xbb\xbf# comment\nxnote 1\nxnote 2\n";
+
+    assert_int_equal(config_run("iommu=off -- xnote 3\\; xnote 4", file, sizeof file - 1, &out), 0);
+    assert_string_equal(trace, "1 2 3 4 ");
+    assert_string_equal(text, "");
+    setup(NULL);
+    assert_int_equal(config_run("-- 'xnote 3;xnote 4'", NULL, 0, &out), 0);
+    assert_string_equal(trace, "3 4 ");
+}
+
+/* "after a configuration with errors one line counts them" */
+static void errors_are_told_and_counted(void **state)
+{
+    static const char file[] = "xnote 1\nxnote one\nxnote 2\nbogus";
+
+    assert_int_equal(config_run("quiet -- xnote 3; bogus", file, sizeof file - 1, &out), 4);
+    assert_string_equal(trace, "1 2 3 ");
+    assert_string_equal(
+        text, "error: command line: unknown option 'quiet', expected console=, iommu=, "
+              "loglevel=, panic= or -- and commands\n"
+              "error: configuration line 2: wrong 'one' after 'xnote', "
+              "expected NUMBER such as 1500\n"
+              "error: configuration line 4: unknown command 'bogus', "
+              "expected one that 'help' lists\n"
+              "configuration: 2 errors\n"
+              "error: command line: unknown command 'bogus', expected one that 'help' lists\n"
+              "command line: 2 errors\n");
+    setup(NULL);
+    assert_int_equal(config_run("-- bogus", NULL, 0, &out), 1);
+    assert_non_null(strstr(text, "\ncommand line: 1 error\n"));
+}
+
+static void a_corrupt_file_gets_a_line_per_line(void **state)
+{
+    static char file[1 << 16];
+    unsigned lines = 0, told = 0;
+    uint32_t seed = 3;
+
+    for (size_t i = 0; i < sizeof file; i++) {
+        seed = seed * 1664525 + 1013904223;
+        file[i] = (char)(seed >> 24);
+        lines += file[i] == '\n';
+    }
+    unsigned errors = config_run("", file, sizeof file, &out);
+    for (size_t i = 0; i < text_length; i++)
+        told += text[i] == '\n';
+    assert_in_range(errors, lines / 2, lines + 1);
+    assert_int_equal(told, errors + 1);
+}
+
+/* The speed itself is tests/bench's to tell; here only that nothing is lost. */
+static void ten_thousand_lines(void **state)
+{
+    size_t n = 0;
+    char *file = malloc(1 << 20);
+
+    for (unsigned i = 0; i < 10000; i++)
+        n += (size_t)sprintf(file + n, i % 100 ? "xnote %u\n" : "xnote x%u\n", i);
+    assert_int_equal(config_run("", file, n, &out), 100);
+    assert_non_null(strstr(text, "error: configuration line 9901: "));
+    assert_non_null(strstr(text, "\nconfiguration: 100 errors\n"));
+    free(file);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(no_options_mean_the_defaults, setup),
+        cmocka_unit_test_setup(every_option, setup),
+        cmocka_unit_test_setup(linux_s_console_suffix_is_accepted, setup),
+        cmocka_unit_test_setup(wrong_options_get_one_line_and_change_nothing, setup),
+        cmocka_unit_test_setup(more_consoles_than_there_can_be, setup),
+        cmocka_unit_test_setup(the_file_runs_before_the_commands, setup),
+        cmocka_unit_test_setup(errors_are_told_and_counted, setup),
+        cmocka_unit_test_setup(a_corrupt_file_gets_a_line_per_line, setup),
+        cmocka_unit_test_setup(ten_thousand_lines, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
