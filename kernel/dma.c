@@ -15,7 +15,6 @@ int dma_alloc_shared(size_t size, size_t align, struct dma_memory *mem)
     void *va = page_alloc(size, align, 0);
     if (!va)
         return -ENOMEM;
-    memset(va, 0, size);
     *mem = (struct dma_memory){ .va = va, .iova = (uintptr_t)va, .size = size };
     return 0;
 }
@@ -23,7 +22,10 @@ int dma_alloc_shared(size_t size, size_t align, struct dma_memory *mem)
 int dma_alloc(struct dma_device *dev, size_t size, size_t align, enum dma_direction dir,
               struct dma_memory *mem)
 {
-    return dma_alloc_shared(size, align, mem);
+    int e = dma_alloc_shared(size, align, mem);
+    if (!e)
+        memset(mem->va, 0, mem->size);
+    return e;
 }
 
 void dma_free(struct dma_device *dev, struct dma_memory *mem)

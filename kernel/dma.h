@@ -14,20 +14,20 @@
 #include <stdint.h>
 
 enum dma_direction {
-    DMA_TO_DEVICE,      /* the device only reads: transmit descriptors, headers */
-    DMA_FROM_DEVICE,    /* the device only writes: used rings, write-back areas */
-    DMA_BIDIRECTIONAL,  /* both: descriptor rings with write-back, the packet pool */
+    DMA_TO_DEVICE,     /* the device only reads: transmit descriptors, headers */
+    DMA_FROM_DEVICE,   /* the device only writes: used rings, write-back areas */
+    DMA_BIDIRECTIONAL, /* both: descriptor rings with write-back, the packet pool */
 };
 
 struct dma_device {
-    uint32_t requester_id;  /* segment << 16 | bus << 8 | devfn */
-    void *domain;           /* IOMMU domain; NULL: not behind one */
+    uint32_t requester_id; /* segment << 16 | bus << 8 | devfn */
+    void *domain;          /* IOMMU domain; NULL: not behind one */
 };
 
 struct dma_memory {
     void *va;
     uint64_t iova;
-    size_t size;            /* whole pages */
+    size_t size; /* whole pages */
 };
 
 /* Zeroed, physically contiguous, aligned to max(4096, align) (a power of two).
@@ -41,4 +41,6 @@ void dma_free(struct dma_device *dev, struct dma_memory *mem);
  * at the IOVA it has in every domain. */
 int dma_share(struct dma_device *dev, const struct dma_memory *mem, enum dma_direction dir);
 void dma_unshare(struct dma_device *dev, const struct dma_memory *mem);
+/* Like dma_alloc, for no device yet, and not zeroed: clearing many MiB would be
+ * most of the boot.  Freed with dma_free(NULL, mem). */
 int dma_alloc_shared(size_t size, size_t align, struct dma_memory *mem);
