@@ -286,8 +286,9 @@ static bool candidates_narrow(struct candidates *c, const char *word)
         struct slice pattern, keyword = { 0 };
         unsigned choice;
         bool two = false;
-        if (!pattern_word(command_row(c->row[i])->pattern, c->at, &pattern))
-            continue;
+        const char *row = command_row(c->row[i])->pattern;
+        if ((!c->at && row[0] != word[0]) || !pattern_word(row, c->at, &pattern))
+            continue; /* most rows fall at their first letter: patterns begin with a keyword */
         enum fit fit = fit_word(&pattern, word, c->any_value, &keyword, &choice, &two);
         if (fit == FIT_NONE || fit < best)
             continue;
@@ -621,8 +622,25 @@ static void help_modes(struct out *out)
         out_printf(out, "    MODE %-16s %s\n", mode->name, mode->help ? mode->help : "");
 }
 
-void command_help(struct out *out, const char *line)
+/* The row whose pattern comes next after that of `last`; NULL: none. */
+static const struct command *candidates_next_row(const struct candidates *c,
+                                                 const struct command *last)
 {
+    const struct command *next = NULL;
+
+    for (unsigned i = 0; i < c->count; i++) {
+        const struct command *row = command_row(c->row[i]);
+        if ((!last || strcmp(row->pattern, last->pattern) > 0) &&
+            (!next || strcmp(row->pattern, next->pattern) < 0))
+            next = row;
+    }
+    return next;
+}
+
+int command_help(struct command_call *call, const char *line)
+{
+    const struct command *row = NULL;
+    char echo[ECHO_MAX];
     struct candidates c;
     struct words w;
     bool modes = false;
@@ -632,22 +650,15 @@ void command_help(struct out *out, const char *line)
     c.any_value = true;
     while (c.at < w.count)
         if (!candidates_narrow(&c, w.word[c.at])) {
-            out_printf(out, "no command begins with '%s'\n", line);
-            return;
+            command_printable(echo, sizeof echo, line, strlen(line));
+            return command_error(
+                call, "no command begins with '%s', expected one that 'help' lists", echo);
         }
-    for (const struct command *last = NULL, *row;; last = row) {
-        row = NULL;
-        for (unsigned i = 0; i < c.count; i++) {
-            const struct command *r = command_row(c.row[i]);
-            if ((!last || strcmp(r->pattern, last->pattern) > 0) &&
-                (!row || strcmp(r->pattern, row->pattern) < 0))
-                row = r;
-        }
-        if (!row)
-            break;
-        out_printf(out, "%-46s %s\n", row->pattern, row->help);
+    while ((row = candidates_next_row(&c, row))) {
+        out_printf(call->out, "%-46s %s\n", row->pattern, row->help);
         modes |= strstr(row->pattern, " MODE") != NULL;
     }
     if (modes && w.count)
-        help_modes(out);
+        help_modes(call->out);
+    return 0;
 }

@@ -97,7 +97,7 @@ void command_complete(const char *line, void (*fn)(void *ctx, const char *word, 
                       void *ctx);
 
 /* `help` and `help LINE`: the rows that the words of `line` may mean. */
-void command_help(struct out *out, const char *line);
+int command_help(struct command_call *call, const char *line);
 /* Text for people: unprintable bytes as '?', cut with "..." when it does not fit. */
 void command_printable(char *to, size_t size, const char *from, size_t n);
 

@@ -329,21 +329,26 @@ static void completion_offers_what_may_follow(void **state)
     completes("zset 7", "");
 }
 
+static void helps(const char *line, const char *expected)
+{
+    struct command_call call = { .out = &out, .source = "console" };
+    forget();
+    command_help(&call, line);
+    assert_string_equal(output, expected);
+}
+
 static void help_lists_rows(void **state)
 {
-    command_help(&out, "zroute");
-    assert_string_equal(output, "zroute add PREFIX via ADDRESS                  Add\n"
-                                "zroute port NUMBER                             Port\n"
-                                "zroute ports                                   Ports\n");
+    helps("zroute", "zroute add PREFIX via ADDRESS                  Add\n"
+                    "zroute port NUMBER                             Port\n"
+                    "zroute ports                                   Ports\n");
+    helps("zs 5", "zset NUMBER on|off|auto                        Set\n");
+    helps("zs foo bar",
+          "error: no command begins with 'zs foo bar', expected one that 'help' lists\n");
     forget();
-    command_help(&out, "zs 5");
-    assert_string_equal(output, "zset NUMBER on|off|auto                        Set\n");
-    forget();
-    command_help(&out, "zs foo bar");
-    assert_string_equal(output, "no command begins with 'zs foo bar'\n");
-    forget();
-    command_help(&out, "");
-    assert_non_null(strstr(output, "zword WORD"));
+    assert_int_equal(command_run("help", &out, "console", 0), 0);
+    assert_non_null(strstr(output, "\nzword WORD  "));
+    assert_non_null(strstr(output, "\nshow version  "));
 }
 
 /* The whole table ------------------------------------------------------------ */
@@ -379,6 +384,8 @@ static void every_pattern_is_well_formed_and_unique(void **state)
         assert_in_range(words, 1, COMMAND_WORDS);
         assert_in_range(arguments, 0, COMMAND_ARGS);
         assert_null(strstr(row->pattern, "  "));
+        assert_in_range(row->pattern[0], 'a', 'z');
+        assert_int_equal(row->pattern[strcspn(row->pattern, " |")] == '|', 0); /* a keyword */
         assert_non_null(row->help);
         assert_non_null(row->run);
         TABLE_FOR_EACH (commands, struct command, other)
