@@ -1,0 +1,78 @@
+/* fdb.h - the filtering database: which station is behind which port.
+ *
+ * Sources: IEEE 802.1Q 8.7 (learning) and 8.8 (filtering database).
+ *
+ * Keyed by VLAN and MAC as one 64-bit word.  A bucket is a cache line of four
+ * entries; a station is in one of two buckets, which a hash with a seed of this
+ * boot chooses.  Memory is given once, for twice as many entries as may be learned.
+ *
+ * Who writes: the control core alone inserts, moves and removes.  Workers look
+ * up without locks and refresh an entry's `seen`.  An entry is written value
+ * first and its key last, and is emptied key first, so a worker that finds the
+ * same key before and after it read the value has the value of that key.  (Had
+ * the entry been given away and back in between, one frame would leave by the
+ * wrong port: what flooding does all the time.)
+ *
+ * Dynamic entries end in no time and without a walk: when their port's
+ * generation moves on (link down), or FDB_AGE_US after the station was last
+ * seen.  fdb_tick() sweeps up behind, a little at a time. */
+#pragma once
+
+#include "kernel/time.h"
+#include "nic/port.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#define FDB_AGE_US (300 * US_PER_S) /* IEEE 802.1Q table 8-6, recommended default */
+#define FDB_SWEEP_US US_PER_S       /* the whole table is walked that often */
+
+/* The first octet is lowest, so bit 0 tells a group address (IEEE 802 8.2). */
+#define FDB_KEY_GROUP 1ull
+
+static inline uint64_t fdb_key(uint16_t vlan, const uint8_t *mac)
+{
+    uint32_t low;
+    uint16_t high;
+    memcpy(&low, mac, sizeof low);
+    memcpy(&high, mac + sizeof low, sizeof high);
+    return (uint64_t)vlan << 48 | (uint64_t)high << 32 | low;
+}
+
+/* Workers ------------------------------------------------------------------ */
+
+void fdb_prefetch(uint64_t key);
+bool fdb_lookup(uint64_t key, uint16_t *port);
+/* The station was seen on `port`.  False: the control core must learn that. */
+bool fdb_refresh(uint64_t key, uint16_t port);
+
+/* Control core -------------------------------------------------------------- */
+
+/* Room for `stations` learned ones, a power of two.  0 or -ENOMEM. */
+int fdb_init(uint32_t stations);
+void fdb_free(void);
+/* Learns or moves.  Refused, and told once in the log, when there is no room;
+ * frames to that station are then flooded. */
+void fdb_learn(uint64_t key, uint16_t port);
+/* A static entry, in place of a learned one if need be.  0, or -ENOSPC. */
+int fdb_add_static(uint64_t key, uint16_t port);
+int fdb_delete(uint64_t key); /* of either kind; 0 or -ENOENT */
+/* Forgets what was learned on the port. */
+void fdb_flush_port(uint16_t port);
+void fdb_tick(uint64_t now_us);
+
+struct fdb_counts {
+    uint32_t learned, fixed, limit; /* learned: ended ones that were not swept yet included */
+    uint64_t refused;               /* times that a station was not learned for want of room */
+};
+void fdb_counts(struct fdb_counts *counts);
+
+struct fdb_row {
+    uint16_t vlan, port;
+    uint8_t mac[MAC_LEN];
+    bool fixed;
+    uint32_t age_s; /* since last seen */
+};
+/* The next entry; *cursor starts at 0 and survives changes to the table. */
+bool fdb_next(uint32_t *cursor, struct fdb_row *row);
