@@ -17,6 +17,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define CORES_MAX 64u
+
 /* From a worker to the control core.  A note that carries a packet carries its
  * ownership. */
 enum note_type {
@@ -50,6 +52,7 @@ struct core {
     struct spsc from_control;   /* struct send_request */
     uint64_t packets;           /* frames received by this core */
     uint64_t busy_cycles, idle_cycles;
+    uint64_t tx_pending;        /* bit per port: its buffer is not empty */
     struct tx_buffer tx[PORT_MAX];
     struct port_counters counters[PORT_MAX];
 };
@@ -59,10 +62,15 @@ struct forward_mode {
     const char *name;
     const char *help;           /* one phrase for `help forward` */
     bool no_promiscuous;        /* ports listen to their own address only (l3) */
-    int (*start)(void);         /* optional; 0 or -E...; control core */
-    void (*stop)(void);         /* optional; returns what it holds */
-    /* Owns all n packets afterwards.  Data path: never prints, never waits. */
+    /* optional, control core: called when the mode is chosen (0 or -E...) and when
+     * another one has taken its place; `start` and `stop` of the console only
+     * let frames through or not.  stop() gives back what the mode holds. */
+    int (*start)(void);
+    void (*stop)(void);
+    /* Owns all n packets (1 to PORT_BURST) afterwards.  Data path: never prints, never waits. */
     void (*burst)(struct core *core, struct port *in, struct packet **packets, uint16_t n);
+    /* optional, data path: once a turn while forwarding runs, for modes that make frames. */
+    void (*turn)(struct core *core);
     /* optional, control core */
     void (*note)(struct core *control, const struct note *note);    /* owns note->packet */
     void (*tick)(struct core *control, uint64_t now_us);            /* every 10 ms or so */
@@ -81,7 +89,12 @@ void forward_send(struct core *core, struct port *out, struct packet *packet);
 void forward_flush(struct core *core);
 /* Counts one reason on one port and frees the frame. */
 void forward_drop(struct core *core, uint16_t port, enum drop_reason why, struct packet *packet);
+void forward_drop_burst(struct core *core, uint16_t port, enum drop_reason why,
+                        struct packet **packets, uint16_t n);
 void forward_consume(struct core *core, struct packet *packet); /* counted on packet->port */
+/* Sends frames that the appliance made, as many as the port takes: those are
+ * counted as originated, the rest is freed as if it had never been. */
+void forward_offer(struct core *core, struct port *out, struct packet **packets, uint16_t n);
 /* Posts to the control core; false when its ring is full (the caller still
  * owns the packet and drops it as control_full). */
 bool forward_note(struct core *core, const struct note *note);
@@ -96,8 +109,9 @@ struct core *control_core(void);
 unsigned core_count(void);
 struct core *core_get(unsigned number);
 
-int forward_init(uint32_t packets);     /* pool, cores; 0 or -ENOMEM */
-void forward_shutdown(void);            /* tests: everything freed */
+int forward_init(uint32_t packets);     /* pool, cores, tables; 0 or -ENOMEM */
+/* Tests: stops every port and frees everything; logs an error when packets are missing. */
+void forward_shutdown(void);
 const struct forward_mode *forward_find_mode(const char *name);
 const struct forward_mode *forward_get_mode(void);      /* never NULL: l2 from the start */
 bool forward_running(void);
@@ -108,9 +122,19 @@ void forward_stop(void);
 /* testpmd's `start tx_first`: one burst of frames out of every port, then start. */
 int forward_start_tx_first(void);
 
-/* A port became usable or was taken down: queues are assigned to cores. */
+/* Received frames on their way inside the appliance: in rings, buffers, the mode. */
+uint64_t forward_held(void);
+
+/* `port N up|down`: sets admin_up, gives the queues to cores.  A port that does
+ * not start is failed from then on. */
 int forward_port_up(struct port *port);     /* starts it; 0 or -E... */
 void forward_port_down(struct port *port);  /* flushes and stops it */
+/* Starts every port that was registered since the last call and was not taken
+ * down: ports begin up.  Each turn does it too. */
+void forward_ports_up(void);
+/* The user's wish (`port N promiscuous on|off`); a mode that needs it goes before.  0 or -E... */
+int forward_set_promiscuous(struct port *port, bool on);
+bool forward_promiscuous(const struct port *port);      /* the wish, not the outcome */
 /* The partner of a port for io and mac: 0-1, 2-3, ...; NULL: none. */
 struct port *forward_peer(const struct port *port);
 

@@ -11,10 +11,13 @@
 #include "kernel/compiler.h"
 #include "nic/port.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
 /* X(name as printed, side, text for people) */
 #define DROP_REASONS(X) \
     X(stopped, RX, "forwarding is stopped") \
-    X(no_peer, RX, "no port to pair with (io, mac)") \
+    X(no_peer, RX, "no other port to send to") \
     X(reserved_address, RX, "destination 01:80:c2:00:00:00-0f (IEEE 802.1Q 8.6.3)") \
     X(group_source, RX, "source is a group address") \
     X(same_port, RX, "destination is on the port it came from") \
@@ -77,3 +80,24 @@ struct port_totals {
 
 void stats_port_totals(const struct port *port, struct port_totals *totals);
 void stats_clear(void);     /* remembers where everything stands: counters never go back */
+
+/* Over the last whole second; bytes of frames without FCS. */
+struct port_rates {
+    uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+};
+void stats_port_rates(const struct port *port, struct port_rates *rates);
+
+struct queue_totals {
+    uint64_t packets, bytes, errors;
+};
+void stats_rx_queue(const struct port *port, unsigned queue, struct queue_totals *totals);
+void stats_tx_queue(const struct port *port, unsigned queue, struct queue_totals *totals);
+
+struct core_totals {
+    uint64_t packets, busy_cycles, idle_cycles;
+    unsigned busy_percent;      /* over the last whole second */
+};
+void stats_core_totals(unsigned core, struct core_totals *totals);
+
+void stats_tick(uint64_t now_us);   /* control core, often; samples once a second */
+void stats_reset(void);             /* from zero: forward_init */

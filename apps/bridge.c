@@ -1,0 +1,148 @@
+/* bridge.c - mode l2: one learning bridge over all ports (IEEE 802.1Q).
+ *
+ * Tagged frames are carried like any other, all in one VLAN (0 in the keys).
+ * Not done: spanning tree, VLAN filtering. */
+#include "apps/fdb.h"
+#include "apps/forward.h"
+
+#define VLAN_ALL 0u
+
+/* 01:80:c2:00:00:00 to 0f, as they stand in a key (802.1Q 8.6.3, table 8-1). */
+#define RESERVED_ADDRESS 0x0000c28001ull
+#define RESERVED_ADDRESS_MASK 0xf0ffffffffffull
+
+/* The ports that a flooded frame of this burst leaves by. */
+struct flood {
+    bool ready;
+    unsigned count;
+    struct port *out[PORT_MAX];
+};
+
+/* Data path ---------------------------------------------------------------- */
+
+static void flood_prepare(struct flood *flood, const struct port *in)
+{
+    flood->ready = true;
+    flood->count = 0;
+    for (unsigned i = 0; i < port_count(); i++) {
+        struct port *out = port_get(i);
+        if (out && out != in && out->state == PORT_RUNNING && out->link.up)
+            flood->out[flood->count++] = out;
+    }
+}
+
+/* The last port gets the frame itself.  A copy that cannot be made counts as
+ * made and dropped. */
+static void flood_send(struct core *core, const struct port *in, struct flood *flood,
+                       struct packet *packet)
+{
+    struct port_counters *counters = &core->counters[in->number];
+    if (!flood->ready)
+        flood_prepare(flood, in);
+    if (!flood->count) {
+        forward_drop(core, in->number, DROP_no_peer, packet);
+        return;
+    }
+    for (unsigned i = 0; i + 1 < flood->count; i++) {
+        struct packet *copy = packet_copy(&core->cache, packet);
+        counters->copied++;
+        if (copy)
+            forward_send(core, flood->out[i], copy);
+        else
+            counters->drops[DROP_no_buffer]++;
+    }
+    forward_send(core, flood->out[flood->count - 1], packet);
+}
+
+/* 802.1Q 8.7: from the source of every frame that was received well. */
+static void learn(struct core *core, const struct port *in, const uint8_t *mac, uint64_t key)
+{
+    struct note note = { .type = NOTE_LEARN, .port = in->number, .code = VLAN_ALL };
+    if (likely(fdb_refresh(key, in->number)) || !key)
+        return;
+    memcpy(note.mac, mac, MAC_LEN);
+    forward_note(core, &note); /* when the ring is full, a later frame will do */
+}
+
+static void relay(struct core *core, const struct port *in, struct flood *flood,
+                  struct packet *packet, uint64_t destination)
+{
+    uint16_t number;
+    struct port *out = NULL;
+    if (!(destination & FDB_KEY_GROUP) && fdb_lookup(destination, &number))
+        out = port_get(number);
+    if (!out)
+        flood_send(core, in, flood, packet);
+    else if (out == in)
+        forward_drop(core, in->number, DROP_same_port, packet);
+    else
+        forward_send(core, out, packet);
+}
+
+static void bridge_burst(struct core *core, struct port *in, struct packet **packets, uint16_t n)
+{
+    uint64_t destination[PORT_BURST], source[PORT_BURST], learned = 0;
+    struct flood flood = { .ready = false };
+    for (uint16_t i = 0; i < n; i++)
+        __builtin_prefetch(packets[i]->data);
+    for (uint16_t i = 0; i < n; i++) {
+        destination[i] = fdb_key(VLAN_ALL, packets[i]->data);
+        source[i] = fdb_key(VLAN_ALL, packets[i]->data + MAC_LEN);
+        fdb_prefetch(destination[i]);
+        fdb_prefetch(source[i]);
+    }
+    for (uint16_t i = 0; i < n; i++) {
+        if ((destination[i] & RESERVED_ADDRESS_MASK) == RESERVED_ADDRESS) {
+            forward_drop(core, in->number, DROP_reserved_address, packets[i]);
+            continue;
+        }
+        if (source[i] & FDB_KEY_GROUP) {
+            forward_drop(core, in->number, DROP_group_source, packets[i]);
+            continue;
+        }
+        if (source[i] != learned)
+            learn(core, in, packets[i]->data + MAC_LEN, learned = source[i]);
+        relay(core, in, &flood, packets[i], destination[i]);
+    }
+}
+
+/* Control core -------------------------------------------------------------- */
+
+/* What was learned before the link went down is out of date. */
+static void bridge_note(struct core *control, const struct note *note)
+{
+    const struct port *port = port_get(note->port);
+    if (note->packet)
+        forward_drop(control, note->packet->port, DROP_stopped, note->packet);
+    if (note->type == NOTE_LEARN && port && port->state == PORT_RUNNING && port->link.up)
+        fdb_learn(fdb_key(note->code, note->mac), note->port);
+}
+
+static void bridge_tick(struct core *control, uint64_t now_us)
+{
+    fdb_tick(now_us);
+}
+
+static void bridge_link_changed(struct port *port)
+{
+    if (!port->link.up)
+        fdb_flush_port(port->number);
+}
+
+/* Stations may have moved while another mode was in force. */
+static int bridge_start(void)
+{
+    for (uint16_t i = 0; i < PORT_MAX; i++)
+        fdb_flush_port(i);
+    return 0;
+}
+
+FORWARD_MODE(bridge_mode) = {
+    .name = "l2",
+    .help = "one learning bridge over all ports",
+    .start = bridge_start,
+    .burst = bridge_burst,
+    .note = bridge_note,
+    .tick = bridge_tick,
+    .link_changed = bridge_link_changed,
+};
