@@ -10,23 +10,14 @@
 
 #include "kernel/log.h"
 #include "kernel/time.h"
-#include "pci/pci.h"
+#include "virtio/virtio_net_regs.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Feature bits, virtio 1.2 5.1.3 */
-#define VIRTIO_NET_F_MTU 3
-#define VIRTIO_NET_F_MAC 5
-#define VIRTIO_NET_F_MRG_RXBUF 15
-#define VIRTIO_NET_F_STATUS 16
-#define VIRTIO_NET_F_CTRL_VQ 17
-#define VIRTIO_NET_F_CTRL_RX 18
-#define VIRTIO_NET_F_CTRL_MAC_ADDR 23
-#define VIRTIO_NET_F_SPEED_DUPLEX 63
-
-/* Without these there is nothing to talk about; the transport adds its own. */
+/* Without it the modern interface is not the one of this document.  The legacy
+ * interface needs nothing. */
 #define FEATURES_REQUIRED_MODERN VIRTIO_BIT(VIRTIO_F_VERSION_1)
 /* These make a better port, but a device without any of them is a port. */
 #define FEATURES_WANTED \
@@ -57,48 +48,12 @@ static const struct virtio_feature feature_names[] = {
     { 0, NULL },
 };
 
-/* Device configuration, virtio 1.2 5.1.4; RO except mac through the legacy interface */
-#define CONFIG_MAC 0    /* 6 bytes */
-#define CONFIG_STATUS 6 /* 16 bits, with STATUS */
-#define VIRTIO_NET_S_LINK_UP 1
-#define CONFIG_MTU 10   /* 16 bits, with MTU */
-#define CONFIG_SPEED 12 /* 32 bits, with SPEED_DUPLEX; above 0x7fffffff: unknown */
-#define CONFIG_SPEED_KNOWN_MAX 0x7fffffffu
-#define CONFIG_DUPLEX 16 /* 8 bits, with SPEED_DUPLEX */
-#define CONFIG_DUPLEX_FULL 1
-
-/* Virtqueues, virtio 1.2 5.1.2 (one pair) */
-#define QUEUE_RECEIVE 0
-#define QUEUE_TRANSMIT 1
-#define QUEUE_CONTROL 2
-
 #define QUEUE_SIZE_DEFAULT 256u
 #define QUEUE_SIZE_MIN 8u
 #define QUEUE_SIZE_MAX 1024u /* of what the device offers we take no more */
 
-/* In front of every frame, virtio 1.2 5.1.6.  Ours is all zeros: no offloads. */
-struct virtio_net_hdr {
-    uint8_t flags;
-    uint8_t gso_type;
-    uint16_t hdr_len;
-    uint16_t gso_size;
-    uint16_t csum_start;
-    uint16_t csum_offset;
-    uint16_t num_buffers; /* legacy: only with MRG_RXBUF (5.1.6.1) */
-};
-
-_Static_assert(sizeof(struct virtio_net_hdr) == 12, "virtio 1.2 5.1.6");
-#define HEADER_LEGACY_LENGTH offsetof(struct virtio_net_hdr, num_buffers)
 _Static_assert(sizeof(struct virtio_net_hdr) <= PACKET_HEADROOM, "header goes in front");
 
-/* Control commands, virtio 1.2 5.1.6.5 */
-#define VIRTIO_NET_CTRL_RX 0
-#define VIRTIO_NET_CTRL_RX_PROMISC 0
-#define VIRTIO_NET_CTRL_RX_ALLMULTI 1
-#define VIRTIO_NET_CTRL_MAC 1
-#define VIRTIO_NET_CTRL_MAC_TABLE_SET 0
-#define VIRTIO_NET_CTRL_MAC_ADDR_SET 1
-#define VIRTIO_NET_OK 0
 #define CONTROL_US (500 * US_PER_MS) /* no limit in the document; devices answer at once */
 #define CONTROL_SEGMENTS 4u          /* command, two tables, ack */
 
@@ -112,8 +67,8 @@ struct net_out {
 
 _Static_assert(sizeof(struct net_out) == PAGE_SIZE, "one page");
 
-#define MAC_TABLE_HEAD 4u /* le32 entries, 5.1.6.5.2 */
-#define MULTICAST_MAX ((sizeof(((struct net_out *)0)->data) - 2 * MAC_TABLE_HEAD) / MAC_LEN)
+#define MULTICAST_MAX \
+    ((sizeof(((struct net_out *)0)->data) - 2 * VIRTIO_NET_CTRL_MAC_HEAD) / MAC_LEN)
 
 struct net_rx {
     struct port_queue queue;
@@ -165,7 +120,7 @@ static bool has(const struct virtio_net *net, unsigned feature)
 /* 5.1.4.1: at least 68.  A device that breaks its promise is better off without. */
 static bool mtu_makes_sense(struct virtio_device *dev)
 {
-    uint16_t mtu = virtio_config_read16(dev, CONFIG_MTU);
+    uint16_t mtu = virtio_config_read16(dev, VIRTIO_NET_CONFIG_MTU);
     if (mtu >= MTU_MIN)
         return true;
     log_warning("%s: MTU %u ignored, expected %u or more", dev->name, mtu, MTU_MIN);
@@ -189,7 +144,7 @@ static int negotiate(struct virtio_net *net)
         return e;
     net->split_header = legacy && !has(net, VIRTIO_F_ANY_LAYOUT);
     net->header_length = legacy && !has(net, VIRTIO_NET_F_MRG_RXBUF)
-                             ? HEADER_LEGACY_LENGTH
+                             ? VIRTIO_NET_HDR_LEGACY_LENGTH
                              : sizeof(struct virtio_net_hdr);
     return 0;
 }
@@ -216,7 +171,7 @@ static void make_mac(struct virtio_net *net, uint8_t mac[MAC_LEN])
 static int read_mac(struct virtio_net *net, uint8_t mac[MAC_LEN])
 {
     if (has(net, VIRTIO_NET_F_MAC))
-        return virtio_config_read(net->dev, CONFIG_MAC, mac, MAC_LEN);
+        return virtio_config_read(net->dev, VIRTIO_NET_CONFIG_MAC, mac, MAC_LEN);
     make_mac(net, mac);
     return 0;
 }
@@ -227,7 +182,7 @@ static uint16_t read_mtu_max(struct virtio_net *net)
     if (!has(net, VIRTIO_NET_F_MTU))
         return (uint16_t)max;
     /* It made sense a moment ago, but is read again. */
-    uint64_t mtu = virtio_config_read16(net->dev, CONFIG_MTU);
+    uint64_t mtu = virtio_config_read16(net->dev, VIRTIO_NET_CONFIG_MTU);
     return (uint16_t)min_u64(max, max_u64(mtu, MTU_MIN));
 }
 
@@ -270,8 +225,11 @@ static int control_send(struct virtio_net *net, uint8_t class, uint8_t command, 
     if (length2)
         s[n++] = (struct virtqueue_segment){ data + length1, length2 };
     s[n] = (struct virtqueue_segment){ net->in.iova, 1 };
-    if (!virtqueue_add(&net->control, s, n, 1, out))
+    if (!virtqueue_add(&net->control, s, n, 1, out)) {
+        log_warning("%s: control queue of %u has no room for a command", net->dev->name,
+                    net->control.size);
         return -EIO;
+    }
     virtqueue_publish(&net->control);
     virtqueue_notify(&net->control);
     int e = wait_for_ack(net);
@@ -296,13 +254,13 @@ static int control_switch(struct virtio_net *net, uint8_t command, bool on)
 static int control_mac_table(struct virtio_net *net, const uint8_t (*macs)[MAC_LEN], uint32_t n)
 {
     struct net_out *out = net->out.va;
-    uint8_t *multicast = out->data + MAC_TABLE_HEAD;
-    memset(out->data, 0, MAC_TABLE_HEAD);
+    uint8_t *multicast = out->data + VIRTIO_NET_CTRL_MAC_HEAD;
+    memset(out->data, 0, VIRTIO_NET_CTRL_MAC_HEAD);
     memcpy(multicast, &n, sizeof n);
     if (n)
-        memcpy(multicast + MAC_TABLE_HEAD, macs, n * MAC_LEN);
-    return control_send(net, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, MAC_TABLE_HEAD,
-                        MAC_TABLE_HEAD + n * MAC_LEN);
+        memcpy(multicast + VIRTIO_NET_CTRL_MAC_HEAD, macs, n * MAC_LEN);
+    return control_send(net, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET,
+                        VIRTIO_NET_CTRL_MAC_HEAD, VIRTIO_NET_CTRL_MAC_HEAD + n * MAC_LEN);
 }
 
 static int apply_rx_mode(struct virtio_net *net, const struct port_rx_mode *mode)
@@ -324,7 +282,7 @@ static int apply_mac(struct virtio_net *net, const uint8_t mac[MAC_LEN])
         return control_send(net, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, MAC_LEN, 0);
     }
     for (unsigned i = 0; i < MAC_LEN; i++) /* legacy; first to last byte: 5.1.6.5.2.3 */
-        net->dev->transport->config_write8(net->dev, (uint16_t)(CONFIG_MAC + i), mac[i]);
+        net->dev->transport->config_write8(net->dev, (uint16_t)(VIRTIO_NET_CONFIG_MAC + i), mac[i]);
     return 0;
 }
 
@@ -346,7 +304,7 @@ static void apply_settings(struct virtio_net *net)
     struct port *port = &net->port;
     uint8_t mac[MAC_LEN];
     bool knows = has(net, VIRTIO_NET_F_MAC) &&
-                 !virtio_config_read(net->dev, CONFIG_MAC, mac, MAC_LEN) &&
+                 !virtio_config_read(net->dev, VIRTIO_NET_CONFIG_MAC, mac, MAC_LEN) &&
                  !memcmp(mac, port->mac, MAC_LEN);
     if (!knows && port->ops->set_mac)
         apply_mac(net, port->mac);
@@ -369,10 +327,10 @@ static const char *device_trouble(struct virtio_net *net)
 
 static void read_speed(struct virtio_net *net, struct port_link *link)
 {
-    uint32_t speed = virtio_config_read32(net->dev, CONFIG_SPEED);
-    link->speed_mbps = speed <= CONFIG_SPEED_KNOWN_MAX ? speed : 0;
-    link->full_duplex =
-        net->dev->transport->config_read(net->dev, CONFIG_DUPLEX, 1) == CONFIG_DUPLEX_FULL;
+    uint32_t speed = virtio_config_read32(net->dev, VIRTIO_NET_CONFIG_SPEED);
+    link->speed_mbps = speed <= VIRTIO_NET_CONFIG_SPEED_KNOWN_MAX ? speed : 0;
+    link->full_duplex = net->dev->transport->config_read(net->dev, VIRTIO_NET_CONFIG_DUPLEX, 1) ==
+                        VIRTIO_NET_CONFIG_DUPLEX_FULL;
 }
 
 static void virtio_net_link(struct port *port, struct port_link *link)
@@ -390,7 +348,7 @@ static void virtio_net_link(struct port *port, struct port_link *link)
     if (has(net, VIRTIO_NET_F_SPEED_DUPLEX))
         read_speed(net, link);
     link->up = !has(net, VIRTIO_NET_F_STATUS) ||
-               (virtio_config_read16(net->dev, CONFIG_STATUS) & VIRTIO_NET_S_LINK_UP);
+               (virtio_config_read16(net->dev, VIRTIO_NET_CONFIG_STATUS) & VIRTIO_NET_S_LINK_UP);
 }
 
 /* Receiving, virtio 1.2 5.1.6.3 and 5.1.6.4 ---------------------------------------------- */
@@ -564,14 +522,15 @@ static int rx_start(struct virtio_net *net)
     struct net_rx *rx = &net->rx;
     rx->buffer_packets = packets_per_buffer(net, net->port.mtu);
     uint16_t segments = (uint16_t)(rx->buffer_packets + net->split_header);
-    int e = virtio_queue_start(net->dev, &rx->vq, QUEUE_RECEIVE, rx->queue.size, segments);
+    int e =
+        virtio_queue_start(net->dev, &rx->vq, VIRTIO_NET_QUEUE_RECEIVE, rx->queue.size, segments);
     if (e)
         return e;
     unsigned each = segments <= rx->vq.indirect_max ? 1 : segments;
     rx->buffers = (uint16_t)min_u64(rx->queue.size, rx->vq.size / each);
     if (!rx->buffers) {
-        log_error("%s: queue %u: size %u, expected %u or more", net->dev->name, QUEUE_RECEIVE,
-                  rx->vq.size, each);
+        log_error("%s: queue %u: size %u, expected %u or more", net->dev->name,
+                  VIRTIO_NET_QUEUE_RECEIVE, rx->vq.size, each);
         return -ENOTSUP;
     }
     rx->batch = (uint16_t)max_u64(min_u64(PORT_BURST / rx->buffer_packets, rx->buffers / 4u), 1);
@@ -612,27 +571,30 @@ static void tx_reclaim(struct net_tx *tx)
 }
 
 /* The pieces of a frame, header first; 0: a frame that this port cannot send.
- * Empty segments are left out: a descriptor of no bytes means nothing. */
+ * Where the framing is free and there is headroom, header and data are one
+ * piece.  Empty segments are left out: a descriptor of no bytes means nothing. */
 static unsigned tx_segments(const struct virtio_net *net, const struct packet *frame,
                             struct virtqueue_segment s[1 + FRAME_SEGMENTS_MAX])
 {
-    uint32_t header = net->header_length;
+    const uint32_t header = net->header_length, room = sizeof(struct virtio_net_hdr);
+    const struct packet *p = frame;
     unsigned n = 0, packets = 0;
 
     if (frame->frame_length < FRAME_MIN || frame->frame_length > port_frame_limit(&net->port))
         return 0;
-    s[n++] = (struct virtqueue_segment){ net->out.iova, header };
-    for (const struct packet *p = frame; p; p = p->next) {
+    if (!net->split_header && p->length && p->data - p->buffer >= (int)room) {
+        memset(p->data - room, 0, room);
+        s[n++] = (struct virtqueue_segment){ packet_iova(p) - header, p->length + header };
+        p = p->next;
+        packets++;
+    } else {
+        s[n++] = (struct virtqueue_segment){ net->out.iova, header };
+    }
+    for (; p; p = p->next) {
         if (packets++ == FRAME_SEGMENTS_MAX)
             return 0;
         if (p->length)
             s[n++] = (struct virtqueue_segment){ packet_iova(p), p->length };
-    }
-    if (!net->split_header && frame->length && frame->data - frame->buffer >= (int)header) {
-        memset(frame->data - header, 0, header); /* one descriptor less */
-        s[1].iova -= header;
-        s[1].length += header;
-        memmove(s, s + 1, --n * sizeof *s);
     }
     return n <= net->tx.vq.size ? n : 0;
 }
@@ -679,7 +641,7 @@ static uint16_t virtio_net_tx_burst(struct port_queue *queue, struct packet **pa
 static int tx_start(struct virtio_net *net)
 {
     struct net_tx *tx = &net->tx;
-    int e = virtio_queue_start(net->dev, &tx->vq, QUEUE_TRANSMIT, tx->queue.size,
+    int e = virtio_queue_start(net->dev, &tx->vq, VIRTIO_NET_QUEUE_TRANSMIT, tx->queue.size,
                                1 + FRAME_SEGMENTS_MAX);
     tx->reclaim_at = (uint16_t)max_u64(tx->queue.size / 2u, 1);
     return e;
@@ -726,7 +688,7 @@ static int control_start(struct virtio_net *net)
     net->control_dead = false;
     if (!has(net, VIRTIO_NET_F_CTRL_VQ))
         return 0;
-    return virtio_queue_start(net->dev, &net->control, QUEUE_CONTROL, QUEUE_SIZE_MIN,
+    return virtio_queue_start(net->dev, &net->control, VIRTIO_NET_QUEUE_CONTROL, QUEUE_SIZE_MIN,
                               CONTROL_SEGMENTS);
 }
 
@@ -815,18 +777,12 @@ static const struct port_ops virtio_net_ops = {
 /* Probe and remove ------------------------------------------------------------------------------
  */
 
-/* Learns what the device is, and leaves it reset. */
-static const char *explore(struct virtio_net *net)
+/* What a negotiated device is and can do.  Static text when it is unusable. */
+static const char *learn(struct virtio_net *net)
 {
     struct port *port = &net->port;
-    if (handshake(net))
-        return "features or reset refused";
-    if (!has(net, VIRTIO_NET_F_CTRL_MAC_ADDR) && !net->dev->transport->legacy)
-        net->ops.set_mac = NULL;
-    if (!has(net, VIRTIO_NET_F_CTRL_RX))
-        net->ops.set_rx_mode = NULL;
-    uint16_t rx_max = virtio_queue_size(net->dev, QUEUE_RECEIVE);
-    uint16_t tx_max = virtio_queue_size(net->dev, QUEUE_TRANSMIT);
+    uint16_t rx_max = virtio_queue_size(net->dev, VIRTIO_NET_QUEUE_RECEIVE);
+    uint16_t tx_max = virtio_queue_size(net->dev, VIRTIO_NET_QUEUE_TRANSMIT);
     if (!rx_max || !tx_max)
         return "no usable receive or transmit queue";
     port->limits.rx_size_max = (uint16_t)min_u64(rx_max, QUEUE_SIZE_MAX);
@@ -834,8 +790,25 @@ static const char *explore(struct virtio_net *net)
     if (read_mac(net, port->permanent_mac))
         return "configuration cannot be read";
     net->mtu_max = read_mtu_max(net);
+    if (!has(net, VIRTIO_NET_F_CTRL_MAC_ADDR) && !net->dev->transport->legacy)
+        net->ops.set_mac = NULL;
+    if (!has(net, VIRTIO_NET_F_CTRL_RX))
+        net->ops.set_rx_mode = NULL;
     /* Its DMA goes round an IOMMU that is there: virtio 1.2 6. */
     port->unfenced = net->dev->dma->domain && !has(net, VIRTIO_F_ACCESS_PLATFORM);
+    return NULL;
+}
+
+/* Leaves the device reset, or FAILED. */
+static const char *explore(struct virtio_net *net)
+{
+    if (handshake(net))
+        return "features or reset refused";
+    const char *trouble = learn(net);
+    if (trouble) {
+        virtio_set_failed(net->dev);
+        return trouble;
+    }
     return virtio_reset(net->dev) ? "reset does not complete" : NULL;
 }
 
