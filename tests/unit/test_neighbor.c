@@ -1,0 +1,495 @@
+/* ARP and the neighbor table: RFC 826, RFC 1122 2.3.2, RFC 1812 3.3.2, RFC 5227. */
+#include "apps/fib.h"
+#include "apps/icmp.h"
+#include "apps/neighbor.h"
+#include "tests/host/host.h"
+#include "tests/host/test.h"
+#include "tests/models/bench.h"
+
+#include <string.h>
+
+#define HOST_A IP(192, 0, 2, 10)
+#define HOST_B IP(198, 51, 100, 20)
+#define ROUTER_A IP(192, 0, 2, 1)
+#define ROUTER_B IP(198, 51, 100, 1)
+#define REQUEST 1u
+#define REPLY 2u
+
+static struct frame f, g;
+
+static int set_up(void **state)
+{
+    bench_set_up(state);
+    station_meet(0, 10, HOST_A);
+    return 0;
+}
+
+static enum neighbor_state state_of(uint32_t address)
+{
+    struct neighbor_info n;
+    for (unsigned place = 0; neighbor_next(&place, &n);)
+        if (n.address == address)
+            return n.state;
+    return NEIGHBOR_FREE;
+}
+
+static unsigned mac_last(uint32_t address)
+{
+    struct neighbor_info n;
+    for (unsigned place = 0; neighbor_next(&place, &n);)
+        if (n.address == address)
+            return n.mac[5];
+    return 0;
+}
+
+static void send_to_b(uint8_t mark)
+{
+    frame_ipv4(&f, 0, 10, HOST_A, HOST_B, 100);
+    f.bytes[ETHERNET_HEADER + 99] = mark;
+    bench_send(0, &f);
+}
+
+/* Station n of wire 1 answers for HOST_B. */
+static void answer_from(unsigned station)
+{
+    frame_arp(&f, 1, station, REPLY, HOST_B, ROUTER_B);
+    memcpy(f.bytes, bench.port[1]->mac, MAC_LEN);
+    bench_send(1, &f);
+}
+
+/* Resolution ----------------------------------------------------------------------------- */
+
+/* RFC 826: what a request looks like */
+static void request_is_a_broadcast(void **state)
+{
+    send_to_b(0);
+    assert_true(bench_take(1, &g));
+    static const uint8_t begin[] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+    static const uint8_t fixed[] = { 0x08, 0x06, 0, 1, 0x08, 0, 6, 4, 0, 1 };
+    assert_memory_equal(g.bytes, begin, 6);
+    assert_memory_equal(g.bytes + 6, bench.port[1]->mac, MAC_LEN);
+    assert_memory_equal(g.bytes + 12, fixed, sizeof fixed);
+    assert_memory_equal(g.bytes + 22, bench.port[1]->mac, MAC_LEN);
+    assert_int_equal(load_be32(g.bytes + 28), ROUTER_B);
+    assert_int_equal(load_be32(g.bytes + 38), HOST_B);
+    assert_int_equal(g.length, 60);
+    assert_int_equal(state_of(HOST_B), NEIGHBOR_INCOMPLETE);
+}
+
+/* RFC 1122 2.3.2.2: what came meanwhile is sent when the answer comes, in order */
+static void frames_wait_for_the_answer(void **state)
+{
+    for (uint8_t i = 0; i < 5; i++)
+        send_to_b(i);
+    assert_int_equal(neighbor_held(), 5);
+    assert_true(bench_is_conserved());
+    assert_true(bench_take_arp(1, &g));
+    assert_false(bench_take(1, &g)); /* 2.3.2.1: one request a second */
+    answer_from(20);
+    assert_int_equal(neighbor_held(), 0);
+    for (uint8_t i = 0; i < 5; i++) {
+        assert_true(bench_take(1, &g));
+        assert_int_equal(g.bytes[5], 20);
+        assert_int_equal(g.bytes[ETHERNET_HEADER + 99], i);
+        assert_int_equal(frame_ip(&g)[IPV4_TTL], 63);
+    }
+    assert_int_equal(state_of(HOST_B), NEIGHBOR_REACHABLE);
+    assert_true(fib_lookup(HOST_B) >= ADJACENCY_NEIGHBOR);
+    assert_int_equal(bench_all_drops(), 0);
+}
+
+/* RFC 1122 2.3.2.2: the latest are kept */
+static void full_queue_drops_the_oldest(void **state)
+{
+    for (uint8_t i = 0; i < NEIGHBOR_QUEUE_MAX + 3; i++)
+        send_to_b(i);
+    assert_int_equal(neighbor_held(), NEIGHBOR_QUEUE_MAX);
+    assert_int_equal(bench_drops(0, DROP_neighbor_queue), 3);
+    answer_from(20);
+    assert_true(bench_take_ipv4(1, &g));
+    assert_int_equal(g.bytes[ETHERNET_HEADER + 99], 3);
+}
+
+static void all_queues_together_are_bounded(void **state)
+{
+    for (unsigned host = 0; host < NEIGHBOR_HELD_MAX; host++) {
+        for (unsigned i = 0; i < 3; i++) {
+            frame_ipv4(&f, 0, 10, HOST_A, IP(198, 51, 100, 2 + host % 250), 100);
+            bench_send(0, &f);
+        }
+        assert_in_range(neighbor_held(), 1, NEIGHBOR_HELD_MAX);
+        assert_true(bench_is_conserved());
+    }
+    assert_true(bench_drops(0, DROP_neighbor_queue) > 0);
+}
+
+/* RFC 1122 2.3.2.1 (a second apart), RFC 1812 3.3.2, 4.3.3.1: three requests,
+ * then and only then unreachable, every frame that waited */
+static void silence_makes_the_host_unreachable(void **state)
+{
+    send_to_b(0);
+    send_to_b(1);
+    bench_run_ms(2900);
+    unsigned asked = 0, told = 0;
+    while (bench_take_arp(1, &g))
+        asked++;
+    assert_int_equal(asked, NEIGHBOR_TRIES);
+    assert_int_equal(bench_drops(0, DROP_host_unreachable), 0);
+    assert_false(bench_take_ipv4(0, &g));
+    bench_run_ms(200);
+    assert_int_equal(bench_drops(0, DROP_host_unreachable), 2);
+    while (bench_take_ipv4(0, &g)) {
+        told++;
+        assert_int_equal(frame_ip(&g)[20], ICMP_UNREACHABLE);
+        assert_int_equal(frame_ip(&g)[21], ICMP_HOST_UNREACHABLE);
+        assert_int_equal(load_be32(frame_ip(&g) + IPV4_SOURCE), ROUTER_A);
+    }
+    assert_int_equal(told, 2);
+    assert_int_equal(state_of(HOST_B), NEIGHBOR_FAILED);
+}
+
+static void failed_neighbor_is_refused_at_once_and_asked_again_later(void **state)
+{
+    send_to_b(0);
+    bench_run_ms(3100);
+    bench_is_quiet();
+    send_to_b(1);
+    assert_int_equal(bench_drops(0, DROP_host_unreachable), 2);
+    assert_true(bench_take_ipv4(0, &g));
+    assert_false(bench_take(1, &g));
+    bench_run_ms(NEIGHBOR_FAILED_US / US_PER_MS + 50);
+    send_to_b(2);
+    assert_true(bench_take_arp(1, &g));
+    answer_from(20);
+    assert_true(bench_take_ipv4(1, &g));
+}
+
+/* A gateway is asked for, not the destination behind it. */
+static void gateway_is_resolved_for_a_route(void **state)
+{
+    bench_command("route add 10.0.0.0/8 via 198.51.100.20");
+    assert_int_equal(state_of(HOST_B), NEIGHBOR_IDLE);
+    frame_ipv4(&f, 0, 10, HOST_A, IP(10, 9, 8, 7), 100);
+    bench_send(0, &f);
+    assert_true(bench_take_arp(1, &g));
+    assert_int_equal(load_be32(g.bytes + 38), HOST_B);
+    answer_from(20);
+    assert_true(bench_take(1, &g));
+    assert_int_equal(load_be32(frame_ip(&g) + IPV4_DESTINATION), IP(10, 9, 8, 7));
+    bench_command("route delete 10.0.0.0/8");
+    assert_int_equal(state_of(HOST_B), NEIGHBOR_REACHABLE);
+}
+
+static void silent_gateway_is_unreachable_and_kept(void **state)
+{
+    bench_command("route add 10.0.0.0/8 via 198.51.100.20");
+    frame_ipv4(&f, 0, 10, HOST_A, IP(10, 9, 8, 7), 100);
+    bench_send(0, &f);
+    bench_run_ms(3100);
+    assert_int_equal(bench_drops(0, DROP_host_unreachable), 1);
+    bench_run_ms(4000);
+    assert_int_equal(state_of(HOST_B), NEIGHBOR_IDLE);
+    assert_int_equal(fib_lookup(IP(10, 9, 8, 7)), fib_lookup(IP(10, 0, 0, 1)));
+}
+
+/* Ageing ------------------------------------------------------------------------------------ */
+
+/* RFC 1122 2.3.2.1 (2): unicast poll; traffic goes on meanwhile */
+static void used_neighbor_is_probed_and_confirmed(void **state)
+{
+    station_meet(1, 20, HOST_B);
+    bench_run_ms(NEIGHBOR_REACHABLE_US / US_PER_MS + 100);
+    assert_int_equal(state_of(HOST_B), NEIGHBOR_STALE);
+    bench_is_quiet();
+    bench_run_ms(1000);
+    assert_true(bench_is_quiet()); /* unused: nobody asks */
+    send_to_b(0);
+    assert_true(bench_take_ipv4(1, &g));
+    bench_run_ms(50);
+    assert_int_equal(state_of(HOST_B), NEIGHBOR_PROBE);
+    assert_true(bench_take_arp(1, &g));
+    assert_int_equal(g.bytes[5], 20); /* by unicast */
+    answer_from(20);
+    assert_int_equal(state_of(HOST_B), NEIGHBOR_REACHABLE);
+}
+
+static void probe_without_answer_ends_the_entry(void **state)
+{
+    station_meet(1, 20, HOST_B);
+    bench_run_ms(NEIGHBOR_REACHABLE_US / US_PER_MS + 100);
+    send_to_b(0);
+    bench_run_ms(2800);
+    assert_int_equal(state_of(HOST_B), NEIGHBOR_PROBE);
+    bench_run_ms(400);
+    unsigned probes = 0;
+    while (bench_take_arp(1, &g))
+        probes++;
+    assert_int_equal(probes, NEIGHBOR_TRIES);
+    assert_int_equal(state_of(HOST_B), NEIGHBOR_FREE);
+    assert_int_equal(fib_lookup(HOST_B), ADJACENCY_CONNECTED + bench.port[1]->number);
+    send_to_b(1);
+    assert_true(bench_take_arp(1, &g));
+    assert_int_equal(g.bytes[0], 0xff);
+}
+
+static void unused_neighbor_is_forgotten(void **state)
+{
+    station_meet(1, 20, HOST_B);
+    host_advance_us(NEIGHBOR_UNUSED_US - US_PER_S);
+    bench_run_ms(100);
+    assert_int_equal(state_of(HOST_B), NEIGHBOR_STALE);
+    host_advance_us(2 * US_PER_S);
+    bench_run_ms(100);
+    assert_int_equal(state_of(HOST_B), NEIGHBOR_FREE);
+}
+
+/* What is learned ------------------------------------------------------------------------------ */
+
+/* RFC 826: the target learns the sender before it answers */
+static void request_for_us_is_answered_and_learned(void **state)
+{
+    frame_arp(&f, 1, 20, REQUEST, HOST_B, ROUTER_B);
+    bench_send(1, &f);
+    assert_true(bench_take(1, &g));
+    uint8_t mac[MAC_LEN];
+    station_mac(1, 20, mac);
+    assert_memory_equal(g.bytes, mac, MAC_LEN);
+    assert_int_equal(g.bytes[21], REPLY);
+    assert_memory_equal(g.bytes + 22, bench.port[1]->mac, MAC_LEN);
+    assert_int_equal(load_be32(g.bytes + 28), ROUTER_B);
+    assert_memory_equal(g.bytes + 32, mac, MAC_LEN);
+    assert_int_equal(load_be32(g.bytes + 38), HOST_B);
+    assert_int_equal(state_of(HOST_B), NEIGHBOR_REACHABLE);
+}
+
+/* RFC 826: who was not asked learns nothing new, and no proxy answers
+ * (RFC 1812 3.3.2: proxy ARP is optional) */
+static void request_for_others_is_not_answered_nor_learned(void **state)
+{
+    static const uint32_t others[] = { IP(198, 51, 100, 99), ROUTER_A, IP(10, 0, 0, 1) };
+    for (unsigned i = 0; i < ARRAY_SIZE(others); i++) {
+        frame_arp(&f, 1, 20, REQUEST, HOST_B, others[i]);
+        bench_send(1, &f);
+        assert_true(bench_is_quiet());
+        assert_int_equal(state_of(HOST_B), NEIGHBOR_FREE);
+    }
+    assert_int_equal(bench_all_drops(), 0);
+}
+
+/* RFC 826 merge flag: a known pair follows the sender, whoever was asked */
+static void known_neighbor_that_moves_is_followed(void **state)
+{
+    station_meet(1, 20, HOST_B);
+    frame_arp(&f, 1, 21, REQUEST, HOST_B, HOST_B); /* gratuitous */
+    bench_send(1, &f);
+    assert_int_equal(mac_last(HOST_B), 21);
+    send_to_b(0);
+    assert_true(bench_take_ipv4(1, &g));
+    assert_int_equal(g.bytes[5], 21);
+}
+
+/* RFC 5227 2.1.1: a probe has no sender address */
+static void probe_is_answered_not_learned(void **state)
+{
+    frame_arp(&f, 1, 20, REQUEST, 0, ROUTER_B);
+    bench_send(1, &f);
+    assert_true(bench_take_arp(1, &g));
+    assert_int_equal(load_be32(g.bytes + 38), 0);
+    assert_int_equal(state_of(0), NEIGHBOR_FREE);
+}
+
+/* RFC 5227 2.4 (b) */
+static void our_address_is_defended_but_not_for_ever(void **state)
+{
+    frame_arp(&f, 1, 66, REQUEST, ROUTER_B, HOST_B);
+    bench_send(1, &f);
+    assert_true(bench_take_arp(1, &g));
+    assert_int_equal(load_be32(g.bytes + 28), ROUTER_B);
+    assert_int_equal(g.bytes[0], 0xff);
+    assert_true(host_log_contains("02:00:00:00:01:42 uses our address 198.51.100.1"));
+    bench_send(1, &f);
+    assert_true(bench_is_quiet());
+    host_advance_us(10 * US_PER_S);
+    bench_send(1, &f);
+    assert_true(bench_take_arp(1, &g));
+    assert_int_equal(state_of(ROUTER_B), NEIGHBOR_FREE);
+}
+
+/* Every field that RFC 826 lets a receiver check, and senders that cannot be */
+static void malformed_and_foreign_arp_is_dropped(void **state)
+{
+    static const struct {
+        uint8_t at, value;
+    } bad[] = {
+        { 15, 6 },                  /* hardware type */
+        { 16, 0x86 },               /* protocol type */
+        { 18, 8 },                  /* hardware address length */
+        { 19, 16 },                 /* protocol address length */
+        { 21, 3 },                  /* RARP */
+        { 21, 0 },    { 22, 0x03 }, /* group sender */
+        { 28, 10 },                 /* sender on no prefix of ours */
+        { 30, 0 },                  /* on another port's prefix: 192.0.2.x */
+        { 31, 255 },                /* the broadcast address */
+        { 31, 0 },
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+        frame_arp(&f, 1, 20, REQUEST, HOST_B, ROUTER_B);
+        f.bytes[bad[i].at] = bad[i].value;
+        if (bad[i].at == 30)
+            store_be32(f.bytes + 28, IP(192, 0, 2, 77));
+        bench_send(1, &f);
+        assert_int_equal(bench_drops(1, DROP_arp_invalid), i + 1);
+        assert_true(bench_is_quiet());
+    }
+    frame_arp(&f, 1, 20, REQUEST, HOST_B, ROUTER_B);
+    memset(f.bytes + 22, 0, MAC_LEN);
+    bench_send(1, &f);
+    frame_arp(&f, 1, 20, REQUEST, HOST_B, ROUTER_B);
+    f.length = 41;
+    bench_send(1, &f);
+    assert_int_equal(bench_drops(1, DROP_arp_invalid), ARRAY_SIZE(bad) + 2);
+    assert_int_equal(state_of(HOST_B), NEIGHBOR_FREE);
+}
+
+/* Floods: the table stays bounded and the static entry stays in it. */
+static void flood_of_claims_is_bounded(void **state)
+{
+    bench_command("port 4 address 10.8.0.1/13");
+    uint8_t mac[MAC_LEN] = { 2, 0, 0, 0, 9, 9 };
+    for (unsigned i = 2; i < 102; i++) /* more than eviction looks at in one go */
+        assert_int_equal(neighbor_add_static(IP(10, 8, 0, i), mac, bench.port[2]->number), 0);
+    for (unsigned i = 0; i < NEIGHBORS_MAX + 500; i++) {
+        frame_arp(&f, 2, 30, REQUEST, IP(10, 9, 1, 0) + i, IP(10, 8, 0, 1));
+        bench_send(2, &f);
+        bench_take(2, &g);
+    }
+    struct neighbor_info n;
+    unsigned count = 0;
+    for (unsigned place = 0; neighbor_next(&place, &n);)
+        count++;
+    assert_in_range(count, NEIGHBORS_MAX - 64, NEIGHBORS_MAX);
+    for (unsigned i = 2; i < 102; i++)
+        assert_int_equal(state_of(IP(10, 8, 0, i)), NEIGHBOR_STATIC);
+}
+
+/* A scan of a large prefix: requests are limited, the table bounded, and a
+ * host that is there is still found. */
+static void scan_of_a_prefix_is_bounded(void **state)
+{
+    bench_command("port 4 address 10.8.0.1/13");
+    unsigned asked = 0;
+    for (unsigned i = 0; i < 3000; i++) {
+        frame_ipv4(&f, 0, 10, HOST_A, IP(10, 9, 0, 0) + 2 * i + 1, 100);
+        for (unsigned k = 0; k < 2;
+             k++, store_be32(frame_ip(&f) + IPV4_DESTINATION, 0x0a0a0000 + i))
+            frame_seal(&f), bench_send(0, &f);
+        while (bench_take(2, &g))
+            asked++;
+        bench_take(0, &g);
+    }
+    /* six seconds, at two new hosts a millisecond */
+    assert_in_range(asked, 1000, 3 * (6 * NEIGHBOR_RESOLVE_RATE + NEIGHBOR_RESOLVE_BURST));
+    bench_run_ms(10);
+    send_to_b(0);
+    answer_from(20);
+    assert_true(bench_take_ipv4(1, &g));
+}
+
+/* By hand
+ * ------------------------------------------------------------------------------------------ */
+
+static void static_neighbor_never_changes(void **state)
+{
+    bench_command("neighbor add 198.51.100.20 02:00:00:00:01:63 port 2");
+    send_to_b(0);
+    assert_true(bench_take(1, &g));
+    assert_int_equal(g.bytes[5], 0x63);
+    answer_from(20);
+    host_advance_us(2 * NEIGHBOR_UNUSED_US);
+    bench_run_ms(100);
+    assert_int_equal(mac_last(HOST_B), 0x63);
+    assert_int_equal(state_of(HOST_B), NEIGHBOR_STATIC);
+    bench_command("neighbor delete 198.51.100.20");
+    assert_int_equal(state_of(HOST_B), NEIGHBOR_FREE);
+    bench_command_fails("neighbor delete 198.51.100.20", "not in the table");
+}
+
+static void static_neighbor_frees_what_waits(void **state)
+{
+    send_to_b(0);
+    bench_command("neighbor add 198.51.100.20 02:00:00:00:01:14 port 2");
+    bench_run_ms(1);
+    assert_true(bench_take_ipv4(1, &g));
+    assert_int_equal(neighbor_held(), 0);
+}
+
+static void static_neighbor_comes_and_goes_with_its_prefix(void **state)
+{
+    bench_command("neighbor add 198.51.100.20 02:00:00:00:01:14 port 2");
+    bench_command("port 2 no address 198.51.100.1/24");
+    assert_int_equal(fib_lookup(HOST_B), ADJACENCY_NONE);
+    bench_command("port 2 address 198.51.100.1/24");
+    bench_is_quiet();
+    send_to_b(0);
+    assert_true(bench_take_ipv4(1, &g));
+}
+
+static void neighbor_commands_refuse_nonsense(void **state)
+{
+    bench_command_fails("neighbor add 10.0.0.1 02:00:00:00:00:01 port 0", "no host on port 0");
+    bench_command_fails("neighbor add 198.51.100.20 02:00:00:00:00:01 port 0", "no host on port 0");
+    bench_command_fails("neighbor add 192.0.2.255 02:00:00:00:00:01 port 0", "no host on port 0");
+    bench_command_fails("neighbor add 192.0.2.1 02:00:00:00:00:01 port 0", "cannot be");
+    bench_command_fails("neighbor add 192.0.2.9 03:00:00:00:00:01 port 0", "cannot be");
+    bench_command_fails("neighbor add 192.0.2.9 00:00:00:00:00:00 port 0", "cannot be");
+    bench_command_fails("neighbor add 2001:db8::9 02:00:00:00:00:01 port 0", "IPv6 is not built");
+    bench_command_fails("neighbor delete 2001:db8::9", "IPv6 is not built");
+    bench_command("neighbor add 192.0.2.9 02:00:00:00:00:09 port 0");
+    bench_command_fails("neighbor add 192.0.2.9 02:00:00:00:00:08 port 0", "already");
+}
+
+static void link_down_forgets_what_was_learned(void **state)
+{
+    station_meet(1, 20, HOST_B);
+    frame_ipv4(&f, 0, 10, HOST_A, IP(198, 51, 100, 77), 100);
+    bench_send(0, &f);
+    assert_int_equal(neighbor_held(), 1);
+    ring_port_set_link(bench.port[1], false);
+    bench_run_ms(2000);
+    assert_int_equal(neighbor_held(), 0);
+    assert_int_equal(state_of(HOST_B), NEIGHBOR_FREE);
+    assert_int_equal(bench_drops(0, DROP_host_unreachable), 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, bench_tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(request_is_a_broadcast),
+        TEST(frames_wait_for_the_answer),
+        TEST(full_queue_drops_the_oldest),
+        TEST(all_queues_together_are_bounded),
+        TEST(silence_makes_the_host_unreachable),
+        TEST(failed_neighbor_is_refused_at_once_and_asked_again_later),
+        TEST(gateway_is_resolved_for_a_route),
+        TEST(silent_gateway_is_unreachable_and_kept),
+        TEST(used_neighbor_is_probed_and_confirmed),
+        TEST(probe_without_answer_ends_the_entry),
+        TEST(unused_neighbor_is_forgotten),
+        TEST(request_for_us_is_answered_and_learned),
+        TEST(request_for_others_is_not_answered_nor_learned),
+        TEST(known_neighbor_that_moves_is_followed),
+        TEST(probe_is_answered_not_learned),
+        TEST(our_address_is_defended_but_not_for_ever),
+        TEST(malformed_and_foreign_arp_is_dropped),
+        TEST(flood_of_claims_is_bounded),
+        TEST(scan_of_a_prefix_is_bounded),
+        TEST(static_neighbor_never_changes),
+        TEST(static_neighbor_frees_what_waits),
+        TEST(static_neighbor_comes_and_goes_with_its_prefix),
+        TEST(neighbor_commands_refuse_nonsense),
+        TEST(link_down_forgets_what_was_learned),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,298 @@
+/* The table of prefixes and its commands. */
+#include "apps/address.h"
+#include "apps/command.h"
+#include "apps/fib.h"
+#include "apps/neighbor.h"
+#include "apps/route.h"
+#include "apps/router.h"
+#include "tests/host/host.h"
+#include "tests/host/test.h"
+#include "tests/models/bench.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* The table against a list -------------------------------------------------------- */
+
+#define ROUTES 500u
+
+static struct route model[ROUTES]; /* adjacency[ROUTE_STATIC] 0: not there */
+
+static int table_set_up(void **state)
+{
+    host_reset();
+    router_reset();
+    memset(model, 0, sizeof model);
+    return route_init();
+}
+
+static int table_tear_down(void **state)
+{
+    router_reset();
+    return 0;
+}
+
+static uint32_t random_address(void)
+{
+    uint32_t r = (uint32_t)random();
+    return (r & 3) << 30 | (r >> 2 & 3) << 16 | (r >> 4 & 3) << 15 | (r >> 6 & 7) << 7 |
+           (r >> 9 & 3);
+}
+
+static uint32_t model_lookup(uint32_t address)
+{
+    const struct route *best = NULL;
+    for (unsigned i = 0; i < ROUTES; i++)
+        if (model[i].adjacency[0] && !((address ^ model[i].prefix) & ipv4_mask(model[i].length)) &&
+            (!best || model[i].length > best->length))
+            best = &model[i];
+    return best ? best->adjacency[0] : 0;
+}
+
+static int by_prefix(const void *a, const void *b)
+{
+    const struct route *x = a, *y = b;
+    if (x->prefix != y->prefix)
+        return x->prefix < y->prefix ? -1 : 1;
+    return (int)x->length - (int)y->length;
+}
+
+static void walk_check(void)
+{
+    struct route sorted[ROUTES], r, *after = NULL;
+    unsigned n = 0;
+    for (unsigned i = 0; i < ROUTES; i++)
+        if (model[i].adjacency[0])
+            sorted[n++] = model[i];
+    qsort(sorted, n, sizeof sorted[0], by_prefix);
+    assert_int_equal(route_count(), n);
+    for (unsigned i = 0; i < n; i++, after = &r) {
+        assert_true(route_next(after, &r));
+        assert_int_equal(r.prefix, sorted[i].prefix);
+        assert_int_equal(r.length, sorted[i].length);
+    }
+    assert_false(route_next(after, &r));
+}
+
+/* RFC 1812 5.2.4.3, and that a deleted prefix leaves what covered it. */
+static void random_changes_agree_with_the_model(void **state)
+{
+    srandom(2);
+    for (unsigned step = 0; step < 5000; step++) {
+        struct route *m = &model[random() % ROUTES];
+        if (m->adjacency[0]) {
+            m->adjacency[0] = 0;
+            assert_int_equal(route_update(m->prefix, m->length, ROUTE_STATIC, 0), 0);
+        } else {
+            unsigned length = (unsigned)random() % 33;
+            uint32_t prefix = random_address() & ipv4_mask(length);
+            struct route r;
+            if (route_get(prefix, length, &r))
+                continue;
+            *m = (struct route){ .prefix = prefix, .length = (uint8_t)length };
+            m->adjacency[0] = 1 + (uint32_t)random() % 1000;
+            assert_int_equal(route_update(prefix, length, ROUTE_STATIC, m->adjacency[0]), 0);
+        }
+        for (unsigned i = 0; i < 4; i++) {
+            uint32_t address = random_address();
+            assert_int_equal(fib_lookup(address), model_lookup(address));
+        }
+        assert_int_equal(fib_lookup(m->prefix), model_lookup(m->prefix));
+        if (step % 100 == 0)
+            walk_check();
+    }
+}
+
+/* The walk goes on by key, also when the prefix it stands on has gone. */
+static void walk_survives_deletion_of_where_it_stands(void **state)
+{
+    struct route r;
+    for (uint32_t i = 0; i < 64; i++)
+        assert_int_equal(route_update(i << 24, 8, ROUTE_STATIC, 5), 0);
+    unsigned seen = 0;
+    for (bool more = route_next(NULL, &r); more; more = route_next(&r, &r)) {
+        seen++;
+        assert_int_equal(route_update(r.prefix, 8, ROUTE_STATIC, 0), 0);
+    }
+    assert_int_equal(seen, 64);
+    assert_int_equal(route_count(), 0);
+    assert_int_equal(fib_lookup(0x05000000), 0);
+}
+
+static void best_source_is_in_force(void **state)
+{
+    uint32_t p = IP(192, 0, 2, 7);
+    route_update(p, 32, ROUTE_NEIGHBOR, 200);
+    assert_int_equal(fib_lookup(p), 200);
+    route_update(p, 32, ROUTE_STATIC, 300);
+    assert_int_equal(fib_lookup(p), 300);
+    route_update(p, 32, ROUTE_LOCAL, ADJACENCY_LOCAL);
+    assert_int_equal(fib_lookup(p), ADJACENCY_LOCAL);
+    route_update(p, 32, ROUTE_STATIC, 0);
+    assert_int_equal(fib_lookup(p), ADJACENCY_LOCAL);
+    route_update(p, 32, ROUTE_LOCAL, 0);
+    assert_int_equal(fib_lookup(p), 200);
+}
+
+/* A bound that only a wrong order of growth would break: the sanitizers slow
+ * this down tenfold, and the machine is shared. */
+static void ten_thousand_routes_in_no_time(void **state)
+{
+    clock_t start = clock();
+    for (uint32_t i = 0; i < 10000; i++)
+        assert_int_equal(route_update(0x0a000000 + i * 256, 24, ROUTE_STATIC, 128 + i % 7), 0);
+    double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+    print_message("10,000 routes: %.1f ms\n", seconds * 1000);
+    assert_true(seconds < 1.0);
+    assert_int_equal(route_count(), 10000);
+}
+
+/* Commands ---------------------------------------------------------------------------- */
+
+static void addresses_that_no_host_can_have(void **state)
+{
+    bench_command_fails("port 0 address 10.0.0.0/24", "not the address of a host");
+    bench_command_fails("port 0 address 10.0.0.255/24", "not the address of a host");
+    bench_command_fails("port 0 address 127.0.0.1/8", "not the address of a host");
+    bench_command_fails("port 0 address 224.0.0.1/24", "not the address of a host");
+    bench_command_fails("port 0 address 0.0.0.1/8", "not the address of a host");
+    bench_command_fails("port 0 address 10.0.0.1/0", "not the address of a host");
+    bench_command("port 0 address 10.0.0.0/31"); /* RFC 3021 */
+    bench_command("port 0 address 10.0.1.255/32");
+}
+
+static void overlapping_addresses_are_refused(void **state)
+{
+    bench_command_fails("port 0 address 192.0.2.1/24", "taken by 192.0.2.1/24 on port 0");
+    bench_command_fails("port 2 address 192.0.2.1/24", "taken by 192.0.2.1/24 on port 0");
+    bench_command_fails("port 2 address 192.0.2.7/24", "overlaps 192.0.2.1/24 on port 0");
+    bench_command_fails("port 2 address 192.0.2.200/25", "overlaps 192.0.2.1/24 on port 0");
+    bench_command_fails("port 2 address 192.0.3.1/16", "overlaps 192.0.2.1/24 on port 0");
+    bench_command_fails("port 0 address 192.0.2.200/25", "overlaps 192.0.2.1/24 on port 0");
+    bench_command("port 0 address 192.0.2.2/24");
+}
+
+static void second_address_keeps_the_prefix(void **state)
+{
+    bench_command("port 0 address 192.0.2.2/24");
+    bench_command("port 0 no address 192.0.2.1/24");
+    assert_int_equal(fib_lookup(IP(192, 0, 2, 2)), ADJACENCY_LOCAL);
+    assert_int_equal(fib_lookup(IP(192, 0, 2, 1)), ADJACENCY_CONNECTED + 0);
+    assert_int_equal(fib_lookup(IP(192, 0, 2, 255)), ADJACENCY_BROADCAST);
+    bench_command("port 0 no address 192.0.2.2/24");
+    assert_int_equal(fib_lookup(IP(192, 0, 2, 1)), 0);
+    assert_int_equal(fib_lookup(IP(192, 0, 2, 255)), 0);
+    bench_command_fails("port 0 no address 192.0.2.2/24", "does not have");
+}
+
+static void route_commands_refuse_nonsense(void **state)
+{
+    bench_command_fails("route add 10.1.2.3/16 via 192.0.2.2",
+                        "host bits set, expected 10.1.0.0/16");
+    bench_command_fails("route add 10.0.0.0/8 via 10.0.0.1", "on no connected prefix");
+    bench_command_fails("route add 10.0.0.0/8 via 192.0.2.1", "ours or a broadcast");
+    bench_command_fails("route add 10.0.0.0/8 via 192.0.2.255", "ours or a broadcast");
+    bench_command_fails("route delete 10.0.0.0/8", "no static route");
+    bench_command_fails("route delete 192.0.2.0/24", "no static route");
+    bench_command_fails("route add 2001:db8::/32 via 192.0.2.2", "IPv6 is not built yet");
+    bench_command_fails("route add 10.0.0.0/8 via 2001:db8::1", "IPv6 is not built yet");
+    bench_command_fails("port 0 address 2001:db8::1/64", "IPv6 is not built yet");
+    bench_command_fails("ping 2001:db8::1", "IPv6 is not built yet");
+    bench_command("route add 10.0.0.0/8 via 192.0.2.2");
+    bench_command_fails("route add 10.0.0.0/8 via 192.0.2.3", "has a route already");
+    assert_int_equal(route_count(), 1 + 3 * 4); /* an address makes four */
+}
+
+static void connected_beats_static(void **state)
+{
+    bench_command("route add 192.0.2.0/24 via 198.51.100.2");
+    assert_int_equal(fib_lookup(IP(192, 0, 2, 9)), ADJACENCY_CONNECTED + 0);
+    assert_non_null(strstr(bench_output("show routes"), "(not the best)"));
+    bench_command("port 0 no address 192.0.2.1/24");
+    assert_true(fib_lookup(IP(192, 0, 2, 9)) >= ADJACENCY_NEIGHBOR);
+}
+
+/* A static route goes and comes with the prefix of its gateway. */
+static void route_without_its_prefix_is_inactive(void **state)
+{
+    bench_command("route add 10.0.0.0/8 via 198.51.100.2");
+    bench_command("route add 0.0.0.0/0 via 192.0.2.2");
+    uint32_t other = fib_lookup(IP(9, 9, 9, 9)), was = fib_lookup(IP(10, 1, 1, 1));
+    assert_true(other >= ADJACENCY_NEIGHBOR && was >= ADJACENCY_NEIGHBOR && was != other);
+    bench_command("port 2 no address 198.51.100.1/24");
+    assert_int_equal(fib_lookup(IP(10, 1, 1, 1)), other);
+    assert_non_null(
+        strstr(bench_output("show routes"), "inactive, no prefix leads to 198.51.100.2"));
+    assert_non_null(strstr(bench_output("show config"), "route add 10.0.0.0/8 via 198.51.100.2"));
+    bench_command("port 4 address 198.51.100.1/24");
+    struct next_hop hop;
+    assert_true(neighbor_next_hop(fib_lookup(IP(10, 1, 1, 1)), 0, &hop));
+    assert_int_equal(hop.port, 4);
+    bench_command("route delete 10.0.0.0/8");
+    assert_int_equal(fib_lookup(IP(10, 1, 1, 1)), other);
+}
+
+static void inactive_route_can_be_deleted(void **state)
+{
+    unsigned count = route_count();
+    bench_command("route add 10.0.0.0/8 via 198.51.100.2");
+    bench_command("port 2 no address 198.51.100.1/24");
+    bench_command("route delete 10.0.0.0/8");
+    bench_command_fails("route delete 10.0.0.0/8", "no static route");
+    bench_command("port 2 address 198.51.100.1/24");
+    assert_int_equal(route_count(), count);
+}
+
+/* An address of ours cannot be our own next hop. */
+static void gateway_that_becomes_ours_is_no_gateway(void **state)
+{
+    bench_command("route add 10.0.0.0/8 via 192.0.2.2");
+    bench_command("port 0 address 192.0.2.2/24");
+    assert_int_equal(fib_lookup(IP(10, 1, 1, 1)), 0);
+    bench_command("port 0 no address 192.0.2.2/24");
+    assert_true(fib_lookup(IP(10, 1, 1, 1)) >= ADJACENCY_NEIGHBOR);
+}
+
+static void configuration_can_be_fed_back(void **state)
+{
+    static char text[1u << 14];
+    bench_command("port 0 address 192.0.2.2/24");
+    bench_command("route add 10.0.0.0/8 via 198.51.100.2");
+    bench_command("neighbor add 192.0.2.9 02:00:00:00:00:09 port 0");
+    snprintf(text, sizeof text, "%s", bench_output("show config"));
+    bench_command("neighbor delete 192.0.2.9");
+    bench_command("route delete 10.0.0.0/8");
+    bench_command("port 0 no address 192.0.2.1/24");
+    bench_command("port 0 no address 192.0.2.2/24");
+    bench_command("port 2 no address 198.51.100.1/24");
+    bench_command("port 4 no address 203.0.113.1/24");
+    assert_int_equal(route_count(), 0);
+    struct out *quiet = &out_console;
+    assert_int_equal(command_run_text(text, strlen(text), '\n', quiet, "configuration"), 0);
+    assert_string_equal(bench_output("show config"), text);
+}
+
+#define TABLE_TEST(name) cmocka_unit_test_setup_teardown(name, table_set_up, table_tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, bench_set_up, bench_tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tables[] = {
+        TABLE_TEST(random_changes_agree_with_the_model),
+        TABLE_TEST(walk_survives_deletion_of_where_it_stands),
+        TABLE_TEST(best_source_is_in_force),
+        TABLE_TEST(ten_thousand_routes_in_no_time),
+    };
+    const struct CMUnitTest commands[] = {
+        TEST(addresses_that_no_host_can_have), TEST(overlapping_addresses_are_refused),
+        TEST(second_address_keeps_the_prefix), TEST(route_commands_refuse_nonsense),
+        TEST(connected_beats_static),          TEST(route_without_its_prefix_is_inactive),
+        TEST(inactive_route_can_be_deleted),   TEST(gateway_that_becomes_ours_is_no_gateway),
+        TEST(configuration_can_be_fed_back),
+    };
+    return cmocka_run_group_tests(tables, NULL, NULL) +
+           cmocka_run_group_tests(commands, NULL, NULL);
+}

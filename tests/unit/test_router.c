@@ -1,0 +1,687 @@
+/* Mode l3, rule by rule. */
+#include "apps/icmp.h"
+#include "apps/neighbor.h"
+#include "tests/host/host.h"
+#include "tests/host/test.h"
+#include "tests/models/bench.h"
+
+#include <string.h>
+
+#define HOST_A IP(192, 0, 2, 10)    /* station 10 of wire 0 */
+#define HOST_B IP(198, 51, 100, 20) /* station 20 of wire 1 */
+#define HOST_C IP(203, 0, 113, 30)  /* station 30 of wire 2 */
+#define ROUTER_A IP(192, 0, 2, 1)
+#define ROUTER_B IP(198, 51, 100, 1)
+#define FAR_NET IP(10, 1, 2, 3)
+
+static struct frame f, g;
+
+static int set_up(void **state)
+{
+    bench_set_up(state);
+    station_meet(0, 10, HOST_A);
+    station_meet(1, 20, HOST_B);
+    return 0;
+}
+
+static void from_a_to_b(unsigned length)
+{
+    frame_ipv4(&f, 0, 10, HOST_A, HOST_B, length);
+}
+
+/* The frame is dropped for this reason, and nobody is told. */
+static void silently_dropped(enum drop_reason why)
+{
+    uint64_t was = bench_drops(0, why), all = bench_all_drops();
+    bench_send(0, &f);
+    if (bench_drops(0, why) != was + 1)
+        for (unsigned i = 0; i < DROP_REASON_COUNT; i++)
+            if (bench_drops(0, (enum drop_reason)i))
+                print_message("dropped: %s\n", drop_names[i]);
+    assert_int_equal(bench_drops(0, why), was + 1);
+    assert_int_equal(bench_all_drops(), all + 1);
+    assert_true(bench_is_quiet());
+}
+
+/* The frame in f is dropped for this reason and its source told so; the error
+ * is in g afterwards. */
+static void refused(enum drop_reason why, uint8_t type, uint8_t code)
+{
+    uint64_t was = bench_drops(0, why);
+    bench_send(0, &f);
+    assert_int_equal(bench_drops(0, why), was + 1);
+    assert_true(bench_take_ipv4(0, &g));
+    const uint8_t *ip = frame_ip(&g), *icmp = ip + IPV4_HEADER_MIN;
+    assert_true(ipv4_checksum_ok(ip, IPV4_HEADER_MIN));
+    assert_int_equal(load_be32(ip + IPV4_SOURCE), ROUTER_A);
+    assert_int_equal(load_be32(ip + IPV4_DESTINATION), HOST_A);
+    assert_int_equal(icmp[0], type);
+    assert_int_equal(icmp[1], code);
+    uint32_t length = load_be16(ip + IPV4_TOTAL_LENGTH) - IPV4_HEADER_MIN;
+    assert_int_equal(checksum_finish(checksum_add(0, icmp, length)), 0);
+    assert_true(bench_is_quiet());
+}
+
+static uint32_t error_rest(void)
+{
+    return load_be32(frame_ip(&g) + IPV4_HEADER_MIN + 4);
+}
+
+/* Forwarding ---------------------------------------------------------------------- */
+
+/* RFC 1812 5.2.1.2, 5.3.1; RFC 1624: the frame changes in its MACs, TTL and
+ * header checksum, and in nothing else. */
+static void forwards_and_changes_nothing_else(void **state)
+{
+    from_a_to_b(1400);
+    bench_send(0, &f);
+    assert_true(bench_take(1, &g));
+    assert_int_equal(g.length, f.length);
+    uint8_t mac[MAC_LEN];
+    station_mac(1, 20, mac);
+    assert_memory_equal(g.bytes, mac, MAC_LEN);
+    assert_memory_equal(g.bytes + MAC_LEN, bench.port[1]->mac, MAC_LEN);
+    assert_int_equal(frame_ip(&g)[IPV4_TTL], 63);
+    assert_true(ipv4_checksum_ok(frame_ip(&g), IPV4_HEADER_MIN));
+    memcpy(g.bytes, f.bytes, 12);
+    frame_ip(&g)[IPV4_TTL] = 64;
+    frame_seal(&g);
+    assert_memory_equal(g.bytes, f.bytes, f.length);
+    assert_int_equal(bench_all_drops(), 0);
+}
+
+/* RFC 1624 3: the incremental checksum is right for every TTL and checksum. */
+static void incremental_checksum_is_exact(void **state)
+{
+    uint8_t ip[IPV4_HEADER_MIN] = { 0x45 };
+    for (uint32_t i = 0; i < 0x30000; i++) {
+        store_be16(ip + IPV4_ID, (uint16_t)i);
+        ip[IPV4_TTL] = (uint8_t)(1 + i / 255 % 255);
+        ip[IPV4_PROTOCOL] = (uint8_t)i;
+        ipv4_checksum_set(ip);
+        ipv4_decrement_ttl(ip);
+        assert_true(ipv4_checksum_ok(ip, IPV4_HEADER_MIN));
+    }
+}
+
+/* What Ethernet padded is not the packet's: it is not forwarded beyond the
+ * least frame, and does not count against the MTU. */
+static void trailing_octets_are_cut(void **state)
+{
+    from_a_to_b(100);
+    memset(f.bytes + f.length, 0xee, 300);
+    f.length += 300;
+    bench_send(0, &f);
+    assert_true(bench_take(1, &g));
+    assert_int_equal(g.length, ETHERNET_HEADER + 100);
+    from_a_to_b(28);
+    f.length = 60;
+    bench_send(0, &f);
+    assert_true(bench_take(1, &g));
+    assert_int_equal(g.length, 60);
+}
+
+/* RFC 1812 5.2.4.3: the longest match; the default route where nothing else. */
+static void longest_match_and_default_route(void **state)
+{
+    station_meet(2, 30, HOST_C);
+    bench_command("route add 0.0.0.0/0 via 198.51.100.20");
+    bench_command("route add 10.1.0.0/16 via 203.0.113.30");
+    frame_ipv4(&f, 0, 10, HOST_A, FAR_NET, 100);
+    bench_send(0, &f);
+    assert_true(bench_take(2, &g));
+    frame_ipv4(&f, 0, 10, HOST_A, IP(10, 2, 0, 1), 100);
+    bench_send(0, &f);
+    assert_true(bench_take(1, &g));
+    bench_command("route delete 10.1.0.0/16");
+    frame_ipv4(&f, 0, 10, HOST_A, FAR_NET, 100);
+    bench_send(0, &f);
+    assert_true(bench_take(1, &g));
+}
+
+/* RFC 1812 5.3.2, 5.3.3: precedence and TOS pass unchanged. */
+static void type_of_service_passes(void **state)
+{
+    from_a_to_b(100);
+    frame_ip(&f)[IPV4_TOS] = 0xb8;
+    frame_seal(&f);
+    bench_send(0, &f);
+    assert_true(bench_take(1, &g));
+    assert_int_equal(frame_ip(&g)[IPV4_TOS], 0xb8);
+}
+
+/* RFC 3021 2.1: both addresses of a /31 are hosts. */
+static void both_ends_of_a_31_are_hosts(void **state)
+{
+    bench_command("port 4 address 10.9.9.0/31");
+    station_meet(2, 31, HOST_C);
+    frame_arp(&f, 2, 31, 1, IP(10, 9, 9, 1), IP(10, 9, 9, 0));
+    bench_send(2, &f);
+    bench_is_quiet();
+    frame_ipv4(&f, 0, 10, HOST_A, IP(10, 9, 9, 1), 100);
+    bench_send(0, &f);
+    assert_true(bench_take(2, &g));
+    frame_echo(&f, 0, 10, HOST_A, IP(10, 9, 9, 0), 100);
+    bench_send(0, &f);
+    assert_true(bench_take_ipv4(0, &g));
+}
+
+/* RFC 1812 5.2.2 --------------------------------------------------------------------- */
+
+static void shorter_than_a_header(void **state)
+{
+    from_a_to_b(100);
+    f.length = ETHERNET_HEADER + 19;
+    silently_dropped(DROP_ip_short);
+}
+
+static void shorter_than_it_says(void **state)
+{
+    from_a_to_b(100);
+    f.length--;
+    silently_dropped(DROP_ip_short);
+}
+
+static void total_length_below_header_length(void **state)
+{
+    from_a_to_b(100);
+    store_be16(frame_ip(&f) + IPV4_TOTAL_LENGTH, 19);
+    frame_seal(&f);
+    silently_dropped(DROP_ip_short);
+}
+
+static void header_length_beyond_the_packet(void **state)
+{
+    from_a_to_b(40);
+    frame_ip(&f)[IPV4_VERSION_IHL] = 0x4f;
+    silently_dropped(DROP_ip_short);
+}
+
+static void version_is_not_4(void **state)
+{
+    from_a_to_b(100);
+    frame_ip(&f)[IPV4_VERSION_IHL] = 0x65;
+    frame_seal(&f);
+    silently_dropped(DROP_ip_version);
+}
+
+static void header_length_below_5(void **state)
+{
+    from_a_to_b(100);
+    frame_ip(&f)[IPV4_VERSION_IHL] = 0x44;
+    frame_seal(&f);
+    silently_dropped(DROP_ip_header_length);
+}
+
+static void checksum_is_wrong(void **state)
+{
+    from_a_to_b(100);
+    frame_ip(&f)[IPV4_CHECKSUM] ^= 1;
+    silently_dropped(DROP_ip_checksum);
+}
+
+/* Addresses ---------------------------------------------------------------------------- */
+
+/* RFC 1812 5.3.7, 4.2.2.11 */
+static void martian_sources(void **state)
+{
+    static const uint32_t bad[] = {
+        IP(0, 0, 0, 0),
+        IP(0, 1, 2, 3),
+        IP(127, 0, 0, 1),
+        IP(224, 0, 0, 5),
+        IP(239, 255, 255, 255),
+        IP(240, 0, 0, 1),
+        0xffffffff,
+        IP(198, 51, 100, 255),
+        IP(192, 0, 2, 255), /* directed broadcast */
+        ROUTER_A,
+        ROUTER_B,           /* we did not send it */
+        IP(169, 254, 7, 7), /* RFC 3927 7 */
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+        frame_ipv4(&f, 0, 10, bad[i], HOST_B, 100);
+        silently_dropped(DROP_martian_source);
+    }
+}
+
+/* RFC 1812 5.3.7; RFC 3927 7, whatever the routes say */
+static void martian_destinations(void **state)
+{
+    static const uint32_t bad[] = { IP(0, 0, 0, 0),   IP(0, 9, 9, 9),         IP(127, 0, 0, 1),
+                                    IP(240, 0, 0, 1), IP(255, 255, 255, 254), IP(169, 254, 7, 7) };
+    bench_command("route add 0.0.0.0/0 via 198.51.100.20");
+    for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+        frame_ipv4(&f, 0, 10, HOST_A, bad[i], 100);
+        silently_dropped(DROP_martian_destination);
+    }
+}
+
+/* RFC 1812 5.3.5.1 */
+static void limited_broadcast_is_not_forwarded(void **state)
+{
+    bench_command("route add 0.0.0.0/0 via 198.51.100.20");
+    frame_ipv4(&f, 0, 10, HOST_A, 0xffffffff, 100);
+    memset(f.bytes, 0xff, MAC_LEN);
+    silently_dropped(DROP_broadcast);
+}
+
+/* RFC 1812 5.3.5.2 with the default of RFC 2644; also the all-zeros form
+ * (4.2.3.1), also our own link's. */
+static void directed_broadcast_is_not_forwarded(void **state)
+{
+    static const uint32_t bad[] = { IP(198, 51, 100, 255), IP(198, 51, 100, 0), IP(192, 0, 2, 255),
+                                    IP(192, 0, 2, 0) };
+    for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+        frame_ipv4(&f, 0, 10, HOST_A, bad[i], 100);
+        silently_dropped(DROP_broadcast);
+        memset(f.bytes, 0xff, MAC_LEN);
+        silently_dropped(DROP_broadcast);
+    }
+}
+
+static void multicast_is_not_forwarded(void **state)
+{
+    static const uint8_t mac[MAC_LEN] = { 0x01, 0x00, 0x5e, 0, 0, 5 };
+    bench_command("route add 0.0.0.0/0 via 198.51.100.20");
+    frame_ipv4(&f, 0, 10, HOST_A, IP(224, 0, 0, 5), 100);
+    memcpy(f.bytes, mac, MAC_LEN);
+    silently_dropped(DROP_multicast);
+    frame_ipv4(&f, 0, 10, HOST_A, IP(239, 1, 1, 1), 100);
+    frame_ip(&f)[IPV4_TTL] = 1; /* RFC 1812 5.3.1: no Time Exceeded */
+    frame_seal(&f);
+    silently_dropped(DROP_multicast);
+}
+
+/* RFC 1812 5.3.4: also when it is for us */
+static void link_broadcast_of_a_unicast_packet(void **state)
+{
+    from_a_to_b(100);
+    memset(f.bytes, 0xff, MAC_LEN);
+    silently_dropped(DROP_link_broadcast);
+    frame_echo(&f, 0, 10, HOST_A, ROUTER_A, 100);
+    memset(f.bytes, 0xff, MAC_LEN);
+    silently_dropped(DROP_link_broadcast);
+    f.bytes[0] = 0x01; /* link-layer multicast */
+    silently_dropped(DROP_link_broadcast);
+}
+
+static void frames_that_are_not_for_a_router(void **state)
+{
+    from_a_to_b(100);
+    f.bytes[5] ^= 0x40;
+    silently_dropped(DROP_not_for_us);
+    from_a_to_b(100);
+    f.bytes[MAC_LEN] |= 1;
+    silently_dropped(DROP_group_source);
+    from_a_to_b(100);
+    store_be16(f.bytes + 12, 0x8100);
+    silently_dropped(DROP_vlan);
+    store_be16(f.bytes + 12, 0x88a8);
+    silently_dropped(DROP_vlan);
+    store_be16(f.bytes + 12, 0x86dd);
+    silently_dropped(DROP_ipv6);
+    store_be16(f.bytes + 12, 0x88cc);
+    silently_dropped(DROP_ethertype);
+    store_be16(f.bytes + 12, 46); /* IEEE 802.3 length */
+    silently_dropped(DROP_ethertype);
+}
+
+static void port_without_an_address(void **state)
+{
+    bench_command("port 0 no address 192.0.2.1/24");
+    from_a_to_b(100);
+    silently_dropped(DROP_no_address);
+}
+
+/* Errors ------------------------------------------------------------------------------------ */
+
+/* RFC 1812 5.3.1 */
+static void time_to_live_runs_out(void **state)
+{
+    for (uint8_t ttl = 0; ttl <= 1; ttl++) {
+        from_a_to_b(100);
+        frame_ip(&f)[IPV4_TTL] = ttl;
+        frame_seal(&f);
+        refused(DROP_ttl_expired, ICMP_TIME_EXCEEDED, 0);
+        assert_int_equal(error_rest(), 0);
+        /* 4.3.2.3: what comes back is what came */
+        assert_memory_equal(frame_ip(&g) + 28, frame_ip(&f), 100);
+    }
+}
+
+/* RFC 1812 4.3.3.1 */
+static void no_route_at_all(void **state)
+{
+    frame_ipv4(&f, 0, 10, HOST_A, FAR_NET, 100);
+    refused(DROP_no_route, ICMP_UNREACHABLE, ICMP_NET_UNREACHABLE);
+}
+
+/* RFC 1191 4: with the next hop's MTU */
+static void too_big_and_may_not_be_fragmented(void **state)
+{
+    assert_int_equal(port_set_mtu(bench.port[1], 900), 0);
+    from_a_to_b(901);
+    store_be16(frame_ip(&f) + IPV4_FRAGMENT, IPV4_FRAGMENT_DF);
+    frame_seal(&f);
+    refused(DROP_too_big, ICMP_UNREACHABLE, ICMP_FRAGMENTATION_NEEDED);
+    assert_int_equal(error_rest(), 900);
+    from_a_to_b(900);
+    store_be16(frame_ip(&f) + IPV4_FRAGMENT, IPV4_FRAGMENT_DF);
+    frame_seal(&f);
+    bench_send(0, &f);
+    assert_true(bench_take(1, &g));
+}
+
+/* RFC 1812 5.2.6, 5.2.1.2 (9) */
+static void too_big_and_fragmented(void **state)
+{
+    assert_int_equal(port_set_mtu(bench.port[1], 600), 0);
+    from_a_to_b(1400);
+    bench_send(0, &f);
+    unsigned payload = 0;
+    while (bench_take(1, &g)) {
+        const uint8_t *ip = frame_ip(&g);
+        assert_true(load_be16(ip + IPV4_TOTAL_LENGTH) <= 600);
+        assert_int_equal(ip[IPV4_TTL], 63);
+        unsigned length = load_be16(ip + IPV4_TOTAL_LENGTH) - 20u;
+        assert_memory_equal(ip + 20, frame_ip(&f) + 20 + payload, length);
+        payload += length;
+    }
+    assert_int_equal(payload, 1380);
+    assert_int_equal(bench_all_drops(), 0);
+}
+
+static void chain_is_fragmented_and_forwarded(void **state)
+{
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(port_set_mtu(bench.port[i], 9000), 0);
+    from_a_to_b(8000);
+    bench_send_chain(0, &f, 1500);
+    assert_true(bench_take(1, &g));
+    assert_int_equal(g.length, f.length);
+    assert_memory_equal(g.bytes + 34, f.bytes + 34, f.length - 34);
+    assert_int_equal(port_set_mtu(bench.port[1], 1500), 0);
+    bench_send_chain(0, &f, 1500);
+    unsigned n = 0;
+    while (bench_take(1, &g))
+        n++;
+    assert_int_equal(n, 6);
+}
+
+/* RFC 1812 4.3.2.3: no ICMP datagram longer than 576 octets */
+static void error_quotes_up_to_576_octets(void **state)
+{
+    frame_ipv4(&f, 0, 10, HOST_A, FAR_NET, 1400);
+    refused(DROP_no_route, ICMP_UNREACHABLE, ICMP_NET_UNREACHABLE);
+    assert_int_equal(load_be16(frame_ip(&g) + IPV4_TOTAL_LENGTH), 576);
+    assert_memory_equal(frame_ip(&g) + 28, frame_ip(&f), 548);
+}
+
+/* RFC 1812 4.3.2.7: the cases that the checks above have not dropped already */
+static void never_an_error_about_an_error(void **state)
+{
+    static const uint8_t errors[] = { 3, 4, 5, 11, 12 };
+    for (unsigned i = 0; i < ARRAY_SIZE(errors); i++) {
+        frame_ipv4(&f, 0, 10, HOST_A, FAR_NET, 100);
+        frame_ip(&f)[IPV4_PROTOCOL] = IPV4_PROTOCOL_ICMP;
+        frame_ip(&f)[IPV4_HEADER_MIN] = errors[i];
+        frame_seal(&f);
+        silently_dropped(DROP_no_route);
+    }
+    frame_echo(&f, 0, 10, HOST_A, FAR_NET, 100); /* a query is no error */
+    refused(DROP_no_route, ICMP_UNREACHABLE, ICMP_NET_UNREACHABLE);
+}
+
+static void never_an_error_about_a_later_fragment(void **state)
+{
+    frame_ipv4(&f, 0, 10, HOST_A, FAR_NET, 100);
+    store_be16(frame_ip(&f) + IPV4_FRAGMENT, 1);
+    frame_seal(&f);
+    silently_dropped(DROP_no_route);
+    store_be16(frame_ip(&f) + IPV4_FRAGMENT, IPV4_FRAGMENT_MF);
+    frame_seal(&f);
+    refused(DROP_no_route, ICMP_UNREACHABLE, ICMP_NET_UNREACHABLE);
+}
+
+/* RFC 1812 4.3.2.8 */
+static void errors_are_rate_limited(void **state)
+{
+    frame_ipv4(&f, 0, 10, HOST_A, FAR_NET, 100);
+    unsigned told = 0;
+    for (unsigned i = 0; i < 1000; i++) {
+        bench_send(0, &f); /* a millisecond each */
+        while (bench_take(0, &g))
+            told++;
+    }
+    assert_int_equal(bench_drops(0, DROP_no_route), 1000);
+    assert_in_range(told, ICMP_ERROR_PORT_RATE * 9 / 10,
+                    ICMP_ERROR_PORT_RATE + ICMP_ERROR_PORT_BURST);
+}
+
+/* RFC 1812 4.3.2.4: the address on the way to the source, not the one near
+ * the destination */
+static void error_comes_from_the_outgoing_interface(void **state)
+{
+    station_meet(2, 30, HOST_C);
+    bench_command("route add 10.0.0.0/8 via 203.0.113.30");
+    frame_ipv4(&f, 0, 10, IP(10, 1, 1, 1), HOST_B, 100); /* asymmetric: comes by wire 0 */
+    frame_ip(&f)[IPV4_TTL] = 1;
+    frame_seal(&f);
+    bench_send(0, &f);
+    assert_true(bench_take_ipv4(2, &g));
+    assert_int_equal(load_be32(frame_ip(&g) + IPV4_SOURCE), IP(203, 0, 113, 1));
+    assert_int_equal(load_be32(frame_ip(&g) + IPV4_DESTINATION), IP(10, 1, 1, 1));
+}
+
+/* RFC 1812 5.2.7.2 */
+static void redirect_when_the_way_leads_back(void **state)
+{
+    station_meet(0, 11, IP(192, 0, 2, 11));
+    bench_command("route add 10.0.0.0/8 via 192.0.2.11");
+    bench_run_ms(20);
+    frame_ipv4(&f, 0, 10, HOST_A, FAR_NET, 100);
+    bench_send(0, &f);
+    bool forwarded = false, told = false;
+    while (bench_take(0, &g)) {
+        const uint8_t *ip = frame_ip(&g);
+        forwarded |= load_be32(ip + IPV4_DESTINATION) == FAR_NET;
+        if (load_be32(ip + IPV4_DESTINATION) == HOST_A) {
+            told = true;
+            assert_int_equal(ip[20], ICMP_REDIRECT);
+            assert_int_equal(ip[21], ICMP_REDIRECT_HOST);
+            assert_int_equal(error_rest(), IP(192, 0, 2, 11));
+            assert_int_equal(load_be32(ip + IPV4_SOURCE), ROUTER_A);
+        }
+    }
+    assert_true(forwarded && told);
+    /* a source on another subnet is told nothing */
+    bench_run_ms(20);
+    frame_ipv4(&f, 0, 10, IP(10, 200, 0, 1), FAR_NET, 100);
+    bench_send(0, &f);
+    assert_true(bench_take(0, &g));
+    assert_int_equal(load_be32(frame_ip(&g) + IPV4_DESTINATION), FAR_NET);
+    assert_true(bench_is_quiet());
+}
+
+/* Options (RFC 1812 5.3.13, RFC 7126) --------------------------------------------------------- */
+
+static void with_options(const uint8_t *options, unsigned length)
+{
+    uint8_t *ip = frame_ip(&f);
+    memmove(ip + 20 + length, ip + 20, 80);
+    memcpy(ip + 20, options, length);
+    ip[IPV4_VERSION_IHL] = (uint8_t)(0x45 + length / 4);
+    store_be16(ip + IPV4_TOTAL_LENGTH, (uint16_t)(100 + length));
+    f.length += length;
+    frame_seal(&f);
+}
+
+static void source_routes_are_refused(void **state)
+{
+    static const uint8_t loose[] = { 131, 7, 4, 198, 51, 100, 20, 0 };
+    static const uint8_t strict[] = { 137, 7, 4, 198, 51, 100, 20, 0 };
+    from_a_to_b(100);
+    with_options(loose, sizeof loose);
+    refused(DROP_ip_options, ICMP_UNREACHABLE, ICMP_SOURCE_ROUTE_FAILED);
+    frame_ipv4(&f, 0, 10, HOST_A, ROUTER_A, 100);
+    with_options(strict, sizeof strict);
+    refused(DROP_ip_options, ICMP_UNREACHABLE, ICMP_SOURCE_ROUTE_FAILED);
+    /* RFC 1812 5.2.2: a strict one that is not for us points at its destination */
+    from_a_to_b(100);
+    with_options(strict, sizeof strict);
+    refused(DROP_ip_options, ICMP_PARAMETER_PROBLEM, 0);
+    assert_int_equal(error_rest() >> 24, IPV4_DESTINATION);
+}
+
+static void record_route_and_timestamp_are_written(void **state)
+{
+    static const uint8_t options[] = { 7,  11, 4, 0, 0, 0,
+                                       0,  0,  0, 0, 0, 1, /* two addresses, NOP */
+                                       68, 12, 5, 1, 0, 0,
+                                       0,  0,  0, 0, 0, 0 };
+    from_a_to_b(100);
+    with_options(options, sizeof options);
+    bench_send(0, &f);
+    assert_true(bench_take(1, &g));
+    const uint8_t *ip = frame_ip(&g);
+    assert_true(ipv4_checksum_ok(ip, 44));
+    assert_int_equal(ip[IPV4_TTL], 63);
+    assert_int_equal(ip[22], 8);
+    assert_int_equal(load_be32(ip + 23), ROUTER_B);
+    assert_int_equal(load_be32(ip + 27), 0);
+    assert_int_equal(ip[34], 13);
+    assert_int_equal(load_be32(ip + 36), ROUTER_B);
+    assert_true(load_be32(ip + 40) & 0x80000000);
+    assert_memory_equal(ip + 64, frame_ip(&f) + 64, 60);
+}
+
+static void full_options_pass_and_overflow_is_counted(void **state)
+{
+    static const uint8_t options[] = { 7, 7, 8, 1, 2, 3, 4, 68, 8, 9, 0x30, 0, 0, 0, 0, 0 };
+    from_a_to_b(100);
+    with_options(options, sizeof options);
+    bench_send(0, &f);
+    assert_true(bench_take(1, &g));
+    const uint8_t *ip = frame_ip(&g);
+    assert_memory_equal(ip + 20, options, 10);
+    assert_int_equal(ip[30], 0x40);
+}
+
+/* RFC 791 3.1, RFC 1812 4.3.3.5: Parameter Problem with a pointer */
+static void bad_options_are_told(void **state)
+{
+    static const struct {
+        uint8_t bytes[8], pointer;
+    } bad[] = {
+        { { 1, 1, 7, 1, 4 }, 22 },          /* length below 2 */
+        { { 7, 9, 4 }, 20 },                /* beyond the header */
+        { { 1, 1, 1, 1, 1, 1, 1, 7 }, 27 }, /* no room for a length */
+        { { 7, 7, 3 }, 20 },                /* pointer before the first slot */
+        { { 7, 7, 6 }, 20 },                /* room for half an address */
+        { { 68, 8, 4, 0 }, 20 },
+        { { 68, 8, 5, 2 }, 20 },    /* no such flag */
+        { { 68, 8, 9, 0xf0 }, 20 }, /* overflow overflows */
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+        from_a_to_b(100);
+        with_options(bad[i].bytes, 8);
+        refused(DROP_ip_options, ICMP_PARAMETER_PROBLEM, 0);
+        assert_int_equal(error_rest() >> 24, bad[i].pointer);
+    }
+}
+
+static void unknown_options_pass_untouched(void **state)
+{
+    static const uint8_t options[] = { 0x94, 4, 0, 0, 25, 3, 9, 0 };
+    from_a_to_b(100);
+    with_options(options, sizeof options);
+    bench_send(0, &f);
+    assert_true(bench_take(1, &g));
+    assert_memory_equal(frame_ip(&g) + 20, options, sizeof options);
+}
+
+/* The mode
+ * ----------------------------------------------------------------------------------------- */
+
+static void held_frames_are_dropped_when_the_mode_ends(void **state)
+{
+    frame_ipv4(&f, 0, 10, HOST_A, IP(203, 0, 113, 99), 100);
+    bench_send(0, &f);
+    assert_int_equal(neighbor_held(), 1);
+    assert_true(bench_is_conserved());
+    assert_int_equal(forward_set_mode(forward_find_mode("l2")), 0);
+    assert_int_equal(neighbor_held(), 0);
+    assert_int_equal(bench_drops(0, DROP_stopped), 1);
+}
+
+static void addresses_are_announced_when_the_link_comes(void **state)
+{
+    ring_port_set_link(bench.port[1], false);
+    bench_run_ms(2000);
+    bench_is_quiet();
+    ring_port_set_link(bench.port[1], true);
+    bench_run_ms(2000);
+    assert_true(bench_take_arp(1, &g));
+    assert_int_equal(load_be32(g.bytes + 28), ROUTER_B);
+    assert_int_equal(load_be32(g.bytes + 38), ROUTER_B);
+    assert_int_equal(g.bytes[0], 0xff);
+}
+
+static void new_mac_is_announced(void **state)
+{
+    static const uint8_t mac[MAC_LEN] = { 2, 9, 9, 9, 9, 9 };
+    assert_int_equal(port_set_mac(bench.port[0], mac), 0);
+    bench_run_ms(50);
+    assert_true(bench_take_arp(0, &g));
+    assert_memory_equal(g.bytes + 22, mac, MAC_LEN);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, bench_tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(forwards_and_changes_nothing_else),
+        TEST(incremental_checksum_is_exact),
+        TEST(trailing_octets_are_cut),
+        TEST(longest_match_and_default_route),
+        TEST(type_of_service_passes),
+        TEST(both_ends_of_a_31_are_hosts),
+        TEST(shorter_than_a_header),
+        TEST(shorter_than_it_says),
+        TEST(total_length_below_header_length),
+        TEST(header_length_beyond_the_packet),
+        TEST(version_is_not_4),
+        TEST(header_length_below_5),
+        TEST(checksum_is_wrong),
+        TEST(martian_sources),
+        TEST(martian_destinations),
+        TEST(limited_broadcast_is_not_forwarded),
+        TEST(directed_broadcast_is_not_forwarded),
+        TEST(multicast_is_not_forwarded),
+        TEST(link_broadcast_of_a_unicast_packet),
+        TEST(frames_that_are_not_for_a_router),
+        TEST(port_without_an_address),
+        TEST(time_to_live_runs_out),
+        TEST(no_route_at_all),
+        TEST(too_big_and_may_not_be_fragmented),
+        TEST(too_big_and_fragmented),
+        TEST(chain_is_fragmented_and_forwarded),
+        TEST(error_quotes_up_to_576_octets),
+        TEST(never_an_error_about_an_error),
+        TEST(never_an_error_about_a_later_fragment),
+        TEST(errors_are_rate_limited),
+        TEST(error_comes_from_the_outgoing_interface),
+        TEST(redirect_when_the_way_leads_back),
+        TEST(source_routes_are_refused),
+        TEST(record_route_and_timestamp_are_written),
+        TEST(full_options_pass_and_overflow_is_counted),
+        TEST(bad_options_are_told),
+        TEST(unknown_options_pass_untouched),
+        TEST(held_frames_are_dropped_when_the_mode_ends),
+        TEST(addresses_are_announced_when_the_link_comes),
+        TEST(new_mac_is_announced),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
