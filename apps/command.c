@@ -19,7 +19,6 @@ TABLE_DECLARE(forward_modes, struct forward_mode);
 
 /* Until every room is there. */
 #pragma weak pci_bdf_parse
-#pragma weak forward_find_mode
 
 #define ECHO_MAX 48u /* of a word or line in an error */
 #define EXPECTED_MAX 200u

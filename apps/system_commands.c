@@ -10,10 +10,6 @@
 #include <inttypes.h>
 #include <limits.h>
 
-/* Until every room is there. */
-#pragma weak core_count
-#pragma weak control_core
-
 COMMAND(cmd_help, "help", "List every command");
 static int cmd_help(struct command_call *call)
 {

@@ -1,0 +1,365 @@
+/* apps/port_commands.c and apps/system_commands.c, at the prompt's side of the
+ * matcher: contract.md, "Commands". */
+#include "apps/command.h"
+#include "apps/forward.h"
+#include "kernel/log.h"
+#include "kernel/machine.h"
+#include "nic/port.h"
+#include "pci/pci.h"
+#include "tests/host/host.h"
+#include "tests/host/test.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Until the bus is there: its own functions go before these. */
+__attribute__((weak)) bool pci_bdf_parse(const char *bdf_text, uint32_t *bdf)
+{
+    unsigned segment, bus, device, fn;
+    if (sscanf(bdf_text, "%4x:%2x:%2x.%1u", &segment, &bus, &device, &fn) != 4) {
+        segment = 0;
+        if (sscanf(bdf_text, "%2x:%2x.%1u", &bus, &device, &fn) != 3)
+            return false;
+    }
+    *bdf = PCI_BDF(segment, bus, device, fn);
+    return true;
+}
+
+__attribute__((weak)) void pci_bdf_format(uint32_t bdf, char bdf_text[PCI_BDF_LEN])
+{
+    snprintf(bdf_text, PCI_BDF_LEN, "%04x:%02x:%02x.%u", PCI_SEGMENT(bdf), PCI_BUS(bdf),
+             PCI_DEVICE(bdf), PCI_FUNCTION(bdf));
+}
+
+static char text[1 << 16];
+static size_t text_length;
+
+static void write_text(struct out *out, const char *more, size_t n)
+{
+    assert_true(text_length + n < sizeof text);
+    memcpy(text + text_length, more, n);
+    text_length += n;
+    text[text_length] = 0;
+}
+
+static struct out out = { .write = write_text };
+
+/* A port whose device does as it is told, or refuses with `answer`. */
+static int answer, start_answer;
+static struct port_rx_mode seen_mode;
+
+static uint16_t burst_nothing(struct port_queue *queue, struct packet **packets, uint16_t n)
+{
+    return 0;
+}
+
+static struct port_queue rx = { .burst = burst_nothing, .size = 64, .packets = 11, .bytes = 660 };
+static struct port_queue tx = { .burst = burst_nothing, .size = 128, .packets = 7, .bytes = 420 };
+
+static int fake_start(struct port *port)
+{
+    return start_answer;
+}
+static void fake_stop(struct port *port) {}
+static void fake_link(struct port *port, struct port_link *link)
+{
+    *link = (struct port_link){ .up = true, .full_duplex = true, .speed_mbps = 10000 };
+}
+static void fake_stats(struct port *port, struct port_device_stats *stats)
+{
+    *stats = (struct port_device_stats){ .rx_missed = 3 };
+}
+static int fake_set_mac(struct port *port, const uint8_t mac[MAC_LEN])
+{
+    return answer;
+}
+static int fake_set_rx_mode(struct port *port, const struct port_rx_mode *mode)
+{
+    seen_mode = *mode;
+    return answer;
+}
+static int fake_set_mtu(struct port *port, uint16_t mtu)
+{
+    return answer;
+}
+static unsigned fake_counters(struct port *port, struct port_counter *rows, unsigned n)
+{
+    rows[0] = (struct port_counter){ "MPC", 5 };
+    rows[1] = (struct port_counter){ "CRCERRS", 1 };
+    return 2;
+}
+
+static const struct port_ops fake_ops = {
+    .start = fake_start,
+    .stop = fake_stop,
+    .link = fake_link,
+    .stats = fake_stats,
+    .set_mac = fake_set_mac,
+    .set_rx_mode = fake_set_rx_mode,
+    .set_mtu = fake_set_mtu,
+    .counters = fake_counters,
+};
+
+static struct pci_function function = { .bdf = PCI_BDF(0, 1, 2, 3) };
+static struct port fake, broken;
+
+static void make_port(struct port *port)
+{
+    *port = (struct port){ .ops = &fake_ops,
+                           .driver = "fake",
+                           .rx_queues = 1,
+                           .tx_queues = 1,
+                           .rxq = { &rx },
+                           .txq = { &tx },
+                           .mac = { 2, 0, 0, 0, 0, 1 },
+                           .permanent_mac = { 2, 0, 0, 0, 0, 1 },
+                           .limits = { .rx_queues_max = 1,
+                                       .tx_queues_max = 1,
+                                       .rx_size_min = 32,
+                                       .rx_size_max = 4096,
+                                       .rx_size_default = 64,
+                                       .tx_size_min = 32,
+                                       .tx_size_max = 4096,
+                                       .tx_size_default = 128,
+                                       .size_multiple = 1,
+                                       .max_frame = 9018 } };
+    assert_int_equal(port_register(port), 0);
+}
+
+/* Port 0 works and is at 0000:01:02.3; port 1 failed when it was probed. */
+static int setup(void **state)
+{
+    host_reset();
+    port_reset_registry();
+    answer = start_answer = 0;
+    assert_int_equal(forward_init(64), 0);
+    make_port(&fake);
+    fake.pci = &function;
+    make_port(&broken);
+    port_fail(&broken, "reset never ended");
+    assert_int_equal(forward_port_up(&fake), 0);
+    text[0] = 0;
+    text_length = 0;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    forward_shutdown();
+    port_reset_registry();
+    return 0;
+}
+
+static const char *answers(const char *line)
+{
+    text[0] = 0;
+    text_length = 0;
+    command_run(line, &out, "console", 0);
+    return text;
+}
+
+static void does(const char *line)
+{
+    assert_string_equal(answers(line), "");
+}
+
+static void fails(const char *line, const char *expected)
+{
+    text[0] = 0;
+    text_length = 0;
+    assert_true(command_run(line, &out, "console", 0) < 0);
+    assert_string_equal(text, expected);
+}
+
+/* The whole text, or false with `show config` to compare. */
+static bool config_has(const char *line)
+{
+    return strstr(answers("show config"), line);
+}
+
+static void up_and_down(void **state)
+{
+    does("port 0 down");
+    assert_false(fake.admin_up);
+    assert_int_equal(fake.state, PORT_STOPPED);
+    assert_true(config_has("port 0 down\n"));
+    does("port 0 up");
+    assert_true(fake.admin_up);
+    assert_int_equal(fake.state, PORT_RUNNING);
+    assert_false(config_has("port 0"));
+    does("port 01:02.3 down"); /* by its PCI address */
+    assert_int_equal(fake.state, PORT_STOPPED);
+    start_answer = -ENOMEM;
+    fails("port 0 up", "error: port 0 (fake): does not start: there is no memory\n");
+}
+
+static void addresses(void **state)
+{
+    does("port 0 mac 02:00:00:00:00:99");
+    assert_int_equal(fake.mac[5], 0x99);
+    assert_true(config_has("port 0 mac 02:00:00:00:00:99\n"));
+    does("port 0000:01:02.3 mac 02:00:00:00:00:01");
+    assert_false(config_has("port 0"));
+    fails("port 0 mac 01:00:00:00:00:01",
+          "error: '01:00:00:00:00:01' is no station's address, expected one with an even first "
+          "octet that is not all zeros\n");
+    assert_true(answers("port 0 mac 00:00:00:00:00:00")[0]);
+    answer = -EIO;
+    fails("port 0 mac 02:00:00:00:00:98",
+          "error: port 0 (fake): mac is not changed: its device does not answer\n");
+    assert_int_equal(fake.mac[5], 1);
+}
+
+static void mtus(void **state)
+{
+    does("port 0 mtu 9000");
+    assert_int_equal(fake.mtu, 9000);
+    assert_true(config_has("port 0 mtu 9000\n"));
+    fails("port 0 mtu 9001", "error: mtu '9001' is out of range, expected 68 to 9000\n");
+    fails("port 0 mtu 67", "error: mtu '67' is out of range, expected 68 to 9000\n");
+    fails("port 0 mtu 65604", "error: mtu '65604' is out of range, expected 68 to 9000\n");
+    does("port 0 mtu 68");
+    does("port 0 mtu 1500");
+    assert_false(config_has("port 0"));
+    answer = -ENOTSUP;
+    fails("port 0 mtu 1400",
+          "error: port 0 (fake): mtu is not changed: its device cannot do that\n");
+    assert_int_equal(fake.mtu, 1500);
+}
+
+static void promiscuous(void **state)
+{
+    does("port 0 promiscuous on");
+    assert_true(seen_mode.promiscuous);
+    assert_true(config_has("port 0 promiscuous on\n"));
+    does("port 0 promiscuous off");
+    assert_false(config_has("port 0"));
+    answer = -ENOTSUP;
+    fails("port 0 promiscuous on",
+          "error: port 0 (fake): promiscuous is not changed: its device cannot do that\n");
+    assert_false(config_has("port 0"));
+}
+
+/* "a NIC that is recognised but fails keeps its number, is shown `failed`, and
+ * answers commands with an error" */
+static void a_failed_port_is_shown_and_refuses(void **state)
+{
+    static const char *const lines[] = { "port 1 up", "port 1 down", "port 1 mtu 1500",
+                                         "port 1 mac 02:00:00:00:00:02", "port 1 promiscuous on" };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(lines); i++)
+        fails(lines[i], "error: port 1 has failed: reset never ended\n");
+    assert_non_null(strstr(answers("show port 1"), "failed: reset never ended\n"));
+    assert_false(config_has("port 1"));
+}
+
+static void ports_that_are_not_there(void **state)
+{
+    fails("port 7 up", "error: wrong '7' after 'port', expected PORT 0 to 1 or its PCI address\n");
+    fails("port 99999999999 up",
+          "error: wrong '99999999999' after 'port', expected PORT 0 to 1 or its PCI address\n");
+    fails("port 0000:01:02.4 up",
+          "error: wrong '0000:01:02.4' after 'port', expected PORT 0 to 1 or its PCI address\n");
+    port_unregister(&fake);
+    assert_true(answers("show port 0")[0] == 'e');
+}
+
+static void show_port_tells_all(void **state)
+{
+    static const char *const lines[] = {
+        "port 0: fake, 0000:01:02.3, running\n",
+        "mac            02:00:00:00:00:01, permanent 02:00:00:00:00:01\n",
+        "link           up, 10000 Mbit/s, full duplex\n",
+        "rx queue 0     64 descriptors, 11 packets, 660 bytes, 0 errors\n",
+        "tx queue 0     128 descriptors, 7 packets, 420 bytes, 0 errors\n",
+        "  rx_packets                         11\n",
+        "  rx_missed                           3\n",
+        "  device MPC                          5\n",
+        "  device CRCERRS                      1\n",
+    };
+
+    answers("show port 0");
+    for (unsigned i = 0; i < ARRAY_SIZE(lines); i++)
+        if (!strstr(text, lines[i]))
+            fail_msg("'%s' is missing in\n%s", lines[i], text);
+}
+
+/* What `show config` prints is accepted and gives the same state. */
+static void configuration_goes_round(void **state)
+{
+    char config[4096];
+
+    does("port 0 mac 02:00:00:00:00:99");
+    does("port 0 mtu 9000");
+    does("port 0 promiscuous on");
+    does("port 0 down");
+    strcpy(config, answers("show config"));
+    teardown(NULL);
+    setup(NULL);
+    assert_string_not_equal(answers("show config"), config);
+    text_length = 0;
+    assert_int_equal(command_run_text(config, strlen(config), '\n', &out, "configuration"), 0);
+    assert_string_equal(answers("show config"), config);
+}
+
+static void version_names_the_build(void **state)
+{
+    answers("show version");
+    assert_non_null(strstr(text, version_string));
+    assert_non_null(strstr(text, version_commit));
+    assert_non_null(strstr(text, version_date));
+    assert_non_null(strstr(text, version_compiler));
+}
+
+static void log_and_memory(void **state)
+{
+    log_info("something: happened");
+    assert_non_null(strstr(answers("show log"), "something: happened\n"));
+    assert_non_null(strstr(answers("show memory"), " of 64 in the pool\n"));
+}
+
+static void what_is_not_built_says_so(void **state)
+{
+    static const char *const lines[] = { "show vfs",
+                                         "vf 01:00.0 count 4",
+                                         "vf 0000:01:00.0 0 mac 02:00:00:00:00:01",
+                                         "vf 01:00.0 0 vlan 5",
+                                         "vf 01:00.0 0 rate 100",
+                                         "vf 01:00.0 0 spoofcheck on",
+                                         "vf 01:00.0 0 trust off",
+                                         "vf 01:00.0 0 link auto" };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(lines); i++)
+        fails(lines[i], "error: virtual functions are not built yet\n");
+    assert_non_null(strstr(answers("show iommu"), "not built yet"));
+}
+
+static void the_machine_ends_when_asked(void **state)
+{
+    answers("poweroff");
+    assert_int_equal(host_poweroffs, 1);
+    assert_int_equal(host_reboots, 0);
+    answers("reboot");
+    assert_int_equal(host_reboots, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(up_and_down, setup, teardown),
+        cmocka_unit_test_setup_teardown(addresses, setup, teardown),
+        cmocka_unit_test_setup_teardown(mtus, setup, teardown),
+        cmocka_unit_test_setup_teardown(promiscuous, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_failed_port_is_shown_and_refuses, setup, teardown),
+        cmocka_unit_test_setup_teardown(ports_that_are_not_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(show_port_tells_all, setup, teardown),
+        cmocka_unit_test_setup_teardown(configuration_goes_round, setup, teardown),
+        cmocka_unit_test_setup_teardown(version_names_the_build, setup, teardown),
+        cmocka_unit_test_setup_teardown(log_and_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_not_built_says_so, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_machine_ends_when_asked, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
