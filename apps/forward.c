@@ -262,11 +262,9 @@ static void say_link(const struct port *port)
         log_info("port %u: link up", port->number);
 }
 
-/* A driver that finds its device dead fails the port while it is asked. */
 static void poll_link(struct port *port)
 {
-    bool was_up = port->link.up;
-    if (!port_poll_link(port) && was_up == port->link.up)
+    if (!port_poll_link(port))
         return;
     say_link(port);
     if (forward.mode->link_changed)
@@ -277,7 +275,7 @@ static void poll_links(void)
 {
     for (unsigned i = 0; i < port_count(); i++) {
         struct port *port = port_get(i);
-        if (port && port->state == PORT_RUNNING)
+        if (port)
             poll_link(port);
     }
 }
@@ -306,15 +304,11 @@ int forward_port_up(struct port *port)
 
 void forward_port_down(struct port *port)
 {
-    bool was_up = port->link.up;
     port->admin_up = false;
     for (unsigned i = 0; i < forward.cores; i++)
         tx_flush(forward.core[i], port->number, port);
     port_stop(port);
-    if (was_up)
-        say_link(port);
-    if (was_up && forward.mode->link_changed)
-        forward.mode->link_changed(port);
+    poll_link(port);
 }
 
 void forward_ports_up(void)
