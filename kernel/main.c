@@ -28,13 +28,6 @@
 
 static struct options options;
 
-/* One phrase for what exists now; with loglevel=debug also when. */
-static void exists(const char *phrase)
-{
-    log_info("%s", phrase);
-    log_debug("  %" PRIu64 " us", time_us());
-}
-
 static void open_console(void)
 {
     for (unsigned i = 0; i < options.consoles; i++)
