@@ -45,6 +45,7 @@ static struct {
     uint8_t status;
     bool lies; /* registers answer from the input, not from what was written */
     struct virtqueue *queue[QUEUES];
+    uint16_t avail_idx[QUEUES]; /* as far as the device has looked */
     struct packet_cache cache;
 } fake;
 
@@ -84,29 +85,54 @@ static uint16_t queue_size(struct virtio_device *dev, uint16_t index)
     return fake.lies ? word() : (uint16_t)(1u << byte() % 8);
 }
 
-static void notify(struct virtqueue *vq) {}
-
-static int queue_enable(struct virtio_device *dev, struct virtqueue *vq)
-{
-    check(vq->index < QUEUES);
-    fake.queue[vq->index] = vq;
-    vq->notify = notify;
-    return 0;
-}
-
-static void set_dma(struct virtio_device *dev, bool on) {}
-
 /* What the device does to memory ------------------------------------------------------ */
 
-/* An honest used entry, for a chain that really is out; the length may lie. */
-static void use_one(struct virtqueue *vq)
+static void put(struct virtqueue *vq, uint32_t id, uint32_t len)
 {
-    struct virtq_used_elem elem = { .id = byte() % vq->size, .len = word() };
+    struct virtq_used_elem elem = { .id = id, .len = len };
     uint16_t idx = vq->used->idx;
     host_dma_write(&fake.dma, vq->used_iova + 4 + 8ull * (idx % vq->size), &elem, sizeof elem);
     idx++;
     host_dma_write(&fake.dma, vq->used_iova + 2, &idx, sizeof idx);
 }
+
+/* Like an honest device: the next buffer offered, and perhaps a header that
+ * claims a few buffers.  The length is what the input says. */
+static void use_next(struct virtqueue *vq)
+{
+    uint16_t *seen = &fake.avail_idx[vq->index], idx, head;
+    struct virtq_desc desc;
+    if (host_dma_read(&fake.dma, vq->avail_iova + 2, &idx, sizeof idx) || *seen == idx)
+        return;
+    uint64_t at = vq->avail_iova + 4 + 2ull * (*seen % vq->size);
+    if (host_dma_read(&fake.dma, at, &head, sizeof head))
+        return;
+    (*seen)++;
+    uint64_t row = vq->desc_iova + 16ull * (head % vq->size);
+    if (!host_dma_read(&fake.dma, row, &desc, sizeof desc) && (desc.flags & VIRTQ_DESC_F_WRITE)) {
+        uint16_t num_buffers = byte() % 12;
+        host_dma_write(&fake.dma, desc.addr + 10, &num_buffers, sizeof num_buffers);
+    }
+    put(vq, head, word() % 2048u);
+}
+
+/* Control commands are answered, mostly. */
+static void notify(struct virtqueue *vq)
+{
+    if (vq->index == QUEUES - 1 && byte() != 7)
+        use_next(vq);
+}
+
+static int queue_enable(struct virtio_device *dev, struct virtqueue *vq)
+{
+    check(vq->index < QUEUES);
+    fake.queue[vq->index] = vq;
+    fake.avail_idx[vq->index] = 0;
+    vq->notify = notify;
+    return 0;
+}
+
+static void set_dma(struct virtio_device *dev, bool on) {}
 
 static void scribble(struct virtqueue *vq)
 {
@@ -165,8 +191,10 @@ static void turn(struct port *port)
     struct port_rx_mode mode = { .promiscuous = true };
     struct virtqueue *vq = fake.queue[byte() % QUEUES];
     uint8_t what = byte() % 10;
-    if (vq && what < 4)
-        use_one(vq);
+    if (vq && what < 3)
+        use_next(vq);
+    else if (vq && what == 3)
+        put(vq, byte(), word());
     else if (vq && what == 4)
         scribble(vq);
     else if (vq && what == 5)
