@@ -23,8 +23,8 @@
 #define PCI_SEGMENT(bdf) ((uint16_t)((bdf) >> 16))
 #define PCI_BUS(bdf) ((uint8_t)((bdf) >> 8))
 #define PCI_DEVICE(bdf) ((uint8_t)((bdf) >> 3 & 0x1f))
-#define PCI_FUNCTION(bdf) ((uint8_t)((bdf) & 7))
-#define PCI_BDF_LEN 13  /* "0000:01:00.0" and its NUL */
+#define PCI_FUNCTION(bdf) ((uint8_t)((bdf)&7))
+#define PCI_BDF_LEN 13 /* "0000:01:00.0" and its NUL */
 
 void pci_bdf_format(uint32_t bdf, char text[PCI_BDF_LEN]);
 /* "0000:01:00.0" or "01:00.0"; false when it is anything else. */
@@ -37,12 +37,12 @@ struct pci_access {
     const char *name;
     uint32_t (*read)(uint32_t bdf, uint16_t offset, unsigned size);
     void (*write)(uint32_t bdf, uint16_t offset, unsigned size, uint32_t value);
-    uint16_t config_size;   /* 4096, or 256 where extended space is out of reach */
+    uint16_t config_size; /* 4096, or 256 where extended space is out of reach */
 };
 
 struct pci_bar {
-    uint64_t base;          /* physical or I/O address; 0: not placed */
-    uint64_t size;          /* 0: not implemented (or upper half of a 64-bit BAR) */
+    uint64_t base; /* physical or I/O address; 0: not placed */
+    uint64_t size; /* 0: not implemented (or upper half of a 64-bit BAR) */
     bool io, is64, prefetchable;
 };
 
@@ -53,27 +53,31 @@ struct pci_driver;
 struct pci_function {
     uint32_t bdf;
     uint16_t vendor, device, subsystem_vendor, subsystem;
-    uint32_t class_code;    /* 24 bits: base class, subclass, programming interface */
+    uint32_t class_code; /* 24 bits: base class, subclass, programming interface */
     uint8_t revision;
-    uint8_t header_type;    /* layout without the multi-function bit: 0 device, 1 bridge */
-    uint16_t config_size;   /* 256, or 4096 with extended space */
-    uint16_t express;       /* offset of the PCI Express capability, 0: none */
+    uint8_t header_type;  /* layout without the multi-function bit: 0 device, 1 bridge */
+    uint16_t config_size; /* 256, or 4096 with extended space */
+    uint16_t express;     /* offset of the PCI Express capability, 0: none */
     struct pci_bar bar[PCI_BARS];
-    uint8_t secondary, subordinate;     /* bridges only */
-    struct pci_function *parent;        /* the bridge above; NULL on a root bus */
-    struct pci_function *next;          /* all functions, BDF order */
+    uint8_t secondary, subordinate; /* bridges only */
+    struct pci_function *parent;    /* the bridge above; NULL on a root bus */
+    struct pci_function *next;      /* all functions, BDF order */
     struct dma_device dma;
-    const struct pci_driver *driver;    /* who took it; NULL: nobody */
-    void *driver_data;                  /* its */
+    const struct pci_driver *driver; /* who took it; NULL: nobody */
+    void *driver_data;               /* its */
 };
 
 /* Scan -------------------------------------------------------------------- */
 
 /* 0, or -ENODEV when there is no way to configuration space. */
-int pci_init(void);                     /* bare metal: MCFG, else CF8/CFC */
-void pci_set_access(const struct pci_access *access);   /* tests; and pci_init */
-int pci_scan(void);                     /* number of functions found, or -E... */
-struct pci_function *pci_first(void);   /* then ->next */
+int pci_init(void);                                   /* bare metal: MCFG, else CF8/CFC */
+void pci_set_access(const struct pci_access *access); /* tests; and pci_init */
+/* Memory the root buses may decode and nobody else does: where unplaced BARs
+ * and bridge windows may go.  Before pci_scan(). */
+void pci_window_add(uint64_t base, uint64_t size);
+void pci_reset(void);                 /* tests: no functions, no windows */
+int pci_scan(void);                   /* number of functions found, or -E... */
+struct pci_function *pci_first(void); /* then ->next */
 struct pci_function *pci_find(uint32_t bdf);
 
 /* Configuration space ------------------------------------------------------ */
@@ -84,6 +88,9 @@ uint32_t pci_read32(const struct pci_function *f, uint16_t offset);
 void pci_write8(const struct pci_function *f, uint16_t offset, uint8_t value);
 void pci_write16(const struct pci_function *f, uint16_t offset, uint16_t value);
 void pci_write32(const struct pci_function *f, uint16_t offset, uint32_t value);
+
+#define PCI_CAPABILITY_ANY 0xff /* whatever comes next in the list */
+#define PCI_EXTENDED_ANY 0xffff
 
 /* Offset of the capability with this ID after offset `after` (0: from the
  * start), or 0.  Both walks survive loops, all-ones and bad pointers. */
@@ -103,12 +110,12 @@ void *pci_map_bar(struct pci_function *f, unsigned bar, uint64_t min_size);
 
 struct pci_id {
     uint16_t vendor, device;
-    uint32_t quirks;        /* the driver's own named flags */
+    uint32_t quirks; /* the driver's own named flags */
 };
 
 struct pci_driver {
     const char *name;
-    const struct pci_id *ids;   /* ends with a zero row */
+    const struct pci_id *ids; /* ends with a zero row */
     /* 0: taken.  -ENODEV: not mine after all.  Anything else: recognised, but
      * failed; the driver has logged why and registered the failed port. */
     int (*probe)(struct pci_function *f, const struct pci_id *id);
