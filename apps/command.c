@@ -588,6 +588,17 @@ static void complete_value(const char *type, const char *partial, complete_fn *f
     }
 }
 
+/* True when the words so far may be followed by LINE: a line itself. */
+static bool candidates_take_line(const struct candidates *c)
+{
+    struct slice word;
+
+    for (unsigned i = 0; i < c->count; i++)
+        if (pattern_word(command_row(c->row[i])->pattern, c->at, &word) && slice_is(&word, "LINE"))
+            return true;
+    return false;
+}
+
 void command_complete(const char *line, complete_fn *fn, void *ctx)
 {
     size_t n = strlen(line);
@@ -602,9 +613,14 @@ void command_complete(const char *line, complete_fn *fn, void *ctx)
     if (w.count && !is_blank(line[n - 1]))
         partial = w.word[--w.count];
     candidates_init(&c);
-    while (c.at < w.count)
-        if (!candidates_narrow(&c, w.word[c.at]) || c.ambiguous)
+    for (unsigned begin = 0; begin + c.at < w.count;) {
+        if (!candidates_narrow(&c, w.word[begin + c.at]) || c.ambiguous)
             return;
+        if (candidates_take_line(&c)) { /* a line begins here */
+            begin += c.at;
+            candidates_init(&c);
+        }
+    }
     while (candidates_next_word(&c, partial, false, word)) {
         struct candidates after = c;
         candidates_narrow(&after, word);

@@ -4,12 +4,14 @@
  * control sequences (ECMA-48 5.4; xterm's numbers for Home, Delete, End). */
 #include "apps/line_editor.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define CTRL(key) ((key)&0x1f)
 #define KEY_ESCAPE 0x1b
 #define KEY_DELETE 0x7f
 #define BEL "\a"
+#define WORD_MAX 64u
 
 /* The screen ---------------------------------------------------------------- */
 
@@ -158,7 +160,7 @@ struct completion {
     struct line_editor *editor;
     bool list; /* show the words; else find what they have in common */
     unsigned words, hints;
-    char common[COMMAND_LINE_MAX];
+    char common[WORD_MAX]; /* a longer word is completed so far */
 };
 
 /* A hint is the name of a kind of value, in capitals. */
@@ -179,7 +181,7 @@ static void complete_word(void *ctx, const char *word, const char *help)
         return;
     }
     if (!c->words++)
-        strcpy(c->common, word);
+        snprintf(c->common, sizeof c->common, "%s", word);
     while (word[n] && word[n] == c->common[n])
         n++;
     c->common[n] = 0;
@@ -207,7 +209,7 @@ static unsigned partial_length(const struct line_editor *e)
 
 static void complete(struct line_editor *e)
 {
-    static struct completion c; /* the console's alone, and too big for its stack */
+    struct completion c;
 
     if (e->too_long)
         return;

@@ -327,6 +327,9 @@ static void completion_offers_what_may_follow(void **state)
     completes("foo ", "");
     completes("zroute x ", "");
     completes("zset 7", "");
+    completes("zline zro", "zroute "); /* LINE is a line itself */
+    completes("zline zset 7 o", "off=Set on=Set ");
+    completes("zlin", "zline ");
 }
 
 static void helps(const char *line, const char *expected)
@@ -394,6 +397,25 @@ static void every_pattern_is_well_formed_and_unique(void **state)
     }
 }
 
+/* "every command" of docs/console.md, and none forgotten. */
+static void every_command_is_documented(void **state)
+{
+    static char page[1 << 16];
+    FILE *file = fopen("docs/console.md", "r");
+
+    assert_non_null(file);
+    page[fread(page, 1, sizeof page - 1, file)] = 0;
+    fclose(file);
+    TABLE_FOR_EACH (commands, struct command, row) {
+        char cell[512] = "\n| `";
+        for (const char *p = row->pattern; *p; p++) /* a table's cell wants \\| */
+            sprintf(cell + strlen(cell), *p == '|' ? "\\|" : "%c", *p);
+        strcat(cell, "` |");
+        if (*row->pattern != 'z' && !strstr(page, cell))
+            fail_msg("docs/console.md has no row %s", cell + 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -413,6 +435,7 @@ int main(void)
         cmocka_unit_test_setup(completion_offers_what_may_follow, setup),
         cmocka_unit_test_setup(help_lists_rows, setup),
         cmocka_unit_test_setup(every_pattern_is_well_formed_and_unique, setup),
+        cmocka_unit_test_setup(every_command_is_documented, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
