@@ -13,5 +13,6 @@ bool pci_bus_reachable(uint32_t bdf);
 void pci_size_bars(struct pci_function *f);
 /* Writes a BAR's address register(s) and remembers it. */
 void pci_set_bar(struct pci_function *f, unsigned bar, uint64_t base);
+void pci_forget_windows(void);
 /* Places what firmware left unplaced; nothing that was placed moves. */
 void pci_place_all(void);

@@ -37,6 +37,11 @@ void pci_window_add(uint64_t base, uint64_t size)
         root_windows[root_window_count++] = (struct range){ base, base + size };
 }
 
+void pci_forget_windows(void)
+{
+    root_window_count = 0;
+}
+
 static bool overlap(struct range a, struct range b)
 {
     return a.start < b.end && b.start < a.end;

@@ -45,6 +45,7 @@ void pci_reset(void)
         functions = next;
     }
     memset(scanned, 0, sizeof scanned);
+    pci_forget_windows();
 }
 
 static void insert_sorted(struct pci_function *f)

@@ -1,0 +1,275 @@
+/* pcispace.c - a PCI tree for tests (pcispace.h). */
+#include "tests/models/pcispace.h"
+
+#include "pci/pci.h"
+#include "pci/pci_regs.h"
+#include "tests/host/host.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEVICES_MAX 1024u
+
+static struct pcispace_device *devices[DEVICES_MAX];
+static unsigned device_count;
+
+static void put(uint8_t *at, uint64_t value, unsigned size)
+{
+    for (unsigned i = 0; i < size; i++)
+        at[i] = (uint8_t)(value >> 8 * i);
+}
+
+static uint64_t get(const uint8_t *at, unsigned size)
+{
+    uint64_t value = 0;
+    for (unsigned i = 0; i < size; i++)
+        value |= (uint64_t)at[i] << 8 * i;
+    return value;
+}
+
+/* Configuration space --------------------------------------------------------- */
+
+static bool leads_to(const struct pcispace_device *bridge, unsigned bus)
+{
+    return bridge->config[PCI_SECONDARY_BUS] <= bus && bus <= bridge->config[PCI_SUBORDINATE_BUS];
+}
+
+int pcispace_bus(const struct pcispace_device *d)
+{
+    if (!d->bridge)
+        return d->root_bus;
+    unsigned bus = d->bridge->config[PCI_SECONDARY_BUS];
+    for (const struct pcispace_device *b = d->bridge; b; b = b->bridge)
+        if (!leads_to(b, bus))
+            return -1;
+    return pcispace_bus(d->bridge) < 0 || !bus ? -1 : (int)bus;
+}
+
+static struct pcispace_device *find(uint32_t bdf)
+{
+    for (unsigned i = 0; i < device_count; i++) {
+        struct pcispace_device *d = devices[i];
+        if (d->segment == PCI_SEGMENT(bdf) && d->devfn == (bdf & 0xff) &&
+            pcispace_bus(d) == PCI_BUS(bdf))
+            return d;
+    }
+    return NULL;
+}
+
+static uint32_t config_read(uint32_t bdf, uint16_t offset, unsigned size)
+{
+    const struct pcispace_device *d = find(bdf);
+    if (!d || offset + size > d->config_size)
+        return 0xffffffffu >> (32 - 8 * size);
+    return (uint32_t)get(d->config + offset, size);
+}
+
+static void config_write(uint32_t bdf, uint16_t offset, unsigned size, uint32_t value)
+{
+    struct pcispace_device *d = find(bdf);
+    if (!d || offset + size > d->config_size)
+        return;
+    for (unsigned i = 0; i < size; i++) {
+        uint8_t mask = d->writable[offset + i];
+        uint8_t byte = (uint8_t)(value >> 8 * i);
+        d->config[offset + i] = (uint8_t)((d->config[offset + i] & ~mask) | (byte & mask));
+    }
+    if (d->config_written)
+        d->config_written(d->ctx, offset, size);
+}
+
+static const struct pci_access access = {
+    .name = "test", .read = config_read, .write = config_write, .config_size = PCI_EXTENDED_SIZE
+};
+
+/* Registers --------------------------------------------------------------------- */
+
+static uint64_t bar_base(const struct pcispace_device *d, unsigned i)
+{
+    uint64_t v = get(d->config + PCI_BAR0 + 4 * i, d->bar[i].is64 ? 8 : 4);
+    return v & ~(uint64_t)(d->bar[i].io ? PCI_BAR_IO_FLAGS : PCI_BAR_MEMORY_FLAGS);
+}
+
+static bool decodes(const struct pcispace_device *d, unsigned i)
+{
+    unsigned bit = d->bar[i].io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
+    return d->bar[i].size && (d->config[PCI_COMMAND] & bit);
+}
+
+/* Who decodes this address; two at once is a placing error. */
+static struct pcispace_device *decoder(uint64_t at, bool io, unsigned *bar, uint64_t *offset)
+{
+    struct pcispace_device *found = NULL;
+    for (unsigned n = 0; n < device_count; n++)
+        for (unsigned i = 0; i < 6; i++) {
+            struct pcispace_device *d = devices[n];
+            if (d->bar[i].io != io || !decodes(d, i) || at - bar_base(d, i) >= d->bar[i].size)
+                continue;
+            if (found) {
+                fprintf(stderr, "pcispace: two devices decode %llx\n", (unsigned long long)at);
+                abort();
+            }
+            found = d;
+            *bar = i;
+            *offset = at - bar_base(d, i);
+        }
+    return found;
+}
+
+static uint64_t space_read(uint64_t at, bool io, unsigned size)
+{
+    unsigned bar;
+    uint64_t offset;
+    struct pcispace_device *d = decoder(at, io, &bar, &offset);
+    return d && d->bar_read ? d->bar_read(d->ctx, bar, offset, size) : ~0ull >> (64 - 8 * size);
+}
+
+static void space_write(uint64_t at, bool io, unsigned size, uint64_t value)
+{
+    unsigned bar;
+    uint64_t offset;
+    struct pcispace_device *d = decoder(at, io, &bar, &offset);
+    if (d && d->bar_write)
+        d->bar_write(d->ctx, bar, offset, size, value);
+}
+
+/* ctx of a window is where it begins. */
+static uint64_t window_read(void *ctx, uint64_t offset, unsigned size)
+{
+    return space_read((uintptr_t)ctx + offset, (uintptr_t)ctx < 0x10000, size);
+}
+
+static void window_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
+{
+    space_write((uintptr_t)ctx + offset, (uintptr_t)ctx < 0x10000, size, value);
+}
+
+void pcispace_reset(void)
+{
+    const struct host_window low = { PCISPACE_MEMORY, PCISPACE_MEMORY_SIZE, window_read,
+                                     window_write, (void *)(uintptr_t)PCISPACE_MEMORY };
+    const struct host_window high = { PCISPACE_MEMORY64, PCISPACE_MEMORY64_SIZE, window_read,
+                                      window_write, (void *)(uintptr_t)PCISPACE_MEMORY64 };
+    const struct host_window ports = { 0x1000, 0xf000, window_read, window_write,
+                                       (void *)(uintptr_t)0x1000 };
+    device_count = 0;
+    pci_reset();
+    host_add_mmio(&low);
+    host_add_mmio(&high);
+    host_add_pio(&ports);
+    pci_window_add(PCISPACE_MEMORY, PCISPACE_MEMORY_SIZE);
+    pci_window_add(PCISPACE_MEMORY64, PCISPACE_MEMORY64_SIZE);
+    pci_set_access(&access);
+}
+
+/* Devices --------------------------------------------------------------------------- */
+
+static void header_init(struct pcispace_device *d, uint16_t vendor, uint16_t device,
+                        uint32_t class_code, unsigned layout)
+{
+    memset(d->config, 0, sizeof d->config);
+    memset(d->writable, 0, sizeof d->writable);
+    d->config_size = PCI_CONFIG_SIZE;
+    put(d->config + PCI_VENDOR_ID, vendor, 2);
+    put(d->config + PCI_DEVICE_ID, device, 2);
+    put(d->config + PCI_REVISION + 1, class_code, 3);
+    d->config[PCI_HEADER_TYPE] = (uint8_t)layout;
+    put(d->writable + PCI_COMMAND, 0x0547, 2);
+    d->capability_end = PCI_CAP_FIRST;
+    d->capability_last = 0;
+}
+
+void pcispace_device_init(struct pcispace_device *d, uint16_t vendor, uint16_t device,
+                          uint32_t class_code)
+{
+    header_init(d, vendor, device, class_code, PCI_HEADER_DEVICE);
+}
+
+/* All windows there, the prefetchable one 64 bits wide. */
+void pcispace_bridge_init(struct pcispace_device *d, uint16_t vendor, uint16_t device)
+{
+    header_init(d, vendor, device, 0x060400, PCI_HEADER_BRIDGE);
+    put(d->writable + PCI_PRIMARY_BUS, 0xffffff, 3);
+    put(d->writable + PCI_IO_BASE, 0xf0f0, 2);
+    put(d->writable + PCI_MEMORY_BASE, 0xfff0fff0, 4);
+    put(d->writable + PCI_PREFETCH_BASE, 0xfff0fff0, 4);
+    put(d->config + PCI_PREFETCH_BASE, 0x00010001, 4);
+    put(d->writable + PCI_PREFETCH_BASE_HIGH, ~0ull, 8);
+}
+
+void pcispace_device_load(struct pcispace_device *d, const void *bytes, size_t size)
+{
+    header_init(d, 0, 0, 0, 0);
+    memcpy(d->config, bytes, size);
+    d->config_size = (uint16_t)size;
+    if ((d->config[PCI_HEADER_TYPE] & PCI_HEADER_LAYOUT) == PCI_HEADER_BRIDGE) {
+        put(d->writable + PCI_PRIMARY_BUS, 0xffffff, 3);
+        put(d->writable + PCI_IO_BASE, 0xf0f0, 2);
+        put(d->writable + PCI_MEMORY_BASE, 0xfff0fff0, 4);
+        put(d->writable + PCI_PREFETCH_BASE, 0xfff0fff0, 4);
+        put(d->writable + PCI_PREFETCH_BASE_HIGH, ~0ull, 8);
+    }
+}
+
+uint16_t pcispace_capability(struct pcispace_device *d, const void *bytes, size_t size)
+{
+    uint16_t at = d->capability_end;
+    memcpy(d->config + at, bytes, size);
+    d->config[at + 1] = 0;
+    d->config[d->capability_last ? d->capability_last + 1u : PCI_CAPABILITIES] = (uint8_t)at;
+    d->config[PCI_STATUS] |= PCI_STATUS_CAPABILITIES;
+    d->capability_last = at;
+    d->capability_end = (uint16_t)(at + ((size + 3) & ~3ull));
+    return at;
+}
+
+static void bar_registers(struct pcispace_device *d, unsigned i)
+{
+    const struct pcispace_bar *b = &d->bar[i];
+    uint8_t *at = d->config + PCI_BAR0 + 4 * i, *mask = d->writable + PCI_BAR0 + 4 * i;
+    uint64_t flags =
+        b->io ? PCI_BAR_IO
+              : (b->is64 ? PCI_BAR_TYPE_64 : 0) | (b->prefetchable ? PCI_BAR_PREFETCH : 0);
+    put(mask, ~(b->size - 1) & ~(uint64_t)PCI_BAR_MEMORY_FLAGS, b->is64 ? 8 : 4);
+    if (b->io)
+        put(mask, ~(b->size - 1) & 0xfffc, 4);
+    at[0] = (uint8_t)((at[0] & 0xf0) | flags);
+}
+
+void pcispace_add(struct pcispace_device *d, struct pcispace_device *bridge, unsigned device,
+                  unsigned function)
+{
+    if (device_count == DEVICES_MAX)
+        abort();
+    for (unsigned i = 0; i < 6; i++)
+        if (d->bar[i].size)
+            bar_registers(d, i);
+    d->bridge = bridge;
+    d->devfn = (uint8_t)(device << 3 | function);
+    devices[device_count++] = d;
+}
+
+/* DMA ----------------------------------------------------------------------------------- */
+
+static const struct dma_device *master(struct pcispace_device *d)
+{
+    const struct pci_function *f =
+        pci_find(PCI_BDF(d->segment, pcispace_bus(d), d->devfn >> 3, d->devfn & 7));
+    if (f && (d->config[PCI_COMMAND] & PCI_COMMAND_MASTER))
+        return &f->dma;
+    d->dma_refused++;
+    return NULL;
+}
+
+int pcispace_dma_read(struct pcispace_device *d, uint64_t iova, void *to, size_t n)
+{
+    const struct dma_device *dev = master(d);
+    return dev ? host_dma_read(dev, iova, to, n) : -1;
+}
+
+int pcispace_dma_write(struct pcispace_device *d, uint64_t iova, const void *from, size_t n)
+{
+    const struct dma_device *dev = master(d);
+    return dev ? host_dma_write(dev, iova, from, n) : -1;
+}
