@@ -71,7 +71,7 @@ bool address_is_host(const struct address *prefix, uint32_t host)
     return prefix->length >= 31 || (host != prefix_of(prefix) && host != broadcast_of(prefix));
 }
 
-/* Routes that an address brings ---------------------------------------------------- */
+/* Routes that an address brings ------------------------------------------- */
 
 /* Another address in the same prefix keeps the prefix's routes alive. */
 static bool prefix_is_shared(const struct address *a)
@@ -151,7 +151,7 @@ int address_delete(uint16_t port, uint32_t address, unsigned length)
     return -ENOENT;
 }
 
-/* Commands ---------------------------------------------------------------------------- */
+/* Commands ---------------------------------------------------------------- */
 
 static int refuse(struct command_call *call, int e, const struct address *conflict)
 {

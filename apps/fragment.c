@@ -129,7 +129,7 @@ int fragment_packet(struct packet_cache *cache, const struct packet *whole, uint
     return e;
 }
 
-/* Joining ---------------------------------------------------------------------- */
+/* Joining ----------------------------------------------------------------- */
 
 struct join {
     uint32_t source, destination;

@@ -77,7 +77,7 @@ static uint32_t source_towards(uint32_t destination)
     return us ? us->address : 0;
 }
 
-/* Errors ---------------------------------------------------------------------------------- */
+/* Errors ------------------------------------------------------------------ */
 
 /* RFC 1812 4.3.2.7.  What failed the header checks never comes here; errors,
  * and messages we cannot tell from errors, are not answered. */
@@ -138,7 +138,7 @@ void icmp_error(struct core *control, const struct packet *about, uint8_t type, 
     router_output(control, p);
 }
 
-/* Messages to us ------------------------------------------------------------------------------ */
+/* Messages to us ---------------------------------------------------------- */
 
 /* RFC 1812 4.3.3.6: everything that came goes back, from the address that was
  * asked, with the TOS and the recorded route of the request (the options were
@@ -207,7 +207,7 @@ void icmp_receive(struct core *control, struct packet *packet)
     }
 }
 
-/* Requests of ours ---------------------------------------------------------------------------- */
+/* Requests of ours -------------------------------------------------------- */
 
 bool icmp_can_reach(uint32_t destination)
 {

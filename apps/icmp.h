@@ -40,7 +40,7 @@ void icmp_error(struct core *control, const struct packet *about, uint8_t type, 
 void icmp_receive(struct core *control, struct packet *packet);
 void icmp_reset(void); /* tests: full token buckets */
 
-/* Ping (ping.c) ---------------------------------------------------------------------- */
+/* Ping (ping.c) ----------------------------------------------------------- */
 
 /* Sends one echo request; false: no way there, or no packet. */
 bool icmp_echo_send(struct core *control, uint32_t destination, uint16_t id, uint16_t sequence,

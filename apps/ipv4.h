@@ -133,7 +133,7 @@ uint16_t ipv4_packet_checksum(const struct packet *packet, uint32_t offset, uint
 /* Cuts a frame to `length` bytes, freeing segments that become empty. */
 void ipv4_packet_trim(struct packet_cache *cache, struct packet *packet, uint32_t length);
 
-/* Options (RFC 791 3.1, RFC 1812 5.3.13) ------------------------------------- */
+/* Options (RFC 791 3.1, RFC 1812 5.3.13) ---------------------------------- */
 
 enum ipv4_options {
     IPV4_OPTIONS_FINE,

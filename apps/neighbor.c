@@ -74,7 +74,7 @@ const char *const neighbor_state_names[] = {
     [NEIGHBOR_STATIC] = "static",
 };
 
-/* The table -------------------------------------------------------------------------- */
+/* The table --------------------------------------------------------------- */
 
 static uint32_t adjacency_of(const struct neighbor *n)
 {
@@ -119,7 +119,7 @@ static void adjacency_withdraw(const struct neighbor *n)
     route_update(n->address, 32, ROUTE_NEIGHBOR, ADJACENCY_NONE);
 }
 
-/* Queues --------------------------------------------------------------------------------- */
+/* Queues ------------------------------------------------------------------ */
 
 static struct packet *queue_pop(struct neighbor *n)
 {
@@ -181,7 +181,7 @@ static void transmit(struct core *control, const struct neighbor *n, struct pack
     }
 }
 
-/* Entries ---------------------------------------------------------------------------------- */
+/* Entries ----------------------------------------------------------------- */
 
 static void bucket_remove(struct neighbor *n)
 {
@@ -273,7 +273,7 @@ static struct neighbor *neighbor_make(uint32_t address, uint16_t port)
     return n;
 }
 
-/* ARP out -------------------------------------------------------------------------------------- */
+/* ARP out ----------------------------------------------------------------- */
 
 static const uint8_t broadcast_mac[MAC_LEN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 static const uint8_t zero_mac[MAC_LEN];
@@ -343,8 +343,7 @@ bool neighbor_next_hop(uint32_t adjacency, uint32_t destination, struct next_hop
     return true;
 }
 
-/* States -----------------------------------------------------------------------------------------
- */
+/* States ------------------------------------------------------------------ */
 
 static void enter(struct neighbor *n, enum neighbor_state state, uint64_t expires_us)
 {
@@ -420,22 +419,29 @@ void neighbor_output(struct core *control, uint32_t adjacency, uint32_t destinat
         neighbor_start(control, n, packet);
 }
 
-static void neighbor_serve(struct core *control, struct neighbor *n, uint64_t now_us)
+static void use_note(struct neighbor *n, uint64_t now_us)
 {
     uint8_t *used = &adjacency_used[adjacency_of(n)];
-    if (load_relaxed(used)) {
-        store_relaxed(used, 0);
-        n->used_us = now_us;
-        n->used = true;
-    }
+    if (!load_relaxed(used))
+        return;
+    store_relaxed(used, 0);
+    n->used_us = now_us;
+    n->used = true;
+}
+
+static void neighbor_serve(struct core *control, struct neighbor *n, uint64_t now_us)
+{
     bool expired = now_us >= n->expires_us;
-    bool unused = now_us >= n->used_us + NEIGHBOR_UNUSED_US;
+    use_note(n, now_us);
     switch (n->state) {
     case NEIGHBOR_INCOMPLETE:
-        if (expired && n->tries == NEIGHBOR_TRIES)
+    case NEIGHBOR_PROBE:
+        if (expired && n->tries < NEIGHBOR_TRIES)
+            neighbor_ask(n, now_us);
+        else if (expired && n->state == NEIGHBOR_INCOMPLETE)
             neighbor_fail(control, n, now_us);
         else if (expired)
-            neighbor_ask(n, now_us);
+            neighbor_remove(control, n);
         break;
     case NEIGHBOR_REACHABLE:
         if (expired)
@@ -445,15 +451,9 @@ static void neighbor_serve(struct core *control, struct neighbor *n, uint64_t no
         if (n->used) {
             enter(n, NEIGHBOR_PROBE, 0);
             neighbor_ask(n, now_us);
-        } else if (unused) {
+        } else if (now_us >= n->used_us + NEIGHBOR_UNUSED_US) {
             neighbor_remove(control, n);
         }
-        break;
-    case NEIGHBOR_PROBE:
-        if (expired && n->tries == NEIGHBOR_TRIES)
-            neighbor_remove(control, n);
-        else if (expired)
-            neighbor_ask(n, now_us);
         break;
     case NEIGHBOR_FAILED:
         if (expired)
@@ -473,8 +473,7 @@ void neighbor_tick(struct core *control, uint64_t now_us)
     }
 }
 
-/* ARP in -----------------------------------------------------------------------------------------
- */
+/* ARP in ------------------------------------------------------------------ */
 
 struct arp {
     unsigned op;
@@ -557,8 +556,7 @@ void neighbor_receive(struct core *control, struct port *in, struct packet *pack
     forward_consume(control, packet);
 }
 
-/* Control
- * ------------------------------------------------------------------------------------------ */
+/* Control ----------------------------------------------------------------- */
 
 uint64_t neighbor_held(void)
 {
@@ -675,8 +673,7 @@ void neighbor_shutdown(void)
     memset(adjacency_used, 0, sizeof adjacency_used);
 }
 
-/* Commands
- * -------------------------------------------------------------------------------------------- */
+/* Commands ---------------------------------------------------------------- */
 
 COMMAND(cmd_neighbor_add, "neighbor add ADDRESS MAC port PORT", "Add a static neighbor");
 static int cmd_neighbor_add(struct command_call *call)

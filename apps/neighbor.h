@@ -53,7 +53,7 @@ struct neighbor_info {
     enum neighbor_state state;
 };
 
-/* Workers ------------------------------------------------------------------------ */
+/* Workers ----------------------------------------------------------------- */
 
 #define ADJACENCY_COUNT (ADJACENCY_NEIGHBOR + NEIGHBORS_MAX)
 #define REWRITE_VALID 0x8000000000000000ull
@@ -63,7 +63,7 @@ struct neighbor_info {
 extern uint64_t adjacency_rewrite[ADJACENCY_COUNT];
 extern uint8_t adjacency_used[ADJACENCY_COUNT]; /* set by workers, cleared by the tick */
 
-/* Control core --------------------------------------------------------------------- */
+/* Control core ------------------------------------------------------------ */
 
 /* A frame that the appliance itself made, until it is sent: packet->port. */
 #define PORT_NONE UINT16_MAX

@@ -48,7 +48,7 @@ unsigned route_count(void)
     return count;
 }
 
-/* The trie ------------------------------------------------------------------- */
+/* The trie ---------------------------------------------------------------- */
 
 static unsigned bit_at(uint32_t prefix, unsigned position)
 {
@@ -207,7 +207,7 @@ bool route_next(const struct route *after, struct route *route)
     return n != NULL;
 }
 
-/* Changes --------------------------------------------------------------------- */
+/* Changes ----------------------------------------------------------------- */
 
 static int fib_publish(const struct route *r)
 {
@@ -243,7 +243,7 @@ int route_update(uint32_t prefix, unsigned length, enum route_source source, uin
     return e;
 }
 
-/* Static routes ------------------------------------------------------------------ */
+/* Static routes ----------------------------------------------------------- */
 
 /* The adjacency of a gateway that a connected prefix leads to, held for the
  * route.  0: none leads there, or the neighbor table is full. */
@@ -313,7 +313,7 @@ void route_refresh_static(void)
     }
 }
 
-/* Commands ----------------------------------------------------------------------- */
+/* Commands ---------------------------------------------------------------- */
 
 static int refuse_add(struct command_call *call, int e)
 {

@@ -33,7 +33,7 @@ bool router_running(void)
     return router.on && forward_running();
 }
 
-/* Checks -------------------------------------------------------------------------------- */
+/* Checks ------------------------------------------------------------------ */
 
 static int ethernet_fault(const struct port *in, const uint8_t *frame)
 {
@@ -97,7 +97,7 @@ static int address_fault(const uint8_t *frame, uint32_t source, uint32_t destina
     return ipv4_is_link_local(destination) ? DROP_martian_destination : FINE;
 }
 
-/* Workers ---------------------------------------------------------------------------------- */
+/* Workers ----------------------------------------------------------------- */
 
 static void punt(struct core *core, struct port *in, struct packet *p, uint16_t code)
 {
@@ -183,7 +183,7 @@ static void router_burst(struct core *core, struct port *in, struct packet **pac
     }
 }
 
-/* Control core: sending ------------------------------------------------------------------------ */
+/* Control core: sending --------------------------------------------------- */
 
 void router_refuse(struct core *control, struct packet *packet, enum drop_reason why, uint8_t type,
                    uint8_t code, uint32_t rest)
@@ -241,8 +241,7 @@ void router_output(struct core *control, struct packet *packet)
     send_fitting(control, packet, adjacency, destination, out->mtu);
 }
 
-/* Control core: what workers passed on ------------------------------------------------------------
- */
+/* Control core: what workers passed on ------------------------------------ */
 
 /* RFC 1812 5.2.7.2: out where it came in, source and next hop on one subnet,
  * no source route (those are refused). */
@@ -365,8 +364,7 @@ static void router_note(struct core *control, const struct note *note)
         receive_slow(control, p);
 }
 
-/* The mode
- * ------------------------------------------------------------------------------------------- */
+/* The mode ---------------------------------------------------------------- */
 
 /* A port that came up, or has a new MAC, tells its neighbors; what was learned
  * behind one that went down is forgotten. */

@@ -69,7 +69,7 @@ const char *bench_output(const char *line)
     return text;
 }
 
-/* Set-up ---------------------------------------------------------------------- */
+/* Set-up ------------------------------------------------------------------ */
 
 static void wire_make(unsigned wire)
 {
@@ -157,7 +157,7 @@ void bench_run_ms(unsigned ms)
     }
 }
 
-/* Frames on the wires --------------------------------------------------------------- */
+/* Frames on the wires ----------------------------------------------------- */
 
 static struct packet *packet_make(const uint8_t *bytes, uint32_t length, uint32_t segment)
 {
@@ -245,7 +245,7 @@ uint64_t bench_all_drops(void)
     return n;
 }
 
-/* Frames --------------------------------------------------------------------------------- */
+/* Frames ------------------------------------------------------------------ */
 
 void station_mac(unsigned wire, unsigned station, uint8_t mac[MAC_LEN])
 {

@@ -38,7 +38,7 @@ static void dropped_silently(enum drop_reason why)
     assert_true(bench_is_quiet());
 }
 
-/* Echo ---------------------------------------------------------------------------- */
+/* Echo -------------------------------------------------------------------- */
 
 /* RFC 1812 4.3.3.6: all data comes back, from the address that was asked, also
  * when that is another port's; 4.3.2.2: with a TTL of our own */
@@ -185,7 +185,7 @@ static void errors_to_us_are_not_answered(void **state)
     }
 }
 
-/* Joining (RFC 1812 4.2.2.7) ---------------------------------------------------------- */
+/* Joining (RFC 1812 4.2.2.7) ---------------------------------------------- */
 
 /* Octets [begin, end) of the payload of `whole` as a fragment in f. */
 static void fragment_of_whole(unsigned begin, unsigned end)
@@ -304,7 +304,7 @@ static void fragments_for_ever_are_bounded(void **state)
     assert_in_range(fragment_held(), 0, FRAGMENT_JOINS * FRAGMENT_PIECES);
 }
 
-/* Ping ------------------------------------------------------------------------------------ */
+/* Ping -------------------------------------------------------------------- */
 
 static bool deaf;
 

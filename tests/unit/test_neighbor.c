@@ -57,7 +57,7 @@ static void answer_from(unsigned station)
     bench_send(1, &f);
 }
 
-/* Resolution ----------------------------------------------------------------------------- */
+/* Resolution -------------------------------------------------------------- */
 
 /* RFC 826: what a request looks like */
 static void request_is_a_broadcast(void **state)
@@ -192,7 +192,7 @@ static void silent_gateway_is_unreachable_and_kept(void **state)
     assert_int_equal(fib_lookup(IP(10, 9, 8, 7)), fib_lookup(IP(10, 0, 0, 1)));
 }
 
-/* Ageing ------------------------------------------------------------------------------------ */
+/* Ageing ------------------------------------------------------------------ */
 
 /* RFC 1122 2.3.2.1 (2): unicast poll; traffic goes on meanwhile */
 static void used_neighbor_is_probed_and_confirmed(void **state)
@@ -243,7 +243,7 @@ static void unused_neighbor_is_forgotten(void **state)
     assert_int_equal(state_of(HOST_B), NEIGHBOR_FREE);
 }
 
-/* What is learned ------------------------------------------------------------------------------ */
+/* What is learned --------------------------------------------------------- */
 
 /* RFC 826: the target learns the sender before it answers */
 static void request_for_us_is_answered_and_learned(void **state)
@@ -395,8 +395,7 @@ static void scan_of_a_prefix_is_bounded(void **state)
     assert_true(bench_take_ipv4(1, &g));
 }
 
-/* By hand
- * ------------------------------------------------------------------------------------------ */
+/* By hand ----------------------------------------------------------------- */
 
 static void static_neighbor_never_changes(void **state)
 {

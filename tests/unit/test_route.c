@@ -15,7 +15,7 @@
 #include <string.h>
 #include <time.h>
 
-/* The table against a list -------------------------------------------------------- */
+/* The table against a list ------------------------------------------------ */
 
 #define ROUTES 500u
 
@@ -150,7 +150,7 @@ static void ten_thousand_routes_in_no_time(void **state)
     assert_int_equal(route_count(), 10000);
 }
 
-/* Commands ---------------------------------------------------------------------------- */
+/* Commands ---------------------------------------------------------------- */
 
 static void addresses_that_no_host_can_have(void **state)
 {

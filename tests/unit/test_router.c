@@ -67,7 +67,7 @@ static uint32_t error_rest(void)
     return load_be32(frame_ip(&g) + IPV4_HEADER_MIN + 4);
 }
 
-/* Forwarding ---------------------------------------------------------------------- */
+/* Forwarding -------------------------------------------------------------- */
 
 /* RFC 1812 5.2.1.2, 5.3.1; RFC 1624: the frame changes in its MACs, TTL and
  * header checksum, and in nothing else. */
@@ -166,7 +166,7 @@ static void both_ends_of_a_31_are_hosts(void **state)
     assert_true(bench_take_ipv4(0, &g));
 }
 
-/* RFC 1812 5.2.2 --------------------------------------------------------------------- */
+/* RFC 1812 5.2.2 ---------------------------------------------------------- */
 
 static void shorter_than_a_header(void **state)
 {
@@ -220,7 +220,7 @@ static void checksum_is_wrong(void **state)
     silently_dropped(DROP_ip_checksum);
 }
 
-/* Addresses ---------------------------------------------------------------------------- */
+/* Addresses --------------------------------------------------------------- */
 
 /* RFC 1812 5.3.7, 4.2.2.11 */
 static void martian_sources(void **state)
@@ -334,7 +334,7 @@ static void port_without_an_address(void **state)
     silently_dropped(DROP_no_address);
 }
 
-/* Errors ------------------------------------------------------------------------------------ */
+/* Errors ------------------------------------------------------------------ */
 
 /* RFC 1812 5.3.1 */
 static void time_to_live_runs_out(void **state)
@@ -504,7 +504,7 @@ static void redirect_when_the_way_leads_back(void **state)
     assert_true(bench_is_quiet());
 }
 
-/* Options (RFC 1812 5.3.13, RFC 7126) --------------------------------------------------------- */
+/* Options (RFC 1812 5.3.13, RFC 7126) ------------------------------------- */
 
 static void with_options(const uint8_t *options, unsigned length)
 {
@@ -601,8 +601,7 @@ static void unknown_options_pass_untouched(void **state)
     assert_memory_equal(frame_ip(&g) + 20, options, sizeof options);
 }
 
-/* The mode
- * ----------------------------------------------------------------------------------------- */
+/* The mode ---------------------------------------------------------------- */
 
 static void held_frames_are_dropped_when_the_mode_ends(void **state)
 {
