@@ -1,0 +1,132 @@
+/* Frames of any bytes and lengths through every mode, while links fall, ports
+ * go and come, transmit rings fill and modes change.  Whatever comes: the law of
+ * conservation of apps/stats.h holds after every turn, the bridge sends no
+ * frame back to where it came from, and at the end every packet is back. */
+#include "tests/host/host.h"
+#include "tests/models/lan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PORTS 3u
+#define STEP_US 7000000ull /* long steps, so that stations age */
+
+static struct {
+    const uint8_t *at, *end;
+} input;
+
+static uint8_t byte(void)
+{
+    return input.at < input.end ? *input.at++ : 0;
+}
+
+static const char *const modes[] = { "l2", "io", "mac", "macswap", "rxonly", "l2", "l2", "l2" };
+
+/* Short inputs reach few stations: the first byte of an address chooses one of
+ * a handful, or lets the following bytes stand. */
+static void take_mac(uint8_t *mac)
+{
+    static const uint8_t known[][MAC_LEN] = { { 2, 0, 0, 0, 0, 1 },
+                                              { 2, 0, 0, 0, 0, 2 },
+                                              { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff },
+                                              { 1, 0x80, 0xc2, 0, 0, 0 } };
+    uint8_t which = byte();
+    for (unsigned i = 0; i < MAC_LEN; i++)
+        mac[i] = which < ARRAY_SIZE(known) ? known[which][i] : byte();
+}
+
+static void take_frame(void)
+{
+    uint8_t frame[FRAME_MAX] = { 0 };
+    unsigned port = byte() % PORTS;
+    uint32_t length = byte() * 8u;
+    take_mac(frame);
+    take_mac(frame + MAC_LEN);
+    for (unsigned i = 2 * MAC_LEN; i < 24; i++)
+        frame[i] = byte();
+    frame[24] = (uint8_t)port; /* where it came from, for check_sent() */
+    wire_put(lan[port], frame, length);
+}
+
+static void check_sent(void)
+{
+    static uint8_t frame[FRAME_MAX];
+    for (unsigned i = 0; i < PORTS; i++)
+        for (uint32_t n; (n = wire_take(lan[i], frame, sizeof frame));)
+            if (n > 24 && frame[24] == i)
+                abort();
+}
+
+static void take_event(void)
+{
+    struct wire_port *wire = lan[byte() % PORTS];
+    switch (byte() % 6) {
+    case 0:
+        wire->link_up = !wire->link_up;
+        break;
+    case 1:
+        forward_port_down(&wire->port);
+        break;
+    case 2:
+        forward_port_up(&wire->port);
+        break;
+    case 3:
+        wire->room = wire->room == WIRE_ROOM_ALL ? byte() % 4 : WIRE_ROOM_ALL;
+        break;
+    case 4:
+        forward_set_mode(forward_find_mode(modes[byte() % ARRAY_SIZE(modes)]));
+        break;
+    default:
+        host_advance_us(STEP_US * byte());
+    }
+}
+
+/* One appliance for all inputs: making one takes longer than an input. */
+static void begin(void)
+{
+    static bool begun;
+    if (!begun)
+        lan_start(PORTS, "l2");
+    begun = true;
+    for (unsigned i = 0; i < PORTS; i++) {
+        lan[i]->link_up = true;
+        lan[i]->room = WIRE_ROOM_ALL;
+        forward_port_up(&lan[i]->port);
+    }
+    forward_set_mode(forward_find_mode("io"));
+    forward_set_mode(forward_find_mode("l2"));
+}
+
+static void end(void)
+{
+    const struct packet_cache *cache = &control_core()->cache;
+    for (unsigned i = 0; i < PORTS; i++)
+        forward_port_up(&lan[i]->port);
+    lan_run();
+    lan_check_conservation();
+    check_sent();
+    if (packet_pool_available(cache->pool) + cache->count != LAN_PACKETS)
+        abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    input.at = data;
+    input.end = data + size;
+    begin();
+    while (input.at < input.end) {
+        uint8_t what = byte();
+        if (what & 0x80)
+            take_event();
+        else
+            take_frame();
+        if (what & 0x40)
+            continue; /* several of them in one turn */
+        forward_turn();
+        lan_check_conservation();
+        check_sent();
+    }
+    end();
+    return 0;
+}
