@@ -17,9 +17,6 @@
 
 TABLE_DECLARE(forward_modes, struct forward_mode);
 
-/* Until every room is there. */
-#pragma weak pci_bdf_parse
-
 #define ECHO_MAX 48u /* of a word or line in an error */
 #define EXPECTED_MAX 200u
 

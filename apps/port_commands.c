@@ -12,8 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#pragma weak pci_bdf_format /* until the bus is there */
-
 #define DEVICE_COUNTERS 64u
 
 /* show port ------------------------------------------------------------------ */

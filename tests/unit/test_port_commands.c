@@ -14,25 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Until the bus is there: its own functions go before these. */
-__attribute__((weak)) bool pci_bdf_parse(const char *bdf_text, uint32_t *bdf)
-{
-    unsigned segment, bus, device, fn;
-    if (sscanf(bdf_text, "%4x:%2x:%2x.%1u", &segment, &bus, &device, &fn) != 4) {
-        segment = 0;
-        if (sscanf(bdf_text, "%2x:%2x.%1u", &bus, &device, &fn) != 3)
-            return false;
-    }
-    *bdf = PCI_BDF(segment, bus, device, fn);
-    return true;
-}
-
-__attribute__((weak)) void pci_bdf_format(uint32_t bdf, char bdf_text[PCI_BDF_LEN])
-{
-    snprintf(bdf_text, PCI_BDF_LEN, "%04x:%02x:%02x.%u", PCI_SEGMENT(bdf), PCI_BUS(bdf),
-             PCI_DEVICE(bdf), PCI_FUNCTION(bdf));
-}
-
 static char text[1 << 16];
 static size_t text_length;
 
