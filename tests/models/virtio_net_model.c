@@ -1,0 +1,824 @@
+/* virtio_net_model.c - a virtio network device on PCI (virtio_net_model.h). */
+#include "tests/models/virtio_net_model.h"
+
+#include "tests/host/host.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BIT(n) (1ull << (n))
+#define F_MTU 3
+#define F_MAC 5
+#define F_MRG_RXBUF 15
+#define F_STATUS 16
+#define F_CTRL_VQ 17
+#define F_CTRL_RX 18
+#define F_CTRL_MAC_ADDR 23
+#define F_ANY_LAYOUT 27
+#define F_INDIRECT_DESC 28
+#define F_VERSION_1 32
+#define F_SPEED_DUPLEX 63
+
+#define ACKNOWLEDGE 1
+#define DRIVER 2
+#define DRIVER_OK 4
+#define FEATURES_OK 8
+#define NEEDS_RESET 64
+
+enum { RX, TX, CONTROL };
+
+static void violation(struct virtio_net_model *m, const char *what)
+{
+    if (!m->violations++)
+        m->violation = what;
+}
+
+unsigned virtio_net_model_violations(const struct virtio_net_model *m, const char **what)
+{
+    unsigned n = m->violations;
+    *what = m->violation;
+    for (unsigned i = 0; i < MODEL_QUEUES; i++) {
+        n += m->queue[i].violations;
+        if (!*what)
+            *what = m->queue[i].violation;
+    }
+    return n;
+}
+
+/* The legacy interface is in use until VERSION_1 is accepted (2.2.3). */
+static bool modern(const struct virtio_net_model *m)
+{
+    return m->accepted & BIT(F_VERSION_1);
+}
+
+static bool has(const struct virtio_net_model *m, unsigned f)
+{
+    return m->accepted & BIT(f);
+}
+
+static bool split_framing(const struct virtio_net_model *m)
+{
+    return !modern(m) && !has(m, F_ANY_LAYOUT);
+}
+
+static uint32_t header_length(const struct virtio_net_model *m)
+{
+    return modern(m) || has(m, F_MRG_RXBUF) ? 12 : 10;
+}
+
+/* Life cycle, virtio 1.2 2.1 and 3.1.1 ------------------------------------------- */
+
+static void device_reset(struct virtio_net_model *m)
+{
+    m->accepted = 0;
+    m->promiscuous = true; /* until somebody filters */
+    m->all_multicast = false;
+    m->multicast_count = 0;
+    m->queue_select = 0;
+    memcpy(m->mac, m->config.mac, 6);
+    memset(m->queue_address, 0, sizeof m->queue_address);
+    for (unsigned i = 0; i < MODEL_QUEUES; i++) {
+        unsigned violations = m->queue[i].violations;
+        const char *what = m->queue[i].violation;
+        virtq_device_init(&m->queue[i], &m->function.dma, m->config.queue_size[i]);
+        m->queue[i].violations = violations;
+        m->queue[i].violation = what;
+    }
+    m->status = 0;
+}
+
+static void check_features(struct virtio_net_model *m)
+{
+    uint64_t a = m->accepted;
+    if (a & ~m->config.features)
+        violation(m, "accepted what was not offered (2.2.1)");
+    if (!(a & BIT(F_CTRL_VQ)) && (a & (BIT(F_CTRL_RX) | BIT(F_CTRL_MAC_ADDR))))
+        violation(m, "accepted a feature without CTRL_VQ (5.1.3.1)");
+    if (modern(m) && (a & BIT(F_ANY_LAYOUT)))
+        violation(m, "ANY_LAYOUT is of the legacy interface (6.3)");
+}
+
+static bool control_queue_absent(const struct virtio_net_model *m, unsigned q)
+{
+    return q == CONTROL && !has(m, F_CTRL_VQ);
+}
+
+static void set_status(struct virtio_net_model *m, uint8_t value, bool through_modern)
+{
+    if (!value) {
+        m->resetting = m->status ? m->reset_reads : 0;
+        if (!m->resetting)
+            device_reset(m);
+        return;
+    }
+    if (m->resetting) {
+        violation(m, "goes on before the reset is complete (4.1.4.3.2)");
+        return;
+    }
+    if (m->status & ~value)
+        violation(m, "cleared a status bit (2.1.1)");
+    if ((value & DRIVER) && !(value & ACKNOWLEDGE))
+        violation(m, "DRIVER before ACKNOWLEDGE (3.1.1)");
+    if (value & ~m->status & FEATURES_OK) {
+        if (!through_modern)
+            violation(m, "FEATURES_OK on the legacy interface (3.1.2)");
+        if (!(value & DRIVER))
+            violation(m, "FEATURES_OK before DRIVER (3.1.1)");
+        if (!modern(m))
+            violation(m, "VERSION_1 not accepted on the modern interface (6.1)");
+        check_features(m);
+        if (m->reject_features)
+            value &= (uint8_t)~FEATURES_OK;
+    }
+    if (value & ~m->status & DRIVER_OK) {
+        if (through_modern && !(m->status & FEATURES_OK))
+            violation(m, "DRIVER_OK without FEATURES_OK (3.1.1)");
+        if (!through_modern)
+            check_features(m);
+        if (!m->bus_master)
+            violation(m, "DRIVER_OK without bus mastering");
+    }
+    m->status = value;
+}
+
+static uint8_t get_status(struct virtio_net_model *m)
+{
+    if (m->resetting && m->resetting != ~0u && !--m->resetting)
+        device_reset(m);
+    return m->status;
+}
+
+static void set_features(struct virtio_net_model *m, uint32_t select, uint32_t value)
+{
+    if (!(m->status & DRIVER))
+        violation(m, "features before DRIVER (3.1.1)");
+    if (m->status & (FEATURES_OK | DRIVER_OK))
+        violation(m, "features after FEATURES_OK (3.1.1)");
+    if (select > 1)
+        violation(m, "features that do not exist");
+    else if (select)
+        m->accepted = (m->accepted & 0xffffffff) | (uint64_t)value << 32;
+    else
+        m->accepted = (m->accepted & ~0xffffffffull) | value;
+}
+
+static uint32_t get_features(struct virtio_net_model *m, uint32_t select)
+{
+    if (!(m->status & DRIVER))
+        violation(m, "features read before DRIVER (3.1.1)");
+    return select > 1 ? 0 : (uint32_t)(m->config.features >> 32 * select);
+}
+
+/* Device configuration, virtio 1.2 5.1.4 -------------------------------------------- */
+
+/* Offset, size and the feature that makes each field exist. */
+static const struct {
+    uint8_t offset, size, feature;
+} fields[] = {
+    { 0, 6, F_MAC },           { 6, 2, F_STATUS },        { 10, 2, F_MTU },
+    { 12, 4, F_SPEED_DUPLEX }, { 16, 1, F_SPEED_DUPLEX },
+};
+
+static bool config_field_allowed(struct virtio_net_model *m, uint64_t offset, unsigned size)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(fields); i++)
+        if (offset >= fields[i].offset && offset + size <= fields[i].offset + fields[i].size)
+            return (m->config.features & BIT(fields[i].feature)) &&
+                   size == (fields[i].size == 6 ? 1 : fields[i].size);
+    return false;
+}
+
+/* Something changed between two looks. */
+static void be_restless(struct virtio_net_model *m)
+{
+    if (!m->restless || --m->restless)
+        return;
+    for (unsigned i = 1; i < 6; i++)
+        m->mac[i] = m->config.mac[i] ^= 0x5a;
+    m->generation++;
+}
+
+static uint64_t config_read(struct virtio_net_model *m, uint64_t offset, unsigned size)
+{
+    uint8_t bytes[24] = { 0 };
+    uint64_t value = 0;
+    if (!(m->status & DRIVER))
+        violation(m, "configuration before DRIVER (3.1.1)");
+    if (!config_field_allowed(m, offset, size))
+        violation(m, "configuration field without its feature, or in pieces (2.5.1, 4.1.3.1)");
+    memcpy(bytes, m->mac, 6);
+    memcpy(bytes + 6, &m->link, 2);
+    memcpy(bytes + 10, &m->config.mtu, 2);
+    memcpy(bytes + 12, &m->speed, 4);
+    bytes[16] = m->duplex;
+    memcpy(&value, bytes + offset, offset + size <= sizeof bytes ? size : 0);
+    be_restless(m);
+    return value;
+}
+
+static void config_write(struct virtio_net_model *m, uint64_t offset, unsigned size, uint64_t value,
+                         bool legacy)
+{
+    if (!legacy || offset >= 6 || size != 1 || has(m, F_CTRL_MAC_ADDR))
+        violation(m, "configuration is read-only (5.1.4)");
+    else
+        m->mac[offset] = (uint8_t)value;
+}
+
+/* Queues ------------------------------------------------------------------------------ */
+
+static void queue_enable(struct virtio_net_model *m, unsigned i)
+{
+    struct virtq_device *q = &m->queue[i];
+    const uint64_t *at = m->queue_address[i];
+    if (!q->size || control_queue_absent(m, i))
+        violation(m, "enabled a queue that does not exist");
+    if (at[0] % 16 || at[1] % 2 || at[2] % 4 || !at[0] || !at[1] || !at[2])
+        violation(m, "misplaced virtqueue (2.7.1)");
+    if (!m->bus_master)
+        violation(m, "queue enabled without bus mastering");
+    q->desc = at[0];
+    q->avail = at[1];
+    q->used = at[2];
+    q->enabled = true;
+    q->indirect = has(m, F_INDIRECT_DESC);
+}
+
+static void notify(struct virtio_net_model *m, uint64_t index)
+{
+    if (!(m->status & DRIVER_OK))
+        violation(m, "notification before DRIVER_OK (3.1.1)");
+    else if (index >= MODEL_QUEUES || !m->queue[index].enabled)
+        violation(m, "notification of a queue that is not enabled");
+    else {
+        m->notified[index]++;
+        if (index == CONTROL)
+            virtio_net_model_run(m);
+    }
+}
+
+/* Modern registers, virtio 1.2 4.1.4.3 -------------------------------------------------- */
+
+#define COMMON_AT 0x0000
+#define CONFIG_AT 0x2000
+#define NOTIFY_AT 0x3000
+#define NOTIFY_LENGTH 0x4000
+#define BAR_SIZE 0x8000
+
+static bool width_is(struct virtio_net_model *m, unsigned size, unsigned expected)
+{
+    if (size != expected)
+        violation(m, "register accessed at a wrong width (4.1.3.1)");
+    return size == expected;
+}
+
+static void queue_field_write(struct virtio_net_model *m, uint64_t offset, unsigned size,
+                              uint64_t value)
+{
+    unsigned i = m->queue_select;
+    if (!(m->status & FEATURES_OK) || (m->status & DRIVER_OK))
+        violation(m, "queue set up outside step 7 (3.1.1)");
+    if (i >= MODEL_QUEUES || m->queue[i].enabled) {
+        violation(m, "queue field of a queue that is enabled or does not exist (4.1.4.3.2)");
+        return;
+    }
+    if (offset == 0x18) {
+        width_is(m, size, 2);
+        if (!value || (value & (value - 1)) || value > m->config.queue_size[i])
+            violation(m, "queue_size not a power of 2 that the queue has (4.1.4.3.2)");
+        m->queue[i].size = (uint16_t)value;
+    } else if (offset == 0x1c) {
+        width_is(m, size, 2);
+        if (value != 1)
+            violation(m, "wrote 0 to queue_enable (4.1.4.3.2)");
+        queue_enable(m, i);
+    } else if (offset >= 0x20 && offset < 0x38 && width_is(m, size, 4)) {
+        uint64_t *field = &m->queue_address[i][(offset - 0x20) / 8];
+        unsigned shift = offset & 4 ? 32 : 0;
+        *field = (*field & ~(0xffffffffull << shift)) | value << shift;
+    }
+}
+
+static void common_write(struct virtio_net_model *m, uint64_t offset, unsigned size, uint64_t value)
+{
+    switch (offset) {
+    case 0x00:
+        width_is(m, size, 4);
+        m->device_feature_select = (uint32_t)value;
+        break;
+    case 0x08:
+        width_is(m, size, 4);
+        m->driver_feature_select = (uint32_t)value;
+        break;
+    case 0x0c:
+        width_is(m, size, 4);
+        set_features(m, m->driver_feature_select, (uint32_t)value);
+        break;
+    case 0x14:
+        width_is(m, size, 1);
+        set_status(m, (uint8_t)value, true);
+        break;
+    case 0x16:
+        width_is(m, size, 2);
+        m->queue_select = (uint16_t)value;
+        break;
+    case 0x18:
+    case 0x1c:
+    case 0x20 ... 0x37:
+        queue_field_write(m, offset, size, value);
+        break;
+    default:
+        violation(m, "wrote a register that is read-only or unknown (4.1.4.3.2)");
+    }
+}
+
+static uint16_t selected_size(struct virtio_net_model *m)
+{
+    unsigned i = m->queue_select;
+    return i < MODEL_QUEUES && !control_queue_absent(m, i) ? m->queue[i].size : 0;
+}
+
+static uint64_t common_read(struct virtio_net_model *m, uint64_t offset, unsigned size)
+{
+    switch (offset) {
+    case 0x04:
+        width_is(m, size, 4);
+        return get_features(m, m->device_feature_select);
+    case 0x12:
+        width_is(m, size, 2);
+        return has(m, F_CTRL_VQ) ? 3 : 2;
+    case 0x14:
+        width_is(m, size, 1);
+        return get_status(m);
+    case 0x15:
+        width_is(m, size, 1);
+        return m->generation;
+    case 0x18:
+        width_is(m, size, 2);
+        return selected_size(m);
+    case 0x1e:
+        width_is(m, size, 2);
+        return m->queue_select;
+    default:
+        violation(m, "read a register that nobody needs");
+        return 0;
+    }
+}
+
+static uint64_t modern_read(void *ctx, uint64_t offset, unsigned size)
+{
+    struct virtio_net_model *m = ctx;
+    if (offset < COMMON_AT + 0x38)
+        return common_read(m, offset - COMMON_AT, size);
+    if (offset >= CONFIG_AT && offset < CONFIG_AT + 24)
+        return config_read(m, offset - CONFIG_AT, size);
+    violation(m, "read outside the structures");
+    return 0;
+}
+
+static void modern_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
+{
+    struct virtio_net_model *m = ctx;
+    uint32_t multiplier = m->config.notify_off_multiplier;
+    if (offset < COMMON_AT + 0x38) {
+        common_write(m, offset - COMMON_AT, size, value);
+    } else if (offset >= NOTIFY_AT && offset < NOTIFY_AT + NOTIFY_LENGTH) {
+        width_is(m, size, 2);
+        if (offset - NOTIFY_AT != value * multiplier)
+            violation(m, "notification at another queue's address (4.1.4.4)");
+        notify(m, value);
+    } else if (offset >= CONFIG_AT && offset < CONFIG_AT + 24) {
+        config_write(m, offset - CONFIG_AT, size, value, false);
+    } else {
+        violation(m, "wrote outside the structures");
+    }
+}
+
+/* Legacy registers, virtio 1.2 4.1.4.10 ---------------------------------------------------- */
+
+static uint64_t legacy_read(void *ctx, uint64_t offset, unsigned size)
+{
+    struct virtio_net_model *m = ctx;
+    switch (offset) {
+    case 0x00:
+        width_is(m, size, 4);
+        return get_features(m, 0);
+    case 0x0c:
+        width_is(m, size, 2);
+        return selected_size(m);
+    case 0x12:
+        width_is(m, size, 1);
+        return get_status(m);
+    case 0x14 ... 0x3f:
+        return config_read(m, offset - 0x14, size);
+    default:
+        violation(m, "read a legacy register that nobody needs");
+        return 0;
+    }
+}
+
+static void legacy_queue_address(struct virtio_net_model *m, uint64_t page)
+{
+    unsigned i = m->queue_select;
+    if (i >= MODEL_QUEUES || m->queue[i].enabled) {
+        violation(m, "queue address of a queue that is set or does not exist");
+        return;
+    }
+    uint64_t n = m->queue[i].size, *at = m->queue_address[i];
+    at[0] = page * 4096;
+    at[1] = at[0] + 16 * n;
+    at[2] = (at[1] + 2 * (3 + n) + 4095) & ~4095ull; /* 2.7.2 */
+    queue_enable(m, i);
+}
+
+static void legacy_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
+{
+    struct virtio_net_model *m = ctx;
+    switch (offset) {
+    case 0x04:
+        width_is(m, size, 4);
+        set_features(m, 0, (uint32_t)value);
+        break;
+    case 0x08:
+        width_is(m, size, 4);
+        legacy_queue_address(m, value);
+        break;
+    case 0x0e:
+        width_is(m, size, 2);
+        m->queue_select = (uint16_t)value;
+        break;
+    case 0x10:
+        width_is(m, size, 2);
+        notify(m, value);
+        break;
+    case 0x12:
+        width_is(m, size, 1);
+        set_status(m, (uint8_t)value, false);
+        break;
+    case 0x14 ... 0x3f:
+        config_write(m, offset - 0x14, size, value, true);
+        break;
+    default:
+        violation(m, "wrote a legacy register that is read-only or unknown");
+    }
+}
+
+/* The network device, virtio 1.2 5.1.6 -------------------------------------------------------- */
+
+static void transmit_one(struct virtio_net_model *m, const struct virtq_buffer *b)
+{
+    static uint8_t bytes[12 + MODEL_FRAME_MAX];
+    struct virtq_device *q = &m->queue[TX];
+    uint32_t header = header_length(m);
+    if (b->writable)
+        violation(m, "writable memory on the transmit queue");
+    if (b->readable_bytes < header + 14 || b->readable_bytes > sizeof bytes) {
+        violation(m, "transmitted something that is no frame");
+        return;
+    }
+    if (split_framing(m) && b->segment[0].length != header)
+        violation(m, "header without a descriptor of its own (5.1.6.6)");
+    virtq_device_read(q, b, 0, bytes, b->readable_bytes);
+    for (unsigned i = 0; i < header; i++)
+        if (bytes[i]) {
+            violation(m, "header asks for an offload or num_buffers (5.1.6.2.1)");
+            break;
+        }
+    if (has(m, F_MTU) && b->readable_bytes - header > m->config.mtu + 18u)
+        violation(m, "frame beyond mtu (5.1.4.2)");
+    m->sent++;
+    if (m->wire)
+        m->wire(m->wire_ctx, bytes + header, b->readable_bytes - header);
+}
+
+static bool wanted(const struct virtio_net_model *m, const uint8_t *frame)
+{
+    static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+    if (!has(m, F_CTRL_RX) || m->promiscuous || !memcmp(frame, m->mac, 6) ||
+        !memcmp(frame, broadcast, 6))
+        return true;
+    if ((frame[0] & 1) && m->all_multicast)
+        return true;
+    for (unsigned i = 0; i < m->multicast_count; i++)
+        if (!memcmp(frame, m->multicast[i], 6))
+            return true;
+    return false;
+}
+
+static void check_receive_buffer(struct virtio_net_model *m, const struct virtq_buffer *b)
+{
+    uint32_t header = header_length(m);
+    if (b->readable)
+        violation(m, "readable memory on the receive queue");
+    if (split_framing(m) && b->segment[0].length != header)
+        violation(m, "header without a descriptor of its own (5.1.6.6)");
+    if (has(m, F_MRG_RXBUF) ? b->writable_bytes < header : b->writable_bytes < header + 1514)
+        violation(m, "receive buffer too small (5.1.6.3.1)");
+}
+
+/* Takes buffers until n bytes fit; gives all back and returns 0 when they do not. */
+static unsigned take_buffers(struct virtio_net_model *m, struct virtq_buffer *b, unsigned max,
+                             size_t n)
+{
+    struct virtq_device *q = &m->queue[RX];
+    uint16_t start = q->avail_idx;
+    size_t room = 0;
+    unsigned count = 0;
+    while (room < n && count < max && virtq_device_take(q, &b[count])) {
+        check_receive_buffer(m, &b[count]);
+        room += b[count++].writable_bytes;
+    }
+    if (room >= n)
+        return count;
+    q->avail_idx = start;
+    while (count)
+        q->taken[b[--count].head] = 0;
+    m->no_buffer++;
+    return 0;
+}
+
+bool virtio_net_model_receive(struct virtio_net_model *m, const uint8_t *frame, size_t n)
+{
+    static struct virtq_buffer buffers[64];
+    static uint8_t bytes[12 + MODEL_FRAME_MAX];
+    struct virtq_device *q = &m->queue[RX];
+    uint32_t header = header_length(m);
+    size_t done = 0;
+
+    if (!(m->status & DRIVER_OK) || (m->status & NEEDS_RESET) || !q->enabled)
+        return false;
+    if (n >= 6 && !wanted(m, frame)) {
+        m->filtered++;
+        return false;
+    }
+    unsigned count = take_buffers(m, buffers, has(m, F_MRG_RXBUF) ? 64 : 1, header + n);
+    if (!count)
+        return false;
+    uint16_t num_buffers = m->num_buffers_lie ? m->num_buffers_lie : (uint16_t)count;
+    memset(bytes, 0, header);
+    if (header == 12)
+        memcpy(bytes + 10, &num_buffers, 2);
+    memcpy(bytes + header, frame, n);
+    for (unsigned i = 0; i < count; i++) {
+        size_t part = virtq_device_write(q, &buffers[i], 0, bytes + done, header + n - done);
+        virtq_device_put(q, buffers[i].head, (uint32_t)part + m->length_lie);
+        done += part;
+    }
+    virtq_device_publish(q);
+    return true;
+}
+
+/* Control commands, virtio 1.2 5.1.6.5 ------------------------------------------------------------
+ */
+
+static bool set_mac_table(struct virtio_net_model *m, const uint8_t *data, size_t n)
+{
+    uint32_t unicast, multicast;
+    if (n < 8)
+        return false;
+    memcpy(&unicast, data, 4);
+    if (unicast > MODEL_MACS_MAX || n < 8 + 6ull * unicast)
+        return false;
+    memcpy(&multicast, data + 4 + 6 * unicast, 4);
+    if (n != 8 + 6ull * unicast + 6ull * multicast)
+        return false;
+    if (multicast > MODEL_MACS_MAX) { /* "can silently switch to allmulti" */
+        m->all_multicast = true;
+        multicast = 0;
+    }
+    m->multicast_count = multicast;
+    memcpy(m->multicast, data + 8 + 6 * unicast, 6ull * multicast);
+    return true;
+}
+
+static bool control_execute(struct virtio_net_model *m, const uint8_t *c, size_t n)
+{
+    unsigned command = c[0] << 8 | c[1];
+    if (c[0] == 0 && !has(m, F_CTRL_RX))
+        violation(m, "CTRL_RX command without CTRL_RX (5.1.6.5.1.2)");
+    if (command == 0x100 && !has(m, F_CTRL_RX))
+        violation(m, "MAC table without CTRL_RX (5.1.6.5.2.2)");
+    if (command == 0x101 && !has(m, F_CTRL_MAC_ADDR))
+        violation(m, "MAC_ADDR_SET without CTRL_MAC_ADDR");
+    switch (command) {
+    case 0x000:
+        m->promiscuous = c[2];
+        return n == 3 && c[2] <= 1;
+    case 0x001:
+        m->all_multicast = c[2];
+        return n == 3 && c[2] <= 1;
+    case 0x100:
+        return set_mac_table(m, c + 2, n - 2);
+    case 0x101:
+        memcpy(m->mac, c + 2, 6);
+        return n == 8;
+    default:
+        return false;
+    }
+}
+
+/* 5.1.6.6: 2 bytes, the data (two descriptors for the tables), 1 byte. */
+static bool strict_control_framing(const struct virtq_buffer *b, bool tables)
+{
+    return b->readable == (tables ? 3 : 2) && b->segment[0].length == 2 && b->writable == 1 &&
+           b->writable_bytes == 1;
+}
+
+static void control_one(struct virtio_net_model *m, const struct virtq_buffer *b)
+{
+    uint8_t bytes[4096] = { 0 };
+    struct virtq_device *q = &m->queue[CONTROL];
+    size_t n = virtq_device_read(q, b, 0, bytes, sizeof bytes);
+    bool tables = bytes[0] == 1 && bytes[1] == 0;
+    if (b->writable_bytes < 1 || n < 3)
+        violation(m, "control command without class, command, data and ack");
+    if (split_framing(m) && !strict_control_framing(b, tables))
+        violation(m, "control command not framed as 5.1.6.6 demands");
+    uint8_t ack = control_execute(m, bytes, n) ? m->control_answer : 1;
+    if (ack != m->control_answer)
+        violation(m, "control command that means nothing");
+    virtq_device_write(q, b, b->writable_bytes - 1, &ack, 1);
+    virtq_device_put(q, b->head, 1);
+    virtq_device_publish(q);
+}
+
+static bool running(const struct virtio_net_model *m)
+{
+    return (m->status & DRIVER_OK) && !(m->status & NEEDS_RESET);
+}
+
+bool virtio_net_model_send_one(struct virtio_net_model *m)
+{
+    struct virtq_buffer b;
+    struct virtq_device *q = &m->queue[TX];
+    if (!running(m) || !q->enabled || !virtq_device_take(q, &b))
+        return false;
+    transmit_one(m, &b);
+    virtq_device_put(q, b.head, m->length_lie);
+    virtq_device_publish(q);
+    return true;
+}
+
+void virtio_net_model_run(struct virtio_net_model *m)
+{
+    struct virtq_buffer b;
+    if (!running(m))
+        return;
+    while (virtio_net_model_send_one(m))
+        continue;
+    if (m->deaf_control || !m->queue[CONTROL].enabled)
+        return;
+    while (virtq_device_take(&m->queue[CONTROL], &b))
+        control_one(m, &b);
+}
+
+void virtio_net_model_set_link(struct virtio_net_model *m, bool up)
+{
+    m->link = up;
+    m->generation++;
+}
+
+void virtio_net_model_set_needs_reset(struct virtio_net_model *m)
+{
+    m->status |= NEEDS_RESET;
+}
+
+/* On the PCI bus, virtio 1.2 4.1.2 and 4.1.4 -----------------------------------------------------
+ */
+
+#define SLOTS 8u
+
+static struct virtio_net_model *slots[SLOTS];
+
+static struct virtio_net_model *find(uint32_t bdf)
+{
+    for (unsigned i = 0; i < SLOTS; i++)
+        if (slots[i] && slots[i]->function.bdf == bdf)
+            return slots[i];
+    return NULL;
+}
+
+static uint32_t space_read(uint32_t bdf, uint16_t offset, unsigned size)
+{
+    const struct virtio_net_model *m = find(bdf);
+    uint32_t value = 0;
+    if (!m || offset + size > sizeof m->space)
+        return 0xffffffffu >> (32 - 8 * size);
+    memcpy(&value, m->space + offset, size);
+    return value;
+}
+
+/* Command, status and BARs; the virtio capabilities are read-only (4.1.4.1). */
+static void space_write(uint32_t bdf, uint16_t offset, unsigned size, uint32_t value)
+{
+    struct virtio_net_model *m = find(bdf);
+    if (!m)
+        return;
+    if (offset == 4) {
+        memcpy(m->space + 4, &value, size < 2 ? size : 2);
+        m->bus_master = m->space[4] & 4;
+    } else if (offset >= 0x42 && m->space[offset - 2] == 0x11) { /* MSI-X message control */
+        memcpy(m->space + offset, &value, size);
+        m->msix_writes++;
+    } else if (offset >= 0x40) {
+        violation(m, "wrote a read-only capability (4.1.4.1)");
+    }
+}
+
+static const struct pci_access model_access = {
+    .name = "virtio model",
+    .read = space_read,
+    .write = space_write,
+    .config_size = 256,
+};
+
+static void put32(uint8_t *p, uint32_t v)
+{
+    memcpy(p, &v, 4);
+}
+
+static uint8_t add_capability(struct virtio_net_model *m, uint8_t at, uint8_t type, uint32_t offset,
+                              uint32_t length)
+{
+    uint8_t *c = m->space + at, size = type == 2 ? 20 : 16;
+    c[0] = 0x09;
+    c[1] = (uint8_t)(at + size);
+    c[2] = size;
+    c[3] = type;
+    c[4] = 4; /* BAR */
+    put32(c + 8, offset);
+    put32(c + 12, length);
+    if (type == 2)
+        put32(c + 16, m->config.notify_off_multiplier);
+    return (uint8_t)(at + size);
+}
+
+static void build_space(struct virtio_net_model *m)
+{
+    const struct pci_function *f = &m->function;
+    uint8_t *s = m->space;
+    put32(s, (uint32_t)f->device << 16 | f->vendor);
+    put32(s + 8, 0x02000000u | (m->config.kind == MODEL_MODERN));
+    if (m->config.kind == MODEL_LEGACY)
+        return;
+    s[6] = 0x10; /* capability list */
+    s[0x34] = 0x40;
+    uint8_t at = add_capability(m, 0x40, 9, 0, 0x100000); /* unknown to us: passed over */
+    at = add_capability(m, at, 1, COMMON_AT, 0x1000);
+    at = add_capability(m, at, 3, 0x1000, 0x1000);
+    at = add_capability(m, at, 4, CONFIG_AT, 0x1000);
+    at = add_capability(m, at, 2, NOTIFY_AT, NOTIFY_LENGTH);
+    add_capability(m, at, 5, 0, 0);
+    s[at + 1] = 0; /* the last one */
+}
+
+static void build_function(struct virtio_net_model *m, unsigned slot)
+{
+    struct pci_function *f = &m->function;
+    f->bdf = PCI_BDF(0, 0, slot + 2, 0);
+    f->vendor = 0x1af4;
+    f->device = m->config.kind == MODEL_MODERN ? 0x1041 : 0x1000;
+    f->config_size = 256;
+    f->dma.requester_id = f->bdf;
+    m->registers_base = 0xfe000000ull + slot * 0x10000ull;
+    if (m->config.kind != MODEL_MODERN)
+        f->bar[0] = (struct pci_bar){ .base = 0xc000 + slot * 0x40, .size = 0x40, .io = true };
+    if (m->config.kind != MODEL_LEGACY)
+        f->bar[4] = (struct pci_bar){ .base = m->registers_base, .size = BAR_SIZE, .is64 = true };
+}
+
+struct virtio_net_model *virtio_net_model_create(const struct virtio_net_model_config *config,
+                                                 unsigned slot)
+{
+    struct virtio_net_model *m = calloc(1, sizeof *m);
+    m->config = *config;
+    m->link = 1;
+    m->speed = 0xffffffff;
+    m->duplex = 0xff;
+    build_function(m, slot);
+    build_space(m);
+    device_reset(m);
+    slots[slot] = m;
+    pci_set_access(&model_access);
+    if (config->kind != MODEL_MODERN)
+        host_add_pio(&(struct host_window){ .base = m->function.bar[0].base,
+                                            .size = 0x40,
+                                            .read = legacy_read,
+                                            .write = legacy_write,
+                                            .ctx = m });
+    if (config->kind != MODEL_LEGACY)
+        host_add_mmio(&(struct host_window){ .base = m->registers_base,
+                                             .size = BAR_SIZE,
+                                             .read = modern_read,
+                                             .write = modern_write,
+                                             .ctx = m });
+    return m;
+}
+
+void virtio_net_model_destroy(struct virtio_net_model *m)
+{
+    for (unsigned i = 0; i < SLOTS; i++)
+        if (slots[i] == m)
+            slots[i] = NULL;
+    free(m);
+}

@@ -1,0 +1,96 @@
+/* virtio_net_model.h - a virtio network device on PCI, from the device's side.
+ *
+ * Written from virtio 1.2 (OASIS CS01), strict: whatever a driver must not do
+ * is counted, and the first offence is named.  The knobs under "faults" make
+ * it a device that breaks the rules itself.
+ *
+ * The wire: virtio_net_model_receive() brings a frame in; frames that the
+ * driver sends go to `wire` when virtio_net_model_run() looks at the ring. */
+#pragma once
+
+#include "pci/pci.h"
+#include "tests/models/virtq_device.h"
+#include "virtio/virtqueue.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum virtio_model_kind {
+    MODEL_LEGACY,       /* I/O BAR only, no capabilities */
+    MODEL_TRANSITIONAL, /* both interfaces */
+    MODEL_MODERN,
+};
+
+#define MODEL_QUEUES 3u
+#define MODEL_FRAME_MAX 66000u
+#define MODEL_MACS_MAX 64u
+
+struct virtio_net_model_config {
+    enum virtio_model_kind kind;
+    uint64_t features;                 /* offered */
+    uint16_t queue_size[MODEL_QUEUES]; /* receive, transmit, control */
+    uint8_t mac[6];
+    uint16_t mtu;
+    uint32_t notify_off_multiplier; /* modern; 0: one address for all queues */
+};
+
+struct virtio_net_model {
+    struct virtio_net_model_config config;
+    struct pci_function function; /* what the PCI side would have found */
+    uint8_t space[256];           /* configuration space */
+    uint64_t registers_base;      /* modern: BAR 4 */
+
+    uint8_t status, generation;
+    uint64_t accepted;
+    uint32_t device_feature_select, driver_feature_select;
+    uint16_t queue_select;
+    struct virtq_device queue[MODEL_QUEUES];
+    uint64_t queue_address[MODEL_QUEUES][3];
+    unsigned notified[MODEL_QUEUES];
+    bool bus_master;
+    unsigned msix_writes;
+
+    uint16_t link; /* bit 0: up */
+    uint32_t speed;
+    uint8_t duplex;
+    uint8_t mac[6];
+    bool promiscuous, all_multicast;
+    unsigned multicast_count;
+    uint8_t multicast[MODEL_MACS_MAX][6];
+
+    /* The wire */
+    void (*wire)(void *ctx, const uint8_t *frame, size_t n);
+    void *wire_ctx;
+    uint64_t sent, filtered, no_buffer;
+
+    /* Faults */
+    bool reject_features; /* FEATURES_OK does not stick */
+    unsigned reset_reads; /* status reads before a reset shows; ~0: never */
+    unsigned resetting;
+    unsigned restless;        /* configuration changes after that many more reads */
+    bool deaf_control;        /* commands are never answered */
+    uint8_t control_answer;   /* ack byte for what we understand */
+    uint16_t num_buffers_lie; /* 0: the truth */
+    uint32_t length_lie;      /* added to the used length */
+
+    unsigned violations;
+    const char *violation;
+};
+
+/* The machine must be fresh (host_reset).  Several models may exist; slot
+ * keeps their addresses apart. */
+struct virtio_net_model *virtio_net_model_create(const struct virtio_net_model_config *config,
+                                                 unsigned slot);
+void virtio_net_model_destroy(struct virtio_net_model *m);
+/* Own and queues' violations; *what: the first one. */
+unsigned virtio_net_model_violations(const struct virtio_net_model *m, const char **what);
+
+/* A frame arrives.  False: filtered or no buffers for it. */
+bool virtio_net_model_receive(struct virtio_net_model *m, const uint8_t *frame, size_t n);
+/* Sends the oldest frame of the transmit queue; false: there is none. */
+bool virtio_net_model_send_one(struct virtio_net_model *m);
+/* The device looks at its transmit and control queues. */
+void virtio_net_model_run(struct virtio_net_model *m);
+void virtio_net_model_set_link(struct virtio_net_model *m, bool up);
+void virtio_net_model_set_needs_reset(struct virtio_net_model *m);
