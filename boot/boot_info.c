@@ -129,7 +129,7 @@ void boot_set_command_line(struct boot_info *info, const struct boot_reader *rea
 void boot_add_module(struct boot_info *info, const struct boot_reader *reader, uint64_t start,
                      uint64_t size)
 {
-    if (size && (start + size < start || !reader->read(reader->ctx, start, size)))
+    if (size && !reader->read(reader->ctx, start, size))
         boot_problem(info, "module: out of reach");
     else if (info->module_count == BOOT_MODULES_MAX)
         boot_problem(info, "module: more than 8");

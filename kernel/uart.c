@@ -116,7 +116,8 @@ static size_t uart_send(struct console_device *d, const char *text, size_t n)
     return taken;
 }
 
-/* Bytes with a line error, and the zero that stands for a break, are noise. */
+/* Bytes with a line error are noise, and so is the zero that stands for a
+ * break; a port that has gone reads all ones, errors included. */
 static int uart_receive(struct console_device *d)
 {
     struct uart *u = uart_of(d);
@@ -131,7 +132,7 @@ static int uart_receive(struct console_device *d)
         return -1;
     for (unsigned i = 0; i < UART_FIFO_SIZE; i++) {
         uint8_t lsr = uart_read(u, UART_LSR);
-        if (!(lsr & UART_LSR_DR) || lsr == UART_LSR_ABSENT)
+        if (!(lsr & UART_LSR_DR))
             break;
         uint8_t c = uart_read(u, UART_RBR);
         if (!(lsr & (UART_LSR_PE | UART_LSR_FE | UART_LSR_BI)))
@@ -159,8 +160,6 @@ static bool uart_answers(const struct uart *u)
     struct deadline d = deadline_us(UART_DRAIN_US);
     uint8_t mcr = uart_read(u, UART_MCR), lsr = uart_read(u, UART_LSR);
 
-    if (lsr == UART_LSR_ABSENT)
-        return false;
     while (!(lsr & UART_LSR_TEMT) && !deadline_passed(&d))
         lsr = uart_read(u, UART_LSR);
     if (!(lsr & UART_LSR_TEMT))

@@ -164,7 +164,7 @@ static bool escape(char c)
         vga.escape = c == '[' ? ESCAPE_CSI : ESCAPE_NONE;
         vga.parameter = 0;
     } else if (c >= '0' && c <= '9') {
-        vga.parameter = (vga.parameter * 10 + (unsigned)(c - '0')) % 1000;
+        vga.parameter = vga.parameter * 10 + (unsigned)(c - '0');
     } else if (c >= 0x40 && c <= 0x7e) {
         vga.escape = ESCAPE_NONE;
         control_sequence(c, vga.parameter);

@@ -198,6 +198,8 @@ static void search_in_ebda_and_bios_area(void **state)
     assert_non_null(acpi_find("BBBB", 0));
 
     setup(NULL);
+    add_table("CCCC", "x", 1);
+    place_root("XSDT", 8);
     memset(bios, 0, sizeof bios);
     make_rsdp(bios + 8, 2); /* not on a boundary */
     host_add_memory(0xe0000, bios, sizeof bios);
@@ -581,7 +583,7 @@ static int power_setup(void **state)
 {
     setup(NULL);
     seen[0] = 0;
-    pm1_control = 0x0301;
+    pm1_control = 0x0701; /* a sleep type left by somebody */
     acpi_mode_works = true;
     host_add_pio(&(struct host_window){ 0x600, 0x80, pm_read, pm_write, NULL });
     host_add_pio(&(struct host_window){ 0xb2, 1, zero_read, port_write, (void *)0xb2 });

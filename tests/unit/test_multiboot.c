@@ -243,6 +243,7 @@ static void module_that_ends_before_it_starts_or_is_absent(void **state)
     add_tag(3, backwards, sizeof backwards);
     add_tag(3, absent, sizeof absent);
     assert_int_equal(parse(), -EINVAL);
+    assert_string_equal(info.problem, "module: ends before it starts");
     assert_int_equal(info.module_count, 0);
     assert_int_equal(info.memory_count, 2);
 }
@@ -343,6 +344,15 @@ static void mb1_fields_without_their_flag_are_not_read(void **state)
     assert_int_equal(mb1_parse(), -EINVAL); /* no memory, nothing else */
     assert_int_equal(info.module_count, 0);
     assert_string_equal(info.command_line, "");
+
+    uint8_t rows[24] = { 20 };
+    mb1_setup(NULL);
+    memcpy(rows + 4, &two_rows[1], 20);
+    mb1_add_map(rows, sizeof rows);
+    mb1[0] = 0x1; /* mem_lower and mem_upper alone */
+    assert_int_equal(mb1_parse(), 0);
+    assert_int_equal(info.memory_count, 1);
+    assert_int_equal(info.memory[0].size, 1024);
 }
 
 static void mb1_modules(void **state)

@@ -130,6 +130,11 @@ static void version_0_has_no_memory_map(void **state)
     assert_int_equal(info.memory_count, 0);
     assert_int_equal(info.acpi_rsdp, 0xe0000);
     assert_non_null(info.problem);
+
+    setup(NULL);
+    put(VERSION, 0, 4);
+    assert_int_equal(parse(56), -EINVAL);
+    assert_int_equal(info.memory_count, 0);
 }
 
 static void truncated_start_info(void **state)
