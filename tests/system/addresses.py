@@ -63,7 +63,7 @@ def introduce(appliance, *stations):
 
 
 def probe(number=0):
-    return UDP(sport=49152, dport=9) / b"probe %d" % number
+    return UDP(sport=49152, dport=9) / (b"probe %d" % number)
 
 
 def is_probe(number=0):

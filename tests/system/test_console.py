@@ -50,11 +50,11 @@ def test_stats_json_has_the_fields_of_the_contract(appliance):
 
 
 def test_configuration_can_be_fed_back(appliance):
-    for line in ("route add 203.0.113.0/24 via 198.51.100.2", "port 0 address 192.0.2.129/25",
+    for line in ("route add 203.0.113.0/24 via 198.51.100.2", "port 0 address 10.1.2.3/9",
                  "neighbor add 198.51.100.2 02:00:00:00:00:99 port 1"):
         appliance.must(line)
     config = appliance.must("show config")
-    for line in ("route delete 203.0.113.0/24", "port 0 no address 192.0.2.129/25", "neighbor delete 198.51.100.2"):
+    for line in ("route delete 203.0.113.0/24", "port 0 no address 10.1.2.3/9", "neighbor delete 198.51.100.2"):
         appliance.must(line)
     assert appliance.must("show config") != config
     with Appliance(config=config) as second:

@@ -187,7 +187,7 @@ def test_a_silent_next_hop_is_host_unreachable(router):
 
 
 def test_a_closed_port_is_port_unreachable(router):
-    answered_with(router, ALICE.to_router(dst="192.0.2.1") / UDP(sport=5, dport=4321) / b"x" * 20, 3, 3)
+    answered_with(router, ALICE.to_router(dst="192.0.2.1") / UDP(sport=5, dport=4321) / Raw(b"x" * 20), 3, 3)
 
 
 def test_an_unknown_protocol_is_protocol_unreachable(router):

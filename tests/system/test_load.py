@@ -1,4 +1,6 @@
 """Much traffic: nothing lost below the loss rate, everything accounted for above it."""
+import threading
+
 import pytest
 
 from addresses import ROUTER
@@ -41,17 +43,22 @@ def check_law(stats):
 @pytest.mark.parametrize("nic", ["virtio", "e1000"])
 @pytest.mark.parametrize("mode", ["l2", "l3"])
 def test_after_a_flood_every_frame_received_is_accounted_for(mode, nic):
+    """Nobody takes what is sent, so transmit queues fill and frames must be dropped."""
     with Appliance(nics=[nic] * 2, config=CONFIG[mode], plugged=False) as appliance:
-        status, result = appliance.traffic("flood", "--mode", mode, "--frames", "100000")
+        status, result = appliance.traffic("flood", "--mode", mode, "--frames", "20000", "--deaf")
         print(mode, nic, result)
         assert status == 0
         for way in ("a_to_b", "b_to_a"):
             assert not result[way]["duplicated"] and not result[way]["changed"]
+            assert not result[way]["reordered"]
         stats = appliance.stats()
         check_law(stats)
-        offered = sum(result[w]["sent"] for w in ("a_to_b", "b_to_a"))
-        received = sum(p["rx_packets"] + p["rx_missed"] + p["rx_errors"] for p in stats["ports"])
-        print("offered", offered, "of which seen by a port", received)
+        lost = sum(result[w]["lost"] for w in ("a_to_b", "b_to_a"))
+        told = sum(p["rx_dropped"] + p["tx_dropped"] + p["rx_missed"] + p["rx_errors"] + p["tx_errors"]
+                   for p in stats["ports"])
+        assert lost > 0
+        # QEMU's e1000 says "sent", keeps 10,000 frames for a peer that is full, and loses the rest.
+        assert lost <= told or nic == "e1000"
         # Afterwards it is as good as new.
         status, result = appliance.traffic("blast", "--mode", mode, "--frames", "2000")
         assert status == 0 and is_clean(result)
@@ -59,10 +66,9 @@ def test_after_a_flood_every_frame_received_is_accounted_for(mode, nic):
 
 def test_console_input_is_not_lost_during_a_flood():
     with Appliance(config=CONFIG["l2"], plugged=False) as appliance:
-        import threading
         done = {}
         flood = threading.Thread(target=lambda: done.update(
-            result=appliance.traffic("flood", "--mode", "l2", "--frames", "150000")))
+            result=appliance.traffic("flood", "--mode", "l2", "--frames", "50000")))
         flood.start()
         count = 0
         while flood.is_alive() or count < 20:
@@ -85,10 +91,9 @@ def test_pasted_input_is_not_lost():
 
 def test_statistics_do_not_stop_traffic():
     with Appliance(config=CONFIG["l2"], plugged=False) as appliance:
-        import threading
         done = {}
         blast = threading.Thread(target=lambda: done.update(
-            result=appliance.traffic("blast", "--mode", "l2", "--frames", "100000")))
+            result=appliance.traffic("blast", "--mode", "l2", "--frames", "40000")))
         blast.start()
         while blast.is_alive():
             for what in ("stats", "ports", "log", "pci"):

@@ -56,11 +56,11 @@ def test_run_shows_live_traffic_and_leaves_nothing(options, tmp_path, monkeypatc
         terminal.read_until("millrace> ")
         time.sleep(2)
         terminal.type("show stats json\n")
-        first = int(terminal.read_until(r'"rx_packets": ?(\d+)').group(1))
+        first = int(terminal.read_until(r'"rx_packets": ?(\d+),').group(1))
         time.sleep(1)
         terminal.type("show stats json\n")
         terminal.read_until("show stats json")
-        assert int(terminal.read_until(r'"rx_packets": ?(\d+)').group(1)) > first > 0
+        assert int(terminal.read_until(r'"rx_packets": ?(\d+),').group(1)) > first > 0
         terminal.type("poweroff\n")
         for _ in range(2):
             match = terminal.read_until(r"LAN \S+ \d+ hosts sent (\d+) requests, (\d+) answered, (\d+) lost, (\d+) err")

@@ -259,6 +259,7 @@ static struct options {
     uint64_t flows;
     uint64_t hosts; /* lan: per side */
     bool one_way;
+    bool deaf; /* flood: takes nothing off the wires before all is sent */
     unsigned size_count;
     uint16_t sizes[SIZES_MAX]; /* frame lengths without FCS, in turn */
     struct wire wires[2];
@@ -709,6 +710,11 @@ static uint64_t blast_allowance(const struct direction *d, uint64_t begin, uint6
     return allowed < TURN ? allowed : TURN;
 }
 
+static bool blast_all_sent(void)
+{
+    return blast.ways[0].sent == blast.ways[0].goal && blast.ways[1].sent == blast.ways[1].goal;
+}
+
 /* True while this direction still has something to do. */
 static bool blast_turn(unsigned way, struct wire wires[2], uint64_t begin, bool flood, bool *wants)
 {
@@ -723,7 +729,8 @@ static bool blast_turn(unsigned way, struct wire wires[2], uint64_t begin, bool 
         if (flood)
             d->moved_at = now_ns();
     }
-    blast_receive(!way, &wires[!way]);
+    if (!options.deaf || blast_all_sent())
+        blast_receive(!way, &wires[!way]);
     uint64_t now = now_ns();
     if (flood)
         return d->sent < d->goal || now - d->moved_at < DRAIN_NS;
@@ -796,7 +803,8 @@ static const char usage[] =
     "  --sizes N,N,...  blast, flood: frame lengths without FCS, in turn (default 60)\n"
     "  --flows N        blast, flood: UDP source ports in turn (default 16)\n"
     "  --seconds N      blast, flood: gives up after (default 300)\n"
-    "  --one-way        blast, flood: from a to b only\n";
+    "  --one-way        blast, flood: from a to b only\n"
+    "  --deaf           flood: takes no frame off the wires before all are sent\n";
 
 static uint64_t parse_number(const char *name, const char *text, uint64_t min, uint64_t max)
 {
@@ -844,12 +852,19 @@ static void parse_mode(const char *text)
 static void parse_options(int argc, char **argv)
 {
     static const struct option rows[] = {
-        { "a", required_argument, NULL, 'a' },      { "b", required_argument, NULL, 'b' },
-        { "mode", required_argument, NULL, 'm' },   { "rate", required_argument, NULL, 'r' },
-        { "hosts", required_argument, NULL, 'h' },  { "frames", required_argument, NULL, 'n' },
-        { "window", required_argument, NULL, 'w' }, { "sizes", required_argument, NULL, 's' },
-        { "flows", required_argument, NULL, 'f' },  { "seconds", required_argument, NULL, 't' },
-        { "one-way", no_argument, NULL, 'o' },      { NULL, 0, NULL, 0 },
+        { "a", required_argument, NULL, 'a' },
+        { "b", required_argument, NULL, 'b' },
+        { "mode", required_argument, NULL, 'm' },
+        { "rate", required_argument, NULL, 'r' },
+        { "hosts", required_argument, NULL, 'h' },
+        { "frames", required_argument, NULL, 'n' },
+        { "window", required_argument, NULL, 'w' },
+        { "sizes", required_argument, NULL, 's' },
+        { "flows", required_argument, NULL, 'f' },
+        { "seconds", required_argument, NULL, 't' },
+        { "one-way", no_argument, NULL, 'o' },
+        { "deaf", no_argument, NULL, 'd' },
+        { NULL, 0, NULL, 0 },
     };
     int c, row;
     while ((c = getopt_long(argc, argv, "", rows, &row)) != -1) {
@@ -884,6 +899,9 @@ static void parse_options(int argc, char **argv)
             break;
         case 'o':
             options.one_way = true;
+            break;
+        case 'd':
+            options.deaf = true;
             break;
         default:
             fputs(usage, stderr);
