@@ -369,28 +369,38 @@ static void append(char *text, size_t size, const char *separator, const char *m
 
     if (strlen(separator) + strlen(more) + sizeof ", ..." < room)
         snprintf(text + n, room, "%s%s", n ? separator : "", more);
-    else if (n < 4 || strcmp(text + n - 4, " ..."))
+    else if (n < 3 || strcmp(text + n - 3, "..."))
         snprintf(text + n, room, "%s...", separator);
 }
 
-/* "config, cpu, PORT such as 0". */
-static void expected_words(const struct candidates *c, bool only_ambiguous, const char *partial,
-                           char text[EXPECTED_MAX])
+/* "PREFIX such as 192.0.2.0/24", or which there are where they can be told. */
+static void expected_value(const char *name, char *text, size_t size)
+{
+    const struct value_type *type = value_type(&(struct slice){ name, strlen(name) });
+
+    if (type->parse == value_mode) {
+        text[0] = 0;
+        TABLE_FOR_EACH (forward_modes, struct forward_mode, mode)
+            append(text, size, "|", mode->name);
+    } else if (type->parse != value_port) {
+        snprintf(text, size, "%s such as %s", name, type->example);
+    } else if (port_count()) {
+        snprintf(text, size, "PORT 0 to %u or its PCI address", port_count() - 1);
+    } else {
+        snprintf(text, size, "PORT (there are none)");
+    }
+}
+
+/* What may stand next: "config, cpu, PORT 0 to 3 or its PCI address". */
+static void expected_words(const struct candidates *c, char text[EXPECTED_MAX])
 {
     char word[ECHO_MAX] = "", value[2 * ECHO_MAX];
 
     text[0] = 0;
-    while (candidates_next_word(c, partial, false, word))
+    while (candidates_next_word(c, "", false, word))
         append(text, EXPECTED_MAX, ", ", word);
-    if (only_ambiguous)
-        return;
     for (word[0] = 0; candidates_next_word(c, "", true, word);) {
-        const struct value_type *type = value_type(&(struct slice){ word, strlen(word) });
-        snprintf(value, sizeof value, "%s such as %s", word, type->example);
-        if (type->parse == value_port)
-            snprintf(value, sizeof value,
-                     port_count() ? "PORT 0 to %u or its PCI address" : "PORT (there are none)",
-                     port_count() - 1);
+        expected_value(word, value, sizeof value);
         append(text, EXPECTED_MAX, ", ", value);
     }
     if (candidates_final(c))
@@ -407,7 +417,7 @@ static int error_expected(struct command_call *call, const struct words *w,
         command_printable(word, sizeof word, w->word[c->at], strlen(w->word[c->at]));
     if (!c->at)
         return command_error(call, "unknown command '%s', expected one that 'help' lists", word);
-    expected_words(c, false, "", expected);
+    expected_words(c, expected);
     words_echo(w, c->at - 1, after);
     if (c->at == w->count)
         return command_error(call, "'%s' is incomplete, expected %s", after, expected);
@@ -416,12 +426,13 @@ static int error_expected(struct command_call *call, const struct words *w,
 
 static int error_ambiguous(struct command_call *call, const struct words *w, struct candidates *c)
 {
-    char expected[EXPECTED_MAX], echo[ECHO_MAX];
+    char keywords[EXPECTED_MAX] = "", keyword[ECHO_MAX] = "", echo[ECHO_MAX];
 
     c->at--;
     words_echo(w, c->at, echo);
-    expected_words(c, true, w->word[c->at], expected);
-    return command_error(call, "'%s' is ambiguous: %s", echo, expected);
+    while (candidates_next_word(c, w->word[c->at], false, keyword))
+        append(keywords, sizeof keywords, ", ", keyword);
+    return command_error(call, "'%s' is ambiguous: %s", echo, keywords);
 }
 
 /* Running ------------------------------------------------------------------ */

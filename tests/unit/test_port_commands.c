@@ -247,6 +247,21 @@ static void ports_that_are_not_there(void **state)
     assert_true(answers("show port 0")[0] == 'e');
 }
 
+static void modes_are_told(void **state)
+{
+    const char *expected = strstr(answers("forward sideways"), "expected ");
+
+    assert_int_equal(strncmp(text, "error: wrong 'sideways' after 'forward', ", 41), 0);
+    assert_non_null(expected);
+    assert_non_null(strstr(expected, "l2"));
+    assert_non_null(strstr(expected, "macswap"));
+    does("forward macs");
+    assert_string_equal(forward_get_mode()->name, "macswap");
+    does("forward mac"); /* whole, though it begins another */
+    assert_string_equal(forward_get_mode()->name, "mac");
+    assert_true(strstr(answers("forward m"), "error: wrong 'm'"));
+}
+
 static void show_port_tells_all(void **state)
 {
     static const char *const lines[] = {
@@ -335,6 +350,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(promiscuous, setup, teardown),
         cmocka_unit_test_setup_teardown(a_failed_port_is_shown_and_refuses, setup, teardown),
         cmocka_unit_test_setup_teardown(ports_that_are_not_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(modes_are_told, setup, teardown),
         cmocka_unit_test_setup_teardown(show_port_tells_all, setup, teardown),
         cmocka_unit_test_setup_teardown(configuration_goes_round, setup, teardown),
         cmocka_unit_test_setup_teardown(version_names_the_build, setup, teardown),
