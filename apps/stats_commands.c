@@ -8,9 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Until every room is there. */
-#pragma weak pci_bdf_format
-
 /* Ports ---------------------------------------------------------------------- */
 
 /* What the operator calls it: a port that is up may be without a link. */
