@@ -11,6 +11,11 @@
 #define RESERVED_ADDRESS 0x0000c28001ull
 #define RESERVED_ADDRESS_MASK 0xf0ffffffffffull
 
+/* As the table takes it. */
+struct address {
+    uint64_t key, hash;
+};
+
 /* The ports that a flooded frame of this burst leaves by. */
 struct flood {
     bool ready;
@@ -55,21 +60,23 @@ static void flood_send(struct core *core, const struct port *in, struct flood *f
 }
 
 /* 802.1Q 8.7: from the source of every frame that was received well. */
-static void learn(struct core *core, const struct port *in, const uint8_t *mac, uint64_t key)
+static void learn(struct core *core, const struct port *in, const struct packet *packet,
+                  const struct address *source)
 {
     struct note note = { .type = NOTE_LEARN, .port = in->number, .code = VLAN_ALL };
-    if (likely(fdb_refresh(key, in->number)) || !key)
+    if (likely(fdb_refresh(source->key, source->hash, in->number)) || !source->key)
         return;
-    memcpy(note.mac, mac, MAC_LEN);
+    memcpy(note.mac, packet->data + MAC_LEN, MAC_LEN);
     forward_note(core, &note); /* when the ring is full, a later frame will do */
 }
 
 static void relay(struct core *core, const struct port *in, struct flood *flood,
-                  struct packet *packet, uint64_t destination)
+                  struct packet *packet, const struct address *destination)
 {
     uint16_t number;
     struct port *out = NULL;
-    if (!(destination & FDB_KEY_GROUP) && fdb_lookup(destination, &number))
+    if (!(destination->key & FDB_KEY_GROUP) &&
+        fdb_lookup(destination->key, destination->hash, &number))
         out = port_get(number);
     if (!out)
         flood_send(core, in, flood, packet);
@@ -79,30 +86,39 @@ static void relay(struct core *core, const struct port *in, struct flood *flood,
         forward_send(core, out, packet);
 }
 
+static struct address read_address(const uint8_t *mac)
+{
+    struct address address = { .key = fdb_key(VLAN_ALL, mac) };
+    address.hash = fdb_prefetch(address.key);
+    return address;
+}
+
+/* Headers, then both buckets of both addresses, are under way before the first
+ * of them is looked at.  A talker's frames come in rows: it is learned once a row. */
 static void bridge_burst(struct core *core, struct port *in, struct packet **packets, uint16_t n)
 {
-    uint64_t destination[PORT_BURST], source[PORT_BURST], learned = 0;
+    struct address destination[PORT_BURST], source[PORT_BURST];
     struct flood flood = { .ready = false };
+    uint64_t learned = 0;
     for (uint16_t i = 0; i < n; i++)
         __builtin_prefetch(packets[i]->data);
     for (uint16_t i = 0; i < n; i++) {
-        destination[i] = fdb_key(VLAN_ALL, packets[i]->data);
-        source[i] = fdb_key(VLAN_ALL, packets[i]->data + MAC_LEN);
-        fdb_prefetch(destination[i]);
-        fdb_prefetch(source[i]);
+        destination[i] = read_address(packets[i]->data);
+        source[i] = read_address(packets[i]->data + MAC_LEN);
     }
     for (uint16_t i = 0; i < n; i++) {
-        if ((destination[i] & RESERVED_ADDRESS_MASK) == RESERVED_ADDRESS) {
+        if ((destination[i].key & RESERVED_ADDRESS_MASK) == RESERVED_ADDRESS) {
             forward_drop(core, in->number, DROP_reserved_address, packets[i]);
             continue;
         }
-        if (source[i] & FDB_KEY_GROUP) {
+        if (source[i].key & FDB_KEY_GROUP) {
             forward_drop(core, in->number, DROP_group_source, packets[i]);
             continue;
         }
-        if (source[i] != learned)
-            learn(core, in, packets[i]->data + MAC_LEN, learned = source[i]);
-        relay(core, in, &flood, packets[i], destination[i]);
+        if (source[i].key != learned)
+            learn(core, in, packets[i], &source[i]);
+        learned = source[i].key;
+        relay(core, in, &flood, packets[i], &destination[i]);
     }
 }
 

@@ -53,9 +53,8 @@ static struct bucket *bucket_of(uint64_t h, unsigned which)
     return &fdb.bucket[(which ? h >> 32 : h) & fdb.mask];
 }
 
-static struct entry *entry_find(uint64_t key)
+static struct entry *entry_find(uint64_t key, uint64_t h)
 {
-    uint64_t h = hash(key);
     if (unlikely(!key))
         return NULL;
     for (unsigned b = 0; b < 2; b++) {
@@ -88,16 +87,17 @@ static bool entry_live(const struct entry *e)
 
 /* Workers ------------------------------------------------------------------ */
 
-void fdb_prefetch(uint64_t key)
+uint64_t fdb_prefetch(uint64_t key)
 {
     uint64_t h = hash(key);
     __builtin_prefetch(bucket_of(h, 0));
     __builtin_prefetch(bucket_of(h, 1));
+    return h;
 }
 
-bool fdb_lookup(uint64_t key, uint16_t *port)
+bool fdb_lookup(uint64_t key, uint64_t h, uint16_t *port)
 {
-    const struct entry *e = entry_find(key);
+    const struct entry *e = entry_find(key, h);
     if (!e)
         return false;
     uint32_t where = load_acquire(&e->where), seen = load_acquire(&e->seen);
@@ -108,9 +108,9 @@ bool fdb_lookup(uint64_t key, uint16_t *port)
 }
 
 /* `seen` is written once per tick and station, so that the line stays shared. */
-bool fdb_refresh(uint64_t key, uint16_t port)
+bool fdb_refresh(uint64_t key, uint64_t h, uint16_t port)
 {
-    struct entry *e = entry_find(key);
+    struct entry *e = entry_find(key, h);
     if (!e)
         return false;
     uint32_t where = load_relaxed(&e->where), now = load_relaxed(&fdb.now_ms);
@@ -217,7 +217,7 @@ static void refuse(void)
 
 void fdb_learn(uint64_t key, uint16_t port)
 {
-    struct entry *e = entry_find(key);
+    struct entry *e = entry_find(key, hash(key));
     if (e && e->where & WHERE_FIXED)
         return;
     if (!e) {
@@ -233,7 +233,7 @@ void fdb_learn(uint64_t key, uint16_t port)
 
 int fdb_add_static(uint64_t key, uint16_t port)
 {
-    struct entry *e = entry_find(key);
+    struct entry *e = entry_find(key, hash(key));
     if (e)
         entry_empty(e);
     else
@@ -249,7 +249,7 @@ int fdb_add_static(uint64_t key, uint16_t port)
 
 int fdb_delete(uint64_t key)
 {
-    struct entry *e = entry_find(key);
+    struct entry *e = entry_find(key, hash(key));
     bool live = e && entry_live(e);
     if (e)
         entry_empty(e);

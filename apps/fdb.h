@@ -42,10 +42,11 @@ static inline uint64_t fdb_key(uint16_t vlan, const uint8_t *mac)
 
 /* Workers ------------------------------------------------------------------ */
 
-void fdb_prefetch(uint64_t key);
-bool fdb_lookup(uint64_t key, uint16_t *port);
+/* Fetches the buckets early and tells where they are, for the two below. */
+uint64_t fdb_prefetch(uint64_t key);
+bool fdb_lookup(uint64_t key, uint64_t hash, uint16_t *port);
 /* The station was seen on `port`.  False: the control core must learn that. */
-bool fdb_refresh(uint64_t key, uint16_t port);
+bool fdb_refresh(uint64_t key, uint64_t hash, uint16_t port);
 
 /* Control core -------------------------------------------------------------- */
 

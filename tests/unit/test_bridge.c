@@ -234,7 +234,7 @@ static void notes_of_a_port_that_went_down_teach_nothing(void **state)
     forward_port_down(&lan[0]->port);
     assert_true(forward_note(control_core(), &note));
     lan_run();
-    assert_false(fdb_lookup(fdb_key(0, mac), &port));
+    assert_false(fdb_lookup(fdb_key(0, mac), fdb_prefetch(fdb_key(0, mac)), &port));
 }
 
 static void alone_on_the_bridge_is_a_drop(void **state)

@@ -38,7 +38,12 @@ static uint64_t station(uint32_t number)
 static uint16_t where(uint64_t key)
 {
     uint16_t port;
-    return fdb_lookup(key, &port) ? port : NOWHERE;
+    return fdb_lookup(key, fdb_prefetch(key), &port) ? port : NOWHERE;
+}
+
+static bool refresh(uint64_t key, uint16_t port)
+{
+    return fdb_refresh(key, fdb_prefetch(key), port);
 }
 
 /* Lets the sweeper walk the whole table once. */
@@ -86,14 +91,14 @@ static void vlans_are_apart(void **state)
 static void the_address_zero_is_nobody(void **state)
 {
     assert_int_equal(where(0), NOWHERE);
-    assert_false(fdb_refresh(0, 0));
+    assert_false(refresh(0, 0));
 }
 
 static void moves_replace_the_port(void **state)
 {
     fdb_learn(station(1), 3);
-    assert_true(fdb_refresh(station(1), 3));
-    assert_false(fdb_refresh(station(1), 4)); /* tells the worker to post a note */
+    assert_true(refresh(station(1), 3));
+    assert_false(refresh(station(1), 4)); /* tells the worker to post a note */
     fdb_learn(station(1), 4);
     assert_int_equal(where(station(1)), 4);
     assert_int_equal(learned(), 1);
@@ -108,7 +113,7 @@ static void ages_at_exactly_300_s(void **state)
     assert_int_equal(where(station(1)), 3);
     fdb_tick(310 * S);
     assert_int_equal(where(station(1)), NOWHERE);
-    assert_false(fdb_refresh(station(1), 3));
+    assert_false(refresh(station(1), 3));
     sweep(310 * S);
     assert_int_equal(learned(), 0);
 }
@@ -118,7 +123,7 @@ static void traffic_keeps_a_station_young(void **state)
     fdb_learn(station(1), 3);
     for (uint64_t t = 200; t <= 2000; t += 200) {
         fdb_tick(t * S);
-        assert_true(fdb_refresh(station(1), 3));
+        assert_true(refresh(station(1), 3));
     }
     assert_int_equal(where(station(1)), 3);
     fdb_tick(2299 * S);
@@ -145,7 +150,7 @@ static void static_entries_stay(void **state)
     fdb_learn(station(1), 3);
     assert_int_equal(fdb_add_static(station(1), 5), 0);
     assert_int_equal(where(station(1)), 5);
-    assert_true(fdb_refresh(station(1), 3)); /* nothing to learn */
+    assert_true(refresh(station(1), 3)); /* nothing to learn */
     fdb_learn(station(1), 3);
     assert_int_equal(where(station(1)), 5);
     fdb_flush_port(5);

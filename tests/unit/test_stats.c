@@ -349,7 +349,7 @@ static void fdb_by_hand(void **state)
     uint16_t port;
     const uint8_t mac[MAC_LEN] = { 2, 0, 0, 0, 0, 3 };
     assert_int_equal(run("fdb add 02:00:00:00:00:03 port 1"), 0);
-    assert_true(fdb_lookup(fdb_key(0, mac), &port));
+    assert_true(fdb_lookup(fdb_key(0, mac), fdb_prefetch(fdb_key(0, mac)), &port));
     assert_int_equal(port, 1);
     run("show fdb");
     assert_non_null(strstr(text, "02:00:00:00:00:03  1     static\n"));
