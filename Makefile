@@ -163,6 +163,30 @@ fuzzers: $(FUZZERS)
 fuzz: fuzzers
 	@tools/run-fuzz $(FUZZ_SECONDS) $(FUZZERS)
 
+# ---- The forwarder as a Linux program, for its speed ----------------------------------
+
+BENCH_C := $(wildcard tests/bench/bench_*.c)
+BENCHES := $(BENCH_C:%.c=$(B)/bench/%)
+BENCH_CFLAGS := $(COMMON) -O2 -DMILLRACE_HOSTED -D_GNU_SOURCE -fno-strict-aliasing -march=x86-64 \
+	-mtune=generic
+BENCH_O := $(HOSTED_C:%.c=$(B)/bench/%.o) $(B)/bench/version.o
+
+$(B)/bench/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	@echo '  BENCHCC $<'
+	@$(CC) $(BENCH_CFLAGS) -c -o $@ $<
+
+$(B)/bench/version.o: $(B)/version.c
+	@mkdir -p $(@D)
+	@$(CC) $(BENCH_CFLAGS) -c -o $@ $<
+
+$(BENCHES): %: %.o $(BENCH_O)
+	@$(CC) $(BENCH_CFLAGS) -o $@ $^
+
+.PHONY: bench-host
+bench-host: $(BENCHES)
+	@for program in $(BENCHES); do $$program || exit 1; done
+
 # ---- Checks -------------------------------------------------------------------------
 
 .PHONY: style headers tests unit system
@@ -222,4 +246,5 @@ sizes: $(B)/millrace.elf
 clean:
 	rm -rf $(B)
 
--include $(BARE_O:.o=.d) $(HOST_O:.o=.d) $(MODEL_O:.o=.d) $(TESTS:=.d) $(FUZZ_O:.o=.d) $(FUZZERS:=.d)
+-include $(BARE_O:.o=.d) $(HOST_O:.o=.d) $(MODEL_O:.o=.d) $(TESTS:=.d) $(FUZZ_O:.o=.d) $(FUZZERS:=.d) \
+	$(BENCH_O:.o=.d) $(BENCHES:=.d)
