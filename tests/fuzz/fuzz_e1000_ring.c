@@ -1,0 +1,142 @@
+/* A hostile 82540EM: it returns receive descriptors as the input says, writes what
+ * it likes into both rings and shows any status, while the port receives, sends and
+ * restarts.  Frames handed up keep the rules of nic/packet.h, and in the end every
+ * packet is back in the pool, once. */
+#include "nic/port.h"
+#include "tests/host/host.h"
+#include "tests/models/conformance.h"
+#include "tests/models/e1000_model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define POOL_PACKETS 512u
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const uint8_t address[MAC_LEN] = { 0x52, 0x54, 0, 1, 2, 3 };
+static struct e1000_model model;
+static struct packet_pool *pool;
+static struct packet_cache cache;
+
+struct input {
+    const uint8_t *data;
+    size_t size;
+};
+
+static uint64_t take_value(struct input *in, size_t n)
+{
+    uint64_t value = 0;
+    n = n < in->size ? n : in->size;
+    memcpy(&value, in->data, n);
+    in->data += n;
+    in->size -= n;
+    return value;
+}
+
+static void must(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+static void check_frame(const struct port *port, const struct packet *first)
+{
+    uint32_t bytes = 0, segments = 0;
+    for (const struct packet *p = first; p; p = p->next) {
+        must(p->data >= p->buffer && p->data + p->length <= p->buffer + PACKET_BUFFER_SIZE);
+        bytes += p->length;
+        segments++;
+    }
+    must(bytes == first->frame_length && segments <= FRAME_SEGMENTS_MAX);
+    must(bytes >= FRAME_MIN && bytes <= port_frame_limit(port));
+    must(!first->next || first->length >= PACKET_HEADER_MIN);
+}
+
+static void receive(struct port *port)
+{
+    struct packet *p[8];
+    uint16_t n = port_rx_burst(port->rxq[0], p, 8);
+    for (uint16_t i = 0; i < n; i++)
+        check_frame(port, p[i]);
+    packet_free_burst(&cache, p, n);
+}
+
+static void send(struct port *port, uint16_t shape)
+{
+    static const uint8_t bytes[1600];
+    uint32_t length = shape % 1600u, segment = 1 + shape % 251u;
+    struct packet *p =
+        conformance_packet(&cache, bytes, length, length > 300 ? PACKET_ROOM : segment);
+    if (p && !port_tx_burst(port->txq[0], &p, 1))
+        packet_free(&cache, p);
+}
+
+/* One word anywhere in the receive or transmit ring. */
+static void scribble(uint32_t base, struct input *in)
+{
+    uint64_t at = (uint64_t)model.regs[(base + 4) / 4] << 32 | model.regs[base / 4];
+    uint32_t offset = (uint32_t)take_value(in, 2) % (64u * 16 / 8) * 8;
+    uint64_t value = take_value(in, 8);
+    host_dma_write(&model.function->dma, at + offset, &value, sizeof value);
+}
+
+static void step(struct port *port, struct input *in)
+{
+    struct port_device_stats stats;
+    switch (take_value(in, 1) % 9) {
+    case 0:
+        e1000_model_rx_return(&model, take_value(in, 6));
+        break;
+    case 1:
+        receive(port);
+        break;
+    case 2:
+        send(port, (uint16_t)take_value(in, 2));
+        break;
+    case 3:
+        scribble(E1000_RDBAL, in);
+        break;
+    case 4:
+        scribble(E1000_TDBAL, in);
+        break;
+    case 5:
+        port_set_mtu(port, (uint16_t)take_value(in, 2));
+        break;
+    case 6:
+        port_stop(port);
+        port_start(port);
+        break;
+    case 7:
+        model.regs[E1000_STATUS / 4] = (uint32_t)take_value(in, 4);
+        port_poll_link(port);
+        break;
+    default:
+        e1000_model_count(&model, 0x4000 + (uint32_t)take_value(in, 1) / 4 * 4, 1u << 31);
+        port->ops->stats(port, &stats);
+        break;
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct input in = { data, size };
+    host_reset();
+    port_reset_registry();
+    pool = packet_pool_create(POOL_PACKETS);
+    packet_cache_init(&cache, pool);
+    e1000_model_init(&model, address);
+    must(pci_probe_drivers() == 1);
+    struct port *port = port_get(0);
+    port->rxq[0]->cache = port->txq[0]->cache = &cache;
+    port->rxq[0]->size = port->txq[0]->size = 64;
+    must(port_start(port) == 0);
+    while (in.size && port->state == PORT_RUNNING)
+        step(port, &in);
+    model.function->driver->remove(model.function);
+    packet_cache_flush(&cache);
+    must(packet_pool_available(pool) == POOL_PACKETS);
+    must(host_dma_mapped(&model.function->dma) == 0);
+    packet_pool_destroy(pool);
+    return 0;
+}

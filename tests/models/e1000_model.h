@@ -1,0 +1,52 @@
+/* e1000_model.h - the device's side of nic/e1000.c, from the 8254x SDM.
+ *
+ * Strict: whatever the document forbids is counted, named on stderr and done
+ * nothing about.  It works only when asked: frames come in by e1000_model_inject()
+ * and go out by e1000_model_take().  Memory is reached through the function's own
+ * DMA mappings, and only with bus mastering on. */
+#pragma once
+
+#include "nic/e1000_regs.h"
+#include "nic/port.h"
+#include "pci/pci.h"
+#include "tests/models/pcispace.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define E1000_MODEL_WORDS 64u
+
+struct e1000_model {
+    struct pcispace_device device;
+    struct pci_function *function; /* what the scan found */
+    uint32_t regs[E1000_BAR_SIZE / 4];
+    uint16_t eeprom[E1000_MODEL_WORDS];
+    bool cable;
+    bool low_half_read[2]; /* GORC, GOTC */
+    uint64_t reset_at_us;  /* of the last CTRL.RST */
+    unsigned violations;
+    unsigned rctl_writes;
+
+    /* What is wrong with it. */
+    bool reset_sticks;       /* CTRL.RST never clears */
+    bool reset_does_nothing; /* it clears, and that is all (as in QEMU) */
+    bool gone;               /* reads are all ones, writes go nowhere */
+    bool eeprom_dead;        /* EERD.DONE never comes */
+};
+
+/* Wipes the model, gives it this EEPROM address and makes it the only device of a
+ * fresh PCI tree, scanned but not probed. */
+void e1000_model_init(struct e1000_model *m, const uint8_t mac[MAC_LEN]);
+/* What the document forbids and the driver did, DMA at the wrong time included. */
+unsigned e1000_model_violations(const struct e1000_model *m);
+void e1000_model_set_link(struct e1000_model *m, bool up);
+/* As conformance.h says. */
+bool e1000_model_inject(struct e1000_model *m, const uint8_t *frame, uint32_t length);
+uint32_t e1000_model_take(struct e1000_model *m, uint8_t *frame, uint32_t size);
+
+/* For lies.  Descriptors that the device holds; returns the next one's second word
+ * as given, without telling the driver; false: none, or not reachable. */
+uint32_t e1000_model_rx_held(struct e1000_model *m);
+bool e1000_model_rx_return(struct e1000_model *m, uint64_t result);
+/* Adds to a statistics register, which sticks at all ones. */
+void e1000_model_count(struct e1000_model *m, uint32_t reg, uint32_t n);

@@ -1,0 +1,685 @@
+/* nic/e1000.c over the model: the conformance suite, then what is its own: address,
+ * reset, link, filters, statistics, and a device that lies.  Sections: 8254x SDM. */
+#include "pci/pci_regs.h"
+#include "tests/host/host.h"
+#include "tests/host/test.h"
+#include "tests/models/conformance.h"
+#include "tests/models/e1000_model.h"
+
+#include <errno.h>
+#include <string.h>
+
+TABLE_DECLARE(pci_drivers, struct pci_driver);
+
+#define POOL_PACKETS 2048u
+
+static const uint8_t address[MAC_LEN] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x56 };
+static struct e1000_model model;
+static struct port *port;
+static uint16_t ring_size;
+static bool like_qemu;
+
+static const struct pci_driver *driver(void)
+{
+    TABLE_FOR_EACH (pci_drivers, struct pci_driver, d)
+        if (!strcmp(d->name, "e1000"))
+            return d;
+    return NULL;
+}
+
+static bool probe(void)
+{
+    bool taken = pci_probe_drivers() == 1;
+    port = port_get(0);
+    assert_ptr_equal(model.function->driver, driver());
+    return taken;
+}
+
+static struct port *create(struct packet_cache *cache)
+{
+    e1000_model_init(&model, address);
+    model.reset_does_nothing = like_qemu;
+    if (!probe())
+        return NULL;
+    port->rxq[0]->cache = port->txq[0]->cache = cache;
+    if (ring_size)
+        port->rxq[0]->size = port->txq[0]->size = ring_size;
+    return port;
+}
+
+static void destroy(void)
+{
+    driver()->remove(model.function);
+    assert_int_equal(host_dma_mapped(&model.function->dma), 0);
+    assert_int_equal(pci_read16(model.function, PCI_COMMAND) & PCI_COMMAND_MASTER, 0);
+}
+
+static bool inject(const uint8_t *frame, uint32_t length)
+{
+    return e1000_model_inject(&model, frame, length);
+}
+
+static uint32_t take(uint8_t *frame, uint32_t size)
+{
+    return e1000_model_take(&model, frame, size);
+}
+
+static void set_link(bool up)
+{
+    e1000_model_set_link(&model, up);
+}
+
+static unsigned violations(void)
+{
+    return e1000_model_violations(&model);
+}
+
+static int conformance(const char *name, uint16_t size, bool qemu)
+{
+    ring_size = size;
+    like_qemu = qemu;
+    return conformance_run(
+        &(struct conformance_subject){ .name = name,
+                                       .flags = CONFORMANCE_FILTERS | CONFORMANCE_PADS,
+                                       .create = create,
+                                       .destroy = destroy,
+                                       .inject = inject,
+                                       .take = take,
+                                       .set_link = set_link,
+                                       .violations = violations });
+}
+
+/* What the rest stands on ---------------------------------------------------- */
+
+static struct packet_pool *pool;
+static struct packet_cache cache;
+
+static int set_up(void **state)
+{
+    host_reset();
+    port_reset_registry();
+    pool = packet_pool_create(POOL_PACKETS);
+    packet_cache_init(&cache, pool);
+    e1000_model_init(&model, address);
+    port = NULL;
+    return pool ? 0 : -1;
+}
+
+/* Whatever happened: nothing leaked, nothing mapped, no rule of the document broken. */
+static int tear_down(void **state)
+{
+    if (port)
+        destroy();
+    packet_cache_flush(&cache);
+    assert_int_equal(packet_pool_available(pool), POOL_PACKETS);
+    packet_pool_destroy(pool);
+    assert_int_equal(host_dma_refused(), 0);
+    assert_int_equal(e1000_model_violations(&model), 0);
+    return 0;
+}
+
+static uint32_t reg(uint32_t offset)
+{
+    return model.regs[offset / 4];
+}
+
+static void run(void)
+{
+    assert_true(probe());
+    port->rxq[0]->cache = port->txq[0]->cache = &cache;
+    assert_int_equal(port_start(port), 0);
+}
+
+static bool master(void)
+{
+    return pci_read16(model.function, PCI_COMMAND) & PCI_COMMAND_MASTER;
+}
+
+static uint64_t counter(const char *name)
+{
+    struct port_counter rows[32];
+    unsigned n = port->ops->counters(port, rows, 32);
+    for (unsigned i = 0; i < n; i++)
+        if (!strcmp(rows[i].name, name))
+            return rows[i].value;
+    fail_msg("no counter %s", name);
+    return 0;
+}
+
+static struct port_device_stats stats(void)
+{
+    struct port_device_stats s;
+    port->ops->stats(port, &s);
+    return s;
+}
+
+static bool exchange(void)
+{
+    uint8_t frame[100] = { 0 };
+    struct packet *p = NULL;
+    memcpy(frame, port->mac, MAC_LEN);
+    if (!inject(frame, sizeof frame) || port_rx_burst(port->rxq[0], &p, 1) != 1)
+        return false;
+    bool good = p->frame_length == sizeof frame && !memcmp(p->data, frame, sizeof frame);
+    return port_tx_burst(port->txq[0], &p, 1) == 1 && take(frame, sizeof frame) == 100 && good;
+}
+
+/* Probe ---------------------------------------------------------------------- */
+
+static void both_devices_are_listed(void **state)
+{
+    const struct pci_id *ids = driver()->ids;
+    assert_true(ids[0].vendor == 0x8086 && ids[0].device == 0x100e);
+    assert_true(ids[1].vendor == 0x8086 && ids[1].device == 0x100f);
+    assert_int_equal(ids[2].vendor, 0);
+}
+
+/* 5.6.1: words 0 to 2, low byte first. */
+static void address_comes_from_the_eeprom(void **state)
+{
+    assert_true(probe());
+    assert_memory_equal(port->mac, address, MAC_LEN);
+    assert_memory_equal(port->permanent_mac, address, MAC_LEN);
+    assert_string_equal(port->driver, "e1000");
+    assert_ptr_equal(port->pci, model.function);
+}
+
+static void address_falls_back_to_the_registers(void **state)
+{
+    for (unsigned how = 0; how < 3; how++) {
+        host_reset();
+        port_reset_registry();
+        e1000_model_init(&model, address);
+        model.reset_does_nothing = true; /* keeps RAL0 and RAH0 */
+        model.eeprom_dead = how == 0;
+        if (how)
+            memset(model.eeprom, how == 1 ? 0xff : 0, MAC_LEN);
+        assert_true(probe());
+        assert_memory_equal(port->mac, address, MAC_LEN);
+        assert_true(host_log_contains("e1000 0000:00:03.0: no address in the EEPROM"));
+        assert_true(how || host_log_contains("EERD is 00000"));
+        driver()->remove(model.function);
+    }
+    port = NULL;
+}
+
+static void without_any_address_the_port_fails(void **state)
+{
+    static const uint8_t none[MAC_LEN];
+    e1000_model_init(&model, none);
+    assert_false(probe());
+    assert_int_equal(port->state, PORT_FAILED);
+    assert_string_equal(port->failure, "no usable MAC address");
+    assert_int_equal(port_start(port), -EIO);
+    stats(); /* may still be asked */
+}
+
+/* 13.5.3: RAL0 and RAH0 mean nothing without AV. */
+static void invalid_address_registers_are_not_believed(void **state)
+{
+    model.eeprom_dead = model.reset_does_nothing = true;
+    model.regs[E1000_RAH(0) / 4] &= ~E1000_RAH_AV;
+    assert_false(probe());
+    assert_string_equal(port->failure, "no usable MAC address");
+}
+
+static void reset_that_never_ends_is_told_and_fails_the_port(void **state)
+{
+    model.reset_sticks = true;
+    assert_false(probe());
+    assert_int_equal(port->state, PORT_FAILED);
+    assert_true(host_log_contains("e1000 0000:00:03.0: CTRL is 04000241 after 10000 us, "
+                                  "expected 00000000 under mask 04000000"));
+    assert_false(master());
+}
+
+static void all_ones_at_probe_fail_the_port(void **state)
+{
+    model.gone = true;
+    assert_false(probe());
+    assert_int_equal(port->state, PORT_FAILED);
+    assert_true(host_log_contains("STATUS is ffffffff"));
+    assert_int_equal(stats().rx_errors, 0);
+}
+
+static void missing_registers_fail_the_port(void **state)
+{
+    model.function->bar[0].size = 0x1000;
+    assert_false(probe());
+    assert_string_equal(port->failure, "no registers");
+    stats();
+}
+
+static void function_that_does_not_answer_fails_the_port(void **state)
+{
+    memset(model.device.config + PCI_COMMAND, 0xff, 2);
+    assert_false(probe());
+    assert_string_equal(port->failure, "its function does not answer");
+    stats();
+    memset(model.device.config + PCI_COMMAND, 0, 2);
+}
+
+/* design.md, decision 3: nothing is reachable before a start and after a stop. */
+static void bus_mastering_is_on_only_while_running(void **state)
+{
+    assert_true(probe());
+    assert_false(master());
+    port->rxq[0]->cache = port->txq[0]->cache = &cache;
+    assert_int_equal(port_start(port), 0);
+    assert_true(master());
+    port_stop(port);
+    assert_false(master());
+    assert_int_equal(host_dma_mapped(&model.function->dma), 0);
+}
+
+static void device_left_running_by_others_is_reset(void **state)
+{
+    model.regs[E1000_RCTL / 4] = E1000_RCTL_EN;
+    model.regs[E1000_TCTL / 4] = E1000_TCTL_EN;
+    model.reset_does_nothing = true;
+    assert_true(probe());
+    assert_int_equal(reg(E1000_RCTL) | reg(E1000_TCTL), 0);
+}
+
+/* 14.3 to 14.5. */
+static void start_programs_what_the_document_recommends(void **state)
+{
+    run();
+    assert_int_equal(reg(E1000_RCTL), E1000_RCTL_EN | E1000_RCTL_BAM | E1000_RCTL_SECRC);
+    assert_int_equal(reg(E1000_TCTL), E1000_TCTL_EN | E1000_TCTL_PSP | 0x0f0 | 0x40000);
+    assert_int_equal(reg(E1000_TIPG), 6 << 20 | 8 << 10 | 10);
+    assert_int_equal(reg(E1000_CTRL) & (E1000_CTRL_VME | E1000_CTRL_RFCE | E1000_CTRL_TFCE), 0);
+    assert_true(reg(E1000_CTRL) & E1000_CTRL_SLU);
+    assert_int_equal(reg(E1000_RDLEN), 256 * 16);
+    /* one slot stays empty, and buffers go out in batches of 16 */
+    assert_int_equal(e1000_model_rx_held(&model), 240);
+}
+
+static void short_frames_arrive_with_headroom(void **state)
+{
+    uint8_t frame[60] = { 0 };
+    struct packet *p;
+    run();
+    memcpy(frame, address, MAC_LEN);
+    assert_true(inject(frame, sizeof frame));
+    assert_int_equal(port_rx_burst(port->rxq[0], &p, 1), 1);
+    assert_int_equal(p->data - p->buffer, PACKET_HEADROOM);
+    packet_free(&cache, p);
+}
+
+/* Link ----------------------------------------------------------------------- */
+
+/* 13.4.2 */
+static void link_tells_speed_and_duplex(void **state)
+{
+    static const struct {
+        uint32_t status, mbps;
+        bool up, full;
+    } cases[] = { { 0x00000002, 10, true, false },
+                  { 0x00000043, 100, true, true },
+                  { 0x00000083, 1000, true, true },
+                  { 0x000000c3, 1000, true, true },
+                  { 0x00000081, 0, false, false } };
+    run();
+    for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+        model.regs[E1000_STATUS / 4] = cases[i].status;
+        port_poll_link(port);
+        assert_int_equal(port->link.up, cases[i].up);
+        assert_int_equal(port->link.full_duplex, cases[i].full);
+        assert_int_equal(port->link.speed_mbps, cases[i].mbps);
+    }
+}
+
+static void device_that_leaves_the_bus_is_told_once_and_harms_nobody(void **state)
+{
+    struct packet *p;
+    run();
+    port_poll_link(port);
+    e1000_model_count(&model, 0x4010, 5);
+    assert_int_equal(stats().rx_missed, 5);
+    model.gone = true;
+    assert_true(port_poll_link(port));
+    assert_false(port->link.up);
+    assert_true(host_log_contains("the device does not answer any more"));
+    assert_int_equal(stats().rx_missed, 5);
+    assert_int_equal(port_rx_burst(port->rxq[0], &p, 1), 0);
+    port_stop(port);
+    assert_int_equal(port->state, PORT_FAILED);
+    assert_string_equal(port->failure, "reset did not complete");
+    assert_false(master());
+}
+
+/* Filters -------------------------------------------------------------------- */
+
+/* 13.5.1, the document's own example: xx:xx:xx:xx:9x:BC is bit 9 of row 94. */
+static void multicast_hash_is_the_documents(void **state)
+{
+    static const uint8_t list[1][MAC_LEN] = { { 0x01, 0x02, 0x03, 0x04, 0x9a, 0xbc } };
+    run();
+    assert_int_equal(
+        port_set_rx_mode(port, &(struct port_rx_mode){ .multicast = list, .multicast_count = 1 }),
+        0);
+    for (uint32_t i = 0; i < E1000_MTA_REGS; i++)
+        assert_int_equal(reg(E1000_MTA(i)), i == 94 ? 1u << 9 : 0);
+    port_set_rx_mode(port, &(struct port_rx_mode){ 0 });
+    assert_int_equal(reg(E1000_MTA(94)), 0);
+}
+
+/* Each write of RCTL stops reception for a second in QEMU. */
+static void unchanged_modes_do_not_touch_rctl(void **state)
+{
+    run();
+    unsigned before = model.rctl_writes;
+    port_set_rx_mode(port, &(struct port_rx_mode){ 0 });
+    assert_int_equal(model.rctl_writes, before);
+    port_set_rx_mode(port, &(struct port_rx_mode){ .promiscuous = true });
+    port_set_rx_mode(port, &(struct port_rx_mode){ .promiscuous = true });
+    assert_int_equal(model.rctl_writes, before + 1);
+    assert_int_equal(port_set_mtu(port, 1400), 0);
+    assert_int_equal(model.rctl_writes, before + 1);
+}
+
+static void addresses_left_by_others_are_not_ours(void **state)
+{
+    static const uint8_t left[MAC_LEN] = { 0x02, 9, 9, 9, 9, 9 };
+    uint8_t frame[60] = { 0 };
+    struct packet *p;
+    assert_true(probe());
+    memcpy(&model.regs[E1000_RAL(5) / 4], left, 4);
+    model.regs[E1000_RAH(5) / 4] = E1000_RAH_AV | 0x0909;
+    port->rxq[0]->cache = port->txq[0]->cache = &cache;
+    assert_int_equal(port_start(port), 0);
+    memcpy(frame, left, MAC_LEN);
+    assert_true(inject(frame, sizeof frame));
+    assert_int_equal(port_rx_burst(port->rxq[0], &p, 1), 0);
+    for (uint32_t i = 1; i < E1000_RA_REGS; i++)
+        assert_int_equal(reg(E1000_RAL(i)) | reg(E1000_RAH(i)), 0);
+}
+
+/* Statistics (13.7) ---------------------------------------------------------- */
+
+static void what_was_before_the_probe_is_not_counted(void **state)
+{
+    model.reset_does_nothing = true;
+    e1000_model_count(&model, 0x4010, 1000);
+    run();
+    assert_int_equal(stats().rx_missed, 0);
+}
+
+static void counters_accumulate_what_reading_clears(void **state)
+{
+    run();
+    for (unsigned i = 0; i < 3; i++) {
+        e1000_model_count(&model, 0x4010, 7);
+        assert_int_equal(stats().rx_missed, 7 * (i + 1));
+        assert_int_equal(stats().rx_missed, 7 * (i + 1));
+    }
+    e1000_model_count(&model, 0x4010, UINT32_MAX);
+    assert_int_equal(stats().rx_missed, 21ull + UINT32_MAX);
+    e1000_model_count(&model, 0x4010, 1);
+    port_stop(port); /* the reset clears the register, not what we know */
+    assert_int_equal(stats().rx_missed, 22ull + UINT32_MAX);
+    assert_int_equal(port_start(port), 0);
+    assert_int_equal(stats().rx_missed, 22ull + UINT32_MAX);
+}
+
+static void each_refused_frame_is_one_error(void **state)
+{
+    static const uint32_t errors[] = { 0x4000, 0x40a4, 0x40a8, 0x40ac };
+    static const uint32_t overlaps[] = { 0x4004, 0x400c, 0x4040, 0x40b0 };
+    run();
+    for (unsigned i = 0; i < ARRAY_SIZE(errors); i++) {
+        e1000_model_count(&model, errors[i], 1);
+        e1000_model_count(&model, overlaps[i], 1);
+    }
+    assert_int_equal(stats().rx_errors, 4);
+    assert_int_equal(counter("RLEC"), 1);
+    e1000_model_count(&model, 0x4018, 2);
+    e1000_model_count(&model, 0x4020, 3);
+    assert_int_equal(stats().tx_errors, 5);
+}
+
+/* 13.7.31: 64 bits in two registers. */
+static void octets_are_64_bits_wide(void **state)
+{
+    run();
+    model.regs[0x4088 / 4] = 0xfffffff0;
+    model.regs[0x408c / 4] = 3;
+    assert_true(counter("GORC") == 0x3fffffff0ull);
+    assert_true(exchange());
+    assert_true(counter("GORC") == 0x3fffffff0ull + 104);
+    assert_true(counter("GOTC") == 104);
+    assert_int_equal(counter("GPRC"), 1);
+    assert_int_equal(counter("GPTC"), 1);
+}
+
+/* Padding ------------------------------------------------------------------- */
+
+static struct packet *neighbour_of(struct packet *p, struct packet **all, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (all[i]->buffer == p->buffer + PACKET_BUFFER_SIZE)
+            return all[i];
+    return NULL;
+}
+
+/* 3.3.3 asks for 48 bytes; there is no room behind this frame, and what lies
+ * behind its buffer is somebody else's. */
+static void padding_stays_inside_the_buffer(void **state)
+{
+    static struct packet *all[1024];
+    static uint8_t untouched[PACKET_BUFFER_SIZE];
+    uint8_t frame[64];
+    run();
+    assert_true(packet_alloc_burst(&cache, all, 1024));
+    struct packet *p = all[1023], *next = neighbour_of(p, all, 1023);
+    for (uint32_t i = 1023; !next; i--) {
+        struct packet *other = all[i - 1];
+        all[i - 1] = p;
+        all[1023] = p = other;
+        next = neighbour_of(p, all, 1023);
+    }
+    memset(untouched, 0xaa, sizeof untouched);
+    memcpy(next->buffer, untouched, sizeof untouched);
+    p->length = FRAME_MIN;
+    p->frame_length = FRAME_MIN;
+    p->data = p->buffer + PACKET_BUFFER_SIZE - FRAME_MIN;
+    assert_int_equal(port_tx_burst(port->txq[0], &p, 1), 1);
+    assert_int_equal(take(frame, sizeof frame), 60);
+    assert_memory_equal(next->buffer, untouched, sizeof untouched);
+    packet_free_burst(&cache, all, 1023);
+}
+
+/* A device that lies --------------------------------------------------------- */
+
+#define DONE E1000_RXD_DD
+#define END (E1000_RXD_DD | E1000_RXD_EOP)
+
+static unsigned poll_all(void)
+{
+    struct packet *p[PORT_BURST];
+    unsigned got = 0;
+    for (uint16_t n; (n = port_rx_burst(port->rxq[0], p, PORT_BURST)); got += n)
+        packet_free_burst(&cache, p, n);
+    return got;
+}
+
+static void lie_is_one_error(const uint64_t *results, unsigned n)
+{
+    uint64_t before = port->rxq[0]->errors;
+    for (unsigned i = 0; i < n; i++)
+        assert_true(e1000_model_rx_return(&model, results[i]));
+    assert_int_equal(poll_all(), 0);
+    assert_int_equal(port->rxq[0]->errors, before + 1);
+    assert_true(exchange());
+}
+
+static void absurd_lengths_are_errors(void **state)
+{
+    static const uint32_t lengths[] = { 0, 1, 13, 1519, 1921, 2048, 2049, 0xffff };
+    run();
+    for (unsigned i = 0; i < ARRAY_SIZE(lengths); i++)
+        lie_is_one_error(&(uint64_t){ END | lengths[i] }, 1);
+}
+
+/* 3.2.3.2: the errors byte; checksum bits (IPE, TCPE) are no reason to drop. */
+static void descriptor_errors_are_errors(void **state)
+{
+    run();
+    for (unsigned bit = 40; bit < 48; bit++) {
+        uint64_t result = END | 100 | 1ull << bit;
+        if (bit == 43)
+            continue; /* reserved */
+        if (bit == 45 || bit == 46) {
+            assert_true(e1000_model_rx_return(&model, result));
+            assert_int_equal(poll_all(), 1);
+        } else {
+            lie_is_one_error(&result, 1);
+        }
+    }
+}
+
+static void chains_that_break_the_rules_are_errors(void **state)
+{
+    uint64_t nine[9], endless[200], tiny_first[2] = { DONE | 100, END | 500 };
+    run();
+    assert_int_equal(port_set_mtu(port, 9000), 0);
+    for (unsigned i = 0; i < 9; i++)
+        nine[i] = (i == 8 ? END : DONE) | 300;
+    for (unsigned i = 0; i < 200; i++)
+        endless[i] = (i == 199 ? END : DONE) | 2048;
+    lie_is_one_error(nine, 9);
+    lie_is_one_error(endless, 200);
+    lie_is_one_error(tiny_first, 2);
+    lie_is_one_error((uint64_t[]){ DONE | 2048, DONE | 0, END | 10 }, 3);
+    lie_is_one_error((uint64_t[]){ DONE | 2048, END | 2049 }, 2);
+    lie_is_one_error((uint64_t[]){ DONE | 0, END | 100 }, 2);
+}
+
+/* A last buffer that held nothing but the CRC, which is stripped, holds nothing. */
+static void end_without_data_is_no_error(void **state)
+{
+    struct packet *p;
+    run();
+    assert_int_equal(port_set_mtu(port, 9000), 0);
+    assert_true(e1000_model_rx_return(&model, DONE | 2048));
+    assert_true(e1000_model_rx_return(&model, END | 0));
+    assert_int_equal(port_rx_burst(port->rxq[0], &p, 1), 1);
+    assert_int_equal(p->frame_length, 2048);
+    assert_null(p->next);
+    packet_free(&cache, p);
+    assert_int_equal(port->rxq[0]->errors, 0);
+}
+
+static void frame_that_never_ends_is_given_back_by_stop(void **state)
+{
+    run();
+    for (unsigned i = 0; i < 30; i++)
+        assert_true(e1000_model_rx_return(&model, DONE | 200));
+    assert_int_equal(poll_all(), 0);
+    port_stop(port);
+    packet_cache_flush(&cache);
+    assert_int_equal(packet_pool_available(pool), POOL_PACKETS);
+    assert_int_equal(port_start(port), 0);
+    assert_true(exchange());
+}
+
+/* Nothing that the device writes into the transmit ring decides what is freed. */
+static void scribbled_transmit_rings_free_each_frame_once(void **state)
+{
+    run();
+    for (unsigned round = 0; round < 20; round++) {
+        for (unsigned i = 0; i < 40; i++) {
+            uint8_t bytes[300] = { 0 };
+            struct packet *p = conformance_packet(&cache, bytes, sizeof bytes, 100);
+            if (!port_tx_burst(port->txq[0], &p, 1))
+                packet_free(&cache, p);
+        }
+        uint64_t at = (uint64_t)reg(E1000_TDBAH) << 32 | reg(E1000_TDBAL);
+        uint64_t junk = 0x9e3779b97f4a7c15ull * (round + 1);
+        for (unsigned i = 0; i < 512; i++, junk = junk * 6364136223846793005ull + 1)
+            host_dma_write(&model.function->dma, at + 8ull * i, &junk, sizeof junk);
+    }
+    port_stop(port);
+    packet_cache_flush(&cache);
+    assert_int_equal(packet_pool_available(pool), POOL_PACKETS);
+}
+
+static void restart_that_fails_fails_the_port(void **state)
+{
+    run();
+    model.reset_sticks = true;
+    assert_int_equal(port_set_mtu(port, 9000), -EIO);
+    assert_int_equal(port->state, PORT_FAILED);
+    assert_int_equal(port->mtu, MTU_DEFAULT);
+    assert_false(master());
+    assert_int_equal(host_dma_mapped(&model.function->dma), 0);
+}
+
+static void removal_stops_a_running_port(void **state)
+{
+    run();
+    assert_true(exchange());
+    driver()->remove(model.function);
+    port = NULL;
+    assert_null(port_get(0));
+    assert_false(master());
+    assert_int_equal(host_dma_mapped(&model.function->dma), 0);
+}
+
+static void no_number_left_leaves_nothing(void **state)
+{
+    for (unsigned i = 0; i < PORT_MAX; i++)
+        assert_int_equal(null_port_create(&port), 0);
+    port = NULL;
+    assert_int_equal(pci_probe_drivers(), 0);
+    assert_true(host_log_contains("no number left"));
+    assert_null(model.function->driver_data);
+    driver()->remove(model.function);
+    for (unsigned i = 0; i < PORT_MAX; i++)
+        null_port_destroy(port_get(i));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(both_devices_are_listed),
+        TEST(address_comes_from_the_eeprom),
+        TEST(address_falls_back_to_the_registers),
+        TEST(without_any_address_the_port_fails),
+        TEST(invalid_address_registers_are_not_believed),
+        TEST(reset_that_never_ends_is_told_and_fails_the_port),
+        TEST(all_ones_at_probe_fail_the_port),
+        TEST(missing_registers_fail_the_port),
+        TEST(function_that_does_not_answer_fails_the_port),
+        TEST(bus_mastering_is_on_only_while_running),
+        TEST(device_left_running_by_others_is_reset),
+        TEST(start_programs_what_the_document_recommends),
+        TEST(short_frames_arrive_with_headroom),
+        TEST(link_tells_speed_and_duplex),
+        TEST(device_that_leaves_the_bus_is_told_once_and_harms_nobody),
+        TEST(multicast_hash_is_the_documents),
+        TEST(unchanged_modes_do_not_touch_rctl),
+        TEST(addresses_left_by_others_are_not_ours),
+        TEST(what_was_before_the_probe_is_not_counted),
+        TEST(counters_accumulate_what_reading_clears),
+        TEST(each_refused_frame_is_one_error),
+        TEST(octets_are_64_bits_wide),
+        TEST(padding_stays_inside_the_buffer),
+        TEST(absurd_lengths_are_errors),
+        TEST(descriptor_errors_are_errors),
+        TEST(chains_that_break_the_rules_are_errors),
+        TEST(end_without_data_is_no_error),
+        TEST(frame_that_never_ends_is_given_back_by_stop),
+        TEST(scribbled_transmit_rings_free_each_frame_once),
+        TEST(restart_that_fails_fails_the_port),
+        TEST(removal_stops_a_running_port),
+        TEST(no_number_left_leaves_nothing),
+    };
+    int failed = conformance("e1000", 0, false);
+    failed += conformance("e1000_in_qemu", 0, true);
+    failed += conformance("e1000_small_rings", 64, false);
+    return failed + cmocka_run_group_tests(tests, NULL, NULL);
+}
