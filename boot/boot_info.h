@@ -3,11 +3,10 @@
  * Filled by boot/pvh.c, boot/multiboot.c (versions 1 and 2) and later
  * boot/uefi.c from bytes that a boot loader wrote: all of it is checked there
  * and copied; nothing here points into loader memory except the modules and,
- * maybe, acpi_rsdp: both are kept out of memory[].  memory[] says what the
- * firmware calls RAM and nothing else: our own image, page 0 and the loader's
- * page tables are still in it.  Rows are bytes; whoever wants pages rounds
- * inwards.  A module is done with once its text has been run: give it back
- * with boot_memory_add() or leave it. */
+ * maybe, acpi_rsdp: both are kept out of memory[].  Otherwise a parser leaves
+ * in memory[] what the firmware calls RAM; boot/main.c takes our own image out.
+ * Page 0 is still in it.  Rows are bytes: whoever wants pages rounds inwards.
+ * A module is done with once its text has been run; its memory is not reused. */
 #pragma once
 
 #include <stddef.h>

@@ -11,10 +11,11 @@
 #define PM_TIMER_HZ 3579545u        /* ACPI 6.5, 4.8.2.1 */
 #define PIT_HZ 1193182u             /* 8254: 14.31818 MHz / 12 */
 #define CALIBRATION_US 1000u
-#define PIT_GATE 0x61 /* bit 0 gates channel 2, bit 5 is its output */
-#define PIT_CHANNEL2 0x42
+#define PIT_CHANNEL0 0x40
 #define PIT_COMMAND 0x43
-#define PIT_ONE_SHOT_2 0xb0        /* channel 2, low then high byte, mode 0 */
+#define PIT_RATE_0 0x34  /* channel 0, low then high byte, mode 2: counts down, for ever */
+#define PIT_LATCH_0 0x00 /* the next two reads give the count as it is now */
+#define PIT_SPINS 50000u /* looks at a counter that does not move: three accesses each */
 #define CALIBRATION_SPINS 1000000u /* reads of a timer that does not move */
 
 static uint64_t start_tsc, cycles_per_us = GUESS_CYCLES_PER_US;
@@ -81,19 +82,31 @@ static uint64_t pm_timer_hz(uint16_t port)
     return (rdtsc() - begin) * PM_TIMER_HZ / ticks;
 }
 
+static uint16_t pit_count(void)
+{
+    pio_write8(PIT_COMMAND, PIT_LATCH_0);
+    uint8_t low = pio_read8(PIT_CHANNEL0);
+    return (uint16_t)(low | pio_read8(PIT_CHANNEL0) << 8);
+}
+
+/* Cycles per second against channel 0, which nobody else uses here and which
+ * needs no gate: port 61h, the gate of channel 2, is missing on microvm, where
+ * it read as "done" at once.  0: it stands still. */
 static uint64_t pit_hz(void)
 {
-    const uint32_t count = PIT_HZ / 1000 * CALIBRATION_US / 1000;
-    unsigned spins = 0;
-    pio_write8(PIT_GATE, (uint8_t)((pio_read8(PIT_GATE) & ~2) | 1));
-    pio_write8(PIT_COMMAND, PIT_ONE_SHOT_2);
-    pio_write8(PIT_CHANNEL2, count & 0xff);
-    pio_write8(PIT_CHANNEL2, count >> 8);
+    const uint16_t want = PIT_HZ / 1000 * CALIBRATION_US / 1000;
+    uint16_t ticks = 0;
+    pio_write8(PIT_COMMAND, PIT_RATE_0);
+    pio_write8(PIT_CHANNEL0, 0); /* from 65536 */
+    pio_write8(PIT_CHANNEL0, 0);
+    uint16_t first = pit_count();
     uint64_t begin = rdtsc();
-    while (!(pio_read8(PIT_GATE) & 0x20))
-        if (++spins == CALIBRATION_SPINS)
+    for (unsigned spins = 0; ticks < want; spins++) {
+        if (spins == PIT_SPINS)
             return 0;
-    return (rdtsc() - begin) * PIT_HZ / count;
+        ticks = (uint16_t)(first - pit_count());
+    }
+    return (rdtsc() - begin) * PIT_HZ / ticks;
 }
 
 void time_start(uint64_t tsc)
