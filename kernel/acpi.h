@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct acpi_header {            /* 5.2.6 System Description Table Header */
+struct acpi_header { /* 5.2.6 System Description Table Header */
     char signature[4];
     uint32_t length;
     uint8_t revision, checksum;
@@ -24,7 +24,7 @@ int acpi_init(uint64_t rsdp_pa);
 const struct acpi_header *acpi_find(const char signature[4], unsigned index);
 
 /* Decoded, each from its table alone; false: absent or refused. */
-struct acpi_mcfg_window {       /* PCI Firmware 3.3, 4.1.2 */
+struct acpi_mcfg_window { /* PCI Firmware 3.3, 4.1.2 */
     uint64_t base;
     uint16_t segment;
     uint8_t first_bus, last_bus;
@@ -35,18 +35,18 @@ struct acpi_cpu {
     uint32_t apic_id;
     bool enabled, online_capable;
 };
-unsigned acpi_cpus(struct acpi_cpu *cpus, unsigned n);      /* MADT types 0 and 9 */
+unsigned acpi_cpus(struct acpi_cpu *cpus, unsigned n); /* MADT types 0 and 9 */
 
-struct acpi_serial {            /* SPCR (Microsoft, Serial Port Console Redirection) */
+struct acpi_serial { /* SPCR (Microsoft, Serial Port Console Redirection) */
     bool mmio;
     uint64_t address;
-    uint8_t register_stride;    /* bytes between registers */
-    uint8_t access_size;        /* bytes of one access: 1, 2 or 4 */
-    uint32_t baud;              /* 0: leave as it is */
+    uint8_t register_stride; /* bytes between registers */
+    uint8_t access_size;     /* bytes of one access: 1, 2 or 4 */
+    uint32_t baud;           /* 0: leave as it is */
 };
 bool acpi_spcr(struct acpi_serial *serial);
 
-uint16_t acpi_pm_timer_port(void);  /* FADT X_PM_TMR_BLK or PM_TMR_BLK; 0: none */
+uint16_t acpi_pm_timer_port(void); /* FADT X_PM_TMR_BLK or PM_TMR_BLK; 0: none */
 bool acpi_pm_timer_is_32bit(void);
 /* Never return when they work; -ENOTSUP/-EIO when they do not. */
 int acpi_poweroff(void);

@@ -8,20 +8,20 @@
 /* Addresses in GAS form, table 5.1. */
 #define ACPI_SPACE_MEMORY 0u
 #define ACPI_SPACE_IO 1u
-#define ACPI_SPACE_PCI 2u           /* bus 0: device << 32 | function << 16 | offset */
+#define ACPI_SPACE_PCI 2u /* bus 0: device << 32 | function << 16 | offset */
 
-struct acpi_gas {                   /* 5.2.3.2 Generic Address Structure */
+struct acpi_gas { /* 5.2.3.2 Generic Address Structure */
     uint8_t space_id, bit_width, bit_offset;
-    uint8_t access_size;            /* 0 undefined, 1 byte, 2 word, 3 dword, 4 qword */
+    uint8_t access_size; /* 0 undefined, 1 byte, 2 word, 3 dword, 4 qword */
     uint64_t address;
 } PACKED;
 _Static_assert(sizeof(struct acpi_gas) == 12, "ACPI 5.2.3.2");
 
-#define ACPI_FADT_TMR_VAL_EXT (1u << 8)         /* the PM timer has 32 bits */
+#define ACPI_FADT_TMR_VAL_EXT (1u << 8) /* the PM timer has 32 bits */
 #define ACPI_FADT_RESET_REG_SUP (1u << 10)
-#define ACPI_FADT_HW_REDUCED (1u << 20)         /* no PM1 registers, no PM timer */
+#define ACPI_FADT_HW_REDUCED (1u << 20) /* no PM1 registers, no PM timer */
 
-struct acpi_fadt {                  /* 5.2.9 Fixed ACPI Description Table */
+struct acpi_fadt { /* 5.2.9 Fixed ACPI Description Table */
     struct acpi_header header;
     uint32_t firmware_ctrl, dsdt;
     uint8_t reserved0, preferred_pm_profile;
@@ -36,7 +36,7 @@ struct acpi_fadt {                  /* 5.2.9 Fixed ACPI Description Table */
     uint8_t duty_offset, duty_width, day_alrm, mon_alrm, century;
     uint16_t iapc_boot_arch;
     uint8_t reserved1;
-    uint32_t flags;                 /* ACPI 1.0 ends here */
+    uint32_t flags; /* ACPI 1.0 ends here */
     struct acpi_gas reset_reg;
     uint8_t reset_value;
     uint16_t arm_boot_arch;

@@ -5,8 +5,7 @@
 #include <stdint.h>
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define container_of(ptr, type, member) \
-    ((type *)((uintptr_t)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)((uintptr_t)(ptr)-offsetof(type, member)))
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -20,11 +19,17 @@
 
 /* n must be a power of two; the result wraps to 0 when v is within n of the
  * type's end, so callers with a value from outside check before they align. */
-#define ALIGN_UP(v, n) (((v) + (n) - 1) & ~((__typeof__(v))(n) - 1))
-#define ALIGN_DOWN(v, n) ((v) & ~((__typeof__(v))(n) - 1))
+#define ALIGN_UP(v, n) (((v) + (n)-1) & ~((__typeof__(v))(n)-1))
+#define ALIGN_DOWN(v, n) ((v) & ~((__typeof__(v))(n)-1))
 
-static inline uint64_t min_u64(uint64_t a, uint64_t b) { return a < b ? a : b; }
-static inline uint64_t max_u64(uint64_t a, uint64_t b) { return a > b ? a : b; }
+static inline uint64_t min_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+static inline uint64_t max_u64(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
 
 /* Register fields are masks only; the shift is derived, so there is no second
  * constant to get wrong: FIELD_GET(PCI_CAP_NEXT, v), FIELD_PUT(MASK, value). */

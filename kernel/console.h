@@ -25,7 +25,7 @@
 
 /* One device under the console.  hold and idle may be NULL. */
 struct console_device {
-    const char *name;                       /* "ttyS0", "vga" */
+    const char *name; /* "ttyS0", "vga" */
     /* Takes up to n bytes without waiting; returns how many. */
     size_t (*write)(struct console_device *d, const char *text, size_t n);
     /* One byte, or -1 when there is none. */
@@ -34,11 +34,11 @@ struct console_device {
     void (*hold)(struct console_device *d, bool on);
     /* True when all that write() took has left. */
     bool (*idle)(struct console_device *d);
-    uint64_t base;                          /* I/O port or register address */
+    uint64_t base; /* I/O port or register address */
 
     /* The console's own. */
-    uint32_t sent;                          /* up to here it has taken the output */
-    uint32_t missed;                        /* bytes it was passed over for */
+    uint32_t sent;   /* up to here it has taken the output */
+    uint32_t missed; /* bytes it was passed over for */
     bool stalled;
 };
 
@@ -49,12 +49,12 @@ struct console_device {
 int console_init(const char *option);
 /* The device stays the caller's and must live on.  -ENOSPC: too many. */
 int console_add(struct console_device *d);
-bool console_has(const char *name);         /* NULL: any device at all */
+bool console_has(const char *name); /* NULL: any device at all */
 
 void console_write(const char *text, size_t n);
-int console_getc(void);                     /* next input byte or -1 */
-void console_poll(void);                    /* moves bytes; called from the poll loop */
-void console_flush(void);                   /* waits, bounded, until all output has left */
+int console_getc(void);   /* next input byte or -1 */
+void console_poll(void);  /* moves bytes; called from the poll loop */
+void console_flush(void); /* waits, bounded, until all output has left */
 
 /* Replaces the way a full output ring or `console_getc_wait` waits: set once
  * the poll loop runs (kernel/task.h); before that, waiting polls the device. */

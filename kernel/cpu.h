@@ -27,7 +27,10 @@ static inline uint64_t rdtsc(void)
     return (uint64_t)high << 32 | low;
 }
 
-static inline void cpu_relax(void) { __asm__ volatile("pause"); }
+static inline void cpu_relax(void)
+{
+    __asm__ volatile("pause");
+}
 
 static inline uint64_t read_cr2(void)
 {
@@ -48,7 +51,10 @@ static inline void write_cr3(uint64_t v)
     __asm__ volatile("mov %0, %%cr3" : : "r"(v) : "memory");
 }
 
-static inline void invlpg(uint64_t va) { __asm__ volatile("invlpg (%0)" : : "r"(va) : "memory"); }
+static inline void invlpg(uint64_t va)
+{
+    __asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
+}
 
 /* Interrupts stay off for good: nothing here is driven by them. */
 NORETURN static inline void cpu_halt(void)

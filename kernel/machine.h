@@ -9,13 +9,13 @@
 void machine_poweroff(void);
 void machine_reboot(void);
 
-const char *machine_cpu_name(void);         /* brand string of the boot CPU */
-const char *machine_boot_protocol(void);    /* "PVH", ... */
+const char *machine_cpu_name(void);      /* brand string of the boot CPU */
+const char *machine_boot_protocol(void); /* "PVH", ... */
 
 /* build/version.c, written by the Makefile. */
-extern const char version_string[];         /* "0.1.0" */
-extern const char version_commit[];         /* "1a2b3c4" or "1a2b3c4-modified" */
-extern const char version_date[];           /* of the commit, ISO 8601 */
+extern const char version_string[]; /* "0.1.0" */
+extern const char version_commit[]; /* "1a2b3c4" or "1a2b3c4-modified" */
+extern const char version_date[];   /* of the commit, ISO 8601 */
 extern const char version_compiler[];
 
 /* Cause, registers and a backtrace, then a reset (or not: `panic=halt`).  For

@@ -18,6 +18,7 @@
 #include "pci/pci.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 #define PACKETS_MAX 16384u /* 32 MiB of frames */
@@ -28,6 +29,21 @@
 
 static struct options options;
 
+/* One line a step: what exists now; with loglevel=debug also since when.  Lines
+ * from before there is a console are kept and shown by the first one. */
+static void done(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+static void done(const char *fmt, ...)
+{
+    char phrase[128];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(phrase, sizeof phrase, fmt, args);
+    va_end(args);
+    log_info("%s", phrase);
+    log_debug("  at %" PRIu64 " us", time_us());
+}
+
 static void open_console(void)
 {
     for (unsigned i = 0; i < options.consoles; i++)
@@ -37,15 +53,14 @@ static void open_console(void)
     log_set_level(options.log_level);
 }
 
-static void say_who(const struct boot_info *info)
+static uint64_t memory_mib(void)
 {
-    log_info("millrace %s (%s), %s, on %s", version_string, version_commit, info->protocol,
-             machine_cpu_name());
-    if (info->problem)
-        log_warning("boot: %s", info->problem);
+    struct memory_stats m;
+    memory_stats(&m);
+    return m.total / ONE_MIB;
 }
 
-static void make_packets(void)
+static uint32_t make_packets(void)
 {
     struct memory_stats m;
     memory_stats(&m);
@@ -53,23 +68,18 @@ static void make_packets(void)
     uint32_t count = (uint32_t)min_u64(max_u64(fit, PACKETS_MIN), PACKETS_MAX);
     if (forward_init(count))
         panic("no memory for the packet pool");
-    log_info("memory: %" PRIu64 " MiB, %u packets", m.total / ONE_MIB, count);
+    return count;
 }
 
-static void find_devices(void)
+static int find_functions(void)
 {
-    if (pci_init())
-        return;
-    int functions = pci_scan();
-    int taken = pci_probe_drivers();
-    log_info("pci: %d functions, %d with a driver", functions, taken);
+    int e = pci_init();
+    return e ? 0 : pci_scan();
 }
 
 static void configure(const struct boot_info *info)
 {
     const struct boot_module *file = info->module_count ? &info->module[0] : NULL;
-    const char *commands = NULL;
-    config_parse_command_line(info->command_line, &options, &commands, NULL);
     config_run(info->command_line, file ? (const char *)(uintptr_t)file->start : NULL,
                file ? file->size : 0, &out_console);
 }
@@ -97,19 +107,29 @@ static void say_ready(void)
 void kernel_main(struct boot_info *info)
 {
     time_start(info->start_tsc);
-    exception_init();
     config_parse_command_line(info->command_line, &options, NULL, NULL);
     panic_set_halt(options.panic_halt);
-    memory_init(info);
     machine_init(info->protocol);
-    acpi_init(info->acpi_rsdp);
+    done("millrace %s (%s), %s, on %s", version_string, version_commit, info->protocol,
+         machine_cpu_name());
+    if (info->problem)
+        log_warning("boot: %s", info->problem);
+
+    exception_init();
+    done("exceptions: each ends in a report");
+    memory_init(info);
+    done("memory: %" PRIu64 " MiB, mapped W^X", memory_mib());
+    done("acpi: %s", acpi_init(info->acpi_rsdp) ? "no tables" : "tables verified");
     open_console();
-    say_who(info);
-    time_init();
-    make_packets();
-    find_devices();
+    const char *clock = time_init();
+    done("time: TSC at %" PRIu64 " MHz, by %s", time_cycles_per_us(), clock);
+    done("packets: %" PRIu32, make_packets());
+    done("pci: %d functions", find_functions());
+    done("drivers: %d devices taken", pci_probe_drivers());
     configure(info);
+    done("configured");
     say_ready();
+
     task_init(console_task);
     forward_set_control_hook(control_work);
     for (;;)

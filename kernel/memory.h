@@ -22,9 +22,9 @@ void *page_alloc(size_t bytes, size_t align, uint64_t below);
 void page_free(void *pages, size_t bytes);
 
 struct memory_stats {
-    uint64_t total, free;           /* bytes of RAM under our control */
-    uint64_t heap;                  /* of it given to malloc() */
-    uint64_t image;                 /* bytes of the image, its bss and stacks */
+    uint64_t total, free; /* bytes of RAM under our control */
+    uint64_t heap;        /* of it given to malloc() */
+    uint64_t image;       /* bytes of the image, its bss and stacks */
 };
 void memory_stats(struct memory_stats *s);
 

@@ -15,7 +15,7 @@
 #define HEAP_BASE 0x100000000000ull
 #define TABLE_BASE 0x200000000000ull
 #define MMIO_BASE 0x400000000000ull
-#define PHYSICAL_MAX 0x100000000000ull  /* RAM and tables above 16 TiB are not used */
+#define PHYSICAL_MAX 0x100000000000ull /* RAM and tables above 16 TiB are not used */
 
 enum page_kind { PAGE_TEXT, PAGE_RODATA, PAGE_DATA, PAGE_TABLES, PAGE_DEVICE };
 

@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
-void time_start(uint64_t tsc);              /* the TSC at the image's first instruction */
-void time_init(void);                       /* after acpi_init(): how fast the TSC runs */
-void machine_init(const char *protocol);    /* CPU name; the front door we came through */
+void time_start(uint64_t tsc); /* the TSC at the image's first instruction */
+/* After acpi_init(): how fast the TSC runs; returns by whose word. */
+const char *time_init(void);
+void machine_init(const char *protocol); /* CPU name; the front door we came through */

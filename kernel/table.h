@@ -15,8 +15,8 @@
 #pragma once
 
 #define TABLE_ENTRY(name, type, symbol) \
-    static const type symbol __attribute__((used, section("table_" #name), \
-                                            aligned(__alignof__(type))))
+    static const type symbol \
+        __attribute__((used, section("table_" #name), aligned(__alignof__(type))))
 #define TABLE_DECLARE(name, type) \
     extern const type __start_table_##name[] __attribute__((weak)); \
     extern const type __stop_table_##name[] __attribute__((weak))

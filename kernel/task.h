@@ -12,5 +12,5 @@
 
 /* entry runs at the first task_resume() and must never return. */
 void task_init(void (*entry)(void));
-void task_resume(void);     /* poll loop -> console, until it yields */
-void task_yield(void);      /* console -> poll loop; outside the task: one turn of waiting */
+void task_resume(void); /* poll loop -> console, until it yields */
+void task_yield(void);  /* console -> poll loop; outside the task: one turn of waiting */

@@ -50,18 +50,18 @@ bool deadline_passed(const struct deadline *d)
 }
 
 /* TSC frequency as the CPU or the hypervisor tells it, in Hz; 0: untold. */
-static uint64_t told_hz(const char **how)
+static uint64_t told_hz(const char **source)
 {
     struct cpuid max = cpuid(0, 0), hypervisor = cpuid(0x40000000, 0);
     bool guest = cpuid(1, 0).ecx >> 31;
     if (guest && hypervisor.eax >= 0x40000010 && hypervisor.eax < 0x40010000) {
-        *how = "hypervisor"; /* leaf 40000010h: TSC kHz (VMware, KVM) */
+        *source = "the hypervisor"; /* leaf 40000010h: TSC kHz (VMware, KVM) */
         if (cpuid(0x40000010, 0).eax)
             return cpuid(0x40000010, 0).eax * 1000ull;
     }
     if (max.eax >= 0x15) { /* SDM vol. 2A, CPUID leaf 15h */
         struct cpuid r = cpuid(0x15, 0);
-        *how = "CPUID";
+        *source = "CPUID";
         if (r.eax && r.ebx && r.ecx)
             return (uint64_t)r.ecx * r.ebx / r.eax;
     }
@@ -114,20 +114,22 @@ void time_start(uint64_t tsc)
     start_tsc = tsc;
 }
 
-void time_init(void)
+const char *time_init(void)
 {
-    const char *how = "ACPI timer";
+    const char *source = NULL;
     uint16_t port = acpi_pm_timer_port();
-    uint64_t hz = told_hz(&how);
-    if (!hz && port)
-        hz = pm_timer_hz(port), how = "ACPI timer";
-    if (!hz)
-        hz = pit_hz(), how = "8254 timer";
-    if (hz < US_PER_S) {
-        log_warning("time: no clock to measure the TSC with, assuming 3 GHz");
-        return;
+    uint64_t hz = told_hz(&source);
+    if (!hz && port) {
+        source = "the ACPI timer";
+        hz = pm_timer_hz(port);
     }
+    if (!hz) {
+        source = "the 8254";
+        hz = pit_hz();
+    }
+    if (hz < US_PER_S)
+        return "a guess";
     cycles_per_us = hz / US_PER_S;
     us_per_cycle = (uint64_t)(((unsigned __int128)US_PER_S << 32) / hz);
-    log_debug("time: TSC at %lu MHz by %s", (unsigned long)cycles_per_us, how);
+    return source;
 }

@@ -12,9 +12,9 @@
 #define US_PER_S 1000000ull
 
 uint64_t time_us(void);
-uint64_t time_cycles(void);         /* raw counter, for shares of time only */
+uint64_t time_cycles(void); /* raw counter, for shares of time only */
 uint64_t time_cycles_per_us(void);
-void time_delay_us(uint64_t us);    /* set-up paths only, never the data path */
+void time_delay_us(uint64_t us); /* set-up paths only, never the data path */
 
 /* Every wait for hardware goes through a deadline:
  *     struct deadline d = deadline_us(1000);
