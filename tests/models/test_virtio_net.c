@@ -6,6 +6,8 @@
 #include "tests/models/virtio_net_model.h"
 
 #include "nic/port.h"
+#include "pci/pci.h"
+#include "pci/pci_regs.h"
 #include "virtio/virtio.h"
 #include "virtio/virtio_net.h"
 
@@ -29,8 +31,6 @@
 #define F_RING_PACKED BIT(34)
 #define F_SPEED_DUPLEX BIT(63)
 #define F_CONTROL (F_CTRL_VQ | F_CTRL_RX | F_CTRL_MAC_ADDR)
-
-TABLE_DECLARE(pci_drivers, struct pci_driver);
 
 static struct virtio_net_model *model;
 static struct packet_pool *pool;
@@ -65,26 +65,33 @@ static struct virtio_net_model_config usual(enum virtio_model_kind kind)
     return c;
 }
 
-static const struct pci_driver *driver(void)
-{
-    TABLE_FOR_EACH (pci_drivers, struct pci_driver, d)
-        if (!strcmp(d->name, "virtio"))
-            return d;
-    return NULL;
-}
-
 static int probe(void)
 {
-    const struct pci_id *id = driver()->ids;
-    while (id->device != model->function.device)
-        id++;
-    int e = driver()->probe(&model->function, id);
+    virtio_net_model_scan(model);
+    int taken = pci_probe_drivers();
     port = port_get(0);
     if (port) {
         port->rxq[0]->cache = &cache;
         port->txq[0]->cache = &cache;
     }
-    return e;
+    return taken == 1 ? 0 : -EIO;
+}
+
+static void take_away(void)
+{
+    if (port)
+        model->function->driver->remove(model->function);
+    port = NULL;
+}
+
+static bool bus_master(void)
+{
+    return model->pci.config[PCI_COMMAND] & PCI_COMMAND_MASTER;
+}
+
+static size_t mapped(void)
+{
+    return host_dma_mapped(&model->function->dma);
 }
 
 static void create(const struct virtio_net_model_config *config, uint32_t packets)
@@ -94,21 +101,20 @@ static void create(const struct virtio_net_model_config *config, uint32_t packet
     wire_length = 0;
     pool = packet_pool_create(packets);
     packet_cache_init(&cache, pool);
-    model = virtio_net_model_create(config, 0);
+    model = virtio_net_model_create(config);
     model->wire = on_wire;
 }
 
 static void destroy(void)
 {
     const char *what;
-    if (port)
-        driver()->remove(&model->function);
-    port = NULL;
+    take_away();
     unsigned violations = virtio_net_model_violations(model, &what);
     if (violations)
         fail_msg("%u violations, first: %s", violations, what);
-    assert_false(model->bus_master);
-    assert_int_equal(host_dma_mapped(&model->function.dma), 0);
+    assert_false(bus_master());
+    assert_int_equal(model->pci.dma_refused, 0);
+    assert_int_equal(mapped(), 0);
     packet_cache_flush(&cache);
     assert_int_equal(packet_pool_available(pool), packet_pool_count(pool));
     virtio_net_model_destroy(model);
@@ -248,7 +254,7 @@ static void every_variant_carries_traffic(void **state)
                 assert_int_equal(port_start(port), 0);
             traffic();
             port_stop(port);
-            assert_int_equal(host_dma_mapped(&model->function.dma), 0);
+            assert_int_equal(mapped(), 0);
         }
         down();
     }
@@ -370,10 +376,10 @@ static void reset_failing_on_stop_cuts_the_bus(void **state)
     up(&config);
     model->reset_reads = ~0u;
     port_stop(port);
-    assert_false(model->bus_master);
-    assert_int_equal(host_dma_mapped(&model->function.dma), 0);
+    assert_false(bus_master());
+    assert_int_equal(mapped(), 0);
     assert_int_not_equal(port_start(port), 0);
-    assert_int_equal(host_dma_mapped(&model->function.dma), 0);
+    assert_int_equal(mapped(), 0);
     model->violations = 0; /* our own goes-on-before-reset would show here */
     destroy();
 }
@@ -828,7 +834,7 @@ static void needs_reset_fails_the_port(void **state)
     port_poll_link(port);
     assert_int_equal(port->state, PORT_FAILED);
     assert_non_null(strstr(port->failure, "DEVICE_NEEDS_RESET"));
-    assert_int_equal(host_dma_mapped(&model->function.dma), 0);
+    assert_int_equal(mapped(), 0);
     destroy();
 }
 
@@ -993,8 +999,8 @@ static void failed_start_leaves_nothing(void **state)
             if (!e)
                 break;
             assert_int_equal(e, -ENOMEM);
-            assert_int_equal(host_dma_mapped(&model->function.dma), 0);
-            assert_false(model->bus_master);
+            assert_int_equal(mapped(), 0);
+            assert_false(bus_master());
             assert_int_equal(model->status, 0);
         } while (n < 50);
         assert_true(n > 5 && n < 50);
@@ -1052,7 +1058,7 @@ static void bad_capabilities_are_refused(void **state)
     for (unsigned i = 0; i < ARRAY_SIZE(damage); i++) {
         struct virtio_net_model_config config = usual(MODEL_MODERN);
         create(&config, 64);
-        memcpy(model->space + damage[i].offset, &damage[i].value, 4);
+        memcpy(model->pci.config + damage[i].offset, &damage[i].value, 4);
         assert_int_equal(probe(), -EIO);
         assert_failed("neither modern nor transitional");
     }
@@ -1063,8 +1069,8 @@ static void looped_capability_list_ends(void **state)
 {
     struct virtio_net_model_config config = usual(MODEL_MODERN);
     create(&config, 64);
-    model->space[0x40 + 16 + 3] = 77;   /* the common structure is something else */
-    model->space[0x40 + 84 + 1] = 0x40; /* and the last capability leads to the first */
+    model->pci.config[0x40 + 16 + 3] = 77;   /* the common structure is something else */
+    model->pci.config[0x40 + 84 + 1] = 0x40; /* and the last capability leads to the first */
     assert_int_equal(probe(), -EIO);
     assert_failed("neither modern nor transitional");
 }
@@ -1088,7 +1094,7 @@ static void legacy_without_its_bar_is_refused(void **state)
 {
     struct virtio_net_model_config config = usual(MODEL_LEGACY);
     create(&config, 64);
-    model->function.bar[0].base = 0;
+    model->pci.bar[0].size = 0;
     assert_int_equal(probe(), -EIO);
     assert_failed("no legacy interface in BAR 0");
 }
@@ -1098,12 +1104,11 @@ static void msix_is_switched_off(void **state)
 {
     struct virtio_net_model_config config = usual(MODEL_LEGACY);
     create(&config, 64);
-    model->space[6] = 0x10;
-    model->space[0x34] = 0x40;
-    memcpy(model->space + 0x40, (uint8_t[]){ 0x11, 0, 0x02, 0x80 }, 4);
+    pcispace_capability(&model->pci, (uint8_t[12]){ 0x11, 0, 0x02, 0x80 }, 12);
+    model->pci.writable[0x43] = 0xc0;
     assert_int_equal(probe(), 0);
     assert_int_equal(model->msix_writes, 1);
-    assert_int_equal(model->space[0x43] & 0x80, 0);
+    assert_int_equal(model->pci.config[0x43] & 0x80, 0);
     destroy();
 }
 
@@ -1115,7 +1120,7 @@ static unsigned offences;
 
 static struct port *conformance_create(struct packet_cache *packets)
 {
-    model = virtio_net_model_create(&conforming, 0);
+    model = virtio_net_model_create(&conforming);
     model->wire = on_wire;
     if (probe())
         return NULL;
@@ -1126,12 +1131,11 @@ static struct port *conformance_create(struct packet_cache *packets)
 static void conformance_destroy(void)
 {
     const char *what;
-    driver()->remove(&model->function);
+    take_away();
     offences = virtio_net_model_violations(model, &what);
     if (offences)
         print_error("%s\n", what);
     virtio_net_model_destroy(model);
-    port = NULL;
 }
 
 static bool conformance_inject(const uint8_t *frame, uint32_t length)

@@ -1,6 +1,9 @@
 /* virtio_net_model.c - a virtio network device on PCI (virtio_net_model.h). */
 #include "tests/models/virtio_net_model.h"
 
+#include "kernel/compiler.h"
+#include "pci/pci.h"
+#include "pci/pci_regs.h"
 #include "tests/host/host.h"
 
 #include <stdlib.h>
@@ -51,6 +54,11 @@ static bool modern(const struct virtio_net_model *m)
     return m->accepted & BIT(F_VERSION_1);
 }
 
+static bool bus_master(const struct virtio_net_model *m)
+{
+    return m->pci.config[PCI_COMMAND] & PCI_COMMAND_MASTER;
+}
+
 static bool has(const struct virtio_net_model *m, unsigned f)
 {
     return m->accepted & BIT(f);
@@ -80,7 +88,8 @@ static void device_reset(struct virtio_net_model *m)
     for (unsigned i = 0; i < MODEL_QUEUES; i++) {
         unsigned violations = m->queue[i].violations;
         const char *what = m->queue[i].violation;
-        virtq_device_init(&m->queue[i], &m->function.dma, m->config.queue_size[i]);
+        virtq_device_init(&m->queue[i], NULL, m->config.queue_size[i]);
+        m->queue[i].pci = &m->pci;
         m->queue[i].violations = violations;
         m->queue[i].violation = what;
     }
@@ -135,7 +144,7 @@ static void set_status(struct virtio_net_model *m, uint8_t value, bool through_m
             violation(m, "DRIVER_OK without FEATURES_OK (3.1.1)");
         if (!through_modern)
             check_features(m);
-        if (!m->bus_master)
+        if (!bus_master(m))
             violation(m, "DRIVER_OK without bus mastering");
     }
     m->status = value;
@@ -235,7 +244,7 @@ static void queue_enable(struct virtio_net_model *m, unsigned i)
         violation(m, "enabled a queue that does not exist");
     if (at[0] % 16 || at[1] % 2 || at[2] % 4 || !at[0] || !at[1] || !at[2])
         violation(m, "misplaced virtqueue (2.7.1)");
-    if (!m->bus_master)
+    if (!bus_master(m))
         violation(m, "queue enabled without bus mastering");
     q->desc = at[0];
     q->avail = at[1];
@@ -365,9 +374,8 @@ static uint64_t common_read(struct virtio_net_model *m, uint64_t offset, unsigne
     }
 }
 
-static uint64_t modern_read(void *ctx, uint64_t offset, unsigned size)
+static uint64_t modern_read(struct virtio_net_model *m, uint64_t offset, unsigned size)
 {
-    struct virtio_net_model *m = ctx;
     if (offset < COMMON_AT + 0x38)
         return common_read(m, offset - COMMON_AT, size);
     if (offset >= CONFIG_AT && offset < CONFIG_AT + 24)
@@ -376,9 +384,8 @@ static uint64_t modern_read(void *ctx, uint64_t offset, unsigned size)
     return 0;
 }
 
-static void modern_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
+static void modern_write(struct virtio_net_model *m, uint64_t offset, unsigned size, uint64_t value)
 {
-    struct virtio_net_model *m = ctx;
     uint32_t multiplier = m->config.notify_off_multiplier;
     if (offset < COMMON_AT + 0x38) {
         common_write(m, offset - COMMON_AT, size, value);
@@ -396,9 +403,8 @@ static void modern_write(void *ctx, uint64_t offset, unsigned size, uint64_t val
 
 /* Legacy registers, virtio 1.2 4.1.4.10 ---------------------------------------------------- */
 
-static uint64_t legacy_read(void *ctx, uint64_t offset, unsigned size)
+static uint64_t legacy_read(struct virtio_net_model *m, uint64_t offset, unsigned size)
 {
-    struct virtio_net_model *m = ctx;
     switch (offset) {
     case 0x00:
         width_is(m, size, 4);
@@ -431,9 +437,8 @@ static void legacy_queue_address(struct virtio_net_model *m, uint64_t page)
     queue_enable(m, i);
 }
 
-static void legacy_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
+static void legacy_write(struct virtio_net_model *m, uint64_t offset, unsigned size, uint64_t value)
 {
-    struct virtio_net_model *m = ctx;
     switch (offset) {
     case 0x04:
         width_is(m, size, 4);
@@ -686,139 +691,90 @@ void virtio_net_model_set_needs_reset(struct virtio_net_model *m)
 /* On the PCI bus, virtio 1.2 4.1.2 and 4.1.4 -----------------------------------------------------
  */
 
-#define SLOTS 8u
+#define LEGACY_BAR 0u
+#define MODERN_BAR 4u
+#define LEGACY_PORT 0xc000u
+#define SLOT 3u
+#define CAP_MSIX 0x11
 
-static struct virtio_net_model *slots[SLOTS];
-
-static struct virtio_net_model *find(uint32_t bdf)
+static uint64_t bar_read(void *ctx, unsigned bar, uint64_t offset, unsigned size)
 {
-    for (unsigned i = 0; i < SLOTS; i++)
-        if (slots[i] && slots[i]->function.bdf == bdf)
-            return slots[i];
-    return NULL;
+    return bar == LEGACY_BAR ? legacy_read(ctx, offset, size) : modern_read(ctx, offset, size);
 }
 
-static uint32_t space_read(uint32_t bdf, uint16_t offset, unsigned size)
+static void bar_write(void *ctx, unsigned bar, uint64_t offset, unsigned size, uint64_t value)
 {
-    const struct virtio_net_model *m = find(bdf);
-    uint32_t value = 0;
-    if (!m || offset + size > sizeof m->space)
-        return 0xffffffffu >> (32 - 8 * size);
-    memcpy(&value, m->space + offset, size);
-    return value;
+    if (bar == LEGACY_BAR)
+        legacy_write(ctx, offset, size, value);
+    else
+        modern_write(ctx, offset, size, value);
 }
 
-/* Command, status and BARs; the virtio capabilities are read-only (4.1.4.1). */
-static void space_write(uint32_t bdf, uint16_t offset, unsigned size, uint32_t value)
+/* The virtio capabilities are read-only (4.1.4.1). */
+static void config_written(void *ctx, uint16_t offset, unsigned size)
 {
-    struct virtio_net_model *m = find(bdf);
-    if (!m)
-        return;
-    if (offset == 4) {
-        memcpy(m->space + 4, &value, size < 2 ? size : 2);
-        m->bus_master = m->space[4] & 4;
-    } else if (offset >= 0x42 && m->space[offset - 2] == 0x11) { /* MSI-X message control */
-        memcpy(m->space + offset, &value, size);
+    struct virtio_net_model *m = ctx;
+    if (offset >= PCI_CAP_FIRST + 2u && m->pci.config[offset - 2] == CAP_MSIX)
         m->msix_writes++;
-    } else if (offset >= 0x40) {
+    else if (offset >= PCI_CAP_FIRST)
         violation(m, "wrote a read-only capability (4.1.4.1)");
-    }
 }
 
-static const struct pci_access model_access = {
-    .name = "virtio model",
-    .read = space_read,
-    .write = space_write,
-    .config_size = 256,
-};
-
-static void put32(uint8_t *p, uint32_t v)
+static void add_structure(struct virtio_net_model *m, uint8_t type, uint32_t offset,
+                          uint32_t length)
 {
-    memcpy(p, &v, 4);
+    uint8_t c[20] = { 0x09, 0, type == 2 ? 20 : 16, type, MODERN_BAR };
+    memcpy(c + 8, &offset, 4);
+    memcpy(c + 12, &length, 4);
+    memcpy(c + 16, &m->config.notify_off_multiplier, 4);
+    pcispace_capability(&m->pci, c, c[2]);
 }
 
-static uint8_t add_capability(struct virtio_net_model *m, uint8_t at, uint8_t type, uint32_t offset,
-                              uint32_t length)
+static void build_modern(struct virtio_net_model *m)
 {
-    uint8_t *c = m->space + at, size = type == 2 ? 20 : 16;
-    c[0] = 0x09;
-    c[1] = (uint8_t)(at + size);
-    c[2] = size;
-    c[3] = type;
-    c[4] = 4; /* BAR */
-    put32(c + 8, offset);
-    put32(c + 12, length);
-    if (type == 2)
-        put32(c + 16, m->config.notify_off_multiplier);
-    return (uint8_t)(at + size);
+    m->pci.bar[MODERN_BAR] = (struct pcispace_bar){ .size = BAR_SIZE, .is64 = true };
+    add_structure(m, 9, 0, 0x100000); /* unknown to us: passed over */
+    add_structure(m, 1, COMMON_AT, 0x1000);
+    add_structure(m, 3, 0x1000, 0x1000);
+    add_structure(m, 4, CONFIG_AT, 0x1000);
+    add_structure(m, 2, NOTIFY_AT, NOTIFY_LENGTH);
+    add_structure(m, 5, 0, 0);
 }
 
-static void build_space(struct virtio_net_model *m)
+struct virtio_net_model *virtio_net_model_create(const struct virtio_net_model_config *config)
 {
-    const struct pci_function *f = &m->function;
-    uint8_t *s = m->space;
-    put32(s, (uint32_t)f->device << 16 | f->vendor);
-    put32(s + 8, 0x02000000u | (m->config.kind == MODEL_MODERN));
-    if (m->config.kind == MODEL_LEGACY)
-        return;
-    s[6] = 0x10; /* capability list */
-    s[0x34] = 0x40;
-    uint8_t at = add_capability(m, 0x40, 9, 0, 0x100000); /* unknown to us: passed over */
-    at = add_capability(m, at, 1, COMMON_AT, 0x1000);
-    at = add_capability(m, at, 3, 0x1000, 0x1000);
-    at = add_capability(m, at, 4, CONFIG_AT, 0x1000);
-    at = add_capability(m, at, 2, NOTIFY_AT, NOTIFY_LENGTH);
-    add_capability(m, at, 5, 0, 0);
-    s[at + 1] = 0; /* the last one */
-}
-
-static void build_function(struct virtio_net_model *m, unsigned slot)
-{
-    struct pci_function *f = &m->function;
-    f->bdf = PCI_BDF(0, 0, slot + 2, 0);
-    f->vendor = 0x1af4;
-    f->device = m->config.kind == MODEL_MODERN ? 0x1041 : 0x1000;
-    f->config_size = 256;
-    f->dma.requester_id = f->bdf;
-    m->registers_base = 0xfe000000ull + slot * 0x10000ull;
-    if (m->config.kind != MODEL_MODERN)
-        f->bar[0] = (struct pci_bar){ .base = 0xc000 + slot * 0x40, .size = 0x40, .io = true };
-    if (m->config.kind != MODEL_LEGACY)
-        f->bar[4] = (struct pci_bar){ .base = m->registers_base, .size = BAR_SIZE, .is64 = true };
-}
-
-struct virtio_net_model *virtio_net_model_create(const struct virtio_net_model_config *config,
-                                                 unsigned slot)
-{
+    const uint32_t port = LEGACY_PORT;
     struct virtio_net_model *m = calloc(1, sizeof *m);
     m->config = *config;
     m->link = 1;
     m->speed = 0xffffffff;
     m->duplex = 0xff;
-    build_function(m, slot);
-    build_space(m);
-    device_reset(m);
-    slots[slot] = m;
-    pci_set_access(&model_access);
-    if (config->kind != MODEL_MODERN)
-        host_add_pio(&(struct host_window){ .base = m->function.bar[0].base,
-                                            .size = 0x40,
-                                            .read = legacy_read,
-                                            .write = legacy_write,
-                                            .ctx = m });
+    pcispace_reset();
+    pcispace_device_init(&m->pci, 0x1af4, config->kind == MODEL_MODERN ? 0x1041 : 0x1000, 0x020000);
+    m->pci.config[PCI_REVISION] = config->kind == MODEL_MODERN;
+    m->pci.bar_read = bar_read;
+    m->pci.bar_write = bar_write;
+    m->pci.config_written = config_written;
+    m->pci.ctx = m;
+    if (config->kind != MODEL_MODERN) {
+        m->pci.bar[LEGACY_BAR] = (struct pcispace_bar){ .size = 0x40, .io = true };
+        memcpy(m->pci.config + PCI_BAR0, &port, 4); /* placed by firmware */
+    }
     if (config->kind != MODEL_LEGACY)
-        host_add_mmio(&(struct host_window){ .base = m->registers_base,
-                                             .size = BAR_SIZE,
-                                             .read = modern_read,
-                                             .write = modern_write,
-                                             .ctx = m });
+        build_modern(m);
+    device_reset(m);
     return m;
+}
+
+void virtio_net_model_scan(struct virtio_net_model *m)
+{
+    pcispace_add(&m->pci, NULL, SLOT, 0);
+    pci_scan();
+    m->function = pci_find(PCI_BDF(0, 0, SLOT, 0));
 }
 
 void virtio_net_model_destroy(struct virtio_net_model *m)
 {
-    for (unsigned i = 0; i < SLOTS; i++)
-        if (slots[i] == m)
-            slots[i] = NULL;
+    pci_reset();
     free(m);
 }

@@ -9,8 +9,8 @@
 #pragma once
 
 #include "pci/pci.h"
+#include "tests/models/pcispace.h"
 #include "tests/models/virtq_device.h"
-#include "virtio/virtqueue.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,9 +37,8 @@ struct virtio_net_model_config {
 
 struct virtio_net_model {
     struct virtio_net_model_config config;
-    struct pci_function function; /* what the PCI side would have found */
-    uint8_t space[256];           /* configuration space */
-    uint64_t registers_base;      /* modern: BAR 4 */
+    struct pcispace_device pci;
+    struct pci_function *function; /* as virtio_net_model_scan() found it */
 
     uint8_t status, generation;
     uint64_t accepted;
@@ -48,7 +47,6 @@ struct virtio_net_model {
     struct virtq_device queue[MODEL_QUEUES];
     uint64_t queue_address[MODEL_QUEUES][3];
     unsigned notified[MODEL_QUEUES];
-    bool bus_master;
     unsigned msix_writes;
 
     uint16_t link; /* bit 0: up */
@@ -78,10 +76,10 @@ struct virtio_net_model {
     const char *violation;
 };
 
-/* The machine must be fresh (host_reset).  Several models may exist; slot
- * keeps their addresses apart. */
-struct virtio_net_model *virtio_net_model_create(const struct virtio_net_model_config *config,
-                                                 unsigned slot);
+/* Plugged into an empty PCI tree; the machine must be fresh (host_reset). */
+struct virtio_net_model *virtio_net_model_create(const struct virtio_net_model_config *config);
+/* The bus is scanned and found to hold it. */
+void virtio_net_model_scan(struct virtio_net_model *m);
 void virtio_net_model_destroy(struct virtio_net_model *m);
 /* Own and queues' violations; *what: the first one. */
 unsigned virtio_net_model_violations(const struct virtio_net_model *m, const char **what);

@@ -2,6 +2,7 @@
 #include "tests/models/virtq_device.h"
 
 #include "tests/host/host.h"
+#include "tests/models/pcispace.h"
 
 #include <string.h>
 
@@ -30,7 +31,7 @@ void virtq_device_violation(struct virtq_device *q, const char *what)
 
 static bool get(struct virtq_device *q, uint64_t iova, void *to, size_t n)
 {
-    if (!host_dma_read(q->dma, iova, to, n))
+    if (!(q->pci ? pcispace_dma_read(q->pci, iova, to, n) : host_dma_read(q->dma, iova, to, n)))
         return true;
     memset(to, 0, n);
     virtq_device_violation(q, "memory that the device may not read");
@@ -39,7 +40,7 @@ static bool get(struct virtq_device *q, uint64_t iova, void *to, size_t n)
 
 static void set(struct virtq_device *q, uint64_t iova, const void *from, size_t n)
 {
-    if (host_dma_write(q->dma, iova, from, n))
+    if (q->pci ? pcispace_dma_write(q->pci, iova, from, n) : host_dma_write(q->dma, iova, from, n))
         virtq_device_violation(q, "memory that the device may not write");
 }
 

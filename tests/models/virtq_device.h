@@ -26,9 +26,12 @@ struct virtq_buffer {
     struct virtq_segment segment[VIRTQ_BUFFER_SEGMENTS];
 };
 
+struct pcispace_device;
+
 struct virtq_device {
     const struct dma_device *dma;
-    uint64_t desc, avail, used; /* where the driver said they are */
+    struct pcispace_device *pci; /* its bus mastering decides; NULL: none in between */
+    uint64_t desc, avail, used;  /* where the driver said they are */
     uint16_t size;
     bool enabled;
     bool indirect;                /* VIRTIO_F_INDIRECT_DESC negotiated */
