@@ -166,9 +166,18 @@ void paging_init(const struct boot_info *info)
     write_cr3((uintptr_t)root);
 }
 
+/* An address the CPU cannot put out would fault on a reserved bit, and it comes
+ * from firmware's tables or a device's BAR (SDM vol. 2A, CPUID leaf 80000008h). */
+static uint64_t physical_end(void)
+{
+    uint32_t bits = cpuid(0x80000000, 0).eax >= 0x80000008 ? cpuid(0x80000008, 0).eax & 0xff : 36;
+    return min_u64(1ull << min_u64(bits, 52), PHYSICAL_MAX);
+}
+
 static void *map_window(uint64_t base, uint64_t pa, uint64_t size, enum page_kind kind)
 {
-    if (!root || !size || pa >= PHYSICAL_MAX || size > PHYSICAL_MAX - pa)
+    uint64_t limit = physical_end();
+    if (!root || !size || pa >= limit || size > limit - pa)
         return NULL;
     uint64_t start = ALIGN_DOWN(pa, PAGE_SIZE), end = ALIGN_UP(pa + size, PAGE_SIZE);
     if (paging_map(base + start, start, end - start, kind))
