@@ -1,11 +1,25 @@
-/* dma.c - DMA memory where no IOMMU stands in between: IOVA = physical address. */
+/* dma.c - DMA memory.  The IOVA is the physical address, with an IOMMU too: its
+ * domains map one to one what the device was given, and nothing else. */
 #include "kernel/dma.h"
 
 #include "kernel/compiler.h"
+#include "kernel/log.h"
 #include "kernel/memory.h"
 
 #include <errno.h>
 #include <string.h>
+
+static const struct dma_mapper *mapper;
+
+void dma_set_mapper(const struct dma_mapper *m)
+{
+    mapper = m;
+}
+
+static bool fenced(const struct dma_device *dev)
+{
+    return mapper && dev && dev->domain;
+}
 
 int dma_alloc_shared(size_t size, size_t align, struct dma_memory *mem)
 {
@@ -22,21 +36,38 @@ int dma_alloc_shared(size_t size, size_t align, struct dma_memory *mem)
 int dma_alloc(struct dma_device *dev, size_t size, size_t align, enum dma_direction dir,
               struct dma_memory *mem)
 {
-    int e = dma_alloc_shared(size, align, mem);
-    if (!e)
-        memset(mem->va, 0, mem->size);
+    struct dma_memory got;
+    int e = dma_alloc_shared(size, align, &got);
+    if (e)
+        return e;
+    memset(got.va, 0, got.size);
+    e = dma_share(dev, &got, dir);
+    if (e)
+        page_free(got.va, got.size);
+    else
+        *mem = got;
     return e;
 }
 
+/* Memory that a device may still reach is lost rather than used again. */
 void dma_free(struct dma_device *dev, struct dma_memory *mem)
 {
-    page_free(mem->va, mem->size);
+    if (!mem->va)
+        return;
+    if (fenced(dev) && mapper->unmap(dev, mem->iova, mem->size))
+        log_error("dma: %zu bytes kept back, the IOMMU did not confirm their removal", mem->size);
+    else
+        page_free(mem->va, mem->size);
     *mem = (struct dma_memory){ 0 };
 }
 
 int dma_share(struct dma_device *dev, const struct dma_memory *mem, enum dma_direction dir)
 {
-    return 0;
+    return fenced(dev) ? mapper->map(dev, mem->iova, mem->size, dir) : 0;
 }
 
-void dma_unshare(struct dma_device *dev, const struct dma_memory *mem) {}
+void dma_unshare(struct dma_device *dev, const struct dma_memory *mem)
+{
+    if (fenced(dev))
+        mapper->unmap(dev, mem->iova, mem->size);
+}

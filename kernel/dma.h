@@ -44,3 +44,12 @@ void dma_unshare(struct dma_device *dev, const struct dma_memory *mem);
 /* Like dma_alloc, for no device yet, and not zeroed: clearing many MiB would be
  * most of the boot.  Freed with dma_free(NULL, mem). */
 int dma_alloc_shared(size_t size, size_t align, struct dma_memory *mem);
+
+/* The IOMMU's part (iommu/iommu.c), once there is one: called for devices that
+ * have a domain.  unmap returns 0 only when no access can land any more; else
+ * the memory is never used again. */
+struct dma_mapper {
+    int (*map)(struct dma_device *dev, uint64_t pa, size_t size, enum dma_direction dir);
+    int (*unmap)(struct dma_device *dev, uint64_t pa, size_t size);
+};
+void dma_set_mapper(const struct dma_mapper *mapper);

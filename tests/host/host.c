@@ -301,6 +301,61 @@ size_t host_dma_mapped(const struct dma_device *dev)
     return bytes;
 }
 
+static const struct dma_mapper *dma_mapper;
+
+void dma_set_mapper(const struct dma_mapper *mapper)
+{
+    dma_mapper = mapper;
+}
+
+const struct dma_mapper *host_dma_mapper(void)
+{
+    return dma_mapper;
+}
+
+/* Pages -------------------------------------------------------------------- */
+
+static unsigned page_fail;
+static size_t pages_out;
+static uint64_t ram_start, ram_size;
+
+void *page_alloc(size_t bytes, size_t align, uint64_t below)
+{
+    (void)below;
+    if (page_fail && --page_fail == 0)
+        return NULL;
+    void *pages = aligned_alloc(align, ALIGN_UP(bytes, align));
+    if (pages) {
+        memset(pages, 0xa5, bytes); /* pages are not zeroed */
+        pages_out += bytes;
+    }
+    return pages;
+}
+
+void page_free(void *pages, size_t bytes)
+{
+    pages_out -= pages ? bytes : 0;
+    free(pages);
+}
+
+void host_page_fail_after(unsigned n)
+{
+    page_fail = n;
+}
+size_t host_pages(void)
+{
+    return pages_out;
+}
+void host_set_ram(uint64_t pa, uint64_t size)
+{
+    ram_start = pa;
+    ram_size = size;
+}
+bool memory_is_ram(uint64_t pa, uint64_t size)
+{
+    return size && size <= ram_size && pa >= ram_start && pa - ram_start <= ram_size - size;
+}
+
 /* Firmware tables ---------------------------------------------------------- */
 
 #define MEMORY_MAX 64
@@ -456,7 +511,9 @@ void host_reset(void)
         free(dma_rows);
         dma_rows = next;
     }
-    dma_refused = dma_fail = 0;
+    dma_refused = dma_fail = page_fail = 0;
+    dma_mapper = NULL;
+    ram_start = ram_size = 0;
     while (memory_count)
         free(memories[--memory_count].bytes);
     log_text.length = output.length = input.length = input_read = 0;

@@ -42,6 +42,17 @@ size_t host_dma_mapped(const struct dma_device *dev);  /* bytes; 0 after a clean
 /* The n-th allocation from now fails with -ENOMEM (1: the next); 0: never. */
 void host_dma_fail_after(unsigned n);
 
+/* The mapper that was set with dma_set_mapper(), NULL: none.  Hosted memory has
+ * IOVAs of its own, so only tests of the mapper call it. */
+const struct dma_mapper *host_dma_mapper(void);
+
+/* Pages (kernel/memory.h): a physical address is a pointer. ------------------ */
+
+/* The n-th page_alloc() from now returns NULL (1: the next); 0: never. */
+void host_page_fail_after(unsigned n);
+size_t host_pages(void);                        /* bytes not given back */
+void host_set_ram(uint64_t pa, uint64_t size);  /* what memory_is_ram() says yes to */
+
 /* Firmware tables ----------------------------------------------------------- */
 
 /* memory_map_table() finds bytes here and nowhere else. */
