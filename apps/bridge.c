@@ -75,8 +75,7 @@ static void relay(struct core *core, const struct port *in, struct flood *flood,
 {
     uint16_t number;
     struct port *out = NULL;
-    if (!(destination->key & FDB_KEY_GROUP) &&
-        fdb_lookup(destination->key, destination->hash, &number))
+    if (fdb_lookup(destination->key, destination->hash, &number)) /* no group is in there */
         out = port_get(number);
     if (!out)
         flood_send(core, in, flood, packet);

@@ -17,7 +17,7 @@
 #define CORES 1u            /* one CPU so far: control and worker in one */
 #define NOTES 1024u         /* ring from a worker to the control core */
 #define NOTES_PER_TURN 128u /* so that a flood of them does not stop the queues */
-#define SENDS 4096u         /* ring from the control core: a burst for every port fits twice */
+#define SENDS 2048u         /* ring from the control core: a burst for every port */
 
 /* A 16550 takes 16 characters, 1.4 ms at 115200 baud: the console must be
  * looked at that often.  A look costs about as much as forwarding a burst (on
@@ -96,10 +96,6 @@ static void tx_flush(struct core *core, uint16_t number, struct port *out)
 void forward_send(struct core *core, struct port *out, struct packet *packet)
 {
     struct tx_buffer *buffer = &core->tx[out->number];
-    if (unlikely(!can_send(out))) {
-        forward_drop(core, out->number, DROP_tx_down, packet);
-        return;
-    }
     if (unlikely(packet->frame_length > port_frame_limit(out))) {
         forward_drop(core, out->number, DROP_tx_too_long, packet);
         return;

@@ -5,7 +5,7 @@
 #include "tests/models/wire_port.h"
 
 #define LAN_PORTS_MAX 8u
-#define LAN_PACKETS 2048u
+#define LAN_PACKETS 4096u
 
 extern struct wire_port *lan[LAN_PORTS_MAX];
 

@@ -148,8 +148,13 @@ static void group_sources_are_dropped_and_not_learned(void **state)
 
 static void the_source_zero_is_not_learned(void **state)
 {
+    struct fdb_counts c;
+    lan_send(0, B, A, 1);
     send(0, B, 0, 1);
-    assert_int_equal(sent_by(1), 0xe);
+    for (unsigned i = 1; i < PORTS; i++)
+        assert_true(lan_receive(i) == 1 && lan_receive(i) == 1);
+    fdb_counts(&c);
+    assert_int_equal(c.learned, 1);
     send(1, 0, B, 2);
     assert_int_equal(sent_by(2), 0xd);
 }
@@ -208,6 +213,7 @@ static void link_down_flushes_and_flooding_goes_round_it(void **state)
     seconds_pass(1);
     send(1, A, B, 3);
     assert_int_equal(sent_by(3), 0xc); /* flooded, but not to port 0 */
+    assert_int_equal(lan_drops(0, DROP_tx_down), 0);
     send(1, C, B, 4);
     assert_int_equal(sent_by(4), 0x4); /* other ports' stations stay */
     lan[0]->link_up = true;
@@ -235,6 +241,17 @@ static void notes_of_a_port_that_went_down_teach_nothing(void **state)
     assert_true(forward_note(control_core(), &note));
     lan_run();
     assert_false(fdb_lookup(fdb_key(0, mac), fdb_prefetch(fdb_key(0, mac)), &port));
+}
+
+/* Stations may have moved while nobody learned. */
+static void another_mode_in_between_forgets(void **state)
+{
+    send(0, C, A, 1);
+    sent_by(1);
+    assert_int_equal(forward_set_mode(forward_find_mode("rxonly")), 0);
+    assert_int_equal(forward_set_mode(forward_find_mode("l2")), 0);
+    send(1, A, B, 2);
+    assert_int_equal(sent_by(2), 0xd);
 }
 
 static void alone_on_the_bridge_is_a_drop(void **state)
@@ -358,6 +375,7 @@ int main(void)
         TEST(link_down_flushes_and_flooding_goes_round_it),
         TEST(port_down_flushes),
         TEST(notes_of_a_port_that_went_down_teach_nothing),
+        TEST(another_mode_in_between_forgets),
         TEST(alone_on_the_bridge_is_a_drop),
         TEST(tagged_frames_are_carried_unchanged),
         TEST(copies_that_cannot_be_made_are_counted),
