@@ -10,13 +10,15 @@
 #define GUESS_CYCLES_PER_US 3000ull /* until it is known; only waits at boot use it */
 #define PM_TIMER_HZ 3579545u        /* ACPI 6.5, 4.8.2.1 */
 #define PIT_HZ 1193182u             /* 8254: 14.31818 MHz / 12 */
-#define CALIBRATION_US 1000u
+#define CALIBRATION_US 500u         /* an interval; two must agree */
+#define CALIBRATION_AGREE 128u      /* to one part in */
+#define CALIBRATION_TRIES 8u
+#define CALIBRATION_SAMPLES 20000u /* of a timer that does not move */
+#define SAMPLE_LOOKS 4u
 #define PIT_CHANNEL0 0x40
 #define PIT_COMMAND 0x43
 #define PIT_RATE_0 0x34  /* channel 0, low then high byte, mode 2: counts down, for ever */
 #define PIT_LATCH_0 0x00 /* the next two reads give the count as it is now */
-#define PIT_SPINS 50000u /* looks at a counter that does not move: three accesses each */
-#define CALIBRATION_SPINS 1000000u /* reads of a timer that does not move */
 
 static uint64_t start_tsc, cycles_per_us = GUESS_CYCLES_PER_US;
 static uint64_t us_per_cycle = (1ull << 32) / GUESS_CYCLES_PER_US; /* 32.32 fixed point */
@@ -68,45 +70,96 @@ static uint64_t told_hz(const char **source)
     return 0;
 }
 
-/* Cycles per second against the ACPI timer, 24 or 32 bits wide; 0: it stands still. */
-static uint64_t pm_timer_hz(uint16_t port)
+/* A timer that counts up through all bits of mask. */
+struct timer {
+    const char *name;
+    uint32_t hz, mask;
+    uint32_t (*read)(void);
+};
+
+struct sample {
+    uint64_t tsc;
+    uint32_t ticks;
+};
+
+static uint32_t pm_timer_read(void)
 {
-    const uint32_t mask = 0xffffff, want = PM_TIMER_HZ / 1000 * CALIBRATION_US / 1000;
-    uint32_t first = pio_read32(port), ticks = 0;
-    uint64_t begin = rdtsc();
-    for (unsigned spins = 0; ticks < want; spins++) {
-        if (spins == CALIBRATION_SPINS)
-            return 0;
-        ticks = (pio_read32(port) - first) & mask;
-    }
-    return (rdtsc() - begin) * PM_TIMER_HZ / ticks;
+    return pio_read32(acpi_pm_timer_port());
 }
 
-static uint16_t pit_count(void)
+/* Channel 0, which nobody else uses here and which needs no gate: port 61h, the
+ * gate of channel 2, is missing on microvm, where it read as "done" at once. */
+static uint32_t pit_read(void)
 {
     pio_write8(PIT_COMMAND, PIT_LATCH_0);
-    uint8_t low = pio_read8(PIT_CHANNEL0);
-    return (uint16_t)(low | pio_read8(PIT_CHANNEL0) << 8);
+    uint32_t low = pio_read8(PIT_CHANNEL0);
+    return 0u - (low | (uint32_t)pio_read8(PIT_CHANNEL0) << 8);
 }
 
-/* Cycles per second against channel 0, which nobody else uses here and which
- * needs no gate: port 61h, the gate of channel 2, is missing on microvm, where
- * it read as "done" at once.  0: it stands still. */
-static uint64_t pit_hz(void)
+static void pit_start(void)
 {
-    const uint16_t want = PIT_HZ / 1000 * CALIBRATION_US / 1000;
-    uint16_t ticks = 0;
     pio_write8(PIT_COMMAND, PIT_RATE_0);
     pio_write8(PIT_CHANNEL0, 0); /* from 65536 */
     pio_write8(PIT_CHANNEL0, 0);
-    uint16_t first = pit_count();
-    uint64_t begin = rdtsc();
-    for (unsigned spins = 0; ticks < want; spins++) {
-        if (spins == PIT_SPINS)
-            return 0;
-        ticks = (uint16_t)(first - pit_count());
+}
+
+/* Both counters at one moment: of a few looks the tightest, because a
+ * hypervisor may take the CPU away between two reads. */
+static struct sample sample(const struct timer *t)
+{
+    struct sample best = { 0, 0 };
+    uint64_t tightest = UINT64_MAX;
+    for (unsigned i = 0; i < SAMPLE_LOOKS; i++) {
+        uint64_t before = rdtsc();
+        uint32_t ticks = t->read();
+        uint64_t after = rdtsc();
+        if (after - before < tightest) {
+            tightest = after - before;
+            best = (struct sample){ before + tightest / 2, ticks };
+        }
     }
-    return (rdtsc() - begin) * PIT_HZ / ticks;
+    return best;
+}
+
+/* Cycles per second over one short interval; 0: the timer stands still. */
+static uint64_t measure_once(const struct timer *t)
+{
+    const uint32_t want = (uint32_t)((uint64_t)t->hz * CALIBRATION_US / US_PER_S);
+    struct sample first = sample(t), last = first;
+    for (unsigned i = 0; ((last.ticks - first.ticks) & t->mask) < want; i++) {
+        if (i == CALIBRATION_SAMPLES)
+            return 0;
+        last = sample(t);
+    }
+    return (last.tsc - first.tsc) * t->hz / ((last.ticks - first.ticks) & t->mask);
+}
+
+/* Two intervals in a row must agree: an interruption as long as the timer's
+ * period would count as nothing. */
+static uint64_t measure(const struct timer *t)
+{
+    uint64_t before = measure_once(t);
+    for (unsigned i = 0; before && i < CALIBRATION_TRIES; i++) {
+        uint64_t now = measure_once(t);
+        uint64_t apart = now > before ? now - before : before - now;
+        if (apart < before / CALIBRATION_AGREE)
+            return (now + before) / 2;
+        before = now;
+    }
+    return 0;
+}
+
+static uint64_t measured_hz(const char **source)
+{
+    const struct timer pm = { "the ACPI timer", PM_TIMER_HZ, 0xffffff, pm_timer_read };
+    const struct timer pit = { "the 8254", PIT_HZ, 0xffff, pit_read };
+    uint64_t hz = acpi_pm_timer_port() ? measure(&pm) : 0;
+    *source = pm.name;
+    if (hz)
+        return hz;
+    *source = pit.name;
+    pit_start();
+    return measure(&pit);
 }
 
 void time_start(uint64_t tsc)
@@ -116,17 +169,10 @@ void time_start(uint64_t tsc)
 
 const char *time_init(void)
 {
-    const char *source = NULL;
-    uint16_t port = acpi_pm_timer_port();
+    const char *source;
     uint64_t hz = told_hz(&source);
-    if (!hz && port) {
-        source = "the ACPI timer";
-        hz = pm_timer_hz(port);
-    }
-    if (!hz) {
-        source = "the 8254";
-        hz = pit_hz();
-    }
+    if (!hz)
+        hz = measured_hz(&source);
     if (hz < US_PER_S)
         return "a guess";
     cycles_per_us = hz / US_PER_S;
