@@ -128,6 +128,8 @@ void kernel_main(struct boot_info *info)
     done("drivers: %d devices taken", pci_probe_drivers());
     configure(info);
     done("configured");
+    forward_ports_up();
+    done("ports: begun");
     say_ready();
 
     task_init(console_task);
