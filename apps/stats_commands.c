@@ -81,18 +81,26 @@ static void show_some(struct out *out, const char *name, uint64_t value, const c
         out_printf(out, "  %-20s  %12" PRIu64 "  %s\n", name, value, text);
 }
 
-static void show_queues(struct out *out, const struct port *port)
+static void show_queue(struct out *out, const char *way, unsigned i, const struct queue_totals *q)
 {
+    out_printf(out, "  %s queue %-3u  %12" PRIu64 " packets  %16" PRIu64 " bytes\n", way, i,
+               q->packets, q->bytes);
+}
+
+/* Ports may go while this prints, so it asks for the port each time. */
+static void show_queues(struct out *out, unsigned number)
+{
+    const struct port *port;
     struct queue_totals q;
-    for (unsigned i = 0; port->rx_queues > 1 && i < port->rx_queues; i++) {
+    for (unsigned i = 0; (port = port_get(number)) && i < port->rx_queues; i++) {
         stats_rx_queue(port, i, &q);
-        out_printf(out, "  rx queue %-3u  %12" PRIu64 " packets  %16" PRIu64 " bytes\n", i,
-                   q.packets, q.bytes);
+        if (port->rx_queues > 1)
+            show_queue(out, "rx", i, &q);
     }
-    for (unsigned i = 0; port->tx_queues > 1 && i < port->tx_queues; i++) {
+    for (unsigned i = 0; (port = port_get(number)) && i < port->tx_queues; i++) {
         stats_tx_queue(port, i, &q);
-        out_printf(out, "  tx queue %-3u  %12" PRIu64 " packets  %16" PRIu64 " bytes\n", i,
-                   q.packets, q.bytes);
+        if (port->tx_queues > 1)
+            show_queue(out, "tx", i, &q);
     }
 }
 
@@ -120,8 +128,7 @@ static void show_port_stats(struct out *out, unsigned number)
         if (t.counters.drops[why])
             out_printf(out, "  drop %-15s  %12" PRIu64 "  %s\n", drop_names[why],
                        t.counters.drops[why], drop_texts[why]);
-    if ((port = port_get(number)))
-        show_queues(out, port);
+    show_queues(out, number);
 }
 
 COMMAND(cmd_show_stats, "show stats", "Show the ports' counters, rates and drops by reason");
@@ -175,17 +182,19 @@ static void json_drops(struct out *out, const struct port_counters *counters)
     out_text(out, "}");
 }
 
-static void json_queues(struct out *out, const struct port *port)
+/* Ports may go while this prints, so it asks for the port each time. */
+static void json_queues(struct out *out, unsigned number)
 {
+    const struct port *port;
     struct queue_totals q;
     out_text(out, ", \"rx_queues\": [");
-    for (unsigned i = 0; i < port->rx_queues; i++) {
+    for (unsigned i = 0; (port = port_get(number)) && i < port->rx_queues; i++) {
         stats_rx_queue(port, i, &q);
         out_printf(out, "%s{\"packets\": %" PRIu64 ", \"bytes\": %" PRIu64 "}", i ? ", " : "",
                    q.packets, q.bytes);
     }
     out_text(out, "], \"tx_queues\": [");
-    for (unsigned i = 0; i < port->tx_queues; i++) {
+    for (unsigned i = 0; (port = port_get(number)) && i < port->tx_queues; i++) {
         stats_tx_queue(port, i, &q);
         out_printf(out, "%s{\"packets\": %" PRIu64 ", \"bytes\": %" PRIu64 "}", i ? ", " : "",
                    q.packets, q.bytes);
@@ -195,22 +204,21 @@ static void json_queues(struct out *out, const struct port *port)
 
 static void json_identity(struct out *out, const struct port *port)
 {
-    char bdf[PCI_BDF_LEN], mac[MAC_TEXT];
+    char place[PLACE_TEXT], mac[MAC_TEXT];
+    const char *quote = port->pci ? "\"" : "";
     mac_format(port->mac, mac);
-    out_printf(out, "{\"port\": %u, \"driver\": \"%s\", \"bdf\": ", port->number, port->driver);
-    if (port->pci) {
-        pci_bdf_format(port->pci->bdf, bdf);
-        out_printf(out, "\"%s\"", bdf);
-    } else {
-        out_text(out, "null");
-    }
-    out_printf(out, ", \"mac\": \"%s\", \"state\": \"%s\", \"link\": \"%s\"", mac, state_text(port),
-               port->link.up ? "up" : "down");
+    place_format(port, place);
+    out_printf(out,
+               "{\"port\": %u, \"driver\": \"%s\", \"bdf\": %s%s%s, \"mac\": \"%s\", "
+               "\"state\": \"%s\", \"link\": \"%s\"",
+               port->number, port->driver, quote, port->pci ? place : "null", quote, mac,
+               state_text(port), port->link.up ? "up" : "down");
 }
 
 static void json_port(struct out *out, const struct port *port)
 {
-    const struct port_totals *t = &snapshot.port[port->number];
+    unsigned number = port->number;
+    const struct port_totals *t = &snapshot.port[number];
     json_identity(out, port);
     json_number(out, "rx_packets", t->rx_packets);
     json_number(out, "rx_bytes", t->rx_bytes);
@@ -225,7 +233,7 @@ static void json_port(struct out *out, const struct port *port)
     json_number(out, "originated", t->counters.originated);
     json_number(out, "copied", t->counters.copied);
     json_drops(out, &t->counters);
-    json_queues(out, port);
+    json_queues(out, number);
     out_text(out, "}");
 }
 
