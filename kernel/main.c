@@ -10,6 +10,7 @@
 #include "kernel/log.h"
 #include "kernel/machine.h"
 #include "kernel/memory.h"
+#include "kernel/paging.h"
 #include "kernel/panic.h"
 #include "kernel/startup.h"
 #include "kernel/task.h"
@@ -25,6 +26,7 @@
 #define PACKETS_MIN 1024u
 #define PACKETS_SHARE 8u /* of all memory, one part holds frames */
 #define ONE_MIB (1024u * 1024u)
+#define FOUR_GIB 0x100000000ull
 #define PANIC_ROW_OVER_US (60 * US_PER_S) /* a minute without one ends a row of panics */
 
 static struct options options;
@@ -71,8 +73,16 @@ static uint32_t make_packets(void)
     return count;
 }
 
-static int find_functions(void)
+/* What firmware left unplaced goes where RAM is not. */
+static int find_functions(const struct boot_info *info)
 {
+    uint64_t low_end = 0, ram_end = 0;
+    for (unsigned i = 0; i < info->memory_count; i++) {
+        ram_end = info->memory[i].start + info->memory[i].size;
+        if (ram_end <= FOUR_GIB)
+            low_end = ram_end;
+    }
+    pci_windows_of_pc(low_end, ram_end, paging_physical_end());
     int e = pci_init();
     return e ? 0 : pci_scan();
 }
@@ -124,7 +134,7 @@ void kernel_main(struct boot_info *info)
     const char *clock = time_init();
     done("time: TSC at %" PRIu64 " MHz, by %s", time_cycles_per_us(), clock);
     done("packets: %" PRIu32, make_packets());
-    done("pci: %d functions", find_functions());
+    done("pci: %d functions", find_functions(info));
     done("drivers: %d devices taken", pci_probe_drivers());
     configure(info);
     done("configured");

@@ -168,7 +168,7 @@ void paging_init(const struct boot_info *info)
 
 /* An address the CPU cannot put out would fault on a reserved bit, and it comes
  * from firmware's tables or a device's BAR (SDM vol. 2A, CPUID leaf 80000008h). */
-static uint64_t physical_end(void)
+uint64_t paging_physical_end(void)
 {
     uint32_t bits = cpuid(0x80000000, 0).eax >= 0x80000008 ? cpuid(0x80000008, 0).eax & 0xff : 36;
     return min_u64(1ull << min_u64(bits, 52), PHYSICAL_MAX);
@@ -176,7 +176,7 @@ static uint64_t physical_end(void)
 
 static void *map_window(uint64_t base, uint64_t pa, uint64_t size, enum page_kind kind)
 {
-    uint64_t limit = physical_end();
+    uint64_t limit = paging_physical_end();
     if (!root || !size || pa >= limit || size > limit - pa)
         return NULL;
     uint64_t start = ALIGN_DOWN(pa, PAGE_SIZE), end = ALIGN_UP(pa + size, PAGE_SIZE);

@@ -25,3 +25,5 @@ void paging_init(const struct boot_info *info);
 /* Maps [pa, pa+size) at va, page by page where not mapped yet.  0 or -ENOMEM. */
 int paging_map(uint64_t va, uint64_t pa, uint64_t size, enum page_kind kind);
 bool paging_is_mapped(uint64_t va);
+/* Behind the last physical address that can be mapped. */
+uint64_t paging_physical_end(void);

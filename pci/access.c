@@ -1,163 +1,180 @@
-/* access.c - the two ways to configuration space on a PC.
+/* access.c - configuration space on the machine: ECAM and ports CF8/CFC.
  *
- * ECAM (PCIe 7.2.2): memory-mapped, 4096 bytes a function, the windows named by
- * ACPI's MCFG table.  CF8/CFC (PCI 3.2.2.3.2): two I/O ports, 256 bytes,
- * segment 0.  A bus that no window covers is reached through the ports. */
-#include "pci/pci_internal.h"
-
+ * ECAM (PCIe 7.2.2) is memory; the MCFG table (PCI Firmware 3.3 4.1.2) says
+ * where, for which buses of which segment.  What it does not cover is reached,
+ * in segment 0 and with 256 bytes a function, through the ports (PCI 3.2.2.3.2). */
 #include "kernel/acpi.h"
+#include "kernel/compiler.h"
 #include "kernel/log.h"
 #include "kernel/mmio.h"
+#include "pci/pci_internal.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
-#define CONFIG_ADDRESS 0xcf8
-#define CONFIG_DATA 0xcfc
-#define CONFIG_ENABLE 0x80000000u
 #define WINDOWS_MAX 16u
-#define BUS_SHIFT 20 /* PCIe 7.2.2: one MiB a bus */
+#define BUS_SIZE 0x100000ull /* 32 devices, 8 functions, 4 KiB each */
+#define CONFIG_ADDRESS 0xcf8u
+#define CONFIG_ENABLE 0x80000000u
+#define CONFIG_REGISTER 0xfcu
+#define CONFIG_DATA 0xcfcu
+#define PORT_SPACE 256u
 
-struct window {
-    uint8_t *registers; /* of first_bus */
-    uint16_t segment;
-    uint8_t first_bus, last_bus;
-};
+static struct {
+    struct acpi_mcfg_window window;
+    uint8_t *registers; /* of the window's first bus */
+} ecams[WINDOWS_MAX];
+static unsigned ecam_count;
+static bool ports_answer;
 
-static struct window windows[WINDOWS_MAX];
-static unsigned window_count;
+/* Ports ------------------------------------------------------------------------ */
 
-/* The registers of a function; NULL: not behind a window. */
-static uint8_t *ecam_function(uint32_t bdf)
+static void port_select(uint32_t bdf, uint16_t offset)
 {
-    for (unsigned i = 0; i < window_count; i++) {
-        const struct window *w = &windows[i];
-        if (w->segment == PCI_SEGMENT(bdf) && PCI_BUS(bdf) >= w->first_bus &&
+    pio_write32(CONFIG_ADDRESS, CONFIG_ENABLE | (bdf & 0xffff) << 8 | (offset & CONFIG_REGISTER));
+}
+
+static uint32_t port_read(uint32_t bdf, uint16_t offset, unsigned size)
+{
+    uint16_t data = CONFIG_DATA + (offset & 3);
+    if (!ports_answer || PCI_SEGMENT(bdf) || offset >= PORT_SPACE)
+        return UINT32_MAX;
+    port_select(bdf, offset);
+    return size == 4 ? pio_read32(data) : size == 2 ? pio_read16(data) : pio_read8(data);
+}
+
+static void port_write(uint32_t bdf, uint16_t offset, unsigned size, uint32_t value)
+{
+    uint16_t data = CONFIG_DATA + (offset & 3);
+    if (!ports_answer || PCI_SEGMENT(bdf) || offset >= PORT_SPACE)
+        return;
+    port_select(bdf, offset);
+    if (size == 4)
+        pio_write32(data, value);
+    else if (size == 2)
+        pio_write16(data, (uint16_t)value);
+    else
+        pio_write8(data, (uint8_t)value);
+}
+
+/* Configuration mechanism 1 is there when its address register keeps what is
+ * written to it. */
+static bool ports_are_there(void)
+{
+    uint32_t was = pio_read32(CONFIG_ADDRESS);
+    pio_write32(CONFIG_ADDRESS, CONFIG_ENABLE);
+    bool there = pio_read32(CONFIG_ADDRESS) == CONFIG_ENABLE;
+    pio_write32(CONFIG_ADDRESS, was);
+    return there;
+}
+
+/* ECAM ------------------------------------------------------------------------- */
+
+static uint8_t *ecam_register(uint32_t bdf, uint16_t offset)
+{
+    for (unsigned i = 0; i < ecam_count; i++) {
+        const struct acpi_mcfg_window *w = &ecams[i].window;
+        if (PCI_SEGMENT(bdf) == w->segment && PCI_BUS(bdf) >= w->first_bus &&
             PCI_BUS(bdf) <= w->last_bus)
-            return w->registers + (((bdf & 0xffff) - (w->first_bus << 8)) << 12);
+            return ecams[i].registers + (PCI_BUS(bdf) - w->first_bus) * BUS_SIZE +
+                   ((bdf & 0xff) << 12) + offset;
     }
     return NULL;
 }
 
-static bool ports_reach(uint32_t bdf, uint16_t offset)
-{
-    return !PCI_SEGMENT(bdf) && offset < PCI_CONFIG_SIZE;
-}
-
-static uint16_t ports_select(uint32_t bdf, uint16_t offset)
-{
-    pio_write32(CONFIG_ADDRESS, CONFIG_ENABLE | (bdf & 0xffff) << 8 | (offset & 0xfcu));
-    return (uint16_t)(CONFIG_DATA + (offset & 3));
-}
-
-static uint32_t ports_read(uint32_t bdf, uint16_t offset, unsigned size)
-{
-    if (!ports_reach(bdf, offset))
-        return ~0u;
-    uint16_t port = ports_select(bdf, offset);
-    return size == 4 ? pio_read32(port) : size == 2 ? pio_read16(port) : pio_read8(port);
-}
-
-static void ports_write(uint32_t bdf, uint16_t offset, unsigned size, uint32_t value)
-{
-    if (!ports_reach(bdf, offset))
-        return;
-    uint16_t port = ports_select(bdf, offset);
-    if (size == 4)
-        pio_write32(port, value);
-    else if (size == 2)
-        pio_write16(port, (uint16_t)value);
-    else
-        pio_write8(port, (uint8_t)value);
-}
-
 static uint32_t ecam_read(uint32_t bdf, uint16_t offset, unsigned size)
 {
-    const uint8_t *f = ecam_function(bdf);
-    if (!f)
-        return ports_read(bdf, offset, size);
-    f += offset;
-    return size == 4 ? mmio_read32(f) : size == 2 ? mmio_read16(f) : mmio_read8(f);
+    const uint8_t *reg = ecam_register(bdf, offset);
+    if (!reg)
+        return port_read(bdf, offset, size);
+    return size == 4 ? mmio_read32(reg) : size == 2 ? mmio_read16(reg) : mmio_read8(reg);
 }
 
 static void ecam_write(uint32_t bdf, uint16_t offset, unsigned size, uint32_t value)
 {
-    uint8_t *f = ecam_function(bdf);
-    if (!f)
-        ports_write(bdf, offset, size, value);
+    uint8_t *reg = ecam_register(bdf, offset);
+    if (!reg)
+        port_write(bdf, offset, size, value);
     else if (size == 4)
-        mmio_write32(f + offset, value);
+        mmio_write32(reg, value);
     else if (size == 2)
-        mmio_write16(f + offset, (uint16_t)value);
+        mmio_write16(reg, (uint16_t)value);
     else
-        mmio_write8(f + offset, (uint8_t)value);
+        mmio_write8(reg, (uint8_t)value);
 }
 
-static const struct pci_access ecam_access = {
-    .name = "ECAM", .read = ecam_read, .write = ecam_write, .config_size = PCI_EXTENDED_SIZE
-};
-static const struct pci_access ports_access = {
-    .name = "CF8/CFC", .read = ports_read, .write = ports_write, .config_size = PCI_CONFIG_SIZE
-};
-
-static void window_open(const struct acpi_mcfg_window *from)
+/* A table may describe a window that the chipset was never told of.  Where the
+ * ports reach the same function, both ways must find it. */
+static bool ecam_is_true(const struct acpi_mcfg_window *w, const uint8_t *registers)
 {
-    unsigned buses = from->last_bus - from->first_bus + 1u;
-    uint64_t base = from->base + ((uint64_t)from->first_bus << BUS_SHIFT);
-    if (from->last_bus < from->first_bus || !from->base)
-        return;
-    uint8_t *registers = mmio_map(base, (uint64_t)buses << BUS_SHIFT);
-    if (!registers) {
-        log_warning("pci: no room to map configuration space of segment %u", from->segment);
-        return;
+    if (!ports_answer || w->segment)
+        return true;
+    uint32_t by_port = port_read(PCI_BDF(0, w->first_bus, 0, 0), PCI_VENDOR_ID, 4);
+    return mmio_read32(registers) == by_port;
+}
+
+static void ecam_add(const struct acpi_mcfg_window *w)
+{
+    uint64_t base = w->base + w->first_bus * BUS_SIZE;
+    uint64_t size = (w->last_bus - w->first_bus + 1u) * BUS_SIZE;
+    uint8_t *registers = mmio_map(base, size);
+    bool use = registers && ecam_is_true(w, registers);
+
+    pci_window_reserve(base, size);
+    if (use) {
+        ecams[ecam_count].window = *w;
+        ecams[ecam_count++].registers = registers;
+    } else {
+        log_warning("pci: ECAM of segment %u, buses %u-%u at %" PRIx64 " %s: not used", w->segment,
+                    w->first_bus, w->last_bus, base,
+                    registers ? "does not show what the ports show" : "cannot be mapped");
     }
-    windows[window_count++] = (struct window){ .registers = registers,
-                                               .segment = from->segment,
-                                               .first_bus = from->first_bus,
-                                               .last_bus = from->last_bus };
 }
 
-/* The address register holds what is written to it (PCI 3.2.2.3.2): if not,
- * nobody decodes the ports. */
-static bool ports_answer(void)
+/* Which way -------------------------------------------------------------------- */
+
+static struct pci_bus_range ranges[WINDOWS_MAX + 1];
+static struct pci_access access_of_machine = {
+    .name = "CF8/CFC", .read = port_read, .write = port_write, .ranges = ranges
+};
+
+/* Segment 0 is one range wherever the ports reach: what ECAM leaves out of it is theirs. */
+static unsigned ranges_fill(void)
 {
-    uint32_t before = pio_read32(CONFIG_ADDRESS);
-    pio_write32(CONFIG_ADDRESS, CONFIG_ENABLE);
-    bool held = pio_read32(CONFIG_ADDRESS) == CONFIG_ENABLE;
-    pio_write32(CONFIG_ADDRESS, before);
-    return held;
+    unsigned n = 0;
+    if (ports_answer)
+        ranges[n++] = (struct pci_bus_range){ .segment = 0, .first = 0, .last = 255 };
+    for (unsigned i = 0; i < ecam_count; i++) {
+        const struct acpi_mcfg_window *w = &ecams[i].window;
+        if (w->segment || !ports_answer)
+            ranges[n++] = (struct pci_bus_range){ w->segment, w->first_bus, w->last_bus };
+    }
+    return n;
 }
 
 int pci_init(void)
 {
-    struct acpi_mcfg_window mcfg[WINDOWS_MAX];
-    unsigned n = acpi_mcfg(mcfg, WINDOWS_MAX);
-    window_count = 0;
-    for (unsigned i = 0; i < n && i < WINDOWS_MAX; i++)
-        window_open(&mcfg[i]);
-    if (!window_count && !ports_answer()) {
-        log_error("pci: neither MCFG nor the CF8/CFC ports: no devices");
+    struct acpi_mcfg_window windows[WINDOWS_MAX];
+    unsigned count = acpi_mcfg(windows, WINDOWS_MAX);
+
+    ecam_count = 0;
+    ports_answer = ports_are_there();
+    for (unsigned i = 0; i < count; i++)
+        ecam_add(&windows[i]);
+    pci_set_access(NULL);
+    access_of_machine.range_count = ranges_fill();
+    if (!access_of_machine.range_count)
         return -ENODEV;
+    if (ecam_count) {
+        access_of_machine.name = ports_answer ? "ECAM and CF8/CFC" : "ECAM";
+        access_of_machine.read = ecam_read;
+        access_of_machine.write = ecam_write;
+    } else {
+        access_of_machine.name = "CF8/CFC";
+        access_of_machine.read = port_read;
+        access_of_machine.write = port_write;
     }
-    pci_set_access(window_count ? &ecam_access : &ports_access);
+    access_of_machine.config_size = ecam_count ? 4096 : PORT_SPACE;
+    pci_set_access(&access_of_machine);
     return 0;
-}
-
-/* Which buses may be root buses: all that a window covers, or all 256. */
-bool pci_bus_reachable(uint32_t bdf)
-{
-    return !PCI_SEGMENT(bdf) || ecam_function(bdf);
-}
-
-unsigned pci_segments(uint16_t *segments, unsigned n)
-{
-    unsigned count = 1;
-    segments[0] = 0;
-    for (unsigned i = 0; i < window_count; i++) {
-        bool known = false;
-        for (unsigned s = 0; s < count; s++)
-            known |= segments[s] == windows[i].segment;
-        if (!known && count < n)
-            segments[count++] = windows[i].segment;
-    }
-    return count;
 }

@@ -1,80 +1,142 @@
-/* bar.c - base address registers: how large, of which kind, where. */
+/* bar.c - base address registers: how large, where.  PCI 6.2.5.1. */
+#include "kernel/compiler.h"
 #include "pci/pci_internal.h"
 
-static unsigned bar_count(const struct pci_function *f)
+#include <inttypes.h>
+
+#define IO_SPACE 0x10000u
+#define BARS_OF_BRIDGE 2u
+#define DECODING (PCI_COMMAND_IO | PCI_COMMAND_MEMORY)
+
+/* Host bridges may decode the very memory that we run from through a BAR, and
+ * stop doing so while it is sized: they are left alone. */
+static unsigned bars_of(const struct pci_function *f)
 {
-    return f->header_type == PCI_HEADER_DEVICE ? 6 : f->header_type == PCI_HEADER_BRIDGE ? 2 : 0;
+    if (f->class_code >> 8 == PCI_CLASS_HOST_BRIDGE)
+        return 0;
+    if (f->header_type == PCI_HEADER_DEVICE)
+        return PCI_BARS;
+    return f->header_type == PCI_HEADER_BRIDGE ? BARS_OF_BRIDGE : 0;
 }
 
-static uint16_t bar_register(unsigned bar)
+static uint16_t bar_register(unsigned index)
 {
-    return (uint16_t)(PCI_BAR0 + 4 * bar);
+    return (uint16_t)(PCI_BAR0 + 4 * index);
 }
 
-/* PCI 6.2.5.1: the bits that stay 0 after writing ones give the size. */
-static uint32_t probe_register(const struct pci_function *f, uint16_t reg, uint32_t *value)
+/* Turns decoding off; returns what the command register was. */
+static uint16_t decoding_stop(struct pci_function *f)
 {
-    *value = pci_read32(f, reg);
-    pci_write32(f, reg, ~0u);
-    uint32_t mask = pci_read32(f, reg);
-    pci_write32(f, reg, *value);
+    uint16_t command = pci_read16(f, PCI_COMMAND);
+    if (command & DECODING)
+        pci_write16(f, PCI_COMMAND, command & (uint16_t)~DECODING);
+    return command;
+}
+
+static void decoding_restore(struct pci_function *f, uint16_t command)
+{
+    if (command & DECODING)
+        pci_write16(f, PCI_COMMAND, command);
+}
+
+/* Which bits can be set; the register keeps its value. */
+static uint32_t writable_bits(struct pci_function *f, unsigned index, uint32_t was)
+{
+    pci_write32(f, bar_register(index), UINT32_MAX);
+    uint32_t mask = pci_read32(f, bar_register(index));
+    pci_write32(f, bar_register(index), was);
     return mask;
 }
 
-/* A size is a power of two; a device that answers anything else has no BAR. */
-static uint64_t size_of_mask(uint64_t mask)
+/* The lowest address bit that can be set is the size. */
+static void bar_fill(struct pci_bar *bar, uint64_t was, uint64_t mask)
 {
-    uint64_t size = ~mask + 1;
-    return mask && !(size & (size - 1)) ? size : 0;
+    bar->size = mask & -mask;
+    bar->base = bar->size ? was & mask & ~(bar->size - 1) : 0;
+    if (bar->base && bar->size - 1 > UINT64_MAX - bar->base)
+        bar->base = 0;
 }
 
-static void size_io(struct pci_bar *b, uint32_t value, uint32_t mask)
+static void bar_read_io(struct pci_function *f, unsigned index, uint32_t was)
 {
-    b->io = true;
-    b->base = value & ~PCI_BAR_IO_FLAGS & 0xffff;
-    /* The upper 16 bits may be hardwired to 0 (PCI 6.2.5.1). */
-    b->size = size_of_mask(0xffffffffffff0000ull | (mask & 0xffff & ~PCI_BAR_IO_FLAGS));
+    struct pci_bar *bar = &f->bar[index];
+    uint32_t mask = writable_bits(f, index, was) & ~PCI_BAR_IO_FLAGS;
+    bar->io = true;
+    bar_fill(bar, was, mask);
+    if (bar->size > IO_SPACE || bar->base > IO_SPACE - bar->size)
+        bar->base = 0;
 }
 
-/* Returns the registers used: a 64-bit BAR takes two. */
-static unsigned size_bar(struct pci_function *f, unsigned i, unsigned count)
+/* Returns how many registers the BAR takes. */
+static unsigned bar_read_memory(struct pci_function *f, unsigned index, unsigned count,
+                                uint32_t was)
 {
-    struct pci_bar *b = &f->bar[i];
-    uint32_t value, high = 0;
-    uint32_t mask = probe_register(f, bar_register(i), &value);
-    if (!mask || mask == ~0u)
-        return 1;
-    if (mask & PCI_BAR_IO) {
-        size_io(b, value, mask);
+    struct pci_bar *bar = &f->bar[index];
+    uint32_t type = was & PCI_BAR_TYPE;
+    uint64_t mask = writable_bits(f, index, was) & ~PCI_BAR_MEMORY_FLAGS;
+    uint64_t address = was & ~PCI_BAR_MEMORY_FLAGS;
+
+    if (type != PCI_BAR_TYPE_64) {
+        if (type == PCI_BAR_TYPE_32)
+            bar_fill(bar, address, mask);
+        bar->prefetchable = was & PCI_BAR_PREFETCH;
         return 1;
     }
-    uint64_t high_mask = 0xffffffff;
-    b->is64 = (mask & PCI_BAR_TYPE) == PCI_BAR_TYPE_64 && i + 1 < count;
-    b->prefetchable = mask & PCI_BAR_PREFETCH;
-    if (b->is64)
-        high_mask = probe_register(f, bar_register(i + 1), &high);
-    b->base = (uint64_t)high << 32 | (value & ~PCI_BAR_MEMORY_FLAGS);
-    b->size = size_of_mask(high_mask << 32 | (mask & ~PCI_BAR_MEMORY_FLAGS));
-    return b->is64 ? 2 : 1;
+    if (index + 1 >= count)
+        return 1;
+    uint32_t upper = pci_read32(f, bar_register(index + 1));
+    mask |= (uint64_t)writable_bits(f, index + 1, upper) << 32;
+    address |= (uint64_t)upper << 32;
+    bar_fill(bar, address, mask);
+    bar->is64 = true;
+    bar->prefetchable = was & PCI_BAR_PREFETCH;
+    return 2;
+}
+
+/* PCI 6.2.5.2: the ROM may share its decoder with the other BARs, and nobody reads it. */
+static void rom_off(struct pci_function *f)
+{
+    uint16_t at = f->header_type == PCI_HEADER_BRIDGE ? PCI_ROM_BAR_BRIDGE : PCI_ROM_BAR;
+    uint32_t rom = pci_read32(f, at);
+    if (rom & PCI_ROM_ENABLE)
+        pci_write32(f, at, rom & ~PCI_ROM_ENABLE);
 }
 
 void pci_size_bars(struct pci_function *f)
 {
-    uint16_t command = pci_read16(f, PCI_COMMAND);
-    pci_write16(f, PCI_COMMAND, command & ~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));
-    for (unsigned i = 0; i < bar_count(f);)
-        i += size_bar(f, i, bar_count(f));
-    pci_write16(f, PCI_COMMAND, command);
+    unsigned count = bars_of(f);
+    if (!count)
+        return;
+    uint16_t command = decoding_stop(f);
+    for (unsigned i = 0; i < count;) {
+        uint32_t was = pci_read32(f, bar_register(i));
+        if (was & PCI_BAR_IO) {
+            bar_read_io(f, i, was);
+            i++;
+        } else {
+            i += bar_read_memory(f, i, count, was);
+        }
+    }
+    rom_off(f);
+    decoding_restore(f, command);
 }
 
-/* Decoding goes off while the two halves disagree. */
-void pci_set_bar(struct pci_function *f, unsigned bar, uint64_t base)
+bool pci_bar_write(struct pci_function *f, unsigned index, uint64_t base)
 {
-    uint16_t command = pci_read16(f, PCI_COMMAND);
-    pci_write16(f, PCI_COMMAND, command & ~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));
-    pci_write32(f, bar_register(bar), (uint32_t)base);
-    if (f->bar[bar].is64)
-        pci_write32(f, bar_register(bar + 1), (uint32_t)(base >> 32));
-    pci_write16(f, PCI_COMMAND, command);
-    f->bar[bar].base = base;
+    struct pci_bar *bar = &f->bar[index];
+    uint32_t flags = bar->io ? PCI_BAR_IO_FLAGS : PCI_BAR_MEMORY_FLAGS;
+    uint16_t command = decoding_stop(f);
+
+    pci_write32(f, bar_register(index), (uint32_t)base);
+    uint64_t now = pci_read32(f, bar_register(index)) & ~flags;
+    if (bar->is64) {
+        pci_write32(f, bar_register(index + 1), (uint32_t)(base >> 32));
+        now |= (uint64_t)pci_read32(f, bar_register(index + 1)) << 32;
+    }
+    decoding_restore(f, command);
+    bar->base = now == base ? base : 0;
+    if (now != base)
+        pci_log(LOG_ERROR, f, "BAR %u reads %" PRIx64 " after %" PRIx64 " was written", index, now,
+                base);
+    return now == base;
 }

@@ -1,58 +1,82 @@
-/* capability.c - the two capability lists, walked as if the device lied. */
+/* capability.c - the two lists of capabilities, PCI 6.7 and PCIe 7.6.3.
+ *
+ * The lists are the device's: a pointer may lead anywhere, back, or to a place
+ * that reads as all ones.  Each dword is visited once, so every walk ends. */
 #include "pci/pci_internal.h"
 
-/* No list is longer than the space it lies in: 192 / 4 and 3840 / 8 entries. */
-#define CAPABILITIES_MAX 48u
-#define EXTENDED_MAX 480u
+#include "kernel/compiler.h"
 
-/* PCI 6.7: pointers lie behind the header; the two lowest bits are reserved. */
-static uint16_t capability_next(const struct pci_function *f, uint16_t at)
+static bool first_visit(struct pci_walk *w, uint16_t offset)
 {
-    uint16_t next = pci_read8(f, at) & 0xfcu;
-    return next >= PCI_CAP_FIRST ? next : 0;
+    uint8_t bit = (uint8_t)(1u << (offset / 4 % 8));
+    uint8_t *seen = &w->seen[offset / 4 / 8];
+    bool first = !(*seen & bit);
+    *seen |= bit;
+    return first;
 }
 
-static bool has_capabilities(const struct pci_function *f)
+static bool next_standard(struct pci_walk *w)
 {
-    uint16_t status = pci_read16(f, PCI_STATUS);
-    return status != 0xffff && (status & PCI_STATUS_CAPABILITIES);
+    uint16_t at;
+    if (w->offset)
+        at = pci_read8(w->f, w->offset + PCI_CAP_NEXT);
+    else if (pci_read16(w->f, PCI_STATUS) & PCI_STATUS_CAPABILITIES)
+        at = pci_read8(w->f, PCI_CAPABILITIES);
+    else
+        return false;
+    at &= PCI_CAP_POINTER;
+    if (at < PCI_CAP_FIRST || !first_visit(w, at))
+        return false;
+    uint16_t head = pci_read16(w->f, at);
+    if (head == UINT16_MAX)
+        return false;
+    w->offset = at;
+    w->id = head & 0xff;
+    return true;
+}
+
+/* An ID of 0 with no next capability says that there is none (PCIe 7.6.2). */
+static bool next_extended(struct pci_walk *w)
+{
+    uint16_t at = PCI_EXT_FIRST;
+    if (w->offset)
+        at = FIELD_GET(PCI_EXT_NEXT, pci_read32(w->f, w->offset)) & PCI_EXT_POINTER;
+    if (at < PCI_EXT_FIRST || at >= w->f->config_size || !first_visit(w, at))
+        return false;
+    uint32_t head = pci_read32(w->f, at);
+    if (head == UINT32_MAX || head == 0)
+        return false;
+    w->offset = at;
+    w->id = FIELD_GET(PCI_EXT_ID, head);
+    w->version = FIELD_GET(PCI_EXT_VERSION, head);
+    return true;
+}
+
+bool pci_walk_next(struct pci_walk *w)
+{
+    return w->extended ? next_extended(w) : next_standard(w);
+}
+
+/* From the start each time: in a list with a loop, what follows `after` may lie before it. */
+static uint16_t find(struct pci_walk *w, uint16_t id, uint16_t after)
+{
+    bool passed = !after;
+    while (pci_walk_next(w)) {
+        if (passed && w->id == id)
+            return w->offset;
+        passed |= w->offset == after;
+    }
+    return 0;
 }
 
 uint16_t pci_find_capability(const struct pci_function *f, uint8_t id, uint16_t after)
 {
-    if (!has_capabilities(f))
-        return 0;
-    uint16_t at = capability_next(f, after ? (uint16_t)(after + 1) : PCI_CAPABILITIES);
-    for (unsigned i = 0; at && i < CAPABILITIES_MAX; i++) {
-        uint8_t found = pci_read8(f, at);
-        if (found == 0xff)
-            return 0;
-        if (found == id || id == PCI_CAPABILITY_ANY)
-            return at;
-        at = capability_next(f, (uint16_t)(at + 1));
-    }
-    return 0;
-}
-
-/* PCIe 7.6.3: the list starts at 100h; ID 0 with version 0 there is no list. */
-static uint16_t extended_next(const struct pci_function *f, uint16_t at)
-{
-    uint16_t next = (pci_read32(f, at) & PCI_EXT_NEXT) >> 20 & 0xffcu;
-    return next >= PCI_EXT_FIRST ? next : 0;
+    struct pci_walk w = { .f = f };
+    return find(&w, id, after);
 }
 
 uint16_t pci_find_extended_capability(const struct pci_function *f, uint16_t id, uint16_t after)
 {
-    if (f->config_size < PCI_EXTENDED_SIZE)
-        return 0;
-    uint16_t at = after ? extended_next(f, after) : PCI_EXT_FIRST;
-    for (unsigned i = 0; at && i < EXTENDED_MAX; i++) {
-        uint32_t header = pci_read32(f, at);
-        if (header == 0 || header == ~0u)
-            return 0;
-        if ((header & PCI_EXT_ID) == id || id == PCI_EXTENDED_ANY)
-            return at;
-        at = extended_next(f, at);
-    }
-    return 0;
+    struct pci_walk w = { .f = f, .extended = true };
+    return find(&w, id, after);
 }

@@ -1,92 +1,142 @@
-/* driver.c - taking a function: decoding, bus mastering, registers, probing. */
-#include "pci/pci_internal.h"
-
-#include "kernel/log.h"
+/* driver.c - functions and drivers meet; what a driver asks of its function. */
+#include "kernel/compiler.h"
 #include "kernel/mmio.h"
+#include "kernel/time.h"
+#include "pci/pci_internal.h"
 
 #include <errno.h>
 #include <inttypes.h>
 
 TABLE_DECLARE(pci_drivers, struct pci_driver);
 
-/* Decoding a kind of space whose BAR has no address would take address 0. */
-static bool all_placed(const struct pci_function *f, bool io)
-{
-    for (unsigned i = 0; i < PCI_BARS; i++)
-        if (f->bar[i].size && f->bar[i].io == io && !f->bar[i].base)
-            return false;
-    return true;
-}
-
-int pci_enable(struct pci_function *f)
-{
-    uint16_t command = pci_read16(f, PCI_COMMAND);
-    if (command == 0xffff)
-        return -EIO;
-    command |= PCI_COMMAND_INTX_OFF;
-    command |= all_placed(f, true) ? PCI_COMMAND_IO : 0;
-    command |= all_placed(f, false) ? PCI_COMMAND_MEMORY : 0;
-    pci_write16(f, PCI_COMMAND, command);
-    return pci_read16(f, PCI_COMMAND) == 0xffff ? -EIO : 0;
-}
-
-/* Every bridge above forwards what the function sends (Bridge 3.2.4.3). */
-void pci_bus_master(struct pci_function *f, bool on)
-{
-    uint16_t command = pci_read16(f, PCI_COMMAND);
-    for (struct pci_function *b = f->parent; on && b; b = b->parent)
-        pci_write16(b, PCI_COMMAND, pci_read16(b, PCI_COMMAND) | PCI_COMMAND_MASTER);
-    pci_write16(f, PCI_COMMAND,
-                on ? command | PCI_COMMAND_MASTER : command & (uint16_t)~PCI_COMMAND_MASTER);
-}
-
-void *pci_map_bar(struct pci_function *f, unsigned bar, uint64_t min_size)
-{
-    const struct pci_bar *b = &f->bar[bar < PCI_BARS ? bar : 0];
-    char text[PCI_BDF_LEN];
-    const char *why = bar >= PCI_BARS || !b->size ? "is absent"
-                      : b->io                     ? "is I/O"
-                      : !b->base                  ? "has no address"
-                      : b->size < min_size        ? "is too small"
-                                                  : NULL;
-    void *registers = why ? NULL : mmio_map(b->base, b->size);
-    if (!registers) {
-        pci_bdf_format(f->bdf, text);
-        log_error("pci %s: BAR %u %s", text, bar, why ? why : "cannot be mapped");
-    }
-    return registers;
-}
+/* Probe ------------------------------------------------------------------------ */
 
 static const struct pci_id *match(const struct pci_driver *d, const struct pci_function *f)
 {
     for (const struct pci_id *id = d->ids; id->vendor; id++)
-        if ((id->vendor == PCI_ANY || id->vendor == f->vendor) &&
-            (id->device == PCI_ANY || id->device == f->device))
+        if ((id->vendor == f->vendor || id->vendor == PCI_ANY) &&
+            (id->device == f->device || id->device == PCI_ANY))
             return id;
     return NULL;
 }
 
-/* The first driver that recognises the function keeps it, working or failed. */
-static bool probe_one(struct pci_function *f)
+/* True when the driver knows the function, whether it could take it or not. */
+static bool offer(struct pci_function *f, const struct pci_driver *d)
 {
-    TABLE_FOR_EACH (pci_drivers, struct pci_driver, d) {
-        const struct pci_id *id = match(d, f);
-        int e = id ? d->probe(f, id) : -ENODEV;
-        if (e == -ENODEV)
-            continue;
-        f->driver = d;
-        if (e)
-            pci_bus_master(f, false);
-        return !e;
-    }
-    return false;
+    const struct pci_id *id = match(d, f);
+    int e = id ? d->probe(f, id) : -ENODEV;
+    if (e == -ENODEV)
+        return false;
+    f->driver = d;
+    f->probe_error = e;
+    if (e)
+        pci_bus_master(f, false);
+    return true;
 }
 
 int pci_probe_drivers(void)
 {
     int taken = 0;
-    for (struct pci_function *f = pci_first(); f; f = f->next)
-        if (!f->driver)
-            taken += probe_one(f);
+    for (struct pci_function *f = pci_first(); f; f = f->next) {
+        TABLE_FOR_EACH (pci_drivers, struct pci_driver, d)
+            if (!f->driver && offer(f, d))
+                taken += !f->probe_error;
+    }
     return taken;
+}
+
+/* Enable ----------------------------------------------------------------------- */
+
+#define POWER_UP_US (10 * US_PER_MS) /* PM 5.4, from D3hot to D0 */
+
+/* A function that leaves D3hot may have forgotten its BARs (PM 5.4.1). */
+static void power_up(struct pci_function *f)
+{
+    uint16_t at = pci_find_capability(f, PCI_CAP_POWER, 0);
+    uint16_t control = at ? pci_read16(f, at + PCI_POWER_CONTROL) : 0;
+    if (!(control & PCI_POWER_STATE))
+        return;
+    pci_write16(f, at + PCI_POWER_CONTROL,
+                control & (uint16_t) ~(PCI_POWER_STATE | PCI_POWER_PME_STATUS));
+    time_delay_us(POWER_UP_US);
+    for (unsigned i = 0; i < PCI_BARS; i++)
+        if (f->bar[i].base)
+            pci_bar_write(f, i, f->bar[i].base);
+}
+
+/* The command bits that can be set without decoding at an address of chance. */
+static uint16_t decodable(const struct pci_function *f)
+{
+    uint16_t can = 0, cannot = 0;
+    for (unsigned i = 0; i < PCI_BARS; i++) {
+        uint16_t bit = f->bar[i].io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
+        if (f->bar[i].size)
+            *(f->bar[i].base ? &can : &cannot) |= bit;
+    }
+    return can & (uint16_t)~cannot;
+}
+
+static void command_set(struct pci_function *f, uint16_t bits)
+{
+    uint16_t command = pci_read16(f, PCI_COMMAND);
+    if ((command & bits) != bits)
+        pci_write16(f, PCI_COMMAND, command | bits);
+}
+
+int pci_enable(struct pci_function *f)
+{
+    uint16_t vendor = pci_read16(f, PCI_VENDOR_ID), command = pci_read16(f, PCI_COMMAND);
+    uint16_t bits = decodable(f);
+    if (vendor != f->vendor || command == UINT16_MAX) {
+        pci_log(LOG_ERROR, f, "vendor ID reads %04x and command %04x, expected %04x and not ffff",
+                vendor, command, f->vendor);
+        return -EIO;
+    }
+    power_up(f);
+    for (struct pci_function *b = f->parent; b; b = b->parent)
+        command_set(b, bits);
+    command_set(f, bits | PCI_COMMAND_INTX_OFF);
+    return 0;
+}
+
+/* Requests of the device travel up through every bridge (Bridge 3.2.5.1). */
+void pci_bus_master(struct pci_function *f, bool on)
+{
+    uint16_t command = pci_read16(f, PCI_COMMAND);
+    if (!on) {
+        pci_write16(f, PCI_COMMAND, command & (uint16_t)~PCI_COMMAND_MASTER);
+        return;
+    }
+    for (struct pci_function *b = f->parent; b; b = b->parent)
+        command_set(b, PCI_COMMAND_MASTER);
+    command_set(f, PCI_COMMAND_MASTER);
+}
+
+void *pci_map_bar(struct pci_function *f, unsigned index, uint64_t min_size)
+{
+    static const struct pci_bar absent;
+    const struct pci_bar *bar = index < PCI_BARS ? &f->bar[index] : &absent;
+    const char *problem = NULL;
+
+    if (!bar->size)
+        problem = "is not there";
+    else if (bar->io)
+        problem = "is I/O, expected memory";
+    else if (!bar->base)
+        problem = "has no place";
+    else if (!(pci_read16(f, PCI_COMMAND) & PCI_COMMAND_MEMORY))
+        problem = "is not decoded";
+    if (problem) {
+        pci_log(LOG_ERROR, f, "BAR %u %s", index, problem);
+        return NULL;
+    }
+    if (bar->size < min_size) {
+        pci_log(LOG_ERROR, f, "BAR %u has %" PRIx64 " bytes, expected %" PRIx64, index, bar->size,
+                min_size);
+        return NULL;
+    }
+    void *registers = mmio_map(bar->base, bar->size);
+    if (!registers)
+        pci_log(LOG_ERROR, f, "BAR %u at %" PRIx64 " cannot be mapped", index, bar->base);
+    return registers;
 }

@@ -23,12 +23,18 @@
 #define PCI_SEGMENT(bdf) ((uint16_t)((bdf) >> 16))
 #define PCI_BUS(bdf) ((uint8_t)((bdf) >> 8))
 #define PCI_DEVICE(bdf) ((uint8_t)((bdf) >> 3 & 0x1f))
-#define PCI_FUNCTION(bdf) ((uint8_t)((bdf)&7))
-#define PCI_BDF_LEN 13 /* "0000:01:00.0" and its NUL */
+#define PCI_FUNCTION(bdf) ((uint8_t)((bdf) & 7))
+#define PCI_BDF_LEN 13  /* "0000:01:00.0" and its NUL */
 
 void pci_bdf_format(uint32_t bdf, char text[PCI_BDF_LEN]);
 /* "0000:01:00.0" or "01:00.0"; false when it is anything else. */
 bool pci_bdf_parse(const char *text, uint32_t *bdf);
+
+/* Buses that can be reached, for the scan. */
+struct pci_bus_range {
+    uint16_t segment;
+    uint8_t first, last;
+};
 
 /* How configuration space is reached: ECAM through the MCFG table, CF8/CFC, or
  * a recorded space in tests.  size is 1, 2 or 4 and offset is aligned to it.
@@ -37,48 +43,75 @@ struct pci_access {
     const char *name;
     uint32_t (*read)(uint32_t bdf, uint16_t offset, unsigned size);
     void (*write)(uint32_t bdf, uint16_t offset, unsigned size, uint32_t value);
-    uint16_t config_size; /* 4096, or 256 where extended space is out of reach */
+    uint16_t config_size;   /* 4096, or 256 where extended space is out of reach */
+    const struct pci_bus_range *ranges;     /* NULL: segment 0, every bus */
+    unsigned range_count;
 };
 
 struct pci_bar {
-    uint64_t base; /* physical or I/O address; 0: not placed */
-    uint64_t size; /* 0: not implemented (or upper half of a 64-bit BAR) */
+    uint64_t base;          /* physical or I/O address; 0: not placed */
+    uint64_t size;          /* 0: not implemented (or upper half of a 64-bit BAR) */
     bool io, is64, prefetchable;
 };
 
 #define PCI_BARS 6
+
+/* What a bridge forwards downwards.  Prefetchable and I/O windows are optional
+ * (Bridge 3.2.5.6, 3.2.5.9): a bridge may lack them. */
+enum pci_window_kind { PCI_WINDOW_IO, PCI_WINDOW_MEMORY, PCI_WINDOW_PREFETCHABLE, PCI_WINDOWS };
+
+struct pci_window {
+    uint64_t base, size;    /* size 0: closed */
+    bool implemented;
+    bool is64;              /* may lie above 4 GiB; I/O: above 64 KiB */
+    /* The placing's own: what lies behind a closed window and has no place. */
+    uint64_t needed, needed_align;
+    bool needed_low;        /* must lie below 4 GiB */
+};
 
 struct pci_driver;
 
 struct pci_function {
     uint32_t bdf;
     uint16_t vendor, device, subsystem_vendor, subsystem;
-    uint32_t class_code; /* 24 bits: base class, subclass, programming interface */
+    uint32_t class_code;    /* 24 bits: base class, subclass, programming interface */
     uint8_t revision;
-    uint8_t header_type;  /* layout without the multi-function bit: 0 device, 1 bridge */
-    uint16_t config_size; /* 256, or 4096 with extended space */
-    uint16_t express;     /* offset of the PCI Express capability, 0: none */
+    uint8_t header_type;    /* layout without the multi-function bit: 0 device, 1 bridge */
+    uint16_t config_size;   /* 256, or 4096 with extended space */
+    uint16_t express;       /* offset of the PCI Express capability, 0: none */
     struct pci_bar bar[PCI_BARS];
-    uint8_t secondary, subordinate; /* bridges only */
-    struct pci_function *parent;    /* the bridge above; NULL on a root bus */
-    struct pci_function *next;      /* all functions, BDF order */
+    uint8_t secondary, subordinate;     /* bridges only; 0: no bus behind it is reachable */
+    struct pci_window window[PCI_WINDOWS];  /* bridges only */
+    struct pci_function *parent;        /* the bridge above; NULL on a root bus */
+    struct pci_function *next;          /* all functions, BDF order */
     struct dma_device dma;
-    const struct pci_driver *driver; /* who took it; NULL: nobody */
-    void *driver_data;               /* its */
+    const struct pci_driver *driver;    /* who recognised it; NULL: nobody */
+    int probe_error;                    /* 0, or why that driver could not take it */
+    void *driver_data;                  /* the driver's */
 };
 
 /* Scan -------------------------------------------------------------------- */
 
 /* 0, or -ENODEV when there is no way to configuration space. */
-int pci_init(void);                                   /* bare metal: MCFG, else CF8/CFC */
-void pci_set_access(const struct pci_access *access); /* tests; and pci_init */
-/* Memory the root buses may decode and nobody else does: where unplaced BARs
- * and bridge windows may go.  Before pci_scan(). */
-void pci_window_add(uint64_t base, uint64_t size);
-void pci_reset(void);                 /* tests: no functions, no windows */
-int pci_scan(void);                   /* number of functions found, or -E... */
-struct pci_function *pci_first(void); /* then ->next */
+int pci_init(void);                     /* bare metal: MCFG, else CF8/CFC */
+void pci_set_access(const struct pci_access *access);   /* tests; and pci_init */
+int pci_scan(void);                     /* number of functions found, or -E... */
+struct pci_function *pci_first(void);   /* then ->next */
 struct pci_function *pci_find(uint32_t bdf);
+void pci_reset(void);                   /* tests: no functions, no windows */
+
+/* Placing ------------------------------------------------------------------ */
+
+/* The scan gives addresses to BARs and bridge windows that firmware left unset,
+ * and never moves what it set.  Behind a bridge whose window is set they come
+ * from that window's gaps; on root buses, from these rows, first row first.
+ * Without rows nothing is placed there.  -EINVAL: empty or wrapping; -ENOSPC. */
+int pci_window_add(uint64_t base, uint64_t size);
+/* Never placed on: ECAM itself, say.  The same errors. */
+int pci_window_reserve(uint64_t base, uint64_t size);
+/* The windows of a PC whose RAM ends at low_end below 4 GiB and at ram_end
+ * altogether, and whose physical addresses end at address_end. */
+void pci_windows_of_pc(uint64_t low_end, uint64_t ram_end, uint64_t address_end);
 
 /* Configuration space ------------------------------------------------------ */
 
@@ -89,33 +122,45 @@ void pci_write8(const struct pci_function *f, uint16_t offset, uint8_t value);
 void pci_write16(const struct pci_function *f, uint16_t offset, uint16_t value);
 void pci_write32(const struct pci_function *f, uint16_t offset, uint32_t value);
 
-#define PCI_CAPABILITY_ANY 0xff /* whatever comes next in the list */
-#define PCI_EXTENDED_ANY 0xffff
-
-/* Offset of the capability with this ID after offset `after` (0: from the
- * start), or 0.  Both walks survive loops, all-ones and bad pointers. */
+/* Offset of the capability with this ID after the one at `after` (0: the first), or
+ * 0.  Both walks survive loops, all-ones and bad pointers. */
 uint16_t pci_find_capability(const struct pci_function *f, uint8_t id, uint16_t after);
 uint16_t pci_find_extended_capability(const struct pci_function *f, uint16_t id, uint16_t after);
 
+/* All of a list, each once:
+ *     struct pci_walk w = { .f = f };           (.extended = true: the other list)
+ *     while (pci_walk_next(&w)) ... w.offset, w.id */
+struct pci_walk {
+    const struct pci_function *f;
+    bool extended;
+    uint16_t offset, id;
+    uint8_t version;        /* of an extended capability */
+    uint8_t seen[4096 / 4 / 8];     /* one bit a dword */
+};
+bool pci_walk_next(struct pci_walk *w);
+
 /* Taking a function -------------------------------------------------------- */
 
-/* Memory and I/O decoding on (INTx off).  0 or -EIO when the function does not answer. */
+/* Out of power saving, memory and I/O decoding on (INTx off), here and in the
+ * bridges above; a kind of decoding stays off while one of its BARs has no place.
+ * 0, or -EIO with a log line when the function does not answer. */
 int pci_enable(struct pci_function *f);
 /* Bus mastering: from here on the device can reach what its DMA domain holds. */
 void pci_bus_master(struct pci_function *f, bool on);
-/* The registers behind a memory BAR, or NULL with a log line: absent, unplaced, I/O. */
+/* The registers behind a memory BAR, or NULL with a log line: absent, unplaced,
+ * I/O, smaller than min_size, not decoded. */
 void *pci_map_bar(struct pci_function *f, unsigned bar, uint64_t min_size);
 
 #define PCI_ANY 0xffff
 
 struct pci_id {
     uint16_t vendor, device;
-    uint32_t quirks; /* the driver's own named flags */
+    uint32_t quirks;        /* the driver's own named flags */
 };
 
 struct pci_driver {
     const char *name;
-    const struct pci_id *ids; /* ends with a zero row */
+    const struct pci_id *ids;   /* ends with a zero row */
     /* 0: taken.  -ENODEV: not mine after all.  Anything else: recognised, but
      * failed; the driver has logged why and registered the failed port. */
     int (*probe)(struct pci_function *f, const struct pci_id *id);

@@ -1,18 +1,30 @@
 /* pci_internal.h - between the files of pci/. */
 #pragma once
 
+#include "kernel/log.h"
 #include "pci/pci.h"
 #include "pci/pci_regs.h"
 
 const struct pci_access *pci_get_access(void);
-/* Segments that can be reached, 0 first; how many. */
-unsigned pci_segments(uint16_t *segments, unsigned n);
-bool pci_bus_reachable(uint32_t bdf);
 
-/* Reads base, size and kind of every BAR; decoding is off meanwhile. */
+/* "pci 0000:01:00.0: ..." */
+#define pci_log(level, f, fmt, ...) \
+    do { \
+        char pci_log_bdf[PCI_BDF_LEN]; \
+        pci_bdf_format((f)->bdf, pci_log_bdf); \
+        log_line(level, "pci %s: " fmt, pci_log_bdf, ##__VA_ARGS__); \
+    } while (0)
+
+/* Fills f->bar with sizes and what firmware set (bar.c); decodes nothing meanwhile. */
 void pci_size_bars(struct pci_function *f);
-/* Writes a BAR's address register(s) and remembers it. */
-void pci_set_bar(struct pci_function *f, unsigned bar, uint64_t base);
-void pci_forget_windows(void);
-/* Places what firmware left unplaced; nothing that was placed moves. */
+/* False when the register did not take the address: then the BAR is unplaced. */
+bool pci_bar_write(struct pci_function *f, unsigned index, uint64_t base);
+/* A bridge's windows (window.c): what firmware set; what it left undefined is closed. */
+void pci_windows_read(struct pci_function *bridge);
+bool pci_window_write(struct pci_function *bridge, enum pci_window_kind kind, uint64_t base,
+                      uint64_t size);
+const char *pci_window_name(enum pci_window_kind kind);
+uint64_t pci_window_unit(enum pci_window_kind kind);     /* size and alignment are multiples */
+void pci_windows_reset(void);
+/* Everything that has no place yet (place.c). */
 void pci_place_all(void);

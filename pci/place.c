@@ -1,292 +1,386 @@
-/* place.c - addresses for BARs and bridge windows that firmware left unset.
+/* place.c - addresses for the BARs and bridge windows that firmware left unset.
  *
- * What firmware placed never moves.  Sizes of BARs are powers of two; window
- * sizes are rounded up to one, so items placed largest first pack without gaps
- * and one walk a level is enough.  Memory on a root bus comes from the windows
- * that pci_window_add() named; behind a bridge, from the bridge's windows. */
+ * What firmware set stays where it is.  First, from the bottom up, each bridge
+ * whose window is closed sums what is needed behind it; then, from the top down,
+ * everything gets the lowest free place: on root buses in the windows that the
+ * machine allows, behind a bridge in its window.  Bus numbers grow downwards, so
+ * BDF order is top down and its reverse bottom up.
+ *
+ * A BAR lies at a multiple of its size (PCI 6.2.5.1); windows in units of 4 KiB
+ * or 1 MiB (Bridge 3.2.5.6 and 3.2.5.8).  Only 64-bit prefetchable BARs go into
+ * a prefetchable window: it may lie above 4 GiB, where no other can follow. */
 #include "kernel/compiler.h"
-#include "kernel/log.h"
 #include "pci/pci_internal.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-#define ROOT_WINDOWS_MAX 8u
-#define ROOT_IO_START 0x1000u /* below lie the PC's own devices */
-#define ROOT_IO_END 0x10000u
-#define LARGEST (1ull << 46)
-#define SMALLEST 4u             /* an I/O BAR of one register */
-#define MEMORY_STEP 0x100000ull /* Bridge 3.2.5.8 */
-#define IO_STEP 0x1000ull       /* Bridge 3.2.5.6 */
+#define ROWS_MAX 32u
 #define FOUR_GIB 0x100000000ull
 
-enum kind { KIND_IO, KIND_MEMORY, KIND_PREFETCH, KINDS };
-
-static const char *const kind_names[] = { "I/O", "memory", "prefetchable memory" };
-
 struct range {
-    uint64_t start, end; /* end is behind the last byte; empty: equal */
+    uint64_t base, last;
 };
 
-static struct range root_windows[ROOT_WINDOWS_MAX];
-static unsigned root_window_count;
+/* Of I/O space, what lies below is where chipsets put what is not PCI. */
+static const struct range root_io = { 0xc000, 0xffff };
 
-void pci_window_add(uint64_t base, uint64_t size)
+struct rows {
+    struct range row[ROWS_MAX];
+    unsigned count;
+};
+
+static struct rows roots, reserved;
+
+static int row_add(struct rows *rows, uint64_t base, uint64_t size)
 {
-    if (root_window_count < ROOT_WINDOWS_MAX && size && base + size > base)
-        root_windows[root_window_count++] = (struct range){ base, base + size };
+    if (!size || size - 1 > UINT64_MAX - base)
+        return -EINVAL;
+    if (rows->count == ROWS_MAX)
+        return -ENOSPC;
+    rows->row[rows->count++] = (struct range){ base, base + (size - 1) };
+    return 0;
 }
 
-void pci_forget_windows(void)
+int pci_window_add(uint64_t base, uint64_t size)
 {
-    root_window_count = 0;
+    return row_add(&roots, base, size);
+}
+
+int pci_window_reserve(uint64_t base, uint64_t size)
+{
+    return row_add(&reserved, base, size);
+}
+
+void pci_windows_reset(void)
+{
+    roots.count = reserved.count = 0;
+}
+
+/* What devices ask for is theirs to say: sums stop at the end. */
+static uint64_t add_saturating(uint64_t a, uint64_t b)
+{
+    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+static uint64_t align_saturating(uint64_t v, uint64_t align)
+{
+    return v > UINT64_MAX - (align - 1) ? UINT64_MAX : ALIGN_UP(v, align);
+}
+
+/* A PC keeps its registers (IOAPIC, HPET, local APIC, flash) from fec00000 on, and
+ * firmware keeps memory for chipset and graphics directly above RAM: so the
+ * window begins at 3 GiB at the lowest, and a good way above RAM.  microvm's
+ * window begins at 3 GiB too; its 64-bit one is the topmost quarter of the address
+ * space, which q35 and pc forward as well.  AMD's I/O virtualization (48882,
+ * 2.1.2) takes fd00000000-ffffffffff for itself. */
+#define PC_LOWEST 0xc0000000ull
+#define PC_END 0xfec00000ull
+#define PC_ABOVE_RAM 0x10000000ull
+#define HYPERTRANSPORT 0xfd00000000ull
+#define HYPERTRANSPORT_SIZE 0x300000000ull
+
+void pci_windows_of_pc(uint64_t low_end, uint64_t ram_end, uint64_t address_end)
+{
+    uint64_t low = PC_LOWEST, high = max_u64(address_end / 4 * 3, FOUR_GIB);
+    if (low_end > PC_LOWEST)
+        low = ALIGN_UP(min_u64(low_end, PC_END), PC_ABOVE_RAM);
+    if (low < PC_END)
+        pci_window_add(low, PC_END - low);
+    if (ram_end > high)
+        high = align_saturating(ram_end, PC_ABOVE_RAM);
+    if (high < address_end)
+        pci_window_add(high, address_end - high);
+    pci_window_reserve(HYPERTRANSPORT, HYPERTRANSPORT_SIZE);
+}
+
+/* What is to be placed -------------------------------------------------------- */
+
+/* A BAR, or the window of a bridge. */
+struct request {
+    struct pci_function *f;
+    unsigned index; /* which BAR, or which window */
+    bool is_window;
+    enum pci_window_kind kind; /* it comes through this window of the bridge above */
+    uint64_t size, align;
+    bool low; /* must lie below 4 GiB */
+};
+
+#define REQUESTS_PER_FUNCTION (PCI_BARS + PCI_WINDOWS)
+
+/* Which window of the bridge above (NULL: a root bus) leads there. */
+static enum pci_window_kind kind_through(const struct pci_function *parent,
+                                         enum pci_window_kind kind)
+{
+    if (kind == PCI_WINDOW_PREFETCHABLE && !(parent && parent->window[kind].implemented))
+        return PCI_WINDOW_MEMORY;
+    return kind;
+}
+
+static enum pci_window_kind kind_of_bar(const struct pci_bar *bar)
+{
+    if (bar->io)
+        return PCI_WINDOW_IO;
+    return bar->is64 && bar->prefetchable ? PCI_WINDOW_PREFETCHABLE : PCI_WINDOW_MEMORY;
+}
+
+/* False: the BAR is absent, or has its place. */
+static bool request_bar(struct pci_function *f, unsigned index, struct request *r)
+{
+    const struct pci_bar *bar = &f->bar[index];
+    if (!bar->size || bar->base)
+        return false;
+    *r = (struct request){ .f = f,
+                           .index = index,
+                           .kind = kind_through(f->parent, kind_of_bar(bar)),
+                           .size = bar->size,
+                           .align = bar->size,
+                           .low = !bar->is64 };
+    return true;
+}
+
+/* False: the window is open, or nothing behind it needs it. */
+static bool request_window(struct pci_function *f, unsigned index, struct request *r)
+{
+    const struct pci_window *w = &f->window[index];
+    if (w->size || !w->needed)
+        return false;
+    *r = (struct request){ .f = f,
+                           .index = index,
+                           .is_window = true,
+                           .kind = kind_through(f->parent, index),
+                           .size = align_saturating(w->needed, pci_window_unit(index)),
+                           .align = w->needed_align,
+                           .low = w->needed_low };
+    return true;
+}
+
+static unsigned requests_of(struct pci_function *f, struct request rows[REQUESTS_PER_FUNCTION])
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < PCI_BARS; i++)
+        n += request_bar(f, i, &rows[n]);
+    for (unsigned i = 0; i < PCI_WINDOWS; i++)
+        n += request_window(f, i, &rows[n]);
+    return n;
+}
+
+/* Needs, from the bottom up ------------------------------------------------------ */
+
+/* Rounded up each to its alignment, requests fit without a gap in any order that
+ * begins with the largest alignment. */
+static void need_add(struct pci_function *bridge, const struct request *r)
+{
+    struct pci_window *w = &bridge->window[r->kind];
+    if (w->size || !w->implemented)
+        return;
+    w->needed = add_saturating(w->needed, align_saturating(r->size, r->align));
+    w->needed_align = max_u64(max_u64(w->needed_align, pci_window_unit(r->kind)), r->align);
+    w->needed_low |= r->kind == PCI_WINDOW_MEMORY || !w->is64 || r->low;
+}
+
+/* Places, from the top down ------------------------------------------------------ */
+
+static struct range range_of(uint64_t base, uint64_t size)
+{
+    return (struct range){ base, base + (size - 1) };
 }
 
 static bool overlap(struct range a, struct range b)
 {
-    return a.start < b.end && b.start < a.end;
+    return a.base <= b.last && b.base <= a.last;
 }
 
-/* Bridge windows -------------------------------------------------------------- */
-
-static bool prefetch_is_64(const struct pci_function *f)
+static bool is_above(const struct pci_function *bridge, const struct pci_function *f)
 {
-    return (pci_read16(f, PCI_PREFETCH_BASE) & 0xf) == 1;
+    for (f = f->parent; f; f = f->parent)
+        if (f == bridge)
+            return true;
+    return false;
 }
 
-static struct range window_of(const struct pci_function *f, enum kind kind)
+/* The last address of something of f's that lies in r, or 0. */
+static uint64_t taken_by(const struct pci_function *f, const struct request *q, struct range r)
 {
-    uint64_t start, last;
-    if (kind == KIND_IO) {
-        uint16_t v = pci_read16(f, PCI_IO_BASE);
-        start = (v & 0xf0u) << 8;
-        last = (v & 0xf000u) | 0xfff;
-    } else {
-        uint16_t reg = kind == KIND_MEMORY ? PCI_MEMORY_BASE : PCI_PREFETCH_BASE;
-        uint32_t v = pci_read32(f, reg);
-        start = (uint64_t)(v & 0xfff0u) << 16;
-        last = (uint64_t)(v & 0xfff00000u) | 0xfffff;
-        if (kind == KIND_PREFETCH && prefetch_is_64(f)) {
-            start |= (uint64_t)pci_read32(f, PCI_PREFETCH_BASE_HIGH) << 32;
-            last |= (uint64_t)pci_read32(f, PCI_PREFETCH_LIMIT_HIGH) << 32;
-        }
+    bool io = q->kind == PCI_WINDOW_IO;
+    for (unsigned i = 0; i < PCI_BARS; i++) {
+        struct range bar = range_of(f->bar[i].base, f->bar[i].size);
+        if (f->bar[i].base && f->bar[i].io == io && overlap(r, bar))
+            return bar.last;
     }
-    return start && start < last ? (struct range){ start, last + 1 } : (struct range){ 0, 0 };
-}
-
-static void set_window(struct pci_function *f, enum kind kind, struct range r)
-{
-    uint64_t last = r.end - 1;
-    if (kind == KIND_IO) {
-        pci_write16(f, PCI_IO_BASE, (uint16_t)((r.start >> 8 & 0xf0) | (last & 0xf000)));
-        return;
-    }
-    uint16_t reg = kind == KIND_MEMORY ? PCI_MEMORY_BASE : PCI_PREFETCH_BASE;
-    pci_write32(f, reg, (uint32_t)((r.start >> 16 & 0xfff0) | (last & 0xfff00000)));
-    if (kind == KIND_PREFETCH && prefetch_is_64(f)) {
-        pci_write32(f, PCI_PREFETCH_BASE_HIGH, (uint32_t)(r.start >> 32));
-        pci_write32(f, PCI_PREFETCH_LIMIT_HIGH, (uint32_t)(last >> 32));
-    }
-}
-
-/* Bridge 3.2.5.6 and 3.2.5.9: I/O and prefetchable windows are optional; without
- * one the register is hardwired to 0. */
-static bool window_exists(struct pci_function *f, enum kind kind)
-{
-    uint16_t reg = kind == KIND_IO ? PCI_IO_BASE : PCI_PREFETCH_BASE;
-    uint16_t before = pci_read16(f, reg);
-    if (kind == KIND_MEMORY)
-        return true;
-    pci_write16(f, reg, 0xf0f0);
-    bool exists = pci_read16(f, reg) & 0xf0f0;
-    pci_write16(f, reg, before);
-    return exists;
-}
-
-/* BARs ----------------------------------------------------------------------------- */
-
-/* Prefetchable windows are for what can live above 4 GiB; the rest goes where
- * every bridge can take it. */
-static enum kind bar_kind(const struct pci_function *f, const struct pci_bar *b)
-{
-    if (b->io)
-        return KIND_IO;
-    bool prefetch = b->prefetchable && b->is64 && f->parent;
-    return prefetch && window_exists(f->parent, KIND_PREFETCH) ? KIND_PREFETCH : KIND_MEMORY;
-}
-
-static struct range bar_range(const struct pci_bar *b)
-{
-    return b->base && b->size ? (struct range){ b->base, b->base + b->size }
-                              : (struct range){ 0, 0 };
-}
-
-static uint64_t power_above(uint64_t v)
-{
-    uint64_t p = 1;
-    while (p < v && p < LARGEST)
-        p <<= 1;
-    return p;
-}
-
-/* What a window of this kind must hold behind a bridge, as a power of two; 0: nothing. */
-static uint64_t window_need(const struct pci_function *bridge, enum kind kind)
-{
-    uint64_t sum = 0;
-    for (const struct pci_function *f = pci_first(); f; f = f->next) {
-        if (f->parent != bridge)
-            continue;
-        for (unsigned i = 0; i < PCI_BARS; i++)
-            if (f->bar[i].size && bar_kind(f, &f->bar[i]) == kind)
-                sum += f->bar[i].size;
-        if (f->header_type == PCI_HEADER_BRIDGE)
-            sum += window_need(f, kind);
-        if (sum > LARGEST)
-            return LARGEST; /* more than any machine has: will be told short */
-    }
-    uint64_t step = kind == KIND_IO ? IO_STEP : MEMORY_STEP;
-    return sum ? max_u64(power_above(sum), step) : 0;
-}
-
-/* Finding room --------------------------------------------------------------------------- */
-
-/* The first thing on this level that lies in r; empty: r is free. */
-static struct range in_the_way(const struct pci_function *parent, struct range r, bool io)
-{
-    for (const struct pci_function *f = pci_first(); f; f = f->next) {
-        if (f->parent != parent)
-            continue;
-        for (unsigned i = 0; i < PCI_BARS; i++)
-            if (f->bar[i].io == io && overlap(bar_range(&f->bar[i]), r))
-                return bar_range(&f->bar[i]);
-        for (unsigned k = 0; f->header_type == PCI_HEADER_BRIDGE && k < KINDS; k++)
-            if ((k == KIND_IO) == io && overlap(window_of(f, k), r))
-                return window_of(f, k);
-    }
-    return (struct range){ 0, 0 };
-}
-
-/* The lowest free place of this size in the window; 0: none. */
-static uint64_t room_in(const struct pci_function *parent, struct range window, uint64_t size,
-                        bool io)
-{
-    uint64_t at = max_u64(window.start, 1);
-    while (at < window.end) {
-        uint64_t aligned = ALIGN_UP(at, size);
-        if (aligned < at || aligned >= window.end || size > window.end - aligned)
-            return 0;
-        struct range taken = in_the_way(parent, (struct range){ aligned, aligned + size }, io);
-        if (taken.start == taken.end)
-            return aligned;
-        at = taken.end;
+    for (unsigned i = 0; i < PCI_WINDOWS; i++) {
+        struct range window = range_of(f->window[i].base, f->window[i].size);
+        if (f->window[i].size && (i == PCI_WINDOW_IO) == io && overlap(r, window) &&
+            !is_above(f, q->f))
+            return window.last;
     }
     return 0;
 }
 
-static uint64_t room_on_root(uint64_t size, enum kind kind, bool above_4g)
+static uint64_t taken(const struct request *q, struct range r)
 {
-    uint64_t at = 0;
-    if (kind == KIND_IO)
-        return room_in(NULL, (struct range){ ROOT_IO_START, ROOT_IO_END }, size, true);
-    for (unsigned i = 0; !at && i < root_window_count; i++)
-        if (above_4g || root_windows[i].end <= FOUR_GIB)
-            at = room_in(NULL, root_windows[i], size, false);
-    return at;
+    uint64_t last = 0;
+    for (unsigned i = 0; i < reserved.count && q->kind != PCI_WINDOW_IO; i++)
+        if (overlap(r, reserved.row[i]))
+            return reserved.row[i].last;
+    for (struct pci_function *f = pci_first(); f && !last; f = f->next)
+        last = taken_by(f, q, r);
+    return last;
 }
 
-static uint64_t find_room(const struct pci_function *parent, uint64_t size, enum kind kind,
-                          bool above_4g)
+/* The lowest free place in `space`, or 0. */
+static uint64_t place_within(const struct request *q, struct range space)
 {
-    if (!parent)
-        return room_on_root(size, kind, above_4g);
-    return room_in(parent, window_of(parent, kind), size, kind == KIND_IO);
-}
-
-static void say_short(const struct pci_function *f, const char *what, uint64_t size, enum kind kind)
-{
-    char text[PCI_BDF_LEN], above[PCI_BDF_LEN] = "the root bus";
-    struct range w = { 0, 0 };
-    pci_bdf_format(f->bdf, text);
-    if (f->parent) {
-        pci_bdf_format(f->parent->bdf, above);
-        w = window_of(f->parent, kind);
-    }
-    log_warning(
-        "pci %s: no room for %s of %" PRIu64 " KiB: the %s window of %s (%" PRIu64 " KiB) is short",
-        text, what, (size + 1023) / 1024, kind_names[kind], above, (w.end - w.start) / 1024);
-}
-
-/* Placing ---------------------------------------------------------------------------------- */
-
-static void place_bar(struct pci_function *f, unsigned i)
-{
-    struct pci_bar *b = &f->bar[i];
-    enum kind kind = bar_kind(f, b);
-    uint64_t at = find_room(f->parent, b->size, kind, b->is64);
-    char what[8];
-    snprintf(what, sizeof what, "BAR %u", i);
-    if (at)
-        pci_set_bar(f, i, at);
-    else
-        say_short(f, what, b->size, kind);
-}
-
-static void place_window(struct pci_function *f, enum kind kind, uint64_t size)
-{
-    bool above_4g = kind == KIND_PREFETCH && prefetch_is_64(f);
-    uint64_t at = find_room(f->parent, size, kind, above_4g);
-    if (at)
-        set_window(f, kind, (struct range){ at, at + size });
-    else
-        say_short(f, "its window", size, kind);
-}
-
-static bool window_wanted(struct pci_function *f, enum kind kind, uint64_t size)
-{
-    struct range now = window_of(f, kind);
-    return f->header_type == PCI_HEADER_BRIDGE && now.start == now.end &&
-           window_need(f, kind) == size && window_exists(f, kind);
-}
-
-static void place_size(const struct pci_function *parent, uint64_t size)
-{
-    for (struct pci_function *f = pci_first(); f; f = f->next) {
-        if (f->parent != parent)
-            continue;
-        for (unsigned i = 0; i < PCI_BARS; i++)
-            if (f->bar[i].size == size && !f->bar[i].base)
-                place_bar(f, i);
-        for (unsigned k = 0; k < KINDS; k++)
-            if (window_wanted(f, k, size))
-                place_window(f, k, size);
+    uint64_t base = space.base, last = q->low ? min_u64(space.last, FOUR_GIB - 1) : space.last;
+    for (;;) {
+        base = align_saturating(base, q->align);
+        if (base > last || q->size - 1 > last - base)
+            return 0;
+        uint64_t after = taken(q, range_of(base, q->size));
+        if (!after)
+            return base;
+        if (after >= last)
+            return 0;
+        base = after + 1;
     }
 }
 
-static bool anything_unplaced(void)
+static uint64_t place_find(const struct request *q)
 {
-    for (const struct pci_function *f = pci_first(); f; f = f->next)
-        for (unsigned i = 0; i < PCI_BARS; i++)
-            if (f->bar[i].size && !f->bar[i].base)
-                return true;
-    return false;
+    const struct pci_window *w = q->f->parent ? &q->f->parent->window[q->kind] : NULL;
+    uint64_t base = 0;
+    if (w)
+        return w->size ? place_within(q, range_of(w->base, w->size)) : 0;
+    if (q->kind == PCI_WINDOW_IO)
+        return place_within(q, root_io);
+    for (unsigned i = 0; i < roots.count && !base; i++)
+        base = place_within(q, roots.row[i]);
+    return base;
 }
 
-static void place_level(struct pci_function *parent)
+/* Names the window that is short.  One that could not be opened was told before,
+ * as what it needs itself. */
+static void tell_short(const struct request *q)
 {
-    for (uint64_t size = LARGEST; size >= SMALLEST; size >>= 1)
-        place_size(parent, size);
-    for (struct pci_function *f = pci_first(); f; f = f->next)
-        if (f->parent == parent && f->header_type == PCI_HEADER_BRIDGE)
-            place_level(f);
+    const struct pci_function *parent = q->f->parent;
+    enum log_level level = q->kind == PCI_WINDOW_IO ? LOG_WARNING : LOG_ERROR;
+    char what[32], where[64], bdf[PCI_BDF_LEN];
+
+    if (parent && !parent->window[q->kind].size && parent->window[q->kind].implemented)
+        return;
+    if (q->is_window)
+        snprintf(what, sizeof what, "its %s window", pci_window_name(q->index));
+    else
+        snprintf(what, sizeof what, "BAR %u", q->index);
     if (parent)
-        pci_write16(parent, PCI_COMMAND,
-                    pci_read16(parent, PCI_COMMAND) | PCI_COMMAND_IO | PCI_COMMAND_MEMORY |
-                        PCI_COMMAND_MASTER);
+        pci_bdf_format(parent->bdf, bdf);
+    snprintf(where, sizeof where, "the %s %s%s", pci_window_name(q->kind),
+             parent ? "window of " : "space of the root buses", parent ? bdf : "");
+    pci_log(level, q->f, "%s has no place: it needs %" PRIx64 " bytes, and %s is short", what,
+            q->size, where);
 }
 
-/* Mostly there is nothing to do: firmware placed everything. */
+static void place(const struct request *q)
+{
+    uint64_t base = place_find(q);
+    if (!base)
+        tell_short(q);
+    else if (q->is_window)
+        pci_window_write(q->f, q->index, base, q->size);
+    else
+        pci_bar_write(q->f, q->index, base);
+}
+
+static int compare_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+static uint64_t depth_key(const struct request *q)
+{
+    return q->f->parent ? (uint64_t)q->f->parent->bdf + 1 : 0;
+}
+
+/* Root buses first, then what lies behind each bridge; there first what cannot
+ * lie elsewhere, then the largest. */
+static int compare_requests(const void *a, const void *b)
+{
+    const struct request *x = a, *y = b;
+    int order = compare_u64(depth_key(x), depth_key(y));
+    order = order ? order : compare_u64(y->low, x->low);
+    order = order ? order : compare_u64(y->align, x->align);
+    order = order ? order : compare_u64(x->f->bdf, y->f->bdf);
+    return order ? order : compare_u64(x->index, y->index);
+}
+
+/* All ---------------------------------------------------------------------------- */
+
+static bool lies_in(const struct pci_bar *bar, const struct pci_window *w)
+{
+    return w->size && bar->base >= w->base && bar->size <= w->size &&
+           bar->base - w->base <= w->size - bar->size;
+}
+
+/* A BAR outside its bridge's windows cannot be reached: that is no place.  A
+ * bridge with subtractive decoding forwards what nobody else claims. */
+static void forget_unreachable(struct pci_function *f)
+{
+    const struct pci_function *parent = f->parent;
+    if (!parent || parent->class_code == PCI_CLASS_SUBTRACTIVE_BRIDGE)
+        return;
+    for (unsigned i = 0; i < PCI_BARS; i++) {
+        struct pci_bar *bar = &f->bar[i];
+        bool reachable = bar->io ? lies_in(bar, &parent->window[PCI_WINDOW_IO])
+                                 : lies_in(bar, &parent->window[PCI_WINDOW_MEMORY]) ||
+                                       lies_in(bar, &parent->window[PCI_WINDOW_PREFETCHABLE]);
+        if (bar->base && !reachable) {
+            pci_log(LOG_WARNING, f, "BAR %u at %" PRIx64 " lies outside its bridge's windows", i,
+                    bar->base);
+            bar->base = 0;
+        }
+    }
+}
+
+static void needs_gather(struct pci_function **functions, unsigned count)
+{
+    struct request rows[REQUESTS_PER_FUNCTION];
+    while (count--) {
+        struct pci_function *f = functions[count];
+        unsigned n = f->parent ? requests_of(f, rows) : 0;
+        while (n--)
+            need_add(f->parent, &rows[n]);
+    }
+}
+
+static void place_requests(struct pci_function **functions, unsigned count, struct request *rows)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < count; i++)
+        n += requests_of(functions[i], rows + n);
+    qsort(rows, n, sizeof *rows, compare_requests);
+    for (unsigned i = 0; i < n; i++)
+        place(&rows[i]);
+}
+
 void pci_place_all(void)
 {
-    if (anything_unplaced())
-        place_level(NULL);
+    unsigned count = 0, n = 0;
+    for (struct pci_function *f = pci_first(); f; f = f->next)
+        count++;
+    struct pci_function **functions = calloc(count + 1, sizeof *functions);
+    struct request *rows = calloc((size_t)count * REQUESTS_PER_FUNCTION + 1, sizeof *rows);
+    if (functions && rows) {
+        for (struct pci_function *f = pci_first(); f; f = f->next) {
+            forget_unreachable(f);
+            functions[n++] = f;
+        }
+        needs_gather(functions, count);
+        place_requests(functions, count, rows);
+    } else {
+        log_error("pci: no memory to place %u functions", count);
+    }
+    free(rows);
+    free(functions);
 }

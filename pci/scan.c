@@ -1,28 +1,37 @@
-/* scan.c - every function of every bus.
+/* scan.c - every function on every bus, in BDF order.
  *
- * Bus 0 and what bridges lead to are scanned function by function; buses that
- * no bridge leads to may be further root buses (several host bridges), where a
- * device answers at function 0.  Bridges that firmware left without bus numbers
- * get free ones.  Each bus is scanned once, whatever bridges claim. */
+ * Two passes.  The first takes the bus numbers that firmware gave and goes
+ * through them upwards: a bridge's secondary bus has a higher number than the
+ * bus it sits on, so when a number is reached it is known whose it is, and
+ * what is nobody's may be another root bus.  The second pass gives numbers to
+ * the bridges that have none, or none that makes sense.
+ *
+ * Sources: PCI 3.2.2.3 and 6.1; Bridge 3.2.5.3 to 3.2.5.5; PCIe 2.3.1 (retry),
+ * 7.3 (device numbers), 7.5.3 (port types). */
+#include "kernel/compiler.h"
+#include "kernel/time.h"
 #include "pci/pci_internal.h"
-
-#include "kernel/log.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
+#define BUSES 256u
 #define DEVICES 32u
 #define FUNCTIONS 8u
-#define BUSES 256u
-#define BRIDGE_DEPTH_MAX 32u
-#define SEGMENTS_MAX 16u
+#define NOBODY 0xffffu              /* vendor ID of what is not there, PCI 6.1 */
+#define RETRY 0x0001u               /* and of what is not ready yet, PCIe 2.3.1.1 */
+#define RETRY_US (1000 * US_PER_MS) /* a function has a second after reset, PCIe 6.6.1 */
+#define RETRY_STEP_US US_PER_MS
 
-static struct pci_function *functions;
-static bool scanned[BUSES]; /* of the segment at hand */
-static unsigned depth;
+static struct pci_function *functions; /* BDF order */
 
-static int scan_bus(uint16_t segment, unsigned bus, struct pci_function *parent, unsigned last);
+/* One segment's buses, while it is scanned. */
+struct scan {
+    struct pci_bus_range range;
+    bool root[BUSES];
+    struct pci_function *forwarder[BUSES]; /* the lowest bridge that forwards to it */
+    int error;
+};
 
 struct pci_function *pci_first(void)
 {
@@ -37,220 +46,366 @@ struct pci_function *pci_find(uint32_t bdf)
     return f;
 }
 
-void pci_reset(void)
+static void forget_functions(void)
 {
     while (functions) {
         struct pci_function *next = functions->next;
         free(functions);
         functions = next;
     }
-    memset(scanned, 0, sizeof scanned);
-    pci_forget_windows();
 }
 
-static void insert_sorted(struct pci_function *f)
+void pci_reset(void)
 {
-    struct pci_function **p = &functions;
-    while (*p && (*p)->bdf < f->bdf)
-        p = &(*p)->next;
-    f->next = *p;
-    *p = f;
+    forget_functions();
+    pci_windows_reset();
 }
 
-/* PCI 6.1: vendor FFFFh is what nobody answers; 0 is what broken bridges do. */
-static bool answers(uint32_t bdf)
+static void insert(struct pci_function *f)
 {
-    uint32_t id = pci_get_access()->read(bdf, PCI_VENDOR_ID, 4);
-    return (id & 0xffff) != 0xffff && id != 0;
+    struct pci_function **at = &functions;
+    while (*at && (*at)->bdf < f->bdf)
+        at = &(*at)->next;
+    f->next = *at;
+    *at = f;
 }
 
-/* Extended space repeats the first 256 bytes, or reads ones, where it is missing
- * (PCIe 7.6.1: every PCI Express function has it). */
-static uint16_t config_size(const struct pci_function *f)
+/* One function --------------------------------------------------------------- */
+
+/* A function that is not ready answers with a vendor ID of 1, where software
+ * has asked to see that; it is there, and it is waited for. */
+static uint16_t vendor_read(const struct pci_function *f)
 {
-    uint16_t whole = pci_get_access()->config_size;
-    uint32_t first;
-    if (whole < PCI_EXTENDED_SIZE || !f->express)
-        return PCI_CONFIG_SIZE;
-    first = pci_get_access()->read(f->bdf, PCI_EXT_FIRST, 4);
-    return first == ~0u ? PCI_CONFIG_SIZE : whole;
+    uint16_t vendor = pci_read16(f, PCI_VENDOR_ID);
+    if (vendor != RETRY)
+        return vendor;
+    struct deadline d = deadline_us(RETRY_US);
+    while (vendor == RETRY && !deadline_passed(&d)) {
+        time_delay_us(RETRY_STEP_US);
+        vendor = pci_read16(f, PCI_VENDOR_ID);
+    }
+    if (vendor == RETRY)
+        pci_log(LOG_ERROR, f, "vendor ID still 0001 (not ready) after %u ms, expected its own",
+                (unsigned)(RETRY_US / US_PER_MS));
+    return vendor == RETRY ? NOBODY : vendor;
 }
 
-static void read_header(struct pci_function *f)
+static bool exists(uint32_t bdf)
 {
-    uint32_t class_revision = pci_read32(f, PCI_REVISION);
-    f->vendor = pci_read16(f, PCI_VENDOR_ID);
+    struct pci_function probe = { .bdf = bdf, .config_size = PCI_CONFIG_SIZE };
+    uint16_t vendor = pci_read16(&probe, PCI_VENDOR_ID);
+    return vendor != NOBODY && vendor != 0;
+}
+
+/* Extended space reads as all ones where it is out of reach (CF8/CFC, or behind
+ * a conventional bridge), and only PCI Express functions have it. */
+static void config_size_find(struct pci_function *f)
+{
+    f->express = pci_find_capability(f, PCI_CAP_EXPRESS, 0);
+    if (f->express && pci_get_access()->config_size == PCI_EXTENDED_SIZE &&
+        pci_get_access()->read(f->bdf, PCI_EXT_FIRST, 4) != UINT32_MAX)
+        f->config_size = PCI_EXTENDED_SIZE;
+}
+
+/* Host bridges speak for the CPU; every other endpoint may keep still until a
+ * driver has given it memory of its own. */
+static void bus_master_off(struct pci_function *f)
+{
+    uint16_t command = pci_read16(f, PCI_COMMAND);
+    if (f->header_type == PCI_HEADER_BRIDGE || f->class_code >> 8 == PCI_CLASS_HOST_BRIDGE)
+        return;
+    if (command & PCI_COMMAND_MASTER)
+        pci_write16(f, PCI_COMMAND, command & (uint16_t)~PCI_COMMAND_MASTER);
+}
+
+static void header_read(struct pci_function *f)
+{
+    uint32_t class_and_revision = pci_read32(f, PCI_REVISION);
     f->device = pci_read16(f, PCI_DEVICE_ID);
-    f->revision = (uint8_t)class_revision;
-    f->class_code = class_revision >> 8;
+    f->class_code = FIELD_GET(PCI_CLASS_MASK, class_and_revision);
+    f->revision = FIELD_GET(PCI_REVISION_MASK, class_and_revision);
     f->header_type = pci_read8(f, PCI_HEADER_TYPE) & PCI_HEADER_LAYOUT;
     if (f->header_type == PCI_HEADER_DEVICE) {
         f->subsystem_vendor = pci_read16(f, PCI_SUBSYSTEM_VENDOR);
         f->subsystem = pci_read16(f, PCI_SUBSYSTEM);
     }
-    f->express = pci_find_capability(f, PCI_CAP_EXPRESS, 0);
-    f->config_size = config_size(f);
 }
 
-/* Adds the function; endpoints lose bus mastering until a driver takes them. */
-static struct pci_function *add_function(uint32_t bdf, struct pci_function *parent)
+/* True when there is something at bdf: then it is in the list. */
+static bool scan_function(struct scan *s, struct pci_function *parent, uint32_t bdf)
 {
+    if (!exists(bdf))
+        return false;
+    struct pci_function probe = { .bdf = bdf, .config_size = PCI_CONFIG_SIZE };
+    uint16_t vendor = vendor_read(&probe);
+    if (vendor == NOBODY)
+        return false;
     struct pci_function *f = calloc(1, sizeof *f);
-    if (!f)
-        return NULL;
+    if (!f) {
+        s->error = -ENOMEM;
+        return false;
+    }
     f->bdf = bdf;
+    f->config_size = PCI_CONFIG_SIZE;
+    f->vendor = vendor;
     f->parent = parent;
     f->dma.requester_id = bdf;
-    f->config_size = PCI_CONFIG_SIZE;
-    read_header(f);
-    if (f->header_type != PCI_HEADER_BRIDGE)
-        pci_bus_master(f, false);
+    header_read(f);
+    bus_master_off(f);
+    config_size_find(f);
     pci_size_bars(f);
-    insert_sorted(f);
+    if (f->header_type == PCI_HEADER_BRIDGE)
+        pci_windows_read(f);
+    insert(f);
+    return true;
+}
+
+/* One bus --------------------------------------------------------------------- */
+
+static unsigned express_type(const struct pci_function *f)
+{
+    return FIELD_GET(PCI_EXPRESS_TYPE, pci_read16(f, f->express + PCI_EXPRESS_CAPABILITIES));
+}
+
+static bool forwards_ari(const struct pci_function *f)
+{
+    return f && f->express &&
+           FIELD_GET(PCI_EXPRESS_VERSION, pci_read16(f, f->express + PCI_EXPRESS_CAPABILITIES)) >=
+               2 &&
+           pci_read16(f, f->express + PCI_EXPRESS_DEVICE_CTL2) & PCI_EXPRESS_ARI_FORWARDING;
+}
+
+/* A link has one device at its other end, number 0 (PCIe 7.3.1); with ARI the
+ * device number is more of the function number (PCIe 6.13). */
+static unsigned devices_below(const struct pci_function *parent)
+{
+    if (!parent || !parent->express || forwards_ari(parent))
+        return DEVICES;
+    unsigned type = express_type(parent);
+    return type == PCI_EXPRESS_ROOT_PORT || type == PCI_EXPRESS_DOWNSTREAM_PORT ||
+                   type == PCI_EXPRESS_FROM_PCI_BRIDGE
+               ? 1
+               : DEVICES;
+}
+
+/* PCI 3.2.2.3.4 wants function 0 in every device, and no look at the others
+ * when it is absent.  Hypervisors pass single functions through under their own
+ * number all the same, and virtual functions begin where they like: what lies on
+ * a bus that exists is looked for.  Present and not multi-function, function 0
+ * may answer for all eight (same section), so then it is the only one. */
+static void scan_device(struct scan *s, struct pci_function *parent, uint32_t bdf)
+{
+    bool first = scan_function(s, parent, bdf);
+    struct pci_function probe = { .bdf = bdf, .config_size = PCI_CONFIG_SIZE };
+    if (first && !forwards_ari(parent) &&
+        !(pci_read8(&probe, PCI_HEADER_TYPE) & PCI_HEADER_MULTIFUNCTION))
+        return;
+    for (unsigned n = 1; n < FUNCTIONS; n++)
+        scan_function(s, parent, bdf + n);
+}
+
+static void scan_bus(struct scan *s, struct pci_function *parent, unsigned bus)
+{
+    unsigned devices = devices_below(parent);
+    for (unsigned n = 0; n < devices; n++)
+        scan_device(s, parent, PCI_BDF(s->range.segment, bus, n, 0));
+}
+
+/* Bus numbers -------------------------------------------------------------- */
+
+static unsigned last_bus_below(const struct scan *s, const struct pci_function *parent)
+{
+    return parent ? parent->subordinate : s->range.last;
+}
+
+/* Still to be had below parent (NULL: below a root bus). */
+static bool bus_is_free(const struct scan *s, const struct pci_function *parent, unsigned bus)
+{
+    return s->forwarder[bus] == parent && !s->root[bus] && !(parent && bus == parent->secondary);
+}
+
+static void numbers_write(struct pci_function *b, unsigned secondary, unsigned subordinate)
+{
+    pci_write8(b, PCI_PRIMARY_BUS, PCI_BUS(b->bdf));
+    pci_write8(b, PCI_SECONDARY_BUS, (uint8_t)secondary);
+    pci_write8(b, PCI_SUBORDINATE_BUS, (uint8_t)subordinate);
+}
+
+static void forward(struct scan *s, struct pci_function *b, unsigned secondary,
+                    unsigned subordinate)
+{
+    b->secondary = (uint8_t)secondary;
+    b->subordinate = (uint8_t)subordinate;
+    for (unsigned bus = secondary; bus <= subordinate; bus++)
+        s->forwarder[bus] = b;
+}
+
+/* First pass.  Numbers make sense when they lie above the bridge's own bus, in
+ * what the bridge above forwards, and nobody else has them: then no loop is
+ * possible.  Others are taken away at once, so that no bus has two bridges. */
+static void numbers_take(struct scan *s, struct pci_function *b)
+{
+    unsigned secondary = pci_read8(b, PCI_SECONDARY_BUS);
+    unsigned subordinate = pci_read8(b, PCI_SUBORDINATE_BUS);
+    bool good = secondary > PCI_BUS(b->bdf) && subordinate >= secondary &&
+                subordinate <= last_bus_below(s, b->parent);
+
+    for (unsigned bus = secondary; good && bus <= subordinate; bus++)
+        good = bus_is_free(s, b->parent, bus);
+    if (good) {
+        forward(s, b, secondary, subordinate);
+        return;
+    }
+    if (secondary || subordinate) {
+        pci_log(LOG_WARNING, b, "buses %u-%u make no sense below bus %u: numbered anew", secondary,
+                subordinate, PCI_BUS(b->bdf));
+        numbers_write(b, 0, 0);
+    }
+}
+
+/* First function of the bus; the others follow. */
+static struct pci_function *bus_first(const struct scan *s, unsigned bus)
+{
+    struct pci_function *f = functions;
+    while (f && f->bdf < PCI_BDF(s->range.segment, bus, 0, 0))
+        f = f->next;
     return f;
 }
 
-/* A run of bus numbers nobody has, behind `from` and up to `last`; 0: none. */
-static unsigned free_bus(unsigned from, unsigned last, unsigned *end)
+static bool is_on_bus(const struct scan *s, const struct pci_function *f, unsigned bus)
 {
-    unsigned bus = from + 1;
-    while (bus <= last && scanned[bus])
+    return f && f->bdf >> 8 == PCI_BDF(s->range.segment, bus, 0, 0) >> 8;
+}
+
+static void scan_numbered_bus(struct scan *s, struct pci_function *parent, unsigned bus)
+{
+    scan_bus(s, parent, bus);
+    for (struct pci_function *f = bus_first(s, bus); is_on_bus(s, f, bus); f = f->next)
+        if (f->header_type == PCI_HEADER_BRIDGE)
+            numbers_take(s, f);
+}
+
+/* A host bridge's bus need not have a device 0, and tables do not name it
+ * without AML: any device's function 0 gives it away. */
+static bool is_root_bus(const struct scan *s, unsigned bus)
+{
+    bool found = bus == s->range.first;
+    for (unsigned n = 0; n < DEVICES && !found; n++)
+        found = exists(PCI_BDF(s->range.segment, bus, n, 0));
+    return found;
+}
+
+static void scan_as_found(struct scan *s)
+{
+    for (unsigned bus = s->range.first; bus <= s->range.last; bus++) {
+        struct pci_function *b = s->forwarder[bus];
+        if (b && b->secondary == bus) {
+            scan_numbered_bus(s, b, bus);
+        } else if (!b && is_root_bus(s, bus)) {
+            s->root[bus] = true;
+            scan_numbered_bus(s, NULL, bus);
+        }
+    }
+}
+
+/* Second pass ---------------------------------------------------------------- */
+
+/* The longest run of free numbers that begins with the first one; false: none. */
+static bool free_run(const struct scan *s, const struct pci_function *b, unsigned *first,
+                     unsigned *last)
+{
+    unsigned limit = last_bus_below(s, b->parent), bus = PCI_BUS(b->bdf) + 1u;
+    while (bus <= limit && !bus_is_free(s, b->parent, bus))
         bus++;
-    if (bus > last)
-        return 0;
-    for (*end = bus; *end < last && !scanned[*end + 1];)
-        ++*end;
-    return bus;
+    *first = *last = bus;
+    while (*last < limit && bus_is_free(s, b->parent, *last + 1))
+        ++*last;
+    return bus <= limit;
 }
 
-static void set_buses(struct pci_function *f, unsigned secondary, unsigned subordinate)
-{
-    pci_write8(f, PCI_PRIMARY_BUS, PCI_BUS(f->bdf));
-    pci_write8(f, PCI_SECONDARY_BUS, (uint8_t)secondary);
-    pci_write8(f, PCI_SUBORDINATE_BUS, (uint8_t)subordinate);
-    f->secondary = (uint8_t)secondary;
-    f->subordinate = (uint8_t)subordinate;
-}
+static void number_below(struct scan *s, struct pci_function *b);
 
-static unsigned highest_below(const struct pci_function *bridge)
+/* Gives the bridge the run, so that what lies below can be reached and numbered. */
+static void number(struct scan *s, struct pci_function *b)
 {
-    unsigned highest = bridge->secondary;
-    for (const struct pci_function *f = functions; f; f = f->next)
-        if (f->parent == bridge && f->header_type == PCI_HEADER_BRIDGE && f->subordinate > highest)
-            highest = f->subordinate;
-    return highest;
-}
-
-static int scan_unnumbered(struct pci_function *f, unsigned last)
-{
-    char text[PCI_BDF_LEN];
-    unsigned end, bus = free_bus(PCI_BUS(f->bdf), last, &end);
-    if (!bus) {
-        pci_bdf_format(f->bdf, text);
-        log_warning("pci %s: no bus number left for what is behind this bridge", text);
-        return 0;
+    unsigned first, last;
+    if (!free_run(s, b, &first, &last)) {
+        pci_log(LOG_ERROR, b, "no bus number is left for what is behind it, up to %u",
+                last_bus_below(s, b->parent));
+        return;
     }
-    set_buses(f, bus, end);
-    int e = scan_bus(PCI_SEGMENT(f->bdf), bus, f, end);
-    set_buses(f, bus, highest_below(f));
-    return e;
-}
-
-static int scan_bridge(struct pci_function *f, unsigned last)
-{
-    unsigned secondary = pci_read8(f, PCI_SECONDARY_BUS);
-    unsigned subordinate = pci_read8(f, PCI_SUBORDINATE_BUS);
-    if (depth == BRIDGE_DEPTH_MAX)
-        return 0;
-    if (!secondary || secondary > subordinate || secondary <= PCI_BUS(f->bdf) || scanned[secondary])
-        return scan_unnumbered(f, last);
-    f->secondary = (uint8_t)secondary;
-    f->subordinate = (uint8_t)subordinate;
-    return scan_bus(PCI_SEGMENT(f->bdf), secondary, f, subordinate);
-}
-
-static int scan_function(uint32_t bdf, struct pci_function *parent)
-{
-    if (!answers(bdf))
-        return 0;
-    return add_function(bdf, parent) ? 1 : -ENOMEM;
-}
-
-/* PCI 3.2.2.3.4: only devices that say multi-function in function 0 have more.
- * Where function 0 is missing (a hypervisor that passes function 1 alone), the
- * others are asked as well. */
-static int scan_device(uint32_t bdf, struct pci_function *parent)
-{
-    int e = scan_function(bdf, parent);
-    if (e > 0 && !(pci_get_access()->read(bdf, PCI_HEADER_TYPE, 1) & PCI_HEADER_MULTIFUNCTION))
-        return e;
-    for (unsigned i = 1; e >= 0 && i < FUNCTIONS; i++)
-        e = scan_function(bdf | i, parent);
-    return e;
-}
-
-/* Numbered bridges first, so that what they lead to is not given away. */
-static int scan_bridges(uint16_t segment, unsigned bus, unsigned last, bool numbered)
-{
-    int e = 0;
-    for (struct pci_function *f = functions; e >= 0 && f; f = f->next) {
-        if (f->bdf >> 8 != ((uint32_t)segment << 8 | bus) || f->header_type != PCI_HEADER_BRIDGE ||
-            f->secondary)
-            continue;
-        bool has =
-            pci_read8(f, PCI_SECONDARY_BUS) > bus && !scanned[pci_read8(f, PCI_SECONDARY_BUS)];
-        if (has == numbered)
-            e = scan_bridge(f, last);
+    numbers_write(b, first, last);
+    unsigned now = pci_read8(b, PCI_SECONDARY_BUS);
+    if (now != first) {
+        pci_log(LOG_ERROR, b, "secondary bus reads %u after %u was written", now, first);
+        return;
     }
-    return e;
+    forward(s, b, first, last);
+    number_below(s, b);
 }
 
-static int scan_bus(uint16_t segment, unsigned bus, struct pci_function *parent, unsigned last)
+/* All below is ours to number.  Then the bridge gives back what was not needed.
+ * Each level takes a number, so this is at most as deep as there are buses. */
+static void number_below(struct scan *s, struct pci_function *b)
 {
-    int e = 0;
-    scanned[bus] = true;
-    depth++;
-    for (unsigned device = 0; e >= 0 && device < DEVICES; device++)
-        e = scan_device(PCI_BDF(segment, bus, device, 0), parent);
-    if (e >= 0)
-        e = scan_bridges(segment, bus, last, true);
-    if (e >= 0)
-        e = scan_bridges(segment, bus, last, false);
-    depth--;
-    return e < 0 ? e : 0;
+    unsigned bus = b->secondary, top = bus;
+    scan_bus(s, b, bus);
+    struct pci_function *first = bus_first(s, bus);
+    for (struct pci_function *f = first; is_on_bus(s, f, bus); f = f->next)
+        if (f->header_type == PCI_HEADER_BRIDGE)
+            numbers_write(f, 0, 0);
+    for (struct pci_function *f = first; is_on_bus(s, f, bus); f = f->next)
+        if (f->header_type == PCI_HEADER_BRIDGE) {
+            number(s, f);
+            top = f->subordinate > top ? f->subordinate : top;
+        }
+    for (unsigned n = top + 1; n <= b->subordinate; n++)
+        s->forwarder[n] = b->parent;
+    numbers_write(b, bus, top);
+    b->subordinate = (uint8_t)top;
 }
 
-static bool root_bus_answers(uint16_t segment, unsigned bus)
+static void scan_unnumbered(struct scan *s)
 {
-    for (unsigned device = 0; device < DEVICES; device++)
-        if (answers(PCI_BDF(segment, bus, device, 0)))
-            return true;
-    return false;
+    for (struct pci_function *f = functions; f; f = f->next)
+        if (f->header_type == PCI_HEADER_BRIDGE && !f->secondary &&
+            PCI_SEGMENT(f->bdf) == s->range.segment && PCI_BUS(f->bdf) >= s->range.first &&
+            PCI_BUS(f->bdf) <= s->range.last)
+            number(s, f);
 }
 
-static int scan_segment(uint16_t segment)
+/* All ------------------------------------------------------------------------ */
+
+static int scan_range(const struct pci_bus_range *range)
 {
-    memset(scanned, 0, sizeof scanned);
-    depth = 0;
-    int e = scan_bus(segment, 0, NULL, BUSES - 1);
-    for (unsigned bus = 1; e >= 0 && bus < BUSES; bus++)
-        if (!scanned[bus] && pci_bus_reachable(PCI_BDF(segment, bus, 0, 0)) &&
-            root_bus_answers(segment, bus))
-            e = scan_bus(segment, bus, NULL, BUSES - 1);
+    struct scan *s = calloc(1, sizeof *s);
+    if (!s)
+        return -ENOMEM;
+    s->range = *range;
+    scan_as_found(s);
+    scan_unnumbered(s);
+    int e = s->error;
+    free(s);
     return e;
 }
 
 int pci_scan(void)
 {
-    uint16_t segments[SEGMENTS_MAX];
-    unsigned count = pci_segments(segments, SEGMENTS_MAX);
-    int e = 0, found = 0;
-    for (unsigned i = 0; e >= 0 && i < count; i++)
-        e = scan_segment(segments[i]);
-    if (e < 0)
-        return e;
+    static const struct pci_bus_range every_bus = { .first = 0, .last = BUSES - 1 };
+    const struct pci_access *access = pci_get_access();
+    int count = 0;
+
+    if (!access)
+        return -ENODEV;
+    forget_functions();
+    unsigned ranges = access->ranges ? access->range_count : 1;
+    for (unsigned i = 0; i < ranges; i++) {
+        int e = scan_range(access->ranges ? &access->ranges[i] : &every_bus);
+        if (e) /* what was found so far stays */
+            return e;
+    }
     pci_place_all();
-    for (const struct pci_function *f = functions; f; f = f->next)
-        found++;
-    return found;
+    for (struct pci_function *f = functions; f; f = f->next)
+        count++;
+    return count;
 }
