@@ -170,6 +170,18 @@ static const uint8_t nobody[6];
 
 /* Wires ------------------------------------------------------------------- */
 
+#define BACKLOG 256u
+#define BACKLOG_FRAME 1600u
+
+/* Frames that hosts have sent and the wire has not taken yet. */
+struct backlog {
+    uint32_t head, tail; /* run freely */
+    struct {
+        uint16_t length;
+        uint8_t bytes[BACKLOG_FRAME];
+    } frames[BACKLOG];
+};
+
 struct wire {
     int fd;
     bool gone;          /* the other end is no more */
@@ -222,6 +234,31 @@ static bool wire_send(struct wire *w, const uint8_t *frame, size_t n)
     else
         w->gone = true;
     return false;
+}
+
+static void wire_flush(struct wire *w, struct backlog *b)
+{
+    while (b->tail != b->head) {
+        unsigned slot = b->tail % BACKLOG;
+        if (!wire_send(w, b->frames[slot].bytes, b->frames[slot].length))
+            return;
+        b->tail++;
+    }
+}
+
+/* Like wire_send, but keeps what the wire does not take now, in order.  False:
+ * no room for that either. */
+static bool wire_post(struct wire *w, struct backlog *b, const uint8_t *frame, size_t n)
+{
+    wire_flush(w, b);
+    if (b->tail == b->head && wire_send(w, frame, n))
+        return true;
+    if (b->head - b->tail == BACKLOG || n > BACKLOG_FRAME)
+        return false;
+    b->frames[b->head % BACKLOG].length = (uint16_t)n;
+    memcpy(b->frames[b->head % BACKLOG].bytes, frame, n);
+    b->head++;
+    return true;
 }
 
 /* Bytes of the next frame, 0: none. */
@@ -306,6 +343,8 @@ struct host {
 struct lan {
     uint32_t network, gateway; /* gateway 0: everybody is on the same link */
     struct host hosts[HOSTS_MAX];
+    struct wire *wire;
+    struct backlog backlog;
     uint64_t sent, answered, lost, errors, served;
     uint64_t rtt_min, rtt_max, rtt_sum;
 };
@@ -320,12 +359,18 @@ static struct lan lans[2];
 static struct request outstanding[OUTSTANDING];
 static uint64_t next_request, oldest_request;
 
-static void lans_init(void)
+static bool lan_send(struct lan *lan, const uint8_t *frame, size_t n)
+{
+    return wire_post(lan->wire, &lan->backlog, frame, n);
+}
+
+static void lans_init(struct wire wires[2])
 {
     static const uint32_t networks[2] = { 0xc0000200, 0xc6336400 }; /* RFC 5737 */
     for (unsigned l = 0; l < 2; l++) {
         struct lan *lan = &lans[l];
         bool routed = options.mode == MODE_L3;
+        lan->wire = &wires[l];
         lan->network = routed ? networks[l] : networks[0];
         lan->gateway = routed ? lan->network + 1 : 0;
         lan->rtt_min = UINT64_MAX;
@@ -338,7 +383,7 @@ static void lans_init(void)
 }
 
 /* The next hop's address, or NULL while ARP is out for it. */
-static const uint8_t *host_resolve(struct lan *lan, struct host *host, struct wire *w, uint32_t ip)
+static const uint8_t *host_resolve(struct lan *lan, struct host *host, uint32_t ip)
 {
     uint32_t hop = lan->gateway && (ip & ~0xffu) != lan->network ? lan->gateway : ip;
     struct neighbor *n = &host->neighbors[hop & 0xff];
@@ -348,7 +393,7 @@ static const uint8_t *host_resolve(struct lan *lan, struct host *host, struct wi
     if (!n->asked_at || now - n->asked_at > ARP_RETRY_NS) {
         uint8_t f[FRAME_MIN];
         n->asked_at = now;
-        wire_send(w, f, put_arp(f, 1, broadcast, host->mac, host->ip, nobody, hop));
+        lan_send(lan, f, put_arp(f, 1, broadcast, host->mac, host->ip, nobody, hop));
     }
     return NULL;
 }
@@ -380,7 +425,7 @@ static size_t put_request(uint8_t *f, const struct host *from, const uint8_t hop
     return PAYLOAD + length;
 }
 
-static void lan_request(struct wire wires[2])
+static void lan_request(void)
 {
     uint64_t number = next_request;
     struct request *r = &outstanding[number % OUTSTANDING];
@@ -392,10 +437,11 @@ static void lan_request(struct wire wires[2])
     next_request++;
     if (r->open)
         return;
-    const uint8_t *hop = host_resolve(lan, from, &wires[side], to->ip);
-    if (!hop || !wire_send(&wires[side], f, put_request(f, from, hop, to->ip, number)))
+    const uint8_t *hop = host_resolve(lan, from, to->ip);
+    uint64_t now = now_ns();
+    if (!hop || !lan_send(lan, f, put_request(f, from, hop, to->ip, number)))
         return;
-    *r = (struct request){ .sent_at = now_ns(), .lan = (uint8_t)side, .open = true };
+    *r = (struct request){ .sent_at = now, .lan = (uint8_t)side, .open = true };
     lan->sent++;
 }
 
@@ -430,7 +476,7 @@ static void lan_answered(struct lan *lan, const uint8_t *payload, size_t n)
 }
 
 /* Sends an echo back the way it came. */
-static void host_serve(struct lan *lan, struct host *host, struct wire *w, uint8_t *f, size_t n)
+static void host_serve(struct lan *lan, struct host *host, uint8_t *f, size_t n)
 {
     uint8_t *ip = f + ETH_LEN, *l4 = ip + IP_LEN;
     uint8_t back[6];
@@ -447,11 +493,10 @@ static void host_serve(struct lan *lan, struct host *host, struct wire *w, uint8
         put16(l4 + 2, port);
         put16(l4 + 6, 0);
     }
-    lan->served += wire_send(w, f, n);
+    lan->served += lan_send(lan, f, n);
 }
 
-static void host_receive_ip(struct lan *lan, struct host *host, struct wire *w, uint8_t *f,
-                            size_t n)
+static void host_receive_ip(struct lan *lan, struct host *host, uint8_t *f, size_t n)
 {
     const uint8_t *ip = f + ETH_LEN, *l4 = ip + IP_LEN;
     size_t length = get16(ip + 2);
@@ -465,38 +510,38 @@ static void host_receive_ip(struct lan *lan, struct host *host, struct wire *w, 
     if (icmp && fold(sum_bytes(0, l4, length - IP_LEN)))
         lan->errors++;
     else if (icmp ? l4[0] == ICMP_ECHO : ip[9] == PROTO_UDP && get16(l4 + 2) == ECHO_PORT)
-        host_serve(lan, host, w, f, n);
+        host_serve(lan, host, f, n);
     else if (icmp ? l4[0] == ICMP_ECHO_REPLY : ip[9] == PROTO_UDP && get16(l4) == ECHO_PORT)
         lan_answered(lan, f + PAYLOAD, n - PAYLOAD);
     else
         lan->errors++;
 }
 
-static void host_receive(struct lan *lan, struct host *host, struct wire *w, uint8_t *f, size_t n)
+static void host_receive(struct lan *lan, struct host *host, uint8_t *f, size_t n)
 {
     const uint8_t *arp = f + ETH_LEN;
     if (is_arp(f, n, 1) && get32(arp + 24) == host->ip) {
         uint8_t reply[FRAME_MIN];
-        wire_send(w, reply,
-                  put_arp(reply, 2, f + 6, host->mac, host->ip, arp + 8, get32(arp + 14)));
+        lan_send(lan, reply,
+                 put_arp(reply, 2, f + 6, host->mac, host->ip, arp + 8, get32(arp + 14)));
     } else if (is_arp(f, n, 2) && get32(arp + 24) == host->ip) {
         struct neighbor *neighbor = &host->neighbors[arp[17]];
         memcpy(neighbor->mac, arp + 8, 6);
         neighbor->known = true;
     } else if (n >= PAYLOAD && get16(f + 12) == ETHERTYPE_IPV4 && !(f[0] & 1)) {
-        host_receive_ip(lan, host, w, f, n);
+        host_receive_ip(lan, host, f, n);
     }
 }
 
-static void lan_receive(struct lan *lan, struct wire *w)
+static void lan_receive(struct lan *lan)
 {
     uint8_t f[FRAME_MAX];
     size_t n;
-    for (unsigned i = 0; i < TURN && (n = wire_receive(w, f)) > 0; i++) {
+    for (unsigned i = 0; i < TURN && (n = wire_receive(lan->wire, f)) > 0; i++) {
         for (unsigned h = 0; h < options.hosts && n >= ETH_LEN; h++) {
             struct host *host = &lan->hosts[h];
             if ((f[0] & 1) || !memcmp(f, host->mac, 6))
-                host_receive(lan, host, w, f, n);
+                host_receive(lan, host, f, n);
         }
     }
 }
@@ -517,19 +562,23 @@ static void lan_print(const struct lan *lan)
 
 static int run_lan(struct wire wires[2])
 {
-    static const bool no_wants[2];
     uint64_t rate = options.rate ? options.rate : 1000;
     uint64_t next = now_ns();
-    lans_init();
+    lans_init(wires);
     while (!stopped && !wires[0].gone && !wires[1].gone) {
-        wires_wait(wires, no_wants, 1);
+        bool wants[2];
         for (unsigned l = 0; l < 2; l++)
-            lan_receive(&lans[l], &wires[l]);
+            wants[l] = lans[l].backlog.head != lans[l].backlog.tail;
+        wires_wait(wires, wants, 1);
+        for (unsigned l = 0; l < 2; l++) {
+            wire_flush(&wires[l], &lans[l].backlog);
+            lan_receive(&lans[l]);
+        }
         uint64_t now = now_ns();
         if (now > next + 100000000ull)
             next = now; /* the machine was busy elsewhere: no burst to catch up */
         for (; next <= now; next += 1000000000ull / rate)
-            lan_request(wires);
+            lan_request();
         requests_expire();
     }
     lan_print(&lans[0]);
