@@ -44,8 +44,6 @@
 #define PCI_ROM_BAR 0x30u               /* RW */
 #define PCI_ROM_BAR_BRIDGE 0x38u        /* RW, Bridge 3.2.5.14 */
 #define   PCI_ROM_ENABLE 0x00000001u
-#define PCI_INTERRUPT_LINE 0x3cu        /* RW */
-#define PCI_INTERRUPT_PIN 0x3du         /* RO */
 
 /* Layout 1, Bridge 3.2.5 */
 #define PCI_PRIMARY_BUS 0x18u           /* RW */
@@ -67,26 +65,21 @@
 #define PCI_PREFETCH_LIMIT_HIGH 0x2cu
 #define PCI_IO_BASE_HIGH 0x30u
 #define PCI_IO_LIMIT_HIGH 0x32u
-#define PCI_BRIDGE_CONTROL 0x3eu        /* RW */
 
 /* Class codes, PCI appendix D: base class and subclass */
 #define PCI_CLASS_HOST_BRIDGE 0x0600u
 #define PCI_CLASS_SUBTRACTIVE_BRIDGE 0x060401u /* with its programming interface */
 
 /* Capabilities, PCI 6.7 and appendix H, PCIe 7.5 and 7.7 */
-#define PCI_CAP_ID 0u
 #define PCI_CAP_NEXT 1u
 #define PCI_CAP_FIRST 0x40u      /* below lies the header */
 #define PCI_CAP_POINTER 0xfcu    /* the low two bits are reserved */
 #define PCI_CAP_POWER 0x01u
-#define PCI_CAP_VPD 0x03u
 #define PCI_CAP_MSI 0x05u
-#define PCI_CAP_PCIX 0x07u
 #define PCI_CAP_VENDOR 0x09u
 #define PCI_CAP_SUBSYSTEM 0x0du
 #define PCI_CAP_EXPRESS 0x10u
 #define PCI_CAP_MSIX 0x11u
-#define PCI_CAP_AF 0x13u
 
 /* Power management, PM 3.2 */
 #define PCI_POWER_CAPABILITIES 2u       /* RO */
@@ -107,10 +100,6 @@
 #define   PCI_MSI_ENABLED 0x0070u       /* log2 of vectors */
 #define   PCI_MSI_64 0x0080u
 #define   PCI_MSI_MASKABLE 0x0100u
-#define PCI_MSI_ADDRESS 4u
-#define PCI_MSI_ADDRESS_UPPER 8u        /* with 64 */
-#define PCI_MSI_DATA_32 8u
-#define PCI_MSI_DATA_64 12u
 
 /* MSI-X, PCI 6.8.2 */
 #define PCI_MSIX_CONTROL 2u             /* RW */
@@ -170,13 +159,17 @@
 #define PCI_EXPRESS_DEVICE_CTL2 0x28u   /* RW, version 2 on */
 #define   PCI_EXPRESS_ARI_FORWARDING 0x0020u
 
+/* Subsystem of a bridge, Bridge 3.2.5.13 */
+#define PCI_SUBSYSTEM_CAP_VENDOR 4u     /* RO */
+#define PCI_SUBSYSTEM_CAP_ID 6u         /* RO */
+
 /* Vendor-specific capability of virtio, virtio 1.2 4.1.4 */
+#define PCI_VENDOR_VIRTIO 0x1af4u
 #define PCI_VIRTIO_LENGTH 2u
 #define PCI_VIRTIO_TYPE 3u
 #define PCI_VIRTIO_BAR 4u
 #define PCI_VIRTIO_OFFSET 8u
 #define PCI_VIRTIO_SIZE 12u
-#define PCI_VIRTIO_MULTIPLIER 16u       /* of the notification structure */
 
 /* Extended capabilities, PCIe 7.6.3 */
 #define PCI_EXT_FIRST 0x100u
@@ -193,15 +186,12 @@
 
 /* AER, PCIe 7.8.4 */
 #define PCI_AER_UNCORRECTABLE 0x04u     /* RW1C */
-#define PCI_AER_UNCORRECTABLE_MASK 0x08u        /* RW */
-#define PCI_AER_UNCORRECTABLE_SEVERITY 0x0cu    /* RW */
 #define PCI_AER_CORRECTABLE 0x10u       /* RW1C */
-#define PCI_AER_CORRECTABLE_MASK 0x14u  /* RW */
 #define PCI_AER_HEADER_LOG 0x1cu        /* RO, four dwords */
 
 /* Device serial number, PCIe 7.9.3 */
-#define PCI_SERIAL_LOW 4u               /* RO */
-#define PCI_SERIAL_HIGH 8u              /* RO */
+#define PCI_DSN_LOW 4u               /* RO */
+#define PCI_DSN_HIGH 8u              /* RO */
 
 /* ACS, PCIe 7.7.8 */
 #define PCI_ACS_CAPABILITY 4u           /* RO */
