@@ -32,6 +32,9 @@
 #define FRAME_PADDED 60u      /* IEEE 802.3 4.2.3.3, without FCS */
 #define FRAME_SHORT_MAX 1518u /* without FCS, RCTL.LPE clear: 1522 with it, 8254x SDM 13.7.15 */
 
+_Static_assert(MTU_DEFAULT + ETHERNET_HEADER + VLAN_TAG == FRAME_SHORT_MAX,
+               "RCTL.LPE is for MTUs above the default");
+
 #define X(name, offset, section) +1
 enum { COUNTERS = E1000_COUNTERS(X), COUNTERS_WIDE = E1000_COUNTERS_WIDE(X) };
 #undef X
@@ -97,34 +100,44 @@ static void e1000_flush(const struct e1000 *e)
     (void)e1000_read(e, E1000_STATUS);
 }
 
-/* Waits until the masked register has the wanted value; 0 or -ETIMEDOUT. */
+/* Waits until the masked register has the wanted value; 0 or -ETIMEDOUT.  Looks
+ * once more after the limit: it may be us who were away, not the device. */
 static int e1000_poll(const struct e1000 *e, const char *name, uint32_t reg, uint32_t mask,
                       uint32_t wanted, uint64_t limit_us)
 {
     struct deadline deadline = deadline_us(limit_us);
     uint32_t value;
-    while (((value = e1000_read(e, reg)) & mask) != wanted) {
-        if (!deadline_passed(&deadline))
-            continue;
-        log_error("%s: %s is %08" PRIx32 " after %" PRIu64 " us, expected %08" PRIx32
-                  " under mask %08" PRIx32,
-                  e->name, name, value, limit_us, wanted, mask);
-        return -ETIMEDOUT;
-    }
-    return 0;
+    bool late;
+    do {
+        late = deadline_passed(&deadline);
+        value = e1000_read(e, reg);
+        if ((value & mask) == wanted)
+            return 0;
+    } while (!late);
+    log_error("%s: %s is %08" PRIx32 " after %" PRIu64 " us, expected %08" PRIx32
+              " under mask %08" PRIx32,
+              e->name, name, value, limit_us, wanted, mask);
+    return -ETIMEDOUT;
 }
 
-/* A device that left the bus answers all ones, which STATUS never is: bits of
- * it are reserved as 0 (8254x SDM 13.4.2). */
-static bool e1000_gone(struct e1000 *e)
+/* STATUS; 0, nothing up, of a device that left the bus.  Such a one answers all
+ * ones, which STATUS never is: some of its bits are reserved as 0 (8254x SDM 13.4.2). */
+static uint32_t e1000_status(struct e1000 *e)
 {
-    if (!e->regs) /* failed before they were mapped */
-        return true;
-    bool gone = e1000_read(e, E1000_STATUS) == UINT32_MAX;
+    uint32_t status = e1000_read(e, E1000_STATUS);
+    bool gone = status == UINT32_MAX;
     if (gone && !e->gone)
         log_error("%s: STATUS is ffffffff, the device does not answer any more", e->name);
     e->gone = gone;
-    return gone;
+    return gone ? 0 : status;
+}
+
+static bool e1000_answers(struct e1000 *e)
+{
+    if (!e->regs) /* failed before they were mapped */
+        return false;
+    e1000_status(e);
+    return !e->gone;
 }
 
 /* Address ------------------------------------------------------------------- */
@@ -203,7 +216,7 @@ static const char *const counter_names[] = { E1000_COUNTERS(X) E1000_COUNTERS_WI
 /* Reading clears, so what was read is added here and never lost. */
 static void e1000_collect(struct e1000 *e)
 {
-    if (e1000_gone(e))
+    if (!e1000_answers(e))
         return;
     for (unsigned i = 0; i < COUNTERS; i++)
         e->counters[i] += e1000_read(e, counter_offsets[i]);
@@ -239,10 +252,8 @@ static void e1000_link(struct port *port, struct port_link *link)
 {
     static const uint32_t speeds[] = { 10, 100, 1000, 1000 };
     struct e1000 *e = port->priv;
+    uint32_t status = e1000_status(e);
     *link = (struct port_link){ 0 };
-    if (e1000_gone(e))
-        return;
-    uint32_t status = e1000_read(e, E1000_STATUS);
     if (!(status & E1000_STATUS_LU))
         return;
     link->up = true;
@@ -768,7 +779,7 @@ static const char *e1000_set_up(struct e1000 *e)
     e->regs = pci_map_bar(e->pci, E1000_BAR, E1000_BAR_SIZE);
     if (!e->regs)
         return "no registers";
-    if (e1000_gone(e) || e1000_reset(e))
+    if (!e1000_answers(e) || e1000_reset(e))
         return "reset did not complete";
     if (e1000_read_mac(e))
         return "no usable MAC address";

@@ -88,11 +88,46 @@ static void half_a_pair_is_none(void **state)
     port_reset_registry();
 }
 
+/* Frames go only where somebody receives them, and destruction gives all back. */
+static void both_ends_must_run(void **state)
+{
+    struct packet_cache cache;
+    struct packet *p;
+    host_reset();
+    port_reset_registry();
+    struct packet_pool *pool = packet_pool_create(64);
+    packet_cache_init(&cache, pool);
+    size = 64;
+    assert_non_null(create(&cache));
+    struct port *ends[2] = { port, peer };
+    for (unsigned stopped = 0; stopped < 2; stopped++) {
+        assert_int_equal(port_start(ends[0]) | port_start(ends[1]), 0);
+        port_poll_link(ends[!stopped]);
+        assert_true(ends[!stopped]->link.up);
+        port_stop(ends[stopped]);
+        port_poll_link(ends[!stopped]);
+        assert_false(ends[!stopped]->link.up);
+        p = conformance_packet(&cache, (uint8_t[60]){ 0 }, 60, 60);
+        assert_int_equal(port_tx_burst(ends[!stopped]->txq[0], &p, 1), 0);
+        packet_free(&cache, p);
+    }
+    assert_int_equal(port_start(ends[1]), 0);
+    p = conformance_packet(&cache, (uint8_t[60]){ 0 }, 60, 60);
+    assert_int_equal(port_tx_burst(ends[0]->txq[0], &p, 1), 1);
+    destroy(); /* running, with a frame under way */
+    assert_null(port_get(0));
+    assert_null(port_get(1));
+    packet_cache_flush(&cache);
+    assert_int_equal(packet_pool_available(pool), 64);
+    packet_pool_destroy(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes_are_powers_of_two),
         cmocka_unit_test(half_a_pair_is_none),
+        cmocka_unit_test(both_ends_must_run),
     };
     int failed = conformance_run(&ring);
     size = 64;

@@ -51,7 +51,7 @@ static const struct port_limits limits = { .rx_queues_max = 1,
                                            .size_power_of_two = true,
                                            .max_frame = 1518 };
 static struct packet_cache cache;
-static struct port_queue queue;
+static struct port_queue rxq, txq;
 static struct port port;
 
 static int set_up(void **state)
@@ -61,12 +61,12 @@ static int set_up(void **state)
     start_result = 0;
     starts = stops = 0;
     wire = (struct port_link){ .up = true, .full_duplex = true, .speed_mbps = 1000 };
-    queue = (struct port_queue){ .cache = &cache, .port = &port };
+    rxq = txq = (struct port_queue){ .cache = &cache, .port = &port };
     port = (struct port){ .driver = "fake",
                           .ops = &least,
                           .limits = limits,
-                          .rxq = { &queue },
-                          .txq = { &queue },
+                          .rxq = { &rxq },
+                          .txq = { &txq },
                           .rx_queues = 1,
                           .tx_queues = 1 };
     return 0;
@@ -152,7 +152,10 @@ static void start_that_fails_leaves_the_port_stopped(void **state)
 static void queues_need_a_core_before_start(void **state)
 {
     assert_int_equal(port_register(&port), 0);
-    queue.cache = NULL;
+    rxq.cache = NULL;
+    assert_int_equal(port_start(&port), -EINVAL);
+    rxq.cache = &cache;
+    txq.cache = NULL;
     assert_int_equal(port_start(&port), -EINVAL);
     assert_int_equal(starts, 0);
     assert_true(host_log_contains("before its queues belong to cores"));
