@@ -86,10 +86,12 @@ void cpu_reset(void)
 
 /* Panics in a row ------------------------------------------------------------ */
 
-/* A page of conventional memory that neither firmware nor boot loaders use on
- * the way back here (tried: SeaBIOS with PVH and GRUB).  Where it is lost the
- * count starts again, and the machine merely goes on resetting. */
-#define PANIC_RECORD 0x50000ull
+/* A page of conventional memory that nobody writes on the way back here.  Not
+ * below 90000h: SeaBIOS clears 7000h to 90000h before every boot
+ * (malloc_prepboot() in src/malloc.c; a mark at 50000h was gone).  Above lie
+ * its EBDA and iPXE's, which grow down from the end.  Where the page is lost
+ * the count starts again, and the machine merely goes on resetting. */
+#define PANIC_RECORD 0x90000ull
 #define PANIC_MAGIC 0x6d696c6c70616e63ull
 
 struct panic_record {

@@ -93,6 +93,20 @@ def test_reboot_resets_a_machine_that_shall_not_come_back():
         assert appliance.wait_exit() == 0
 
 
+@pytest.mark.parametrize("boot", ["pvh", "iso"])
+def test_the_third_panic_in_a_row_is_the_last(boot):
+    """contract.md: resets after 10 s; after three in a row it stays and says why.  The count has
+    to outlive firmware and boot loader."""
+    with Appliance(nics=(), config="debug crash null\n", append="loglevel=error", boot=boot,
+                   wait_ready=False) as appliance:
+        for count in (1, 2):
+            appliance.read_until(r"panic: page fault, write of 0+: NULL pointer.*machine_crash\+.*"
+                                 r"reset in 10 s \(panic %d of 3 in a row\)" % count, 60)
+        appliance.read_until(r"NULL pointer.*halted: third panic in a row", 60)
+        assert appliance.process.poll() is None
+        appliance.kill()
+
+
 def spcr(port):
     """A Serial Port Console Redirection table: 16550, I/O space (SPCR revision 2)."""
     address = struct.pack("<BBBBQ", 1, 8, 0, 1, port)
