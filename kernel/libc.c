@@ -31,16 +31,19 @@ NORETURN void _exit(int status);
 
 static uint64_t heap_end = HEAP_BASE, heap_mapped = HEAP_BASE;
 
-/* Adds one piece of memory to the heap's end; large pieces are large pages. */
+/* Adds one piece of memory to the heap's end; large pieces are large pages.  A
+ * piece is aligned to its size, so its pages share their tables: it is mapped
+ * whole or, without memory for those, not at all. */
 static int heap_grow(uint64_t need)
 {
-    bool large = need >= HEAP_LARGE_STEP && !(heap_mapped & (HEAP_LARGE_STEP - 1));
-    size_t step = large ? HEAP_LARGE_STEP : HEAP_STEP;
-    void *pages = page_alloc(step, step, 0);
-    if (!pages && large)
-        pages = page_alloc(step = HEAP_STEP, HEAP_STEP, 0);
-    if (!pages)
-        pages = page_alloc(step = PAGE_SIZE, PAGE_SIZE, 0);
+    static const size_t steps[] = { HEAP_LARGE_STEP, HEAP_STEP, PAGE_SIZE };
+    void *pages = NULL;
+    size_t step = 0;
+    for (unsigned i = need < HEAP_LARGE_STEP; !pages && i < ARRAY_SIZE(steps); i++) {
+        step = steps[i];
+        if (!(heap_mapped & (step - 1)))
+            pages = page_alloc(step, step, 0);
+    }
     if (!pages)
         return -ENOMEM;
     if (paging_map(heap_mapped, (uintptr_t)pages, step, PAGE_DATA)) {
