@@ -205,17 +205,22 @@ static void say_page_fault(const struct exception_frame *f)
 
 /* The end ------------------------------------------------------------------ */
 
-static bool halt_on_panic, panicking;
+static bool halt_on_panic;
+static unsigned panics, in_a_row;
 
 void panic_set_halt(bool halt)
 {
     halt_on_panic = halt;
 }
 
+static bool panic_stays(void)
+{
+    return halt_on_panic || in_a_row >= PANICS_IN_A_ROW_MAX;
+}
+
 NORETURN static void panic_end(void)
 {
-    unsigned in_a_row = panic_count_up();
-    if (halt_on_panic || in_a_row >= PANICS_IN_A_ROW_MAX) {
+    if (panic_stays()) {
         say(halt_on_panic ? "halted (panic=halt)\n" : "halted: third panic in a row\n");
         cpu_halt();
     }
@@ -224,13 +229,22 @@ NORETURN static void panic_end(void)
     cpu_reset();
 }
 
+/* A panic while telling of one cuts the report short, and one that comes even
+ * so says nothing more: whatever happens, the machine comes back if it should. */
 static void panic_begin(void)
 {
-    if (panicking)
-        cpu_halt(); /* a panic while telling of one: nothing more to say safely */
-    panicking = true;
-    console_set_wait(NULL);
-    console_write("\n", 1);
+    if (panics++ == 0) {
+        in_a_row = panic_count_up();
+        console_set_wait(NULL);
+        console_write("\n", 1);
+    } else if (panics == 2) {
+        say("\npanic: another one in the report\n");
+        panic_end();
+    } else if (panic_stays()) {
+        cpu_halt();
+    } else {
+        cpu_reset();
+    }
 }
 
 void exception_handle(const struct exception_frame *f)

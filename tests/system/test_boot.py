@@ -1,5 +1,6 @@
 """Boot paths, the ready line, power off and reboot, limits of the image (contract.md)."""
 import os
+import socket
 import struct
 import subprocess
 
@@ -105,6 +106,19 @@ def test_the_third_panic_in_a_row_is_the_last(boot):
         appliance.read_until(r"NULL pointer.*halted: third panic in a row", 60)
         assert appliance.process.poll() is None
         appliance.kill()
+
+
+def test_a_panic_within_a_panic_still_resets(tmp_path):
+    """contract.md: a panic resets after 10 s; an NMI while it tells of itself is no way out."""
+    path = str(tmp_path / "qmp")
+    with Appliance(nics=(), append="loglevel=error -- debug crash null", wait_ready=False,
+                   extra=["-no-reboot", "-qmp", "unix:%s,server=on,wait=off" % path]) as appliance:
+        appliance.read_until(r"reset in 10 s", 30)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as qmp:
+            qmp.connect(path)
+            qmp.sendall(b'{"execute": "qmp_capabilities"}\n{"execute": "inject-nmi"}\n')
+            appliance.read_until(r"another one in the report\s+reset in 10 s \(panic 1 of 3", 5)
+        assert appliance.wait_exit(40) == 0
 
 
 def spcr(port):
