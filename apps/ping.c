@@ -41,10 +41,15 @@ void ping_answered(const struct icmp_answer *answer)
     waiting.answered = true;
 }
 
+static bool at_console(const struct command_call *call)
+{
+    return !strcmp(call->source, "console");
+}
+
 /* True when the user has had enough.  Only the console has a keyboard. */
 static bool interrupted(const struct command_call *call)
 {
-    return !strcmp(call->source, "console") && console_getc() == CONTROL_C;
+    return at_console(call) && console_getc() == CONTROL_C;
 }
 
 /* Until the time, or also until the answer; false: interrupted. */
@@ -53,6 +58,8 @@ static bool wait_until(const struct command_call *call, uint64_t end_us, bool fo
     while (time_us() < end_us && !(for_answer && waiting.answered)) {
         if (interrupted(call))
             return false;
+        if (!at_console(call))
+            forward_turn(); /* a configuration runs before the poll loop does */
         task_yield();
     }
     return true;
