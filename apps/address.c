@@ -178,14 +178,10 @@ static int refuse(struct command_call *call, int e, const struct address *confli
     }
 }
 
-static int check_port(struct command_call *call)
+static int check_family(struct command_call *call)
 {
-    const struct port *port = call->arg[0].port;
     if (call->arg[1].prefix.ipv6)
         return command_error(call, "IPv6 is not built yet, expected an IPv4 address");
-    if (port->state == PORT_FAILED)
-        return command_error(call, "port %u has failed (%s), expected a working port", port->number,
-                             port->failure ? port->failure : "unknown");
     return 0;
 }
 
@@ -194,7 +190,7 @@ static int cmd_port_address(struct command_call *call)
 {
     const struct prefix *p = &call->arg[1].prefix;
     struct address conflict = { 0 };
-    int e = check_port(call);
+    int e = check_family(call);
     if (e)
         return e;
     e = address_add(call->arg[0].port->number, load_be32(p->bytes), p->length, &conflict);
@@ -206,7 +202,7 @@ static int cmd_port_no_address(struct command_call *call)
 {
     const struct prefix *p = &call->arg[1].prefix;
     const struct port *port = call->arg[0].port;
-    int e = check_port(call);
+    int e = check_family(call);
     if (e)
         return e;
     if (address_delete(port->number, load_be32(p->bytes), p->length))

@@ -77,7 +77,8 @@ COMMAND(cmd_fdb_delete, "fdb delete MAC", "Forget a station, static or learned")
 static int cmd_fdb_delete(struct command_call *call)
 {
     if (fdb_delete(fdb_key(0, call->arg[0].mac)))
-        return command_error(call, "%s is not in the table", call->arg[0].word);
+        return command_error(call, "%s is not in the table, expected one of `show fdb`",
+                             call->arg[0].word);
     return 0;
 }
 

@@ -355,7 +355,8 @@ static void fdb_by_hand(void **state)
     assert_non_null(strstr(text, "02:00:00:00:00:03  1     static\n"));
     assert_non_null(strstr(text, "0 learned of at most"));
     assert_int_equal(run("fdb delete 02:00:00:00:00:03"), 0);
-    refused_with("fdb delete 02:00:00:00:00:03", "error: 02:00:00:00:00:03 is not in the table\n");
+    refused_with("fdb delete 02:00:00:00:00:03",
+                 "error: 02:00:00:00:00:03 is not in the table, expected one of `show fdb`\n");
     refused_with("fdb add 03:00:00:00:00:03 port 1",
                  "error: 03:00:00:00:00:03 is no station's address, expected a unicast one\n");
     refused_with("fdb add 00:00:00:00:00:00 port 1",
