@@ -52,7 +52,6 @@ static void open_console(void)
         console_init(options.console[i]);
     if (!options.consoles)
         console_init(NULL);
-    log_set_level(options.log_level);
 }
 
 static uint64_t memory_mib(void)
@@ -118,6 +117,7 @@ void kernel_main(struct boot_info *info)
 {
     time_start(info->start_tsc);
     config_parse_command_line(info->command_line, &options, NULL, NULL);
+    log_set_level(options.log_level);
     panic_set_halt(options.panic_halt);
     machine_init(info->protocol);
     done("millrace %s (%s), %s, on %s", version_string, version_commit, info->protocol,
