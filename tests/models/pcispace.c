@@ -30,36 +30,83 @@ static uint64_t get(const uint8_t *at, unsigned size)
 
 /* Configuration space --------------------------------------------------------- */
 
-static bool leads_to(const struct pcispace_device *bridge, unsigned bus)
+/* A bridge whose secondary bus it is turns the access into one on that bus; every
+ * bridge above must pass it on (Bridge 3.1.2.1). */
+static bool reached(const struct pcispace_device *d, unsigned bus)
 {
-    return bridge->config[PCI_SECONDARY_BUS] <= bus && bus <= bridge->config[PCI_SUBORDINATE_BUS];
+    if (!d->bridge)
+        return d->root_bus == bus;
+    if (!bus || d->bridge->config[PCI_SECONDARY_BUS] != bus)
+        return false;
+    for (const struct pcispace_device *b = d->bridge; b; b = b->bridge) {
+        bool passes_on = b == d->bridge || b->config[PCI_SECONDARY_BUS] < bus;
+        if (!passes_on || bus > b->config[PCI_SUBORDINATE_BUS])
+            return false;
+    }
+    return true;
 }
 
 int pcispace_bus(const struct pcispace_device *d)
 {
-    if (!d->bridge)
-        return d->root_bus;
-    unsigned bus = d->bridge->config[PCI_SECONDARY_BUS];
-    for (const struct pcispace_device *b = d->bridge; b; b = b->bridge)
-        if (!leads_to(b, bus))
-            return -1;
-    return pcispace_bus(d->bridge) < 0 || !bus ? -1 : (int)bus;
+    unsigned bus = d->bridge ? d->bridge->config[PCI_SECONDARY_BUS] : d->root_bus;
+    return reached(d, bus) ? (int)bus : -1;
 }
 
 static struct pcispace_device *find(uint32_t bdf)
 {
     for (unsigned i = 0; i < device_count; i++) {
         struct pcispace_device *d = devices[i];
-        if (d->segment == PCI_SEGMENT(bdf) && d->devfn == (bdf & 0xff) &&
-            pcispace_bus(d) == PCI_BUS(bdf))
+        if (d->segment == PCI_SEGMENT(bdf) && d->devfn == (bdf & 0xff) && reached(d, PCI_BUS(bdf)))
             return d;
     }
     return NULL;
 }
 
+static unsigned reads, violations;
+
+unsigned pcispace_reads(void)
+{
+    return reads;
+}
+
+unsigned pcispace_violations(void)
+{
+    return violations;
+}
+
+static uint64_t bar_base(const struct pcispace_device *d, unsigned i)
+{
+    uint64_t v = get(d->config + PCI_BAR0 + 4 * i, d->bar[i].is64 ? 8 : 4);
+    return v & ~(uint64_t)(d->bar[i].io ? PCI_BAR_IO_FLAGS : PCI_BAR_MEMORY_FLAGS);
+}
+
+static bool decodes(const struct pcispace_device *d, unsigned i)
+{
+    unsigned bit = d->bar[i].io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
+    return d->bar[i].size && (d->config[PCI_COMMAND] & bit);
+}
+
+static void violation(const struct pcispace_device *d, unsigned bar, const char *what)
+{
+    fprintf(stderr, "pcispace: %02x.%u BAR %u %s\n", d->devfn >> 3, d->devfn & 7, bar, what);
+    violations++;
+}
+
+static void judge_write(const struct pcispace_device *d, uint16_t offset)
+{
+    for (unsigned i = 0; i < 6; i++) {
+        unsigned at = PCI_BAR0 + 4 * i, end = at + (d->bar[i].is64 ? 8 : 4);
+        if (decodes(d, i) && offset >= at && offset < end)
+            violation(d, i, "changed while it decodes");
+        if (decodes(d, i) && offset == PCI_COMMAND && !bar_base(d, i))
+            violation(d, i, "decodes at address 0");
+    }
+}
+
 static uint32_t config_read(uint32_t bdf, uint16_t offset, unsigned size)
 {
     const struct pcispace_device *d = find(bdf);
+    reads++;
     if (!d || offset + size > d->config_size)
         return 0xffffffffu >> (32 - 8 * size);
     return (uint32_t)get(d->config + offset, size);
@@ -75,26 +122,44 @@ static void config_write(uint32_t bdf, uint16_t offset, unsigned size, uint32_t 
         uint8_t byte = (uint8_t)(value >> 8 * i);
         d->config[offset + i] = (uint8_t)((d->config[offset + i] & ~mask) | (byte & mask));
     }
+    judge_write(d, offset);
     if (d->config_written)
         d->config_written(d->ctx, offset, size);
 }
 
-static const struct pci_access access = {
-    .name = "test", .read = config_read, .write = config_write, .config_size = PCI_EXTENDED_SIZE
+#define SEGMENTS 4u
+
+static const struct pci_bus_range ranges[SEGMENTS] = {
+    { 0, 0, 255 }, { 1, 0, 255 }, { 2, 0, 255 }, { 3, 0, 255 }
 };
+static struct pci_access access = { .name = "test",
+                                    .read = config_read,
+                                    .write = config_write,
+                                    .config_size = PCI_EXTENDED_SIZE,
+                                    .ranges = ranges };
 
 /* Registers --------------------------------------------------------------------- */
 
-static uint64_t bar_base(const struct pcispace_device *d, unsigned i)
+static bool in_window(const struct pcispace_device *b, uint64_t at, bool io)
 {
-    uint64_t v = get(d->config + PCI_BAR0 + 4 * i, d->bar[i].is64 ? 8 : 4);
-    return v & ~(uint64_t)(d->bar[i].io ? PCI_BAR_IO_FLAGS : PCI_BAR_MEMORY_FLAGS);
+    const uint8_t *c = b->config;
+    if (io)
+        return at >> 12 >= c[PCI_IO_BASE] >> 4 && at >> 12 <= c[PCI_IO_LIMIT] >> 4;
+    uint64_t upper = get(c + PCI_PREFETCH_BASE_HIGH, 4) << 12,
+             upper_last = get(c + PCI_PREFETCH_LIMIT_HIGH, 4) << 12;
+    return (at >> 20 >= get(c + PCI_MEMORY_BASE, 2) >> 4 &&
+            at >> 20 <= get(c + PCI_MEMORY_LIMIT, 2) >> 4) ||
+           (at >> 20 >= (upper | get(c + PCI_PREFETCH_BASE, 2) >> 4) &&
+            at >> 20 <= (upper_last | get(c + PCI_PREFETCH_LIMIT, 2) >> 4));
 }
 
-static bool decodes(const struct pcispace_device *d, unsigned i)
+static bool forwarded(const struct pcispace_device *d, uint64_t at, bool io)
 {
-    unsigned bit = d->bar[i].io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
-    return d->bar[i].size && (d->config[PCI_COMMAND] & bit);
+    unsigned bit = io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
+    for (const struct pcispace_device *b = d->bridge; b; b = b->bridge)
+        if (!(b->config[PCI_COMMAND] & bit) || !in_window(b, at, io))
+            return false;
+    return true;
 }
 
 /* Who decodes this address; two at once is a placing error. */
@@ -104,7 +169,8 @@ static struct pcispace_device *decoder(uint64_t at, bool io, unsigned *bar, uint
     for (unsigned n = 0; n < device_count; n++)
         for (unsigned i = 0; i < 6; i++) {
             struct pcispace_device *d = devices[n];
-            if (d->bar[i].io != io || !decodes(d, i) || at - bar_base(d, i) >= d->bar[i].size)
+            if (d->bar[i].io != io || !decodes(d, i) || at - bar_base(d, i) >= d->bar[i].size ||
+                !forwarded(d, at, io))
                 continue;
             if (found) {
                 fprintf(stderr, "pcispace: two devices decode %llx\n", (unsigned long long)at);
@@ -153,7 +219,8 @@ void pcispace_reset(void)
                                       window_write, (void *)(uintptr_t)PCISPACE_MEMORY64 };
     const struct host_window ports = { 0x1000, 0xf000, window_read, window_write,
                                        (void *)(uintptr_t)0x1000 };
-    device_count = 0;
+    device_count = reads = violations = 0;
+    access.range_count = 1;
     pci_reset();
     host_add_mmio(&low);
     host_add_mmio(&high);
@@ -248,6 +315,10 @@ void pcispace_add(struct pcispace_device *d, struct pcispace_device *bridge, uns
     d->bridge = bridge;
     d->devfn = (uint8_t)(device << 3 | function);
     devices[device_count++] = d;
+    if (d->segment >= SEGMENTS)
+        abort();
+    if (d->segment >= access.range_count)
+        access.range_count = d->segment + 1u;
 }
 
 /* DMA ----------------------------------------------------------------------------------- */

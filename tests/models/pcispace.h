@@ -2,8 +2,8 @@
  *
  * Devices sit on root buses or behind bridges, and a configuration access finds
  * them only through bridges whose bus numbers lead there, as on the wire.  BARs
- * can be sized and moved; accesses to where a BAR decodes reach the model; DMA
- * is refused while bus mastering is off. */
+ * can be sized and moved; accesses to where a BAR decodes reach the model, if all
+ * bridges above forward them; DMA is refused while bus mastering is off. */
 #pragma once
 
 #include <stdbool.h>
@@ -52,6 +52,10 @@ uint16_t pcispace_capability(struct pcispace_device *d, const void *bytes, size_
 /* Plugs it in; it stays the caller's and must live on. */
 void pcispace_add(struct pcispace_device *d, struct pcispace_device *bridge, unsigned device,
                   unsigned function);
+/* What tests of pci/ look at: configuration reads since the reset, and things no
+ * driver of a bus may do (a BAR changed while it decodes, decoding at address 0). */
+unsigned pcispace_reads(void);
+unsigned pcispace_violations(void);
 /* The bus it answers on now; -1: no bridge leads there. */
 int pcispace_bus(const struct pcispace_device *d);
 
