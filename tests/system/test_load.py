@@ -100,3 +100,34 @@ def test_statistics_do_not_stop_traffic():
                 appliance.must("show " + what)
         blast.join()
         assert done["result"][0] == 0 and is_clean(done["result"][1])
+
+
+CHANGES = ("port 0 down", "port 0 up", "forward l3", "port 1 mtu 9000", "forward io", "port 0 mtu 9000",
+           "stop", "start", "forward macswap", "port 0 promiscuous on", "forward rxonly", "forward l2",
+           "port 1 down", "forward mac", "port 1 up", "port 1 mtu 1500", "port 0 promiscuous off",
+           "forward txonly", "port 0 mtu 1500", "fdb add 02:00:00:00:00:55 port 1",
+           "fdb delete 02:00:00:00:00:55", "start tx_first", "show stats json", "forward l2")
+
+
+@pytest.mark.parametrize("nic", ["virtio", "e1000"])
+def test_everything_may_change_under_traffic(nic):
+    """contract.md: modes switch live and ports go down and up; no frame escapes the counters."""
+    with Appliance(nics=[nic] * 2, config=ROUTER, plugged=False) as appliance:
+        done = threading.Event()
+
+        def flood():
+            while not done.is_set():
+                appliance.traffic("flood", "--mode", "l2", "--frames", "20000")
+        flooding = threading.Thread(target=flood)
+        flooding.start()
+        try:
+            for _ in range(5):
+                for line in CHANGES:
+                    appliance.must(line)
+        finally:
+            done.set()
+            flooding.join()
+        stats = appliance.stats()
+        check_law(stats)
+        assert all(p["rx_packets"] for p in stats["ports"])
+        assert stats["held"] == 0 and "missing" not in appliance.command("show log")
