@@ -94,8 +94,10 @@ static void queue_recover(struct vtd_unit *u, uint32_t fsts)
 static int queue_run(struct vtd_unit *u)
 {
     struct deadline d = deadline_us(INVALIDATE_LIMIT_US);
-    uint32_t number = queue_submit(u);
     int e = 0;
+    if (u->failed)
+        return -EIO;
+    uint32_t number = queue_submit(u);
     while (load_acquire(u->done) != number) {
         uint32_t fsts = vtd_read32(u, VTD_FSTS);
         if (fsts & VTD_FSTS_QUEUE) {
@@ -149,6 +151,8 @@ static int register_run(struct vtd_unit *u, const char *name, uint32_t reg, uint
 {
     struct deadline d = deadline_us(INVALIDATE_LIMIT_US);
     uint64_t seen;
+    if (u->failed)
+        return -EIO;
     vtd_write64(u, reg, command | busy);
     while ((seen = vtd_read64(u, reg)) & busy)
         if (deadline_passed(&d))

@@ -241,6 +241,7 @@ static int remap_interrupts(struct vtd_unit *u)
 static int bring_up(struct vtd_unit *u)
 {
     vtd_write32(u, VTD_FECTL, VTD_FECTL_IM);
+    vtd_drop_faults(u);
     int e = vtd_queue_stop(u);
     e = e ? e : leave_other_mode(u);
     e = e ? e : vtd_queue_start(u);

@@ -105,3 +105,10 @@ int vtd_flush_interrupts(struct vtd_unit *u);
 /* The device's own copies of translations, after vtd_flush_domain().
  * -ETIMEDOUT: the device did not answer the unit in time. */
 int vtd_flush_device(struct vtd_unit *u, uint16_t requester);
+
+/* fault.c ------------------------------------------------------------------------ */
+
+/* Takes the records the unit has; each is counted, logged within limits, told. */
+void vtd_take_faults(struct vtd_unit *u, uint64_t now_us);
+void vtd_drop_faults(struct vtd_unit *u); /* those of whoever was here before us */
+void iommu_forget_faults(void);           /* iommu_reset() */

@@ -116,15 +116,17 @@ static unsigned fault_records(const struct vtd_model *m)
     return (unsigned)bits(m->cap, 47, 40) + 1;
 }
 
-/* FRI and PPF tell of the records. */
+/* FRI and PPF tell of the oldest record. */
 static void fault_status(struct vtd_model *m)
 {
     m->fsts &= ~0xff02u;
-    for (unsigned i = 0; i < fault_records(m); i++)
+    for (unsigned n = 0; n < fault_records(m); n++) {
+        unsigned i = (m->fault_next + n) % fault_records(m);
         if (bits(m->fault[i].high, 63, 63)) {
             m->fsts |= i << 8 | 2u;
             return;
         }
+    }
 }
 
 void vtd_model_fault(struct vtd_model *m, uint8_t reason, uint16_t requester, uint64_t low,
