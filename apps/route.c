@@ -355,7 +355,7 @@ static int check_prefix(struct command_call *call, uint32_t *prefix)
 COMMAND(cmd_route_add, "route add PREFIX via ADDRESS", "Add a static route");
 static int cmd_route_add(struct command_call *call)
 {
-    uint32_t prefix;
+    uint32_t prefix = 0;
     int e = check_prefix(call, &prefix);
     if (e)
         return e;
@@ -368,7 +368,7 @@ static int cmd_route_add(struct command_call *call)
 COMMAND(cmd_route_delete, "route delete PREFIX", "Delete a static route");
 static int cmd_route_delete(struct command_call *call)
 {
-    uint32_t prefix;
+    uint32_t prefix = 0;
     int e = check_prefix(call, &prefix);
     if (e)
         return e;
