@@ -137,6 +137,7 @@ static void reset(struct e1000_model *m)
 static void write_eerd(struct e1000_model *m, uint32_t value)
 {
     uint32_t word = FIELD_GET(E1000_EERD_ADDR, value);
+    m->eeprom_asked_us = time_us();
     if (!(value & E1000_EERD_START) || m->eeprom_dead)
         return;
     if (word >= E1000_MODEL_WORDS)
@@ -238,6 +239,10 @@ static uint64_t mmio_read(void *ctx, unsigned bar, uint64_t offset, unsigned siz
         return UINT32_MAX;
     if (!known[find_known(reg)].readable)
         violation(m, "write-only register read", reg, 0);
+    if (reg == E1000_CTRL && m->reset_at_us && time_us() < m->reset_at_us + m->reset_takes_us)
+        return get(m, reg) | E1000_CTRL_RST;
+    if (reg == E1000_EERD && time_us() < m->eeprom_asked_us + m->eeprom_takes_us)
+        return get(m, reg) & ~E1000_EERD_DONE;
     return reg >= 0x4000 && reg < 0x4100 ? read_counter(m, reg) : get(m, reg);
 }
 

@@ -27,6 +27,10 @@ struct e1000_model {
     unsigned violations;
     unsigned rctl_writes;
 
+    /* How slow it is. */
+    uint64_t reset_takes_us, eeprom_takes_us;
+    uint64_t eeprom_asked_us;
+
     /* What is wrong with it. */
     bool reset_sticks;       /* CTRL.RST never clears */
     bool reset_does_nothing; /* it clears, and that is all (as in QEMU) */

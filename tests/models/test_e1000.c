@@ -233,6 +233,21 @@ static void reset_that_never_ends_is_told_and_fails_the_port(void **state)
     assert_false(master());
 }
 
+static void slow_devices_are_waited_for(void **state)
+{
+    model.reset_takes_us = model.eeprom_takes_us = 5000;
+    assert_true(probe());
+    assert_memory_equal(port->mac, address, MAC_LEN);
+    assert_false(host_log_contains("no address in the EEPROM"));
+}
+
+static void too_slow_devices_are_not(void **state)
+{
+    model.reset_takes_us = 20000;
+    assert_false(probe());
+    assert_int_equal(port->state, PORT_FAILED);
+}
+
 static void all_ones_at_probe_fail_the_port(void **state)
 {
     model.gone = true;
@@ -651,6 +666,8 @@ int main(void)
         TEST(without_any_address_the_port_fails),
         TEST(invalid_address_registers_are_not_believed),
         TEST(reset_that_never_ends_is_told_and_fails_the_port),
+        TEST(slow_devices_are_waited_for),
+        TEST(too_slow_devices_are_not),
         TEST(all_ones_at_probe_fail_the_port),
         TEST(missing_registers_fail_the_port),
         TEST(function_that_does_not_answer_fails_the_port),
