@@ -22,9 +22,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define PACKETS_MAX 16384u /* 32 MiB of frames */
-#define PACKETS_MIN 1024u
-#define PACKETS_SHARE 8u /* of all memory, one part holds frames */
+#define PACKETS_MAX 16384u    /* 32 MiB of frames, unless many ports need more */
+#define PACKETS_BETWEEN 1024u /* in flight between rings: bursts and what floods copy of them */
+#define PACKETS_SHARE 8u      /* of all memory, one part holds frames */
+#define PACKETS_SHARE_MOST 2u /* and of what is free never more than one part */
 #define ONE_MIB (1024u * 1024u)
 #define FOUR_GIB 0x100000000ull
 #define PANIC_ROW_OVER_US (60 * US_PER_S) /* a minute without one ends a row of panics */
@@ -61,12 +62,29 @@ static uint64_t memory_mib(void)
     return m.total / ONE_MIB;
 }
 
+/* What the ports' rings can hold at once. */
+static uint64_t packets_in_rings(void)
+{
+    uint64_t count = 0;
+    for (unsigned i = 0; i < port_count(); i++) {
+        const struct port *port = port_get(i);
+        for (unsigned q = 0; q < port->rx_queues; q++)
+            count += port->rxq[q]->size;
+        for (unsigned q = 0; q < port->tx_queues; q++)
+            count += port->txq[q]->size;
+    }
+    return count;
+}
+
+/* Enough for full rings and the frames between them, or else a receive ring
+ * takes the last packets and nothing can be copied for a flood any more. */
 static uint32_t make_packets(void)
 {
     struct memory_stats m;
     memory_stats(&m);
-    uint64_t fit = m.total / PACKETS_SHARE / PACKET_BUFFER_SIZE;
-    uint32_t count = (uint32_t)min_u64(max_u64(fit, PACKETS_MIN), PACKETS_MAX);
+    uint64_t share = min_u64(m.total / PACKETS_SHARE / PACKET_BUFFER_SIZE, PACKETS_MAX);
+    uint64_t most = m.free / PACKETS_SHARE_MOST / PACKET_BUFFER_SIZE;
+    uint32_t count = (uint32_t)min_u64(max_u64(share, packets_in_rings() + PACKETS_BETWEEN), most);
     if (forward_init(count))
         panic("no memory for the packet pool");
     return count;
@@ -133,9 +151,9 @@ void kernel_main(struct boot_info *info)
     open_console();
     const char *clock = time_init();
     done("time: TSC at %" PRIu64 " MHz, by %s", time_cycles_per_us(), clock);
-    done("packets: %" PRIu32, make_packets());
     done("pci: %d functions", find_functions(info));
     done("drivers: %d devices taken", pci_probe_drivers());
+    done("packets: %" PRIu32, make_packets());
     configure(info);
     done("configured");
     forward_ports_up();
