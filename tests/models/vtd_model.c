@@ -209,9 +209,11 @@ static bool execute(struct vtd_model *m, const uint64_t *d)
     unsigned granularity = (unsigned)bits(d[0], 5, 4);
     uint16_t domain = (uint16_t)bits(d[0], 31, 16);
     if (m->refuse_type && type == m->refuse_type) {
-        m->refuse_type = 0;
+        m->refused = m->iqh + 1;
         return false;
     }
+    if (m->refused == m->iqh + 1)
+        m->refuse_type = 0;
     if ((scalable(m) && descriptor_size(m) != 32) || (descriptor_size(m) == 32 && (d[2] || d[3])))
         return false; /* 11.4.9.9: descriptor width */
     switch (type) {

@@ -33,7 +33,8 @@ struct vtd_model {
     unsigned delay;          /* reads of a status until it follows */
     uint32_t stuck;          /* GSTS bits that never follow */
     bool queue_stuck;        /* descriptors are never fetched */
-    unsigned refuse_type;    /* descriptor type the unit does not understand, once */
+    unsigned refuse_type;    /* a descriptor of this type the unit does not understand, as
+                              * long as it stands there */
     bool device_silent;      /* device TLB invalidations time out, once */
     bool register_refuses;   /* register invalidations do nothing and say so */
 
@@ -52,6 +53,7 @@ struct vtd_model {
     } fault[256];
     unsigned fault_next;
     unsigned wait;           /* reads until a pending change is there */
+    uint64_t refused;        /* where it stands, plus 1 */
     bool aborted;            /* waits are dropped until ITE is cleared */
 
     /* What is in force, and what was cached of it. */

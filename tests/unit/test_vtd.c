@@ -356,6 +356,21 @@ static void contexts_come_and_go(void **state)
     }
 }
 
+/* 6.5.3.3: what was cached under a domain ID does not serve the next domain. */
+static void a_domain_id_used_again(void **state)
+{
+    for (const struct kind *k = kinds; k < kinds + ARRAY_SIZE(kinds); k++) {
+        begin(k);
+        assert_int_equal(iommu_table_map(&table, 0x5000, 0x5000, 0x1000, RW), 0);
+        assert_int_equal(vtd_flush_new(&unit, 5), 0);
+        assert_int_equal(dma(NIC, 0x5000, true), 0);
+        detach(5);
+        attach(5);
+        assert_int_not_equal(dma(NIC, 0x5000, true), 0);
+        end(k);
+    }
+}
+
 /* 9.7: a first-stage mapping that may be read may not be written. */
 static void first_stage_permissions(void **state)
 {
@@ -559,6 +574,7 @@ int main(void)
         T(what_was_taken_away_is_forgotten),
         T(what_was_given_is_seen),
         T(contexts_come_and_go),
+        T(a_domain_id_used_again),
         T(first_stage_permissions),
         T(first_stage_of_five_levels),
         T(write_buffers_are_flushed_before_the_unit_looks),
