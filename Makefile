@@ -84,8 +84,8 @@ $(B)/obj/version.o: $(B)/version.c | $(LIBC)
 	@$(CC) $(CFLAGS) -c -o $@ $<
 
 # Two links: the first tells where the functions are, the second carries that
-# table for backtraces.  The table is the last thing in the image before .bss,
-# so no function moves between them.
+# table for backtraces.  The table lies behind the text, so no function moves
+# between them.
 $(B)/obj/symbols0.o: tools/symbols | $(LIBC)
 	@mkdir -p $(@D)
 	@tools/symbols </dev/null > $(B)/symbols0.c
