@@ -25,6 +25,7 @@ extern uint8_t stack_guard_boot[], stack_guard_task[], stack_guard_exception[],
     stack_guard_double_fault[], stack_guard_end[];
 
 static uint64_t *root;
+static unsigned large_level; /* the highest whose entries may map a page: 2 MiB or 1 GiB */
 
 static const uint64_t kind_flags[] = {
     [PAGE_TEXT] = PTE_PRESENT,
@@ -67,9 +68,7 @@ static uint64_t *table_below(uint64_t *entry)
 static bool fits(uint64_t va, uint64_t pa, uint64_t size, unsigned level)
 {
     uint64_t span = level_span(level);
-    if (level > (cpu_has_1g_pages() ? 2u : 1u))
-        return false;
-    return size >= span && !((va | pa) & (span - 1));
+    return level <= large_level && size >= span && !((va | pa) & (span - 1));
 }
 
 /* Maps one page of the largest size that fits; returns its size, 0: no memory.
@@ -161,6 +160,7 @@ void paging_init(const struct boot_info *info)
     root = table_new();
     if (!root)
         panic("no memory for page tables");
+    large_level = cpu_has_1g_pages() ? 2 : 1; /* asked once: each CPUID leaves a guest */
     map_image();
     map_ram(info);
     write_cr3((uintptr_t)root);
