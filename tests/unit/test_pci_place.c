@@ -1,0 +1,551 @@
+/* BAR sizing (PCI 6.2.5.1) and places for what firmware left unset (Bridge 3.2.5). */
+#include "tests/host/test.h"
+
+#include "kernel/compiler.h"
+#include "pci/pci.h"
+#include "pci/pci_regs.h"
+#include "tests/host/host.h"
+#include "tests/models/q35_recording.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define KIB 1024ull
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+#define MADE_UP 64u
+
+static struct pcispace_device made[MADE_UP];
+static unsigned made_count;
+
+static int set_up(void **state)
+{
+    host_reset();
+    pcispace_reset();
+    memset(made, 0, sizeof made);
+    made_count = 0;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    assert_int_equal(pcispace_violations(), 0);
+    pci_reset();
+    pci_set_access(NULL);
+    return 0;
+}
+
+static const struct pcispace_bar io32 = { .size = 32, .io = true };
+static const struct pcispace_bar mem4k = { .size = 4 * KIB };
+
+static struct pcispace_device *endpoint(struct pcispace_device *above, unsigned device,
+                                        struct pcispace_bar bar)
+{
+    struct pcispace_device *d = &made[made_count++];
+    pcispace_device_init(d, 0x1234, (uint16_t)made_count, 0x020000);
+    d->bar[0] = bar;
+    pcispace_add(d, above, device, 0);
+    return d;
+}
+
+static struct pcispace_device *bridge(struct pcispace_device *above, unsigned device)
+{
+    struct pcispace_device *d = &made[made_count++];
+    pcispace_bridge_init(d, 0x1234, (uint16_t)made_count);
+    pcispace_add(d, above, device, 0);
+    return d;
+}
+
+static void put(struct pcispace_device *d, uint16_t at, uint64_t value, unsigned size)
+{
+    for (unsigned i = 0; i < size; i++)
+        d->config[at + i] = (uint8_t)(value >> 8 * i);
+}
+
+static void set_memory_window(struct pcispace_device *b, uint64_t base, uint64_t last)
+{
+    put(b, PCI_MEMORY_BASE, base >> 16, 2);
+    put(b, PCI_MEMORY_LIMIT, last >> 16, 2);
+}
+
+static struct pci_function *function_of(const struct pcispace_device *d)
+{
+    return pci_find(PCI_BDF(d->segment, pcispace_bus(d), d->devfn >> 3, d->devfn & 7));
+}
+
+/* Whatever was placed: at a multiple of its size, within what the bridge above
+ * forwards, and over nothing else. */
+static void assert_bar_fits(const struct pci_function *f, const struct pci_bar *bar)
+{
+    assert_int_equal(bar->base & (bar->size - 1), 0);
+    bool inside = !f->parent;
+    for (unsigned i = 0; f->parent && i < PCI_WINDOWS; i++) {
+        const struct pci_window *w = &f->parent->window[i];
+        inside |= (i == PCI_WINDOW_IO) == bar->io && w->size && bar->base >= w->base &&
+                  bar->base + bar->size <= w->base + w->size;
+    }
+    assert_true(inside);
+    for (struct pci_function *g = pci_first(); g; g = g->next)
+        for (unsigned i = 0; i < PCI_BARS; i++) {
+            const struct pci_bar *b = &g->bar[i];
+            bool apart = b == bar || !b->base || b->io != bar->io ||
+                         b->base + b->size <= bar->base || bar->base + bar->size <= b->base;
+            assert_true(apart);
+        }
+}
+
+static void assert_windows_nest(const struct pci_function *f)
+{
+    for (unsigned i = 0; i < PCI_WINDOWS; i++) {
+        const struct pci_window *w = &f->window[i], *above = f->parent ? f->parent->window : NULL;
+        if (!w->size || !above)
+            continue;
+        bool inside = false;
+        for (unsigned k = 0; k < PCI_WINDOWS; k++)
+            inside |= (k == PCI_WINDOW_IO) == (i == PCI_WINDOW_IO) && above[k].size &&
+                      w->base >= above[k].base &&
+                      w->base + w->size <= above[k].base + above[k].size;
+        assert_true(inside);
+    }
+}
+
+static void assert_all_fits(void)
+{
+    for (struct pci_function *f = pci_first(); f; f = f->next) {
+        for (unsigned i = 0; i < PCI_BARS; i++)
+            if (f->bar[i].base)
+                assert_bar_fits(f, &f->bar[i]);
+        assert_windows_nest(f);
+    }
+}
+
+static unsigned unplaced(void)
+{
+    unsigned n = 0;
+    for (struct pci_function *f = pci_first(); f; f = f->next)
+        for (unsigned i = 0; i < PCI_BARS; i++)
+            n += f->bar[i].size && !f->bar[i].base;
+    return n;
+}
+
+/* Sizes ----------------------------------------------------------------------------- */
+
+static void kinds_and_sizes_are_read(void **state)
+{
+    struct pcispace_device *d = &made[0];
+    pcispace_device_init(d, 0x1234, 1, 0x020000);
+    d->bar[0] = (struct pcispace_bar){ .size = 4, .io = true };
+    d->bar[1] = (struct pcispace_bar){ .size = 16 };
+    d->bar[2] = (struct pcispace_bar){ .size = 8 * GIB, .is64 = true, .prefetchable = true };
+    d->bar[4] = (struct pcispace_bar){ .size = MIB, .prefetchable = true };
+    pcispace_add(d, NULL, 0, 0);
+    pci_scan();
+    const struct pci_bar *bar = pci_first()->bar;
+    assert_true(bar[0].io && !bar[1].io);
+    assert_int_equal(bar[0].size, 4);
+    assert_int_equal(bar[1].size, 16);
+    assert_false(bar[1].is64 || bar[1].prefetchable);
+    assert_int_equal(bar[2].size, 8 * GIB);
+    assert_true(bar[2].is64 && bar[2].prefetchable);
+    assert_int_equal(bar[3].size, 0);
+    assert_true(bar[4].prefetchable && !bar[4].is64);
+    assert_int_equal(bar[5].size, 0);
+}
+
+/* The upper 16 bits of an I/O BAR may be hardwired to 0 (PCI 6.2.5.1). */
+static void io_bar_of_16_bits_is_sized(void **state)
+{
+    struct pcispace_device *d = endpoint(NULL, 0, io32);
+    put(d, PCI_BAR0 + 2, 0, 2);
+    memset(d->writable + PCI_BAR0 + 2, 0, 2);
+    pci_scan();
+    assert_int_equal(pci_first()->bar[0].size, 32);
+    assert_int_not_equal(pci_first()->bar[0].base, 0);
+}
+
+/* A 64-bit BAR needs a second register; the last one has none. */
+static void bar_of_64_bits_in_the_last_register_is_ignored(void **state)
+{
+    struct pcispace_device *d = endpoint(NULL, 0, mem4k);
+    put(d, PCI_BAR0 + 20, PCI_BAR_TYPE_64, 4);
+    put(d, PCI_CAPABILITIES, 0, 4);
+    memset(d->writable + PCI_BAR0 + 21, 0xff, 3);
+    pci_scan();
+    assert_int_equal(pci_first()->bar[5].size, 0);
+}
+
+static void reserved_memory_types_are_ignored(void **state)
+{
+    struct pcispace_device *d = endpoint(NULL, 0, mem4k);
+    d->config[PCI_BAR0] = 6;
+    pci_scan();
+    assert_int_equal(pci_first()->bar[0].size, 0);
+}
+
+/* Sizing must not make a BAR decode anywhere meanwhile (judged by tear_down). */
+static void decoding_is_off_while_sizing_and_on_afterwards(void **state)
+{
+    struct pcispace_device *d = endpoint(NULL, 0, mem4k);
+    put(d, PCI_BAR0, 0xfebf0000, 4);
+    d->config[PCI_COMMAND] = PCI_COMMAND_MEMORY | PCI_COMMAND_IO;
+    pci_scan();
+    assert_int_equal(d->config[PCI_COMMAND], PCI_COMMAND_MEMORY | PCI_COMMAND_IO);
+    assert_int_equal(pci_first()->bar[0].base, 0xfebf0000);
+}
+
+/* PCI 6.2.5.2: an enabled ROM may share the decoder. */
+static void rom_is_switched_off(void **state)
+{
+    struct pcispace_device *d = endpoint(NULL, 0, mem4k);
+    put(d, PCI_ROM_BAR, 0xfeb00001, 4);
+    memset(d->writable + PCI_ROM_BAR, 0xff, 4);
+    pci_scan();
+    assert_int_equal(d->config[PCI_ROM_BAR] & PCI_ROM_ENABLE, 0);
+    assert_int_equal(d->config[PCI_ROM_BAR + 3], 0xfe);
+}
+
+static void host_bridges_are_left_alone(void **state)
+{
+    struct pcispace_device *d = &made[0];
+    pcispace_device_init(d, 0x8086, 1, 0x060000);
+    d->bar[0] = mem4k;
+    pcispace_add(d, NULL, 0, 0);
+    pci_scan();
+    assert_int_equal(pci_first()->bar[0].size, 0);
+}
+
+/* Places ---------------------------------------------------------------------------- */
+
+static void everything_unplaced_gets_a_place(void **state)
+{
+    int devices = (int)q35_load() - 1;
+    q35_unplace();
+    assert_int_equal(pci_scan(), devices);
+    assert_int_equal(unplaced(), 0);
+    assert_all_fits();
+    for (struct pci_function *f = pci_first(); f; f = f->next)
+        assert_int_equal(pci_enable(f), 0);
+}
+
+/* The same numbers again, and nothing moves. */
+static void second_scan_moves_nothing(void **state)
+{
+    struct pci_bar before[PCI_BARS];
+    q35_load();
+    q35_unplace();
+    pci_scan();
+    memcpy(before, pci_find(PCI_BDF(0, 1, 0, 0))->bar, sizeof before);
+    pci_scan();
+    assert_memory_equal(before, pci_find(PCI_BDF(0, 1, 0, 0))->bar, sizeof before);
+}
+
+/* Firmware that set most: what is left goes into the gaps. */
+static void partly_placed_machine_is_completed(void **state)
+{
+    q35_load();
+    put(q35_device(1, 0, 0), PCI_BAR0, 0, 4);
+    put(q35_device(0, 0x10, 0), PCI_BAR0, 0, 4);
+    q35_device(1, 0, 0)->config[PCI_COMMAND] = 0;
+    q35_device(0, 0x10, 0)->config[PCI_COMMAND] = 0;
+    pci_scan();
+    assert_int_equal(unplaced(), 0);
+    assert_all_fits();
+    const struct pci_bar *igb = pci_find(PCI_BDF(0, 1, 0, 0))->bar;
+    assert_int_equal(igb[0].base, 0xfe800000);
+    assert_int_equal(igb[1].base, 0xfe820000);
+}
+
+static void largest_goes_first(void **state)
+{
+    struct pcispace_device *small = endpoint(NULL, 0, mem4k);
+    struct pcispace_device *large =
+        endpoint(NULL, 1, (struct pcispace_bar){ .size = PCISPACE_MEMORY_SIZE / 2 });
+    struct pcispace_device *other =
+        endpoint(NULL, 2, (struct pcispace_bar){ .size = PCISPACE_MEMORY_SIZE / 4 });
+    pci_scan();
+    assert_int_equal(unplaced(), 0);
+    assert_int_equal(function_of(large)->bar[0].base, PCISPACE_MEMORY);
+    assert_true(function_of(other)->bar[0].base < function_of(small)->bar[0].base);
+    assert_all_fits();
+}
+
+/* What may lie above 4 GiB makes room for what may not. */
+static void low_memory_goes_to_32_bit_bars_first(void **state)
+{
+    struct pcispace_device *wide =
+        endpoint(NULL, 0, (struct pcispace_bar){ .size = PCISPACE_MEMORY_SIZE, .is64 = true });
+    struct pcispace_device *narrow = endpoint(NULL, 1, mem4k);
+    pci_scan();
+    assert_int_equal(function_of(narrow)->bar[0].base, PCISPACE_MEMORY);
+    assert_int_equal(function_of(wide)->bar[0].base, PCISPACE_MEMORY64);
+    assert_int_equal(wide->config[PCI_BAR0 + 4], PCISPACE_MEMORY64 >> 32);
+}
+
+static void bar_of_32_bits_never_goes_above_4_gib(void **state)
+{
+    pci_reset();
+    pci_window_add(PCISPACE_MEMORY64, PCISPACE_MEMORY64_SIZE);
+    struct pcispace_device *d = endpoint(NULL, 0, mem4k);
+    pci_scan();
+    assert_int_equal(function_of(d)->bar[0].base, 0);
+}
+
+static void reserved_memory_is_kept_free(void **state)
+{
+    assert_int_equal(pci_window_reserve(PCISPACE_MEMORY, 16 * MIB), 0);
+    assert_int_equal(pci_window_reserve(PCISPACE_MEMORY + 17 * MIB, 1), 0);
+    struct pcispace_device *d = endpoint(NULL, 0, (struct pcispace_bar){ .size = 2 * MIB });
+    pci_scan();
+    assert_int_equal(function_of(d)->bar[0].base, PCISPACE_MEMORY + 18 * MIB);
+}
+
+/* Bridge 3.2.5.8, 3.2.5.9: memory in units of 1 MiB; 64-bit prefetchable apart. */
+static void windows_are_opened_for_what_is_behind(void **state)
+{
+    struct pcispace_device *outer = bridge(NULL, 1), *inner = bridge(outer, 0);
+    struct pcispace_device *d = endpoint(inner, 0, mem4k);
+    struct pcispace_device *p = endpoint(
+        inner, 1, (struct pcispace_bar){ .size = 64 * GIB, .is64 = true, .prefetchable = true });
+    endpoint(inner, 2, io32);
+    pci_scan();
+    assert_int_equal(unplaced(), 0);
+    assert_all_fits();
+    const struct pci_function *b = function_of(inner);
+    assert_int_equal(b->window[PCI_WINDOW_MEMORY].size, MIB);
+    assert_int_equal(b->window[PCI_WINDOW_IO].size, 4 * KIB);
+    assert_int_equal(b->window[PCI_WINDOW_PREFETCHABLE].size, 64 * GIB);
+    assert_true(function_of(p)->bar[0].base >= 4 * GIB);
+    assert_true(function_of(d)->bar[0].base < 4 * GIB);
+    assert_int_equal(function_of(outer)->window[PCI_WINDOW_PREFETCHABLE].size, 64 * GIB);
+}
+
+/* Bridge 3.2.5.9: without the optional windows, all memory is one. */
+static void bridge_without_prefetchable_window_takes_all_as_memory(void **state)
+{
+    struct pcispace_device *b = bridge(NULL, 1);
+    memset(b->writable + PCI_PREFETCH_BASE, 0, 12);
+    memset(b->writable + PCI_IO_BASE, 0, 2);
+    put(b, PCI_PREFETCH_BASE, 0, 4);
+    struct pcispace_device *d = endpoint(
+        b, 0, (struct pcispace_bar){ .size = 2 * MIB, .is64 = true, .prefetchable = true });
+    struct pcispace_device *i = endpoint(b, 1, io32);
+    pci_scan();
+    assert_false(function_of(b)->window[PCI_WINDOW_PREFETCHABLE].implemented);
+    assert_int_equal(function_of(b)->window[PCI_WINDOW_MEMORY].size, 2 * MIB);
+    assert_int_equal(function_of(d)->bar[0].base, function_of(b)->window[PCI_WINDOW_MEMORY].base);
+    assert_int_equal(function_of(i)->bar[0].base, 0);
+    assert_true(host_log_contains("the I/O window of 0000:00:01.0 is short"));
+}
+
+/* A 32-bit prefetchable window stays below 4 GiB, and so does what leads to it. */
+static void narrow_window_behind_a_wide_one_stays_low(void **state)
+{
+    struct pcispace_device *wide = bridge(NULL, 1), *narrow = bridge(wide, 0);
+    put(narrow, PCI_PREFETCH_BASE, 0, 4);
+    memset(narrow->writable + PCI_PREFETCH_BASE_HIGH, 0, 8);
+    struct pcispace_bar p = { .size = MIB, .is64 = true, .prefetchable = true };
+    endpoint(narrow, 0, p);
+    endpoint(NULL, 2, (struct pcispace_bar){ .size = PCISPACE_MEMORY_SIZE / 2 });
+    endpoint(NULL, 3, (struct pcispace_bar){ .size = PCISPACE_MEMORY_SIZE / 4 });
+    pci_scan();
+    assert_int_equal(unplaced(), 0);
+    assert_all_fits();
+    assert_true(function_of(wide)->window[PCI_WINDOW_PREFETCHABLE].base < 4 * GIB);
+}
+
+/* After reset a window may be open onto address 0 (Bridge 3.2.5.6). */
+static void windows_nobody_needs_are_closed(void **state)
+{
+    struct pcispace_device *b = bridge(NULL, 1);
+    pci_scan();
+    assert_true(b->config[PCI_IO_BASE] > b->config[PCI_IO_LIMIT]);
+    assert_true(b->config[PCI_MEMORY_BASE + 1] > b->config[PCI_MEMORY_LIMIT + 1]);
+    assert_true(b->config[PCI_PREFETCH_BASE + 1] > b->config[PCI_PREFETCH_LIMIT + 1]);
+    assert_int_equal(b->config[PCI_COMMAND], 0);
+}
+
+/* What firmware opened is filled, never widened; the message names it. */
+static void short_window_is_named(void **state)
+{
+    struct pcispace_device *b = bridge(NULL, 4);
+    set_memory_window(b, 0xc4000000, 0xc40fffff);
+    struct pcispace_device *fits = endpoint(b, 0, (struct pcispace_bar){ .size = 512 * KIB });
+    struct pcispace_device *not = endpoint(b, 1, (struct pcispace_bar){ .size = MIB });
+    pci_scan();
+    assert_int_equal(function_of(b)->window[PCI_WINDOW_MEMORY].base, 0xc4000000);
+    assert_int_equal(function_of(b)->window[PCI_WINDOW_MEMORY].size, MIB);
+    assert_int_equal(unplaced(), 1);
+    assert_true(!function_of(fits)->bar[0].base != !function_of(not )->bar[0].base);
+    assert_true(host_log_contains("and the memory window of 0000:00:04.0 is short"));
+}
+
+static void bar_larger_than_the_space_is_told_and_others_go_on(void **state)
+{
+    struct pcispace_device *huge = endpoint(
+        NULL, 0, (struct pcispace_bar){ .size = 1ull << 63, .is64 = true, .prefetchable = true });
+    struct pcispace_device *d = endpoint(NULL, 1, mem4k);
+    pci_scan();
+    assert_int_equal(function_of(huge)->bar[0].base, 0);
+    assert_int_equal(function_of(d)->bar[0].base, PCISPACE_MEMORY);
+    assert_true(host_log_contains("0000:00:00.0: BAR 0 has no place: it needs 8000000000000000 "
+                                  "bytes, and the memory space of the root buses is short"));
+}
+
+/* Sums of what devices ask for never wrap: two halves of the address space. */
+static void needs_do_not_wrap(void **state)
+{
+    struct pcispace_device *b = bridge(NULL, 1);
+    struct pcispace_bar half = { .size = 1ull << 63, .is64 = true, .prefetchable = true };
+    endpoint(b, 0, half);
+    endpoint(b, 1, half);
+    endpoint(b, 2, half);
+    struct pcispace_device *d = endpoint(NULL, 2, mem4k);
+    pci_scan();
+    assert_int_equal(function_of(b)->window[PCI_WINDOW_PREFETCHABLE].size, 0);
+    assert_int_not_equal(function_of(d)->bar[0].base, 0);
+    assert_true(host_log_contains("0000:00:01.0: its prefetchable window has no place"));
+    assert_false(host_log_contains("0000:01:00.0: BAR 0"));
+}
+
+static void without_windows_nothing_is_placed(void **state)
+{
+    pci_reset();
+    struct pcispace_device *d = endpoint(NULL, 0, mem4k);
+    pci_scan();
+    assert_int_equal(function_of(d)->bar[0].base, 0);
+    assert_int_equal(d->config[PCI_COMMAND], 0);
+}
+
+/* Reached through no window of its bridge: that is no place. */
+static void bar_outside_its_bridge_is_placed_anew(void **state)
+{
+    struct pcispace_device *b = bridge(NULL, 4);
+    set_memory_window(b, 0xc4000000, 0xc40fffff);
+    struct pcispace_device *d = endpoint(b, 0, mem4k);
+    put(d, PCI_BAR0, 0xd0000000, 4);
+    pci_scan();
+    assert_int_equal(function_of(d)->bar[0].base, 0xc4000000);
+    assert_true(host_log_contains("BAR 0 at d0000000 lies outside its bridge's windows"));
+}
+
+/* A bridge with subtractive decoding (class 060401) forwards what is nobody else's. */
+static void behind_a_subtractive_bridge_any_place_is_good(void **state)
+{
+    struct pcispace_device *b = bridge(NULL, 4);
+    put(b, PCI_REVISION + 1, 0x060401, 3);
+    struct pcispace_device *d = endpoint(b, 0, mem4k);
+    put(d, PCI_BAR0, 0xd0000000, 4);
+    pci_scan();
+    assert_int_equal(function_of(d)->bar[0].base, 0xd0000000);
+}
+
+static void address_that_does_not_stick_is_no_place(void **state)
+{
+    struct pcispace_device *d = endpoint(NULL, 0, mem4k);
+    d->writable[PCI_BAR0 + 3] = 0x7f;
+    pci_scan();
+    assert_int_equal(function_of(d)->bar[0].base, 0);
+    assert_true(host_log_contains("BAR 0 reads 40000000 after c0000000 was written"));
+}
+
+static void window_rows_are_checked(void **state)
+{
+    pci_reset();
+    assert_int_equal(pci_window_add(0x1000, 0), -EINVAL);
+    assert_int_equal(pci_window_add(UINT64_MAX, 2), -EINVAL);
+    assert_int_equal(pci_window_reserve(UINT64_MAX - 1, 3), -EINVAL);
+    assert_int_equal(pci_window_add(UINT64_MAX, 1), 0);
+    int e = 0;
+    for (unsigned i = 0; i < 100 && !e; i++)
+        e = pci_window_add(0x1000, 0x1000);
+    assert_int_equal(e, -ENOSPC);
+}
+
+/* Where a PC keeps what is not PCI: below fec00000, above RAM, beside HyperTransport. */
+static void windows_of_a_pc_avoid_ram(void **state)
+{
+    static const struct {
+        uint64_t low_end, ram_end, address_end, low, high;
+    } rows[] = {
+        { 16 * MIB, 16 * MIB, 1ull << 40, 3 * GIB, 0xc000000000 },
+        { 3 * GIB + 512 * MIB, 3 * GIB + 512 * MIB, 1ull << 36, 0xe0000000, 0xc00000000 },
+        { 0xdfff0000, 900 * GIB, 1ull << 40, 0xe0000000, 900 * GIB },
+        { 3 * GIB - 1, 3 * GIB, 1ull << 32, 3 * GIB, 0 },
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        set_up(state);
+        pci_reset();
+        pci_windows_of_pc(rows[i].low_end, rows[i].ram_end, rows[i].address_end);
+        struct pcispace_device *low = endpoint(NULL, 0, mem4k);
+        struct pcispace_device *high =
+            endpoint(NULL, 1, (struct pcispace_bar){ .size = 2 * GIB, .is64 = true });
+        pci_scan();
+        assert_int_equal(function_of(low)->bar[0].base, rows[i].low);
+        assert_int_equal(function_of(high)->bar[0].base, rows[i].high);
+    }
+}
+
+/* AMD's I/O virtualization (48882, 2.1.2): memory up to there, nothing behind it. */
+static void hypertransport_is_kept_free(void **state)
+{
+    pci_reset();
+    pci_windows_of_pc(GIB, 0xfd00000000 - GIB, 1ull << 40);
+    struct pcispace_bar two_gib = { .size = 2 * GIB, .is64 = true };
+    struct pcispace_device *d = endpoint(NULL, 0, two_gib), *other = endpoint(NULL, 1, two_gib);
+    endpoint(NULL, 2, (struct pcispace_bar){ .size = GIB, .is64 = true });
+    pci_scan();
+    assert_int_equal(function_of(d)->bar[0].base, 0);
+    assert_int_equal(function_of(other)->bar[0].base, 0);
+    assert_int_equal(unplaced(), 2);
+}
+
+/* A machine with many functions: every one its own place. */
+static void many_functions_fit(void **state)
+{
+    struct pcispace_device *above = NULL;
+    for (unsigned i = 0; i < 10; i++) {
+        above = bridge(i % 3 ? above : NULL, i % 3 ? 1 : i);
+        for (unsigned k = 0; k < 4; k++)
+            endpoint(above, 10 + k, (struct pcispace_bar){ .size = 4 * KIB << (i + k) % 9 });
+    }
+    pci_scan();
+    assert_int_equal(unplaced(), 0);
+    assert_all_fits();
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(kinds_and_sizes_are_read),
+        TEST(io_bar_of_16_bits_is_sized),
+        TEST(bar_of_64_bits_in_the_last_register_is_ignored),
+        TEST(reserved_memory_types_are_ignored),
+        TEST(decoding_is_off_while_sizing_and_on_afterwards),
+        TEST(rom_is_switched_off),
+        TEST(host_bridges_are_left_alone),
+        TEST(everything_unplaced_gets_a_place),
+        TEST(second_scan_moves_nothing),
+        TEST(partly_placed_machine_is_completed),
+        TEST(largest_goes_first),
+        TEST(low_memory_goes_to_32_bit_bars_first),
+        TEST(bar_of_32_bits_never_goes_above_4_gib),
+        TEST(reserved_memory_is_kept_free),
+        TEST(windows_are_opened_for_what_is_behind),
+        TEST(bridge_without_prefetchable_window_takes_all_as_memory),
+        TEST(narrow_window_behind_a_wide_one_stays_low),
+        TEST(windows_nobody_needs_are_closed),
+        TEST(short_window_is_named),
+        TEST(bar_larger_than_the_space_is_told_and_others_go_on),
+        TEST(needs_do_not_wrap),
+        TEST(without_windows_nothing_is_placed),
+        TEST(bar_outside_its_bridge_is_placed_anew),
+        TEST(behind_a_subtractive_bridge_any_place_is_good),
+        TEST(address_that_does_not_stick_is_no_place),
+        TEST(window_rows_are_checked),
+        TEST(windows_of_a_pc_avoid_ram),
+        TEST(hypertransport_is_kept_free),
+        TEST(many_functions_fit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
