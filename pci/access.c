@@ -163,8 +163,10 @@ int pci_init(void)
         ecam_add(&windows[i]);
     pci_set_access(NULL);
     access_of_machine.range_count = ranges_fill();
-    if (!access_of_machine.range_count)
+    if (!access_of_machine.range_count) {
+        log_warning("pci: no way to configuration space: neither MCFG nor ports CF8/CFC");
         return -ENODEV;
+    }
     if (ecam_count) {
         access_of_machine.name = ports_answer ? "ECAM and CF8/CFC" : "ECAM";
         access_of_machine.read = ecam_read;

@@ -169,12 +169,26 @@ static unsigned requests_of(struct pci_function *f, struct request rows[REQUESTS
 
 /* Needs, from the bottom up ------------------------------------------------------ */
 
+/* False: no root bus has that much in one piece.  Such a BAR goes without a place,
+ * but does not take those beside it along. */
+static bool can_be_had(const struct request *r)
+{
+    if (r->kind == PCI_WINDOW_IO)
+        return r->size - 1 <= root_io.last - root_io.base;
+    for (unsigned i = 0; i < roots.count; i++) {
+        uint64_t last = r->low ? min_u64(roots.row[i].last, FOUR_GIB - 1) : roots.row[i].last;
+        if (last >= roots.row[i].base && r->size - 1 <= last - roots.row[i].base)
+            return true;
+    }
+    return false;
+}
+
 /* Rounded up each to its alignment, requests fit without a gap in any order that
  * begins with the largest alignment. */
 static void need_add(struct pci_function *bridge, const struct request *r)
 {
     struct pci_window *w = &bridge->window[r->kind];
-    if (w->size || !w->implemented)
+    if (w->size || !w->implemented || !can_be_had(r))
         return;
     w->needed = add_saturating(w->needed, align_saturating(r->size, r->align));
     w->needed_align = max_u64(max_u64(w->needed_align, pci_window_unit(r->kind)), r->align);
@@ -268,7 +282,7 @@ static void tell_short(const struct request *q)
     enum log_level level = q->kind == PCI_WINDOW_IO ? LOG_WARNING : LOG_ERROR;
     char what[32], where[64], bdf[PCI_BDF_LEN];
 
-    if (parent && !parent->window[q->kind].size && parent->window[q->kind].implemented)
+    if (parent && !parent->window[q->kind].size && parent->window[q->kind].needed)
         return;
     if (q->is_window)
         snprintf(what, sizeof what, "its %s window", pci_window_name(q->index));

@@ -400,11 +400,25 @@ static void needs_do_not_wrap(void **state)
     endpoint(b, 1, half);
     endpoint(b, 2, half);
     struct pcispace_device *d = endpoint(NULL, 2, mem4k);
+    assert_int_equal(pci_window_add(0, UINT64_MAX), 0);
     pci_scan();
     assert_int_equal(function_of(b)->window[PCI_WINDOW_PREFETCHABLE].size, 0);
     assert_int_not_equal(function_of(d)->bar[0].base, 0);
     assert_true(host_log_contains("0000:00:01.0: its prefetchable window has no place"));
     assert_false(host_log_contains("0000:01:00.0: BAR 0"));
+}
+
+/* One BAR that cannot be had does not take its neighbours along. */
+static void absurd_bar_does_not_cost_the_others(void **state)
+{
+    struct pcispace_device *b = bridge(NULL, 1);
+    struct pcispace_device *d = endpoint(b, 0, mem4k);
+    endpoint(b, 1, (struct pcispace_bar){ .size = 2 * GIB });
+    pci_scan();
+    assert_int_equal(unplaced(), 1);
+    assert_int_not_equal(function_of(d)->bar[0].base, 0);
+    assert_true(host_log_contains("0000:01:01.0: BAR 0 has no place: it needs 80000000 bytes, and "
+                                  "the memory window of 0000:00:01.0 is short"));
 }
 
 static void without_windows_nothing_is_placed(void **state)
@@ -538,6 +552,7 @@ int main(void)
         TEST(short_window_is_named),
         TEST(bar_larger_than_the_space_is_told_and_others_go_on),
         TEST(needs_do_not_wrap),
+        TEST(absurd_bar_does_not_cost_the_others),
         TEST(without_windows_nothing_is_placed),
         TEST(bar_outside_its_bridge_is_placed_anew),
         TEST(behind_a_subtractive_bridge_any_place_is_good),
