@@ -86,11 +86,11 @@ void cpu_reset(void)
 
 /* Panics in a row ------------------------------------------------------------ */
 
-/* A page of conventional memory that nobody writes on the way back here.  Not
- * below 90000h: SeaBIOS clears 7000h to 90000h before every boot
- * (malloc_prepboot() in src/malloc.c; a mark at 50000h was gone).  Above lie
- * its EBDA and iPXE's, which grow down from the end.  Where the page is lost
- * the count starts again, and the machine merely goes on resetting. */
+/* A page of conventional memory that nobody writes on the way back here (tried:
+ * SeaBIOS with PVH and with GRUB).  Not below 90000h: SeaBIOS clears 7000h to
+ * 90000h before every boot (startBoot() in src/post.c).  Above lies its EBDA,
+ * which grows down from the end.  Where the page is lost the count starts
+ * again, and the machine merely goes on resetting. */
 #define PANIC_RECORD 0x90000ull
 #define PANIC_MAGIC 0x6d696c6c70616e63ull
 

@@ -160,7 +160,8 @@ void paging_init(const struct boot_info *info)
     root = table_new();
     if (!root)
         panic("no memory for page tables");
-    /* Asked once: in a VMX guest every CPUID is an exit (SDM vol. 3, 25.1.2). */
+    /* Asked once: in a VMX guest every CPUID is an exit (SDM vol. 3, "Instructions
+     * That Cause VM Exits Unconditionally"; its number differs by revision). */
     large_level = cpu_has_1g_pages() ? 2 : 1;
     map_image();
     map_ram(info);
