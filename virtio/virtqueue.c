@@ -30,7 +30,8 @@ static int alloc_rings(struct virtqueue *vq)
     int e = dma_alloc(vq->dma, read_bytes, PAGE_SIZE, DMA_TO_DEVICE, &vq->read_memory);
     if (e)
         return e;
-    e = dma_alloc(vq->dma, used_bytes(vq->size), PAGE_SIZE, DMA_FROM_DEVICE, &vq->written_memory);
+    /* Devices read back the flags that they set there: QEMU's does (seen as faults). */
+    e = dma_alloc(vq->dma, used_bytes(vq->size), PAGE_SIZE, DMA_BIDIRECTIONAL, &vq->written_memory);
     if (e)
         return e;
     vq->used = vq->written_memory.va;
