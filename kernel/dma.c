@@ -7,6 +7,7 @@
 #include "kernel/memory.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 static const struct dma_mapper *mapper;
@@ -55,7 +56,8 @@ void dma_free(struct dma_device *dev, struct dma_memory *mem)
     if (!mem->va)
         return;
     if (fenced(dev) && mapper->unmap(dev, mem->iova, mem->size))
-        log_error("dma: %zu bytes kept back, the IOMMU did not confirm their removal", mem->size);
+        log_error("dma: %" PRIu64 " bytes kept back, the IOMMU did not confirm their removal",
+                  (uint64_t)mem->size);
     else
         page_free(mem->va, mem->size);
     *mem = (struct dma_memory){ 0 };
