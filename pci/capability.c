@@ -80,3 +80,11 @@ uint16_t pci_find_extended_capability(const struct pci_function *f, uint16_t id,
     struct pci_walk w = { .f = f, .extended = true };
     return find(&w, id, after);
 }
+
+unsigned pci_express_type(const struct pci_function *f)
+{
+    if (!f->express)
+        return PCI_EXPRESS_NONE;
+    uint16_t flags = pci_read16(f, f->express + PCI_EXPRESS_CAPABILITIES);
+    return FIELD_GET(PCI_EXPRESS_TYPE, flags);
+}

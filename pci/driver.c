@@ -1,4 +1,5 @@
 /* driver.c - functions and drivers meet; what a driver asks of its function. */
+#include "iommu/iommu.h"
 #include "kernel/compiler.h"
 #include "kernel/mmio.h"
 #include "kernel/time.h"
@@ -24,19 +25,24 @@ static const struct pci_id *match(const struct pci_driver *d, const struct pci_f
 static bool offer(struct pci_function *f, const struct pci_driver *d)
 {
     const struct pci_id *id = match(d, f);
-    int e = id ? d->probe(f, id) : -ENODEV;
+    if (!id)
+        return false;
+    f->fence_failed = pci_fence(f) != 0;
+    int e = d->probe(f, id);
+    if (e)
+        pci_unfence(f);
     if (e == -ENODEV)
         return false;
     f->driver = d;
     f->probe_error = e;
-    if (e)
-        pci_bus_master(f, false);
     return true;
 }
 
 int pci_probe_drivers(void)
 {
     int taken = 0;
+    if (iommu_present())
+        pci_acs_enable_all();
     for (struct pci_function *f = pci_first(); f; f = f->next) {
         TABLE_FOR_EACH (pci_drivers, struct pci_driver, d)
             if (!f->driver && offer(f, d))
@@ -92,6 +98,8 @@ int pci_enable(struct pci_function *f)
                 vendor, command, f->vendor);
         return -EIO;
     }
+    if (f->fence_failed)
+        return -EIO;
     power_up(f);
     for (struct pci_function *b = f->parent; b; b = b->parent)
         command_set(b, bits);

@@ -85,6 +85,7 @@ struct pci_function {
     struct pci_function *parent;        /* the bridge above; NULL on a root bus */
     struct pci_function *next;          /* all functions, BDF order */
     struct dma_device dma;
+    bool fence_failed;      /* an IOMMU should fence it and could not: it stays off */
     const struct pci_driver *driver;    /* who recognised it; NULL: nobody */
     int probe_error;                    /* 0, or why that driver could not take it */
     void *driver_data;                  /* the driver's */
@@ -143,13 +144,38 @@ bool pci_walk_next(struct pci_walk *w);
 
 /* Out of power saving, memory and I/O decoding on (INTx off), here and in the
  * bridges above; a kind of decoding stays off while one of its BARs has no place.
- * 0, or -EIO with a log line when the function does not answer. */
+ * 0, or -EIO with a log line when the function does not answer or its fence failed. */
 int pci_enable(struct pci_function *f);
 /* Bus mastering: from here on the device can reach what its DMA domain holds. */
 void pci_bus_master(struct pci_function *f, bool on);
 /* The registers behind a memory BAR, or NULL with a log line: absent, unplaced,
  * I/O, smaller than min_size, not decoded. */
 void *pci_map_bar(struct pci_function *f, unsigned bar, uint64_t min_size);
+
+/* The function gets an IOMMU domain of its own, where a unit covers it: before
+ * its driver asks for DMA memory.  0, also without an IOMMU; -E...: it should
+ * have one and has not (logged).  pci_probe_drivers() does it. */
+int pci_fence(struct pci_function *f);
+/* Bus mastering off, then the domain goes. */
+void pci_unfence(struct pci_function *f);
+/* Whether transactions of the function may carry this requester ID, not its own. */
+bool pci_has_alias(const struct pci_function *f, uint32_t requester_id);
+/* Functions that may keep translations of their own (ATS), and so reach memory
+ * unchecked: "all", or BDFs with commas between them.  False: anything else. */
+#define PCI_TRUSTED_MAX 4u
+struct pci_trusted {
+    bool all;
+    unsigned count;
+    uint32_t bdf[PCI_TRUSTED_MAX];
+};
+bool pci_trusted_parse(const char *list, struct pci_trusted *t);
+void pci_trust(const struct pci_trusted *t);    /* before pci_probe_drivers(); nobody by default */
+/* Access control services on, wherever they are: what is meant for a neighbor
+ * passes the IOMMU. */
+void pci_acs_enable_all(void);
+/* Functions of one group could reach one another without passing the IOMMU.
+ * Named by its lowest member that decides. */
+uint32_t pci_isolation_group(const struct pci_function *f);
 
 #define PCI_ANY 0xffff
 

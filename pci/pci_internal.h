@@ -28,3 +28,18 @@ uint64_t pci_window_unit(enum pci_window_kind kind);     /* size and alignment a
 void pci_windows_reset(void);
 /* Everything that has no place yet (place.c). */
 void pci_place_all(void);
+
+#define PCI_EXPRESS_NONE 0xffu
+/* PCI_EXPRESS_ROOT_PORT and so on; PCI_EXPRESS_NONE: a conventional function. */
+unsigned pci_express_type(const struct pci_function *f);
+
+struct iommu_place;
+/* 0, or -E2BIG: deeper below the root, or with more aliases, than can be told. */
+int pci_place_of(const struct pci_function *f, struct iommu_place *place);
+
+/* ATS: whether the user trusts a function that has it; and on or off, with the
+ * smallest translation unit of one page. */
+bool pci_ats_wanted(const struct pci_function *f);
+void pci_ats_set(const struct pci_function *f, bool on);
+/* No more translation blocking at this bridge. */
+void pci_acs_pass_translated(const struct pci_function *bridge);

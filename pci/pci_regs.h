@@ -196,6 +196,12 @@
 /* ACS, PCIe 7.7.8 */
 #define PCI_ACS_CAPABILITY 4u           /* RO */
 #define PCI_ACS_CONTROL 6u              /* RW; the same bits */
+#define   PCI_ACS_SV 0x0001u            /* source validation */
+#define   PCI_ACS_TB 0x0002u            /* translation blocking */
+#define   PCI_ACS_RR 0x0004u            /* peer-to-peer requests go up to the root */
+#define   PCI_ACS_CR 0x0008u            /* and so do their completions */
+#define   PCI_ACS_UF 0x0010u            /* upstream forwarding */
+#define   PCI_ACS_DT 0x0040u            /* direct translated peer-to-peer */
 
 /* ARI, PCIe 7.8.7 */
 #define PCI_ARI_CAPABILITY 4u           /* RO */
@@ -206,6 +212,7 @@
 #define   PCI_ATS_QUEUE_DEPTH 0x001fu   /* 0: 32 */
 #define   PCI_ATS_PAGE_ALIGNED 0x0020u
 #define PCI_ATS_CONTROL 6u              /* RW */
+#define   PCI_ATS_STU 0x001fu           /* smallest translation unit: 4 KiB << n */
 #define   PCI_ATS_ENABLE 0x8000u
 
 /* SR-IOV, PCIe 9.3.3 */
