@@ -109,6 +109,7 @@ bool parse_prefix(const char *text, struct prefix *prefix, bool need_length);
 /* `show config`: each subject prints its part as commands that can be fed back. */
 enum config_order {
     CONFIG_CONSOLE = 5,
+    CONFIG_IOMMU = 8,
     CONFIG_PORT = 10,
     CONFIG_FDB = 20,
     CONFIG_ROUTE = 30,

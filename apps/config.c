@@ -56,6 +56,11 @@ static bool set_iommu(struct options *o, const char *value)
     return false;
 }
 
+static bool set_ats(struct options *o, const char *value)
+{
+    return pci_trusted_parse(value, &o->ats);
+}
+
 static bool set_log_level(struct options *o, const char *value)
 {
     return log_level_parse(value, &o->log_level);
@@ -74,6 +79,7 @@ static const struct option {
     const char *values; /* for errors */
     bool (*set)(struct options *o, const char *value);
 } options[] = {
+    { "ats=", "all|BDF[,BDF...]", set_ats },
     { "console=", "ttyS0[,115200]|ttyS1|...|vga", set_console },
     { "iommu=", "on|off|strict", set_iommu },
     { "loglevel=", "error|warning|info|debug", set_log_level },
@@ -96,7 +102,7 @@ static int set_option(struct options *o, const char *text, size_t n, struct comm
                              options[i].values);
     }
     return command_error(call,
-                         "unknown option '%s', expected console=, iommu=, loglevel=, panic= "
+                         "unknown option '%s', expected ats=, console=, iommu=, loglevel=, panic= "
                          "or -- and commands",
                          word);
 }

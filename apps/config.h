@@ -9,6 +9,7 @@
 #include "kernel/compiler.h"
 #include "kernel/console.h"
 #include "kernel/log.h"
+#include "pci/pci.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,6 +26,7 @@ struct options {
     char console[CONSOLE_DEVICES_MAX][OPTION_CONSOLE_MAX];  /* "ttyS0,115200", "vga" */
     unsigned consoles;          /* 0: none named */
     enum iommu_option iommu;
+    struct pci_trusted ats;     /* whose own translations are trusted */
     enum log_level log_level;
     bool panic_halt;
 };

@@ -289,7 +289,7 @@ int forward_port_up(struct port *port)
         port->txq[i]->cache = &forward.core[i % forward.cores]->cache;
     int e = port_start(port);
     if (e) {
-        if (port->state != PORT_FAILED)
+        if (port->state != PORT_FAILED && e != -EPERM)
             port_fail(port, e == -ENOMEM ? "no memory to start" : "did not start");
         return e;
     }

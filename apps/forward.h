@@ -126,7 +126,7 @@ int forward_start_tx_first(void);
 uint64_t forward_held(void);
 
 /* `port N up|down`: sets admin_up, gives the queues to cores.  A port that does
- * not start is failed from then on. */
+ * not start is failed from then on, unless it only lacks a fence (-EPERM). */
 int forward_port_up(struct port *port);     /* starts it; 0 or -E... */
 void forward_port_down(struct port *port);  /* flushes and stops it */
 /* Starts every port that was registered since the last call and was not taken

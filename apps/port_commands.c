@@ -173,6 +173,7 @@ static int refused(struct command_call *call, const char *what, int e)
                       : e == -EINVAL ? "its device does not take that value"
                       : e == -EIO    ? "its device does not answer"
                       : e == -ENOMEM ? "there is no memory"
+                      : e == -EPERM  ? "no IOMMU fences it (iommu=strict)"
                                      : strerror(-e);
     return command_error(call, "port %u (%s): %s: %s", port->number, port->driver, what, why);
 }

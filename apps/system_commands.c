@@ -80,13 +80,6 @@ static int cmd_show_memory(struct command_call *call)
     return 0;
 }
 
-COMMAND(cmd_show_iommu, "show iommu", "Show whether devices are fenced");
-static int cmd_show_iommu(struct command_call *call)
-{
-    out_text(call->out, "no IOMMU is used (not built yet): devices reach all memory\n");
-    return 0;
-}
-
 /* Part of the grammar, so that they say why rather than being unknown. */
 
 static int not_built_yet(struct command_call *call, const char *what)

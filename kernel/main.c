@@ -2,8 +2,10 @@
  * of the house; the console prints the same phrases. */
 #include "apps/config.h"
 #include "apps/console.h"
+#include "apps/fence.h"
 #include "apps/forward.h"
 #include "boot/boot_info.h"
+#include "iommu/iommu.h"
 #include "kernel/acpi.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
@@ -104,6 +106,21 @@ static int find_functions(const struct boot_info *info)
     return e ? 0 : pci_scan();
 }
 
+/* Bus mastering is off everywhere by now: no device is cut off in the middle. */
+static const char *raise_fence(void)
+{
+    pci_trust(&options.ats);
+    port_require_fence(options.iommu == IOMMU_STRICT);
+    if (options.iommu == IOMMU_OFF)
+        return "off (iommu=off), devices reach all memory";
+    int e = iommu_init();
+    fence_init();
+    if (!iommu_present())
+        return options.iommu == IOMMU_STRICT ? "none in force, no port is started (iommu=strict)"
+                                             : "none in force, devices reach all memory";
+    return e ? "in force, but not on every unit" : "in force, a device reaches what it was given";
+}
+
 static void configure(const struct boot_info *info)
 {
     const struct boot_module *file = info->module_count ? &info->module[0] : NULL;
@@ -116,6 +133,7 @@ static void control_work(void)
 {
     static bool row_over;
     console_poll();
+    fence_poll(time_us());
     task_resume();
     if (!row_over && time_us() > PANIC_ROW_OVER_US) {
         panic_count_clear();
@@ -152,6 +170,7 @@ void kernel_main(struct boot_info *info)
     const char *clock = time_init();
     done("time: TSC at %" PRIu64 " MHz, by %s", time_cycles_per_us(), clock);
     done("pci: %d functions", find_functions(info));
+    done("iommu: %s", raise_fence());
     done("drivers: %d devices taken", pci_probe_drivers());
     done("packets: %" PRIu32, make_packets());
     configure(info);

@@ -1,6 +1,7 @@
 /* port.c - the registry of ports and the state machine around every driver. */
 #include "nic/port.h"
 
+#include "iommu/iommu.h"
 #include "kernel/log.h"
 
 #include <errno.h>
@@ -8,6 +9,7 @@
 
 static struct port *ports[PORT_MAX];
 static unsigned ports_given;
+static bool fence_required;
 
 /* Registration ------------------------------------------------------------- */
 
@@ -69,6 +71,7 @@ int port_register(struct port *port)
         log_error("port: driver %s states limits that contradict themselves", port->driver);
         return -EINVAL;
     }
+    port->unfenced |= port->dma && !port->dma->domain && iommu_present();
     port->number = (uint16_t)ports_given;
     port->admin_up = true;
     port->mtu = port->mtu ? port->mtu : MTU_DEFAULT;
@@ -96,6 +99,7 @@ void port_reset_registry(void)
 {
     memset(ports, 0, sizeof ports);
     ports_given = 0;
+    fence_required = false;
 }
 
 /* State -------------------------------------------------------------------- */
@@ -112,6 +116,16 @@ static bool queues_have_caches(const struct port *port)
     return true;
 }
 
+bool port_is_fenced(const struct port *port)
+{
+    return !port->dma || (port->dma->domain && !port->unfenced);
+}
+
+void port_require_fence(bool on)
+{
+    fence_required = on;
+}
+
 int port_start(struct port *port)
 {
     if (port->state == PORT_FAILED)
@@ -122,6 +136,11 @@ int port_start(struct port *port)
         log_error("port %u (%s): started before its queues belong to cores", port->number,
                   port->driver);
         return -EINVAL;
+    }
+    if (fence_required && !port_is_fenced(port)) {
+        log_error("port %u (%s): not started: no IOMMU fences it (iommu=strict)", port->number,
+                  port->driver);
+        return -EPERM;
     }
     int e = port->ops->start(port);
     if (!e)

@@ -137,7 +137,8 @@ struct port {
     struct dma_device *dma;      /* NULL: no device */
     struct pci_function *pci;    /* NULL: not on PCI */
     uint64_t mmio_address;       /* MMIO devices: their base */
-    bool unfenced;               /* goes round an IOMMU that is there */
+    bool unfenced;               /* goes round an IOMMU that is there; port_register() sets
+                                  * it for a device without a domain, a driver if it knows more */
     void *priv;                  /* the driver's */
 };
 
@@ -149,6 +150,12 @@ void port_unregister(struct port *port); /* tests and hot removal; the number st
 struct port *port_get(unsigned number);  /* NULL: no such port */
 unsigned port_count(void);               /* highest number given + 1 */
 void port_reset_registry(void);          /* tests */
+
+/* True when the port's DMA passes an IOMMU, or when it has no device at all. */
+bool port_is_fenced(const struct port *port);
+/* With `iommu=strict`: from now on port_start() answers -EPERM, with a log line,
+ * for a port that is not fenced; it stays stopped. */
+void port_require_fence(bool on);
 
 /* Wrappers that keep the state machine; drivers are never called directly.
  * All return 0 or -E...; -EIO when the port is failed. */

@@ -99,8 +99,9 @@ static void wrong_options_get_one_line_and_change_nothing(void **state)
         { "console=ttyS0x", NULL },
         { "console=ttyS0,111111111111111111111111", NULL },
         { "iommu=maybe", "wrong option 'iommu=maybe', expected iommu=on|off|strict" },
-        { "iommu", "unknown option 'iommu', expected console=, iommu=, loglevel=, panic= or -- "
-                   "and commands" },
+        { "iommu",
+          "unknown option 'iommu', expected ats=, console=, iommu=, loglevel=, panic= or -- "
+          "and commands" },
         { "loglevel=", "wrong option 'loglevel=', expected loglevel=error|warning|info|debug" },
         { "panic=10", "wrong option 'panic=10', expected panic=halt" },
         { "quiet", NULL },
@@ -162,7 +163,7 @@ static void errors_are_told_and_counted(void **state)
     assert_int_equal(config_run("quiet -- xnote 3; bogus", file, sizeof file - 1, &out), 4);
     assert_string_equal(trace, "1 2 3 ");
     assert_string_equal(
-        text, "error: command line: unknown option 'quiet', expected console=, iommu=, "
+        text, "error: command line: unknown option 'quiet', expected ats=, console=, iommu=, "
               "loglevel=, panic= or -- and commands\n"
               "error: configuration line 2: wrong 'one' after 'xnote', "
               "expected NUMBER such as 1500\n"

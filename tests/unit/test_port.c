@@ -161,6 +161,40 @@ static void queues_need_a_core_before_start(void **state)
     assert_true(host_log_contains("before its queues belong to cores"));
 }
 
+/* iommu=strict: refused, told, and still there to be asked again. */
+static void a_required_fence_keeps_unfenced_ports_stopped(void **state)
+{
+    int something;
+    struct dma_device dma = { 0 };
+    assert_int_equal(port_register(&port), 0);
+    port_require_fence(true);
+    port.dma = &dma; /* in no domain */
+    assert_int_equal(port_start(&port), -EPERM);
+    dma.domain = &something;
+    port.unfenced = true; /* in one, and past it */
+    assert_int_equal(port_start(&port), -EPERM);
+    assert_int_equal(starts, 0);
+    assert_int_equal(port.state, PORT_STOPPED);
+    assert_true(host_log_contains("port 0 (fake): not started: no IOMMU fences it"));
+    port.unfenced = false;
+    assert_int_equal(port_start(&port), 0);
+    port_stop(&port);
+    port.dma = NULL; /* no device, nothing to fence */
+    assert_int_equal(port_start(&port), 0);
+    port_stop(&port);
+}
+
+static void without_that_unfenced_ports_start(void **state)
+{
+    struct dma_device dma = { 0 };
+    port.dma = &dma;
+    assert_int_equal(port_register(&port), 0);
+    assert_false(port.unfenced); /* there is nothing that it could go round */
+    assert_false(port_is_fenced(&port));
+    assert_int_equal(port_start(&port), 0);
+    port_stop(&port);
+}
+
 static void failure_stops_once_and_keeps_the_number(void **state)
 {
     assert_int_equal(port_register(&port), 0);
@@ -223,6 +257,8 @@ int main(void)
         cmocka_unit_test_setup(numbers_go_up_and_are_never_used_again, set_up),
         cmocka_unit_test_setup(start_that_fails_leaves_the_port_stopped, set_up),
         cmocka_unit_test_setup(queues_need_a_core_before_start, set_up),
+        cmocka_unit_test_setup(a_required_fence_keeps_unfenced_ports_stopped, set_up),
+        cmocka_unit_test_setup(without_that_unfenced_ports_start, set_up),
         cmocka_unit_test_setup(failure_stops_once_and_keeps_the_number, set_up),
         cmocka_unit_test_setup(optional_operations_may_be_absent, set_up),
         cmocka_unit_test_setup(refused_settings_change_nothing, set_up),
