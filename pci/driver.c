@@ -117,7 +117,9 @@ void pci_bus_master(struct pci_function *f, bool on)
     }
     for (struct pci_function *b = f->parent; b; b = b->parent)
         command_set(b, PCI_COMMAND_MASTER);
-    command_set(f, PCI_COMMAND_MASTER);
+    /* Written even when it reads as set: QEMU's legacy virtio sets the bit by
+     * itself at status DRIVER, but serves queues only after a write of it. */
+    pci_write16(f, PCI_COMMAND, command | PCI_COMMAND_MASTER);
 }
 
 void *pci_map_bar(struct pci_function *f, unsigned index, uint64_t min_size)
