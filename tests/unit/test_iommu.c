@@ -307,6 +307,20 @@ static void scopes_by_path(void **state)
     }
 }
 
+/* A path that goes on below the function is not the function's, whatever stands
+ * behind the end of its way. */
+static void a_scope_below_the_device(void **state)
+{
+    dmar_table_unit(BASE, 0, 0);
+    dmar_table_scope(ENDPOINT, 0, (const uint8_t[]){ 0xe0, 0x08 }, 2);
+    dmar_table_scope(BRIDGE, 0, (const uint8_t[]){ 0xe0, 0x08 }, 2);
+    dmar_table_publish();
+    assert_int_equal(iommu_init(), 0);
+    struct dma_device port = { .requester_id = 0x00e0 };
+    struct iommu_place p = { .depth = 1, .way = { { 0, 0xe0 }, { 1, 0x08 } } };
+    assert_int_equal(iommu_attach(&port, &p), -ENODEV);
+}
+
 /* 8.3: a unit fences its own segment only. */
 static void segments(void **state)
 {
@@ -420,6 +434,8 @@ static void reserved_regions_for_their_device_only(void **state)
 {
     dmar_table_unit(BASE, 0, DMAR_TABLE_ALL);
     dmar_table_region(0xbf000000, 0xbf002fff, 0);
+    dmar_table_scope(ENDPOINT, 0, (const uint8_t[]){ 0x10 }, 1);
+    dmar_table_region(0xbf008000, 0xbf008fff, 1); /* another segment's */
     dmar_table_scope(ENDPOINT, 0, (const uint8_t[]){ 0x10 }, 1);
     dmar_table_publish();
     assert_int_equal(iommu_init(), 0);
@@ -697,6 +713,7 @@ int main(void)
         T(more_devices_than_domains),
         T(the_unit_that_names_the_device),
         T(scopes_by_path),
+        T(a_scope_below_the_device),
         T(segments),
         T(one_unit_of_two_fails),
         T(a_unit_we_cannot_use),
