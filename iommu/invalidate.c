@@ -232,9 +232,13 @@ int vtd_flush_interrupts(struct vtd_unit *u)
     return queue_run(u);
 }
 
-int vtd_flush_device(struct vtd_unit *u, uint16_t requester)
+/* 6.5.2.5: units that throttle (ECAP.DIT) do so by physical function. */
+int vtd_flush_device(struct vtd_unit *u, uint16_t requester, uint16_t physical)
 {
-    queue_put(u, VTD_INV_DEVICE_TLB | FIELD_PUT(VTD_INV_DEVICE_TLB_SID, (uint64_t)requester),
-              VTD_INV_DEVICE_TLB_ALL);
+    uint64_t d = VTD_INV_DEVICE_TLB | FIELD_PUT(VTD_INV_DEVICE_TLB_SID, (uint64_t)requester);
+    if (u->ecap & VTD_ECAP_DIT)
+        d |= FIELD_PUT(VTD_INV_DEVICE_TLB_PFSID_LOW, physical & 0xfull) |
+             FIELD_PUT(VTD_INV_DEVICE_TLB_PFSID_HIGH, (uint64_t)physical >> 4);
+    queue_put(u, d, VTD_INV_DEVICE_TLB_ALL);
     return queue_run(u);
 }

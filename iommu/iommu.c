@@ -43,6 +43,7 @@ struct device {
     struct domain *domain;
     uint16_t requester[1 + IOMMU_ALIASES_MAX]; /* its own ID first */
     unsigned requesters;
+    uint16_t physical; /* its own ID, or that of its physical function */
     unsigned reserved_regions;
     bool device_tlb;
 };
@@ -291,6 +292,9 @@ static struct device *device_new(struct dma_device *dev, const struct iommu_plac
         return NULL;
     v->dma = dev;
     v->requester[v->requesters++] = (uint16_t)dev->requester_id;
+    if (place->depth)
+        v->physical =
+            (uint16_t)(place->way[place->depth - 1].bus << 8 | place->way[place->depth - 1].devfn);
     for (unsigned i = 0; i < place->aliases && i < IOMMU_ALIASES_MAX; i++)
         v->requester[v->requesters++] = place->alias[i];
     return v;
@@ -359,7 +363,8 @@ static int forget(struct domain *d)
 {
     int e = vtd_flush_domain(d->unit, d->id);
     for (const struct device *v = devices; v; v = v->next)
-        if (v->domain == d && v->device_tlb && vtd_flush_device(d->unit, v->requester[0]))
+        if (v->domain == d && v->device_tlb &&
+            vtd_flush_device(d->unit, v->requester[0], v->physical))
             e = -EIO;
     return e;
 }

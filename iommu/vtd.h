@@ -102,9 +102,10 @@ int vtd_flush_domain(struct vtd_unit *u, uint16_t domain);
 /* After entries were given: only caching mode and write buffers want anything. */
 int vtd_flush_new(struct vtd_unit *u, uint16_t domain);
 int vtd_flush_interrupts(struct vtd_unit *u);
-/* The device's own copies of translations, after vtd_flush_domain().
- * -ETIMEDOUT: the device did not answer the unit in time. */
-int vtd_flush_device(struct vtd_unit *u, uint16_t requester);
+/* The device's own copies of translations, after vtd_flush_domain(); physical is
+ * the requester, or the physical function of a virtual one.  -ETIMEDOUT: the
+ * device did not answer the unit in time. */
+int vtd_flush_device(struct vtd_unit *u, uint16_t requester, uint16_t physical);
 
 /* fault.c ------------------------------------------------------------------------ */
 

@@ -33,6 +33,7 @@
 #define VTD_ECAP_IR (1ull << 3)          /* interrupt remapping */
 #define VTD_ECAP_EIM (1ull << 4)         /* x2APIC mode */
 #define VTD_ECAP_IRO 0x3ff00ull          /* IOTLB registers, in 16 bytes */
+#define VTD_ECAP_DIT (1ull << 41)        /* device TLB invalidations name the physical function */
 #define VTD_ECAP_SMTS (1ull << 43)       /* scalable mode */
 #define VTD_ECAP_SSTS (1ull << 46)       /* scalable mode: second stage */
 #define VTD_ECAP_FSTS (1ull << 47)       /* scalable mode: first stage */
@@ -143,7 +144,9 @@
 #define VTD_INV_IOTLB_DR (1ull << 7)
 #define VTD_INV_PIOTLB_PASID 0x26ull   /* 6.5.2.4: all pages of PASID 0 (51:32) */
 #define VTD_INV_DID 0xffff0000ull      /* of the four above */
-#define VTD_INV_DEVICE_TLB 0x03ull     /* 6.5.2.5: 47:32 requester; high: size, address */
+#define VTD_INV_DEVICE_TLB 0x03ull     /* 6.5.2.5; size and address in the high word */
+#define VTD_INV_DEVICE_TLB_PFSID_LOW 0xf000ull
+#define VTD_INV_DEVICE_TLB_PFSID_HIGH 0xfff0000000000000ull
 #define VTD_INV_DEVICE_TLB_SID 0xffff00000000ull
 #define VTD_INV_DEVICE_TLB_ALL 0x7ffffffffffff001ull /* S = 1, address all ones but the top */
 #define VTD_INV_IEC_GLOBAL 0x04ull     /* 6.5.2.7 */

@@ -227,12 +227,15 @@ static bool execute(struct vtd_model *m, const uint64_t *d)
         return granularity;
     case 3:
         m->device_flushes++;
+        m->flushed_device = (uint16_t)bits(d[0], 47, 32);
+        m->flushed_physical = (uint16_t)(bits(d[0], 15, 12) | bits(d[0], 63, 52) << 4);
         if (m->device_silent) {
             m->device_silent = false;
             m->aborted = true;
             m->fsts |= ITE;
         }
-        return bits(m->ecap, 2, 2) && !bits(d[1], 11, 1);
+        return bits(m->ecap, 2, 2) && !bits(d[1], 11, 1) &&
+               (bits(m->ecap, 41, 41) || !m->flushed_physical);
     case 4:
         m->interrupt_flushes++;
         return !d[1] && !bits(d[0], 26, 5);

@@ -22,6 +22,7 @@
 #define VTD_MODEL_RWBF (1ull << 4)
 #define VTD_MODEL_QI (1ull << 1) /* ECAP */
 #define VTD_MODEL_DT (1ull << 2)
+#define VTD_MODEL_DIT (1ull << 41)
 #define VTD_MODEL_IR (1ull << 3)
 #define VTD_MODEL_SCALABLE (1ull << 43 | 1ull << 46)
 #define VTD_MODEL_FIRST (1ull << 43 | 1ull << 47)
@@ -42,6 +43,7 @@ struct vtd_model {
     const char *complaint;   /* NULL: no rule was broken */
     unsigned write_buffer_flushes, context_flushes, iotlb_flushes, device_flushes,
         interrupt_flushes, pasid_flushes;
+    uint16_t flushed_device, flushed_physical; /* by the last device TLB invalidation */
     bool was_off;            /* translation was turned off */
 
     /* Registers. */

@@ -490,8 +490,11 @@ static void overlapping_reserved_regions(void **state)
 
 static void device_tlbs_want_everybodys_word(void **state)
 {
-    for (unsigned missing = 0; missing < 5; missing++) {
+    for (unsigned n = 0; n < 10; n++) {
+        unsigned missing = n % 5;
+        struct walk_context c;
         setup(state);
+        model.ecap |= n >= 5 ? VTD_MODEL_SCALABLE : 0; /* 9.4 DTE; 9.3 TT */
         model.ecap |= missing == 1 ? 0 : VTD_MODEL_DT;
         dmar_table_unit(BASE, 0, DMAR_TABLE_ALL);
         if (missing != 2)
@@ -503,9 +506,36 @@ static void device_tlbs_want_everybodys_word(void **state)
         assert_int_equal(iommu_attach(&nic, &p), 0);
         assert_int_equal(iommu_device_tlb(&nic), missing == 0);
         assert_int_equal(info_of(&nic).device_tlb, missing == 0);
+        assert_int_equal(walk_requester(model.root, model.cap, 0x10, &c), WALK_OK);
+        assert_int_equal(c.device_tlb, missing == 0);
         assert_int_equal(map(&nic, 0x5000, 0x1000, DMA_TO_DEVICE), 0);
         assert_int_equal(unmap(&nic, 0x5000, 0x1000), 0);
         assert_int_equal(model.device_flushes, missing == 0);
+        assert_int_equal(teardown(state), 0);
+    }
+}
+
+/* 6.5.2.5 PFSID, 8.3.1: a virtual function is found by its physical function's way. */
+static void a_virtual_function_with_a_tlb(void **state)
+{
+    for (unsigned throttle = 0; throttle < 2; throttle++) {
+        setup(state);
+        model.ecap |= VTD_MODEL_DT | (throttle ? VTD_MODEL_DIT : 0);
+        dmar_table_unit(BASE, 0, 0);
+        dmar_table_scope(ENDPOINT, 0, (const uint8_t[]){ 0xe0, 0 }, 2);
+        dmar_table_ats(0, 0);
+        dmar_table_scope(BRIDGE, 0, (const uint8_t[]){ 0xe0 }, 1);
+        dmar_table_publish();
+        assert_int_equal(iommu_init(), 0);
+        struct dma_device vf = { .requester_id = 0x0281 };
+        struct iommu_place p = { .depth = 2, .way = { { 0, 0xe0 }, { 2, 0 } }, .trusted = true };
+        assert_int_equal(iommu_attach(&vf, &p), 0);
+        assert_true(iommu_device_tlb(&vf));
+        assert_int_equal(map(&vf, 0x5000, 0x1000, DMA_TO_DEVICE), 0);
+        assert_int_equal(unmap(&vf, 0x5000, 0x1000), 0);
+        assert_int_equal(model.flushed_device, 0x0281);
+        assert_int_equal(model.flushed_physical, throttle ? 0x0200 : 0);
+        iommu_detach(&vf);
         assert_int_equal(teardown(state), 0);
     }
 }
@@ -724,6 +754,7 @@ int main(void)
         T(reserved_regions_that_are_refused),
         T(overlapping_reserved_regions),
         T(device_tlbs_want_everybodys_word),
+        T(a_virtual_function_with_a_tlb),
         T(a_device_tlb_that_does_not_answer),
         T(a_fault_is_told_counted_and_handed_on),
         T(a_read_is_told_as_a_read),

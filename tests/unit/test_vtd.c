@@ -472,10 +472,10 @@ static void a_device_that_does_not_answer(void **state)
 {
     model.ecap |= VTD_MODEL_DT;
     start();
-    assert_int_equal(vtd_flush_device(&unit, NIC), 0);
+    assert_int_equal(vtd_flush_device(&unit, NIC, NIC), 0);
     assert_int_equal(model.device_flushes, 1);
     model.device_silent = true;
-    assert_int_equal(vtd_flush_device(&unit, NIC), -ETIMEDOUT);
+    assert_int_equal(vtd_flush_device(&unit, NIC, NIC), -ETIMEDOUT);
     assert_int_equal(model.fsts, 0);
     assert_int_equal(vtd_flush_domain(&unit, 1), 0);
 }
