@@ -31,6 +31,14 @@ struct acpi_mcfg_window { /* PCI Firmware 3.3, 4.1.2 */
 };
 unsigned acpi_mcfg(struct acpi_mcfg_window *windows, unsigned n);
 
+/* What DSDT and SSDTs say without being interpreted: constants of two names. */
+struct acpi_host_bridges {
+    bool all_known;         /* every _BBN is a constant: there are no other root buses */
+    uint8_t root_buses[256 / 8];    /* one bit a bus; 6.5.5 _BBN, and bus 0 */
+    uint64_t ecam;          /* PCI Firmware 3.3 4.1.3 _CBA; 0: none, or no constant */
+};
+void acpi_host_bridges(struct acpi_host_bridges *found);
+
 struct acpi_cpu {
     uint32_t apic_id;
     bool enabled, online_capable;

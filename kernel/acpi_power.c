@@ -29,57 +29,22 @@
 #define PCI_CONFIG_ENABLE 0x80000000u
 
 /* AML (20.2). */
-#define AML_ZERO 0x00u
-#define AML_ONE 0x01u
 #define AML_NAME 0x08u
-#define AML_BYTE 0x0au
-#define AML_WORD 0x0bu
-#define AML_DWORD 0x0cu
 #define AML_PACKAGE 0x12u
 #define AML_ROOT '\\'
-
-/* One integer; how many bytes it takes, 0: not an integer, or cut off. */
-static size_t aml_integer(const uint8_t *aml, size_t size, uint32_t *value)
-{
-    size_t bytes;
-    if (!size)
-        return 0;
-    switch (aml[0]) {
-    case AML_ZERO:
-    case AML_ONE:
-        *value = aml[0];
-        return 1;
-    case AML_BYTE:
-        bytes = 1;
-        break;
-    case AML_WORD:
-        bytes = 2;
-        break;
-    case AML_DWORD:
-        bytes = 4;
-        break;
-    default:
-        return 0;
-    }
-    if (bytes >= size)
-        return 0;
-    *value = 0;
-    memcpy(value, aml + 1, bytes);
-    return 1 + bytes;
-}
 
 /* A package of at least two integers of three bits each (7.4.2.6). */
 static bool aml_s5_package(const uint8_t *aml, size_t size, uint8_t *a, uint8_t *b)
 {
-    uint32_t first, second;
+    uint64_t first, second;
     if (size < 2 || aml[0] != AML_PACKAGE)
         return false;
     size_t at = 2u + (aml[1] >> 6); /* PkgLength (20.2.4) is 1 to 4 bytes long */
     if (at >= size || aml[at] < 2)  /* NumElements */
         return false;
     at++;
-    size_t n = aml_integer(aml + at, size - at, &first);
-    if (!n || !aml_integer(aml + at + n, size - at - n, &second) || first > 7 || second > 7)
+    size_t n = acpi_aml_integer(aml + at, size - at, &first);
+    if (!n || !acpi_aml_integer(aml + at + n, size - at - n, &second) || first > 7 || second > 7)
         return false;
     *a = (uint8_t)first;
     *b = (uint8_t)second;

@@ -61,3 +61,9 @@ const struct acpi_header *acpi_table_at(uint64_t pa);
 
 /* Looks through AML bytes for Name (_S5, Package () {a, b, ...}). */
 bool acpi_find_s5(const uint8_t *aml, size_t size, uint8_t *slp_typa, uint8_t *slp_typb);
+
+/* AML is not interpreted, but an integer is (20.2.3): how many bytes it takes, 0:
+ * not an integer, or cut off. */
+size_t acpi_aml_integer(const uint8_t *aml, size_t size, uint64_t *value);
+/* Adds what AML bytes say about host bridges (acpi.h) to what is known. */
+void acpi_find_host_bridges(const uint8_t *aml, size_t size, struct acpi_host_bridges *found);

@@ -26,6 +26,7 @@ static struct {
 } ecams[WINDOWS_MAX];
 static unsigned ecam_count;
 static bool ports_answer;
+static struct acpi_host_bridges host_bridges;
 
 /* Ports ------------------------------------------------------------------------ */
 
@@ -152,15 +153,26 @@ static unsigned ranges_fill(void)
     return n;
 }
 
-int pci_init(void)
+/* microvm has neither the ports nor an MCFG table, but a _CBA. */
+static void ecams_find(void)
 {
     struct acpi_mcfg_window windows[WINDOWS_MAX];
     unsigned count = acpi_mcfg(windows, WINDOWS_MAX);
 
+    if (!count && host_bridges.ecam && host_bridges.ecam % BUS_SIZE == 0) {
+        windows[0] = (struct acpi_mcfg_window){ .base = host_bridges.ecam, .last_bus = 255 };
+        count = 1;
+    }
     ecam_count = 0;
-    ports_answer = ports_are_there();
     for (unsigned i = 0; i < count; i++)
         ecam_add(&windows[i]);
+}
+
+int pci_init(void)
+{
+    acpi_host_bridges(&host_bridges);
+    ports_answer = ports_are_there();
+    ecams_find();
     pci_set_access(NULL);
     access_of_machine.range_count = ranges_fill();
     if (!access_of_machine.range_count) {
@@ -176,6 +188,7 @@ int pci_init(void)
         access_of_machine.read = port_read;
         access_of_machine.write = port_write;
     }
+    access_of_machine.root_buses = host_bridges.all_known ? host_bridges.root_buses : NULL;
     access_of_machine.config_size = ecam_count ? 4096 : PORT_SPACE;
     pci_set_access(&access_of_machine);
     return 0;

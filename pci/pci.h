@@ -46,6 +46,7 @@ struct pci_access {
     uint16_t config_size;   /* 4096, or 256 where extended space is out of reach */
     const struct pci_bus_range *ranges;     /* NULL: segment 0, every bus */
     unsigned range_count;
+    const uint8_t *root_buses;  /* one bit a bus: no other begins a tree; NULL: any may */
 };
 
 struct pci_bar {

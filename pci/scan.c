@@ -285,11 +285,15 @@ static void scan_numbered_bus(struct scan *s, struct pci_function *parent, unsig
             numbers_take(s, f);
 }
 
-/* A host bridge's bus need not have a device 0, and tables do not name it
- * without AML: any device's function 0 gives it away. */
+/* A host bridge's bus need not have a device 0: any device's function 0 gives it
+ * away.  Looking at every device of every bus costs milliseconds on hardware and
+ * more under a hypervisor, so what the machine tells of its root buses is used. */
 static bool is_root_bus(const struct scan *s, unsigned bus)
 {
+    const uint8_t *told = pci_get_access()->root_buses;
     bool found = bus == s->range.first;
+    if (told && !(told[bus / 8] >> bus % 8 & 1))
+        return found;
     for (unsigned n = 0; n < DEVICES && !found; n++)
         found = exists(PCI_BDF(s->range.segment, bus, n, 0));
     return found;

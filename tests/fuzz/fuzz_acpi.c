@@ -60,9 +60,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct acpi_mcfg_window windows[4];
     struct acpi_cpu cpus[16];
     struct acpi_serial serial;
+    struct acpi_host_bridges bridges = { 0 };
     uint8_t a, b;
 
     acpi_find_s5(data, size, &a, &b);
+    acpi_find_host_bridges(data, size, &bridges);
     if (size < 36)
         return 0;
     uint8_t *memory = malloc(size);

@@ -138,6 +138,11 @@ static struct pci_access access = { .name = "test",
                                     .config_size = PCI_EXTENDED_SIZE,
                                     .ranges = ranges };
 
+const struct pci_access *pcispace_access(void)
+{
+    return &access;
+}
+
 /* Registers --------------------------------------------------------------------- */
 
 static bool in_window(const struct pcispace_device *b, uint64_t at, bool io)

@@ -54,6 +54,7 @@ void pcispace_add(struct pcispace_device *d, struct pcispace_device *bridge, uns
                   unsigned function);
 /* What tests of pci/ look at: configuration reads since the reset, and things no
  * driver of a bus may do (a BAR changed while it decodes, decoding at address 0). */
+const struct pci_access *pcispace_access(void);
 unsigned pcispace_reads(void);
 unsigned pcispace_violations(void);
 /* The bus it answers on now; -1: no bridge leads there. */

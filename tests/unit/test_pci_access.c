@@ -7,6 +7,7 @@
 #include "tests/host/host.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define RSDP 0xf0000u
@@ -232,6 +233,33 @@ static void ecam_alone_is_enough(void **state)
     assert_int_equal(pci_read32(&no, 0), UINT32_MAX);
 }
 
+/* PCI Firmware 3.3 4.1.3: microvm has a _CBA in its DSDT instead of the table. */
+static void cba_takes_the_place_of_a_table(void **state)
+{
+    static uint8_t dsdt[4096];
+    uint8_t rsdp[20] = "RSD PTR ", rsdt[40] = "RSDT", fadt[116] = "FACP";
+    FILE *file = fopen("tests/data/acpi/microvm-DSDT.aml", "rb");
+    assert_non_null(file);
+    size_t n = fread(dsdt, 1, sizeof dsdt, file);
+    fclose(file);
+    rsdt[4] = sizeof rsdt;
+    fadt[4] = sizeof fadt;
+    memcpy(rsdp + 16, &(uint32_t){ RSDT }, 4);
+    memcpy(rsdt + 36, &(uint32_t){ MCFG }, 4);
+    memcpy(fadt + 40, &(uint32_t){ 0x20000 }, 4);
+    table(RSDP, rsdp, sizeof rsdp, 8, 20);
+    table(RSDT, rsdt, sizeof rsdt, 9, sizeof rsdt);
+    table(MCFG, fadt, sizeof fadt, 9, sizeof fadt);
+    host_add_memory(0x20000, dsdt, n);
+    assert_int_equal(acpi_init(RSDP), 0);
+    ports(false);
+    ecam(0xe0000000, 256 * BUS);
+    assert_int_equal(pci_init(), 0);
+    struct pci_function f = function(PCI_BDF(0, 0xff, 0, 0));
+    assert_int_equal(pci_read32(&f, 0x10), by_ecam);
+    assert_int_equal(last_at, 0xe0000000 + 0xff * BUS + 0x10);
+}
+
 /* Firmware describes a window that the chipset does not decode. */
 static void window_that_shows_something_else_is_not_used(void **state)
 {
@@ -286,6 +314,7 @@ int main(void)
         TEST(window_covers_its_buses_and_the_ports_the_rest),
         TEST(segments_have_windows_of_their_own),
         TEST(ecam_alone_is_enough),
+        TEST(cba_takes_the_place_of_a_table),
         TEST(window_that_shows_something_else_is_not_used),
         TEST(ecam_is_kept_free_of_bars),
     };

@@ -389,6 +389,26 @@ static void further_root_buses_are_found(void **state)
     assert_null(pci_find(PCI_BDF(0, 0xff, 3, 0))->parent);
 }
 
+/* What the machine says of its root buses spares a look at all the others. */
+static void told_root_buses_are_believed(void **state)
+{
+    static const uint8_t told[32] = { [0x80 / 8] = 1, [0x90 / 8] = 1 };
+    endpoint(NULL, 0, 0);
+    for (unsigned i = 0; i < 2; i++) {
+        struct pcispace_device *d = &made[made_count++];
+        pcispace_device_init(d, 0x1234, 1, 0x020000);
+        d->root_bus = i ? 0x40 : 0x80;
+        pcispace_add(d, NULL, 9, 0);
+    }
+    struct pci_access access = *pcispace_access();
+    access.root_buses = told;
+    pci_set_access(&access);
+    assert_int_equal(pci_scan(), 2);
+    assert_non_null(pci_find(PCI_BDF(0, 0x80, 9, 0)));
+    assert_true(pcispace_reads() < 1000);
+    pci_set_access(NULL);
+}
+
 static void segments_are_apart(void **state)
 {
     endpoint(NULL, 0, 0);
@@ -476,6 +496,7 @@ int main(void)
         TEST(loops_are_cut),
         TEST(bus_has_one_bridge),
         TEST(further_root_buses_are_found),
+        TEST(told_root_buses_are_believed),
         TEST(segments_are_apart),
         TEST(all_256_buses_are_reached),
         TEST(hostile_space_ends),
