@@ -70,16 +70,37 @@ static void power_up(struct pci_function *f)
             pci_bar_write(f, i, f->bar[i].base);
 }
 
-/* The command bits that can be set without decoding at an address of chance. */
+static uint16_t decode_bit(const struct pci_bar *bar)
+{
+    return bar->io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
+}
+
+/* What the function's BARs want decoded; without those that would decode at an
+ * address of chance. */
+static uint16_t wanted(const struct pci_function *f)
+{
+    uint16_t bits = 0;
+    for (unsigned i = 0; i < PCI_BARS; i++)
+        bits |= f->bar[i].size ? decode_bit(&f->bar[i]) : 0;
+    return bits;
+}
+
+static uint16_t impossible(const struct pci_function *f)
+{
+    uint16_t bits = 0;
+    for (unsigned i = 0; i < PCI_BARS; i++)
+        bits |= f->bar[i].size && !f->bar[i].base ? decode_bit(&f->bar[i]) : 0;
+    return bits;
+}
+
+/* One bit turns on a bridge's own BARs and what it forwards (Bridge 3.2.4.3), so
+ * one that has no place stops those below. */
 static uint16_t decodable(const struct pci_function *f)
 {
-    uint16_t can = 0, cannot = 0;
-    for (unsigned i = 0; i < PCI_BARS; i++) {
-        uint16_t bit = f->bar[i].io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
-        if (f->bar[i].size)
-            *(f->bar[i].base ? &can : &cannot) |= bit;
-    }
-    return can & (uint16_t)~cannot;
+    uint16_t bits = wanted(f);
+    for (const struct pci_function *b = f; b; b = b->parent)
+        bits &= (uint16_t)~impossible(b);
+    return bits;
 }
 
 static void command_set(struct pci_function *f, uint16_t bits)

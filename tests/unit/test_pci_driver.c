@@ -136,6 +136,17 @@ static void kind_with_an_unplaced_bar_is_not_decoded(void **state)
     assert_true(host_log_contains("BAR 0 is not decoded"));
 }
 
+/* One bit of a bridge serves its own BARs and what it forwards (Bridge 3.2.4.3). */
+static void bridge_with_an_unplaced_bar_does_not_decode(void **state)
+{
+    port.bar[0] = (struct pcispace_bar){ .size = 2u << 30 };
+    scan();
+    assert_int_equal(pci_find(PCI_BDF(0, 0, 1, 0))->bar[0].base, 0);
+    assert_int_equal(pci_enable(f), 0);
+    assert_int_equal(command_of(&port), PCI_COMMAND_IO);
+    assert_null(pci_map_bar(f, 0, 4));
+}
+
 /* PM 5.4.1: from D3hot a function may come back as after reset. */
 static uint16_t power_at;
 
@@ -250,6 +261,7 @@ int main(void)
         TEST(enabled_function_is_reached_through_its_bridge),
         TEST(function_that_does_not_answer_is_refused),
         TEST(kind_with_an_unplaced_bar_is_not_decoded),
+        TEST(bridge_with_an_unplaced_bar_does_not_decode),
         TEST(sleeping_function_is_woken_and_gets_its_bars_back),
         TEST(bus_mastering_goes_through_the_bridges),
         TEST(bars_that_cannot_be_mapped_say_why),
