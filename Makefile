@@ -101,6 +101,12 @@ $(B)/millrace.elf: $(B)/stage1.elf tools/symbols
 	@$(LD) $(LDFLAGS) -Map=$(B)/millrace.map -o $(B)/millrace.debug $(BARE_O) $(B)/obj/symbols.o $(LIBC)
 	@$(OBJCOPY) --strip-all $(B)/millrace.debug $@
 
+# The same image with a driver that attacks from behind the IOMMU: for tests only.
+ATTACK_O := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/attack/*.c))
+$(B)/attack.elf: $(BARE_O) $(ATTACK_O) $(B)/obj/symbols0.o linker.ld $(LIBC)
+	@echo '  LD      $@'
+	@$(LD) $(LDFLAGS) --strip-all -o $@ $(BARE_O) $(ATTACK_O) $(B)/obj/symbols0.o $(LIBC)
+
 $(B)/millrace.iso: $(B)/millrace.elf tools/make-iso tools/grub.cfg
 	@echo '  ISO     $@'
 	@tools/make-iso $(B)/millrace.elf $@
@@ -208,7 +214,7 @@ unit: tests
 
 check: style headers unit
 
-system: all $(B)/traffic $(B)/floor.elf
+system: all $(B)/attack.elf $(B)/traffic $(B)/floor.elf
 	@$(PYTHON) -m pytest -q tests/system $(PYTEST_ARGS)
 
 # The traffic tool of the system tests and of `make run`: an ordinary program.
@@ -246,5 +252,5 @@ sizes: $(B)/millrace.elf
 clean:
 	rm -rf $(B)
 
--include $(BARE_O:.o=.d) $(HOST_O:.o=.d) $(MODEL_O:.o=.d) $(TESTS:=.d) $(FUZZ_O:.o=.d) $(FUZZERS:=.d) \
+-include $(BARE_O:.o=.d) $(ATTACK_O:.o=.d) $(HOST_O:.o=.d) $(MODEL_O:.o=.d) $(TESTS:=.d) $(FUZZ_O:.o=.d) $(FUZZERS:=.d) \
 	$(BENCH_O:.o=.d) $(BENCHES:=.d)

@@ -18,6 +18,7 @@ import time
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BUILD = os.path.join(ROOT, "build")
 IMAGE = os.path.join(BUILD, "millrace.elf")
+ATTACK = os.path.join(BUILD, "attack.elf")
 ISO = os.path.join(BUILD, "millrace.iso")
 TRAFFIC = os.path.join(BUILD, "traffic")
 QEMU = "qemu-system-x86_64"
