@@ -11,7 +11,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define VTD_MODEL_FAULTS 8
 #define VTD_MODEL_CACHE 64
 
 /* CAP and ECAP as QEMU 10.0.2's intel-iommu shows them (intremap=on,caching-mode=off):
