@@ -48,13 +48,12 @@ static uint32_t writable_bits(struct pci_function *f, unsigned index, uint32_t w
     return mask;
 }
 
-/* The lowest address bit that can be set is the size. */
+/* The lowest address bit that can be set is the size; the base is a multiple of it,
+ * so its end never wraps. */
 static void bar_fill(struct pci_bar *bar, uint64_t was, uint64_t mask)
 {
     bar->size = mask & -mask;
     bar->base = bar->size ? was & mask & ~(bar->size - 1) : 0;
-    if (bar->base && bar->size - 1 > UINT64_MAX - bar->base)
-        bar->base = 0;
 }
 
 static void bar_read_io(struct pci_function *f, unsigned index, uint32_t was)

@@ -244,10 +244,11 @@ static uint64_t taken(const struct request *q, struct range r)
     return last;
 }
 
-/* The lowest free place in `space`, or 0. */
+/* The lowest free place in `space`, or 0, which is none (PCI 6.2.5.1). */
 static uint64_t place_within(const struct request *q, struct range space)
 {
-    uint64_t base = space.base, last = q->low ? min_u64(space.last, FOUR_GIB - 1) : space.last;
+    uint64_t base = max_u64(space.base, 1),
+             last = q->low ? min_u64(space.last, FOUR_GIB - 1) : space.last;
     for (;;) {
         base = align_saturating(base, q->align);
         if (base > last || q->size - 1 > last - base)

@@ -218,10 +218,10 @@ static unsigned last_bus_below(const struct scan *s, const struct pci_function *
     return parent ? parent->subordinate : s->range.last;
 }
 
-/* Still to be had below parent (NULL: below a root bus). */
+/* Still to be had below parent (NULL: below a root bus), above its own bus. */
 static bool bus_is_free(const struct scan *s, const struct pci_function *parent, unsigned bus)
 {
-    return s->forwarder[bus] == parent && !s->root[bus] && !(parent && bus == parent->secondary);
+    return s->forwarder[bus] == parent && !s->root[bus];
 }
 
 static void numbers_write(struct pci_function *b, unsigned secondary, unsigned subordinate)

@@ -163,6 +163,20 @@ static void io_bar_of_16_bits_is_sized(void **state)
     assert_int_not_equal(pci_first()->bar[0].base, 0);
 }
 
+/* There are 64 KiB of I/O ports: beyond them is no place. */
+static void io_bar_beyond_the_ports_is_unplaced(void **state)
+{
+    struct pcispace_device *d = endpoint(NULL, 0, io32);
+    memset(d->writable + PCI_BAR0, 0, 2);
+    put(d, PCI_BAR0, 0x00100001, 4);
+    d->writable[PCI_BAR0 + 2] = 0xf0;
+    d->writable[PCI_BAR0 + 3] = 0xff;
+    pci_scan();
+    assert_true(pci_first()->bar[0].io);
+    assert_int_equal(pci_first()->bar[0].size, MIB);
+    assert_int_equal(pci_first()->bar[0].base, 0);
+}
+
 /* A 64-bit BAR needs a second register; the last one has none. */
 static void bar_of_64_bits_in_the_last_register_is_ignored(void **state)
 {
@@ -288,6 +302,7 @@ static void bar_of_32_bits_never_goes_above_4_gib(void **state)
     struct pcispace_device *d = endpoint(NULL, 0, mem4k);
     pci_scan();
     assert_int_equal(function_of(d)->bar[0].base, 0);
+    assert_true(host_log_contains("is short"));
 }
 
 static void reserved_memory_is_kept_free(void **state)
@@ -337,20 +352,25 @@ static void bridge_without_prefetchable_window_takes_all_as_memory(void **state)
     assert_true(host_log_contains("the I/O window of 0000:00:01.0 is short"));
 }
 
-/* A 32-bit prefetchable window stays below 4 GiB, and so does what leads to it. */
+/* A 32-bit prefetchable window stays below 4 GiB, and so does what leads to it: it
+ * takes the last MiB there before what is smaller does. */
 static void narrow_window_behind_a_wide_one_stays_low(void **state)
 {
     struct pcispace_device *wide = bridge(NULL, 1), *narrow = bridge(wide, 0);
     put(narrow, PCI_PREFETCH_BASE, 0, 4);
     memset(narrow->writable + PCI_PREFETCH_BASE_HIGH, 0, 8);
-    struct pcispace_bar p = { .size = MIB, .is64 = true, .prefetchable = true };
-    endpoint(narrow, 0, p);
-    endpoint(NULL, 2, (struct pcispace_bar){ .size = PCISPACE_MEMORY_SIZE / 2 });
-    endpoint(NULL, 3, (struct pcispace_bar){ .size = PCISPACE_MEMORY_SIZE / 4 });
+    struct pcispace_device *d = endpoint(
+        narrow, 0, (struct pcispace_bar){ .size = MIB, .is64 = true, .prefetchable = true });
+    struct pcispace_device *small = endpoint(NULL, 2, (struct pcispace_bar){ .size = MIB / 2 });
+    unsigned device = 3;
+    for (uint64_t size = PCISPACE_MEMORY_SIZE / 2; size >= MIB; size /= 2)
+        endpoint(NULL, device++, (struct pcispace_bar){ .size = size });
     pci_scan();
-    assert_int_equal(unplaced(), 0);
     assert_all_fits();
     assert_true(function_of(wide)->window[PCI_WINDOW_PREFETCHABLE].base < 4 * GIB);
+    assert_int_not_equal(function_of(d)->bar[0].base, 0);
+    assert_int_equal(unplaced(), 1);
+    assert_int_equal(function_of(small)->bar[0].base, 0);
 }
 
 /* After reset a window may be open onto address 0 (Bridge 3.2.5.6). */
@@ -391,14 +411,13 @@ static void bar_larger_than_the_space_is_told_and_others_go_on(void **state)
                                   "bytes, and the memory space of the root buses is short"));
 }
 
-/* Sums of what devices ask for never wrap: two halves of the address space. */
+/* Sums of what devices ask for never wrap: five quarters are not one. */
 static void needs_do_not_wrap(void **state)
 {
     struct pcispace_device *b = bridge(NULL, 1);
-    struct pcispace_bar half = { .size = 1ull << 63, .is64 = true, .prefetchable = true };
-    endpoint(b, 0, half);
-    endpoint(b, 1, half);
-    endpoint(b, 2, half);
+    for (unsigned i = 0; i < 5; i++)
+        endpoint(b, i,
+                 (struct pcispace_bar){ .size = 1ull << 62, .is64 = true, .prefetchable = true });
     struct pcispace_device *d = endpoint(NULL, 2, mem4k);
     assert_int_equal(pci_window_add(0, UINT64_MAX), 0);
     pci_scan();
@@ -406,6 +425,19 @@ static void needs_do_not_wrap(void **state)
     assert_int_not_equal(function_of(d)->bar[0].base, 0);
     assert_true(host_log_contains("0000:00:01.0: its prefetchable window has no place"));
     assert_false(host_log_contains("0000:01:00.0: BAR 0"));
+}
+
+/* Nor does an address that is rounded up, at the end of everything. */
+static void addresses_do_not_wrap(void **state)
+{
+    pci_reset();
+    pci_window_add(0xfffffffffff80000, 0x80000);
+    pci_window_add(0xffffffffffe00000, 0x180000);
+    pci_window_reserve(0, MIB);
+    struct pcispace_device *d =
+        endpoint(NULL, 0, (struct pcispace_bar){ .size = MIB, .is64 = true });
+    pci_scan();
+    assert_int_equal(function_of(d)->bar[0].base, 0xffffffffffe00000);
 }
 
 /* One BAR that cannot be had does not take its neighbours along. */
@@ -533,6 +565,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(kinds_and_sizes_are_read),
         TEST(io_bar_of_16_bits_is_sized),
+        TEST(io_bar_beyond_the_ports_is_unplaced),
         TEST(bar_of_64_bits_in_the_last_register_is_ignored),
         TEST(reserved_memory_types_are_ignored),
         TEST(decoding_is_off_while_sizing_and_on_afterwards),
@@ -552,6 +585,7 @@ int main(void)
         TEST(short_window_is_named),
         TEST(bar_larger_than_the_space_is_told_and_others_go_on),
         TEST(needs_do_not_wrap),
+        TEST(addresses_do_not_wrap),
         TEST(absurd_bar_does_not_cost_the_others),
         TEST(without_windows_nothing_is_placed),
         TEST(bar_outside_its_bridge_is_placed_anew),

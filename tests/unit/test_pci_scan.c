@@ -358,6 +358,41 @@ static void loops_are_cut(void **state)
     }
 }
 
+static void numbers_of_root_buses_are_kept_free(void **state)
+{
+    struct pcispace_device *fresh = bridge(NULL, 1, 0, 0), *other = &made[made_count++];
+    pcispace_device_init(other, 0x1234, 2, 0x020000);
+    other->root_bus = 1;
+    pcispace_add(other, NULL, 0, 0);
+    endpoint(fresh, 0, 0);
+    assert_int_equal(pci_scan(), 3);
+    assert_int_equal(fresh->config[PCI_SECONDARY_BUS], 2);
+}
+
+/* What lies below a bridge without numbers may still have some from before. */
+static void stale_numbers_below_a_new_bus_are_taken_away(void **state)
+{
+    struct pcispace_device *a = bridge(NULL, 1, 0, 0);
+    struct pcispace_device *b = bridge(a, 0, 0, 0), *c = bridge(a, 1, 2, 2);
+    endpoint(b, 3, 0);
+    endpoint(c, 5, 0);
+    assert_int_equal(pci_scan(), 5);
+    assert_non_null(pci_find(PCI_BDF(0, 2, 3, 0)));
+    assert_non_null(pci_find(PCI_BDF(0, 3, 5, 0)));
+}
+
+/* Downwards numbers only grow: a bridge that leads to a lower one that is free. */
+static void lower_bus_is_no_way_down(void **state)
+{
+    struct pcispace_device *b = &made[made_count++];
+    pcispace_bridge_init(b, 0x1234, 1);
+    b->root_bus = 0x80;
+    b->config[PCI_SECONDARY_BUS] = b->config[PCI_SUBORDINATE_BUS] = 0x10;
+    pcispace_add(b, NULL, 0, 0);
+    assert_int_equal(pci_scan(), 1);
+    assert_int_equal(b->config[PCI_SECONDARY_BUS], 0x81);
+}
+
 /* Two bridges with the same number would both answer for that bus. */
 static void bus_has_one_bridge(void **state)
 {
@@ -494,6 +529,9 @@ int main(void)
         TEST(numbers_of_others_are_kept_free),
         TEST(bridge_without_a_number_left_is_told),
         TEST(loops_are_cut),
+        TEST(numbers_of_root_buses_are_kept_free),
+        TEST(stale_numbers_below_a_new_bus_are_taken_away),
+        TEST(lower_bus_is_no_way_down),
         TEST(bus_has_one_bridge),
         TEST(further_root_buses_are_found),
         TEST(told_root_buses_are_believed),
