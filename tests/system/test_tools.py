@@ -1,0 +1,107 @@
+"""The tools that judge: each must be able to say no."""
+import os
+import subprocess
+import time
+
+import pytest
+
+from qemu import ROOT
+
+GOOD = """\
+/* x.c - a driver. */
+#include "nic/x.h"
+
+static uint16_t x_rx_burst(struct port_queue *queue, struct packet **packets, uint16_t n)
+{
+    return n;
+}
+
+static int x_start(struct port *port)
+{
+    log_info("started");
+    return 0;
+}
+"""
+
+
+def check_style(folder, path, text):
+    full = folder / path
+    full.parent.mkdir(parents=True, exist_ok=True)
+    full.write_text(text)
+    return subprocess.run([os.path.join(ROOT, "tools", "check-style"), path], cwd=folder, text=True,
+                          capture_output=True, check=False)
+
+
+def test_style_accepts_what_is_good(tmp_path):
+    (tmp_path / ".clang-format").write_text(open(os.path.join(ROOT, ".clang-format"), encoding="utf-8").read())
+    run = check_style(tmp_path, "nic/x.c", GOOD)
+    assert run.returncode == 0, run.stdout
+
+
+@pytest.mark.parametrize("path,old,new,finding", [
+    ("nic/x.c", "    return n;", "    return n; ", "trailing blank"),
+    ("nic/x.c", "    return n;", "\treturn n;", "tab"),
+    ("nic/x.c", "    return n;", "    printf(\"%u\", n);\n    return n;", "printf on the data path (x_rx_burst)"),
+    ("virtio/x.c", "    return n;", "    log_error(\"no\");\n    return n;", "log_error on the data path"),
+    ("nic/x.c", "    return n;", "    assert(n);\n    return n;", "assert on the data path"),
+    ("nic/x.c", "    return 0;", "    while (!(mmio_read32(reg) & 1));\n    return 0;", "wait without a limit"),
+    ("nic/x.c", "static int", "#ifdef DEBUG\n#endif\nstatic int", "#ifdef in a .c file"),
+    ("nic/x.h", "static int", "typedef struct x x_t;\nstatic int", "typedef of a struct"),
+    ("nic/x.h", "return 0;", "return 0; /* " + "x" * 100 + " */", "columns"),
+    ("nic/x.c", "return 0;\n}\n", "return 0;\n}", "no newline at the end"),
+    ("docs/x.md", "return 0;", "return 0; ", "trailing blank")])
+def test_style_refuses(tmp_path, path, old, new, finding):
+    assert old in GOOD
+    run = check_style(tmp_path, path, GOOD.replace(old, new, 1))
+    assert run.returncode == 1 and finding in run.stdout, run.stdout
+
+
+def test_style_looks_at_code_not_at_comments(tmp_path):
+    text = GOOD.replace("    return n;", "    /* no printf(\"x\") here */\n    return n;")
+    assert "data path" not in check_style(tmp_path, "nic/x.c", text).stdout
+
+
+def program(folder, name, text):
+    path = folder / name
+    path.write_text("#!/bin/bash\n" + text)
+    path.chmod(0o755)
+    return str(path)
+
+
+def run_tool(folder, *words):
+    return subprocess.run([os.path.join(ROOT, "tools", words[0]), *words[1:]], cwd=folder, text=True,
+                          capture_output=True, check=False, timeout=60)
+
+
+def test_run_fuzz_counts_crashes(tmp_path):
+    good = program(tmp_path, "fuzz_good", "echo 'stat::number_of_executed_units: 7' >&2")
+    bad = program(tmp_path, "fuzz_bad", "echo 'Test unit written to build/crash-1' >&2; exit 77")
+    run = run_tool(tmp_path, "run-fuzz", "1", good, bad)
+    assert run.returncode == 1
+    assert run.stdout.endswith("fuzz: 1 passed, 1 failed\n") and "build/crash-1" in run.stdout
+    run = run_tool(tmp_path, "run-fuzz", "1", good)
+    assert (run.returncode, run.stdout.splitlines()[-1]) == (0, "fuzz: 1 passed, 0 failed")
+
+
+def test_run_unit_counts_failures_and_crashes(tmp_path):
+    good = program(tmp_path, "test_good", "echo '[       OK ] one'; echo '[       OK ] two'")
+    bad = program(tmp_path, "test_bad", "echo '[       OK ] one'; echo '[  FAILED  ] two'; exit 1")
+    crash = program(tmp_path, "test_crash", "kill -SEGV $$")
+    run = run_tool(tmp_path, "run-unit", good, bad, crash)
+    assert run.returncode == 1
+    assert run.stdout.splitlines()[-1] == "unit: 3 passed, 2 failed"
+
+
+@pytest.mark.parametrize("wanted", ["kvm", "tcg"])
+def test_accel_can_be_told(wanted):
+    run = subprocess.run([os.path.join(ROOT, "tools", "accel")], env={**os.environ, "MILLRACE_ACCEL": wanted},
+                         capture_output=True, text=True, check=True)
+    assert run.stdout == wanted + "\n"
+
+
+def test_the_iso_is_the_same_every_time(tmp_path):
+    for name in ("a", "b"):
+        subprocess.run([os.path.join(ROOT, "tools", "make-iso"), os.path.join(ROOT, "build", "millrace.elf"),
+                        str(tmp_path / name)], check=True)
+        time.sleep(2.1)             # FAT counts time in units of 2 s
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
