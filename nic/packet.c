@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POOL_ALIGN (2u * 1024u * 1024u)    /* one large IOMMU page, where it is that big */
+#define POOL_ALIGN (2u * 1024u * 1024u)    /* whole large IOMMU pages, where it is that big */
 #define CACHE_BULK (PACKET_CACHE_SIZE / 2) /* moved between a cache and the pool at once */
 
 /* The lock is taken once per CACHE_BULK packets, and only by a core whose
@@ -46,6 +46,7 @@ static void pool_fill(struct packet_pool *pool)
 struct packet_pool *packet_pool_create(uint32_t count)
 {
     size_t bytes = (size_t)count * PACKET_BUFFER_SIZE;
+    size_t align = bytes >= POOL_ALIGN ? POOL_ALIGN : PAGE_SIZE;
     struct packet_pool *pool = calloc(1, sizeof *pool);
     if (!pool)
         goto fail;
@@ -53,7 +54,7 @@ struct packet_pool *packet_pool_create(uint32_t count)
     pool->packets = aligned_alloc(CACHE_LINE, count * sizeof *pool->packets);
     pool->free = malloc(count * sizeof *pool->free);
     if (!pool->packets || !pool->free ||
-        dma_alloc_shared(bytes, bytes >= POOL_ALIGN ? POOL_ALIGN : PAGE_SIZE, &pool->memory))
+        dma_alloc_shared(ALIGN_UP(bytes, align), align, &pool->memory))
         goto fail;
     pool_fill(pool);
     return pool;

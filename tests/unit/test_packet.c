@@ -159,8 +159,9 @@ static void metadata_is_out_of_devices_reach(void **state)
 /* A pool of large pages can be mapped with large pages (2 MiB). */
 static void big_pools_are_aligned_to_large_pages(void **state)
 {
-    struct packet_pool *big = packet_pool_create(1024);
+    struct packet_pool *big = packet_pool_create(1025);
     assert_int_equal(packet_pool_memory(big)->iova % (2u << 20), 0);
+    assert_int_equal(packet_pool_memory(big)->size % (2u << 20), 0); /* to the end */
     packet_pool_destroy(big);
 }
 
