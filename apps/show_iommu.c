@@ -68,9 +68,10 @@ static void show_port(struct out *out, unsigned number)
     if (port->pci)
         pci_bdf_format(bdf, where);
     out_printf(out, "%-4u  %-12s  %-8s", number, where,
-               failed   ? "failed"
-               : fenced ? "fenced"
-                        : "unfenced");
+               failed                  ? "failed"
+               : known && d.device_tlb ? "trusted"
+               : fenced                ? "fenced"
+                                       : "unfenced");
     show_device(out, bdf, known ? &d : NULL, failed || fenced ? "none" : "all");
 }
 

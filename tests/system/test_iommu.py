@@ -9,7 +9,8 @@ from qemu import ATTACK, Appliance, check_conservation
 
 CONFIG = {"l2": "forward l2\n", "l3": ROUTER}
 VIRTIO = "virtio-net-pci,disable-legacy=on,iommu_platform=on"
-NIC = {"virtio": VIRTIO, "virtio-ats": VIRTIO + ",ats=on", "e1000": "e1000"}
+NIC = {"virtio": [VIRTIO] * 2, "e1000": ["e1000"] * 2,
+       "virtio-ats": [VIRTIO + ",ats=on,bus=rp%d" % n for n in range(2)]}     # extended space: not on a root bus
 UNITS = {
     "default": "",
     "aw39": "aw-bits=39",
@@ -23,13 +24,18 @@ UNITS = {
     "snoop": "snoop-control=on",
     "scalable": "x-scalable-mode=on",
     "first-stage": "x-scalable-mode=on,x-flts=on",
-    "first-stage-57": "x-scalable-mode=on,x-flts=on,aw-bits=57",
+    "first-stage-2m": "x-scalable-mode=on,x-flts=on,fs1gp=off",
+    "first-stage-device-tlb": "x-scalable-mode=on,x-flts=on,device-iotlb=on",
 }
+
+
+ROOT_PORTS = [word for n in range(2) for word in ("-device", "pcie-root-port,id=rp%d,chassis=%d" % (n, n + 1))]
+ATS_PORTS = ["01:00.0", "02:00.0"]
 
 
 def unit(options=""):
     """Given before every other device: QEMU asks for that."""
-    return ["-device", "intel-iommu" + ("," + options if options else "")]
+    return ["-device", "intel-iommu" + ("," + options if options else "")] + ROOT_PORTS
 
 
 def fences(appliance):
@@ -45,7 +51,7 @@ def fences(appliance):
 @pytest.mark.parametrize("nic", NIC)
 @pytest.mark.parametrize("options", UNITS.values(), ids=UNITS)
 def test_forwards(options, nic, mode):
-    with Appliance(nics=[NIC[nic]] * 2, config=CONFIG[mode], before=unit(options), append="iommu=strict",
+    with Appliance(nics=NIC[nic], config=CONFIG[mode], before=unit(options), append="iommu=strict",
                    plugged=False) as appliance:
         status, result = appliance.traffic("blast", "--mode", mode, "--frames", "3000",
                                            "--sizes", "60,64,65,590,1514")
@@ -53,6 +59,37 @@ def test_forwards(options, nic, mode):
         check_conservation(appliance.stats())
         assert [f for f, _ in fences(appliance)] == ["fenced", "fenced"]
         assert "fault" not in appliance.must("show log").replace("faults", "")
+
+
+@pytest.mark.parametrize("options", ["device-iotlb=on", "caching-mode=on,device-iotlb=on",
+                                     "x-scalable-mode=on,device-iotlb=on"])
+def test_trusted_ports_keep_translations(options):
+    """ATS: only what `ats=` names, where the unit knows device TLBs; and it forgets what is given back."""
+    with Appliance(nics=NIC["virtio-ats"], config=CONFIG["l2"], before=unit(options),
+                   append="iommu=strict ats=" + ATS_PORTS[0], plugged=False) as appliance:
+        assert [f for f, _ in fences(appliance)] == ["trusted", "fenced"]
+        shown = [re.search(r"address translation services: (\w+)", appliance.must("show pci " + bdf)).group(1)
+                 for bdf in ATS_PORTS]
+        assert shown == ["on", "off"]
+        status, result = appliance.traffic("blast", "--frames", "1000")
+        assert status == 0, result
+        appliance.must("port 0 down")
+        assert fences(appliance)[0] == ("trusted", "0")
+        appliance.must("port 0 up")
+        status, result = appliance.traffic("blast", "--frames", "1000")
+        assert status == 0, result
+
+
+def test_trust_is_nothing_without_device_tlbs():
+    with Appliance(nics=NIC["virtio-ats"], before=unit("device-iotlb=off"), append="ats=all") as appliance:
+        assert [f for f, _ in fences(appliance)] == ["fenced", "fenced"]
+
+
+def test_unit_that_translates_nothing_is_not_in_force():
+    with Appliance(config=CONFIG["l2"], before=unit("dma-translation=off"), plugged=False) as appliance:
+        assert "iommu: none in force" in appliance.transcript
+        status, result = appliance.traffic("blast", "--frames", "1000")
+        assert status == 0, result
 
 
 def test_stopped_port_reaches_nothing():
@@ -106,7 +143,7 @@ def test_virtio_past_the_unit_forwards_and_is_unfenced(nic):
 
 @pytest.mark.parametrize("nic", NIC)
 def test_off_is_off(nic):
-    with Appliance(nics=[NIC[nic]] * 2, config=CONFIG["l2"], before=unit(), append="iommu=off",
+    with Appliance(nics=NIC[nic], config=CONFIG["l2"], before=unit(), append="iommu=off",
                    plugged=False) as appliance:
         assert "iommu: off (iommu=off)" in appliance.transcript
         status, result = appliance.traffic("blast", "--frames", "1000")
@@ -115,7 +152,7 @@ def test_off_is_off(nic):
 
 def test_behind_a_bridge_to_pci():
     """A conventional NIC behind a PCIe-to-PCI bridge speaks under the bridge's ID."""
-    bridge = ["-device", "pcie-root-port,id=rp,chassis=1", "-device", "pcie-pci-bridge,id=br,bus=rp"]
+    bridge = ["-device", "pcie-pci-bridge,id=br,bus=rp0"]
     with Appliance(nics=["e1000,bus=br,addr=3", "e1000,bus=br,addr=4"], config=CONFIG["l2"],
                    before=unit() + bridge, append="iommu=strict", plugged=False) as appliance:
         status, result = appliance.traffic("blast", "--frames", "1000")
@@ -316,7 +353,7 @@ def test_port_is_stopped_and_started_again():
                 break
         log = appliance.must("show log")
         assert re.search(r"port 0 \(e1000\): stopped after \d+ DMA faults", log)
-        assert "iommu: 0000:00:01.0" in log
+        assert re.search(r"iommu: 0000:\S+ write of ", log)
         assert re.search(r"^0 .*down", appliance.must("show ports"), re.M)
         assert re.search(r"^1 .*up", appliance.must("show ports"), re.M)
         assert fences(appliance)[0] == ("fenced", "0")
