@@ -276,14 +276,14 @@ static uint64_t place_find(const struct request *q)
 }
 
 /* Names the window that is short.  One that could not be opened was told before,
- * as what it needs itself. */
+ * as what it needs itself.  Few devices that have I/O need it. */
 static void tell_short(const struct request *q)
 {
     const struct pci_function *parent = q->f->parent;
-    enum log_level level = q->kind == PCI_WINDOW_IO ? LOG_WARNING : LOG_ERROR;
-    char what[32], where[64], bdf[PCI_BDF_LEN];
+    const struct pci_window *w = parent ? &parent->window[q->kind] : NULL;
+    char what[32], where[64], bdf[16] = "the root buses";
 
-    if (parent && !parent->window[q->kind].size && parent->window[q->kind].needed)
+    if (w && !w->size && w->needed)
         return;
     if (q->is_window)
         snprintf(what, sizeof what, "its %s window", pci_window_name(q->index));
@@ -291,10 +291,10 @@ static void tell_short(const struct request *q)
         snprintf(what, sizeof what, "BAR %u", q->index);
     if (parent)
         pci_bdf_format(parent->bdf, bdf);
-    snprintf(where, sizeof where, "the %s %s%s", pci_window_name(q->kind),
-             parent ? "window of " : "space of the root buses", parent ? bdf : "");
-    pci_log(level, q->f, "%s has no place: it needs %" PRIx64 " bytes, and %s is short", what,
-            q->size, where);
+    snprintf(where, sizeof where, "the %s %s of %s is %s", pci_window_name(q->kind),
+             parent ? "window" : "space", bdf, w && !w->implemented ? "not there" : "short");
+    pci_log(q->kind == PCI_WINDOW_IO ? LOG_INFO : LOG_ERROR, q->f,
+            "%s has no place: it needs %" PRIx64 " bytes, and %s", what, q->size, where);
 }
 
 static void place(const struct request *q)

@@ -105,15 +105,19 @@ uint64_t pci_window_unit(enum pci_window_kind kind)
 }
 
 /* After reset the registers may hold anything (Bridge 3.2.5.6), and usually 0,
- * which would forward the lowest addresses.  Registers that are not implemented
- * read 0 whatever is written. */
+ * which would forward the lowest addresses.  Those of a window that is not
+ * implemented read 0 whatever is written; in QEMU's root ports they read as
+ * closed.  So two closed states are tried, and the window is there if both stick. */
 static void window_close(struct pci_function *b, enum pci_window_kind kind, bool wide)
 {
     struct range closed = windows[kind].closed;
     closed.wide = wide;
+    closed.base -= pci_window_unit(kind);
     windows[kind].write(b, &closed);
-    struct range now = windows[kind].read(b);
-    b->window[kind].implemented = now.base == closed.base;
+    bool first = windows[kind].read(b).base == closed.base;
+    closed.base += pci_window_unit(kind);
+    windows[kind].write(b, &closed);
+    b->window[kind].implemented = first && windows[kind].read(b).base == closed.base;
     b->window[kind].base = b->window[kind].size = 0;
 }
 

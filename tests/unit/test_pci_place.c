@@ -349,7 +349,19 @@ static void bridge_without_prefetchable_window_takes_all_as_memory(void **state)
     assert_int_equal(function_of(b)->window[PCI_WINDOW_MEMORY].size, 2 * MIB);
     assert_int_equal(function_of(d)->bar[0].base, function_of(b)->window[PCI_WINDOW_MEMORY].base);
     assert_int_equal(function_of(i)->bar[0].base, 0);
-    assert_true(host_log_contains("the I/O window of 0000:00:01.0 is short"));
+    assert_true(host_log_contains("the I/O window of 0000:00:01.0 is not there"));
+}
+
+/* QEMU's root ports without I/O: hardwired to what reads as closed. */
+static void window_hardwired_to_closed_is_not_implemented(void **state)
+{
+    struct pcispace_device *b = bridge(NULL, 1);
+    put(b, PCI_IO_BASE, 0x00f0, 2);
+    memset(b->writable + PCI_IO_BASE, 0, 2);
+    endpoint(b, 0, io32);
+    pci_scan();
+    assert_false(function_of(b)->window[PCI_WINDOW_IO].implemented);
+    assert_true(host_log_contains("the I/O window of 0000:00:01.0 is not there"));
 }
 
 /* A 32-bit prefetchable window stays below 4 GiB, and so does what leads to it: it
@@ -580,6 +592,7 @@ int main(void)
         TEST(reserved_memory_is_kept_free),
         TEST(windows_are_opened_for_what_is_behind),
         TEST(bridge_without_prefetchable_window_takes_all_as_memory),
+        TEST(window_hardwired_to_closed_is_not_implemented),
         TEST(narrow_window_behind_a_wide_one_stays_low),
         TEST(windows_nobody_needs_are_closed),
         TEST(short_window_is_named),
