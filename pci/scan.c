@@ -190,9 +190,9 @@ static unsigned devices_below(const struct pci_function *parent)
 
 /* PCI 3.2.2.3.4 wants function 0 in every device, and no look at the others
  * when it is absent.  Hypervisors pass single functions through under their own
- * number all the same, and virtual functions begin where they like: what lies on
- * a bus that exists is looked for.  Present and not multi-function, function 0
- * may answer for all eight (same section), so then it is the only one. */
+ * number all the same, so what lies on a bus that exists is looked for.  Present
+ * and not multi-function, function 0 may answer for all eight (same section), so
+ * then it is the only one. */
 static void scan_device(struct scan *s, struct pci_function *parent, uint32_t bdf)
 {
     bool first = scan_function(s, parent, bdf);
