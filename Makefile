@@ -236,12 +236,12 @@ test:
 
 run:
 	@tools/setup --run
-	@$(MAKE) --no-print-directory $(B)/millrace.elf $(B)/traffic $(B)/floor.elf
+	@$(MAKE) --no-print-directory -s $(B)/millrace.elf $(B)/traffic $(B)/floor.elf
 	@tools/run
 
 bench:
 	@tools/setup
-	@$(MAKE) --no-print-directory all $(B)/traffic $(B)/floor.elf
+	@$(MAKE) --no-print-directory -s all $(B)/traffic $(B)/floor.elf
 	@tools/bench
 
 sizes: $(B)/millrace.elf
