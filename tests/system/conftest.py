@@ -9,17 +9,25 @@ import addresses  # noqa: E402
 import qemu  # noqa: E402
 
 
-@pytest.fixture(scope="module")
-def bridge():
+# The same rules hold behind an IOMMU, with no port that goes round it.
+MACHINES = {"plain": ("virtio", {}),
+            "fenced": ("virtio-net-pci,disable-legacy=on,iommu_platform=on",
+                       {"before": ["-device", "intel-iommu"], "append": "iommu=strict"})}
+
+
+@pytest.fixture(scope="module", params=MACHINES.values(), ids=MACHINES)
+def bridge(request):
     """Three virtio ports in mode l2."""
-    with qemu.Appliance(nics=["virtio"] * 3, config="forward l2\n") as appliance:
+    nic, machine = request.param
+    with qemu.Appliance(nics=[nic] * 3, config="forward l2\n", **machine) as appliance:
         yield appliance
 
 
-@pytest.fixture(scope="module")
-def router():
+@pytest.fixture(scope="module", params=MACHINES.values(), ids=MACHINES)
+def router(request):
     """Two virtio ports in mode l3, as in `make run`."""
-    with qemu.Appliance(config=addresses.ROUTER) as appliance:
+    nic, machine = request.param
+    with qemu.Appliance(nics=[nic] * 2, config=addresses.ROUTER, **machine) as appliance:
         yield appliance
 
 
