@@ -12,6 +12,7 @@
 #include "pci/pci.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #define POLL_US 10000u
 
@@ -49,6 +50,8 @@ static void stop_port(struct port *port)
 
 void fence_init(void)
 {
+    memset(fence.faults, 0, sizeof fence.faults);
+    fence.poll_at = 0;
     iommu_set_fault_handler(count_fault);
 }
 

@@ -121,6 +121,9 @@ static void test_bridge_to_pci_speaks_for_its_devices(void **state)
     assert_int_equal(pci_place_of(function(nic), &p), 0);
     assert_int_equal(p.aliases, 1);
     assert_int_equal(p.alias[0], alias);
+    assert_true(pci_has_alias(function(nic), alias));
+    assert_false(pci_has_alias(function(nic), 1u << 16 | alias)); /* of another segment */
+    assert_false(pci_has_alias(function(nic), function(nic)->bdf));
     /* whose own ID that is has no alias */
     assert_int_equal(pci_place_of(function(first), &p), 0);
     assert_int_equal(p.aliases, 0);
@@ -181,6 +184,7 @@ static void test_ports_with_acs_keep_apart(void **state)
     struct pcispace_device *y = device(b, 0, 0, PCI_EXPRESS_ENDPOINT);
     acs(a, PORT_ACS);
     acs(b, PORT_ACS);
+    a->config[0x106] = PCI_ACS_DT; /* as somebody before us may have left it */
     pci_scan();
     assert_together(x, y); /* nothing is in force yet */
     pci_acs_enable_all();
@@ -240,9 +244,9 @@ static void test_control_that_stays_off_isolates_nothing(void **state)
  * chip where the vendor vouches for it. */
 static void test_functions_of_one_device(void **state)
 {
-    struct pcispace_device *plain0 = device(NULL, 4, 0, PCI_EXPRESS_ENDPOINT);
-    struct pcispace_device *plain1 = device(NULL, 4, 1, PCI_EXPRESS_ENDPOINT);
-    struct pcispace_device *with = device(NULL, 4, 2, PCI_EXPRESS_ENDPOINT);
+    struct pcispace_device *with = device(NULL, 4, 0, PCI_EXPRESS_ENDPOINT);
+    struct pcispace_device *plain0 = device(NULL, 4, 1, PCI_EXPRESS_ENDPOINT);
+    struct pcispace_device *plain1 = device(NULL, 4, 2, PCI_EXPRESS_ENDPOINT);
     struct pcispace_device *igb0 = device(NULL, 5, 0, PCI_EXPRESS_ENDPOINT);
     struct pcispace_device *igb1 = device(NULL, 5, 1, PCI_EXPRESS_ENDPOINT);
     igb0->config[PCI_VENDOR_ID] = igb1->config[PCI_VENDOR_ID] = 0x86;
