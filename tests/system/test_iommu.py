@@ -105,6 +105,22 @@ def test_stopped_port_reaches_nothing():
         assert fences(appliance) == up
 
 
+@pytest.mark.parametrize("options", ["", "x-scalable-mode=on", "x-scalable-mode=on,x-flts=on"])
+def test_pool_is_mapped_in_large_pages(options):
+    """32 MiB of packets in pages of 4 KiB would take a table for each 2 MiB."""
+    with Appliance(nics=["e1000"], memory=512, before=unit(options)) as appliance:
+        kib, tables = re.search(r"^0 +\S+ +fenced +\d+ +(\d+) +(\d+) ", appliance.must("show iommu"), re.M).groups()
+        assert int(kib) >= 32 * 1024
+        assert int(tables) <= 8
+
+
+def test_root_ports_with_acs_keep_functions_apart():
+    """PCIe 6.12.1.1; the PCIe-to-PCI bridge below, which cannot, is in another test."""
+    with Appliance(nics=NIC["virtio-ats"], before=unit()) as appliance:
+        groups = re.findall(r"^\d .* (\S+:\S+) +\d+$", appliance.must("show iommu"), re.M)
+        assert groups == ["0000:" + bdf for bdf in ATS_PORTS]
+
+
 # Options ---------------------------------------------------------------------------------
 
 
