@@ -14,13 +14,16 @@ static void show_unit(struct out *out, const struct iommu_unit_info *u)
                u->base, u->segment, u->version_major, u->version_minor, u->capability,
                u->extended_capability);
     out_printf(out, "  translation    %s, %s, %u levels, pages of 4K%s%s%s\n",
-               u->translating ? "on" : "OFF: its devices are unfenced",
+               u->failed        ? "FAILED: it takes no device any more"
+               : u->translating ? "on"
+                                : "OFF: its devices are unfenced",
                !u->scalable     ? "legacy mode"
                : u->first_stage ? "scalable mode, first stage"
                                 : "scalable mode, second stage",
                u->levels, u->pages_2m ? ", 2M" : "", u->pages_1g ? ", 1G" : "",
                u->coherent ? "" : ", tables flushed by hand");
-    out_printf(out, "  invalidation   %s\n", u->queued ? "queued" : "by registers");
+    out_printf(out, "  invalidation   %s, %" PRIu64 " errors\n",
+               u->queued ? "queued" : "by registers", u->queue_errors);
     out_printf(out, "  interrupts     %s\n",
                !u->interrupt_remapping     ? "not remapped: a device can raise any"
                : !u->compatibility_blocked ? "remapped, compatibility format passes"

@@ -175,6 +175,7 @@ static void a_function_whose_fence_fails_stays_off(void **state)
     model.queue_stuck = true;
     assert_int_not_equal(pci_fence(function(0)), 0);
     assert_true(host_log_contains("not fenced"));
+    assert_non_null(strstr(answer("show iommu"), "translation    FAILED"));
     function(0)->fence_failed = true;
     assert_int_equal(pci_enable(function(0)), -EIO);
     model.queue_stuck = false;
