@@ -26,6 +26,7 @@
 #define HOOK_IDLE_US 50u
 #define TICK_US 10000u
 #define LINK_US 100000u
+#define PORTS_US 1000u /* mailboxes: an answer within a millisecond, however many ask */
 
 /* Stations the bridge can know: a few for each packet, within bounds. */
 #define STATIONS_PER_PACKET 4u
@@ -44,7 +45,7 @@ static struct {
     unsigned ports_begun;
     bool promiscuous[PORT_MAX];
     void (*hook)(void);
-    uint64_t hook_at, tick_at, link_at;
+    uint64_t hook_at, tick_at, link_at, ports_at;
 } forward;
 
 /* Data path ---------------------------------------------------------------- */
@@ -276,6 +277,15 @@ static void poll_links(void)
     }
 }
 
+static void poll_drivers(uint64_t now)
+{
+    for (unsigned i = 0; i < port_count(); i++) {
+        struct port *port = port_get(i);
+        if (port && port_poll(port, now))
+            poll_link(port);
+    }
+}
+
 int forward_port_up(struct port *port)
 {
     if (port->state == PORT_FAILED)
@@ -430,6 +440,8 @@ static void control_slice(struct core *control, bool busy)
         if (forward.mode->tick)
             forward.mode->tick(control, now);
     }
+    if (due(&forward.ports_at, now, PORTS_US))
+        poll_drivers(now);
     if (due(&forward.link_at, now, LINK_US))
         poll_links();
     if (forward.hook && due(&forward.hook_at, now, busy ? HOOK_BUSY_US : HOOK_IDLE_US))

@@ -127,6 +127,7 @@ static void packet_reset(struct packet *p)
     p->length = 0;
     p->frame_length = 0;
     p->next = NULL;
+    p->flags = 0;
 }
 
 bool packet_alloc_burst(struct packet_cache *cache, struct packet **packets, uint32_t n)

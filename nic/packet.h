@@ -28,6 +28,12 @@
 #define FRAME_MAX 9216u       /* longest frame without FCS that any port takes */
 #define FRAME_SEGMENTS_MAX 8u /* a longer chain is refused by ports */
 
+/* The device checked the IPv4 header checksum (outermost header, untagged or tagged
+ * frame) and it is right, or it is wrong; neither: nobody looked.  Cleared by
+ * packet_alloc_burst() and set by receivers only. */
+#define PACKET_IP_CHECKSUM_GOOD 0x01u
+#define PACKET_IP_CHECKSUM_BAD 0x02u
+
 struct packet {
     uint8_t *data;         /* first byte of this segment */
     uint16_t length;       /* bytes in this segment */
@@ -37,6 +43,7 @@ struct packet {
     uint8_t *buffer;       /* start of the buffer; constant */
     uint64_t buffer_iova;  /* what every device calls it; constant */
     uint64_t user;         /* whoever holds the packet may use it */
+    uint8_t flags;         /* PACKET_*: what the device said of the frame (first segment) */
 } CACHE_ALIGNED;
 
 _Static_assert(sizeof(struct packet) == CACHE_LINE, "one packet, one cache line");

@@ -218,3 +218,34 @@ bool port_poll_link(struct port *port)
     port->link = now;
     return changed;
 }
+
+bool port_poll(struct port *port, uint64_t now_us)
+{
+    return port->state != PORT_FAILED && port->ops->poll && port->ops->poll(port, now_us);
+}
+
+int port_set_vlan(struct port *port, uint16_t vlan)
+{
+    if (port->state == PORT_FAILED)
+        return -EIO;
+    if (!port->ops->set_vlan)
+        return -ENOTSUP;
+    if (vlan > VLAN_MAX)
+        return -EINVAL;
+    int e = port->ops->set_vlan(port, vlan);
+    if (!e)
+        port->vlan = vlan;
+    return e;
+}
+
+int port_set_queues(struct port *port, uint16_t queues)
+{
+    if (port->state == PORT_FAILED)
+        return -EIO;
+    if (port->state == PORT_RUNNING)
+        return -EBUSY;
+    if (!queues || queues > port->limits.rx_queues_max || queues > port->limits.tx_queues_max)
+        return -EINVAL;
+    port->rx_queues = port->tx_queues = queues;
+    return 0;
+}

@@ -49,9 +49,11 @@
 #define MTU_DEFAULT 1500u
 #define ETHERNET_HEADER 14u
 #define VLAN_TAG 4u
+#define VLAN_MAX 4094u /* IEEE 802.1Q 9.6: 4095 is reserved, 0 is no VLAN */
 
 struct port;
 struct port_queue;
+struct vf_ops;
 
 typedef uint16_t port_burst_fn(struct port_queue *queue, struct packet **packets, uint16_t n);
 
@@ -112,8 +114,14 @@ struct port_ops {
     int (*set_mac)(struct port *port, const uint8_t mac[MAC_LEN]);          /* optional */
     int (*set_rx_mode)(struct port *port, const struct port_rx_mode *mode); /* optional */
     int (*set_mtu)(struct port *port, uint16_t mtu);                        /* optional */
+    /* optional: the port is an access port of this VLAN: frames travel tagged on the
+     * wire and untagged here, others are filtered out; 0: tags are none of its business. */
+    int (*set_vlan)(struct port *port, uint16_t vlan);
     /* optional: fills up to n rows, returns how many. */
     unsigned (*counters)(struct port *port, struct port_counter *rows, unsigned n);
+    /* optional, also while stopped: mailboxes, resets by somebody else, timers.  Called from
+     * the control slice every millisecond or so; never waits.  True: look at the link now. */
+    bool (*poll)(struct port *port, uint64_t now_us);
 };
 
 struct port {
@@ -129,6 +137,13 @@ struct port {
     uint8_t permanent_mac[MAC_LEN];
 
     const struct port_ops *ops;
+    const struct vf_ops *vf; /* a PF's master driver (nic/vf.h); NULL: it makes no VFs */
+    unsigned vf_max, vf_count; /* the most it can make; in force now */
+    uint16_t vlan;           /* as set; 0: none */
+    /* A port whose settings somebody else grants (the PF of a VF): a request is on its
+     * way, and why the last one was refused (static text, NULL: it was not). */
+    bool pending;
+    const char *refusal;
     const char *driver;  /* "virtio", "e1000", "ring", ... */
     const char *failure; /* static text when PORT_FAILED */
     struct port_limits limits;
@@ -170,6 +185,12 @@ void port_fail(struct port *port, const char *why); /* static text; stops it if 
 /* True when the link changed since the last poll; a port that was stopped since
  * then went down. */
 bool port_poll_link(struct port *port);
+/* The driver's poll(), where there is one, failed ports left out; true: look at the link. */
+bool port_poll(struct port *port, uint64_t now_us);
+/* -EINVAL beyond 4094, -ENOTSUP. */
+int port_set_vlan(struct port *port, uint16_t vlan);
+/* How many queues each way, and so RSS: stopped ports only, -EINVAL beyond the limits. */
+int port_set_queues(struct port *port, uint16_t queues);
 
 static inline uint16_t port_rx_burst(struct port_queue *q, struct packet **p, uint16_t n)
 {

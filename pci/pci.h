@@ -71,6 +71,7 @@ struct pci_window {
 };
 
 struct pci_driver;
+struct pci_sriov;
 
 struct pci_function {
     uint32_t bdf;
@@ -85,6 +86,9 @@ struct pci_function {
     struct pci_window window[PCI_WINDOWS];  /* bridges only */
     struct pci_function *parent;        /* the bridge above; NULL on a root bus */
     struct pci_function *next;          /* all functions, BDF order */
+    struct pci_sriov *sriov;            /* of a PF (pci/sriov.h); NULL: none */
+    struct pci_function *pf;            /* of a VF; NULL: it is none */
+    uint16_t vf_index;                  /* of a VF: 0 for the first */
     struct dma_device dma;
     bool fence_failed;      /* an IOMMU should fence it and could not: it stays off */
     const struct pci_driver *driver;    /* who recognised it; NULL: nobody */

@@ -1,0 +1,60 @@
+/* igb.h - the 82576 and I350 PF: between its driver (igb.c) and its master driver (igb_pf.c). */
+#pragma once
+
+#include "nic/igb_ring.h"
+#include "nic/vf.h"
+#include "pci/pci.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define IGB_QUEUES_MAX 16u
+#define IGB_POOLS 8u
+
+/* What differs between the chips; the ID table names one. */
+struct igb_chip {
+    const char *name; /* "82576" */
+    uint8_t queues;   /* of the whole chip: 16, 8 */
+    uint8_t queues_per_pool;
+    bool rate_limit, malicious_detection;
+    /* ... nic/igb.c adds what it needs */
+};
+
+struct igb_pf; /* igb_pf.c's own: VFs, policies, mailboxes */
+
+struct igb {
+    struct igb_rxq rx[IGB_QUEUES_MAX];
+    struct igb_txq tx[IGB_QUEUES_MAX];
+    struct port port;
+    uint8_t *regs;
+    struct pci_function *pci;
+    const struct igb_chip *chip;
+    struct igb_pf *pf; /* NULL: no VFs in force */
+    uint8_t pool;      /* of the PF itself: the first after the VFs'; 0 without VFs */
+    char name[sizeof "igb " + PCI_BDF_LEN];
+    /* ... nic/igb.c adds its own */
+};
+
+uint32_t igb_read(const struct igb *e, uint32_t reg);
+void igb_write(struct igb *e, uint32_t reg, uint32_t value);
+
+/* igb_pf.c, called by igb.c ------------------------------------------------------- */
+
+extern const struct vf_ops igb_vf_ops;
+/* At the end of every bring-up of the chip, before its receiver and transmitter go on: pools,
+ * switch, filters and policies as they should be; mailboxes shut. */
+void igb_pf_configure(struct igb *e);
+/* The chip works again (or for the first time): PF reset done, mailboxes open. */
+void igb_pf_open(struct igb *e);
+/* A reset of the chip is coming: VFs are told, and their queues are off. */
+void igb_pf_close(struct igb *e);
+/* Served from the port's poll(): resets, messages, events.  Bounded. */
+void igb_pf_poll(struct igb *e, uint64_t now_us);
+void igb_pf_link_changed(struct igb *e, bool up);
+/* The PF's own filters that VFs share with it: its MAC, VLAN, promiscuity, long frames. */
+void igb_pf_rx_mode_changed(struct igb *e);
+
+/* igb.c, called by igb_pf.c --------------------------------------------------------- */
+
+/* Stops and starts the port on the queues of e->pool, when VFs come or go: 0 or -E... */
+int igb_restart(struct igb *e);
