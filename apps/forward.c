@@ -317,6 +317,18 @@ void forward_port_down(struct port *port)
     poll_link(port);
 }
 
+int forward_set_queues(struct port *port, uint16_t queues)
+{
+    bool running = port->state == PORT_RUNNING;
+    if (queues == port->rx_queues && queues == port->tx_queues)
+        return 0;
+    if (running)
+        forward_port_down(port);
+    int e = port_set_queues(port, queues);
+    int up = running ? forward_port_up(port) : 0;
+    return e ? e : up;
+}
+
 void forward_ports_up(void)
 {
     while (forward.ports_begun < port_count()) {

@@ -25,6 +25,15 @@ static const char *fence(const struct port *p)
     return p->dma->domain ? "fenced by the IOMMU" : "unfenced: no IOMMU is used";
 }
 
+static void show_vlan(struct out *out, unsigned vlan)
+{
+    if (vlan)
+        out_printf(out, "  vlan           %u: its frames alone, without their tag on this side\n",
+                   vlan);
+    else
+        out_text(out, "  vlan           none: tags are left alone\n");
+}
+
 static void show_identity(struct out *out, unsigned number)
 {
     static const char *const states[] = {
@@ -49,6 +58,8 @@ static void show_identity(struct out *out, unsigned number)
     out_printf(out, "  dma            %s\n", fence(&p));
     out_printf(out, "  mac            %s, permanent %s\n", mac, permanent);
     out_printf(out, "  mtu            %u\n", p.mtu);
+    show_vlan(out, p.vlan);
+    out_printf(out, "  queues         %u rx, %u tx\n", p.rx_queues, p.tx_queues);
     out_printf(out, "  receives       %s, %s, %u group addresses\n",
                p.rx_mode.promiscuous ? "all stations' frames" : "its own frames",
                p.rx_mode.all_multicast ? "all multicast" : "chosen multicast",
@@ -227,6 +238,34 @@ static int cmd_port_promiscuous(struct command_call *call)
     return e ? refused(call, "promiscuous is not changed", e) : 0;
 }
 
+COMMAND(cmd_port_vlan, "port PORT vlan NUMBER",
+        "Make a port the access port of a VLAN: tagged on the wire, not here; 0: of none");
+static int cmd_port_vlan(struct command_call *call)
+{
+    uint64_t vlan = call->arg[1].number;
+
+    if (vlan > VLAN_MAX)
+        return command_error(call, "vlan '%s' is out of range, expected 1 to %u, or 0 for none",
+                             call->arg[1].word, VLAN_MAX);
+    int e = port_set_vlan(call->arg[0].port, (uint16_t)vlan);
+    return e ? refused(call, "vlan is not changed", e) : 0;
+}
+
+COMMAND(cmd_port_queues, "port PORT queues NUMBER",
+        "Set how many queues a port receives and sends with; a running one starts anew");
+static int cmd_port_queues(struct command_call *call)
+{
+    struct port *port = call->arg[0].port;
+    uint64_t queues = call->arg[1].number;
+    unsigned max = port_queues_limit(port);
+
+    if (!queues || queues > max)
+        return command_error(call, "queues '%s' is out of range, expected %s%u", call->arg[1].word,
+                             max > 1 ? "1 to " : "", max);
+    int e = forward_set_queues(port, (uint16_t)queues);
+    return e ? refused(call, "does not start with that many queues", e) : 0;
+}
+
 /* What differs from how a port begins.  A failed port takes no commands. */
 static void print_config(struct out *out)
 {
@@ -238,6 +277,10 @@ static void print_config(struct out *out)
         bool promiscuous = forward_promiscuous(port);
         char mac[MAC_TEXT];
         mac_format(p.mac, mac);
+        if (p.rx_queues != QUEUES_DEFAULT)
+            out_printf(out, "port %u queues %u\n", i, p.rx_queues);
+        if (p.vlan)
+            out_printf(out, "port %u vlan %u\n", i, p.vlan);
         if (memcmp(p.mac, p.permanent_mac, MAC_LEN))
             out_printf(out, "port %u mac %s\n", i, mac);
         if (p.mtu != MTU_DEFAULT)

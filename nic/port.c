@@ -238,13 +238,19 @@ int port_set_vlan(struct port *port, uint16_t vlan)
     return e;
 }
 
+unsigned port_queues_limit(const struct port *port)
+{
+    const struct port_limits *l = &port->limits;
+    return l->rx_queues_max < l->tx_queues_max ? l->rx_queues_max : l->tx_queues_max;
+}
+
 int port_set_queues(struct port *port, uint16_t queues)
 {
     if (port->state == PORT_FAILED)
         return -EIO;
     if (port->state == PORT_RUNNING)
         return -EBUSY;
-    if (!queues || queues > port->limits.rx_queues_max || queues > port->limits.tx_queues_max)
+    if (!queues || queues > port_queues_limit(port))
         return -EINVAL;
     port->rx_queues = port->tx_queues = queues;
     return 0;

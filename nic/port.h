@@ -44,6 +44,7 @@
 #define PORT_BURST 32u /* the usual burst; a queue takes any n */
 #define PORT_MAX 64u
 #define PORT_QUEUES_MAX 16u
+#define QUEUES_DEFAULT 1u /* ports begin with one each way */
 #define MAC_LEN 6u
 #define MTU_MIN 68u /* RFC 791 3.2: every module forwards 68 octets */
 #define MTU_DEFAULT 1500u
@@ -189,8 +190,11 @@ bool port_poll_link(struct port *port);
 bool port_poll(struct port *port, uint64_t now_us);
 /* -EINVAL beyond 4094, -ENOTSUP. */
 int port_set_vlan(struct port *port, uint16_t vlan);
-/* How many queues each way, and so RSS: stopped ports only, -EINVAL beyond the limits. */
+/* How many queues each way, and so RSS: stopped ports only (-EBUSY), -EINVAL beyond the
+ * limit.  A driver has rxq[] and txq[] filled up to it from the beginning, and keeps
+ * them: those that are not in use have counted all the same. */
 int port_set_queues(struct port *port, uint16_t queues);
+unsigned port_queues_limit(const struct port *port); /* the most that goes both ways */
 
 static inline uint16_t port_rx_burst(struct port_queue *q, struct packet **p, uint16_t n)
 {

@@ -31,6 +31,14 @@ static void fake_stats(struct port *port, struct port_device_stats *stats)
     *stats = (struct port_device_stats){ 0 };
 }
 
+static uint16_t seen_vlan;
+
+static int fake_set_vlan(struct port *port, uint16_t vlan)
+{
+    seen_vlan = vlan;
+    return vlan == 13 ? -EIO : 0;
+}
+
 static int fake_refuse_mac(struct port *port, const uint8_t mac[MAC_LEN])
 {
     return -EIO;
@@ -232,6 +240,49 @@ static void refused_settings_change_nothing(void **state)
     assert_memory_equal(port.mac, zero, MAC_LEN);
 }
 
+/* IEEE 802.1Q 9.6: 4095 is reserved. */
+static void vlans_are_remembered_when_the_driver_takes_them(void **state)
+{
+    struct port_ops ops = least;
+    assert_int_equal(port_register(&port), 0);
+    assert_int_equal(port_set_vlan(&port, 5), -ENOTSUP);
+    ops.set_vlan = fake_set_vlan;
+    port.ops = &ops;
+    seen_vlan = 0;
+    assert_int_equal(port_set_vlan(&port, VLAN_MAX + 1), -EINVAL);
+    assert_int_equal(seen_vlan, 0);
+    assert_int_equal(port_set_vlan(&port, VLAN_MAX), 0);
+    assert_int_equal(port.vlan, VLAN_MAX);
+    assert_int_equal(port_set_vlan(&port, 13), -EIO);
+    assert_int_equal(port.vlan, VLAN_MAX);
+    assert_int_equal(port_set_vlan(&port, 0), 0);
+    assert_int_equal(port.vlan, 0);
+    port_fail(&port, "gone");
+    assert_int_equal(port_set_vlan(&port, 5), -EIO);
+}
+
+static void queues_change_within_limits_while_stopped(void **state)
+{
+    static struct port_queue more[2] = { { .cache = &cache }, { .cache = &cache } };
+    port.rxq[1] = &more[0];
+    port.txq[1] = &more[1];
+    port.limits.rx_queues_max = 4;
+    port.limits.tx_queues_max = 2;
+    assert_int_equal(port_register(&port), 0);
+    assert_int_equal(port_queues_limit(&port), 2);
+    assert_int_equal(port_set_queues(&port, 0), -EINVAL);
+    assert_int_equal(port_set_queues(&port, 3), -EINVAL);
+    assert_int_equal(port.rx_queues, 1);
+    assert_int_equal(port_set_queues(&port, 2), 0);
+    assert_int_equal(port.rx_queues, 2);
+    assert_int_equal(port.tx_queues, 2);
+    assert_int_equal(port_start(&port), 0);
+    assert_int_equal(port_set_queues(&port, 1), -EBUSY);
+    assert_int_equal(port.rx_queues, 2);
+    port_fail(&port, "gone");
+    assert_int_equal(port_set_queues(&port, 1), -EIO);
+}
+
 static void link_changes_are_told_once(void **state)
 {
     assert_int_equal(port_register(&port), 0);
@@ -262,6 +313,8 @@ int main(void)
         cmocka_unit_test_setup(failure_stops_once_and_keeps_the_number, set_up),
         cmocka_unit_test_setup(optional_operations_may_be_absent, set_up),
         cmocka_unit_test_setup(refused_settings_change_nothing, set_up),
+        cmocka_unit_test_setup(vlans_are_remembered_when_the_driver_takes_them, set_up),
+        cmocka_unit_test_setup(queues_change_within_limits_while_stopped, set_up),
         cmocka_unit_test_setup(link_changes_are_told_once, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,12 +38,22 @@ static uint16_t burst_nothing(struct port_queue *queue, struct packet **packets,
 
 static struct port_queue rx = { .burst = burst_nothing, .size = 64, .packets = 11, .bytes = 660 };
 static struct port_queue tx = { .burst = burst_nothing, .size = 128, .packets = 7, .bytes = 420 };
+static struct port_queue rx_more[] = { { .burst = burst_nothing, .size = 64, .packets = 5 },
+                                       { .burst = burst_nothing, .size = 64 } };
+static struct port_queue tx_more[] = { { .burst = burst_nothing, .size = 128, .packets = 3 },
+                                       { .burst = burst_nothing, .size = 128 } };
+static unsigned starts, stops, seen_queues;
 
 static int fake_start(struct port *port)
 {
+    starts++;
+    seen_queues = port->rx_queues;
     return start_answer;
 }
-static void fake_stop(struct port *port) {}
+static void fake_stop(struct port *port)
+{
+    stops++;
+}
 static void fake_link(struct port *port, struct port_link *link)
 {
     *link = (struct port_link){ .up = true, .full_duplex = true, .speed_mbps = 10000 };
@@ -65,6 +75,10 @@ static int fake_set_mtu(struct port *port, uint16_t mtu)
 {
     return answer;
 }
+static int fake_set_vlan(struct port *port, uint16_t vlan)
+{
+    return answer;
+}
 static unsigned fake_counters(struct port *port, struct port_counter *rows, unsigned n)
 {
     rows[0] = (struct port_counter){ "MPC", 5 };
@@ -80,6 +94,7 @@ static const struct port_ops fake_ops = {
     .set_mac = fake_set_mac,
     .set_rx_mode = fake_set_rx_mode,
     .set_mtu = fake_set_mtu,
+    .set_vlan = fake_set_vlan,
     .counters = fake_counters,
 };
 
@@ -92,12 +107,12 @@ static void make_port(struct port *port)
                            .driver = "fake",
                            .rx_queues = 1,
                            .tx_queues = 1,
-                           .rxq = { &rx },
-                           .txq = { &tx },
+                           .rxq = { &rx, &rx_more[0], &rx_more[1] },
+                           .txq = { &tx, &tx_more[0], &tx_more[1] },
                            .mac = { 2, 0, 0, 0, 0, 1 },
                            .permanent_mac = { 2, 0, 0, 0, 0, 1 },
-                           .limits = { .rx_queues_max = 1,
-                                       .tx_queues_max = 1,
+                           .limits = { .rx_queues_max = 3,
+                                       .tx_queues_max = 3,
                                        .rx_size_min = 32,
                                        .rx_size_max = 4096,
                                        .rx_size_default = 64,
@@ -115,6 +130,8 @@ static int setup(void **state)
     host_reset();
     port_reset_registry();
     answer = start_answer = 0;
+    rx_more[0].packets = 5;
+    tx_more[0].packets = 3;
     assert_int_equal(forward_init(64), 0);
     make_port(&fake);
     fake.pci = &function;
@@ -210,6 +227,109 @@ static void mtus(void **state)
     assert_int_equal(fake.mtu, 1500);
 }
 
+static bool port_shows(const char *line)
+{
+    return strstr(answers("show port 0"), line);
+}
+
+/* IEEE 802.1Q 9.6: 4095 is reserved; 0 takes a port off its VLAN. */
+static void vlans(void **state)
+{
+    assert_true(port_shows("  vlan           none"));
+    does("port 0 vlan 4094");
+    assert_int_equal(fake.vlan, 4094);
+    assert_true(config_has("port 0 vlan 4094\n"));
+    assert_true(port_shows("  vlan           4094:"));
+    fails("port 0 vlan 4095",
+          "error: vlan '4095' is out of range, expected 1 to 4094, or 0 for none\n");
+    fails("port 0 vlan 65537",
+          "error: vlan '65537' is out of range, expected 1 to 4094, or 0 for none\n");
+    fails("port 0 vlan blue",
+          "error: wrong 'blue' after 'port 0 vlan', expected NUMBER such as 1500\n");
+    assert_int_equal(fake.vlan, 4094);
+    does("port 0 vlan 0");
+    assert_int_equal(fake.vlan, 0);
+    assert_false(config_has("port 0"));
+    answer = -ENOTSUP;
+    fails("port 0 vlan 5",
+          "error: port 0 (fake): vlan is not changed: its device cannot do that\n");
+    assert_int_equal(fake.vlan, 0);
+}
+
+static void queues_of_a_running_port_change_around_a_restart(void **state)
+{
+    unsigned stopped = stops, started = starts;
+    assert_true(port_shows("  queues         1 rx, 1 tx\n"));
+    does("port 0 queues 3");
+    assert_int_equal(fake.state, PORT_RUNNING);
+    assert_true(fake.admin_up);
+    assert_int_equal(stops, stopped + 1);
+    assert_int_equal(starts, started + 1);
+    assert_int_equal(seen_queues, 3);
+    assert_int_equal(fake.tx_queues, 3);
+    assert_non_null(rx_more[1].cache); /* it belongs to a core now */
+    assert_true(config_has("port 0 queues 3\n"));
+    assert_true(port_shows("  queues         3 rx, 3 tx\n"));
+    does("port 0 queues 3"); /* as it is: nothing is interrupted */
+    assert_int_equal(stops, stopped + 1);
+    does("port 0 queues 1");
+    assert_false(config_has("port 0"));
+}
+
+static void queues_of_a_stopped_port_wait_for_its_start(void **state)
+{
+    does("port 0 down");
+    unsigned started = starts;
+    does("port 0 queues 2");
+    assert_int_equal(fake.state, PORT_STOPPED);
+    assert_false(fake.admin_up);
+    assert_int_equal(starts, started);
+    does("port 0 up");
+    assert_int_equal(seen_queues, 2);
+}
+
+static void queues_beyond_the_limit_are_refused(void **state)
+{
+    unsigned stopped = stops;
+    fails("port 0 queues 4", "error: queues '4' is out of range, expected 1 to 3\n");
+    fails("port 0 queues 0", "error: queues '0' is out of range, expected 1 to 3\n");
+    fails("port 0 queues 65537", "error: queues '65537' is out of range, expected 1 to 3\n");
+    fake.limits.tx_queues_max = 2; /* the lesser of both ways counts */
+    fails("port 0 queues 3", "error: queues '3' is out of range, expected 1 to 2\n");
+    fake.limits.rx_queues_max = 1;
+    fails("port 0 queues 2", "error: queues '2' is out of range, expected 1\n");
+    assert_int_equal(stops, stopped);
+    assert_int_equal(fake.rx_queues, 1);
+}
+
+static void queues_that_do_not_start_fail_the_port(void **state)
+{
+    start_answer = -ENOMEM;
+    fails("port 0 queues 2", "error: port 0 (fake): does not start with that many queues: there "
+                             "is no memory\n");
+    assert_int_equal(fake.state, PORT_FAILED);
+}
+
+/* "counters never go back": neither up nor down. */
+static void queues_no_longer_in_use_still_count(void **state)
+{
+    struct port_totals before, after;
+    does("port 0 queues 2");
+    rx_more[0].packets += 10;
+    tx_more[0].packets += 20;
+    stats_port_totals(&fake, &before);
+    does("port 0 queues 1");
+    stats_port_totals(&fake, &after);
+    assert_memory_equal(&after, &before, sizeof after);
+    assert_true(after.rx_packets >= 21 && after.tx_packets >= 27);
+    does("clear stats");
+    stats_port_totals(&fake, &after);
+    assert_int_equal(after.rx_packets, 0);
+    does("port 0 queues 2");
+    stats_port_totals(&fake, &after);
+    assert_int_equal(after.rx_packets, 0);
+}
+
 static void promiscuous(void **state)
 {
     does("port 0 promiscuous on");
@@ -227,8 +347,13 @@ static void promiscuous(void **state)
  * answers commands with an error" */
 static void a_failed_port_is_shown_and_refuses(void **state)
 {
-    static const char *const lines[] = { "port 1 up", "port 1 down", "port 1 mtu 1500",
-                                         "port 1 mac 02:00:00:00:00:02", "port 1 promiscuous on" };
+    static const char *const lines[] = { "port 1 up",
+                                         "port 1 down",
+                                         "port 1 mtu 1500",
+                                         "port 1 mac 02:00:00:00:00:02",
+                                         "port 1 promiscuous on",
+                                         "port 1 vlan 5",
+                                         "port 1 queues 1" };
 
     for (unsigned i = 0; i < ARRAY_SIZE(lines); i++)
         fails(lines[i], "error: port 1 has failed: reset never ended\n");
@@ -270,7 +395,7 @@ static void show_port_tells_all(void **state)
         "link           up, 10000 Mbit/s, full duplex\n",
         "rx queue 0     64 descriptors, 11 packets, 660 bytes, 0 errors\n",
         "tx queue 0     128 descriptors, 7 packets, 420 bytes, 0 errors\n",
-        "  rx_packets                         11\n",
+        "  rx_packets                         16\n", /* a queue out of use has counted 5 */
         "  rx_missed                           3\n",
         "  device MPC                          5\n",
         "  device CRCERRS                      1\n",
@@ -290,6 +415,8 @@ static void configuration_goes_round(void **state)
     does("port 0 mac 02:00:00:00:00:99");
     does("port 0 mtu 9000");
     does("port 0 promiscuous on");
+    does("port 0 vlan 7");
+    does("port 0 queues 2");
     does("port 0 down");
     strcpy(config, answers("show config"));
     teardown(NULL);
@@ -351,6 +478,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(up_and_down, setup, teardown),
         cmocka_unit_test_setup_teardown(addresses, setup, teardown),
         cmocka_unit_test_setup_teardown(mtus, setup, teardown),
+        cmocka_unit_test_setup_teardown(vlans, setup, teardown),
+        cmocka_unit_test_setup_teardown(queues_of_a_running_port_change_around_a_restart, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(queues_of_a_stopped_port_wait_for_its_start, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(queues_beyond_the_limit_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(queues_that_do_not_start_fail_the_port, setup, teardown),
+        cmocka_unit_test_setup_teardown(queues_no_longer_in_use_still_count, setup, teardown),
         cmocka_unit_test_setup_teardown(promiscuous, setup, teardown),
         cmocka_unit_test_setup_teardown(a_failed_port_is_shown_and_refuses, setup, teardown),
         cmocka_unit_test_setup_teardown(ports_that_are_not_there, setup, teardown),
