@@ -30,6 +30,23 @@ static uint64_t get(const uint8_t *at, unsigned size)
 
 /* Configuration space --------------------------------------------------------- */
 
+/* A VF's bus may lie beyond its PF's: the bridges above have to lead there as well. */
+static bool vf_reached(const struct pcispace_device *pf, unsigned bus)
+{
+    for (const struct pcispace_device *b = pf->bridge; b; b = b->bridge)
+        if (bus < b->config[PCI_SECONDARY_BUS] || bus > b->config[PCI_SUBORDINATE_BUS])
+            return false;
+    return true;
+}
+
+/* Routing ID of a function that another one made, PCIe 9.2.1.2; -1: not to be reached. */
+static int vf_routing_id(const struct pcispace_device *d)
+{
+    int bus = pcispace_bus(d->pf);
+    unsigned rid = (unsigned)bus * 256 + d->pf->devfn + d->routing_offset;
+    return bus < 0 || rid > 0xffff || !vf_reached(d->pf, rid >> 8) ? -1 : (int)rid;
+}
+
 /* A bridge whose secondary bus it is turns the access into one on that bus; every
  * bridge above must pass it on (Bridge 3.1.2.1). */
 static bool reached(const struct pcispace_device *d, unsigned bus)
@@ -48,17 +65,34 @@ static bool reached(const struct pcispace_device *d, unsigned bus)
 
 int pcispace_bus(const struct pcispace_device *d)
 {
+    if (d->pf)
+        return vf_routing_id(d) < 0 ? -1 : vf_routing_id(d) >> 8;
     unsigned bus = d->bridge ? d->bridge->config[PCI_SECONDARY_BUS] : d->root_bus;
     return reached(d, bus) ? (int)bus : -1;
 }
 
+static uint8_t devfn(const struct pcispace_device *d)
+{
+    return d->pf ? (uint8_t)vf_routing_id(d) : d->devfn;
+}
+
+static bool answers(const struct pcispace_device *d)
+{
+    return !d->answers || d->answers(d->ctx);
+}
+
+static bool is_at(const struct pcispace_device *d, uint32_t bdf)
+{
+    if (d->pf)
+        return d->pf->segment == PCI_SEGMENT(bdf) && vf_routing_id(d) == (int)(bdf & 0xffff);
+    return d->segment == PCI_SEGMENT(bdf) && d->devfn == (bdf & 0xff) && reached(d, PCI_BUS(bdf));
+}
+
 static struct pcispace_device *find(uint32_t bdf)
 {
-    for (unsigned i = 0; i < device_count; i++) {
-        struct pcispace_device *d = devices[i];
-        if (d->segment == PCI_SEGMENT(bdf) && d->devfn == (bdf & 0xff) && reached(d, PCI_BUS(bdf)))
-            return d;
-    }
+    for (unsigned i = 0; i < device_count; i++)
+        if (is_at(devices[i], bdf) && answers(devices[i]))
+            return devices[i];
     return NULL;
 }
 
@@ -76,6 +110,8 @@ unsigned pcispace_violations(void)
 
 static uint64_t bar_base(const struct pcispace_device *d, unsigned i)
 {
+    if (d->bar_at)
+        return d->bar_at(d->ctx, i);
     uint64_t v = get(d->config + PCI_BAR0 + 4 * i, d->bar[i].is64 ? 8 : 4);
     return v & ~(uint64_t)(d->bar[i].io ? PCI_BAR_IO_FLAGS : PCI_BAR_MEMORY_FLAGS);
 }
@@ -83,6 +119,8 @@ static uint64_t bar_base(const struct pcispace_device *d, unsigned i)
 static bool decodes(const struct pcispace_device *d, unsigned i)
 {
     unsigned bit = d->bar[i].io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
+    if (d->bar_at)
+        return d->bar[i].size && bar_base(d, i) && answers(d);
     return d->bar[i].size && (d->config[PCI_COMMAND] & bit);
 }
 
@@ -94,6 +132,8 @@ static void violation(const struct pcispace_device *d, unsigned bar, const char 
 
 static void judge_write(const struct pcispace_device *d, uint16_t offset)
 {
+    if (d->bar_at)
+        return;
     for (unsigned i = 0; i < 6; i++) {
         unsigned at = PCI_BAR0 + 4 * i, end = at + (d->bar[i].is64 ? 8 : 4);
         if (decodes(d, i) && offset >= at && offset < end)
@@ -161,7 +201,7 @@ static bool in_window(const struct pcispace_device *b, uint64_t at, bool io)
 static bool forwarded(const struct pcispace_device *d, uint64_t at, bool io)
 {
     unsigned bit = io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
-    for (const struct pcispace_device *b = d->bridge; b; b = b->bridge)
+    for (const struct pcispace_device *b = d->pf ? d->pf->bridge : d->bridge; b; b = b->bridge)
         if (!(b->config[PCI_COMMAND] & bit) || !in_window(b, at, io))
             return false;
     return true;
@@ -315,7 +355,7 @@ void pcispace_add(struct pcispace_device *d, struct pcispace_device *bridge, uns
     if (device_count == DEVICES_MAX)
         abort();
     for (unsigned i = 0; i < 6; i++)
-        if (d->bar[i].size)
+        if (d->bar[i].size && !d->bar_at)
             bar_registers(d, i);
     d->bridge = bridge;
     d->devfn = (uint8_t)(device << 3 | function);
@@ -326,13 +366,20 @@ void pcispace_add(struct pcispace_device *d, struct pcispace_device *bridge, uns
         access.range_count = d->segment + 1u;
 }
 
+void pcispace_add_vf(struct pcispace_device *d, struct pcispace_device *pf, uint16_t routing_offset)
+{
+    d->pf = pf;
+    d->routing_offset = routing_offset;
+    pcispace_add(d, NULL, 0, 0);
+}
+
 /* DMA ----------------------------------------------------------------------------------- */
 
 static const struct dma_device *master(struct pcispace_device *d)
 {
-    const struct pci_function *f =
-        pci_find(PCI_BDF(d->segment, pcispace_bus(d), d->devfn >> 3, d->devfn & 7));
-    if (f && (d->config[PCI_COMMAND] & PCI_COMMAND_MASTER))
+    unsigned segment = d->pf ? d->pf->segment : d->segment, at = devfn(d);
+    const struct pci_function *f = pci_find(PCI_BDF(segment, pcispace_bus(d), at >> 3, at & 7));
+    if (f && answers(d) && (d->config[PCI_COMMAND] & PCI_COMMAND_MASTER))
         return &f->dma;
     d->dma_refused++;
     return NULL;

@@ -26,6 +26,8 @@ struct pcispace_device {
     uint64_t (*bar_read)(void *ctx, unsigned bar, uint64_t offset, unsigned size);
     void (*bar_write)(void *ctx, unsigned bar, uint64_t offset, unsigned size, uint64_t value);
     void (*config_written)(void *ctx, uint16_t offset, unsigned size);
+    bool (*answers)(void *ctx);                     /* NULL: always there */
+    uint64_t (*bar_at)(void *ctx, unsigned bar);    /* of a VF: where it decodes now, 0: nowhere */
     void *ctx;
 
     /* Configuration space: what a read returns, and which bits a write changes. */
@@ -33,6 +35,8 @@ struct pcispace_device {
     uint16_t config_size; /* 256 or 4096 */
 
     struct pcispace_device *bridge; /* NULL: on root bus root_bus */
+    struct pcispace_device *pf;     /* of a VF: its routing ID is the PF's + routing_offset */
+    uint16_t routing_offset;
     uint8_t root_bus, devfn;
     uint16_t segment;
     uint16_t capability_end, capability_last; /* of pcispace_capability() */
@@ -52,6 +56,9 @@ uint16_t pcispace_capability(struct pcispace_device *d, const void *bytes, size_
 /* Plugs it in; it stays the caller's and must live on. */
 void pcispace_add(struct pcispace_device *d, struct pcispace_device *bridge, unsigned device,
                   unsigned function);
+/* A VF, once and for all: `answers` says when it is there. Its BARs are `bar_at`'s and the PF's;
+ * its own registers are the caller's to fill. */
+void pcispace_add_vf(struct pcispace_device *d, struct pcispace_device *pf, uint16_t offset);
 /* What tests of pci/ look at: configuration reads since the reset, and things no
  * driver of a bus may do (a BAR changed while it decodes, decoding at address 0). */
 const struct pci_access *pcispace_access(void);
