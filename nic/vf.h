@@ -61,8 +61,8 @@ struct vf_info {
 };
 
 struct vf_ops {
-    /* 0 or -E...; count 1 to port->vf_max, none in force. */
-    int (*enable)(struct port *pf, unsigned count, const char **why);
+    /* 0 or -E...; count 1 to port->vf_max, none in force.  unisolated: see pci_sriov_enable(). */
+    int (*enable)(struct port *pf, unsigned count, bool unisolated, const char **why);
     void (*disable)(struct port *pf);
     /* All of it or nothing; only what differs from the present policy may be refused. */
     int (*set)(struct port *pf, unsigned vf, const struct vf_policy *policy, const char **why);
