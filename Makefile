@@ -20,10 +20,10 @@ COMMON := -std=gnu11 -g $(WARN) -I. -MMD -MP -fno-common
 .DEFAULT_GOAL := all
 .PHONY: all help run test check bench sizes clean setup FORCE
 
-all: $(B)/millrace.elf $(B)/millrace.iso
+all: $(B)/millrace.elf $(B)/millrace.efi $(B)/millrace.iso
 
 help:
-	@echo 'make         build $(B)/millrace.elf and $(B)/millrace.iso'
+	@echo 'make         build $(B)/millrace.elf, millrace.efi and millrace.iso'
 	@echo 'make run     install what is missing, build, boot between two simulated LANs'
 	@echo 'make test    install what is missing, build, run every test'
 	@echo 'make check   style, headers, unit and model tests (fast)'
@@ -107,6 +107,35 @@ $(B)/attack.elf: $(BARE_O) $(ATTACK_O) $(B)/obj/symbols0.o linker.ld $(LIBC)
 	@echo '  LD      $@'
 	@$(LD) $(LDFLAGS) --strip-all -o $@ $(BARE_O) $(ATTACK_O) $(B)/obj/symbols0.o $(LIBC)
 
+# ---- The UEFI application, which carries the image ---------------------------------
+
+EFI_CRT0 := $(firstword $(wildcard $(addsuffix /crt0-efi-x86_64.o,/usr/lib /usr/lib/gnuefi \
+	/usr/lib/x86_64-linux-gnu /usr/lib/x86_64-linux-gnu/gnuefi)))
+EFI_LDS := $(firstword $(wildcard $(addsuffix /elf_x86_64_efi.lds,/usr/lib /usr/lib/gnuefi \
+	/usr/lib/x86_64-linux-gnu /usr/lib/x86_64-linux-gnu/gnuefi)))
+EFI_O := $(patsubst %.c,$(B)/obj/%.o,$(wildcard boot/efi/*.c)) $(B)/obj/boot/efi/leave.S.o
+EFI_CFLAGS := $(COMMON) -O2 -Iboot/efi -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 \
+	-ffreestanding -fpic -fshort-wchar -mno-red-zone -fno-stack-protector -fcf-protection=none \
+	-fno-strict-aliasing -fno-asynchronous-unwind-tables -DGNU_EFI_USE_MS_ABI
+
+$(B)/obj/boot/efi/%.o: boot/efi/%.c Makefile
+	@[ -n "$(EFI_CRT0)" ] || { echo 'error: gnu-efi is not installed; run tools/setup' >&2; exit 1; }
+	@mkdir -p $(@D)
+	@echo '  EFICC   $<'
+	@$(CC) $(EFI_CFLAGS) -c -o $@ $<
+
+$(B)/obj/boot/efi/leave.S.o: boot/efi/leave.S $(B)/millrace.elf Makefile
+	@mkdir -p $(@D)
+	@echo '  AS      $<'
+	@$(CC) -DPAYLOAD='"$(B)/millrace.elf"' -c -o $@ $<
+
+$(B)/millrace.efi: $(EFI_O)
+	@echo '  EFI     $@'
+	@$(LD) -nostdlib -shared -Bsymbolic -znocombreloc --no-undefined --no-warn-rwx-segments -T $(EFI_LDS) \
+		-o $(B)/millrace.so $(EFI_CRT0) $(EFI_O) -L$(dir $(EFI_CRT0)) -lgnuefi -lefi
+	@$(OBJCOPY) -j .text -j .sdata -j .data -j .rodata -j .dynamic -j .dynsym -j '.rel*' -j .reloc \
+		--target efi-app-x86_64 --subsystem=10 $(B)/millrace.so $@
+
 $(B)/millrace.iso: $(B)/millrace.elf tools/make-iso tools/grub.cfg
 	@echo '  ISO     $@'
 	@tools/make-iso $(B)/millrace.elf $@
@@ -115,7 +144,7 @@ $(B)/millrace.iso: $(B)/millrace.elf tools/make-iso tools/grub.cfg
 
 # Of kernel/ and boot/ only what has no machine in it.
 HOSTED_C := $(wildcard pci/*.c iommu/*.c nic/*.c virtio/*.c apps/*.c tests/host/*.c) \
-	$(wildcard boot/boot_info.c boot/pvh.c boot/multiboot.c) \
+	$(wildcard boot/boot_info.c boot/pvh.c boot/multiboot.c boot/uefi.c) \
 	$(wildcard kernel/acpi*.c kernel/console.c kernel/console_init.c kernel/log.c kernel/uart.c kernel/vga.c)
 MODEL_C := $(filter-out tests/models/test_%,$(wildcard tests/models/*.c))
 TEST_C := $(wildcard tests/unit/test_*.c tests/models/test_*.c)
@@ -252,5 +281,5 @@ sizes: $(B)/millrace.elf
 clean:
 	rm -rf $(B)
 
--include $(BARE_O:.o=.d) $(ATTACK_O:.o=.d) $(HOST_O:.o=.d) $(MODEL_O:.o=.d) $(TESTS:=.d) $(FUZZ_O:.o=.d) $(FUZZERS:=.d) \
+-include $(BARE_O:.o=.d) $(EFI_O:.o=.d) $(ATTACK_O:.o=.d) $(HOST_O:.o=.d) $(MODEL_O:.o=.d) $(TESTS:=.d) $(FUZZ_O:.o=.d) $(FUZZERS:=.d) \
 	$(BENCH_O:.o=.d) $(BENCHES:=.d)

@@ -8,6 +8,7 @@
 #include "boot/boot_parse.h"
 #include "kernel/compiler.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #define RSDP_SIZE 36u /* ACPI 6.5 5.2.5.3 */
@@ -99,6 +100,7 @@ void boot_parse_begin(struct boot_info *info, const char *protocol)
     info->protocol = protocol;
     info->problem = NULL;
     info->acpi_rsdp = 0;
+    info->framebuffer = (struct boot_framebuffer){ 0 };
     info->memory_count = info->module_count = 0;
     info->command_line[0] = 0;
 }
@@ -135,6 +137,21 @@ void boot_add_module(struct boot_info *info, const struct boot_reader *reader, u
         boot_problem(info, "module: more than 8");
     else
         info->module[info->module_count++] = (struct boot_module){ .start = start, .size = size };
+}
+
+#define FRAMEBUFFER_SIDE_MAX 16384u
+
+void boot_check_framebuffer(struct boot_info *info)
+{
+    struct boot_framebuffer *f = &info->framebuffer;
+    bool good = f->base && f->size <= UINT64_MAX - f->base && (f->bits == 24 || f->bits == 32) &&
+                f->width && f->width <= FRAMEBUFFER_SIDE_MAX && f->height &&
+                f->height <= FRAMEBUFFER_SIDE_MAX && f->pitch >= f->width * (f->bits / 8) &&
+                f->pitch <= f->size / f->height && f->red && f->green && f->blue;
+    if (good)
+        return;
+    boot_problem(info, "framebuffer: contradicts itself, or no 24 or 32 bits a pixel");
+    *f = (struct boot_framebuffer){ 0 };
 }
 
 void boot_parse_end(struct boot_info *info)

@@ -20,5 +20,7 @@ void boot_set_command_line(struct boot_info *info, const struct boot_reader *rea
 /* An empty module counts: it is an empty configuration. */
 void boot_add_module(struct boot_info *info, const struct boot_reader *reader, uint64_t start,
                      uint64_t size);
+/* Forgets a framebuffer that contradicts itself or that we cannot draw on. */
+void boot_check_framebuffer(struct boot_info *info);
 /* Takes out of the usable RAM what is read after the parser: modules and RSDP. */
 void boot_parse_end(struct boot_info *info);

@@ -3,6 +3,7 @@
  * PVH: Xen's "x86/HVM direct boot ABI", protected mode, paging off, %ebx =
  * physical address of struct hvm_start_info.  Multiboot2 (specification 2.0,
  * 3.3) and Multiboot1 (0.6.96, 3.2): same state, %eax = magic, %ebx = info.
+ * boot/efi/ leaves UEFI for that state too, with the magic number of start_uefi.
  * All leave through boot_main(magic, info) on the boot stack, with the first
  * 4 GiB mapped one to one until kernel/paging.c maps for good. */
 
@@ -61,7 +62,7 @@ start_pvh:
     jmp 1f
     .globl start_multiboot
 start_multiboot:
-    mov %eax, %esi
+    mov %eax, %esi              /* UEFI_BOOT_MAGIC comes in here as well */
 1:  rdtsc                       /* the image's first moment: T counts from here */
     mov %eax, boot_tsc
     mov %edx, boot_tsc + 4

@@ -5,6 +5,7 @@
 #define PVH_BOOT_MAGIC 0x336ec578u        /* entry.S */
 #define MULTIBOOT1_BOOT_MAGIC 0x2badb002u /* Multiboot 0.6.96, 3.2 */
 #define MULTIBOOT2_BOOT_MAGIC 0x36d76289u /* Multiboot2 2.0, 3.3 */
+#define UEFI_BOOT_MAGIC 0x49464542u       /* entry.S */
 #define EARLY_MAPPED 0x100000000ull       /* entry.S maps 4 GiB one to one */
 
 extern uint64_t boot_tsc;
@@ -34,6 +35,9 @@ static void parse(uint32_t magic, uint32_t info_pa)
     case MULTIBOOT1_BOOT_MAGIC:
         boot_parse_multiboot1(&info, &reader, info_pa);
         break;
+    case UEFI_BOOT_MAGIC:
+        boot_parse_uefi(&info, &reader, info_pa);
+        break;
     default:
         info.protocol = "unknown";
         info.problem = "the loader left no magic number we know";
@@ -43,7 +47,8 @@ static void parse(uint32_t magic, uint32_t info_pa)
 void boot_main(uint32_t magic, uint32_t info_pa)
 {
     parse(magic, info_pa);
-    info.start_tsc = boot_tsc;
+    if (!info.start_tsc)
+        info.start_tsc = boot_tsc;
     boot_memory_remove(&info, (uintptr_t)image_start, (uintptr_t)(image_end - image_start));
     kernel_main(&info);
 }

@@ -1,0 +1,99 @@
+/* uefi.c - what the UEFI application hands over (boot/uefi.h).
+ *
+ * Source: UEFI Specification 2.10, 7.2 (memory types and which of them are the
+ * operating system's after ExitBootServices(), table 7.10). */
+#include "boot/uefi.h"
+
+#include "boot/boot_info.h"
+#include "boot/boot_parse.h"
+
+#include <errno.h>
+#include <stdbool.h>
+
+#define LOADER_CODE 1u
+#define LOADER_DATA 2u
+#define BOOT_SERVICES_CODE 3u
+#define BOOT_SERVICES_DATA 4u
+#define CONVENTIONAL 7u
+
+#define UEFI_WRITE_BACK 0x8ull /* attribute EFI_MEMORY_WB: ordinary RAM */
+
+/* What boot services had is ours now, and the loader's too once it is read; tables
+ * of ACPI (type 9) could be, but are read for as long as we run. */
+static bool is_ours(const struct uefi_memory *m)
+{
+    switch (m->type) {
+    case LOADER_CODE:
+    case LOADER_DATA:
+    case BOOT_SERVICES_CODE:
+    case BOOT_SERVICES_DATA:
+    case CONVENTIONAL:
+        return m->attribute & UEFI_WRITE_BACK;
+    default:
+        return false;
+    }
+}
+
+/* A row that wraps claims everything from its start on. */
+static uint64_t bytes_of(const struct uefi_memory *m)
+{
+    return m->pages > UINT64_MAX / UEFI_PAGE ? UINT64_MAX : m->pages * UEFI_PAGE;
+}
+
+/* What is RAM in one row and something else in another is not ours. */
+static void add_memory(struct boot_info *info, const struct boot_reader *reader,
+                       const struct uefi_handover *h)
+{
+    const uint8_t *rows = reader->read(reader->ctx, h->memory_map, h->memory_map_size);
+    if (!rows || h->descriptor_size < sizeof(struct uefi_memory) || h->descriptor_size % 8) {
+        boot_problem(info, "memory map: out of reach, or rows too short");
+        return;
+    }
+    for (int usable = 1; usable >= 0; usable--) {
+        for (uint64_t at = 0; h->descriptor_size <= h->memory_map_size - at;
+             at += h->descriptor_size) {
+            const struct uefi_memory *m = (const struct uefi_memory *)(rows + at);
+            if (usable && is_ours(m))
+                boot_memory_add(info, m->physical_start, bytes_of(m));
+            else if (!usable && !is_ours(m))
+                boot_memory_remove(info, m->physical_start, bytes_of(m));
+        }
+    }
+}
+
+static void add_framebuffer(struct boot_info *info, const struct uefi_framebuffer *f)
+{
+    if (!f->base)
+        return;
+    info->framebuffer = (struct boot_framebuffer){ .base = f->base,
+                                                   .size = f->size,
+                                                   .width = f->width,
+                                                   .height = f->height,
+                                                   .pitch = (uint64_t)f->stride * 4,
+                                                   .bits = 32,
+                                                   .red = f->red,
+                                                   .green = f->green,
+                                                   .blue = f->blue };
+    boot_check_framebuffer(info);
+}
+
+int boot_parse_uefi(struct boot_info *info, const struct boot_reader *reader, uint64_t pa)
+{
+    const struct uefi_handover *h = reader->read(reader->ctx, pa, sizeof *h);
+
+    boot_parse_begin(info, "UEFI");
+    if (!h || h->magic != UEFI_HANDOVER_MAGIC) {
+        boot_problem(info, "UEFI hand-over: absent or without its magic number");
+        return -EINVAL;
+    }
+    info->start_tsc = h->start_tsc;
+    info->acpi_rsdp = h->acpi_rsdp;
+    if (h->command_line)
+        boot_set_command_line(info, reader, h->command_line);
+    if (h->configuration)
+        boot_add_module(info, reader, h->configuration, h->configuration_size);
+    add_memory(info, reader, h);
+    add_framebuffer(info, &h->framebuffer);
+    boot_parse_end(info);
+    return info->problem ? -EINVAL : 0;
+}

@@ -1,0 +1,37 @@
+/* uefi.h - what the UEFI application (boot/efi/) leaves for the image it carries.
+ *
+ * Everything it points to lies below 4 GiB, in memory that the application asked for
+ * and that its memory map therefore calls loader data.  Both are built together: there
+ * is one version. */
+#pragma once
+
+#include <stdint.h>
+
+#define UEFI_HANDOVER_MAGIC 0x4946454dull /* "MEFI" */
+
+/* A linear framebuffer, 32 bits a pixel; base 0: none. */
+struct uefi_framebuffer {
+    uint64_t base, size;
+    uint32_t width, height, stride; /* pixels; stride: from line to line */
+    uint32_t red, green, blue;      /* masks of a pixel */
+};
+
+struct uefi_handover {
+    uint64_t magic;
+    uint64_t start_tsc;    /* at the application's first instruction */
+    uint64_t memory_map;   /* as GetMemoryMap() gave it last (UEFI 2.10 7.2.3) */
+    uint64_t memory_map_size, descriptor_size;
+    uint64_t acpi_rsdp;    /* 0: none in the configuration table */
+    uint64_t command_line; /* bytes with their NUL; 0: none */
+    uint64_t configuration, configuration_size; /* a file's bytes; 0: there is none */
+    struct uefi_framebuffer framebuffer;
+};
+
+/* From UEFI 2.10 7.2.3, EFI_MEMORY_DESCRIPTOR. */
+struct uefi_memory {
+    uint32_t type, pad;
+    uint64_t physical_start, virtual_start, pages, attribute;
+};
+_Static_assert(sizeof(struct uefi_memory) == 40, "UEFI 2.10 7.2.3");
+
+#define UEFI_PAGE 4096u
