@@ -8,6 +8,9 @@
  * Source: PCIe Base 5.0 6.12 (rules), 7.7.8 (registers). */
 #include "pci/pci_internal.h"
 
+#include <errno.h>
+#include <stdio.h>
+
 /* What keeps neighbors apart: at a port leading down (6.12.1.1), and between the
  * functions of one device (6.12.1.2). */
 #define ACS_PORT (PCI_ACS_SV | PCI_ACS_RR | PCI_ACS_CR | PCI_ACS_UF)
@@ -40,6 +43,7 @@ static const struct pci_id isolated_chips[] = {
 
 static bool chip_isolates(const struct pci_function *f)
 {
+    f = f->pf ? f->pf : f;
     for (const struct pci_id *id = isolated_chips; id->vendor; id++)
         if (f->vendor == id->vendor && f->device == id->device)
             return true;
@@ -117,13 +121,53 @@ static bool function_isolates(const struct pci_function *f)
     return acs_in_force(f, ACS_DEVICE) || chip_isolates(f);
 }
 
+/* A link has one device, whose functions are all of its bus and its VFs' buses. */
+static bool are_of_one_device(const struct pci_function *a, const struct pci_function *b)
+{
+    a = a->pf ? a->pf : a;
+    b = b->pf ? b->pf : b;
+    return a->bdf >> 3 == b->bdf >> 3 ||
+           (a->bdf >> 8 == b->bdf >> 8 && pci_forwards_ari(a->parent));
+}
+
 uint32_t pci_isolation_group(const struct pci_function *f)
 {
     const struct pci_function *anchor = anchor_of(f);
     if (function_isolates(anchor))
         return anchor->bdf;
     for (const struct pci_function *o = pci_first(); o; o = o->next)
-        if (o->bdf >> 3 == anchor->bdf >> 3 && !function_isolates(o))
+        if (are_of_one_device(o, anchor) && !function_isolates(o))
             return o->bdf;
     return anchor->bdf;
+}
+
+/* VFs ------------------------------------------------------------------------------ */
+
+/* The VFs of a PF are asked for, and are not there yet: the PF speaks for them. */
+int pci_acs_check_vfs(const struct pci_function *pf, bool unisolated, const char **why)
+{
+    static char text[128];
+    char bdf[PCI_BDF_LEN];
+    *why = text;
+    for (const struct pci_function *b = pf->parent; b; b = b->parent) {
+        unsigned type = pci_express_type(b);
+        pci_bdf_format(b->bdf, bdf);
+        if (type == PCI_EXPRESS_NONE || type == PCI_EXPRESS_TO_PCI_BRIDGE) {
+            snprintf(text, sizeof text, "conventional bridge %s on the way hides requester IDs",
+                     bdf);
+            return -EPERM;
+        }
+        if (!bridge_isolates(b))
+            acs_enable(b);
+        if (!unisolated && !bridge_isolates(b)) {
+            snprintf(text, sizeof text,
+                     "%s on the way has no access control (ACS): VFs could reach what is beside it",
+                     bdf);
+            return -EPERM;
+        }
+    }
+    if (unisolated || function_isolates(pf))
+        return 0;
+    *why = "the chip has no access control (ACS): its VFs could reach each other";
+    return -EPERM;
 }

@@ -4,6 +4,7 @@
 #include "kernel/mmio.h"
 #include "kernel/time.h"
 #include "pci/pci_internal.h"
+#include "pci/sriov.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -38,22 +39,39 @@ static bool offer(struct pci_function *f, const struct pci_driver *d)
     return true;
 }
 
+bool pci_probe_function(struct pci_function *f)
+{
+    TABLE_FOR_EACH (pci_drivers, struct pci_driver, d)
+        if (!f->driver && offer(f, d))
+            return !f->probe_error;
+    return false;
+}
+
 int pci_probe_drivers(void)
 {
     int taken = 0;
     if (iommu_present())
         pci_acs_enable_all();
-    for (struct pci_function *f = pci_first(); f; f = f->next) {
-        TABLE_FOR_EACH (pci_drivers, struct pci_driver, d)
-            if (!f->driver && offer(f, d))
-                taken += !f->probe_error;
-    }
+    for (struct pci_function *f = pci_first(); f; f = f->next)
+        taken += pci_probe_function(f);
     return taken;
+}
+
+/* A driver that could not take its function may have registered a failed port. */
+void pci_remove_function(struct pci_function *f)
+{
+    if (f->driver && f->driver->remove)
+        f->driver->remove(f);
+    pci_unfence(f);
+    f->driver = NULL;
+    f->probe_error = 0;
+    f->fence_failed = false;
 }
 
 /* Enable ----------------------------------------------------------------------- */
 
 #define POWER_UP_US (10 * US_PER_MS) /* PM 5.4, from D3hot to D0 */
+#define NO_VENDOR 0xffffu
 
 /* A function that leaves D3hot may have forgotten its BARs (PM 5.4.1). */
 static void power_up(struct pci_function *f)
@@ -65,9 +83,7 @@ static void power_up(struct pci_function *f)
     pci_write16(f, at + PCI_POWER_CONTROL,
                 control & (uint16_t) ~(PCI_POWER_STATE | PCI_POWER_PME_STATUS));
     time_delay_us(POWER_UP_US);
-    for (unsigned i = 0; i < PCI_BARS; i++)
-        if (f->bar[i].base)
-            pci_bar_write(f, i, f->bar[i].base);
+    pci_bars_restore(f);
 }
 
 static uint16_t decode_bit(const struct pci_bar *bar)
@@ -103,6 +119,14 @@ static uint16_t decodable(const struct pci_function *f)
     return bits;
 }
 
+/* Of a VF, these bits read 0 and do nothing; its PF's VF MSE is for all (PCIe 9.3.4.1.3). */
+static bool decodes_memory(const struct pci_function *f)
+{
+    if (f->pf)
+        return pci_read16(f->pf, f->pf->sriov->at + PCI_SRIOV_CONTROL) & PCI_SRIOV_VF_MEMORY;
+    return pci_read16(f, PCI_COMMAND) & PCI_COMMAND_MEMORY;
+}
+
 static void command_set(struct pci_function *f, uint16_t bits)
 {
     uint16_t command = pci_read16(f, PCI_COMMAND);
@@ -114,9 +138,10 @@ int pci_enable(struct pci_function *f)
 {
     uint16_t vendor = pci_read16(f, PCI_VENDOR_ID), command = pci_read16(f, PCI_COMMAND);
     uint16_t bits = decodable(f);
-    if (vendor != f->vendor || command == UINT16_MAX) {
+    uint16_t expected = f->pf ? NO_VENDOR : f->vendor; /* PCIe 9.3.4.1.1 */
+    if (vendor != expected || command == UINT16_MAX) {
         pci_log(LOG_ERROR, f, "vendor ID reads %04x and command %04x, expected %04x and not ffff",
-                vendor, command, f->vendor);
+                vendor, command, expected);
         return -EIO;
     }
     if (f->fence_failed)
@@ -124,7 +149,9 @@ int pci_enable(struct pci_function *f)
     power_up(f);
     for (struct pci_function *b = f->parent; b; b = b->parent)
         command_set(b, bits);
-    command_set(f, bits | PCI_COMMAND_INTX_OFF);
+    pci_msi_off(f);
+    if (!f->pf)
+        command_set(f, bits | PCI_COMMAND_INTX_OFF);
     return 0;
 }
 
@@ -155,7 +182,7 @@ void *pci_map_bar(struct pci_function *f, unsigned index, uint64_t min_size)
         problem = "is I/O, expected memory";
     else if (!bar->base)
         problem = "has no place";
-    else if (!(pci_read16(f, PCI_COMMAND) & PCI_COMMAND_MEMORY))
+    else if (!decodes_memory(f))
         problem = "is not decoded";
     if (problem) {
         pci_log(LOG_ERROR, f, "BAR %u %s", index, problem);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernel/log.h"
+#include "kernel/time.h"
 #include "pci/pci.h"
 #include "pci/pci_regs.h"
 
@@ -19,6 +20,9 @@ const struct pci_access *pci_get_access(void);
 void pci_size_bars(struct pci_function *f);
 /* False when the register did not take the address: then the BAR is unplaced. */
 bool pci_bar_write(struct pci_function *f, unsigned index, uint64_t base);
+/* The same of a PF's VF BARs; VF MSE is off meanwhile. */
+void pci_size_vf_bars(struct pci_function *pf);
+bool pci_vf_bar_write(struct pci_function *pf, unsigned index, uint64_t base);
 /* A bridge's windows (window.c): what firmware set; what it left undefined is closed. */
 void pci_windows_read(struct pci_function *bridge);
 bool pci_window_write(struct pci_function *bridge, enum pci_window_kind kind, uint64_t base,
@@ -28,6 +32,40 @@ uint64_t pci_window_unit(enum pci_window_kind kind);     /* size and alignment a
 void pci_windows_reset(void);
 /* Everything that has no place yet (place.c). */
 void pci_place_all(void);
+
+/* The SR-IOV capabilities of a bus's functions (sriov.c), when it is known which functions
+ * there are and whether the port above forwards ARI.  False: no memory. */
+bool pci_sriov_read_bus(struct pci_function *first);
+/* BARs and bus numbers are as they will be: how many VFs have both. */
+void pci_sriov_placed(struct pci_function *pf);
+void pci_sriov_forget(struct pci_function *pf);
+/* A second from when VF Enable was cleared until the capability may be read (PCIe 9.3.3.3.1). */
+#define PCI_VF_DISABLE_US (1000 * US_PER_MS)
+
+/* ARI (ari.c).  Forwarding in the port above goes on when its device has the capability,
+ * off when it has not; the answer is what it is now.  NULL: no port, no device. */
+bool pci_ari_set(struct pci_function *port, const struct pci_function *first);
+bool pci_forwards_ari(const struct pci_function *port);
+/* Number of the function that follows, 0: none. */
+unsigned pci_ari_next(const struct pci_function *f);
+
+/* No interrupts of any kind: we poll (msi.c). */
+void pci_msi_off(struct pci_function *f);
+/* Waits that let the poll loop run (reset.c): until then; until a function's registers
+ * read as those of a function that is there and ready, which a VF's vendor ID does not tell. */
+void pci_wait_until(uint64_t end_us);
+bool pci_answers(const struct pci_function *f);
+bool pci_answers_until(const struct pci_function *f, uint64_t end_us);
+/* What it forgot in a reset or in D3hot. */
+void pci_bars_restore(struct pci_function *f);
+/* Whether VFs of this PF would be kept apart; 0, or -EPERM and why not (acs.c). */
+int pci_acs_check_vfs(const struct pci_function *pf, bool unisolated, const char **why);
+
+/* The list of functions (scan.c). */
+void pci_list_insert(struct pci_function *f);
+void pci_list_remove(struct pci_function *f);
+/* PCI Express capability and extended space of a function that has its BDF. */
+void pci_config_size_find(struct pci_function *f);
 
 #define PCI_EXPRESS_NONE 0xffu
 /* PCI_EXPRESS_ROOT_PORT and so on; PCI_EXPRESS_NONE: a conventional function. */

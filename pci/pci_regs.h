@@ -134,6 +134,7 @@
 #define   PCI_EXPRESS_PAYLOAD 0x00e0u           /* 128 << n */
 #define   PCI_EXPRESS_NO_SNOOP 0x0800u
 #define   PCI_EXPRESS_READ_REQUEST 0x7000u      /* 128 << n */
+#define   PCI_EXPRESS_RESET 0x8000u             /* function level reset; reads 0 */
 #define PCI_EXPRESS_DEVICE_STA 0x0au    /* RO and RW1C */
 #define   PCI_EXPRESS_CORRECTABLE 0x0001u
 #define   PCI_EXPRESS_NON_FATAL 0x0002u
@@ -158,6 +159,7 @@
 #define   PCI_EXPRESS_ARI_CAPABLE 0x00000020u
 #define PCI_EXPRESS_DEVICE_CTL2 0x28u   /* RW, version 2 on */
 #define   PCI_EXPRESS_ARI_FORWARDING 0x0020u
+#define PCI_EXPRESS_LENGTH2 0x3cu       /* of a capability of version 2 */
 
 /* Subsystem of a bridge, Bridge 3.2.5.13 */
 #define PCI_SUBSYSTEM_CAP_VENDOR 4u     /* RO */
@@ -228,3 +230,5 @@
 #define PCI_SRIOV_VF_DEVICE_ID 0x1au    /* RO */
 #define PCI_SRIOV_PAGE_SIZES 0x1cu      /* RO */
 #define PCI_SRIOV_PAGE_SIZE 0x20u       /* RW */
+#define PCI_SRIOV_BAR0 0x24u            /* RW; six of them */
+#define PCI_SRIOV_LENGTH 0x40u

@@ -11,6 +11,7 @@
  * a prefetchable window: it may lie above 4 GiB, where no other can follow. */
 #include "kernel/compiler.h"
 #include "pci/pci_internal.h"
+#include "pci/sriov.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -65,6 +66,11 @@ static uint64_t add_saturating(uint64_t a, uint64_t b)
     return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
+static uint64_t multiply_saturating(uint64_t a, uint64_t b)
+{
+    return b && a > UINT64_MAX / b ? UINT64_MAX : a * b;
+}
+
 static uint64_t align_saturating(uint64_t v, uint64_t align)
 {
     return v > UINT64_MAX - (align - 1) ? UINT64_MAX : ALIGN_UP(v, align);
@@ -98,17 +104,18 @@ void pci_windows_of_pc(uint64_t low_end, uint64_t ram_end, uint64_t address_end)
 
 /* What is to be placed -------------------------------------------------------- */
 
-/* A BAR, or the window of a bridge. */
+/* A BAR, one BAR of all VFs of a PF, or the window of a bridge. */
 struct request {
     struct pci_function *f;
     unsigned index; /* which BAR, or which window */
     bool is_window;
+    unsigned vfs;              /* so many VFs' BAR; 0: the function's own, or a window */
     enum pci_window_kind kind; /* it comes through this window of the bridge above */
     uint64_t size, align;
     bool low; /* must lie below 4 GiB */
 };
 
-#define REQUESTS_PER_FUNCTION (PCI_BARS + PCI_WINDOWS)
+#define REQUESTS_PER_FUNCTION (2 * PCI_BARS + PCI_WINDOWS)
 
 /* Which window of the bridge above (NULL: a root bus) leads there. */
 static enum pci_window_kind kind_through(const struct pci_function *parent,
@@ -141,6 +148,22 @@ static bool request_bar(struct pci_function *f, unsigned index, struct request *
     return true;
 }
 
+/* VFs' BARs lie one behind the other, each at a multiple of its size (PCIe 9.3.3.14). */
+static bool request_vf_bars(struct pci_function *f, unsigned index, struct request *r)
+{
+    const struct pci_bar *bar = f->sriov ? &f->sriov->bar[index] : NULL;
+    if (!bar || !bar->size || bar->base)
+        return false;
+    *r = (struct request){ .f = f,
+                           .index = index,
+                           .vfs = f->sriov->total_vfs,
+                           .kind = kind_through(f->parent, kind_of_bar(bar)),
+                           .size = multiply_saturating(bar->size, f->sriov->total_vfs),
+                           .align = bar->size,
+                           .low = !bar->is64 };
+    return true;
+}
+
 /* False: the window is open, or nothing behind it needs it. */
 static bool request_window(struct pci_function *f, unsigned index, struct request *r)
 {
@@ -162,6 +185,8 @@ static unsigned requests_of(struct pci_function *f, struct request rows[REQUESTS
     unsigned n = 0;
     for (unsigned i = 0; i < PCI_BARS; i++)
         n += request_bar(f, i, &rows[n]);
+    for (unsigned i = 0; i < PCI_BARS; i++)
+        n += request_vf_bars(f, i, &rows[n]);
     for (unsigned i = 0; i < PCI_WINDOWS; i++)
         n += request_window(f, i, &rows[n]);
     return n;
@@ -223,6 +248,12 @@ static uint64_t taken_by(const struct pci_function *f, const struct request *q, 
         struct range bar = range_of(f->bar[i].base, f->bar[i].size);
         if (f->bar[i].base && f->bar[i].io == io && overlap(r, bar))
             return bar.last;
+    }
+    for (unsigned i = 0; i < PCI_BARS && f->sriov && !io; i++) {
+        const struct pci_bar *bar = &f->sriov->bar[i];
+        struct range vfs = range_of(bar->base, bar->size * f->sriov->room[i]);
+        if (bar->base && overlap(r, vfs))
+            return vfs.last;
     }
     for (unsigned i = 0; i < PCI_WINDOWS; i++) {
         struct range window = range_of(f->window[i].base, f->window[i].size);
@@ -288,19 +319,41 @@ static void tell_short(const struct request *q)
     if (q->is_window)
         snprintf(what, sizeof what, "its %s window", pci_window_name(q->index));
     else
-        snprintf(what, sizeof what, "BAR %u", q->index);
+        snprintf(what, sizeof what, "%sBAR %u", q->vfs ? "VF " : "", q->index);
     if (parent)
         pci_bdf_format(parent->bdf, bdf);
     snprintf(where, sizeof where, "the %s %s of %s is %s", pci_window_name(q->kind),
              parent ? "window" : "space", bdf, w && !w->implemented ? "not there" : "short");
-    pci_log(q->kind == PCI_WINDOW_IO ? LOG_INFO : LOG_ERROR, q->f,
-            "%s has no place: it needs %" PRIx64 " bytes, and %s", what, q->size, where);
+    if (q->vfs)
+        snprintf(q->f->sriov->short_of, sizeof q->f->sriov->short_of, "%s", where);
+    pci_log(q->kind == PCI_WINDOW_IO ? LOG_INFO
+            : q->vfs                 ? LOG_WARNING
+                                     : LOG_ERROR,
+            q->f, "%s has no place: it needs %" PRIx64 " bytes, and %s", what, q->size, where);
+}
+
+/* As many VFs as fit. */
+static void place_vf_bars(struct request q)
+{
+    struct pci_sriov *s = q.f->sriov;
+    uint64_t base = place_find(&q);
+    if (!base)
+        tell_short(&q);
+    while (!base && q.vfs > 1) {
+        q.vfs /= 2;
+        q.size = multiply_saturating(q.align, q.vfs);
+        base = place_find(&q);
+    }
+    if (base && pci_vf_bar_write(q.f, q.index, base))
+        s->room[q.index] = (uint16_t)q.vfs;
 }
 
 static void place(const struct request *q)
 {
-    uint64_t base = place_find(q);
-    if (!base)
+    uint64_t base = q->vfs ? 0 : place_find(q);
+    if (q->vfs)
+        place_vf_bars(*q);
+    else if (!base)
         tell_short(q);
     else if (q->is_window)
         pci_window_write(q->f, q->index, base, q->size);
@@ -393,6 +446,9 @@ void pci_place_all(void)
         }
         needs_gather(functions, count);
         place_requests(functions, count, rows);
+        for (unsigned i = 0; i < count; i++)
+            if (functions[i]->sriov)
+                pci_sriov_placed(functions[i]);
     } else {
         log_error("pci: no memory to place %u functions", count);
     }

@@ -11,6 +11,7 @@
 #include "kernel/compiler.h"
 #include "kernel/time.h"
 #include "pci/pci_internal.h"
+#include "pci/sriov.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -50,6 +51,7 @@ static void forget_functions(void)
 {
     while (functions) {
         struct pci_function *next = functions->next;
+        pci_sriov_forget(functions);
         free(functions);
         functions = next;
     }
@@ -61,13 +63,22 @@ void pci_reset(void)
     pci_windows_reset();
 }
 
-static void insert(struct pci_function *f)
+void pci_list_insert(struct pci_function *f)
 {
     struct pci_function **at = &functions;
     while (*at && (*at)->bdf < f->bdf)
         at = &(*at)->next;
     f->next = *at;
     *at = f;
+}
+
+void pci_list_remove(struct pci_function *f)
+{
+    struct pci_function **at = &functions;
+    while (*at && *at != f)
+        at = &(*at)->next;
+    if (*at)
+        *at = f->next;
 }
 
 /* One function --------------------------------------------------------------- */
@@ -99,7 +110,7 @@ static bool exists(uint32_t bdf)
 
 /* Extended space reads as all ones where it is out of reach (CF8/CFC, or behind
  * a conventional bridge), and only PCI Express functions have it. */
-static void config_size_find(struct pci_function *f)
+void pci_config_size_find(struct pci_function *f)
 {
     f->express = pci_find_capability(f, PCI_CAP_EXPRESS, 0);
     if (f->express && pci_get_access()->config_size == PCI_EXTENDED_SIZE &&
@@ -152,40 +163,22 @@ static bool scan_function(struct scan *s, struct pci_function *parent, uint32_t 
     f->dma.requester_id = bdf;
     header_read(f);
     bus_master_off(f);
-    config_size_find(f);
+    pci_config_size_find(f);
     pci_size_bars(f);
     if (f->header_type == PCI_HEADER_BRIDGE)
         pci_windows_read(f);
-    insert(f);
+    pci_list_insert(f);
     return true;
 }
 
 /* One bus --------------------------------------------------------------------- */
 
-static unsigned express_type(const struct pci_function *f)
+/* A link has one device at its other end, number 0 (PCIe 7.3.1). */
+static bool has_link_below(const struct pci_function *parent)
 {
-    return FIELD_GET(PCI_EXPRESS_TYPE, pci_read16(f, f->express + PCI_EXPRESS_CAPABILITIES));
-}
-
-static bool forwards_ari(const struct pci_function *f)
-{
-    return f && f->express &&
-           FIELD_GET(PCI_EXPRESS_VERSION, pci_read16(f, f->express + PCI_EXPRESS_CAPABILITIES)) >=
-               2 &&
-           pci_read16(f, f->express + PCI_EXPRESS_DEVICE_CTL2) & PCI_EXPRESS_ARI_FORWARDING;
-}
-
-/* A link has one device at its other end, number 0 (PCIe 7.3.1); with ARI the
- * device number is more of the function number (PCIe 6.13). */
-static unsigned devices_below(const struct pci_function *parent)
-{
-    if (!parent || !parent->express || forwards_ari(parent))
-        return DEVICES;
-    unsigned type = express_type(parent);
+    unsigned type = parent ? pci_express_type(parent) : PCI_EXPRESS_NONE;
     return type == PCI_EXPRESS_ROOT_PORT || type == PCI_EXPRESS_DOWNSTREAM_PORT ||
-                   type == PCI_EXPRESS_FROM_PCI_BRIDGE
-               ? 1
-               : DEVICES;
+           type == PCI_EXPRESS_FROM_PCI_BRIDGE;
 }
 
 /* PCI 3.2.2.3.4 wants function 0 in every device, and no look at the others
@@ -197,18 +190,51 @@ static void scan_device(struct scan *s, struct pci_function *parent, uint32_t bd
 {
     bool first = scan_function(s, parent, bdf);
     struct pci_function probe = { .bdf = bdf, .config_size = PCI_CONFIG_SIZE };
-    if (first && !forwards_ari(parent) &&
-        !(pci_read8(&probe, PCI_HEADER_TYPE) & PCI_HEADER_MULTIFUNCTION))
+    if (first && !(pci_read8(&probe, PCI_HEADER_TYPE) & PCI_HEADER_MULTIFUNCTION))
         return;
     for (unsigned n = 1; n < FUNCTIONS; n++)
         scan_function(s, parent, bdf + n);
 }
 
-static void scan_bus(struct scan *s, struct pci_function *parent, unsigned bus)
+/* With ARI the device number is more of the function number (PCIe 6.13), and each
+ * function names the next one; a list that turns back ends there. */
+static void scan_ari_functions(struct scan *s, struct pci_function *parent, uint32_t bdf)
 {
-    unsigned devices = devices_below(parent);
+    for (unsigned n = 0, next; (next = pci_ari_next(pci_find(bdf + n))) > n; n = next)
+        if (!pci_find(bdf + next) && !scan_function(s, parent, bdf + next))
+            return;
+}
+
+static void scan_functions(struct scan *s, struct pci_function *parent, unsigned bus)
+{
+    uint32_t bdf = PCI_BDF(s->range.segment, bus, 0, 0);
+    unsigned devices = has_link_below(parent) ? 1 : DEVICES;
     for (unsigned n = 0; n < devices; n++)
         scan_device(s, parent, PCI_BDF(s->range.segment, bus, n, 0));
+    if (pci_ari_set(parent, pci_find(bdf)))
+        scan_ari_functions(s, parent, bdf);
+}
+
+/* First function of the bus; the others follow. */
+static struct pci_function *bus_first(const struct scan *s, unsigned bus)
+{
+    struct pci_function *f = functions;
+    while (f && f->bdf < PCI_BDF(s->range.segment, bus, 0, 0))
+        f = f->next;
+    return f;
+}
+
+static bool is_on_bus(const struct scan *s, const struct pci_function *f, unsigned bus)
+{
+    return f && f->bdf >> 8 == PCI_BDF(s->range.segment, bus, 0, 0) >> 8;
+}
+
+static void scan_bus(struct scan *s, struct pci_function *parent, unsigned bus)
+{
+    scan_functions(s, parent, bus);
+    struct pci_function *first = bus_first(s, bus);
+    if (is_on_bus(s, first, bus) && !pci_sriov_read_bus(first))
+        s->error = -ENOMEM;
 }
 
 /* Bus numbers -------------------------------------------------------------- */
@@ -261,20 +287,6 @@ static void numbers_take(struct scan *s, struct pci_function *b)
                 subordinate, PCI_BUS(b->bdf));
         numbers_write(b, 0, 0);
     }
-}
-
-/* First function of the bus; the others follow. */
-static struct pci_function *bus_first(const struct scan *s, unsigned bus)
-{
-    struct pci_function *f = functions;
-    while (f && f->bdf < PCI_BDF(s->range.segment, bus, 0, 0))
-        f = f->next;
-    return f;
-}
-
-static bool is_on_bus(const struct scan *s, const struct pci_function *f, unsigned bus)
-{
-    return f && f->bdf >> 8 == PCI_BDF(s->range.segment, bus, 0, 0) >> 8;
 }
 
 static void scan_numbered_bus(struct scan *s, struct pci_function *parent, unsigned bus)

@@ -14,21 +14,30 @@
 
 /* Of a PF, as read by the scan; pf->sriov. */
 struct pci_sriov {
-    uint16_t at; /* offset of the capability */
+    uint16_t at;             /* offset of the capability */
     uint16_t initial_vfs, total_vfs;
     uint16_t offset, stride; /* as the registers read with the hierarchy's ARI setting */
     uint16_t vf_device;
     uint32_t page_sizes;     /* bit n: pages of 4 KiB << n */
+    uint32_t page_size;      /* the bit in force; 0: none fits */
     struct pci_bar bar[PCI_BARS]; /* of one VF: size; base: of the first VF's */
+    uint16_t room[PCI_BARS]; /* so many VFs' BARs lie from there on */
+    uint16_t reach;          /* so many VFs have a bus number that leads to them */
     uint16_t placed_vfs;     /* so many have BARs and a bus number */
     uint16_t num_vfs;        /* in force */
-    bool ari;                /* ARI Capable Hierarchy is set */
+    bool ari;                /* ARI Capable Hierarchy is set in the device */
+    const char *problem;     /* why the capability is not believed; NULL: it is */
+    char short_of[96];       /* which window or bus range keeps placed_vfs below total_vfs */
+    uint64_t settled_us;     /* the registers are not to be read before (9.3.3.3.1) */
     struct pci_function **vf; /* num_vfs of them */
 };
 
 /* Routing ID of VF `index` (0: the first): PCIe 9.2.1.2.  False: it would leave the segment,
  * or equals the PF's. */
 bool pci_vf_bdf(uint32_t pf_bdf, uint16_t offset, uint16_t stride, unsigned index, uint32_t *bdf);
+/* How many of `count` VFs, from the first on, have a routing ID on bus `last_bus` or below. */
+unsigned pci_vfs_up_to(uint32_t pf_bdf, uint16_t offset, uint16_t stride, unsigned count,
+                       unsigned last_bus);
 
 /* Enables `count` VFs: System Page Size, NumVFs, BARs, VF MSE, VF Enable and its waiting
  * time, then one pci_function each, behind the PF's in time, in BDF order in the list; none has a
@@ -45,5 +54,7 @@ bool pci_probe_function(struct pci_function *f);
 void pci_remove_function(struct pci_function *f);
 
 /* Function level reset (PCIe 6.6.2): waits for pending transactions, resets, waits until the
- * function answers, restores BARs and command.  0, -ENOTSUP, -ETIMEDOUT. */
+ * function answers, restores BARs, command and other control registers.  At least 100 ms, in
+ * which the poll loop runs when the console's task asks for it.  0; -ENOTSUP: it has none;
+ * -EBUSY: a PF whose VFs are in force, and would go; -ETIMEDOUT: it does not come back. */
 int pci_function_reset(struct pci_function *f);

@@ -60,6 +60,16 @@ static void express(struct pcispace_device *d, unsigned type)
     pcispace_capability(d, capability, sizeof capability);
 }
 
+/* An endpoint with alternative routing ID (PCIe 7.8.7). */
+static void ari(struct pcispace_device *d, unsigned next)
+{
+    express(d, PCI_EXPRESS_ENDPOINT);
+    d->config_size = PCI_EXTENDED_SIZE;
+    d->config[PCI_EXT_FIRST] = PCI_EXT_ARI;
+    d->config[PCI_EXT_FIRST + 2] = 1;
+    d->config[PCI_EXT_FIRST + PCI_ARI_CAPABILITY + 1] = (uint8_t)next;
+}
+
 static unsigned seen(void)
 {
     unsigned n = 0;
@@ -250,14 +260,15 @@ static void behind_a_root_port_only_device_0_is_looked_for(void **state)
 }
 
 /* PCIe 6.13: with ARI the device number is part of the function number. */
-static void ari_forwarding_reaches_functions_above_7(void **state)
+static void ari_functions_above_7_are_found(void **state)
 {
     struct pcispace_device *port = bridge(NULL, 1, 1, 1);
     express(port, PCI_EXPRESS_ROOT_PORT);
-    port->config[PCI_CAP_FIRST + PCI_EXPRESS_DEVICE_CTL2] = PCI_EXPRESS_ARI_FORWARDING;
-    endpoint(port, 0, 0);
-    endpoint(port, 1, 1);
-    endpoint(port, 31, 7);
+    port->config[PCI_CAP_FIRST + PCI_EXPRESS_DEVICE_CAP2] = PCI_EXPRESS_ARI_CAPABLE;
+    port->writable[PCI_CAP_FIRST + PCI_EXPRESS_DEVICE_CTL2] = PCI_EXPRESS_ARI_FORWARDING;
+    ari(endpoint(port, 0, 0), 9);
+    ari(endpoint(port, 1, 1), 255);
+    ari(endpoint(port, 31, 7), 0);
     assert_int_equal(pci_scan(), 4);
 }
 
@@ -521,7 +532,7 @@ int main(void)
         TEST(function_that_is_not_ready_is_waited_for),
         TEST(function_that_never_gets_ready_is_given_up),
         TEST(behind_a_root_port_only_device_0_is_looked_for),
-        TEST(ari_forwarding_reaches_functions_above_7),
+        TEST(ari_functions_above_7_are_found),
         TEST(switch_with_ports_in_any_device_is_found),
         TEST(extended_space_is_checked),
         TEST(nested_bridges_keep_their_numbers),
