@@ -118,6 +118,31 @@ def test_versions_are_compared_by_number(system, have, want, good):
     assert (run(system(), "version_at_least %s %s" % (have, want)).returncode == 0) == good
 
 
+APT_CACHE = """#!/bin/sh
+case "$1 $2" in
+"depends linux-image-{meta}") echo "linux-image-{meta}"; echo "  {mark}Depends: {image}" ;;
+"depends {image}") printf '%s\\n' "{image}" "  Depends: kmod" "{more}" ;;
+"madison {extra}") echo " {extra} | 1 | http://mirror.example" ;;
+esac
+"""
+
+
+@pytest.mark.parametrize("system_has,wanted", [
+    ({"meta": "amd64", "image": "linux-image-6.1.0-1-amd64", "more": " |Depends: linux-initramfs-tool", "mark": "",
+      "extra": "none"}, ["linux-image-6.1.0-1-amd64"]),
+    ({"meta": "generic", "image": "linux-image-6.8.0-1-generic", "more": "  Depends: linux-modules-6.8.0-1-generic",
+      "mark": "", "extra": "linux-modules-extra-6.8.0-1-generic"},
+     ["linux-image-6.8.0-1-generic", "linux-modules-6.8.0-1-generic", "linux-modules-extra-6.8.0-1-generic"]),
+    ({"meta": "other", "image": "linux-image-1", "more": "", "mark": "", "extra": "none"}, []),
+], ids=["debian", "ubuntu", "neither"])
+def test_the_kernel_of_the_nested_test_is_the_systems_own(system, tmp_path, system_has, wanted):
+    fake = tmp_path / "apt-cache"
+    fake.write_text(APT_CACHE.format(**system_has))
+    fake.chmod(0o755)
+    result = run(system(), "PATH=%s:$PATH; kernel_packages" % tmp_path)
+    assert (result.returncode, result.stdout.split(), result.stderr) == (0, wanted, "")
+
+
 def test_no_mirror_is_named():
     with open(os.path.join(ROOT, "tools/setup"), encoding="utf-8") as f:
         assert "://" not in f.read()
