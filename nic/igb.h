@@ -1,6 +1,7 @@
 /* igb.h - the 82576 and I350 PF: between its driver (igb.c) and its master driver (igb_pf.c). */
 #pragma once
 
+#include "nic/igb_regs.h"
 #include "nic/igb_ring.h"
 #include "nic/vf.h"
 #include "pci/pci.h"
@@ -8,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define IGB_QUEUES_MAX 16u
+#define IGB_QUEUES_MAX 8u /* of a port, each way */
 #define IGB_POOLS 8u
 
 /* What differs between the chips; the ID table names one. */
@@ -16,8 +17,8 @@ struct igb_chip {
     const char *name; /* "82576" */
     uint8_t queues;   /* of the whole chip: 16, 8 */
     uint8_t queues_per_pool;
+    uint8_t addresses; /* receive address registers: 24, 32 */
     bool rate_limit, malicious_detection;
-    /* ... nic/igb.c adds what it needs */
 };
 
 struct igb_pf; /* igb_pf.c's own: VFs, policies, mailboxes */
@@ -31,8 +32,23 @@ struct igb {
     const struct igb_chip *chip;
     struct igb_pf *pf; /* NULL: no VFs in force */
     uint8_t pool;      /* of the PF itself: the first after the VFs'; 0 without VFs */
+    bool vlan_filter;  /* the master driver wants RCTL.VFE, whatever the PF's own VLAN */
+    /* The port's settings as the chip has them while it runs; the port's own fields
+     * follow when an operation was a success. */
+    struct port_rx_mode mode;
+    uint16_t vlan, mtu;
+    uint8_t mac[MAC_LEN];
+    uint16_t queues;   /* rings there are, each way; 0: stopped */
+    uint32_t rctl;     /* as last written */
+    bool long_frames;  /* buffers are used from the first byte */
+    bool shared;       /* the pool is mapped for the device */
+    bool gone;         /* told that registers read all ones */
+    bool serdes;       /* no PHY of the chip's own */
+    bool link_up;      /* as the master driver was told */
+    uint64_t look_at;  /* when poll() looks at the link and the drop counters next */
+    uint64_t counters[IGB_COUNTERS_ALL];
+    uint64_t dropped[IGB_QUEUES_MAX]; /* by queue: RQDPC */
     char name[sizeof "igb " + PCI_BDF_LEN];
-    /* ... nic/igb.c adds its own */
 };
 
 uint32_t igb_read(const struct igb *e, uint32_t reg);
@@ -41,8 +57,10 @@ void igb_write(struct igb *e, uint32_t reg, uint32_t value);
 /* igb_pf.c, called by igb.c ------------------------------------------------------- */
 
 extern const struct vf_ops igb_vf_ops;
-/* At the end of every bring-up of the chip, before its receiver and transmitter go on: pools,
- * switch, filters and policies as they should be; mailboxes shut. */
+/* The rest is called only with e->pf.  igb.c writes: RCTL, RAL and RAH 0 (with the PF's pool),
+ * MTA, RETA, RSSRK, MRQC (pools, and their hash), RLPML (any length), and no VFTA. */
+/* At the end of every bring-up of the chip, before its queues, receiver and transmitter go on:
+ * pools, switch, filters and policies as they should be; mailboxes shut. */
 void igb_pf_configure(struct igb *e);
 /* The chip works again (or for the first time): PF reset done, mailboxes open. */
 void igb_pf_open(struct igb *e);
@@ -51,10 +69,12 @@ void igb_pf_close(struct igb *e);
 /* Served from the port's poll(): resets, messages, events.  Bounded. */
 void igb_pf_poll(struct igb *e, uint64_t now_us);
 void igb_pf_link_changed(struct igb *e, bool up);
-/* The PF's own filters that VFs share with it: its MAC, VLAN, promiscuity, long frames. */
+/* The PF's own filters that VFs share with it: e->mac, vlan, mode, mtu. */
 void igb_pf_rx_mode_changed(struct igb *e);
 
 /* igb.c, called by igb_pf.c --------------------------------------------------------- */
 
+/* Writes RCTL anew: `vlan_filter` changed. */
+void igb_write_rctl(struct igb *e);
 /* Stops and starts the port on the queues of e->pool, when VFs come or go: 0 or -E... */
 int igb_restart(struct igb *e);

@@ -5,7 +5,8 @@
  * IGB_RX_BLOCK(q) and IGB_TX_BLOCK(q), in a VF's at IGBVF_RX_BLOCK(q) and IGBVF_TX_BLOCK(q).
  *
  * Life of a queue: igb_rxq_init() once; create() memory, enable() with the device out of
- * reset and bus mastering on, disable(), destroy().  The driver owns the order.  A queue
+ * reset and bus mastering on, disable(), drop(), destroy().  The driver owns the order, and
+ * sets `block` before enable(); a ring that is enabled again was dropped before.  A queue
  * that is not `live` receives and takes nothing and touches neither ring nor registers:
  * a VF's queues while its PF is away. */
 #pragma once
@@ -39,6 +40,8 @@ struct igb_rxq {
     uint32_t segments;
     bool bad;
     bool live;
+    uint16_t vlan;     /* only frames whose tag of it the chip stripped; 0: all */
+    uint64_t filtered; /* frames that had none */
     struct dma_memory memory;
 };
 
@@ -49,7 +52,8 @@ struct igb_txq {
     struct packet **packets; /* by slot: the frame that starts here */
     uint32_t *ends;          /* by slot: index of the last descriptor of that frame */
     uint32_t head, tail, mask;
-    uint16_t vlan; /* inserted into every frame; 0: none */
+    uint16_t vlan;    /* inserted into every frame; 0: none */
+    uint16_t context; /* the tag that the chip holds for this queue; 0: none yet */
     bool live;
     struct dma_memory memory;
 };
@@ -68,7 +72,8 @@ void igb_txq_drop(struct igb_txq *tx);
  * buffers are used from the first byte; drop: without buffers frames are dropped, not held. */
 int igb_rxq_enable(struct igb_rxq *rx, const char *name, bool long_frames, bool drop);
 int igb_txq_enable(struct igb_txq *tx, const char *name);
-/* Off, bounded; afterwards no DMA of this queue lands.  -ETIMEDOUT: it did not obey. */
+/* Not live any more, then off, bounded; afterwards no DMA of this queue lands.  -ETIMEDOUT: it
+ * did not obey. */
 int igb_rxq_disable(struct igb_rxq *rx, const char *name);
 int igb_txq_disable(struct igb_txq *tx, const char *name);
 port_burst_fn igb_rx_burst, igb_tx_burst;

@@ -31,15 +31,19 @@ QUIET = 0.3         # how long nothing must come for "nothing came" to be believ
 
 PROMPT = "millrace> "
 READY = re.compile(r"^ready: (\d+) ports, (?:forwarding (\w+)|(stopped)), (\d+) us$", re.M)
+LINK_UP = re.compile(r"^(?:%s)?port \d+: link up" % PROMPT, re.M)
 # What a terminal acts on instead of showing (ECMA-48 5.4), and carriage returns.
 CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\r")
 
+# What each kind of NIC is to QEMU: its device, after those it sits on ("|" between them).  {n} is
+# the port's number, {m} the next.  Ports are numbered by BDF: what sits on a bridge comes last.
 NICS = {
     "virtio": "virtio-net-pci",
     "virtio-modern": "virtio-net-pci,disable-legacy=on,disable-modern=off",
     "virtio-legacy": "virtio-net-pci,disable-legacy=off,disable-modern=on",
     "e1000": "e1000",
     "e1000-82545em": "e1000-82545em",
+    "igb": "pcie-root-port,id=rp{n},chassis={m}|igb,bus=rp{n}",
 }
 
 
@@ -65,8 +69,12 @@ class Wire:
     def options(self, device):
         netdev = ("dgram,id=net{0},local.type=unix,local.path={1},remote.type=unix,remote.path={2}"
                   .format(self.number, self.remote, self.local))
-        return ["-netdev", netdev,
-                "-device", "%s,netdev=net%d,mac=%s" % (device, self.number, port_mac(self.number))]
+        device = device.replace("{n}", str(self.number)).replace("{m}", str(self.number + 1))
+        *below, nic = device.split("|")
+        options = ["-netdev", netdev]
+        for bridge in below:
+            options += ["-device", bridge]
+        return options + ["-device", "%s,netdev=net%d,mac=%s" % (nic, self.number, port_mac(self.number))]
 
     def plug(self):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -135,11 +143,13 @@ class Appliance:
     before, extra: QEMU options in front of ours and behind them.
     plugged: whether the wires end here or are left to build/traffic.
     tell: whether the end prints what the console said (pytest shows it on failure).
+    wait_links: whether an igb's link, which takes half a second to negotiate, is waited for.
     """
 
     def __init__(self, nics=("virtio", "virtio"), config=None, append="", boot="pvh", machine="q35",
                  memory=64, before=(), extra=(), plugged=True, image=IMAGE, wait_ready=True,
-                 tell=True):
+                 tell=True, wait_links=True):
+        self.wait_links = wait_links and any("igb" in nic for nic in nics)
         self.nics, self.config, self.append, self.boot = nics, config, append, boot
         self.machine, self.memory, self.before, self.extra = machine, memory, list(before), list(extra)
         self.plugged, self.image, self.wait_ready, self.tell = plugged, image, wait_ready, tell
@@ -218,6 +228,9 @@ class Appliance:
         match = READY.search(self.transcript)
         assert match, "not as the contract says: " + self.transcript[-200:]
         self.read_until(re.escape(PROMPT) + r"\Z")
+        end = time.monotonic() + BOOT_LIMIT
+        while self.wait_links and len(LINK_UP.findall(self.transcript)) < len(self.nics):
+            assert time.monotonic() < end and self._read_some(1.0) is not None, self.transcript
         return match
 
     def wait_exit(self, timeout=COMMAND_LIMIT):

@@ -1,0 +1,934 @@
+/* igb.c - Intel 82576 and I350 as a port: the physical function.
+ *
+ * Documents: named in igb_regs.h.  Compared with QEMU's model of the 82576, whose deviations
+ * are told where they matter.  The rings are in igb_ring.c, virtual functions in igb_pf.c.
+ *
+ * Not supported: segmentation and checksum insertion, flow control (neither sent nor obeyed),
+ * forced speed, wake-up, time stamps, interrupts (we poll). */
+#include "nic/igb.h"
+
+#include "kernel/log.h"
+#include "kernel/mmio.h"
+#include "kernel/time.h"
+#include "pci/sriov.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MASTER_US \
+    (100 * US_PER_MS)             /* requests under way: bounded by PCIe's completion time-out \
+                                   */
+#define DRAIN_US 100u             /* a 9 KiB frame under way takes 74 us at 1 Gb/s */
+#define RESET_SETTLE_US US_PER_MS /* 82576 DS 8.2.1: before the first access after RST */
+#define RESET_US (10 * US_PER_MS)
+#define NVM_LOAD_US (10 * US_PER_MS)
+#define PHY_LOAD_US (20 * US_PER_MS)
+#define EERD_US (10 * US_PER_MS) /* a word takes some 50 us at the EEPROM's 1 MHz */
+#define MDIC_US (10 * US_PER_MS) /* a frame of 64 bits takes 64 us or less */
+#define SEMAPHORE_US (20 * US_PER_MS)
+#define SYNC_US (200 * US_PER_MS) /* firmware at the NVM or the PHY */
+#define LOOK_US (10 * US_PER_MS)  /* RQDPC counts to 4095 only */
+
+#define FCS 4u
+/* The chip's buffers are 2 KiB whatever it is told of headroom: so long a frame ends before. */
+#define FRAME_SHORT_MAX PACKET_ROOM
+
+#define X(name, offset) offset,
+static const uint16_t counter_offsets[] = { IGB_COUNTERS(X) IGB_COUNTERS_WIDE(X) };
+#undef X
+#define X(name, offset) #name,
+static const char *const counter_names[] = { IGB_COUNTERS(X) IGB_COUNTERS_WIDE(X) };
+#undef X
+static const char *const dropped_names[IGB_QUEUES_MAX] = {
+    "RQDPC0", "RQDPC1", "RQDPC2", "RQDPC3", "RQDPC4", "RQDPC5", "RQDPC6", "RQDPC7",
+};
+
+/* Registers ----------------------------------------------------------------- */
+
+uint32_t igb_read(const struct igb *e, uint32_t reg)
+{
+    return mmio_read32(e->regs + reg);
+}
+
+void igb_write(struct igb *e, uint32_t reg, uint32_t value)
+{
+    mmio_write32(e->regs + reg, value);
+}
+
+/* Writes are posted (PCI 3.0 3.2.5); a read of the same device pushes them out. */
+static void igb_flush(const struct igb *e)
+{
+    (void)igb_read(e, IGB_STATUS);
+}
+
+/* Waits until the masked register has the wanted value; 0 or -ETIMEDOUT.  Looks
+ * once more after the limit: it may be us who were away, not the device. */
+static int igb_wait(struct igb *e, enum log_level level, const char *name, uint32_t reg,
+                    uint32_t mask, uint32_t wanted, uint64_t limit_us)
+{
+    struct deadline deadline = deadline_us(limit_us);
+    uint32_t value;
+    bool late;
+    do {
+        late = deadline_passed(&deadline);
+        value = igb_read(e, reg);
+        if ((value & mask) == wanted)
+            return 0;
+    } while (!late);
+    log_line(level,
+             "%s: %s is %08" PRIx32 " after %" PRIu64 " us, expected %08" PRIx32
+             " under mask %08" PRIx32,
+             e->name, name, value, limit_us, wanted, mask);
+    return -ETIMEDOUT;
+}
+
+/* STATUS; 0, nothing up, of a device that left the bus.  Such a one answers all
+ * ones, which STATUS never is: some of its bits are reserved as 0 (82576 DS 8.2.2). */
+static uint32_t igb_status(struct igb *e)
+{
+    uint32_t status = igb_read(e, IGB_STATUS);
+    bool gone = status == UINT32_MAX;
+    if (gone && !e->gone)
+        log_error("%s: STATUS is ffffffff, the device does not answer any more", e->name);
+    e->gone = gone;
+    return gone ? 0 : status;
+}
+
+static bool igb_answers(struct igb *e)
+{
+    if (!e->regs) /* failed before they were mapped */
+        return false;
+    igb_status(e);
+    return !e->gone;
+}
+
+/* Semaphores ------------------------------------------------------------------ */
+
+/* 82576 DS 4.7: reading SMBI as 0 takes it, among software; SWESMBI sticks when firmware is
+ * not at SW_FW_SYNC.  Software that died with SMBI was here before the reset. */
+static int semaphore_take(struct igb *e)
+{
+    if (igb_wait(e, LOG_WARNING, "SWSM", IGB_SWSM, IGB_SWSM_SMBI, 0, SEMAPHORE_US)) {
+        log_warning("%s: taking over a semaphore that somebody left behind", e->name);
+        igb_write(e, IGB_SWSM, 0);
+        (void)igb_read(e, IGB_SWSM);
+    }
+    struct deadline deadline = deadline_us(SEMAPHORE_US);
+    do {
+        igb_write(e, IGB_SWSM, IGB_SWSM_SMBI | IGB_SWSM_SWESMBI);
+        if (igb_read(e, IGB_SWSM) & IGB_SWSM_SWESMBI)
+            return 0;
+    } while (!deadline_passed(&deadline));
+    log_error("%s: SWSM.SWESMBI does not stick within %" PRIu64 " us", e->name,
+              (uint64_t)SEMAPHORE_US);
+    igb_write(e, IGB_SWSM, 0);
+    return -EBUSY;
+}
+
+static void semaphore_give(struct igb *e)
+{
+    igb_write(e, IGB_SWSM, 0);
+}
+
+/* The NVM or a PHY, from software and firmware; 0 or -EBUSY. */
+static int igb_lock(struct igb *e, uint32_t what)
+{
+    uint32_t busy = what | IGB_SYNC_FIRMWARE(what), owners;
+    struct deadline deadline = deadline_us(SYNC_US);
+    do {
+        if (semaphore_take(e))
+            return -EBUSY;
+        owners = igb_read(e, IGB_SW_FW_SYNC);
+        if (!(owners & busy))
+            igb_write(e, IGB_SW_FW_SYNC, owners | what);
+        semaphore_give(e);
+        if (!(owners & busy))
+            return 0;
+    } while (!deadline_passed(&deadline));
+    log_error("%s: SW_FW_SYNC is %08" PRIx32 " after %" PRIu64
+              " us, expected 0 under mask %08" PRIx32,
+              e->name, owners, (uint64_t)SYNC_US, busy);
+    return -EBUSY;
+}
+
+static void igb_unlock(struct igb *e, uint32_t what)
+{
+    if (semaphore_take(e))
+        return; /* said so; ours stays set until the next reset */
+    igb_write(e, IGB_SW_FW_SYNC, igb_read(e, IGB_SW_FW_SYNC) & ~what);
+    semaphore_give(e);
+}
+
+/* Address ------------------------------------------------------------------- */
+
+static int nvm_read(struct igb *e, uint32_t word, uint16_t *value)
+{
+    igb_write(e, IGB_EERD, FIELD_PUT(IGB_EERD_ADDR, word) | IGB_EERD_START);
+    int err = igb_wait(e, LOG_ERROR, "EERD", IGB_EERD, IGB_EERD_DONE, IGB_EERD_DONE, EERD_US);
+    if (!err)
+        *value = (uint16_t)FIELD_GET(IGB_EERD_DATA, igb_read(e, IGB_EERD));
+    return err;
+}
+
+static bool mac_usable(const uint8_t mac[MAC_LEN])
+{
+    static const uint8_t zero[MAC_LEN];
+    return !(mac[0] & 1) && memcmp(mac, zero, MAC_LEN);
+}
+
+/* 82576 DS 6.2.1, of the device's first port.  Where the others' addresses are differs from
+ * chip to chip: of these, what the chip has loaded counts. */
+static bool mac_from_nvm(struct igb *e, uint8_t mac[MAC_LEN])
+{
+    bool good = true;
+    if (FIELD_GET(IGB_STATUS_LAN_ID, igb_status(e)) || igb_lock(e, IGB_SYNC_NVM))
+        return false;
+    for (uint32_t i = 0; i < MAC_LEN / 2 && good; i++) {
+        uint16_t word = 0;
+        good = !nvm_read(e, IGB_NVM_ADDRESS + i, &word);
+        mac[2 * i] = (uint8_t)word;
+        mac[2 * i + 1] = (uint8_t)(word >> 8);
+    }
+    igb_unlock(e, IGB_SYNC_NVM);
+    return good && mac_usable(mac);
+}
+
+/* The chip loads it from its part of the NVM after each reset (82575 SDM 14.5.2). */
+static bool mac_from_registers(struct igb *e, uint8_t mac[MAC_LEN])
+{
+    uint32_t low = igb_read(e, IGB_RAL(0)), high = igb_read(e, IGB_RAH(0));
+    memcpy(mac, &low, 4);
+    memcpy(mac + 4, &high, 2);
+    return (high & IGB_RAH_AV) && mac_usable(mac);
+}
+
+static int read_mac(struct igb *e)
+{
+    uint8_t mac[MAC_LEN];
+    if (!mac_from_nvm(e, mac) && !mac_from_registers(e, mac))
+        return -EADDRNOTAVAIL;
+    memcpy(e->port.mac, mac, MAC_LEN);
+    memcpy(e->port.permanent_mac, mac, MAC_LEN);
+    return 0;
+}
+
+/* Receive address 0 is ours; never valid with half an old address in it.  The pool counts
+ * only where there are pools. */
+static void write_mac(struct igb *e)
+{
+    uint32_t low, high = 0;
+    memcpy(&low, e->mac, 4);
+    memcpy(&high, e->mac + 4, 2);
+    igb_write(e, IGB_RAH(0), 0);
+    igb_write(e, IGB_RAL(0), low);
+    igb_write(e, IGB_RAH(0), high | FIELD_PUT(IGB_RAH_POOL, 1u << e->pool) | IGB_RAH_AV);
+    igb_flush(e);
+}
+
+/* Statistics ----------------------------------------------------------------- */
+
+/* Which of the chip's queues is the port's queue n: without pools the same; pool p of the 82576
+ * has p and p + 8, of the I350 p (82576 DS 7.10.3). */
+static unsigned queue_index(const struct igb *e, unsigned n)
+{
+    return e->pf ? e->pool + n * IGB_POOLS : n;
+}
+
+/* Of each ring what the chip dropped for want of buffers. */
+static void collect_dropped(struct igb *e)
+{
+    for (unsigned i = 0; i < e->queues; i++)
+        e->dropped[i] += FIELD_GET(IGB_Q_DROPPED_COUNT,
+                                   igb_read(e, IGB_RX_BLOCK(queue_index(e, i)) + IGB_Q_DROPPED));
+}
+
+/* Reading clears, so what was read is added here and never lost. */
+static void collect(struct igb *e)
+{
+    if (!igb_answers(e))
+        return;
+    for (unsigned i = 0; i < IGB_COUNTERS_BEFORE_WIDE + 1; i++)
+        e->counters[i] += igb_read(e, counter_offsets[i]);
+    for (unsigned i = IGB_COUNTERS_BEFORE_WIDE + 1; i < IGB_COUNTERS_ALL; i++) {
+        uint32_t low = igb_read(e, counter_offsets[i]);
+        e->counters[i] += (uint64_t)igb_read(e, counter_offsets[i] + 4u) << 32 | low;
+    }
+    collect_dropped(e);
+}
+
+/* Reset ---------------------------------------------------------------------- */
+
+static void mask_interrupts(struct igb *e)
+{
+    igb_write(e, IGB_IMC, IGB_INTERRUPTS);
+    igb_write(e, IGB_EIMC, IGB_INTERRUPTS);
+}
+
+/* No new requests on PCIe, and none under way: 82576 DS 5.2.3.3.  One that is stuck is no
+ * reason to leave the device running. */
+static void disable_master(struct igb *e)
+{
+    igb_write(e, IGB_CTRL, igb_read(e, IGB_CTRL) | IGB_CTRL_MASTER_DISABLE);
+    igb_wait(e, LOG_WARNING, "STATUS", IGB_STATUS, IGB_STATUS_MASTER, 0, MASTER_US);
+}
+
+/* 82576 DS 4.2.1.6 and 4.5: afterwards all registers have their initial values, but the PHY
+ * keeps its link.  No DMA afterwards.  Without an NVM AUTO_RD never comes (QEMU). */
+static int reset(struct igb *e)
+{
+    if (!igb_answers(e))
+        return -EIO;
+    mask_interrupts(e);
+    igb_write(e, IGB_RCTL, e->rctl = 0);
+    igb_write(e, IGB_TCTL, 0);
+    igb_flush(e);
+    time_delay_us(DRAIN_US);
+    disable_master(e);
+    igb_write(e, IGB_CTRL, igb_read(e, IGB_CTRL) | IGB_CTRL_RST);
+    time_delay_us(RESET_SETTLE_US);
+    if (igb_wait(e, LOG_ERROR, "CTRL", IGB_CTRL, IGB_CTRL_RST, 0, RESET_US))
+        return -EIO;
+    igb_wait(e, LOG_DEBUG, "EEC", IGB_EEC, IGB_EEC_AUTO_RD, IGB_EEC_AUTO_RD, NVM_LOAD_US);
+    mask_interrupts(e);
+    return 0;
+}
+
+/* Link ----------------------------------------------------------------------- */
+
+static uint32_t lan(struct igb *e)
+{
+    return FIELD_GET(IGB_STATUS_LAN_ID, igb_status(e));
+}
+
+/* IEEE 802.3 22.2.4 through MDIC; 0 or -EIO. */
+static int phy_access(struct igb *e, uint32_t command)
+{
+    igb_write(e, IGB_MDIC, command | FIELD_PUT(IGB_MDIC_PHY, 1u));
+    int err = igb_wait(e, LOG_ERROR, "MDIC", IGB_MDIC, IGB_MDIC_READY, IGB_MDIC_READY, MDIC_US);
+    if (err || (igb_read(e, IGB_MDIC) & IGB_MDIC_ERROR))
+        return -EIO;
+    return 0;
+}
+
+static int phy_read(struct igb *e, uint32_t reg, uint32_t *value)
+{
+    int err = phy_access(e, FIELD_PUT(IGB_MDIC_OP, 2u) | FIELD_PUT(IGB_MDIC_REG, reg));
+    *value = err ? 0 : FIELD_GET(IGB_MDIC_DATA, igb_read(e, IGB_MDIC));
+    return err;
+}
+
+static int phy_write(struct igb *e, uint32_t reg, uint32_t value)
+{
+    return phy_access(e, FIELD_PUT(IGB_MDIC_OP, 1u) | FIELD_PUT(IGB_MDIC_REG, reg) | value);
+}
+
+/* A PHY that negotiated keeps its link; one that is off, or has not begun (QEMU's after each
+ * reset), is told to.  What it offers is its own default. */
+static void phy_start(struct igb *e)
+{
+    uint32_t what = IGB_SYNC_PHY(lan(e)), control, status;
+    if (igb_lock(e, what))
+        return;
+    if (phy_read(e, IGB_PHY_CONTROL, &control) || phy_read(e, IGB_PHY_STATUS, &status))
+        log_warning("%s: the PHY does not answer", e->name);
+    else if (!(status & IGB_PHY_STATUS_AUTO_DONE) || !(control & IGB_PHY_CONTROL_AUTO) ||
+             (control & (IGB_PHY_CONTROL_POWER_DOWN | IGB_PHY_CONTROL_ISOLATE)))
+        phy_write(e, IGB_PHY_CONTROL,
+                  (control & ~(IGB_PHY_CONTROL_POWER_DOWN | IGB_PHY_CONTROL_ISOLATE)) |
+                      IGB_PHY_CONTROL_AUTO | IGB_PHY_CONTROL_RESTART);
+    igb_unlock(e, what);
+}
+
+/* 82576 DS 3.5.3: without a PHY of its own the chip negotiates through its PCS, and knows one
+ * speed unless an outer PHY (SGMII) tells another. */
+static uint32_t pcs_start(struct igb *e, uint32_t ctrl)
+{
+    uint32_t mode = FIELD_GET(IGB_CTRL_EXT_LINK_MODE, igb_read(e, IGB_CTRL_EXT));
+    uint32_t lctl = igb_read(e, IGB_PCS_LCTL) & ~(IGB_PCS_LCTL_FORCED | IGB_PCS_LCTL_TIMEOUT);
+    igb_write(e, IGB_PCS_CFG, igb_read(e, IGB_PCS_CFG) | IGB_PCS_CFG_ENABLE);
+    igb_write(e, IGB_PCS_LCTL, lctl | IGB_PCS_LCTL_AN | IGB_PCS_LCTL_RESTART);
+    if (mode == IGB_LINK_MODE_SGMII)
+        return ctrl;
+    return (ctrl & ~IGB_CTRL_SPEED) | FIELD_PUT(IGB_CTRL_SPEED, 2u) | IGB_CTRL_FD |
+           IGB_CTRL_FRCSPD | IGB_CTRL_FRCDPX;
+}
+
+static void write_vlan_mode(struct igb *e)
+{
+    uint32_t ctrl = igb_read(e, IGB_CTRL) & ~IGB_CTRL_VME;
+    igb_write(e, IGB_CTRL, ctrl | (e->vlan ? IGB_CTRL_VME : 0));
+}
+
+/* The PHY negotiates and tells the MAC, so nothing is forced.  Flow control off: its registers
+ * are 0. */
+static void set_up_link(struct igb *e)
+{
+    uint32_t ctrl = igb_read(e, IGB_CTRL);
+    ctrl &= ~(IGB_CTRL_MASTER_DISABLE | IGB_CTRL_ILOS | IGB_CTRL_FRCSPD | IGB_CTRL_FRCDPX |
+              IGB_CTRL_RFCE | IGB_CTRL_TFCE | IGB_CTRL_PHY_RST);
+    ctrl |= IGB_CTRL_SLU;
+    igb_write(e, IGB_CTRL, e->serdes ? pcs_start(e, ctrl) : ctrl);
+    igb_write(e, IGB_FCAL, 0);
+    igb_write(e, IGB_FCAH, 0);
+    igb_write(e, IGB_FCT, 0);
+    igb_write(e, IGB_FCTTV, 0);
+    if (!e->serdes)
+        phy_start(e);
+}
+
+static struct port_link link_of(uint32_t up, uint32_t full_duplex, uint32_t speed)
+{
+    static const uint32_t speeds[] = { 10, 100, 1000, 1000 };
+    if (!up)
+        return (struct port_link){ 0 };
+    return (
+        struct port_link){ .up = true, .full_duplex = full_duplex, .speed_mbps = speeds[speed] };
+}
+
+static void igb_link(struct port *port, struct port_link *link)
+{
+    struct igb *e = port->priv;
+    uint32_t status = igb_status(e);
+    if (e->serdes && !e->gone) {
+        uint32_t pcs = igb_read(e, IGB_PCS_LSTS);
+        uint32_t up = IGB_PCS_LSTS_LINK | IGB_PCS_LSTS_SYNC;
+        *link =
+            link_of((pcs & up) == up, pcs & IGB_PCS_LSTS_FD, FIELD_GET(IGB_PCS_LSTS_SPEED, pcs));
+    } else {
+        *link = link_of(status & IGB_STATUS_LU, status & IGB_STATUS_FD,
+                        FIELD_GET(IGB_STATUS_SPEED, status));
+    }
+}
+
+/* Settings ------------------------------------------------------------------- */
+
+/* RLPML decides how long a frame may be, so LPE is always on. */
+void igb_write_rctl(struct igb *e)
+{
+    const struct port_rx_mode *mode = &e->mode;
+    uint32_t rctl = IGB_RCTL_EN | IGB_RCTL_BAM | IGB_RCTL_SECRC | IGB_RCTL_LPE |
+                    FIELD_PUT(IGB_RCTL_MO, 0u) | (e->vlan || e->vlan_filter ? IGB_RCTL_VFE : 0) |
+                    (mode->promiscuous ? IGB_RCTL_UPE | IGB_RCTL_MPE : 0) |
+                    (mode->all_multicast ? IGB_RCTL_MPE : 0);
+    if (rctl != e->rctl)
+        igb_write(e, IGB_RCTL, rctl);
+    e->rctl = rctl;
+    igb_flush(e);
+}
+
+/* 82576 DS 8.10 with RCTL.MO 0: bits 47:36 of the address, whose first byte on
+ * the wire is bits 7:0, choose one of 4096 bits. */
+static void write_multicast(struct igb *e)
+{
+    uint32_t table[IGB_MTA_REGS] = { 0 };
+    for (uint16_t i = 0; i < e->mode.multicast_count; i++) {
+        const uint8_t *mac = e->mode.multicast[i];
+        uint32_t bit = ((uint32_t)mac[5] << 8 | mac[4]) >> 4;
+        table[bit / 32] |= 1u << bit % 32;
+    }
+    for (uint32_t i = 0; i < IGB_MTA_REGS; i++)
+        igb_write(e, IGB_MTA(i), table[i]);
+}
+
+/* What a queue does with tags follows; with pools the table of VLANs is the master driver's. */
+static void write_vlan(struct igb *e)
+{
+    for (uint32_t i = 0; i < IGB_VFTA_REGS && !e->pf; i++)
+        igb_write(e, IGB_VFTA(i), e->vlan && i == e->vlan / 32u ? 1u << e->vlan % 32 : 0);
+    write_vlan_mode(e);
+    for (unsigned i = 0; i < e->queues; i++) {
+        e->rx[i].vlan = e->vlan;
+        e->tx[i].vlan = e->vlan;
+    }
+}
+
+static uint32_t frame_limit(uint16_t mtu)
+{
+    return mtu + ETHERNET_HEADER + VLAN_TAG;
+}
+
+/* FCS and the tag of an access port come on top; with pools each has a limit of its own. */
+static void write_frame_limit(struct igb *e)
+{
+    uint32_t limit = frame_limit(e->mtu) + FCS + (e->vlan ? VLAN_TAG : 0);
+    igb_write(e, IGB_RLPML, e->pf ? FRAME_MAX + FCS + VLAN_TAG : limit);
+}
+
+static void tell_pf(struct igb *e)
+{
+    if (e->pf)
+        igb_pf_rx_mode_changed(e);
+}
+
+static int igb_set_rx_mode(struct port *port, const struct port_rx_mode *mode)
+{
+    struct igb *e = port->priv;
+    e->mode = *mode;
+    if (port->state == PORT_RUNNING) {
+        write_multicast(e);
+        igb_write_rctl(e);
+        tell_pf(e);
+    }
+    return 0;
+}
+
+static int igb_set_mac(struct port *port, const uint8_t mac[MAC_LEN])
+{
+    struct igb *e = port->priv;
+    memcpy(e->mac, mac, MAC_LEN);
+    if (port->state == PORT_RUNNING) {
+        write_mac(e);
+        tell_pf(e);
+    }
+    return 0;
+}
+
+static int igb_set_vlan(struct port *port, uint16_t vlan)
+{
+    struct igb *e = port->priv;
+    e->vlan = vlan;
+    if (port->state == PORT_RUNNING) {
+        write_vlan(e);
+        write_frame_limit(e);
+        igb_write_rctl(e);
+        tell_pf(e);
+    }
+    return 0;
+}
+
+/* Receive side scaling --------------------------------------------------------- */
+
+/* 82576 DS 7.1.1.7.  This key gives both directions of a connection the same hash, because the
+ * same 16 bits repeat (Woo and Park, "Scalable TCP session monitoring with symmetric receive-side
+ * scaling", 2012). */
+static void init_scaling(struct igb *e)
+{
+    uint32_t mode = e->queues > 1 ? IGB_MRQC_MODE_RSS | IGB_MRQC_FIELDS : 0;
+    if (e->pf)
+        mode = e->queues > 1 ? IGB_MRQC_MODE_VMDQ_RSS | IGB_MRQC_FIELDS : IGB_MRQC_MODE_VMDQ;
+    for (uint32_t i = 0; i < IGB_RSSRK_REGS; i++)
+        igb_write(e, IGB_RSSRK(i), 0x5a6d5a6du);
+    for (uint32_t i = 0; i < IGB_RETA_REGS; i++) {
+        uint32_t entries = 0;
+        for (uint32_t n = 0; n < 4; n++)
+            entries |= (4 * i + n) % e->queues << 8 * n;
+        igb_write(e, IGB_RETA(i), entries);
+    }
+    igb_write(e, IGB_RXCSUM, IGB_RXCSUM_IPOFL | IGB_RXCSUM_PCSD);
+    igb_write(e, IGB_MRQC, mode);
+}
+
+/* Start and stop ------------------------------------------------------------- */
+
+/* 82576 DS 4.5.9, after a reset, before the receiver goes on. */
+static void init_receive(struct igb *e)
+{
+    /* Receive addresses: ours, and no other that somebody left there. */
+    write_mac(e);
+    for (uint32_t i = 1; i < e->chip->addresses; i++) {
+        igb_write(e, IGB_RAH(i), 0);
+        igb_write(e, IGB_RAL(i), 0);
+    }
+    for (uint32_t i = 0; i < IGB_UTA_REGS; i++)
+        igb_write(e, IGB_UTA(i), 0);
+    write_multicast(e);
+    write_vlan(e);
+    write_frame_limit(e);
+    init_scaling(e);
+}
+
+/* 0 or -ETIMEDOUT.  With several queues, or VFs, one without buffers is not to hold up the
+ * others (82576 DS 7.1.4). */
+static int enable_queues(struct igb *e)
+{
+    int err = 0;
+    for (unsigned i = 0; i < e->queues && !err; i++) {
+        e->rx[i].block = e->regs + IGB_RX_BLOCK(queue_index(e, i));
+        e->tx[i].block = e->regs + IGB_TX_BLOCK(queue_index(e, i));
+        err = igb_txq_enable(&e->tx[i], e->name);
+        if (!err)
+            err = igb_rxq_enable(&e->rx[i], e->name, e->long_frames, e->queues > 1 || e->pf);
+    }
+    return err;
+}
+
+static int disable_queues(struct igb *e)
+{
+    int err = 0;
+    for (unsigned i = 0; i < e->queues; i++) {
+        if (e->rx[i].live && igb_rxq_disable(&e->rx[i], e->name))
+            err = -EIO;
+        if (e->tx[i].live && igb_txq_disable(&e->tx[i], e->name))
+            err = -EIO;
+    }
+    return err;
+}
+
+static bool needs_long_frames(uint16_t mtu)
+{
+    return frame_limit(mtu) > FRAME_SHORT_MAX;
+}
+
+/* The device is reset and its rings are there: to work.  Its packet buffers keep their default
+ * split, which holds more than a frame of ours each way.  0 or -ETIMEDOUT. */
+static int bring_up(struct igb *e)
+{
+    e->long_frames = needs_long_frames(e->mtu);
+    pci_bus_master(e->pci, true);
+    set_up_link(e);
+    init_receive(e);
+    if (e->pf)
+        igb_pf_configure(e);
+    int err = enable_queues(e);
+    if (err)
+        return err;
+    igb_write(e, IGB_TCTL, IGB_TCTL_EN | IGB_TCTL_PSP | FIELD_PUT(IGB_TCTL_CT, 0x0fu));
+    igb_write_rctl(e);
+    e->link_up = false;
+    if (e->pf)
+        igb_pf_open(e);
+    return 0;
+}
+
+/* NULL, or what went wrong: afterwards no DMA lands, and the rings are as they were. */
+static const char *take_down(struct igb *e)
+{
+    collect(e); /* the reset clears them */
+    if (e->gone)
+        return "the device does not answer any more";
+    if (e->pf)
+        igb_pf_close(e);
+    int err = disable_queues(e);
+    if (reset(e))
+        return "reset did not complete";
+    return err ? "a queue did not stop" : NULL;
+}
+
+static int create_rings(struct igb *e)
+{
+    int err = 0;
+    e->queues = e->port.rx_queues;
+    if (e->pf && e->queues > e->chip->queues_per_pool)
+        e->queues = e->chip->queues_per_pool;
+    for (unsigned i = 0; i < e->queues && !err; i++) {
+        err = igb_rxq_create(&e->rx[i], e->port.dma);
+        if (!err)
+            err = igb_txq_create(&e->tx[i], e->port.dma);
+    }
+    return err;
+}
+
+static void free_rings(struct igb *e)
+{
+    for (unsigned i = 0; i < e->queues; i++) {
+        e->rx[i].live = e->tx[i].live = false;
+        igb_rxq_destroy(&e->rx[i], e->port.dma);
+        igb_txq_destroy(&e->tx[i], e->port.dma);
+    }
+    e->queues = 0;
+}
+
+/* Whatever of a start there is goes away; the order is that of a stop: first no
+ * DMA lands any more, then memory is freed.  Bus mastering goes off even when
+ * the reset does not complete. */
+static void tear_down(struct igb *e)
+{
+    const char *trouble = take_down(e);
+    pci_bus_master(e->pci, false);
+    free_rings(e);
+    if (e->shared)
+        dma_unshare(e->port.dma, packet_pool_memory(e->rx[0].queue.cache->pool));
+    e->shared = false;
+    if (trouble)
+        port_fail(&e->port, trouble);
+}
+
+static void take_settings(struct igb *e)
+{
+    e->mode = e->port.rx_mode;
+    e->vlan = e->port.vlan;
+    e->mtu = e->port.mtu;
+    memcpy(e->mac, e->port.mac, MAC_LEN);
+}
+
+static int igb_start(struct port *port)
+{
+    struct igb *e = port->priv;
+    const struct dma_memory *pool = packet_pool_memory(e->rx[0].queue.cache->pool);
+    take_settings(e);
+    int err = dma_share(port->dma, pool, DMA_BIDIRECTIONAL);
+    e->shared = !err;
+    if (!err)
+        err = create_rings(e);
+    if (err)
+        log_error("%s: no memory for the rings", e->name);
+    else
+        err = bring_up(e);
+    if (err)
+        tear_down(e);
+    return err;
+}
+
+static void igb_stop(struct port *port)
+{
+    tear_down(port->priv);
+}
+
+int igb_restart(struct igb *e)
+{
+    struct port *port = &e->port;
+    if (port->state != PORT_RUNNING)
+        return port->state == PORT_FAILED ? -EIO : 0;
+    port_stop(port);
+    int err = port_start(port);
+    if (err && port->state != PORT_FAILED)
+        port_fail(port, "did not start again");
+    return err;
+}
+
+/* Long frames use the receive buffers differently, so the rings start afresh when they come
+ * or go; frames under way are lost. */
+static int change_buffers(struct igb *e)
+{
+    const char *trouble = take_down(e);
+    for (unsigned i = 0; i < e->queues && !trouble; i++) {
+        igb_rxq_drop(&e->rx[i]);
+        igb_txq_drop(&e->tx[i]);
+    }
+    if (!trouble && bring_up(e))
+        trouble = "a queue did not start";
+    if (trouble)
+        port_fail(&e->port, trouble);
+    return trouble ? -EIO : 0;
+}
+
+static int igb_set_mtu(struct port *port, uint16_t mtu)
+{
+    struct igb *e = port->priv;
+    e->mtu = mtu;
+    if (port->state != PORT_RUNNING)
+        return 0;
+    if (needs_long_frames(mtu) != e->long_frames)
+        return change_buffers(e);
+    write_frame_limit(e);
+    tell_pf(e);
+    return 0;
+}
+
+/* Each frame that the device refused is in exactly one of the four receive errors
+ * by their definitions: bad CRC, or short or long with a good or, short, a bad one.
+ * The others overlap with these and are shown only.  What queues dropped is in no MPC. */
+static void igb_stats(struct port *port, struct port_device_stats *stats)
+{
+    struct igb *e = port->priv;
+    const uint64_t *c = e->counters;
+    collect(e);
+    stats->rx_missed = c[IGB_COUNTER_MPC];
+    for (unsigned i = 0; i < IGB_QUEUES_MAX; i++)
+        stats->rx_missed += e->dropped[i];
+    stats->rx_errors =
+        c[IGB_COUNTER_CRCERRS] + c[IGB_COUNTER_RUC] + c[IGB_COUNTER_ROC] + c[IGB_COUNTER_RFC];
+    stats->tx_errors = c[IGB_COUNTER_ECOL] + c[IGB_COUNTER_LATECOL];
+}
+
+static uint64_t filtered(const struct igb *e)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < IGB_QUEUES_MAX; i++)
+        sum += e->rx[i].filtered;
+    return sum;
+}
+
+static unsigned igb_counters(struct port *port, struct port_counter *rows, unsigned n)
+{
+    struct igb *e = port->priv;
+    unsigned i = 0;
+    collect(e);
+    if (i < n) /* not the chip's: dropped by igb_ring.c on an access port */
+        rows[i++] = (struct port_counter){ .name = "UNTAGGED", .value = filtered(e) };
+    for (unsigned k = 0; i < n && k < ARRAY_SIZE(counter_names); k++)
+        rows[i++] = (struct port_counter){ .name = counter_names[k], .value = e->counters[k] };
+    for (unsigned k = 0; i < n && k < port->limits.rx_queues_max; k++)
+        rows[i++] = (struct port_counter){ .name = dropped_names[k], .value = e->dropped[k] };
+    return i;
+}
+
+/* Every millisecond or so.  What is not urgent is looked at ten times less often: on a VM each
+ * register read leaves the guest. */
+static bool igb_poll(struct port *port, uint64_t now_us)
+{
+    struct igb *e = port->priv;
+    struct port_link link;
+    if (e->pf)
+        igb_pf_poll(e, now_us);
+    if (port->state != PORT_RUNNING || now_us < e->look_at)
+        return false;
+    e->look_at = now_us + LOOK_US;
+    igb_link(port, &link);
+    if (e->gone) {
+        port_fail(port, "the device does not answer any more");
+        return true;
+    }
+    collect_dropped(e);
+    if (link.up != e->link_up && e->pf)
+        igb_pf_link_changed(e, link.up);
+    e->link_up = link.up;
+    return link.up != port->link.up;
+}
+
+static const struct port_ops igb_ops = { .start = igb_start,
+                                         .stop = igb_stop,
+                                         .link = igb_link,
+                                         .stats = igb_stats,
+                                         .set_mac = igb_set_mac,
+                                         .set_rx_mode = igb_set_rx_mode,
+                                         .set_mtu = igb_set_mtu,
+                                         .set_vlan = igb_set_vlan,
+                                         .counters = igb_counters,
+                                         .poll = igb_poll };
+
+static const struct port_limits igb_limits = {
+    .rx_queues_max = IGB_QUEUES_MAX,
+    .tx_queues_max = IGB_QUEUES_MAX,
+    .rx_size_min = IGB_RING_SIZE_MIN,
+    .rx_size_max = IGB_RING_SIZE_MAX,
+    .rx_size_default = IGB_RING_SIZE_DEFAULT,
+    .tx_size_min = IGB_RING_SIZE_MIN,
+    .tx_size_max = IGB_RING_SIZE_MAX,
+    .tx_size_default = IGB_RING_SIZE_DEFAULT,
+    .size_power_of_two = true,
+    .size_multiple = 8,     /* RDLEN and TDLEN count 128 bytes, 82576 DS 8.10, 8.12 */
+    .max_frame = FRAME_MAX, /* the chip's 9.5 KiB are more */
+};
+
+/* Probe ---------------------------------------------------------------------- */
+
+enum { CHIP_82576, CHIP_I350 };
+
+static const struct igb_chip chips[] = {
+    [CHIP_82576] = { .name = "82576",
+                     .queues = 16,
+                     .queues_per_pool = 2,
+                     .addresses = 24,
+                     .rate_limit = true },
+    [CHIP_I350] = { .name = "I350",
+                    .queues = 8,
+                    .queues_per_pool = 1,
+                    .addresses = 32,
+                    .malicious_detection = true },
+};
+
+/* The last pool is the PF's own. */
+static unsigned vf_max(const struct pci_function *f)
+{
+    unsigned most = f->sriov ? f->sriov->total_vfs : 0;
+    return most < IGB_POOLS - 1 ? most : IGB_POOLS - 1;
+}
+
+static struct igb *create(struct pci_function *f, const struct igb_chip *chip)
+{
+    struct igb *e = aligned_alloc(CACHE_LINE, ALIGN_UP(sizeof *e, CACHE_LINE));
+    if (!e)
+        return NULL;
+    memset(e, 0, sizeof *e);
+    e->pci = f;
+    e->chip = chip;
+    memcpy(e->name, "igb ", 4);
+    pci_bdf_format(f->bdf, e->name + 4);
+    e->port = (struct port){ .rx_queues = 1,
+                             .tx_queues = 1,
+                             .ops = &igb_ops,
+                             .vf_max = vf_max(f),
+                             .driver = "igb",
+                             .limits = igb_limits,
+                             .dma = &f->dma,
+                             .pci = f,
+                             .priv = e };
+    e->port.vf = e->port.vf_max ? &igb_vf_ops : NULL;
+    for (uint16_t i = 0; i < IGB_QUEUES_MAX; i++) {
+        igb_rxq_init(&e->rx[i], &e->port, i);
+        igb_txq_init(&e->tx[i], &e->port, i);
+        e->port.rxq[i] = &e->rx[i].queue;
+        e->port.txq[i] = &e->tx[i].queue;
+    }
+    return e;
+}
+
+/* NULL, or what went wrong.  The device is reset before anything else: whoever
+ * had it before us may have left it running. */
+static const char *set_up(struct igb *e)
+{
+    if (pci_enable(e->pci))
+        return "its function does not answer";
+    e->regs = pci_map_bar(e->pci, IGB_BAR, IGB_BAR_SIZE);
+    if (!e->regs)
+        return "no registers";
+    if (!igb_answers(e) || reset(e))
+        return "reset did not complete";
+    uint32_t done = IGB_EEMNGCTL_CFG_DONE << lan(e); /* 82576 DS 4.2.1: of the PHY's settings */
+    igb_wait(e, LOG_DEBUG, "EEMNGCTL", IGB_EEMNGCTL, done, done, PHY_LOAD_US);
+    e->serdes = igb_read(e, IGB_CTRL_EXT) & IGB_CTRL_EXT_LINK_MODE;
+    if (read_mac(e))
+        return "no usable MAC address";
+    collect(e); /* what was before the probe is none of ours */
+    memset(e->counters, 0, sizeof e->counters);
+    return NULL;
+}
+
+static int igb_probe(struct pci_function *f, const struct pci_id *id)
+{
+    struct igb *e = create(f, &chips[id->quirks]);
+    if (!e) {
+        log_error("igb: no memory for a port");
+        return -ENOMEM;
+    }
+    const char *trouble = set_up(e);
+    int err = port_register(&e->port);
+    if (err) {
+        free(e);
+        return err;
+    }
+    f->driver_data = e;
+    if (trouble) {
+        port_fail(&e->port, trouble);
+        return -EIO;
+    }
+    return 0;
+}
+
+static void igb_remove(struct pci_function *f)
+{
+    struct igb *e = f->driver_data;
+    if (!e) /* there was no number for its port */
+        return;
+    if (e->pf)
+        igb_vf_ops.disable(&e->port);
+    port_stop(&e->port);
+    port_unregister(&e->port);
+    f->driver_data = NULL;
+    free(e);
+}
+
+/* The quirk is the chip.  Intel's names; what has no PHY of the chip's own tells by CTRL_EXT. */
+static const struct pci_id igb_ids[] = {
+    { 0x8086, 0x10c9, CHIP_82576 }, /* copper */
+    { 0x8086, 0x10e6, CHIP_82576 }, /* fibre */
+    { 0x8086, 0x10e7, CHIP_82576 }, /* SerDes */
+    { 0x8086, 0x10e8, CHIP_82576 }, /* quad copper */
+    { 0x8086, 0x150a, CHIP_82576 }, /* NS */
+    { 0x8086, 0x150d, CHIP_82576 }, /* quad SerDes */
+    { 0x8086, 0x1518, CHIP_82576 }, /* NS SerDes */
+    { 0x8086, 0x1526, CHIP_82576 }, /* ET2 quad copper */
+    { 0x8086, 0x1521, CHIP_I350 },  /* copper */
+    { 0x8086, 0x1522, CHIP_I350 },  /* fibre */
+    { 0x8086, 0x1523, CHIP_I350 },  /* SerDes */
+    { 0x8086, 0x1524, CHIP_I350 },  /* SGMII */
+    { 0x8086, 0x1546, CHIP_I350 },  /* DA4 */
+    { 0 },
+};
+
+PCI_DRIVER(igb_driver) = {
+    .name = "igb", .ids = igb_ids, .probe = igb_probe, .remove = igb_remove
+};

@@ -1,0 +1,412 @@
+/* igb_ring.c - advanced descriptor rings of the 82576 and I350, PF and VF (igb_ring.h).
+ *
+ * Documents: named in igb_regs.h; receive 82576 DS 7.1, transmit 7.2.  Compared with QEMU's
+ * model of the 82576.
+ *
+ * Used: one buffer a descriptor, several descriptors a frame, VLAN insertion through a
+ * context, the verdict on IPv4 header checksums.  Not used: header split, segmentation,
+ * checksum insertion, time stamps, head write-back. */
+#include "nic/igb_ring.h"
+
+#include "kernel/log.h"
+#include "kernel/mmio.h"
+#include "kernel/time.h"
+#include "nic/igb_regs.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ENABLE_US (10 * US_PER_MS)
+#define DISABLE_US (10 * US_PER_MS)
+#define SETTLE_US 100u /* what a disabled receive queue had begun lands: a few microseconds */
+
+#define RX_REFILL_BATCH 16u /* buffers given at once: one allocation, one tail write */
+#define FRAME_PADDED 60u    /* IEEE 802.3 4.2.3.3, without FCS */
+
+/* Descriptors are fetched and written back as they come: we poll, and would wait for what the
+ * chip gathers.  One at a time is the most that the 82576 may gather (its specification update). */
+#define RX_CTL \
+    (FIELD_PUT(IGB_Q_CTL_PTHRESH, 8u) | FIELD_PUT(IGB_Q_CTL_HTHRESH, 8u) | \
+     FIELD_PUT(IGB_Q_CTL_WTHRESH, 1u))
+#define TX_CTL (FIELD_PUT(IGB_Q_CTL_PTHRESH, 8u) | FIELD_PUT(IGB_Q_CTL_HTHRESH, 1u))
+
+/* Registers ----------------------------------------------------------------- */
+
+/* Waits until the queue says that it is on, or off; 0 or -ETIMEDOUT. */
+static int queue_wait(uint8_t *block, const char *name, const char *reg, uint32_t wanted,
+                      uint64_t limit_us)
+{
+    struct deadline deadline = deadline_us(limit_us);
+    uint32_t value;
+    bool late;
+    do {
+        late = deadline_passed(&deadline);
+        value = mmio_read32(block + IGB_Q_CTL);
+        if ((value & IGB_Q_CTL_ENABLE) == wanted)
+            return 0;
+    } while (!late);
+    log_error("%s: %s is %08" PRIx32 " after %" PRIu64 " us, expected %08" PRIx32
+              " under mask %08" PRIx32,
+              name, reg, value, limit_us, wanted, (uint32_t)IGB_Q_CTL_ENABLE);
+    return -ETIMEDOUT;
+}
+
+static void queue_program(uint8_t *block, const struct dma_memory *ring, uint32_t bytes)
+{
+    mmio_write32(block + IGB_Q_BAL, (uint32_t)ring->iova);
+    mmio_write32(block + IGB_Q_BAH, (uint32_t)(ring->iova >> 32));
+    mmio_write32(block + IGB_Q_LEN, bytes);
+    mmio_write32(block + IGB_Q_HEAD, 0);
+    mmio_write32(block + IGB_Q_TAIL, 0);
+}
+
+/* Memory --------------------------------------------------------------------- */
+
+void igb_rxq_init(struct igb_rxq *rx, struct port *port, uint16_t index)
+{
+    *rx = (struct igb_rxq){ .queue = { .burst = igb_rx_burst,
+                                       .port = port,
+                                       .index = index,
+                                       .size = IGB_RING_SIZE_DEFAULT } };
+}
+
+void igb_txq_init(struct igb_txq *tx, struct port *port, uint16_t index)
+{
+    *tx = (struct igb_txq){ .queue = { .burst = igb_tx_burst,
+                                       .port = port,
+                                       .index = index,
+                                       .size = IGB_RING_SIZE_DEFAULT } };
+}
+
+int igb_rxq_create(struct igb_rxq *rx, struct dma_device *dma)
+{
+    uint32_t size = rx->queue.size;
+    rx->packets = calloc(size, sizeof *rx->packets);
+    if (!rx->packets ||
+        dma_alloc(dma, size * sizeof *rx->ring, PAGE_SIZE, DMA_BIDIRECTIONAL, &rx->memory))
+        return -ENOMEM;
+    rx->ring = rx->memory.va;
+    rx->mask = size - 1;
+    return 0;
+}
+
+int igb_txq_create(struct igb_txq *tx, struct dma_device *dma)
+{
+    uint32_t size = tx->queue.size;
+    tx->packets = calloc(size, sizeof *tx->packets);
+    tx->ends = calloc(size, sizeof *tx->ends);
+    if (!tx->packets || !tx->ends ||
+        dma_alloc(dma, size * sizeof *tx->ring, PAGE_SIZE, DMA_BIDIRECTIONAL, &tx->memory))
+        return -ENOMEM;
+    tx->ring = tx->memory.va;
+    tx->mask = size - 1;
+    return 0;
+}
+
+static void rx_drop_partial(struct igb_rxq *rx)
+{
+    packet_free(rx->queue.cache, rx->first);
+    rx->first = rx->last = NULL;
+    rx->segments = 0;
+    rx->bad = false;
+}
+
+void igb_rxq_drop(struct igb_rxq *rx)
+{
+    rx_drop_partial(rx);
+    for (; rx->head != rx->tail; rx->head++)
+        packet_free(rx->queue.cache, rx->packets[rx->head & rx->mask]);
+    rx->head = rx->tail = 0;
+}
+
+void igb_txq_drop(struct igb_txq *tx)
+{
+    for (; tx->head != tx->tail; tx->head = tx->ends[tx->head & tx->mask] + 1)
+        packet_free(tx->queue.cache, tx->packets[tx->head & tx->mask]);
+    tx->head = tx->tail = 0;
+}
+
+void igb_rxq_destroy(struct igb_rxq *rx, struct dma_device *dma)
+{
+    igb_rxq_drop(rx);
+    dma_free(dma, &rx->memory);
+    free(rx->packets);
+    rx->packets = NULL;
+    rx->ring = NULL;
+}
+
+void igb_txq_destroy(struct igb_txq *tx, struct dma_device *dma)
+{
+    igb_txq_drop(tx);
+    dma_free(dma, &tx->memory);
+    free(tx->packets);
+    free(tx->ends);
+    tx->packets = NULL;
+    tx->ends = NULL;
+    tx->ring = NULL;
+}
+
+/* Receive -------------------------------------------------------------------- */
+
+/* The chip writes up to 2 KiB where frames may be that long; else there is room for headroom. */
+static void rx_give(struct igb_rxq *rx, struct packet *p)
+{
+    struct igb_rx_desc *desc = &rx->ring[rx->tail & rx->mask];
+    p->data = p->buffer + (PACKET_BUFFER_SIZE - rx->room);
+    rx->packets[rx->tail & rx->mask] = p;
+    desc->address = packet_iova(p);
+    desc->result = 0;
+    rx->tail++;
+}
+
+/* Gives the chip whole batches of buffers; without any in the pool, another time. */
+static void rx_refill(struct igb_rxq *rx)
+{
+    struct packet *batch[RX_REFILL_BATCH];
+    uint32_t before = rx->tail;
+    while (rx->mask - (rx->tail - rx->head) >= RX_REFILL_BATCH) {
+        if (!packet_alloc_burst(rx->queue.cache, batch, RX_REFILL_BATCH))
+            break;
+        for (unsigned i = 0; i < RX_REFILL_BATCH; i++)
+            rx_give(rx, batch[i]);
+    }
+    if (rx->tail == before)
+        return;
+    dma_wmb(); /* descriptors before the tail that hands them over */
+    mmio_write32(rx->block + IGB_Q_TAIL, rx->tail & rx->mask);
+}
+
+/* Adds one returned buffer to the frame under way.  Of `result`, which the chip wrote,
+ * there is only this copy. */
+static void rx_append(struct igb_rxq *rx, struct packet *p, uint64_t result)
+{
+    uint32_t length = FIELD_GET(IGB_RXD_LENGTH, result);
+    bool end = result & IGB_RXD_EOP;
+    if (length > rx->room || (!length && !(end && rx->first)) ||
+        rx->segments == FRAME_SEGMENTS_MAX || (end && (result & IGB_RXD_RXE)))
+        rx->bad = true;
+    if (rx->bad || !length) { /* an end without data held nothing but the stripped CRC */
+        packet_free(rx->queue.cache, p);
+        return;
+    }
+    p->length = (uint16_t)length;
+    if (rx->last)
+        rx->last->next = p;
+    else
+        rx->first = p;
+    rx->last = p;
+    rx->segments++;
+    rx->first->frame_length += length;
+}
+
+/* 82576 DS 7.1.11: IPE means something only together with IPCS.  Of IPv4 in IPv6 it would
+ * be the inner header, which is not what packet.h promises. */
+static uint8_t rx_checksum_flags(uint64_t info, uint64_t result)
+{
+    if (!(result & IGB_RXD_IPCS) || !(info & IGB_RXD_INFO_IPV4) || (info & IGB_RXD_INFO_IPV6))
+        return 0;
+    return result & IGB_RXD_IPE ? PACKET_IP_CHECKSUM_BAD : PACKET_IP_CHECKSUM_GOOD;
+}
+
+/* port.h: what rx_burst returns holds to these rules, or it is freed and counted. */
+static bool rx_frame_good(const struct igb_rxq *rx)
+{
+    const struct packet *p = rx->first;
+    return !rx->bad && p->frame_length >= FRAME_MIN &&
+           p->frame_length <= port_frame_limit(rx->queue.port) &&
+           (!p->next || p->length >= PACKET_HEADER_MIN);
+}
+
+/* The frame that is now complete, or NULL.  The chip's filter lets untagged frames pass
+ * (82576 DS 7.4): they are no part of an access port's VLAN. */
+static struct packet *rx_complete(struct igb_rxq *rx, uint64_t info, uint64_t result)
+{
+    struct packet *p = rx->first;
+    bool good = rx_frame_good(rx);
+    if (!good || (rx->vlan && !(result & IGB_RXD_VP))) {
+        *(good ? &rx->filtered : &rx->queue.errors) += 1;
+        rx_drop_partial(rx);
+        return NULL;
+    }
+    rx->first = rx->last = NULL;
+    rx->segments = 0;
+    p->port = rx->queue.port->number;
+    p->flags = rx_checksum_flags(info, result);
+    rx->queue.packets++;
+    rx->queue.bytes += p->frame_length;
+    return p;
+}
+
+uint16_t igb_rx_burst(struct port_queue *queue, struct packet **packets, uint16_t n)
+{
+    struct igb_rxq *rx = container_of(queue, struct igb_rxq, queue);
+    uint16_t got = 0;
+    if (!rx->live)
+        return 0;
+    while (got < n && rx->head != rx->tail) {
+        uint32_t slot = rx->head & rx->mask;
+        uint64_t result = load_relaxed(&rx->ring[slot].result);
+        if (!(result & IGB_RXD_DD))
+            break;
+        dma_rmb(); /* done, before what it tells of */
+        uint64_t info = load_relaxed(&rx->ring[slot].address);
+        rx->head++;
+        rx_append(rx, rx->packets[slot], result);
+        if (!(result & IGB_RXD_EOP))
+            continue;
+        struct packet *p = rx_complete(rx, info, result);
+        if (p)
+            packets[got++] = p;
+    }
+    rx_refill(rx);
+    return got;
+}
+
+/* 82576 DS 4.5.9: memory and buffers first, the queue on, then the tail. */
+int igb_rxq_enable(struct igb_rxq *rx, const char *name, bool long_frames, bool drop)
+{
+    rx->room = long_frames ? PACKET_BUFFER_SIZE : PACKET_ROOM;
+    queue_program(rx->block, &rx->memory, (rx->mask + 1) * (uint32_t)sizeof *rx->ring);
+    mmio_write32(rx->block + IGB_Q_SRRCTL, FIELD_PUT(IGB_SRRCTL_BSIZE, PACKET_BUFFER_SIZE / 1024) |
+                                               FIELD_PUT(IGB_SRRCTL_TYPE, 1u) |
+                                               (drop ? IGB_SRRCTL_DROP : 0));
+    mmio_write32(rx->block + IGB_Q_CTL, RX_CTL | IGB_Q_CTL_ENABLE);
+    int err = queue_wait(rx->block, name, "RXDCTL", IGB_Q_CTL_ENABLE, ENABLE_US);
+    if (err)
+        return err;
+    rx->live = true;
+    rx_refill(rx);
+    return 0;
+}
+
+int igb_rxq_disable(struct igb_rxq *rx, const char *name)
+{
+    rx->live = false;
+    mmio_write32(rx->block + IGB_Q_CTL, RX_CTL);
+    int err = queue_wait(rx->block, name, "RXDCTL", 0, DISABLE_US);
+    time_delay_us(SETTLE_US);
+    return err;
+}
+
+/* Transmit ------------------------------------------------------------------- */
+
+/* Frees what the chip is done with: the last descriptor of a frame asks for its status,
+ * and which one that is we know without asking the chip. */
+static void tx_reclaim(struct igb_txq *tx)
+{
+    while (tx->head != tx->tail) {
+        uint32_t slot = tx->head & tx->mask, end = tx->ends[slot];
+        if (!(load_relaxed(&tx->ring[end & tx->mask].command) & IGB_TXD_DD))
+            return;
+        packet_free(tx->queue.cache, tx->packets[slot]);
+        tx->head = end + 1;
+    }
+}
+
+/* The wire wants 60 bytes, and is not to see what an earlier frame left behind: zeros, from us. */
+static void tx_pad(struct packet *first)
+{
+    uint32_t missing = FRAME_PADDED - first->frame_length;
+    struct packet *last = first;
+    while (last->next)
+        last = last->next;
+    if (packet_tailroom(last) < missing) {
+        memmove(last->buffer, last->data, last->length);
+        last->data = last->buffer;
+    }
+    memset(last->data + last->length, 0, missing);
+    last->length = (uint16_t)(last->length + missing);
+    first->frame_length = FRAME_PADDED;
+}
+
+static bool tx_needs_context(const struct igb_txq *tx)
+{
+    return tx->vlan && tx->vlan != tx->context;
+}
+
+static uint32_t tx_descriptors(const struct igb_txq *tx, const struct packet *p)
+{
+    uint32_t count = tx_needs_context(tx);
+    for (; p; p = p->next)
+        count++;
+    return count;
+}
+
+/* The tag is in a context that the chip keeps for the queue (82576 DS 7.2.2.2, IDX 0): told
+ * once, and again when it changes. */
+static void tx_put_context(struct igb_txq *tx)
+{
+    struct igb_tx_desc *desc = &tx->ring[tx->tail & tx->mask];
+    desc->address = FIELD_PUT(IGB_TXC_VLAN, (uint64_t)tx->vlan) |
+                    FIELD_PUT(IGB_TXC_MACLEN, (uint64_t)ETHERNET_HEADER);
+    desc->command = IGB_TXD_CONTEXT | IGB_TXD_DEXT;
+    tx->context = tx->vlan;
+    tx->tail++;
+}
+
+static void tx_put(struct igb_txq *tx, struct packet *first)
+{
+    uint32_t start = tx->tail & tx->mask;
+    uint64_t every = IGB_TXD_DATA | IGB_TXD_DEXT | IGB_TXD_IFCS | (tx->vlan ? IGB_TXD_VLE : 0) |
+                     FIELD_PUT(IGB_TXD_PAYLEN, (uint64_t)first->frame_length);
+    if (tx_needs_context(tx))
+        tx_put_context(tx);
+    for (const struct packet *p = first; p; p = p->next) {
+        struct igb_tx_desc *desc = &tx->ring[tx->tail & tx->mask];
+        desc->address = packet_iova(p);
+        desc->command = every | FIELD_PUT(IGB_TXD_LENGTH, (uint64_t)p->length) |
+                        (p->next ? 0 : IGB_TXD_EOP | IGB_TXD_RS);
+        tx->tail++;
+    }
+    tx->packets[start] = first;
+    tx->ends[start] = tx->tail - 1;
+}
+
+uint16_t igb_tx_burst(struct port_queue *queue, struct packet **packets, uint16_t n)
+{
+    struct igb_txq *tx = container_of(queue, struct igb_txq, queue);
+    uint32_t before = tx->tail;
+    uint16_t taken = 0;
+    if (!tx->live)
+        return 0;
+    tx_reclaim(tx);
+    for (; taken < n; taken++) {
+        struct packet *p = packets[taken];
+        if (!port_can_send(queue->port, p)) {
+            queue->errors++;
+            packet_free(queue->cache, p);
+            continue;
+        }
+        if (tx_descriptors(tx, p) > tx->mask - (tx->tail - tx->head))
+            break;
+        queue->packets++;
+        queue->bytes += p->frame_length;
+        if (p->frame_length < FRAME_PADDED)
+            tx_pad(p);
+        tx_put(tx, p);
+    }
+    if (tx->tail != before) {
+        dma_wmb(); /* descriptors before the tail that hands them over */
+        mmio_write32(tx->block + IGB_Q_TAIL, tx->tail & tx->mask);
+    }
+    return taken;
+}
+
+int igb_txq_enable(struct igb_txq *tx, const char *name)
+{
+    tx->context = 0;
+    queue_program(tx->block, &tx->memory, (tx->mask + 1) * (uint32_t)sizeof *tx->ring);
+    mmio_write32(tx->block + IGB_Q_CTL, TX_CTL | IGB_Q_CTL_ENABLE);
+    int err = queue_wait(tx->block, name, "TXDCTL", IGB_Q_CTL_ENABLE, ENABLE_US);
+    tx->live = !err;
+    return err;
+}
+
+int igb_txq_disable(struct igb_txq *tx, const char *name)
+{
+    tx->live = false;
+    mmio_write32(tx->block + IGB_Q_CTL, TX_CTL);
+    return queue_wait(tx->block, name, "TXDCTL", 0, DISABLE_US);
+}
