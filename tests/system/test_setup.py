@@ -143,6 +143,30 @@ def test_the_kernel_of_the_nested_test_is_the_systems_own(system, tmp_path, syst
     assert (result.returncode, result.stdout.split(), result.stderr) == (0, wanted, "")
 
 
+def make_deb(folder, name, paths):
+    for path in ["DEBIAN/control", *paths]:
+        (folder / name / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name / path).write_text(path + "\n")
+    (folder / name / "DEBIAN/control").write_text(
+        "Package: %s\nVersion: 1\nArchitecture: all\nMaintainer: none\nDescription: made up\n" % name)
+    subprocess.run(["dpkg-deb", "-b", str(folder / name), str(folder / "packages" / (name + ".deb"))], check=True,
+                   capture_output=True)
+
+
+@pytest.mark.parametrize("prefix", ["", "usr/"], ids=["split-usr", "merged-usr"])
+def test_the_kernel_is_unpacked_and_trimmed(system, tmp_path, prefix):
+    modules = prefix + "lib/modules/6.1.0-1/kernel/"
+    (tmp_path / "packages").mkdir()
+    (tmp_path / "new").mkdir()
+    make_deb(tmp_path, "image", ["boot/vmlinuz-6.1.0-1", modules + "net/9p/9pnet.ko", modules + "sound/snd.ko"])
+    make_deb(tmp_path, "busybox-static", ["usr/share/lintian/overrides/busybox", prefix + "bin/busybox"])
+    result = run(system(), "unpack_linux %s/packages %s/new" % (tmp_path, tmp_path))
+    assert (result.returncode, result.stderr) == (0, "")
+    found = sorted(str(path.relative_to(tmp_path / "new")) for path in (tmp_path / "new").rglob("*") if path.is_file())
+    assert found == ["busybox", "linux/net/9p/9pnet.ko", "vmlinuz"]
+    assert (tmp_path / "new/busybox").read_text() == prefix + "bin/busybox\n"
+
+
 def test_no_mirror_is_named():
     with open(os.path.join(ROOT, "tools/setup"), encoding="utf-8") as f:
         assert "://" not in f.read()
