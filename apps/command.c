@@ -8,6 +8,8 @@
 #include "apps/command.h"
 
 #include "apps/forward.h"
+#include "kernel/console.h"
+#include "kernel/task.h"
 #include "pci/pci.h"
 
 #include <errno.h>
@@ -19,6 +21,7 @@ TABLE_DECLARE(forward_modes, struct forward_mode);
 
 #define ECHO_MAX 48u /* of a word or line in an error */
 #define EXPECTED_MAX 200u
+#define CONTROL_C 3
 
 /* Words ------------------------------------------------------------------- */
 
@@ -361,6 +364,18 @@ int command_error(struct command_call *call, const char *fmt, ...)
     else
         out_printf(call->out, "error: %s\n", text);
     return -EINVAL;
+}
+
+/* A configuration runs before the poll loop does.  Only the console has a keyboard. */
+bool command_wait(const struct command_call *call)
+{
+    bool at_console = !strcmp(call->source, "console");
+    if (at_console && console_getc() == CONTROL_C)
+        return false;
+    if (!at_console)
+        forward_turn();
+    task_yield();
+    return true;
 }
 
 static void append(char *text, size_t size, const char *separator, const char *more)

@@ -82,6 +82,10 @@ TABLE_DECLARE(commands, struct command);
  * a negative value.  One line, without its newline. */
 int command_error(struct command_call *call, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/* A command that waits: one turn of the poll loop, wherever the command runs; false: the user
+ * at the console pressed Control-C. */
+bool command_wait(const struct command_call *call);
+
 /* Runs one line.  0, or negative after its one error line.  Blank lines and
  * comments are 0. */
 int command_run(const char *line, struct out *out, const char *source, unsigned line_number);

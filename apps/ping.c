@@ -4,8 +4,6 @@
 #include "apps/icmp.h"
 #include "apps/ipv4.h"
 #include "apps/router.h"
-#include "kernel/console.h"
-#include "kernel/task.h"
 #include "kernel/time.h"
 
 #include <inttypes.h>
@@ -16,7 +14,6 @@
 #define PING_COUNT_MAX 1000000u
 #define PING_DATA 56u
 #define PING_INTERVAL_US US_PER_S
-#define CONTROL_C 3
 
 /* The one that is under way: there is one console. */
 static struct {
@@ -41,27 +38,12 @@ void ping_answered(const struct icmp_answer *answer)
     waiting.answered = true;
 }
 
-static bool at_console(const struct command_call *call)
-{
-    return !strcmp(call->source, "console");
-}
-
-/* True when the user has had enough.  Only the console has a keyboard. */
-static bool interrupted(const struct command_call *call)
-{
-    return at_console(call) && console_getc() == CONTROL_C;
-}
-
 /* Until the time, or also until the answer; false: interrupted. */
 static bool wait_until(const struct command_call *call, uint64_t end_us, bool for_answer)
 {
-    while (time_us() < end_us && !(for_answer && waiting.answered)) {
-        if (interrupted(call))
+    while (time_us() < end_us && !(for_answer && waiting.answered))
+        if (!command_wait(call))
             return false;
-        if (!at_console(call))
-            forward_turn(); /* a configuration runs before the poll loop does */
-        task_yield();
-    }
     return true;
 }
 

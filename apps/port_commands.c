@@ -5,6 +5,7 @@
 #include "apps/command.h"
 #include "apps/forward.h"
 #include "apps/stats.h"
+#include "kernel/time.h"
 #include "pci/pci.h"
 
 #include <errno.h>
@@ -13,6 +14,8 @@
 #include <string.h>
 
 #define DEVICE_COUNTERS 64u
+#define GRANT_US \
+    (3 * US_PER_S) /* for who grants settings to answer; a PF that is away takes longer */
 
 /* show port ------------------------------------------------------------------ */
 
@@ -56,7 +59,14 @@ static void show_identity(struct out *out, unsigned number)
                p.state == PORT_FAILED && p.failure ? p.failure : "");
     out_printf(out, "  admin          %s\n", p.admin_up ? "up" : "down");
     out_printf(out, "  dma            %s\n", fence(&p));
-    out_printf(out, "  mac            %s, permanent %s\n", mac, permanent);
+    if (memcmp(p.mac, (uint8_t[MAC_LEN]){ 0 }, MAC_LEN))
+        out_printf(out, "  mac            %s, permanent %s\n", mac, permanent);
+    else
+        out_text(out, "  mac            none yet: the PF gives it\n");
+    if (p.pending)
+        out_text(out, "  settings       asked for, the PF has not answered yet\n");
+    if (p.refusal)
+        out_printf(out, "  refused        %s\n", p.refusal);
     out_printf(out, "  mtu            %u\n", p.mtu);
     show_vlan(out, p.vlan);
     out_printf(out, "  queues         %u rx, %u tx\n", p.rx_queues, p.tx_queues);
@@ -189,6 +199,30 @@ static int refused(struct command_call *call, const char *what, int e)
     return command_error(call, "port %u (%s): %s: %s", port->number, port->driver, what, why);
 }
 
+/* The outcome of a setting: in force; refused by the device or by who grants it; or still
+ * asked for, when there was no answer. */
+static int outcome(struct command_call *call, const char *what, int e)
+{
+    unsigned number = call->arg[0].port->number;
+    uint64_t end = time_us() + GRANT_US;
+    const struct port *port;
+    if (e)
+        return refused(call, what, e);
+    while ((port = port_get(number)) && port->pending && time_us() < end)
+        if (!command_wait(call))
+            break;
+    if (!port)
+        return command_error(call, "port %u went meanwhile", number);
+    if (port->pending)
+        return command_error(call,
+                             "port %u (%s): %s yet: the PF does not answer; it stays asked for",
+                             number, port->driver, what);
+    if (port->refusal)
+        return command_error(call, "port %u (%s): %s: %s", number, port->driver, what,
+                             port->refusal);
+    return 0;
+}
+
 COMMAND(cmd_port_up_down, "port PORT up|down", "Start a port, or take it out of use");
 static int cmd_port_up_down(struct command_call *call)
 {
@@ -213,8 +247,7 @@ static int cmd_port_mac(struct command_call *call)
                              "'%s' is no station's address, expected one with an even first "
                              "octet that is not all zeros",
                              call->arg[1].word);
-    int e = port_set_mac(call->arg[0].port, mac);
-    return e ? refused(call, "mac is not changed", e) : 0;
+    return outcome(call, "mac is not changed", port_set_mac(call->arg[0].port, mac));
 }
 
 COMMAND(cmd_port_mtu, "port PORT mtu NUMBER", "Set the longest packet a port sends and accepts");
@@ -226,16 +259,24 @@ static int cmd_port_mtu(struct command_call *call)
     if (mtu < MTU_MIN || mtu > max)
         return command_error(call, "mtu '%s' is out of range, expected %u to %u", call->arg[1].word,
                              MTU_MIN, (unsigned)max);
-    int e = port_set_mtu(port, (uint16_t)mtu);
-    return e ? refused(call, "mtu is not changed", e) : 0;
+    return outcome(call, "mtu is not changed", port_set_mtu(port, (uint16_t)mtu));
 }
 
 COMMAND(cmd_port_promiscuous, "port PORT promiscuous on|off",
         "Receive frames for other stations; modes that need it do so anyway");
 static int cmd_port_promiscuous(struct command_call *call)
 {
-    int e = forward_set_promiscuous(call->arg[0].port, !call->arg[1].choice);
-    return e ? refused(call, "promiscuous is not changed", e) : 0;
+    struct port *port = call->arg[0].port;
+    unsigned number = port->number;
+    bool on = !call->arg[1].choice, before = forward_promiscuous(port);
+    int e = forward_set_promiscuous(port, on);
+    if (e || !on) /* nobody refuses less */
+        return e ? refused(call, "promiscuous is not changed", e) : 0;
+    e = outcome(call, "promiscuous is not changed", 0);
+    port = port_get(number);
+    if (e && port && port->refusal)
+        forward_set_promiscuous(port, before);
+    return e;
 }
 
 COMMAND(cmd_port_vlan, "port PORT vlan NUMBER",
@@ -247,8 +288,7 @@ static int cmd_port_vlan(struct command_call *call)
     if (vlan > VLAN_MAX)
         return command_error(call, "vlan '%s' is out of range, expected 1 to %u, or 0 for none",
                              call->arg[1].word, VLAN_MAX);
-    int e = port_set_vlan(call->arg[0].port, (uint16_t)vlan);
-    return e ? refused(call, "vlan is not changed", e) : 0;
+    return outcome(call, "vlan is not changed", port_set_vlan(call->arg[0].port, (uint16_t)vlan));
 }
 
 COMMAND(cmd_port_queues, "port PORT queues NUMBER",

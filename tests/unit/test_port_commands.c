@@ -4,6 +4,7 @@
 #include "apps/forward.h"
 #include "kernel/log.h"
 #include "kernel/machine.h"
+#include "kernel/time.h"
 #include "nic/port.h"
 #include "pci/pci.h"
 #include "tests/host/host.h"
@@ -256,6 +257,64 @@ static void vlans(void **state)
     assert_int_equal(fake.vlan, 0);
 }
 
+/* The PF of a VF: what it makes of what was asked, after so many turns; NULL: it grants. */
+static unsigned turns_until_answer;
+static const char *granter_says;
+
+static int ask_granter(struct port *port, const uint8_t mac[MAC_LEN])
+{
+    port->pending = true;
+    port->refusal = NULL;
+    return 0;
+}
+
+static void granter_turns(void)
+{
+    host_advance_us(10000);
+    if (!fake.pending || !turns_until_answer || --turns_until_answer)
+        return;
+    fake.pending = false;
+    fake.refusal = granter_says;
+    if (granter_says)
+        memcpy(fake.mac, fake.permanent_mac, MAC_LEN);
+}
+
+static void a_setting_that_is_granted_is_waited_for(void **state)
+{
+    struct port_ops ops = fake_ops;
+    ops.set_mac = ask_granter;
+    fake.ops = &ops;
+    host_set_yield(granter_turns);
+    turns_until_answer = 20;
+    granter_says = NULL;
+    does("port 0 mac 02:00:00:00:00:42");
+    assert_false(fake.pending);
+    turns_until_answer = 20;
+    granter_says = "its administrator set another";
+    fails("port 0 mac 02:00:00:00:00:43",
+          "error: port 0 (fake): mac is not changed: its administrator set another\n");
+    assert_int_equal(fake.mac[5], 1);
+    assert_true(port_shows("  refused        its administrator set another\n"));
+    turns_until_answer = 0; /* never */
+    fails("port 0 mac 02:00:00:00:00:44", "error: port 0 (fake): mac is not changed yet: the PF "
+                                          "does not answer; it stays asked for\n");
+    assert_true(port_shows("  settings       asked for, the PF has not answered yet\n"));
+    host_console_type("\x03");
+    uint64_t before = time_us();
+    assert_true(answers("port 0 mac 02:00:00:00:00:45")[0]);
+    assert_true(time_us() - before < 100000); /* the user had enough */
+    fake.ops = &fake_ops;
+}
+
+/* All zeros is no address to be shown, or written into a configuration. */
+static void an_address_that_is_still_to_come_is_told(void **state)
+{
+    memset(fake.mac, 0, MAC_LEN);
+    memset(fake.permanent_mac, 0, MAC_LEN);
+    assert_true(port_shows("  mac            none yet: the PF gives it\n"));
+    assert_false(config_has("port 0 mac"));
+}
+
 static void queues_of_a_running_port_change_around_a_restart(void **state)
 {
     unsigned stopped = stops, started = starts;
@@ -479,6 +538,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(addresses, setup, teardown),
         cmocka_unit_test_setup_teardown(mtus, setup, teardown),
         cmocka_unit_test_setup_teardown(vlans, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_setting_that_is_granted_is_waited_for, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_address_that_is_still_to_come_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(queues_of_a_running_port_change_around_a_restart, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(queues_of_a_stopped_port_wait_for_its_start, setup,
