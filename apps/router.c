@@ -55,6 +55,15 @@ static int ethernet_fault(const struct port *in, const uint8_t *frame)
     }
 }
 
+/* What the device that received the packet says of its checksum counts; one that says nothing
+ * leaves it to us.  Whoever rewrites the header later makes its checksum, and nobody asks again. */
+static bool checksum_good(const struct packet *p, const uint8_t *ip, unsigned header)
+{
+    if (p->flags & PACKET_IP_CHECKSUM_BAD)
+        return false;
+    return (p->flags & PACKET_IP_CHECKSUM_GOOD) || ipv4_checksum_ok(ip, header);
+}
+
 /* RFC 1812 5.2.2: discarded silently.  The first segment holds the header. */
 static int header_fault(const struct packet *p)
 {
@@ -70,7 +79,7 @@ static int header_fault(const struct packet *p)
     unsigned total = load_be16(ip + IPV4_TOTAL_LENGTH);
     if (total < header || total > length)
         return DROP_ip_short;
-    return ipv4_checksum_ok(ip, header) ? FINE : DROP_ip_checksum;
+    return checksum_good(p, ip, header) ? FINE : DROP_ip_checksum;
 }
 
 /* Addresses no packet may have (RFC 1812 4.2.2.11, 5.3.7), and those that are

@@ -64,16 +64,17 @@ static uint64_t memory_mib(void)
     return m.total / ONE_MIB;
 }
 
-/* What the ports' rings can hold at once. */
+/* What the ports' rings can hold at once: receive rings are filled however many there will be
+ * (`port N queues`), transmit rings as there are cores; and so of the ports that VFs will be. */
 static uint64_t packets_in_rings(void)
 {
     uint64_t count = 0;
     for (unsigned i = 0; i < port_count(); i++) {
         const struct port *port = port_get(i);
-        for (unsigned q = 0; q < port->rx_queues; q++)
-            count += port->rxq[q]->size;
-        for (unsigned q = 0; q < port->tx_queues; q++)
-            count += port->txq[q]->size;
+        const struct port_limits *limits = &port->limits;
+        count += (uint64_t)limits->rx_queues_max * limits->rx_size_default;
+        count += (uint64_t)port->tx_queues * limits->tx_size_default;
+        count += (uint64_t)port->vf_max * (limits->rx_size_default + limits->tx_size_default);
     }
     return count;
 }

@@ -30,7 +30,8 @@
 
 /* The device checked the IPv4 header checksum (outermost header, untagged or tagged
  * frame) and it is right, or it is wrong; neither: nobody looked.  Cleared by
- * packet_alloc_burst() and set by receivers only. */
+ * packet_alloc_burst(), so a copy has none, and set by receivers only.  They hold for the
+ * header as it was received: who rewrites it does not ask them again. */
 #define PACKET_IP_CHECKSUM_GOOD 0x01u
 #define PACKET_IP_CHECKSUM_BAD 0x02u
 

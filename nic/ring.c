@@ -58,6 +58,7 @@ static uint16_t ring_rx_burst(struct port_queue *q, struct packet **packets, uin
             continue;
         }
         p->port = q->port->number;
+        p->flags = 0; /* what was said of it elsewhere; it may have been rewritten since */
         q->packets++;
         q->bytes += p->frame_length;
         packets[got++] = p;

@@ -122,12 +122,35 @@ static void both_ends_must_run(void **state)
     packet_pool_destroy(pool);
 }
 
+/* packet.h: flags are a receiver's word.  What the far port's device said does not pass. */
+static void verdicts_do_not_cross(void **state)
+{
+    struct packet_cache cache;
+    host_reset();
+    port_reset_registry();
+    struct packet_pool *pool = packet_pool_create(64);
+    packet_cache_init(&cache, pool);
+    size = 64;
+    assert_non_null(create(&cache));
+    assert_int_equal(port_start(port), 0);
+    struct packet *p = conformance_packet(&cache, (uint8_t[60]){ 0 }, 60, 60);
+    p->flags = PACKET_IP_CHECKSUM_GOOD;
+    assert_int_equal(port_tx_burst(port->txq[0], &p, 1), 1);
+    assert_int_equal(port_rx_burst(peer->rxq[0], &p, 1), 1);
+    assert_int_equal(p->flags, 0);
+    packet_free(&cache, p);
+    destroy();
+    packet_cache_flush(&cache);
+    packet_pool_destroy(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes_are_powers_of_two),
         cmocka_unit_test(half_a_pair_is_none),
         cmocka_unit_test(both_ends_must_run),
+        cmocka_unit_test(verdicts_do_not_cross),
     };
     int failed = conformance_run(&ring);
     size = 64;

@@ -213,6 +213,71 @@ static void header_length_below_5(void **state)
     silently_dropped(DROP_ip_header_length);
 }
 
+/* A port's receive queue as one whose device says something of each checksum. */
+static port_burst_fn *silent_burst;
+static uint8_t device_says;
+
+static uint16_t talking_burst(struct port_queue *queue, struct packet **packets, uint16_t n)
+{
+    n = silent_burst(queue, packets, n);
+    for (uint16_t i = 0; i < n; i++)
+        packets[i]->flags = device_says;
+    return n;
+}
+
+static void device_talks(uint8_t flags)
+{
+    device_says = flags;
+    if (!silent_burst)
+        silent_burst = bench.port[0]->rxq[0]->burst;
+    bench.port[0]->rxq[0]->burst = talking_burst;
+}
+
+/* packet.h: what the device found is not looked at again, whatever the header holds. */
+static void checksum_verdict_of_the_device(void **state)
+{
+    from_a_to_b(100);
+    device_talks(PACKET_IP_CHECKSUM_BAD);
+    silently_dropped(DROP_ip_checksum);
+    device_talks(PACKET_IP_CHECKSUM_GOOD | PACKET_IP_CHECKSUM_BAD);
+    silently_dropped(DROP_ip_checksum);
+    device_talks(PACKET_IP_CHECKSUM_GOOD);
+    frame_ip(&f)[IPV4_CHECKSUM] ^= 0x10;
+    bench_send(0, &f);
+    assert_true(bench_take(1, &g));
+    device_talks(0);
+    silently_dropped(DROP_ip_checksum);
+}
+
+/* The other checks do not depend on what the device says. */
+static void checksum_verdict_saves_nothing_else(void **state)
+{
+    device_talks(PACKET_IP_CHECKSUM_GOOD);
+    from_a_to_b(100);
+    frame_ip(&f)[IPV4_VERSION_IHL] = 0x44;
+    silently_dropped(DROP_ip_header_length);
+    from_a_to_b(100);
+    store_be16(frame_ip(&f) + IPV4_TOTAL_LENGTH, 101);
+    silently_dropped(DROP_ip_short);
+}
+
+/* Pieces and answers carry checksums of their own, right ones. */
+static void checksum_verdict_does_not_travel(void **state)
+{
+    device_talks(PACKET_IP_CHECKSUM_GOOD);
+    bench_command("port 2 mtu 576");
+    from_a_to_b(1000);
+    bench_send(0, &f);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(bench_take(1, &g));
+        assert_true(ipv4_checksum_ok(frame_ip(&g), IPV4_HEADER_MIN));
+    }
+    from_a_to_b(100);
+    frame_ip(&f)[IPV4_TTL] = 1;
+    frame_seal(&f);
+    refused(DROP_ttl_expired, ICMP_TIME_EXCEEDED, ICMP_TTL_EXCEEDED);
+}
+
 static void checksum_is_wrong(void **state)
 {
     from_a_to_b(100);
@@ -654,6 +719,9 @@ int main(void)
         TEST(version_is_not_4),
         TEST(header_length_below_5),
         TEST(checksum_is_wrong),
+        TEST(checksum_verdict_of_the_device),
+        TEST(checksum_verdict_saves_nothing_else),
+        TEST(checksum_verdict_does_not_travel),
         TEST(martian_sources),
         TEST(martian_destinations),
         TEST(limited_broadcast_is_not_forwarded),

@@ -119,6 +119,27 @@ static void a_counter_that_fell_shows_zero(void **state)
 }
 
 /* tx_refused is what the driver took and threw away (port.h, ownership). */
+/* What a queue counted while the port had it stays in the port's totals. */
+static void queues_out_of_use_keep_their_counts(void **state)
+{
+    struct port_queue second = { .packets = 7, .bytes = 700, .errors = 2 };
+    struct port *port = &lan[0]->port;
+    send(3);
+    port->rxq[1] = &second;
+    port->txq[1] = &second;
+    port->rx_queues = port->tx_queues = 1;
+    assert_int_equal(totals(0).rx_packets, 10);
+    assert_int_equal(totals(0).rx_bytes, 880);
+    assert_int_equal(totals(0).rx_errors, 2);
+    assert_int_equal(totals(0).tx_packets, 7);
+    assert_int_equal(totals(0).counters.drops[DROP_tx_refused], 2);
+    assert_int_equal(run("clear stats"), 0);
+    assert_int_equal(totals(0).rx_packets, 0);
+    second.packets++;
+    assert_int_equal(totals(0).rx_packets, 1);
+    port->rxq[1] = port->txq[1] = NULL;
+}
+
 static void driver_refusals_are_a_drop_reason(void **state)
 {
     lan[1]->tx.errors = 3;
@@ -415,6 +436,7 @@ int main(void)
         TEST(dropped_is_the_sum_of_reasons),
         TEST(clear_counts_from_zero),
         TEST(a_counter_that_fell_shows_zero),
+        TEST(queues_out_of_use_keep_their_counts),
         TEST(driver_refusals_are_a_drop_reason),
         TEST(rates_are_per_second),
         TEST(clear_does_not_disturb_rates),
