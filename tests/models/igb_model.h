@@ -53,6 +53,8 @@ struct igb_model_vf {
     bool present;        /* VF Enable is set and NumVFs reaches it */
     bool played;         /* by the test: its queue is `frames`, it has no rings */
     unsigned violations; /* by whoever drives this VF */
+    bool told;           /* it read RSTI or RSTD and so knows that its queues are gone */
+    bool queues_lost;    /* a reset by the PF took them; set up again since: false */
     uint64_t flr_at_us;  /* of its last reset, by configuration space or CTRL.RST */
     unsigned flrs;
     struct igb_model_fifo frames;
@@ -60,9 +62,10 @@ struct igb_model_vf {
 
 /* What a queue knows beyond its registers. */
 struct igb_model_queue {
-    uint64_t asked_us;   /* when its enable bit changed last */
+    uint64_t asked_us;   /* when its enable bit was written last */
+    bool was_on;         /* before that */
     bool held;           /* blocked by malicious-driver detection until the PF frees it */
-    uint64_t next_us;    /* rate: not before */
+    uint64_t next_ns;    /* rate: not before */
     uint32_t context[2][4]; /* transmit contexts */
     bool context_valid[2];
 };
@@ -83,11 +86,12 @@ struct igb_model {
     struct igb_model_fifo wire;      /* sent, not yet taken */
     uint16_t sriov;                  /* offset of the PF's capability */
     bool cable;
-    uint64_t reset_at_us, nvm_asked_us, mdic_asked_us, master_asked_us;
+    uint64_t reset_at_us, nvm_asked_us, mdic_asked_us, master_asked_us, vf_enabled_us;
     unsigned next_queue;             /* round robin */
     unsigned violations;             /* by the PF's driver */
     unsigned resets, rctl_writes;
     unsigned messages_lost;
+    bool low_half_read[4];           /* GORC, GOTC, TOR, TOT */
 
     /* How slow it is. */
     uint64_t reset_takes_us, nvm_takes_us, mdic_takes_us, queue_takes_us, master_takes_us;
@@ -103,6 +107,8 @@ struct igb_model {
     bool semaphore_stuck;    /* SWSM.SMBI is somebody else's for ever */
     bool messages_vanish;    /* REQ, STS and ACK of either side are lost */
     bool hide_writeback;     /* transmit descriptors are never reported done */
+    bool upe_gates;          /* unknown unicast reaches the default pool only with RCTL.UPE: of
+                              * the two readings of 82576 DS 7.10.3.3 the one QEMU does not take */
 
     /* igb_model_pf_serve(): the PF of a lone VF. */
     struct {
