@@ -141,11 +141,12 @@
 #define IGB_MRQC_MODE_VMDQ_RSS 5u /* and two queues a pool by hash; 82576 only */
 #define IGB_MRQC_TCP_IPV4 0x00010000u
 #define IGB_MRQC_IPV4 0x00020000u
+#define IGB_MRQC_TCP_IPV6_EX 0x00040000u /* with extension headers */
 #define IGB_MRQC_IPV6 0x00100000u
 #define IGB_MRQC_TCP_IPV6 0x00200000u
 #define IGB_MRQC_UDP_IPV4 0x00400000u
 #define IGB_MRQC_UDP_IPV6 0x00800000u
-#define IGB_MRQC_FIELDS (IGB_MRQC_TCP_IPV4 | IGB_MRQC_IPV4 | IGB_MRQC_IPV6 | \
+#define IGB_MRQC_FIELDS (IGB_MRQC_TCP_IPV4 | IGB_MRQC_IPV4 | IGB_MRQC_TCP_IPV6_EX | IGB_MRQC_IPV6 | \
                          IGB_MRQC_TCP_IPV6 | IGB_MRQC_UDP_IPV4 | IGB_MRQC_UDP_IPV6)
 
 /* Transmit, 82576 DS 8.12 -------------------------------------------------------- */

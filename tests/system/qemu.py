@@ -231,6 +231,7 @@ class Appliance:
         end = time.monotonic() + BOOT_LIMIT
         while self.wait_links and len(LINK_UP.findall(self.transcript)) < len(self.nics):
             assert time.monotonic() < end and self._read_some(1.0) is not None, self.transcript
+            self.seen = len(self.transcript)
         return match
 
     def wait_exit(self, timeout=COMMAND_LIMIT):
