@@ -6,6 +6,7 @@
 #include "kernel/machine.h"
 #include "kernel/memory.h"
 #include "kernel/mmio.h"
+#include "kernel/random.h"
 #include "kernel/task.h"
 #include "kernel/time.h"
 
@@ -131,6 +132,13 @@ uint64_t time_us(void)
 uint64_t time_cycles_per_us(void)
 {
     return real_time ? 1000 : 1;
+}
+
+static uint64_t random_state;
+
+uint64_t random_word(void)
+{
+    return random_mix(random_state += 0x9e3779b97f4a7c15ull);
 }
 
 uint64_t time_cycles(void)
@@ -505,6 +513,7 @@ void host_reset(void)
 {
     mmio.count = pio.count = 0;
     now_us = 0;
+    random_state = 0;
     real_time = false;
     while (dma_rows) {
         struct dma_row *next = dma_rows->next;
