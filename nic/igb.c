@@ -6,6 +6,7 @@
  * Not supported: segmentation and checksum insertion, flow control (neither sent nor obeyed),
  * forced speed, wake-up, time stamps, interrupts (we poll). */
 #include "nic/igb.h"
+#include "nic/igb_virt_regs.h"
 
 #include "kernel/log.h"
 #include "kernel/mmio.h"
@@ -419,7 +420,7 @@ void igb_write_rctl(struct igb *e)
 }
 
 /* 82576 DS 8.10 with RCTL.MO 0: bits 47:36 of the address, whose first byte on
- * the wire is bits 7:0, choose one of 4096 bits. */
+ * the wire is bits 7:0, choose one of 4096 bits.  With pools the table is the master driver's. */
 static void write_multicast(struct igb *e)
 {
     uint32_t table[IGB_MTA_REGS] = { 0 };
@@ -428,7 +429,7 @@ static void write_multicast(struct igb *e)
         uint32_t bit = ((uint32_t)mac[5] << 8 | mac[4]) >> 4;
         table[bit / 32] |= 1u << bit % 32;
     }
-    for (uint32_t i = 0; i < IGB_MTA_REGS; i++)
+    for (uint32_t i = 0; i < IGB_MTA_REGS && !e->pf; i++)
         igb_write(e, IGB_MTA(i), table[i]);
 }
 
@@ -453,7 +454,7 @@ static uint32_t frame_limit(uint16_t mtu)
 static void write_frame_limit(struct igb *e)
 {
     uint32_t limit = frame_limit(e->mtu) + FCS + (e->vlan ? VLAN_TAG : 0);
-    igb_write(e, IGB_RLPML, e->pf ? FRAME_MAX + FCS + VLAN_TAG : limit);
+    igb_write(e, IGB_RLPML, e->pf ? IGB_FRAME_MAX : limit);
 }
 
 static void tell_pf(struct igb *e)
@@ -676,12 +677,16 @@ static void igb_stop(struct port *port)
     tear_down(port->priv);
 }
 
-int igb_restart(struct igb *e)
+int igb_restart(struct igb *e, struct igb_pf *pf, uint8_t pool)
 {
     struct port *port = &e->port;
-    if (port->state != PORT_RUNNING)
-        return port->state == PORT_FAILED ? -EIO : 0;
+    bool running = port->state == PORT_RUNNING;
     port_stop(port);
+    e->pf = pf;
+    e->pool = pool;
+    e->vlan_filter = pf;
+    if (!running || port->state == PORT_FAILED)
+        return port->state == PORT_FAILED ? -EIO : 0;
     int err = port_start(port);
     if (err && port->state != PORT_FAILED)
         port_fail(port, "did not start again");
@@ -812,12 +817,19 @@ static const struct igb_chip chips[] = {
                      .queues = 16,
                      .queues_per_pool = 2,
                      .addresses = 24,
-                     .rate_limit = true },
+                     .vfta_writes = 1,
+                     .rate_limit = true,
+                     .txswc = IGB_DTXSWC,
+                     .dtxctl = IGB_DTXCTL_VLAN_ADDED | IGB_DTXCTL_SPOOF_INT },
     [CHIP_I350] = { .name = "I350",
                     .queues = 8,
                     .queues_per_pool = 1,
                     .addresses = 32,
-                    .malicious_detection = true },
+                    .vfta_writes = 10,
+                    .malicious_detection = true,
+                    .dma_strips = true,
+                    .txswc = IGB_TXSWC,
+                    .dtxctl = IGB_DTXCTL_SPOOF_QUEUE | IGB_DTXCTL_MDP_EN | IGB_DTXCTL_SPOOF_INT },
 };
 
 /* The last pool is the PF's own. */

@@ -18,7 +18,11 @@ struct igb_chip {
     uint8_t queues;   /* of the whole chip: 16, 8 */
     uint8_t queues_per_pool;
     uint8_t addresses; /* receive address registers: 24, 32 */
+    uint8_t vfta_writes; /* of each word, while the switch is on */
     bool rate_limit, malicious_detection;
+    bool dma_strips; /* tags are stripped queue by queue, behind the switch (I350) */
+    uint32_t txswc;  /* where the switch's register is */
+    uint32_t dtxctl; /* what of DTXCTL goes on with pools */
 };
 
 struct igb_pf; /* igb_pf.c's own: VFs, policies, mailboxes */
@@ -58,7 +62,7 @@ void igb_write(struct igb *e, uint32_t reg, uint32_t value);
 
 extern const struct vf_ops igb_vf_ops;
 /* The rest is called only with e->pf.  igb.c writes: RCTL, RAL and RAH 0 (with the PF's pool),
- * MTA, RETA, RSSRK, MRQC (pools, and their hash), RLPML (any length), and no VFTA. */
+ * RETA, RSSRK, MRQC (pools, and their hash), RLPML (any length), and neither MTA nor VFTA. */
 /* At the end of every bring-up of the chip, before its queues, receiver and transmitter go on:
  * pools, switch, filters and policies as they should be; mailboxes shut. */
 void igb_pf_configure(struct igb *e);
@@ -76,5 +80,6 @@ void igb_pf_rx_mode_changed(struct igb *e);
 
 /* Writes RCTL anew: `vlan_filter` changed. */
 void igb_write_rctl(struct igb *e);
-/* Stops and starts the port on the queues of e->pool, when VFs come or go: 0 or -E... */
-int igb_restart(struct igb *e);
+/* Stops the port, lets VFs come or go, and starts it, if it ran, on the queues of that pool:
+ * 0 or -E...  pf NULL, pool 0: no VFs. */
+int igb_restart(struct igb *e, struct igb_pf *pf, uint8_t pool);

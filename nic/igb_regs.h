@@ -119,6 +119,7 @@
 #define IGB_RXCSUM_PCSD 0x00002000u  /* RW, descriptors tell the RSS hash; RSS needs it */
 #define IGB_RLPML 0x5004u         /* RW, longest packet, FCS and tag included */
 #define IGB_RLPML_MAX 0x00003fffu
+#define IGB_FRAME_MAX 9728u       /* the longest there is, FCS and tag included, 82576 DS 1.3 */
 #define IGB_MTA(n) (0x5200u + 4 * (n)) /* RW, Multicast Table Array */
 #define IGB_MTA_REGS 128u
 /* RW, Receive Address Low and High; from the 17th on elsewhere */

@@ -49,6 +49,7 @@ enum vf_mailbox {
 struct vf_info {
     struct vf_policy policy;
     enum vf_mailbox mailbox;
+    uint8_t mac[6];                  /* in force: the policy's, or what the VF chose */
     bool promiscuous, all_multicast; /* as granted */
     uint16_t mtu;                    /* as granted */
     unsigned macs, vlans, multicast; /* filters granted beyond its own MAC */
