@@ -215,9 +215,10 @@ static void print_config(struct out *out)
 {
     for (unsigned i = 0; i < count; i++) {
         struct address a = addresses[i];
-        char text[IPV4_PREFIX_TEXT];
+        char text[IPV4_PREFIX_TEXT], port[PORT_TEXT];
         ipv4_format_prefix(a.address, a.length, text);
-        out_printf(out, "port %u address %s\n", a.port, text);
+        port_format(a.port, port);
+        out_printf(out, "port %s address %s\n", port, text);
     }
 }
 

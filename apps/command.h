@@ -110,10 +110,16 @@ bool parse_number(const char *text, uint64_t *value);
 bool parse_mac(const char *text, uint8_t mac[MAC_LEN]);
 bool parse_prefix(const char *text, struct prefix *prefix, bool need_length);
 
+/* What a configuration calls a port: its number or, of a VF, whose number depends on when it
+ * was made, its PCI address. */
+#define PORT_TEXT 16u
+void port_format(unsigned number, char text[PORT_TEXT]);
+
 /* `show config`: each subject prints its part as commands that can be fed back. */
 enum config_order {
     CONFIG_CONSOLE = 5,
     CONFIG_IOMMU = 8,
+    CONFIG_VF = 9,          /* makes ports */
     CONFIG_PORT = 10,
     CONFIG_FDB = 20,
     CONFIG_ROUTE = 30,

@@ -3,6 +3,7 @@
 
 #include "apps/command.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define OPTION_MAX 64u
@@ -131,6 +132,15 @@ unsigned config_parse_command_line(const char *text, struct options *o, const ch
         errors += set_option(o, text, n, &call) < 0;
         text += n;
     }
+}
+
+void port_format(unsigned number, char text[PORT_TEXT])
+{
+    const struct port *port = port_get(number);
+    if (port && port->pci && port->pci->pf)
+        pci_bdf_format(port->pci->bdf, text);
+    else
+        snprintf(text, PORT_TEXT, "%u", number);
 }
 
 /* Sources ------------------------------------------------------------------- */

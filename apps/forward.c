@@ -317,6 +317,19 @@ void forward_port_down(struct port *port)
     poll_link(port);
 }
 
+/* The mode reads its notes while it still knows the port, and what it sends then is dropped at
+ * a port that is down. */
+void forward_port_remove(struct port *port)
+{
+    forward_port_down(port);
+    take_notes(control_core(), NOTES);
+    for (unsigned i = 0; i < forward.cores; i++) {
+        take_sends(forward.core[i]);
+        tx_flush(forward.core[i], port->number, port);
+    }
+    forward.promiscuous[port->number] = false;
+}
+
 int forward_set_queues(struct port *port, uint16_t queues)
 {
     bool running = port->state == PORT_RUNNING;

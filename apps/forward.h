@@ -129,6 +129,8 @@ uint64_t forward_held(void);
  * not start is failed from then on, unless it only lacks a fence (-EPERM). */
 int forward_port_up(struct port *port);     /* starts it; 0 or -E... */
 void forward_port_down(struct port *port);  /* flushes and stops it */
+/* Its driver is about to remove it: down, and no note or frame inside is for it any more. */
+void forward_port_remove(struct port *port);
 /* `port N queues K`: a running port is down meanwhile.  0 or -E... of either half. */
 int forward_set_queues(struct port *port, uint16_t queues);
 /* Starts every port that was registered since the last call and was not taken

@@ -107,12 +107,13 @@ static int cmd_show_fdb(struct command_call *call)
 static void print_fdb_config(struct out *out)
 {
     struct fdb_row row;
-    char mac[MAC_TEXT];
+    char mac[MAC_TEXT], port[PORT_TEXT];
     for (uint32_t cursor = 0; fdb_next(&cursor, &row);) {
         if (!row.fixed)
             continue;
         mac_format(row.mac, mac);
-        out_printf(out, "fdb add %s port %u\n", mac, row.port);
+        port_format(row.port, port);
+        out_printf(out, "fdb add %s port %s\n", mac, port);
     }
 }
 

@@ -739,11 +739,12 @@ static void print_config(struct out *out)
 {
     struct neighbor_info n;
     for (unsigned place = 0; neighbor_next(&place, &n);) {
-        char text[IPV4_TEXT];
+        char text[IPV4_TEXT], mac[MAC_TEXT], port[PORT_TEXT];
         ipv4_format(n.address, text);
+        mac_format(n.mac, mac);
+        port_format(n.port, port);
         if (n.state == NEIGHBOR_STATIC)
-            out_printf(out, "neighbor add %s %02x:%02x:%02x:%02x:%02x:%02x port %u\n", text,
-                       n.mac[0], n.mac[1], n.mac[2], n.mac[3], n.mac[4], n.mac[5], n.port);
+            out_printf(out, "neighbor add %s %s port %s\n", text, mac, port);
     }
 }
 

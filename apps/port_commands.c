@@ -315,20 +315,21 @@ static void print_config(struct out *out)
             continue;
         struct port p = *port;
         bool promiscuous = forward_promiscuous(port);
-        char mac[MAC_TEXT];
+        char mac[MAC_TEXT], name[PORT_TEXT];
         mac_format(p.mac, mac);
+        port_format(i, name);
         if (p.rx_queues != QUEUES_DEFAULT)
-            out_printf(out, "port %u queues %u\n", i, p.rx_queues);
+            out_printf(out, "port %s queues %u\n", name, p.rx_queues);
         if (p.vlan)
-            out_printf(out, "port %u vlan %u\n", i, p.vlan);
+            out_printf(out, "port %s vlan %u\n", name, p.vlan);
         if (memcmp(p.mac, p.permanent_mac, MAC_LEN))
-            out_printf(out, "port %u mac %s\n", i, mac);
+            out_printf(out, "port %s mac %s\n", name, mac);
         if (p.mtu != MTU_DEFAULT)
-            out_printf(out, "port %u mtu %u\n", i, p.mtu);
+            out_printf(out, "port %s mtu %u\n", name, p.mtu);
         if (promiscuous)
-            out_printf(out, "port %u promiscuous on\n", i);
+            out_printf(out, "port %s promiscuous on\n", name);
         if (!p.admin_up)
-            out_printf(out, "port %u down\n", i);
+            out_printf(out, "port %s down\n", name);
     }
 }
 

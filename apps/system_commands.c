@@ -80,49 +80,6 @@ static int cmd_show_memory(struct command_call *call)
     return 0;
 }
 
-/* Part of the grammar, so that they say why rather than being unknown. */
-
-static int not_built_yet(struct command_call *call, const char *what)
-{
-    return command_error(call, "%s are not built yet", what);
-}
-
-COMMAND(cmd_show_vfs, "show vfs", "Show virtual functions (not built yet)");
-static int cmd_show_vfs(struct command_call *call)
-{
-    return not_built_yet(call, "virtual functions");
-}
-
-COMMAND(cmd_vf_count, "vf BDF count NUMBER", "Make VFs of a PF (not built yet)");
-static int cmd_vf_count(struct command_call *call)
-{
-    return not_built_yet(call, "virtual functions");
-}
-
-COMMAND(cmd_vf_mac, "vf BDF NUMBER mac MAC", "Set a VF's address (not built yet)");
-static int cmd_vf_mac(struct command_call *call)
-{
-    return not_built_yet(call, "virtual functions");
-}
-
-COMMAND(cmd_vf_number, "vf BDF NUMBER vlan|rate NUMBER", "Limit a VF (not built yet)");
-static int cmd_vf_number(struct command_call *call)
-{
-    return not_built_yet(call, "virtual functions");
-}
-
-COMMAND(cmd_vf_switch, "vf BDF NUMBER spoofcheck|trust on|off", "Guard a VF (not built yet)");
-static int cmd_vf_switch(struct command_call *call)
-{
-    return not_built_yet(call, "virtual functions");
-}
-
-COMMAND(cmd_vf_link, "vf BDF NUMBER link auto|up|down", "Set a VF's link (not built yet)");
-static int cmd_vf_link(struct command_call *call)
-{
-    return not_built_yet(call, "virtual functions");
-}
-
 /* Whoever watches the console sees that it was meant. */
 
 COMMAND(cmd_poweroff, "poweroff", "Turn the machine off");

@@ -502,21 +502,6 @@ static void log_and_memory(void **state)
     assert_non_null(strstr(answers("show memory"), " of 64 in the pool\n"));
 }
 
-static void what_is_not_built_says_so(void **state)
-{
-    static const char *const lines[] = { "show vfs",
-                                         "vf 01:00.0 count 4",
-                                         "vf 0000:01:00.0 0 mac 02:00:00:00:00:01",
-                                         "vf 01:00.0 0 vlan 5",
-                                         "vf 01:00.0 0 rate 100",
-                                         "vf 01:00.0 0 spoofcheck on",
-                                         "vf 01:00.0 0 trust off",
-                                         "vf 01:00.0 0 link auto" };
-
-    for (unsigned i = 0; i < ARRAY_SIZE(lines); i++)
-        fails(lines[i], "error: virtual functions are not built yet\n");
-}
-
 static void without_an_iommu_it_says_so(void **state)
 {
     assert_string_equal(answers("show iommu"), "no IOMMU is in force: devices reach all memory\n");
@@ -555,7 +540,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(configuration_goes_round, setup, teardown),
         cmocka_unit_test_setup_teardown(version_names_the_build, setup, teardown),
         cmocka_unit_test_setup_teardown(log_and_memory, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_not_built_says_so, setup, teardown),
         cmocka_unit_test_setup_teardown(without_an_iommu_it_says_so, setup, teardown),
         cmocka_unit_test_setup_teardown(the_machine_ends_when_asked, setup, teardown),
     };
