@@ -1,7 +1,9 @@
-/* e1000_regs.h - registers and descriptors of the 8254x family that e1000.c touches.
+/* e1000_regs.h - registers and descriptors of the 8254x family that e1000.c and
+ * e1000_ring.c touch.  The 82574 has the same ones; what it has besides, or in another
+ * place, is in e1000e_regs.h.
  *
  * Document: Intel "PCI/PCI-X Family of Gigabit Ethernet Controllers Software
- * Developer's Manual", 317453 revision 4.0, called "8254x SDM" here and in e1000.c.
+ * Developer's Manual", 317453 revision 4.0, called "8254x SDM" here and in both.
  * Every register is 32 bits wide and is accessed as such (8254x SDM 13.2).
  *
  * Modes: RW read and write, RO read only, WO write only, RC cleared by reading,
@@ -41,6 +43,8 @@
 #define E1000_FCAL 0x0028u             /* RW, Flow Control Address Low, 13.4.8 */
 #define E1000_FCAH 0x002cu             /* RW, Flow Control Address High, 13.4.9 */
 #define E1000_FCT 0x0030u              /* RW, Flow Control Type, 13.4.10 */
+#define E1000_VET 0x0038u              /* RW, VLAN EtherType, 13.4.11 */
+#define E1000_VET_8021Q 0x00008100u    /* IEEE 802.1Q 9.4 */
 #define E1000_FCTTV 0x0170u            /* RW, Flow Control Transmit Timer Value, 13.4.12 */
 #define E1000_IMC 0x00d8u              /* WO, Interrupt Mask Clear, 13.4.21 */
 #define E1000_IMC_ALL 0xffffffffu      /* every cause there is */
@@ -55,12 +59,16 @@
 #define E1000_RCTL_MO 0x00003000u    /* RW, Multicast Offset, 0: address bits 47:36 */
 #define E1000_RCTL_BAM 0x00008000u   /* RW, Broadcast Accept Mode */
 #define E1000_RCTL_BSIZE 0x00030000u /* RW, Receive Buffer Size, 0 with BSEX 0: 2048 bytes */
+#define E1000_RCTL_VFE 0x00040000u   /* RW, VLAN Filter Enable: frames with a tag must be in VFTA */
 #define E1000_RCTL_SECRC 0x04000000u /* RW, Strip Ethernet CRC */
 #define E1000_RDBAL 0x2800u          /* RW, Receive Descriptor Base Address Low, 13.4.25 */
 #define E1000_RDBAH 0x2804u          /* RW, Receive Descriptor Base Address High, 13.4.26 */
 #define E1000_RDLEN 0x2808u          /* RW, bytes, a multiple of 128, 13.4.27 */
 #define E1000_RDH 0x2810u            /* RW, Receive Descriptor Head, 13.4.28 */
 #define E1000_RDT 0x2818u            /* RW, Receive Descriptor Tail, 13.4.29 */
+
+#define E1000_RXCSUM 0x5000u         /* RW, Receive Checksum Control, 13.4.47 */
+#define E1000_RXCSUM_IPOFL 0x00000100u /* RW, IP Checksum Offload: check received IPv4 headers */
 
 /* Transmit, 8254x SDM 13.4.33 to 13.4.40 -------------------------------------- */
 
@@ -87,6 +95,8 @@
 #define E1000_RAH(n) (0x5404u + 8 * (n)) /* RW, Receive Address High, 13.5.3 */
 #define E1000_RAH_AV 0x80000000u         /* RW, Address Valid */
 #define E1000_RA_REGS 16u
+#define E1000_VFTA(n) (0x5600u + 4 * (n)) /* RW, VLAN Filter Table Array, 13.5.4 */
+#define E1000_VFTA_REGS 128u
 
 /* Statistics, 8254x SDM 13.7: cleared by reading, stuck at all ones when full.
  * X(name, offset, section).  Of the 64-bit pairs the upper half, which clears
@@ -124,6 +134,11 @@ _Static_assert(offsetof(struct e1000_rx_desc, result) == 8, "8254x SDM 3.2.3");
 #define E1000_RXD_LENGTH 0x000000000000ffffull
 #define E1000_RXD_DD 0x0000000100000000ull     /* status: Descriptor Done */
 #define E1000_RXD_EOP 0x0000000200000000ull    /* status: End of Packet */
+#define E1000_RXD_IXSM 0x0000000400000000ull   /* status: Ignore Checksum Indication */
+#define E1000_RXD_VP 0x0000000800000000ull     /* status: VLAN Packet, its tag was taken off */
+#define E1000_RXD_IPCS 0x0000004000000000ull   /* status: IP Checksum Calculated */
+#define E1000_RXD_IPE 0x0000400000000000ull    /* errors: IP Checksum Error */
+#define E1000_RXD_VID 0x0fff000000000000ull    /* special: the tag's VLAN, 3.2.3.3 */
 #define E1000_RXD_ERRORS 0x0000970000000000ull /* RXE, CXE, SEQ, SE, CE; no checksum errors */
 
 /* Transmit descriptor, legacy, 8254x SDM 3.3.3. */
@@ -139,6 +154,8 @@ _Static_assert(offsetof(struct e1000_tx_desc, command) == 8, "8254x SDM 3.3.3");
 #define E1000_TXD_EOP 0x0000000001000000ull  /* CMD: End Of Packet */
 #define E1000_TXD_IFCS 0x0000000002000000ull /* CMD: Insert FCS, counts in the last descriptor */
 #define E1000_TXD_RS 0x0000000008000000ull   /* CMD: Report Status */
+#define E1000_TXD_VLE 0x0000000040000000ull  /* CMD: VLAN Packet Enable, counts in the last one */
+#define E1000_TXD_TAG 0xffff000000000000ull  /* special: the tag to insert, 3.3.3 */
 #define E1000_TXD_DD 0x0000000100000000ull   /* STA: Descriptor Done */
 
 /* EEPROM, 8254x SDM 5.6.1: words 0 to 2 are the address, low byte first. */

@@ -1,4 +1,5 @@
-/* e1000_model.c - the device's side of nic/e1000.c, from the 8254x SDM (e1000_model.h).
+/* e1000_model.c - the device's side of nic/e1000.c, from the 8254x SDM, and what the
+ * 82574 has in common with it (e1000_model.h).
  *
  * Not modelled, and never used by the driver: interrupts, offloads, the PHY's
  * registers, FIFOs (a frame without a descriptor is missed at once). */
@@ -18,9 +19,10 @@
 #define TX_MIN 48u /* 3.3.3 */
 #define TX_MAX 16288u
 #define CTRL_PHY_DEFAULT 0x00000241u /* SPEED 1000, SLU, FD */
-#define RXD_IXSM 0x0000000400000000ull
+#define TAG_LENGTH 4u
+#define VLAN_BYTES 12u /* of a frame, in front of its tag */
 
-static void violation(struct e1000_model *m, const char *what, uint32_t reg, uint64_t value)
+void e1000_model_violation(struct e1000_model *m, const char *what, uint32_t reg, uint64_t value)
 {
     fprintf(stderr, "e1000 model: %s (register %04" PRIx32 ", value %" PRIx64 ")\n", what, reg,
             value);
@@ -56,22 +58,19 @@ static bool dma_write(struct e1000_model *m, uint64_t iova, const void *from, si
 
 /* Registers ------------------------------------------------------------------ */
 
-/* Every register that the model knows, the bits that software may set in it, and
- * the ones that it must leave 0 (8254x SDM 13.4 and 13.5). */
-static const struct {
-    uint32_t first, last, step;
-    uint32_t writable;
-    bool readable;
-} known[] = {
+/* 8254x SDM 13.4 and 13.5. */
+static const struct e1000_model_reg family[] = {
     { E1000_CTRL, E1000_CTRL, 4, 0x5cfc1be9u, true },
     { E1000_STATUS, E1000_STATUS, 4, 0, true },
     { E1000_EERD, E1000_EERD, 4, E1000_EERD_ADDR | E1000_EERD_START, true },
     { E1000_FCAL, E1000_FCAL, 4, UINT32_MAX, true },
     { E1000_FCAH, E1000_FCAH, 4, 0xffff, true },
     { E1000_FCT, E1000_FCT, 4, 0xffff, true },
+    { E1000_VET, E1000_VET, 4, 0xffff, true },
     { E1000_FCTTV, E1000_FCTTV, 4, 0xffff, true },
     { E1000_IMC, E1000_IMC, 4, UINT32_MAX, false },
     { E1000_RCTL, E1000_RCTL, 4, 0x06dfb3feu, true },
+    { E1000_RXCSUM, E1000_RXCSUM, 4, 0x07ff, true },
     { E1000_TCTL, E1000_TCTL, 4, 0x017ffffau, true },
     { E1000_TIPG, E1000_TIPG, 4, 0x3fffffffu, true },
     { E1000_RDBAL, E1000_RDBAL, 4, 0xfffffff0u, true },
@@ -86,39 +85,51 @@ static const struct {
     { E1000_TDT, E1000_TDT, 4, 0xffff, true },
     { 0x4000, 0x40fc, 4, 0, true },
     { E1000_MTA(0), E1000_MTA(E1000_MTA_REGS - 1), 4, UINT32_MAX, true },
+    { E1000_VFTA(0), E1000_VFTA(E1000_VFTA_REGS - 1), 4, UINT32_MAX, true },
     { E1000_RAL(0), E1000_RAL(E1000_RA_REGS - 1), 8, UINT32_MAX, true },
     { E1000_RAH(0), E1000_RAH(E1000_RA_REGS - 1), 8, E1000_RAH_AV | 0x3ffff, true },
 };
 
-static int find_known(uint32_t reg)
+static const struct e1000_model_reg *find_in(const struct e1000_model_reg *rows, unsigned n,
+                                             uint32_t reg)
 {
-    for (unsigned i = 0; i < ARRAY_SIZE(known); i++)
-        if (reg >= known[i].first && reg <= known[i].last &&
-            (reg - known[i].first) % known[i].step == 0)
-            return (int)i;
-    return -1;
+    for (unsigned i = 0; i < n; i++)
+        if (reg >= rows[i].first && reg <= rows[i].last &&
+            (reg - rows[i].first) % rows[i].step == 0)
+            return &rows[i];
+    return NULL;
+}
+
+static const struct e1000_model_reg *find_known(const struct e1000_model *m, uint32_t reg)
+{
+    const struct e1000_model_reg *row =
+        m->chip ? find_in(m->chip->known, m->chip->known_count, reg) : NULL;
+    return row ? row : find_in(family, ARRAY_SIZE(family), reg);
 }
 
 /* 13.2: 32-bit accesses only, and nothing within 1 us of a reset (13.4.1). */
 static bool access_good(struct e1000_model *m, unsigned bar, uint64_t offset, unsigned size)
 {
     if (bar != E1000_BAR || size != 4 || offset % 4) {
-        violation(m, "access that is not 32 bits wide, or elsewhere", (uint32_t)offset, size);
+        e1000_model_violation(m, "access that is not 32 bits wide, or elsewhere", (uint32_t)offset,
+                              size);
         return false;
     }
     if (m->reset_at_us && time_us() < m->reset_at_us + 1)
-        violation(m, "access within 1 us of CTRL.RST", (uint32_t)offset, 0);
-    if (find_known((uint32_t)offset) >= 0)
+        e1000_model_violation(m, "access within 1 us of CTRL.RST", (uint32_t)offset, 0);
+    if (find_known(m, (uint32_t)offset))
         return true;
-    violation(m, "access to an unknown register", (uint32_t)offset, 0);
+    e1000_model_violation(m, "access to an unknown register", (uint32_t)offset, 0);
     return false;
 }
 
 static void set_status(struct e1000_model *m)
 {
     bool up = m->cable && (get(m, E1000_CTRL) & E1000_CTRL_SLU);
+    uint32_t others =
+        get(m, E1000_STATUS) & ~(E1000_STATUS_SPEED | E1000_STATUS_LU | E1000_STATUS_FD);
     *reg_at(m, E1000_STATUS) =
-        FIELD_PUT(E1000_STATUS_SPEED, 2u) | (up ? E1000_STATUS_LU | E1000_STATUS_FD : 0);
+        others | FIELD_PUT(E1000_STATUS_SPEED, 2u) | (up ? E1000_STATUS_LU | E1000_STATUS_FD : 0);
 }
 
 static void reset(struct e1000_model *m)
@@ -132,6 +143,8 @@ static void reset(struct e1000_model *m)
     *reg_at(m, E1000_RAL(0)) = m->eeprom[0] | (uint32_t)m->eeprom[1] << 16;
     *reg_at(m, E1000_RAH(0)) = m->eeprom[2] | E1000_RAH_AV;
     set_status(m);
+    if (m->chip)
+        m->chip->reset(m);
 }
 
 static void write_eerd(struct e1000_model *m, uint32_t value)
@@ -141,7 +154,7 @@ static void write_eerd(struct e1000_model *m, uint32_t value)
     if (!(value & E1000_EERD_START) || m->eeprom_dead)
         return;
     if (word >= E1000_MODEL_WORDS)
-        violation(m, "EEPROM word that is not there", E1000_EERD, value);
+        e1000_model_violation(m, "EEPROM word that is not there", E1000_EERD, value);
     else
         *reg_at(m, E1000_EERD) =
             FIELD_PUT(E1000_EERD_ADDR, word) | E1000_EERD_DONE | (uint32_t)m->eeprom[word] << 16;
@@ -161,24 +174,24 @@ static void check_ring_write(struct e1000_model *m, uint32_t reg, uint32_t value
     bool enabled = rx ? get(m, E1000_RCTL) & E1000_RCTL_EN : get(m, E1000_TCTL) & E1000_TCTL_EN;
     bool tail = reg == E1000_RDT || reg == E1000_TDT;
     if (enabled && !tail)
-        violation(m, "ring register written while its unit is on", reg, value);
+        e1000_model_violation(m, "ring register written while its unit is on", reg, value);
     if (tail && value && value >= ring_count(m, rx ? E1000_RDLEN : E1000_TDLEN))
-        violation(m, "tail past the ring", reg, value);
+        e1000_model_violation(m, "tail past the ring", reg, value);
 }
 
 static void check_enable(struct e1000_model *m, uint32_t reg, uint32_t value)
 {
     if (reg == E1000_RCTL && (value & E1000_RCTL_EN)) {
         if (!get(m, E1000_RDLEN) || !(get(m, E1000_RDBAL) || get(m, E1000_RDBAH)))
-            violation(m, "receiver on without a ring", reg, value);
+            e1000_model_violation(m, "receiver on without a ring", reg, value);
         if (value & 0x00400004u)
-            violation(m, "bad packets or pause frames wanted", reg, value);
+            e1000_model_violation(m, "bad packets or pause frames wanted", reg, value);
     }
     if (reg == E1000_TCTL && (value & E1000_TCTL_EN) && !get(m, E1000_TDLEN))
-        violation(m, "transmitter on without a ring", reg, value);
+        e1000_model_violation(m, "transmitter on without a ring", reg, value);
     if (reg == E1000_TCTL && (value & E1000_TCTL_EN) &&
         (!FIELD_GET(E1000_TCTL_COLD, value) || !FIELD_GET(E1000_TCTL_CT, value)))
-        violation(m, "transmitter on without collision values", reg, value);
+        e1000_model_violation(m, "transmitter on without collision values", reg, value);
 }
 
 /* A receive address that counts is not changed by halves. */
@@ -186,7 +199,7 @@ static void check_address(struct e1000_model *m, uint32_t reg, uint32_t value)
 {
     if (reg >= E1000_RAL(0) && reg < E1000_RAL(E1000_RA_REGS) && reg % 8 == 0 &&
         (get(m, reg + 4) & E1000_RAH_AV))
-        violation(m, "receive address changed while it is valid", reg, value);
+        e1000_model_violation(m, "receive address changed while it is valid", reg, value);
 }
 
 static void mmio_write(void *ctx, unsigned bar, uint64_t offset, unsigned size, uint64_t wide)
@@ -195,12 +208,14 @@ static void mmio_write(void *ctx, unsigned bar, uint64_t offset, unsigned size, 
     uint32_t reg = (uint32_t)offset, value = (uint32_t)wide;
     if (m->gone || !access_good(m, bar, offset, size))
         return;
-    if (value & ~known[find_known(reg)].writable)
-        violation(m, "reserved or read-only bits set", reg, value);
+    if (value & ~find_known(m, reg)->writable)
+        e1000_model_violation(m, "reserved or read-only bits set", reg, value);
     check_ring_write(m, reg, value);
     check_enable(m, reg, value);
     check_address(m, reg, value);
-    if (reg == E1000_EERD) {
+    if (m->chip && m->chip->written(m, reg, value)) {
+        set_status(m);
+    } else if (reg == E1000_EERD) {
         write_eerd(m, value);
     } else if (reg == E1000_CTRL && (value & E1000_CTRL_RST)) {
         *reg_at(m, reg) = value & ~E1000_CTRL_RST;
@@ -225,7 +240,7 @@ static uint32_t read_counter(struct e1000_model *m, uint32_t reg)
         return value;
     }
     if (!m->low_half_read[pair])
-        violation(m, "upper half of a counter read first", reg, value);
+        e1000_model_violation(m, "upper half of a counter read first", reg, value);
     m->low_half_read[pair] = false;
     *reg_at(m, reg) = *reg_at(m, reg - 4) = 0;
     return value;
@@ -237,13 +252,14 @@ static uint64_t mmio_read(void *ctx, unsigned bar, uint64_t offset, unsigned siz
     uint32_t reg = (uint32_t)offset;
     if (m->gone || !access_good(m, bar, offset, size))
         return UINT32_MAX;
-    if (!known[find_known(reg)].readable)
-        violation(m, "write-only register read", reg, 0);
+    if (!find_known(m, reg)->readable)
+        e1000_model_violation(m, "write-only register read", reg, 0);
     if (reg == E1000_CTRL && m->reset_at_us && time_us() < m->reset_at_us + m->reset_takes_us)
         return get(m, reg) | E1000_CTRL_RST;
-    if (reg == E1000_EERD && time_us() < m->eeprom_asked_us + m->eeprom_takes_us)
+    if (!m->chip && reg == E1000_EERD && time_us() < m->eeprom_asked_us + m->eeprom_takes_us)
         return get(m, reg) & ~E1000_EERD_DONE;
-    return reg >= 0x4000 && reg < 0x4100 ? read_counter(m, reg) : get(m, reg);
+    uint32_t value = reg >= 0x4000 && reg < 0x4100 ? read_counter(m, reg) : get(m, reg);
+    return m->chip ? m->chip->read(m, reg, value) : value;
 }
 
 /* Receive -------------------------------------------------------------------- */
@@ -319,22 +335,45 @@ bool e1000_model_rx_return(struct e1000_model *m, uint64_t result)
     return true;
 }
 
-/* Fills the next buffer with up to RCTL.BSIZE bytes (3.2.2, 3.2.3). */
-static bool rx_fill(struct e1000_model *m, const uint8_t *bytes, uint32_t n, bool end)
+static bool ip_header_good(const uint8_t *ip, uint32_t length)
+{
+    uint32_t sum = 0;
+    for (uint32_t i = 0; i < length; i += 2)
+        sum += (uint32_t)ip[i] << 8 | ip[i + 1];
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    return sum == 0xffff;
+}
+
+/* 3.2.3.1, 3.2.9: what was not looked at is IXSM, with lies in what that makes meaningless. */
+static uint64_t rx_checked(const struct e1000_model *m, const uint8_t *frame, uint32_t length)
+{
+    uint32_t at = frame[12] == 0x81 && frame[13] == 0 ? 18 : 14;
+    uint32_t header = length > at ? (frame[at] & 15u) * 4u : 0;
+    if (!(get(m, E1000_RXCSUM) & E1000_RXCSUM_IPOFL) || frame[at - 2] != 8 || frame[at - 1] ||
+        length < at + 20 || frame[at] >> 4 != 4 || header < 20 || length < at + header)
+        return E1000_RXD_IXSM | E1000_RXD_IPCS | E1000_RXD_IPE;
+    return E1000_RXD_IPCS | (ip_header_good(frame + at, header) ? 0 : E1000_RXD_IPE);
+}
+
+/* Fills the next buffer with up to RCTL.BSIZE bytes (3.2.2, 3.2.3).  `told` is for the
+ * last descriptor; before it only DD means something. */
+static bool rx_fill(struct e1000_model *m, const uint8_t *bytes, uint32_t n, bool end,
+                    uint64_t told)
 {
     struct e1000_rx_desc desc;
     if (!dma_read(m, ring_address(m, E1000_RDBAL, E1000_RDH), &desc, sizeof desc))
         return false;
     if (!desc.address || desc.result)
-        violation(m, "receive descriptor not ready", E1000_RDH, desc.result);
+        e1000_model_violation(m, "receive descriptor not ready", E1000_RDH, desc.result);
     if (!dma_write(m, desc.address, bytes, n))
         return false;
-    /* a checksum that nobody asked for, and what IXSM says about it: ignore it */
-    return e1000_model_rx_return(m, n | 0xbeef0000ull | RXD_IXSM | E1000_RXD_DD |
-                                        (end ? E1000_RXD_EOP : 0));
+    /* a checksum that nobody asked for: PCSS is for others */
+    return e1000_model_rx_return(m, n | 0xbeef0000ull | E1000_RXD_DD |
+                                        (end ? E1000_RXD_EOP | told : 0));
 }
 
-static bool rx_store(struct e1000_model *m, const uint8_t *bytes, uint32_t length)
+static bool rx_store(struct e1000_model *m, const uint8_t *bytes, uint32_t length, uint64_t told)
 {
     uint32_t size = 2048u >> FIELD_GET(E1000_RCTL_BSIZE, get(m, E1000_RCTL));
     if ((length + size - 1) / size > e1000_model_rx_held(m)) {
@@ -343,10 +382,34 @@ static bool rx_store(struct e1000_model *m, const uint8_t *bytes, uint32_t lengt
     }
     for (uint32_t done = 0, n; done < length; done += n) {
         n = length - done < size ? length - done : size;
-        if (!rx_fill(m, bytes + done, n, done + n == length))
+        if (!rx_fill(m, bytes + done, n, done + n == length, told))
             return false;
     }
     return true;
+}
+
+static bool rx_tagged(const struct e1000_model *m, const uint8_t *frame)
+{
+    return ((uint32_t)frame[12] << 8 | frame[13]) == get(m, E1000_VET) && get(m, E1000_VET);
+}
+
+/* 9.3: frames with a tag must be in the table. */
+static bool rx_vlan_wanted(const struct e1000_model *m, const uint8_t *frame)
+{
+    uint32_t vid = (frame[14] & 15u) << 8 | frame[15];
+    return !(get(m, E1000_RCTL) & E1000_RCTL_VFE) || !rx_tagged(m, frame) ||
+           (get(m, E1000_VFTA(vid / 32)) >> vid % 32 & 1);
+}
+
+/* 9.1: with CTRL.VME the tag goes into the descriptor. */
+static uint64_t rx_strip(const struct e1000_model *m, uint8_t *bytes, uint32_t *length)
+{
+    if (!(get(m, E1000_CTRL) & E1000_CTRL_VME) || !rx_tagged(m, bytes))
+        return 0;
+    uint64_t tag = (uint64_t)bytes[14] << 8 | bytes[15];
+    *length -= TAG_LENGTH;
+    memmove(bytes + VLAN_BYTES, bytes + VLAN_BYTES + TAG_LENGTH, *length - VLAN_BYTES);
+    return E1000_RXD_VP | tag << 48;
 }
 
 static void rx_count(struct e1000_model *m, const uint8_t *frame, uint32_t length)
@@ -367,7 +430,7 @@ bool e1000_model_inject(struct e1000_model *m, const uint8_t *frame, uint32_t le
     bool is_long = wire > (rctl & E1000_RCTL_LPE ? LONG_MAX : SHORT_MAX);
     if (!(rctl & E1000_RCTL_EN) || !(get(m, E1000_STATUS) & E1000_STATUS_LU))
         return false;
-    if (!frame_wanted(m, frame))
+    if (!frame_wanted(m, frame) || !rx_vlan_wanted(m, frame))
         return true;
     if (wire < WIRE_MIN || is_long) {
         e1000_model_count(m, 0x4040, 1);                    /* RLEC */
@@ -376,7 +439,10 @@ bool e1000_model_inject(struct e1000_model *m, const uint8_t *frame, uint32_t le
     }
     memcpy(bytes, frame, length);
     memset(bytes + length, 0xfc, FCS);
-    if (!rx_store(m, bytes, rctl & E1000_RCTL_SECRC ? length : wire))
+    uint32_t stored = rctl & E1000_RCTL_SECRC ? length : wire;
+    uint64_t told = rx_checked(m, bytes, length);
+    told |= rx_strip(m, bytes, &stored);
+    if (!rx_store(m, bytes, stored, told))
         return false;
     rx_count(m, frame, length);
     return true;
@@ -385,14 +451,38 @@ bool e1000_model_inject(struct e1000_model *m, const uint8_t *frame, uint32_t le
 /* Transmit ------------------------------------------------------------------- */
 
 #define TXD_ALLOWED \
-    (E1000_TXD_LENGTH | E1000_TXD_EOP | E1000_TXD_IFCS | E1000_TXD_RS | 0x80000000ull)
+    (E1000_TXD_LENGTH | E1000_TXD_EOP | E1000_TXD_IFCS | E1000_TXD_RS | E1000_TXD_VLE | \
+     E1000_TXD_TAG | 0x80000000ull)
 
 static void check_frame(struct e1000_model *m, uint32_t length, uint64_t command)
 {
     if (length < TX_MIN || length > TX_MAX)
-        violation(m, "frame shorter than 48 or longer than 16288 bytes", E1000_TDT, length);
+        e1000_model_violation(m, "frame shorter than 48 or longer than 16288 bytes", E1000_TDT,
+                              length);
     if (!(command & E1000_TXD_IFCS))
-        violation(m, "frame without FCS", E1000_TDT, command);
+        e1000_model_violation(m, "frame without FCS", E1000_TDT, command);
+}
+
+static void check_tag(struct e1000_model *m, uint64_t command)
+{
+    if (!(command & E1000_TXD_VLE) && (command & E1000_TXD_TAG))
+        e1000_model_violation(m, "tag that nobody asked for", E1000_TDT, command);
+    if ((command & E1000_TXD_VLE) && !(get(m, E1000_CTRL) & E1000_CTRL_VME))
+        e1000_model_violation(m, "tag asked for with CTRL.VME off", E1000_TDT, command);
+    if ((command & E1000_TXD_VLE) && get(m, E1000_VET) != E1000_VET_8021Q)
+        e1000_model_violation(m, "tag with another EtherType than 802.1Q's", E1000_VET, command);
+}
+
+/* 3.3.3: in the last descriptor's words, between the addresses and what follows. */
+static void tx_insert(uint8_t *bytes, uint32_t *length, uint64_t command)
+{
+    uint32_t tag = (uint32_t)FIELD_GET(E1000_TXD_TAG, command);
+    if (!(command & E1000_TXD_VLE) || *length < VLAN_BYTES)
+        return;
+    memmove(bytes + VLAN_BYTES + TAG_LENGTH, bytes + VLAN_BYTES, *length - VLAN_BYTES);
+    memcpy(bytes + VLAN_BYTES, (uint8_t[]){ 0x81, 0, (uint8_t)(tag >> 8), (uint8_t)tag },
+           TAG_LENGTH);
+    *length += TAG_LENGTH;
 }
 
 /* One descriptor (3.3.3); its bytes go to *length on; true: the frame ends. */
@@ -404,9 +494,11 @@ static bool tx_one(struct e1000_model *m, uint8_t *bytes, uint32_t *length)
         return true;
     uint32_t n = FIELD_GET(E1000_TXD_LENGTH, desc.command);
     if (desc.command & ~TXD_ALLOWED)
-        violation(m, "transmit descriptor with reserved or unknown bits", E1000_TDT, desc.command);
+        e1000_model_violation(m, "transmit descriptor with reserved or unknown bits", E1000_TDT,
+                              desc.command);
     if (!desc.address || !n || *length + n > TX_MAX)
-        violation(m, "transmit descriptor without data or with too much", E1000_TDT, desc.command);
+        e1000_model_violation(m, "transmit descriptor without data or with too much", E1000_TDT,
+                              desc.command);
     else if (dma_read(m, desc.address, bytes + *length, n))
         *length += n;
     if (desc.command & E1000_TXD_RS) {
@@ -414,14 +506,17 @@ static bool tx_one(struct e1000_model *m, uint8_t *bytes, uint32_t *length)
         dma_write(m, at + 8, &done, sizeof done);
     }
     advance(m, E1000_TDH, E1000_TDLEN);
-    if (desc.command & E1000_TXD_EOP)
+    check_tag(m, desc.command);
+    if (desc.command & E1000_TXD_EOP) {
         check_frame(m, *length, desc.command);
+        tx_insert(bytes, length, desc.command);
+    }
     return desc.command & E1000_TXD_EOP;
 }
 
 uint32_t e1000_model_take(struct e1000_model *m, uint8_t *frame, uint32_t size)
 {
-    static uint8_t bytes[TX_MAX];
+    static uint8_t bytes[TX_MAX + TAG_LENGTH];
     uint32_t length = 0;
     if (!(get(m, E1000_TCTL) & E1000_TCTL_EN) || !(get(m, E1000_STATUS) & E1000_STATUS_LU) ||
         get(m, E1000_TDH) == get(m, E1000_TDT))
@@ -429,7 +524,7 @@ uint32_t e1000_model_take(struct e1000_model *m, uint8_t *frame, uint32_t size)
     while (!tx_one(m, bytes, &length)) {
         if (get(m, E1000_TDH) != get(m, E1000_TDT))
             continue;
-        violation(m, "tail in the middle of a frame", E1000_TDT, get(m, E1000_TDT));
+        e1000_model_violation(m, "tail in the middle of a frame", E1000_TDT, get(m, E1000_TDT));
         return 0;
     }
     /* 13.4.33: what PSP pads with is whatever is in the FIFO */
@@ -451,21 +546,39 @@ void e1000_model_set_link(struct e1000_model *m, bool up)
     set_status(m);
 }
 
-void e1000_model_init(struct e1000_model *m, const uint8_t mac[MAC_LEN])
+static struct pci_function *find_function(uint16_t device_id)
 {
+    struct pci_function *f = pci_first();
+    while (f && f->device != device_id)
+        f = f->next;
+    return f;
+}
+
+void e1000_model_init_as(struct e1000_model *m, const uint8_t mac[MAC_LEN],
+                         const struct e1000_model_chip *chip)
+{
+    uint16_t id = chip ? chip->device_id : 0x100e;
     memset(m, 0, sizeof *m);
+    m->chip = chip;
     memcpy(m->eeprom, mac, MAC_LEN);
     m->cable = true;
     reset(m);
     m->reset_at_us = 0;
     pcispace_reset();
-    pcispace_device_init(&m->device, 0x8086, 0x100e, 0x020000);
+    pcispace_device_init(&m->device, 0x8086, id, 0x020000);
     m->device.bar[E1000_BAR] = (struct pcispace_bar){ .size = E1000_BAR_SIZE };
     m->device.bar[2] = (struct pcispace_bar){ .size = 64, .io = true };
     m->device.bar_read = mmio_read;
     m->device.bar_write = mmio_write;
     m->device.ctx = m;
-    pcispace_add(&m->device, NULL, 3, 0);
+    if (chip)
+        chip->wire(m);
+    pcispace_add(&m->device, chip ? &m->port : NULL, chip ? 0 : 3, 0);
     pci_scan();
-    m->function = pci_find(PCI_BDF(0, 0, 3, 0));
+    m->function = find_function(id);
+}
+
+void e1000_model_init(struct e1000_model *m, const uint8_t mac[MAC_LEN])
+{
+    e1000_model_init_as(m, mac, NULL);
 }

@@ -1,4 +1,5 @@
-/* e1000_model.h - the device's side of nic/e1000.c, from the 8254x SDM.
+/* e1000_model.h - the device's side of nic/e1000.c, from the 8254x SDM, and of
+ * nic/e1000e.c, from the 82574 DS (e1000e_model.c has what that chip does its own way).
  *
  * Strict: whatever the document forbids is counted, named on stderr and done
  * nothing about.  It works only when asked: frames come in by e1000_model_inject()
@@ -16,7 +17,30 @@
 
 #define E1000_MODEL_WORDS 64u
 
+struct e1000_model;
+
+/* Registers that a model knows, the bits that software may set in them; the others it
+ * must leave 0. */
+struct e1000_model_reg {
+    uint32_t first, last, step;
+    uint32_t writable;
+    bool readable;
+};
+
+/* What another member of the family does its own way. */
+struct e1000_model_chip {
+    const struct e1000_model_reg *known; /* go before the family's */
+    unsigned known_count;
+    uint16_t device_id;
+    void (*wire)(struct e1000_model *m); /* capabilities, and m->port above it */
+    void (*reset)(struct e1000_model *m); /* after the family's */
+    /* Before the family's; true: that is all. */
+    bool (*written)(struct e1000_model *m, uint32_t reg, uint32_t value);
+    uint32_t (*read)(struct e1000_model *m, uint32_t reg, uint32_t value); /* what is read */
+};
+
 struct e1000_model {
+    const struct e1000_model_chip *chip; /* NULL: 82540EM */
     struct pcispace_device device;
     struct pci_function *function; /* what the scan found */
     uint32_t regs[E1000_BAR_SIZE / 4];
@@ -36,11 +60,25 @@ struct e1000_model {
     bool reset_does_nothing; /* it clears, and that is all (as in QEMU) */
     bool gone;               /* reads are all ones, writes go nowhere */
     bool eeprom_dead;        /* EERD.DONE never comes */
+
+    /* The 82574 only. */
+    struct pcispace_device port;   /* the root port above it */
+    uint64_t auto_read_takes_us;   /* EECD.AUTO_RD after a reset */
+    uint64_t owner_takes_us;       /* firmware keeps NVM and MDIO for so long after a reset */
+    uint64_t master_takes_us;      /* until its requests have ended */
+    uint64_t master_asked_us, phy_reset_at_us, phy_done_us;
+    unsigned phy_resets, resets;
+    bool master_sticks, owner_sticks, auto_read_never;
 };
 
 /* Wipes the model, gives it this EEPROM address and makes it the only device of a
  * fresh PCI tree, scanned but not probed. */
 void e1000_model_init(struct e1000_model *m, const uint8_t mac[MAC_LEN]);
+/* The same as an 82574L, behind a root port, with ASPM and MSI-X left on. */
+void e1000e_model_init(struct e1000_model *m, const uint8_t mac[MAC_LEN]);
+void e1000_model_init_as(struct e1000_model *m, const uint8_t mac[MAC_LEN],
+                         const struct e1000_model_chip *chip);
+void e1000_model_violation(struct e1000_model *m, const char *what, uint32_t reg, uint64_t value);
 /* What the document forbids and the driver did, DMA at the wrong time included. */
 unsigned e1000_model_violations(const struct e1000_model *m);
 void e1000_model_set_link(struct e1000_model *m, bool up);
