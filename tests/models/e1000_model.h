@@ -67,8 +67,9 @@ struct e1000_model {
     uint64_t owner_takes_us;       /* firmware keeps NVM and MDIO for so long after a reset */
     uint64_t master_takes_us;      /* until its requests have ended */
     uint64_t master_asked_us, phy_reset_at_us, phy_done_us;
-    unsigned phy_resets, resets;
+    unsigned phy_resets;
     bool master_sticks, owner_sticks, auto_read_never;
+    bool phy_is_firmwares;         /* MANC.BLK_PHY_RST */
 };
 
 /* Wipes the model, gives it this EEPROM address and makes it the only device of a

@@ -43,6 +43,7 @@ NICS = {
     "virtio-legacy": "virtio-net-pci,disable-legacy=off,disable-modern=on",
     "e1000": "e1000",
     "e1000-82545em": "e1000-82545em",
+    "e1000e": "e1000e",
     "igb": "pcie-root-port,id=rp{n},chassis={m}|igb,bus=rp{n}",
 }
 

@@ -1,4 +1,4 @@
-"""The e1000 ports over QEMU's own device: what the model in tests/models cannot prove."""
+"""The e1000 and e1000e ports over QEMU's own devices: what the model in tests/models cannot prove."""
 import json
 import os
 import re
@@ -79,9 +79,10 @@ def test_long_frames_come_and_go_with_the_mtu(nic):
             assert b.receive() == frame(64, 9)
 
 
-def test_short_frames_leave_padded_with_zeros():
+@pytest.mark.parametrize("nic", KINDS)
+def test_short_frames_leave_padded_with_zeros(nic):
     """8254x SDM 3.3.3: 48 bytes at least; IEEE 802.3 4.2.3.3: 60.  Virtio hands over shorter ones."""
-    with Appliance(nics=["virtio", "e1000"], config="forward l2\n") as appliance:
+    with Appliance(nics=["virtio", nic], config="forward l2\n") as appliance:
         appliance.wires[0].send(frame(1514))        # what might be left in a buffer
         assert appliance.wires[1].receive() == frame(1514)
         for size in (14, 15, 47, 48, 59):
@@ -105,11 +106,12 @@ def test_device_counters_agree_with_ours(nic):
         check_conservation(appliance.stats())
 
 
-def test_filters_follow_the_mode():
+@pytest.mark.parametrize("nic", KINDS)
+def test_filters_follow_the_mode(nic):
     """l2 listens to all; a router to its own address only (RCTL.UPE, RAL and RAH)."""
     config = "port 0 address 192.0.2.1/24\nforward l3\n"
     mine, other = bytes.fromhex("020000000001"), bytes.fromhex("020000000077")
-    with Appliance(nics=["e1000", "e1000"], config=config) as appliance:
+    with Appliance(nics=[nic] * 2, config=config) as appliance:
         def reaches(dst):
             """Whether it was received, once the broadcast behind it was."""
             before = device_counters(appliance, 0)
@@ -127,10 +129,11 @@ def test_filters_follow_the_mode():
         assert reaches(mine) and reaches(other)
 
 
-def test_cable(tmp_path):
+@pytest.mark.parametrize("nic", KINDS)
+def test_cable(nic, tmp_path):
     """STATUS.LU follows QEMU's set_link; traffic flows again afterwards."""
     monitor = Monitor(str(tmp_path))
-    with Appliance(nics=["e1000", "e1000"], config="forward l2\n", extra=monitor.options()) as appliance:
+    with Appliance(nics=[nic] * 2, config="forward l2\n", extra=monitor.options()) as appliance:
         monitor.connect()
         monitor.execute("set_link", name="net0", up=False)
         appliance.read_until("port 0: link down")
@@ -150,3 +153,48 @@ def test_down_and_up_fifty_times(nic):
             appliance.must("port 0 up")
         appliance.wires[0].send(frame(100, 1))
         assert appliance.wires[1].receive() == frame(100, 1)
+
+
+def tagged(frame, vid, priority=0):
+    """IEEE 802.1Q 9.6: the tag stands between the addresses and what follows."""
+    return frame[:12] + b"\x81\x00" + (priority << 13 | vid).to_bytes(2, "big") + frame[12:]
+
+
+@pytest.mark.parametrize("nic", KINDS)
+def test_access_port(nic):
+    """Port 0 is in VLAN 5: tagged on its wire, untagged in the appliance and on port 1's wire."""
+    with Appliance(nics=[nic] * 2, config="port 0 vlan 5\nforward l2\n") as appliance:
+        access, trunk = appliance.wires
+        for n, size in enumerate((60, 64, 590, 1514, 1518)):
+            access.send(tagged(frame(size, n), 5, priority=n))
+            assert trunk.receive() == frame(size, n), size
+            trunk.send(frame(size, n + 100))
+            assert access.receive() == tagged(frame(size, n + 100), 5), size
+        # a tag of somebody else's inside ours is carried like any other bytes
+        access.send(tagged(tagged(frame(100), 7), 5))
+        assert trunk.receive() == tagged(frame(100), 7)
+        # others are filtered out: by the device, and, without any tag, by the driver
+        for other in (tagged(frame(100), 6), tagged(frame(100), 0), tagged(frame(100), 4094), frame(100)):
+            access.send(other)
+        access.send(tagged(frame(64, 9), 5))
+        assert trunk.receive() == frame(64, 9)
+        assert device_counters(appliance, 0)["other_vlan"] == 1
+        stats = appliance.stats()
+        assert stats["ports"][0]["rx_packets"] == 7 and stats["ports"][0]["rx_errors"] == 0
+        check_conservation(stats)
+        assert "port 0 vlan 5" in appliance.must("show config")
+
+
+@pytest.mark.parametrize("nic", KINDS)
+def test_vlan_comes_and_goes_with_traffic(nic):
+    with Appliance(nics=[nic] * 2, config="port 0 mtu 9000\nport 1 mtu 9000\nforward l2\n") as appliance:
+        a, b = appliance.wires
+        for n, vid in enumerate((0, 1, 4094, 0, 5)):
+            appliance.must("port 0 vlan %d" % vid)
+            sent = frame(9018, n)
+            b.send(sent)
+            assert a.receive() == (tagged(sent, vid) if vid else sent)
+            a.send(tagged(sent, vid) if vid else sent)
+            assert b.receive() == sent
+        assert "expected 1 to 4094, or 0 for none" in appliance.command("port 0 vlan 4095")
+        assert "expected 1\n" in appliance.command("port 0 queues 2") + "\n"

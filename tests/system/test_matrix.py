@@ -29,7 +29,7 @@ def test_other_modes_forward(mode):
         assert status == 0, result
 
 
-@pytest.mark.parametrize("first,second", [("virtio", "e1000"), ("virtio-legacy", "virtio-modern")])
+@pytest.mark.parametrize("first,second", [("virtio", "e1000"), ("virtio-legacy", "virtio-modern"), ("e1000e", "e1000")])
 def test_kinds_mix(first, second):
     with Appliance(nics=[first, second], config=CONFIG["l3"], plugged=False) as appliance:
         status, result = appliance.traffic("blast", "--mode", "l3", "--frames", "5000")

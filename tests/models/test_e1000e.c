@@ -1,0 +1,378 @@
+/* nic/e1000e.c over the 82574's model: the conformance suite, then what that chip does
+ * its own way.  What it shares with the 8254x is in test_e1000.c and test_e1000_ring.c.
+ * Sections: 82574 DS. */
+#include "nic/e1000e_regs.h"
+#include "pci/pci_regs.h"
+#include "tests/host/host.h"
+#include "tests/host/test.h"
+#include "tests/models/conformance.h"
+#include "tests/models/e1000_model.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define POOL_PACKETS 2048u
+
+static const uint8_t address[MAC_LEN] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x56 };
+static struct e1000_model model;
+static struct port *port;
+static uint16_t ring_size;
+
+static bool probe(void)
+{
+    bool taken = pci_probe_drivers() == 1;
+    port = port_get(0);
+    assert_string_equal(model.function->driver->name, "e1000e");
+    return taken;
+}
+
+static struct port *create(struct packet_cache *cache)
+{
+    e1000e_model_init(&model, address);
+    if (!probe())
+        return NULL;
+    port->rxq[0]->cache = port->txq[0]->cache = cache;
+    if (ring_size)
+        port->rxq[0]->size = port->txq[0]->size = ring_size;
+    return port;
+}
+
+static bool master(void)
+{
+    return pci_read16(model.function, PCI_COMMAND) & PCI_COMMAND_MASTER;
+}
+
+static void destroy(void)
+{
+    model.function->driver->remove(model.function);
+    assert_int_equal(host_dma_mapped(&model.function->dma), 0);
+    assert_false(master());
+}
+
+static bool inject(const uint8_t *frame, uint32_t length)
+{
+    return e1000_model_inject(&model, frame, length);
+}
+
+static uint32_t take(uint8_t *frame, uint32_t size)
+{
+    return e1000_model_take(&model, frame, size);
+}
+
+static void set_link(bool up)
+{
+    e1000_model_set_link(&model, up);
+}
+
+static unsigned violations(void)
+{
+    return e1000_model_violations(&model);
+}
+
+static int conformance(const char *name, uint16_t size)
+{
+    ring_size = size;
+    return conformance_run(
+        &(struct conformance_subject){ .name = name,
+                                       .flags = CONFORMANCE_FILTERS | CONFORMANCE_PADS,
+                                       .create = create,
+                                       .destroy = destroy,
+                                       .inject = inject,
+                                       .take = take,
+                                       .set_link = set_link,
+                                       .violations = violations });
+}
+
+/* What the rest stands on ---------------------------------------------------- */
+
+static struct packet_pool *pool;
+static struct packet_cache cache;
+
+static int set_up(void **state)
+{
+    host_reset();
+    port_reset_registry();
+    pool = packet_pool_create(POOL_PACKETS);
+    packet_cache_init(&cache, pool);
+    e1000e_model_init(&model, address);
+    port = NULL;
+    return pool ? 0 : -1;
+}
+
+/* Whatever happened: nothing leaked, nothing mapped, no rule of the document broken. */
+static int tear_down(void **state)
+{
+    if (port)
+        destroy();
+    packet_cache_flush(&cache);
+    assert_int_equal(packet_pool_available(pool), POOL_PACKETS);
+    packet_pool_destroy(pool);
+    assert_int_equal(host_dma_refused(), 0);
+    assert_int_equal(violations(), 0);
+    return 0;
+}
+
+static uint32_t reg(uint32_t offset)
+{
+    return model.regs[offset / 4];
+}
+
+static void run(void)
+{
+    assert_true(probe());
+    port->rxq[0]->cache = port->txq[0]->cache = &cache;
+    assert_int_equal(port_start(port), 0);
+}
+
+static struct port_device_stats stats(void)
+{
+    struct port_device_stats s;
+    port->ops->stats(port, &s);
+    return s;
+}
+
+static bool exchange(void)
+{
+    uint8_t frame[100] = { 0 };
+    struct packet *p = NULL;
+    memcpy(frame, port->mac, MAC_LEN);
+    if (!inject(frame, sizeof frame) || port_rx_burst(port->rxq[0], &p, 1) != 1)
+        return false;
+    bool good = p->frame_length == sizeof frame && !memcmp(p->data, frame, sizeof frame);
+    return port_tx_burst(port->txq[0], &p, 1) == 1 && take(frame, sizeof frame) == 100 && good;
+}
+
+/* Probe ---------------------------------------------------------------------- */
+
+static void the_device_is_listed(void **state)
+{
+    assert_true(probe());
+    const struct pci_id *ids = model.function->driver->ids;
+    assert_true(ids[0].vendor == 0x8086 && ids[0].device == 0x10d3);
+    assert_int_equal(ids[1].vendor, 0);
+    assert_string_equal(port->driver, "e1000e");
+    assert_ptr_equal(port->pci, model.function);
+}
+
+/* 6.1: words 0 to 2, low byte first; EERD with its own layout. */
+static void address_comes_from_the_nvm(void **state)
+{
+    assert_true(probe());
+    assert_memory_equal(port->mac, address, MAC_LEN);
+    assert_memory_equal(port->permanent_mac, address, MAC_LEN);
+    assert_false(host_log_contains("no address in the EEPROM"));
+    assert_int_equal(reg(E1000E_EXTCNF_CTRL) & E1000E_EXTCNF_CTRL_SW, 0); /* given back */
+}
+
+static void slow_devices_and_firmware_are_waited_for(void **state)
+{
+    model.reset_takes_us = model.eeprom_takes_us = model.auto_read_takes_us = 5000;
+    model.master_takes_us = 40000;
+    model.owner_takes_us = 30000;
+    assert_true(probe());
+    assert_memory_equal(port->mac, address, MAC_LEN);
+    assert_false(host_log_contains("after"));
+}
+
+/* The NVM stays firmware's: the registers that the device loaded itself are left. */
+static void firmware_that_keeps_the_nvm_is_told(void **state)
+{
+    model.owner_sticks = true;
+    assert_true(probe());
+    assert_true(host_log_contains("e1000e 0000:01:00.0: EXTCNF_CTRL is 00000008 after 50000 us, "
+                                  "expected 00000020 under mask 00000020"));
+    assert_true(host_log_contains("no address in the EEPROM, looking at RAL0 and RAH0"));
+    assert_memory_equal(port->mac, address, MAC_LEN);
+    assert_int_equal(model.phy_resets, 0);
+    port->rxq[0]->cache = port->txq[0]->cache = &cache;
+    assert_int_equal(port_start(port), 0);
+    assert_true(exchange());
+}
+
+static void requests_that_never_end_are_told_and_reset_away(void **state)
+{
+    model.master_sticks = true;
+    assert_true(probe());
+    assert_true(host_log_contains("STATUS is 00080083 after 80000 us, expected 00000000 under "
+                                  "mask 00080000"));
+}
+
+static void reset_that_never_ends_fails_the_port(void **state)
+{
+    model.reset_sticks = true;
+    assert_false(probe());
+    assert_int_equal(port->state, PORT_FAILED);
+    assert_string_equal(port->failure, "reset did not complete");
+    assert_true(host_log_contains("expected 00000000 under mask 04000000"));
+}
+
+static void nvm_that_is_never_read_fails_the_port(void **state)
+{
+    model.auto_read_never = true;
+    assert_false(probe());
+    assert_string_equal(port->failure, "reset did not complete");
+    assert_true(host_log_contains("EECD is 00000000 after 10000 us"));
+}
+
+/* At once: no wait of the reset can end. */
+static void all_ones_at_probe_fail_the_port(void **state)
+{
+    model.gone = true;
+    assert_false(probe());
+    assert_int_equal(port->state, PORT_FAILED);
+    assert_true(host_log_contains("STATUS is ffffffff"));
+    assert_false(host_log_contains(" us, expected"));
+    assert_int_equal(stats().rx_errors, 0);
+}
+
+/* Erratum: no L0s and no L1, at neither end; the rest of the register stays. */
+static void aspm_is_off_at_both_ends(void **state)
+{
+    const struct pci_function *f = model.function;
+    assert_int_equal(pci_read16(f, (uint16_t)(f->express + PCI_EXPRESS_LINK_CTL)), 0x43);
+    assert_true(probe());
+    assert_int_equal(pci_read16(f, (uint16_t)(f->express + PCI_EXPRESS_LINK_CTL)), 0x40);
+    f = f->parent;
+    assert_int_equal(pci_read16(f, (uint16_t)(f->express + PCI_EXPRESS_LINK_CTL)), 0x40);
+}
+
+static void message_interrupts_are_off(void **state)
+{
+    const struct pci_function *f = model.function;
+    uint16_t msi = pci_find_capability(f, PCI_CAP_MSI, 0);
+    uint16_t msix = pci_find_capability(f, PCI_CAP_MSIX, 0);
+    assert_true(pci_read16(f, msi + PCI_MSI_CONTROL) & PCI_MSI_ENABLE);
+    assert_true(pci_read16(f, msix + PCI_MSIX_CONTROL) & PCI_MSIX_ENABLE);
+    assert_true(probe());
+    assert_int_equal(pci_read16(f, msi + PCI_MSI_CONTROL) & PCI_MSI_ENABLE, 0);
+    assert_int_equal(pci_read16(f, msix + PCI_MSIX_CONTROL) & PCI_MSIX_ENABLE, 0);
+}
+
+/* A PHY that somebody switched off comes back; links are not dropped by every start. */
+static void the_phy_is_reset_once(void **state)
+{
+    run();
+    assert_int_equal(model.phy_resets, 1);
+    port_stop(port);
+    assert_int_equal(port_start(port), 0);
+    assert_int_equal(port_set_mtu(port, 9000), 0);
+    assert_int_equal(model.phy_resets, 1);
+    assert_int_equal(reg(E1000_CTRL) & E1000_CTRL_PHY_RST, 0);
+}
+
+static void firmware_may_forbid_that(void **state)
+{
+    model.phy_is_firmwares = true;
+    run();
+    assert_int_equal(model.phy_resets, 0);
+    assert_true(host_log_contains("management firmware uses the PHY"));
+    assert_true(exchange());
+}
+
+/* Start and stop --------------------------------------------------------------- */
+
+/* 4.6.5, 4.6.6.  The model asks for these while it is switched on as well. */
+static void start_programs_what_the_document_recommends(void **state)
+{
+    run();
+    assert_int_equal(reg(E1000_RCTL), E1000_RCTL_EN | E1000_RCTL_BAM | E1000_RCTL_SECRC);
+    assert_int_equal(reg(E1000_TCTL), 0x30000000 | E1000_TCTL_EN | E1000_TCTL_PSP | 0x400f0);
+    assert_int_equal(reg(E1000_TIPG), 6 << 20 | 8 << 10 | 8);
+    assert_int_equal(reg(E1000E_TXDCTL), 0x01410000);
+    assert_int_equal(reg(E1000E_RXDCTL), 0x01010000);
+    assert_int_equal(reg(E1000E_TARC0), 0x04000403);
+    assert_int_equal(reg(E1000E_RFCTL), 0);
+    assert_int_equal(reg(E1000_RXCSUM), E1000_RXCSUM_IPOFL);
+    assert_int_equal(e1000_model_rx_held(&model), 240);
+    assert_true(master());
+}
+
+/* CTRL_EXT.DRV_LOAD: management firmware has the device to itself after a stop. */
+static void firmware_learns_of_start_and_stop(void **state)
+{
+    run();
+    assert_true(reg(E1000E_CTRL_EXT) & E1000E_CTRL_EXT_DRV_LOAD);
+    port_stop(port);
+    assert_false(reg(E1000E_CTRL_EXT) & E1000E_CTRL_EXT_DRV_LOAD);
+    assert_false(master());
+    assert_int_equal(host_dma_mapped(&model.function->dma), 0);
+}
+
+static void there_is_one_queue(void **state)
+{
+    run();
+    assert_int_equal(port_queues_limit(port), 1);
+    port_stop(port);
+    assert_int_equal(port_set_queues(port, 2), -EINVAL);
+}
+
+static void device_that_leaves_the_bus_harms_nobody(void **state)
+{
+    run();
+    port_poll_link(port);
+    assert_true(port->link.up);
+    assert_int_equal(port->link.speed_mbps, 1000);
+    e1000_model_count(&model, 0x4010, 5);
+    assert_int_equal(stats().rx_missed, 5);
+    model.gone = true;
+    assert_true(port_poll_link(port));
+    assert_false(port->link.up);
+    assert_int_equal(stats().rx_missed, 5);
+    port_stop(port);
+    assert_int_equal(port->state, PORT_FAILED);
+    assert_false(master());
+}
+
+/* What the chip's reset clears is not lost. */
+static void counters_outlive_resets(void **state)
+{
+    run();
+    assert_true(exchange());
+    e1000_model_count(&model, 0x4010, 7);
+    e1000_model_count(&model, 0x4000, 2);
+    assert_int_equal(port_set_mtu(port, 9000), 0);
+    port_stop(port);
+    assert_int_equal(port_start(port), 0);
+    assert_int_equal(stats().rx_missed, 7);
+    assert_int_equal(stats().rx_errors, 2);
+}
+
+static void restart_that_fails_fails_the_port(void **state)
+{
+    run();
+    model.auto_read_never = true;
+    assert_int_equal(port_set_mtu(port, 9000), -EIO);
+    assert_int_equal(port->state, PORT_FAILED);
+    assert_int_equal(port->mtu, MTU_DEFAULT);
+    assert_false(master());
+    assert_int_equal(host_dma_mapped(&model.function->dma), 0);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_device_is_listed),
+        TEST(address_comes_from_the_nvm),
+        TEST(slow_devices_and_firmware_are_waited_for),
+        TEST(firmware_that_keeps_the_nvm_is_told),
+        TEST(requests_that_never_end_are_told_and_reset_away),
+        TEST(reset_that_never_ends_fails_the_port),
+        TEST(nvm_that_is_never_read_fails_the_port),
+        TEST(all_ones_at_probe_fail_the_port),
+        TEST(aspm_is_off_at_both_ends),
+        TEST(message_interrupts_are_off),
+        TEST(the_phy_is_reset_once),
+        TEST(firmware_may_forbid_that),
+        TEST(start_programs_what_the_document_recommends),
+        TEST(firmware_learns_of_start_and_stop),
+        TEST(there_is_one_queue),
+        TEST(device_that_leaves_the_bus_harms_nobody),
+        TEST(counters_outlive_resets),
+        TEST(restart_that_fails_fails_the_port),
+    };
+    int failed = conformance("e1000e", 0);
+    failed += conformance("e1000e_small_rings", 64);
+    return failed + cmocka_run_group_tests(tests, NULL, NULL);
+}
