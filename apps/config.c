@@ -75,6 +75,16 @@ static bool set_panic(struct options *o, const char *value)
     return true;
 }
 
+/* As Linux spells it, and as QEMU, Firecracker and others write it for their guests. */
+static bool set_mmio(struct options *o, const char *value)
+{
+    if (o->mmio_slots == VIRTIO_MMIO_SLOTS_MAX ||
+        !virtio_mmio_parse(value, &o->mmio[o->mmio_slots]))
+        return false;
+    o->mmio_slots++;
+    return true;
+}
+
 static const struct option {
     const char *name;   /* with its '=' */
     const char *values; /* for errors */
@@ -85,6 +95,7 @@ static const struct option {
     { "iommu=", "on|off|strict", set_iommu },
     { "loglevel=", "error|warning|info|debug", set_log_level },
     { "panic=", "halt", set_panic },
+    { "virtio_mmio.device=", "SIZE@BASE:IRQ[:ID]", set_mmio },
 };
 
 /* 0, or negative after the one line that says why not. */
@@ -103,9 +114,31 @@ static int set_option(struct options *o, const char *text, size_t n, struct comm
                              options[i].values);
     }
     return command_error(call,
-                         "unknown option '%s', expected ats=, console=, iommu=, loglevel=, panic= "
-                         "or -- and commands",
+                         "unknown option '%s', expected ats=, console=, iommu=, loglevel=, panic=, "
+                         "virtio_mmio.device= or -- and commands",
                          word);
+}
+
+static void reverse(char *from, char *to)
+{
+    while (from < to) {
+        char c = *from;
+        *from++ = *--to;
+        *to = c;
+    }
+}
+
+/* Rotates in place: each part is reversed, then the whole. */
+void config_devices_first(char *text)
+{
+    char *commands = strstr(text, "-- ");
+    char *devices = commands ? strstr(commands, " virtio_mmio.device=") : NULL;
+    if (!devices || (commands > text && !is_blank(commands[-1])))
+        return;
+    char *end = text + strlen(text);
+    reverse(commands, devices);
+    reverse(devices + 1, end);
+    reverse(commands, end);
 }
 
 static void write_nothing(struct out *out, const char *text, size_t n) {}

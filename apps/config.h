@@ -10,6 +10,7 @@
 #include "kernel/console.h"
 #include "kernel/log.h"
 #include "pci/pci.h"
+#include "virtio/virtio_mmio.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,7 +30,13 @@ struct options {
     struct pci_trusted ats;     /* whose own translations are trusted */
     enum log_level log_level;
     bool panic_halt;
+    struct virtio_mmio_slot mmio[VIRTIO_MMIO_SLOTS_MAX];    /* virtio_mmio.device= */
+    unsigned mmio_slots;
 };
+
+/* QEMU writes the devices of a microvm behind everything else on the line: brings those words
+ * in front of `--`, where options belong. */
+void config_devices_first(char *text);
 
 /* Needs nothing but its arguments, so it can be the first thing that runs.
  * *o: what the options say; one that is wrong or unknown leaves the default.

@@ -59,3 +59,24 @@ bool acpi_pm_timer_is_32bit(void);
 /* Never return when they work; -ENOTSUP/-EIO when they do not. */
 int acpi_poweroff(void);
 int acpi_reset(void);
+
+/* A device of the namespace whose _HID and _CRS are constants: DSDT and SSDTs are read
+ * for that, not interpreted. */
+enum acpi_resource_kind { ACPI_RESOURCE_MEMORY, ACPI_RESOURCE_IO, ACPI_RESOURCE_BUS };
+
+struct acpi_resource {
+    enum acpi_resource_kind kind;
+    bool consumed;          /* by the device itself; else what a bridge passes on */
+    uint64_t base, size;    /* never wraps, never empty */
+};
+
+#define ACPI_RESOURCES_MAX 16u
+
+struct acpi_device {
+    unsigned count;
+    struct acpi_resource resource[ACPI_RESOURCES_MAX];
+};
+
+/* The index-th device with this hardware ID ("LNRO0005", "PNP0A08"); false: there are no
+ * more.  One without constant resources has a count of 0. */
+bool acpi_device(const char *hid, unsigned index, struct acpi_device *device);

@@ -67,3 +67,7 @@ bool acpi_find_s5(const uint8_t *aml, size_t size, uint8_t *slp_typa, uint8_t *s
 size_t acpi_aml_integer(const uint8_t *aml, size_t size, uint64_t *value);
 /* Adds what AML bytes say about host bridges (acpi.h) to what is known. */
 void acpi_find_host_bridges(const uint8_t *aml, size_t size, struct acpi_host_bridges *found);
+
+/* acpi_device() over one table's AML: counts *index down at each device that matches. */
+bool acpi_find_device(const uint8_t *aml, size_t size, const char *hid, unsigned *index,
+                      struct acpi_device *device);

@@ -19,6 +19,7 @@
 #include "kernel/time.h"
 #include "nic/packet.h"
 #include "pci/pci.h"
+#include "virtio/virtio_mmio.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -93,6 +94,23 @@ static uint32_t make_packets(void)
     return count;
 }
 
+/* What the only host bridge forwards to its bus, as far as firmware says it in constants and
+ * RAM's own legacy holes are left out; false: not known. */
+static bool windows_of_firmware(void)
+{
+    struct acpi_device bridge, other;
+    const char *id = acpi_device("PNP0A08", 0, &bridge) ? "PNP0A08" : "PNP0A03";
+    bool found = false;
+    if (!acpi_device(id, 0, &bridge) || acpi_device(id, 1, &other))
+        return false;
+    for (unsigned i = 0; i < bridge.count; i++) {
+        const struct acpi_resource *r = &bridge.resource[i];
+        if (r->kind == ACPI_RESOURCE_MEMORY && !r->consumed && r->base >= ONE_MIB)
+            found |= !pci_window_add(r->base, r->size);
+    }
+    return found;
+}
+
 /* What firmware left unplaced goes where RAM is not. */
 static int find_functions(const struct boot_info *info)
 {
@@ -102,7 +120,8 @@ static int find_functions(const struct boot_info *info)
         if (ram_end <= FOUR_GIB)
             low_end = ram_end;
     }
-    pci_windows_of_pc(low_end, ram_end, paging_physical_end());
+    if (!windows_of_firmware())
+        pci_windows_of_pc(low_end, ram_end, paging_physical_end());
     int e = pci_init();
     return e ? 0 : pci_scan();
 }
@@ -120,6 +139,19 @@ static const char *raise_fence(void)
         return options.iommu == IOMMU_STRICT ? "none in force, no port is started (iommu=strict)"
                                              : "none in force, devices reach all memory";
     return e ? "in force, but not on every unit" : "in force, a device reaches what it was given";
+}
+
+/* Devices without a bus: where the command line and firmware's tables say. */
+static unsigned probe_slots(void)
+{
+    struct virtio_mmio_slot *slots = options.mmio;
+    unsigned count = options.mmio_slots;
+    struct acpi_device device;
+    for (unsigned i = 0; count < VIRTIO_MMIO_SLOTS_MAX && acpi_device("LNRO0005", i, &device); i++)
+        if (device.count && device.resource[0].kind == ACPI_RESOURCE_MEMORY)
+            slots[count++] = (struct virtio_mmio_slot){ .base = device.resource[0].base,
+                                                        .size = device.resource[0].size };
+    return virtio_mmio_probe(slots, count);
 }
 
 static void configure(const struct boot_info *info)
@@ -153,6 +185,7 @@ static void say_ready(void)
 void kernel_main(struct boot_info *info)
 {
     time_start(info->start_tsc);
+    config_devices_first(info->command_line);
     config_parse_command_line(info->command_line, &options, NULL, NULL);
     log_set_level(options.log_level);
     panic_set_halt(options.panic_halt);
@@ -172,7 +205,7 @@ void kernel_main(struct boot_info *info)
     done("time: TSC at %" PRIu64 " MHz, by %s", time_cycles_per_us(), clock);
     done("pci: %d functions", find_functions(info));
     done("iommu: %s", raise_fence());
-    done("drivers: %d devices taken", pci_probe_drivers());
+    done("drivers: %u devices taken", (unsigned)pci_probe_drivers() + probe_slots());
     done("packets: %" PRIu32, make_packets());
     configure(info);
     done("configured");

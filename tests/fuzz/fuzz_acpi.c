@@ -60,11 +60,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct acpi_mcfg_window windows[4];
     struct acpi_cpu cpus[16];
     struct acpi_serial serial;
+    struct acpi_device device;
     struct acpi_host_bridges bridges = { 0 };
     uint8_t a, b;
 
     acpi_find_s5(data, size, &a, &b);
     acpi_find_host_bridges(data, size, &bridges);
+    for (unsigned i = 0; i < 3; i++) {
+        unsigned lnro = i, bridge = i;
+        acpi_find_device(data, size, "LNRO0005", &lnro, &device);
+        acpi_find_device(data, size, "PNP0A08", &bridge, &device);
+    }
     if (size < 36)
         return 0;
     uint8_t *memory = malloc(size);

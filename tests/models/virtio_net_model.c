@@ -1,10 +1,11 @@
-/* virtio_net_model.c - a virtio network device on PCI (virtio_net_model.h). */
+/* virtio_net_model.c - a virtio network device, and its registers on PCI (virtio_net_model.h). */
 #include "tests/models/virtio_net_model.h"
 
 #include "kernel/compiler.h"
 #include "pci/pci.h"
 #include "pci/pci_regs.h"
 #include "tests/host/host.h"
+#include "tests/models/virtio_net_core.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,7 @@
 
 enum { RX, TX, CONTROL };
 
-static void violation(struct virtio_net_model *m, const char *what)
+void virtio_model_violation(struct virtio_net_model *m, const char *what)
 {
     if (!m->violations++)
         m->violation = what;
@@ -54,9 +55,14 @@ static bool modern(const struct virtio_net_model *m)
     return m->accepted & BIT(F_VERSION_1);
 }
 
+static bool on_pci(const struct virtio_net_model *m)
+{
+    return m->config.kind <= MODEL_MODERN;
+}
+
 static bool bus_master(const struct virtio_net_model *m)
 {
-    return m->pci.config[PCI_COMMAND] & PCI_COMMAND_MASTER;
+    return !on_pci(m) || m->pci.config[PCI_COMMAND] & PCI_COMMAND_MASTER;
 }
 
 static bool has(const struct virtio_net_model *m, unsigned f)
@@ -88,8 +94,8 @@ static void device_reset(struct virtio_net_model *m)
     for (unsigned i = 0; i < MODEL_QUEUES; i++) {
         unsigned violations = m->queue[i].violations;
         const char *what = m->queue[i].violation;
-        virtq_device_init(&m->queue[i], NULL, m->config.queue_size[i]);
-        m->queue[i].pci = &m->pci;
+        virtq_device_init(&m->queue[i], m->dma, m->config.queue_size[i]);
+        m->queue[i].pci = on_pci(m) ? &m->pci : NULL;
         m->queue[i].violations = violations;
         m->queue[i].violation = what;
     }
@@ -100,11 +106,11 @@ static void check_features(struct virtio_net_model *m)
 {
     uint64_t a = m->accepted;
     if (a & ~m->config.features)
-        violation(m, "accepted what was not offered (2.2.1)");
+        virtio_model_violation(m, "accepted what was not offered (2.2.1)");
     if (!(a & BIT(F_CTRL_VQ)) && (a & (BIT(F_CTRL_RX) | BIT(F_CTRL_MAC_ADDR))))
-        violation(m, "accepted a feature without CTRL_VQ (5.1.3.1)");
+        virtio_model_violation(m, "accepted a feature without CTRL_VQ (5.1.3.1)");
     if (modern(m) && (a & BIT(F_ANY_LAYOUT)))
-        violation(m, "ANY_LAYOUT is of the legacy interface (6.3)");
+        virtio_model_violation(m, "ANY_LAYOUT is of the legacy interface (6.3)");
 }
 
 static bool control_queue_absent(const struct virtio_net_model *m, unsigned q)
@@ -112,7 +118,7 @@ static bool control_queue_absent(const struct virtio_net_model *m, unsigned q)
     return q == CONTROL && !has(m, F_CTRL_VQ);
 }
 
-static void set_status(struct virtio_net_model *m, uint8_t value, bool through_modern)
+void virtio_model_set_status(struct virtio_net_model *m, uint8_t value, bool through_modern)
 {
     if (!value) {
         m->resetting = m->status ? m->reset_reads : 0;
@@ -121,60 +127,60 @@ static void set_status(struct virtio_net_model *m, uint8_t value, bool through_m
         return;
     }
     if (m->resetting) {
-        violation(m, "goes on before the reset is complete (4.1.4.3.2)");
+        virtio_model_violation(m, "goes on before the reset is complete (4.1.4.3.2)");
         return;
     }
     if (m->status & ~value)
-        violation(m, "cleared a status bit (2.1.1)");
+        virtio_model_violation(m, "cleared a status bit (2.1.1)");
     if ((value & DRIVER) && !(value & ACKNOWLEDGE))
-        violation(m, "DRIVER before ACKNOWLEDGE (3.1.1)");
+        virtio_model_violation(m, "DRIVER before ACKNOWLEDGE (3.1.1)");
     if (value & ~m->status & FEATURES_OK) {
         if (!through_modern)
-            violation(m, "FEATURES_OK on the legacy interface (3.1.2)");
+            virtio_model_violation(m, "FEATURES_OK on the legacy interface (3.1.2)");
         if (!(value & DRIVER))
-            violation(m, "FEATURES_OK before DRIVER (3.1.1)");
+            virtio_model_violation(m, "FEATURES_OK before DRIVER (3.1.1)");
         if (!modern(m))
-            violation(m, "VERSION_1 not accepted on the modern interface (6.1)");
+            virtio_model_violation(m, "VERSION_1 not accepted on the modern interface (6.1)");
         check_features(m);
         if (m->reject_features)
             value &= (uint8_t)~FEATURES_OK;
     }
     if (value & ~m->status & DRIVER_OK) {
         if (through_modern && !(m->status & FEATURES_OK))
-            violation(m, "DRIVER_OK without FEATURES_OK (3.1.1)");
+            virtio_model_violation(m, "DRIVER_OK without FEATURES_OK (3.1.1)");
         if (!through_modern)
             check_features(m);
         if (!bus_master(m))
-            violation(m, "DRIVER_OK without bus mastering");
+            virtio_model_violation(m, "DRIVER_OK without bus mastering");
     }
     m->status = value;
 }
 
-static uint8_t get_status(struct virtio_net_model *m)
+uint8_t virtio_model_get_status(struct virtio_net_model *m)
 {
     if (m->resetting && m->resetting != ~0u && !--m->resetting)
         device_reset(m);
     return m->status;
 }
 
-static void set_features(struct virtio_net_model *m, uint32_t select, uint32_t value)
+void virtio_model_set_features(struct virtio_net_model *m, uint32_t select, uint32_t value)
 {
     if (!(m->status & DRIVER))
-        violation(m, "features before DRIVER (3.1.1)");
+        virtio_model_violation(m, "features before DRIVER (3.1.1)");
     if (m->status & (FEATURES_OK | DRIVER_OK))
-        violation(m, "features after FEATURES_OK (3.1.1)");
+        virtio_model_violation(m, "features after FEATURES_OK (3.1.1)");
     if (select > 1)
-        violation(m, "features that do not exist");
+        virtio_model_violation(m, "features that do not exist");
     else if (select)
         m->accepted = (m->accepted & 0xffffffff) | (uint64_t)value << 32;
     else
         m->accepted = (m->accepted & ~0xffffffffull) | value;
 }
 
-static uint32_t get_features(struct virtio_net_model *m, uint32_t select)
+uint32_t virtio_model_get_features(struct virtio_net_model *m, uint32_t select)
 {
     if (!(m->status & DRIVER))
-        violation(m, "features read before DRIVER (3.1.1)");
+        virtio_model_violation(m, "features read before DRIVER (3.1.1)");
     return select > 1 ? 0 : (uint32_t)(m->config.features >> 32 * select);
 }
 
@@ -207,14 +213,15 @@ static void be_restless(struct virtio_net_model *m)
     m->generation++;
 }
 
-static uint64_t config_read(struct virtio_net_model *m, uint64_t offset, unsigned size)
+uint64_t virtio_model_config_read(struct virtio_net_model *m, uint64_t offset, unsigned size)
 {
     uint8_t bytes[24] = { 0 };
     uint64_t value = 0;
     if (!(m->status & DRIVER))
-        violation(m, "configuration before DRIVER (3.1.1)");
+        virtio_model_violation(m, "configuration before DRIVER (3.1.1)");
     if (!config_field_allowed(m, offset, size))
-        violation(m, "configuration field without its feature, or in pieces (2.5.1, 4.1.3.1)");
+        virtio_model_violation(
+            m, "configuration field without its feature, or in pieces (2.5.1, 4.1.3.1)");
     memcpy(bytes, m->mac, 6);
     memcpy(bytes + 6, &m->link, 2);
     memcpy(bytes + 10, &m->config.mtu, 2);
@@ -225,27 +232,27 @@ static uint64_t config_read(struct virtio_net_model *m, uint64_t offset, unsigne
     return value;
 }
 
-static void config_write(struct virtio_net_model *m, uint64_t offset, unsigned size, uint64_t value,
-                         bool legacy)
+void virtio_model_config_write(struct virtio_net_model *m, uint64_t offset, unsigned size,
+                               uint64_t value, bool legacy)
 {
     if (!legacy || offset >= 6 || size != 1 || has(m, F_CTRL_MAC_ADDR))
-        violation(m, "configuration is read-only (5.1.4)");
+        virtio_model_violation(m, "configuration is read-only (5.1.4)");
     else
         m->mac[offset] = (uint8_t)value;
 }
 
 /* Queues ------------------------------------------------------------------------------ */
 
-static void queue_enable(struct virtio_net_model *m, unsigned i)
+void virtio_model_queue_enable(struct virtio_net_model *m, unsigned i)
 {
     struct virtq_device *q = &m->queue[i];
     const uint64_t *at = m->queue_address[i];
     if (!q->size || control_queue_absent(m, i))
-        violation(m, "enabled a queue that does not exist");
+        virtio_model_violation(m, "enabled a queue that does not exist");
     if (at[0] % 16 || at[1] % 2 || at[2] % 4 || !at[0] || !at[1] || !at[2])
-        violation(m, "misplaced virtqueue (2.7.1)");
+        virtio_model_violation(m, "misplaced virtqueue (2.7.1)");
     if (!bus_master(m))
-        violation(m, "queue enabled without bus mastering");
+        virtio_model_violation(m, "queue enabled without bus mastering");
     q->desc = at[0];
     q->avail = at[1];
     q->used = at[2];
@@ -253,12 +260,12 @@ static void queue_enable(struct virtio_net_model *m, unsigned i)
     q->indirect = has(m, F_INDIRECT_DESC);
 }
 
-static void notify(struct virtio_net_model *m, uint64_t index)
+void virtio_model_notify(struct virtio_net_model *m, uint64_t index)
 {
     if (!(m->status & DRIVER_OK))
-        violation(m, "notification before DRIVER_OK (3.1.1)");
+        virtio_model_violation(m, "notification before DRIVER_OK (3.1.1)");
     else if (index >= MODEL_QUEUES || !m->queue[index].enabled)
-        violation(m, "notification of a queue that is not enabled");
+        virtio_model_violation(m, "notification of a queue that is not enabled");
     else {
         m->notified[index]++;
         if (index == CONTROL)
@@ -274,10 +281,10 @@ static void notify(struct virtio_net_model *m, uint64_t index)
 #define NOTIFY_LENGTH 0x4000
 #define BAR_SIZE 0x8000
 
-static bool width_is(struct virtio_net_model *m, unsigned size, unsigned expected)
+bool virtio_model_width_is(struct virtio_net_model *m, unsigned size, unsigned expected)
 {
     if (size != expected)
-        violation(m, "register accessed at a wrong width (4.1.3.1)");
+        virtio_model_violation(m, "register accessed at a wrong width (4.1.3.1)");
     return size == expected;
 }
 
@@ -286,22 +293,23 @@ static void queue_field_write(struct virtio_net_model *m, uint64_t offset, unsig
 {
     unsigned i = m->queue_select;
     if (!(m->status & FEATURES_OK) || (m->status & DRIVER_OK))
-        violation(m, "queue set up outside step 7 (3.1.1)");
+        virtio_model_violation(m, "queue set up outside step 7 (3.1.1)");
     if (i >= MODEL_QUEUES || m->queue[i].enabled) {
-        violation(m, "queue field of a queue that is enabled or does not exist (4.1.4.3.2)");
+        virtio_model_violation(
+            m, "queue field of a queue that is enabled or does not exist (4.1.4.3.2)");
         return;
     }
     if (offset == 0x18) {
-        width_is(m, size, 2);
+        virtio_model_width_is(m, size, 2);
         if (!value || (value & (value - 1)) || value > m->config.queue_size[i])
-            violation(m, "queue_size not a power of 2 that the queue has (4.1.4.3.2)");
+            virtio_model_violation(m, "queue_size not a power of 2 that the queue has (4.1.4.3.2)");
         m->queue[i].size = (uint16_t)value;
     } else if (offset == 0x1c) {
-        width_is(m, size, 2);
+        virtio_model_width_is(m, size, 2);
         if (value != 1)
-            violation(m, "wrote 0 to queue_enable (4.1.4.3.2)");
-        queue_enable(m, i);
-    } else if (offset >= 0x20 && offset < 0x38 && width_is(m, size, 4)) {
+            virtio_model_violation(m, "wrote 0 to queue_enable (4.1.4.3.2)");
+        virtio_model_queue_enable(m, i);
+    } else if (offset >= 0x20 && offset < 0x38 && virtio_model_width_is(m, size, 4)) {
         uint64_t *field = &m->queue_address[i][(offset - 0x20) / 8];
         unsigned shift = offset & 4 ? 32 : 0;
         *field = (*field & ~(0xffffffffull << shift)) | value << shift;
@@ -312,23 +320,23 @@ static void common_write(struct virtio_net_model *m, uint64_t offset, unsigned s
 {
     switch (offset) {
     case 0x00:
-        width_is(m, size, 4);
+        virtio_model_width_is(m, size, 4);
         m->device_feature_select = (uint32_t)value;
         break;
     case 0x08:
-        width_is(m, size, 4);
+        virtio_model_width_is(m, size, 4);
         m->driver_feature_select = (uint32_t)value;
         break;
     case 0x0c:
-        width_is(m, size, 4);
-        set_features(m, m->driver_feature_select, (uint32_t)value);
+        virtio_model_width_is(m, size, 4);
+        virtio_model_set_features(m, m->driver_feature_select, (uint32_t)value);
         break;
     case 0x14:
-        width_is(m, size, 1);
-        set_status(m, (uint8_t)value, true);
+        virtio_model_width_is(m, size, 1);
+        virtio_model_set_status(m, (uint8_t)value, true);
         break;
     case 0x16:
-        width_is(m, size, 2);
+        virtio_model_width_is(m, size, 2);
         m->queue_select = (uint16_t)value;
         break;
     case 0x18:
@@ -337,11 +345,11 @@ static void common_write(struct virtio_net_model *m, uint64_t offset, unsigned s
         queue_field_write(m, offset, size, value);
         break;
     default:
-        violation(m, "wrote a register that is read-only or unknown (4.1.4.3.2)");
+        virtio_model_violation(m, "wrote a register that is read-only or unknown (4.1.4.3.2)");
     }
 }
 
-static uint16_t selected_size(struct virtio_net_model *m)
+uint16_t virtio_model_selected_size(struct virtio_net_model *m)
 {
     unsigned i = m->queue_select;
     return i < MODEL_QUEUES && !control_queue_absent(m, i) ? m->queue[i].size : 0;
@@ -351,25 +359,25 @@ static uint64_t common_read(struct virtio_net_model *m, uint64_t offset, unsigne
 {
     switch (offset) {
     case 0x04:
-        width_is(m, size, 4);
-        return get_features(m, m->device_feature_select);
+        virtio_model_width_is(m, size, 4);
+        return virtio_model_get_features(m, m->device_feature_select);
     case 0x12:
-        width_is(m, size, 2);
+        virtio_model_width_is(m, size, 2);
         return has(m, F_CTRL_VQ) ? 3 : 2;
     case 0x14:
-        width_is(m, size, 1);
-        return get_status(m);
+        virtio_model_width_is(m, size, 1);
+        return virtio_model_get_status(m);
     case 0x15:
-        width_is(m, size, 1);
+        virtio_model_width_is(m, size, 1);
         return m->generation;
     case 0x18:
-        width_is(m, size, 2);
-        return selected_size(m);
+        virtio_model_width_is(m, size, 2);
+        return virtio_model_selected_size(m);
     case 0x1e:
-        width_is(m, size, 2);
+        virtio_model_width_is(m, size, 2);
         return m->queue_select;
     default:
-        violation(m, "read a register that nobody needs");
+        virtio_model_violation(m, "read a register that nobody needs");
         return 0;
     }
 }
@@ -379,8 +387,8 @@ static uint64_t modern_read(struct virtio_net_model *m, uint64_t offset, unsigne
     if (offset < COMMON_AT + 0x38)
         return common_read(m, offset - COMMON_AT, size);
     if (offset >= CONFIG_AT && offset < CONFIG_AT + 24)
-        return config_read(m, offset - CONFIG_AT, size);
-    violation(m, "read outside the structures");
+        return virtio_model_config_read(m, offset - CONFIG_AT, size);
+    virtio_model_violation(m, "read outside the structures");
     return 0;
 }
 
@@ -390,14 +398,14 @@ static void modern_write(struct virtio_net_model *m, uint64_t offset, unsigned s
     if (offset < COMMON_AT + 0x38) {
         common_write(m, offset - COMMON_AT, size, value);
     } else if (offset >= NOTIFY_AT && offset < NOTIFY_AT + NOTIFY_LENGTH) {
-        width_is(m, size, 2);
+        virtio_model_width_is(m, size, 2);
         if (offset - NOTIFY_AT != value * multiplier)
-            violation(m, "notification at another queue's address (4.1.4.4)");
-        notify(m, value);
+            virtio_model_violation(m, "notification at another queue's address (4.1.4.4)");
+        virtio_model_notify(m, value);
     } else if (offset >= CONFIG_AT && offset < CONFIG_AT + 24) {
-        config_write(m, offset - CONFIG_AT, size, value, false);
+        virtio_model_config_write(m, offset - CONFIG_AT, size, value, false);
     } else {
-        violation(m, "wrote outside the structures");
+        virtio_model_violation(m, "wrote outside the structures");
     }
 }
 
@@ -407,18 +415,18 @@ static uint64_t legacy_read(struct virtio_net_model *m, uint64_t offset, unsigne
 {
     switch (offset) {
     case 0x00:
-        width_is(m, size, 4);
-        return get_features(m, 0);
+        virtio_model_width_is(m, size, 4);
+        return virtio_model_get_features(m, 0);
     case 0x0c:
-        width_is(m, size, 2);
-        return selected_size(m);
+        virtio_model_width_is(m, size, 2);
+        return virtio_model_selected_size(m);
     case 0x12:
-        width_is(m, size, 1);
-        return get_status(m);
+        virtio_model_width_is(m, size, 1);
+        return virtio_model_get_status(m);
     case 0x14 ... 0x3f:
-        return config_read(m, offset - 0x14, size);
+        return virtio_model_config_read(m, offset - 0x14, size);
     default:
-        violation(m, "read a legacy register that nobody needs");
+        virtio_model_violation(m, "read a legacy register that nobody needs");
         return 0;
     }
 }
@@ -427,44 +435,44 @@ static void legacy_queue_address(struct virtio_net_model *m, uint64_t page)
 {
     unsigned i = m->queue_select;
     if (i >= MODEL_QUEUES || m->queue[i].enabled) {
-        violation(m, "queue address of a queue that is set or does not exist");
+        virtio_model_violation(m, "queue address of a queue that is set or does not exist");
         return;
     }
     uint64_t n = m->queue[i].size, *at = m->queue_address[i];
     at[0] = page * 4096;
     at[1] = at[0] + 16 * n;
     at[2] = (at[1] + 2 * (3 + n) + 4095) & ~4095ull; /* 2.7.2 */
-    queue_enable(m, i);
+    virtio_model_queue_enable(m, i);
 }
 
 static void legacy_write(struct virtio_net_model *m, uint64_t offset, unsigned size, uint64_t value)
 {
     switch (offset) {
     case 0x04:
-        width_is(m, size, 4);
-        set_features(m, 0, (uint32_t)value);
+        virtio_model_width_is(m, size, 4);
+        virtio_model_set_features(m, 0, (uint32_t)value);
         break;
     case 0x08:
-        width_is(m, size, 4);
+        virtio_model_width_is(m, size, 4);
         legacy_queue_address(m, value);
         break;
     case 0x0e:
-        width_is(m, size, 2);
+        virtio_model_width_is(m, size, 2);
         m->queue_select = (uint16_t)value;
         break;
     case 0x10:
-        width_is(m, size, 2);
-        notify(m, value);
+        virtio_model_width_is(m, size, 2);
+        virtio_model_notify(m, value);
         break;
     case 0x12:
-        width_is(m, size, 1);
-        set_status(m, (uint8_t)value, false);
+        virtio_model_width_is(m, size, 1);
+        virtio_model_set_status(m, (uint8_t)value, false);
         break;
     case 0x14 ... 0x3f:
-        config_write(m, offset - 0x14, size, value, true);
+        virtio_model_config_write(m, offset - 0x14, size, value, true);
         break;
     default:
-        violation(m, "wrote a legacy register that is read-only or unknown");
+        virtio_model_violation(m, "wrote a legacy register that is read-only or unknown");
     }
 }
 
@@ -476,21 +484,21 @@ static void transmit_one(struct virtio_net_model *m, const struct virtq_buffer *
     struct virtq_device *q = &m->queue[TX];
     uint32_t header = header_length(m);
     if (b->writable)
-        violation(m, "writable memory on the transmit queue");
+        virtio_model_violation(m, "writable memory on the transmit queue");
     if (b->readable_bytes < header + 14 || b->readable_bytes > sizeof bytes) {
-        violation(m, "transmitted something that is no frame");
+        virtio_model_violation(m, "transmitted something that is no frame");
         return;
     }
     if (split_framing(m) && b->segment[0].length != header)
-        violation(m, "header without a descriptor of its own (5.1.6.6)");
+        virtio_model_violation(m, "header without a descriptor of its own (5.1.6.6)");
     virtq_device_read(q, b, 0, bytes, b->readable_bytes);
     for (unsigned i = 0; i < header; i++)
         if (bytes[i]) {
-            violation(m, "header asks for an offload or num_buffers (5.1.6.2.1)");
+            virtio_model_violation(m, "header asks for an offload or num_buffers (5.1.6.2.1)");
             break;
         }
     if (has(m, F_MTU) && b->readable_bytes - header > m->config.mtu + 18u)
-        violation(m, "frame beyond mtu (5.1.4.2)");
+        virtio_model_violation(m, "frame beyond mtu (5.1.4.2)");
     m->sent++;
     if (m->wire)
         m->wire(m->wire_ctx, bytes + header, b->readable_bytes - header);
@@ -514,11 +522,11 @@ static void check_receive_buffer(struct virtio_net_model *m, const struct virtq_
 {
     uint32_t header = header_length(m);
     if (b->readable)
-        violation(m, "readable memory on the receive queue");
+        virtio_model_violation(m, "readable memory on the receive queue");
     if (split_framing(m) && b->segment[0].length != header)
-        violation(m, "header without a descriptor of its own (5.1.6.6)");
+        virtio_model_violation(m, "header without a descriptor of its own (5.1.6.6)");
     if (has(m, F_MRG_RXBUF) ? b->writable_bytes < header : b->writable_bytes < header + 1514)
-        violation(m, "receive buffer too small (5.1.6.3.1)");
+        virtio_model_violation(m, "receive buffer too small (5.1.6.3.1)");
 }
 
 /* Takes buffers until n bytes fit; gives all back and returns 0 when they do not. */
@@ -600,11 +608,11 @@ static bool control_execute(struct virtio_net_model *m, const uint8_t *c, size_t
 {
     unsigned command = c[0] << 8 | c[1];
     if (c[0] == 0 && !has(m, F_CTRL_RX))
-        violation(m, "CTRL_RX command without CTRL_RX (5.1.6.5.1.2)");
+        virtio_model_violation(m, "CTRL_RX command without CTRL_RX (5.1.6.5.1.2)");
     if (command == 0x100 && !has(m, F_CTRL_RX))
-        violation(m, "MAC table without CTRL_RX (5.1.6.5.2.2)");
+        virtio_model_violation(m, "MAC table without CTRL_RX (5.1.6.5.2.2)");
     if (command == 0x101 && !has(m, F_CTRL_MAC_ADDR))
-        violation(m, "MAC_ADDR_SET without CTRL_MAC_ADDR");
+        virtio_model_violation(m, "MAC_ADDR_SET without CTRL_MAC_ADDR");
     switch (command) {
     case 0x000:
         m->promiscuous = c[2];
@@ -636,12 +644,12 @@ static void control_one(struct virtio_net_model *m, const struct virtq_buffer *b
     size_t n = virtq_device_read(q, b, 0, bytes, sizeof bytes);
     bool tables = bytes[0] == 1 && bytes[1] == 0;
     if (b->writable_bytes < 1 || n < 3)
-        violation(m, "control command without class, command, data and ack");
+        virtio_model_violation(m, "control command without class, command, data and ack");
     if (split_framing(m) && !strict_control_framing(b, tables))
-        violation(m, "control command not framed as 5.1.6.6 demands");
+        virtio_model_violation(m, "control command not framed as 5.1.6.6 demands");
     uint8_t ack = control_execute(m, bytes, n) ? m->control_answer : 1;
     if (ack != m->control_answer)
-        violation(m, "control command that means nothing");
+        virtio_model_violation(m, "control command that means nothing");
     virtq_device_write(q, b, b->writable_bytes - 1, &ack, 1);
     virtq_device_put(q, b->head, 1);
     virtq_device_publish(q);
@@ -717,7 +725,7 @@ static void config_written(void *ctx, uint16_t offset, unsigned size)
     if (offset >= PCI_CAP_FIRST + 2u && m->pci.config[offset - 2] == CAP_MSIX)
         m->msix_writes++;
     else if (offset >= PCI_CAP_FIRST)
-        violation(m, "wrote a read-only capability (4.1.4.1)");
+        virtio_model_violation(m, "wrote a read-only capability (4.1.4.1)");
 }
 
 static void add_structure(struct virtio_net_model *m, uint8_t type, uint32_t offset,
@@ -750,6 +758,11 @@ struct virtio_net_model *virtio_net_model_create(const struct virtio_net_model_c
     m->speed = 0xffffffff;
     m->duplex = 0xff;
     pcispace_reset();
+    if (!on_pci(m)) {
+        virtio_model_attach_mmio(m);
+        device_reset(m);
+        return m;
+    }
     pcispace_device_init(&m->pci, 0x1af4, config->kind == MODEL_MODERN ? 0x1041 : 0x1000, 0x020000);
     m->pci.config[PCI_REVISION] = config->kind == MODEL_MODERN;
     m->pci.bar_read = bar_read;

@@ -1,4 +1,4 @@
-/* virtio_net_model.h - a virtio network device on PCI, from the device's side.
+/* virtio_net_model.h - a virtio network device on PCI or MMIO, from the device's side.
  *
  * Written from virtio 1.2 (OASIS CS01), strict: whatever a driver must not do
  * is counted, and the first offence is named.  The knobs under "faults" make
@@ -20,7 +20,12 @@ enum virtio_model_kind {
     MODEL_LEGACY,       /* I/O BAR only, no capabilities */
     MODEL_TRANSITIONAL, /* both interfaces */
     MODEL_MODERN,
+    MODEL_MMIO_LEGACY, /* registers at MODEL_MMIO_BASE, version 1 */
+    MODEL_MMIO,        /* version 2 */
 };
+
+#define MODEL_MMIO_BASE 0xfeb00000ull
+#define MODEL_MMIO_SIZE 0x200u
 
 #define MODEL_QUEUES 3u
 #define MODEL_FRAME_MAX 66000u
@@ -39,6 +44,11 @@ struct virtio_net_model {
     struct virtio_net_model_config config;
     struct pcispace_device pci;
     struct pci_function *function; /* as virtio_net_model_scan() found it */
+
+    /* On MMIO: whose mappings it uses; from the port, once that is there. */
+    const struct dma_device *dma;
+    bool page_size_told;
+    uint32_t magic, version, device_id; /* as they read; tests spoil them */
 
     uint8_t status, generation;
     uint64_t accepted;

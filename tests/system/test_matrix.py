@@ -62,3 +62,32 @@ def test_numbers_of_ports(count, memory):
         for wire in appliance.wires[1:]:
             assert wire.receive() == frame
         assert appliance.wires[0].receive(0.1) is None
+
+
+@pytest.mark.parametrize("options", ["acpi=on", "acpi=off", "acpi=on,pcie=on"])
+@pytest.mark.parametrize("legacy", ["on", "off"])
+@pytest.mark.parametrize("mode", ["l2", "l3"])
+def test_microvm_forwards_over_mmio(mode, legacy, options):
+    """virtio 1.2 4.2 and 4.2.4; slots named by ACPI, or on the command line behind the commands."""
+    config = CONFIG[mode].strip().replace("\n", "; ")
+    nics = ["virtio-net-device,bus=virtio-mmio-bus.%d" % n for n in range(2)]    # in address order
+    with Appliance(nics=nics, machine="microvm," + options, append="-- " + config,
+                   before=["-global", "virtio-mmio.force-legacy=" + legacy], plugged=False) as appliance:
+        status, result = appliance.traffic("blast", "--mode", mode, "--frames", "2000", "--sizes", "60,1514")
+        assert status == 0, result
+        ports = appliance.stats()["ports"]
+        assert [port["bdf"] for port in ports] == [None, None]
+        if "acpi=off" in options:       # nothing there can turn it off
+            appliance.kill()
+
+
+def test_microvm_mixes_pci_and_mmio():
+    """contract.md: PCI in BDF order, then MMIO in address order."""
+    with Appliance(nics=["virtio-net-device", "virtio-net-pci", "virtio-net-device"],
+                   machine="microvm,acpi=on,pcie=on", config="forward l2\n") as appliance:
+        ports = appliance.stats()["ports"]
+        assert [port["bdf"] is None for port in ports] == [False, True, True]
+        frame = bytes.fromhex("ffffffffffff" "020000000a02" "88b5") + bytes(46)
+        appliance.wires[0].send(frame)
+        for wire in appliance.wires[1:]:
+            assert wire.receive() == frame

@@ -99,9 +99,9 @@ static void wrong_options_get_one_line_and_change_nothing(void **state)
         { "console=ttyS0x", NULL },
         { "console=ttyS0,111111111111111111111111", NULL },
         { "iommu=maybe", "wrong option 'iommu=maybe', expected iommu=on|off|strict" },
-        { "iommu",
-          "unknown option 'iommu', expected ats=, console=, iommu=, loglevel=, panic= or -- "
-          "and commands" },
+        { "iommu", "unknown option 'iommu', expected ats=, console=, iommu=, loglevel=, panic=, "
+                   "virtio_mmio.device= or -- "
+                   "and commands" },
         { "loglevel=", "wrong option 'loglevel=', expected loglevel=error|warning|info|debug" },
         { "panic=10", "wrong option 'panic=10', expected panic=halt" },
         { "quiet", NULL },
@@ -164,7 +164,7 @@ static void errors_are_told_and_counted(void **state)
     assert_string_equal(trace, "1 2 3 ");
     assert_string_equal(
         text, "error: command line: unknown option 'quiet', expected ats=, console=, iommu=, "
-              "loglevel=, panic= or -- and commands\n"
+              "loglevel=, panic=, virtio_mmio.device= or -- and commands\n"
               "error: configuration line 2: wrong 'one' after 'xnote', "
               "expected NUMBER such as 1500\n"
               "error: configuration line 4: unknown command 'bogus', "
@@ -209,9 +209,31 @@ static void ten_thousand_lines(void **state)
     free(file);
 }
 
+/* QEMU's microvm writes its devices behind everything that the user gave. */
+static void devices_go_before_the_commands(void **state)
+{
+    static const char *const rows[][2] = {
+        { "loglevel=debug -- a b; c virtio_mmio.device=512@1:2 virtio_mmio.device=512@3:4",
+          "loglevel=debug virtio_mmio.device=512@1:2 virtio_mmio.device=512@3:4 -- a b; c" },
+        { "-- a virtio_mmio.device=512@1:2", "virtio_mmio.device=512@1:2 -- a" },
+        { "virtio_mmio.device=512@1:2 -- a", "virtio_mmio.device=512@1:2 -- a" },
+        { "x virtio_mmio.device=512@1:2", "x virtio_mmio.device=512@1:2" },
+        { "x-- a virtio_mmio.device=512@1:2", "x-- a virtio_mmio.device=512@1:2" },
+        { "-- a", "-- a" },
+        { "", "" },
+    };
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char line[128];
+        strcpy(line, rows[i][0]);
+        config_devices_first(line);
+        assert_string_equal(line, rows[i][1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(devices_go_before_the_commands),
         cmocka_unit_test_setup(no_options_mean_the_defaults, setup),
         cmocka_unit_test_setup(every_option, setup),
         cmocka_unit_test_setup(linux_s_console_suffix_is_accepted, setup),
