@@ -150,8 +150,8 @@ int pci_enable(struct pci_function *f)
     for (struct pci_function *b = f->parent; b; b = b->parent)
         command_set(b, bits);
     pci_msi_off(f);
-    if (!f->pf)
-        command_set(f, bits | PCI_COMMAND_INTX_OFF);
+    /* In a VF these bits do nothing (PCIe 9.3.4.1.3), but for QEMU's, which want them. */
+    command_set(f, bits | PCI_COMMAND_INTX_OFF);
     return 0;
 }
 

@@ -65,8 +65,9 @@ struct pci_window {
     uint64_t base, size;    /* size 0: closed */
     bool implemented;
     bool is64;              /* may lie above 4 GiB; I/O: above 64 KiB */
-    /* The placing's own: what lies behind a closed window and has no place. */
-    uint64_t needed, needed_align;
+    bool given;             /* firmware opened it */
+    /* The placing's own: what lies behind it and has no place; of VFs apart. */
+    uint64_t needed, needed_align, vf_needed, vf_align;
     bool needed_low;        /* must lie below 4 GiB */
 };
 
@@ -108,10 +109,11 @@ void pci_reset(void);                   /* tests: no functions, no windows */
 
 /* Placing ------------------------------------------------------------------ */
 
-/* The scan gives addresses to BARs and bridge windows that firmware left unset,
- * and never moves what it set.  Behind a bridge whose window is set they come
- * from that window's gaps; on root buses, from these rows, first row first.
- * Without rows nothing is placed there.  -EINVAL: empty or wrapping; -ENOSPC. */
+/* The scan gives addresses to BARs, to BARs of virtual functions and to bridge windows
+ * that firmware left unset, and moves no BAR that it set.  Behind a bridge whose window
+ * is set they come from that window's gaps, or it is widened into what is free beside
+ * it; on root buses, from these rows, first row first.  Without rows nothing is placed
+ * there.  -EINVAL: empty or wrapping; -ENOSPC. */
 int pci_window_add(uint64_t base, uint64_t size);
 /* Never placed on: ECAM itself, say.  The same errors. */
 int pci_window_reserve(uint64_t base, uint64_t size);

@@ -25,8 +25,10 @@ void pci_size_vf_bars(struct pci_function *pf);
 bool pci_vf_bar_write(struct pci_function *pf, unsigned index, uint64_t base);
 /* A bridge's windows (window.c): what firmware set; what it left undefined is closed. */
 void pci_windows_read(struct pci_function *bridge);
+/* False when the registers did not take it: then the window is as it was before. */
 bool pci_window_write(struct pci_function *bridge, enum pci_window_kind kind, uint64_t base,
                       uint64_t size);
+void pci_window_close(struct pci_function *bridge, enum pci_window_kind kind);
 const char *pci_window_name(enum pci_window_kind kind);
 uint64_t pci_window_unit(enum pci_window_kind kind);     /* size and alignment are multiples */
 void pci_windows_reset(void);
@@ -36,6 +38,7 @@ void pci_place_all(void);
 /* The SR-IOV capabilities of a bus's functions (sriov.c), when it is known which functions
  * there are and whether the port above forwards ARI.  False: no memory. */
 bool pci_sriov_read_bus(struct pci_function *first);
+unsigned pci_sriov_last_bus(const struct pci_function *pf); /* of the last VF, all enabled */
 /* BARs and bus numbers are as they will be: how many VFs have both. */
 void pci_sriov_placed(struct pci_function *pf);
 void pci_sriov_forget(struct pci_function *pf);

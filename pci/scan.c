@@ -4,7 +4,9 @@
  * through them upwards: a bridge's secondary bus has a higher number than the
  * bus it sits on, so when a number is reached it is known whose it is, and
  * what is nobody's may be another root bus.  The second pass gives numbers to
- * the bridges that have none, or none that makes sense.
+ * the bridges that have none, or none that makes sense.  In between, and below the
+ * bridges of the second pass, VFs get the numbers of the buses that they will be on;
+ * VFs themselves are not looked for.
  *
  * Sources: PCI 3.2.2.3 and 6.1; Bridge 3.2.5.3 to 3.2.5.5; PCIe 2.3.1 (retry),
  * 7.3 (device numbers), 7.5.3 (port types). */
@@ -31,6 +33,7 @@ struct scan {
     struct pci_bus_range range;
     bool root[BUSES];
     struct pci_function *forwarder[BUSES]; /* the lowest bridge that forwards to it */
+    bool vfs[BUSES];                       /* kept for VFs of a PF on a bus below it */
     int error;
 };
 
@@ -247,7 +250,7 @@ static unsigned last_bus_below(const struct scan *s, const struct pci_function *
 /* Still to be had below parent (NULL: below a root bus), above its own bus. */
 static bool bus_is_free(const struct scan *s, const struct pci_function *parent, unsigned bus)
 {
-    return s->forwarder[bus] == parent && !s->root[bus];
+    return s->forwarder[bus] == parent && !s->root[bus] && !s->vfs[bus];
 }
 
 static void numbers_write(struct pci_function *b, unsigned secondary, unsigned subordinate)
@@ -324,6 +327,63 @@ static void scan_as_found(struct scan *s)
     }
 }
 
+/* Further buses of VFs ---------------------------------------------------------- */
+
+/* More than any device needs; what asks for more does not get other bridges' numbers. */
+#define VF_BUSES_MAX 16u
+
+static bool is_above(const struct pci_function *bridge, const struct pci_function *f)
+{
+    while (f && f != bridge)
+        f = f->parent;
+    return f;
+}
+
+/* Free for b: nobody has it, or only a bridge above b, which would pass it on. */
+static bool can_grow_to(const struct scan *s, const struct pci_function *b, unsigned last)
+{
+    for (unsigned bus = b->subordinate + 1u; bus <= last; bus++)
+        if (bus > s->range.last || s->root[bus] || s->vfs[bus] ||
+            (s->forwarder[bus] && !is_above(s->forwarder[bus], b->parent)))
+            return false;
+    return true;
+}
+
+/* From the top down, so that none claims what the one above does not pass on. */
+static void grow(struct scan *s, struct pci_function *b, unsigned last)
+{
+    if (b->parent && last > b->parent->subordinate)
+        grow(s, b->parent, last);
+    for (unsigned bus = b->subordinate + 1u; bus <= last; bus++)
+        s->forwarder[bus] = b;
+    pci_write8(b, PCI_SUBORDINATE_BUS, (uint8_t)last);
+    b->subordinate = (uint8_t)last;
+}
+
+/* VFs' routing IDs may lie on buses behind the PF's (PCIe 9.2.1.2), which must lead to
+ * the PF's bridge and to no other: its range is widened where the numbers are free. */
+static void vf_buses_take(struct scan *s, const struct pci_function *pf)
+{
+    struct pci_function *b = pf->parent;
+    unsigned bus = PCI_BUS(pf->bdf), last = pci_sriov_last_bus(pf);
+    last = last - bus > VF_BUSES_MAX ? bus + VF_BUSES_MAX : last;
+    while (b && last > b->subordinate && !can_grow_to(s, b, last))
+        last--;
+    if (b && last > b->subordinate)
+        grow(s, b, last);
+    while (b && bus < last && s->forwarder[bus + 1] == b)
+        s->vfs[++bus] = true;
+    pf->sriov->last_bus = (uint8_t)bus;
+}
+
+static void vf_buses_of_firmware(struct scan *s)
+{
+    for (struct pci_function *f = functions; f; f = f->next)
+        if (f->sriov && PCI_SEGMENT(f->bdf) == s->range.segment &&
+            PCI_BUS(f->bdf) >= s->range.first && PCI_BUS(f->bdf) <= s->range.last)
+            vf_buses_take(s, f);
+}
+
 /* Second pass ---------------------------------------------------------------- */
 
 /* The longest run of free numbers that begins with the first one; false: none. */
@@ -367,9 +427,14 @@ static void number_below(struct scan *s, struct pci_function *b)
     unsigned bus = b->secondary, top = bus;
     scan_bus(s, b, bus);
     struct pci_function *first = bus_first(s, bus);
-    for (struct pci_function *f = first; is_on_bus(s, f, bus); f = f->next)
+    for (struct pci_function *f = first; is_on_bus(s, f, bus); f = f->next) {
         if (f->header_type == PCI_HEADER_BRIDGE)
             numbers_write(f, 0, 0);
+        if (f->sriov) {
+            vf_buses_take(s, f);
+            top = f->sriov->last_bus > top ? f->sriov->last_bus : top;
+        }
+    }
     for (struct pci_function *f = first; is_on_bus(s, f, bus); f = f->next)
         if (f->header_type == PCI_HEADER_BRIDGE) {
             number(s, f);
@@ -399,6 +464,7 @@ static int scan_range(const struct pci_bus_range *range)
         return -ENOMEM;
     s->range = *range;
     scan_as_found(s);
+    vf_buses_of_firmware(s);
     scan_unnumbered(s);
     int e = s->error;
     free(s);

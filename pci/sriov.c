@@ -185,14 +185,25 @@ bool pci_sriov_read_bus(struct pci_function *first)
     return true;
 }
 
+unsigned pci_sriov_last_bus(const struct pci_function *pf)
+{
+    const struct pci_sriov *s = pf->sriov;
+    uint32_t bdf = pf->bdf;
+    if (!s->problem)
+        pci_vf_bdf(pf->bdf, s->offset, s->stride, s->total_vfs - 1u, &bdf);
+    return PCI_BUS(bdf);
+}
+
 void pci_sriov_placed(struct pci_function *pf)
 {
     struct pci_sriov *s = pf->sriov;
-    unsigned last_bus = pf->parent ? pf->parent->subordinate : PCI_BUS(pf->bdf);
-    unsigned n = pci_vfs_up_to(pf->bdf, s->offset, s->stride, s->total_vfs, last_bus);
-    s->reach = (uint16_t)n;
-    if (n < s->total_vfs && !s->problem)
-        snprintf(s->short_of, sizeof s->short_of, "the buses end at %u for %u VFs", last_bus, n);
+    unsigned n =
+        s->problem ? 0 : pci_vfs_up_to(pf->bdf, s->offset, s->stride, s->total_vfs, s->last_bus);
+    if (!s->problem && n < s->total_vfs) {
+        snprintf(s->short_of, sizeof s->short_of, "the bus range up to %02x is short", s->last_bus);
+        pci_log(LOG_WARNING, pf, "%u of %u VFs can be reached: the last is on bus %02x, and %s", n,
+                s->total_vfs, pci_sriov_last_bus(pf), s->short_of);
+    }
     for (unsigned i = 0; i < PCI_BARS; i++)
         if (s->bar[i].size)
             n = n < s->room[i] ? n : s->room[i];

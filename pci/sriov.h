@@ -22,7 +22,7 @@ struct pci_sriov {
     uint32_t page_size;      /* the bit in force; 0: none fits */
     struct pci_bar bar[PCI_BARS]; /* of one VF: size; base: of the first VF's */
     uint16_t room[PCI_BARS]; /* so many VFs' BARs lie from there on */
-    uint16_t reach;          /* so many VFs have a bus number that leads to them */
+    uint8_t last_bus;        /* up to here bus numbers lead to the PF's bridge and no further */
     uint16_t placed_vfs;     /* so many have BARs and a bus number */
     uint16_t num_vfs;        /* in force */
     bool ari;                /* ARI Capable Hierarchy is set in the device */

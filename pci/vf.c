@@ -60,7 +60,7 @@ static int may_enable(const struct pci_function *pf, unsigned count, bool unisol
     *why = because("%u VFs, expected 1 to %u", count, most);
     if (!count || count > most)
         return -EINVAL;
-    *why = s->short_of;
+    *why = because("only %u VFs have a place: %s", s->placed_vfs, s->short_of);
     if (count > s->placed_vfs)
         return -ENOSPC;
     return pci_acs_check_vfs(pf, unisolated, why);
@@ -70,16 +70,15 @@ static int may_enable(const struct pci_function *pf, unsigned count, bool unisol
 static int addresses_check(const struct pci_function *pf, unsigned count, const char **why)
 {
     const struct pci_sriov *s = pf->sriov;
-    unsigned last_bus = pf->parent ? pf->parent->subordinate : PCI_BUS(pf->bdf);
     char bdf_text[PCI_BDF_LEN];
     *why = because("NumVFs reads %u after %u was written",
                    pci_read16(pf, s->at + PCI_SRIOV_NUM_VFS), count);
     if (pci_read16(pf, s->at + PCI_SRIOV_NUM_VFS) != count)
         return -EIO;
-    *why = because("with %u VFs, offset %u and stride %u lead beyond bus %u", count, s->offset,
-                   s->stride, last_bus);
+    *why = because("with %u VFs, offset %u and stride %u lead beyond bus %02x", count, s->offset,
+                   s->stride, s->last_bus);
     if (!s->offset || (!s->stride && count > 1) ||
-        pci_vfs_up_to(pf->bdf, s->offset, s->stride, count, last_bus) != count)
+        pci_vfs_up_to(pf->bdf, s->offset, s->stride, count, s->last_bus) != count)
         return -ENOSPC;
     for (unsigned i = 0; i < count; i++) {
         uint32_t bdf = 0;

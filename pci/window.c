@@ -128,7 +128,7 @@ void pci_windows_read(struct pci_function *b)
         struct range r = windows[kind].read(b);
         w->is64 = r.wide;
         if (r.base && r.base < r.last) {
-            w->implemented = true;
+            w->implemented = w->given = true;
             w->base = r.base;
             w->size = r.last - r.base + 1;
         } else {
@@ -137,11 +137,20 @@ void pci_windows_read(struct pci_function *b)
     }
 }
 
+void pci_window_close(struct pci_function *b, enum pci_window_kind kind)
+{
+    struct range closed = windows[kind].closed;
+    closed.wide = b->window[kind].is64;
+    windows[kind].write(b, &closed);
+    b->window[kind].base = b->window[kind].size = 0;
+}
+
 bool pci_window_write(struct pci_function *b, enum pci_window_kind kind, uint64_t base,
                       uint64_t size)
 {
     struct pci_window *w = &b->window[kind];
-    struct range r = { .base = base, .last = base + size - 1, .wide = w->is64 };
+    struct range r = { .base = base, .last = base + (size - 1), .wide = w->is64 };
+    struct range was = { .base = w->base, .last = w->base + (w->size - 1), .wide = w->is64 };
 
     windows[kind].write(b, &r);
     struct range now = windows[kind].read(b);
@@ -152,6 +161,9 @@ bool pci_window_write(struct pci_function *b, enum pci_window_kind kind, uint64_
     }
     pci_log(LOG_ERROR, b, "%s window reads %" PRIx64 "-%" PRIx64 " after %" PRIx64 "-%" PRIx64,
             windows[kind].name, now.base, now.last, r.base, r.last);
-    window_close(b, kind, w->is64);
+    if (w->size)
+        windows[kind].write(b, &was);
+    else
+        pci_window_close(b, kind);
     return false;
 }

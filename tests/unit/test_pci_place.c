@@ -4,7 +4,9 @@
 #include "kernel/compiler.h"
 #include "pci/pci.h"
 #include "pci/pci_regs.h"
+#include "pci/sriov.h"
 #include "tests/host/host.h"
+#include "tests/models/made_pf.h"
 #include "tests/models/q35_recording.h"
 
 #include <errno.h>
@@ -16,6 +18,7 @@
 #define MADE_UP 64u
 
 static struct pcispace_device made[MADE_UP];
+static struct made_pf pf[2];
 static unsigned made_count;
 
 static int set_up(void **state)
@@ -68,6 +71,33 @@ static void set_memory_window(struct pcispace_device *b, uint64_t base, uint64_t
     put(b, PCI_MEMORY_LIMIT, last >> 16, 2);
 }
 
+/* What a port without any trouble is; its windows are closed. */
+static struct pcispace_device *root_port(unsigned device)
+{
+    struct pcispace_device *d = &made[made_count++];
+    made_port_init(d, PCI_EXPRESS_ROOT_PORT, true, true);
+    pcispace_add(d, NULL, device, 0);
+    return d;
+}
+
+static void set_prefetchable_window(struct pcispace_device *b, uint64_t base, uint64_t last)
+{
+    put(b, PCI_PREFETCH_BASE, (base >> 16 & 0xfff0) | 1, 2);
+    put(b, PCI_PREFETCH_LIMIT, (last >> 16 & 0xfff0) | 1, 2);
+    put(b, PCI_PREFETCH_BASE_HIGH, base >> 32, 4);
+    put(b, PCI_PREFETCH_LIMIT_HIGH, last >> 32, 4);
+}
+
+/* An 82576 with so many VFs of two BARs of this size. */
+static struct pcispace_device *physical(unsigned n, struct pcispace_device *above, uint16_t total,
+                                        uint64_t bar_size)
+{
+    made_pf_init(&pf[n], 0x10c9, total, bar_size);
+    pf[n].offset[1] = pf[n].stride[1] = 1;
+    made_pf_add(&pf[n], above, 0);
+    return &pf[n].device;
+}
+
 static struct pci_function *function_of(const struct pcispace_device *d)
 {
     return pci_find(PCI_BDF(d->segment, pcispace_bus(d), d->devfn >> 3, d->devfn & 7));
@@ -94,6 +124,36 @@ static void assert_bar_fits(const struct pci_function *f, const struct pci_bar *
         }
 }
 
+static bool lies_behind(const struct pci_function *f, uint64_t base, uint64_t size)
+{
+    bool inside = !f->parent;
+    for (unsigned i = PCI_WINDOW_MEMORY; f->parent && i < PCI_WINDOWS; i++) {
+        const struct pci_window *w = &f->parent->window[i];
+        inside |= w->size && base >= w->base && base + size <= w->base + w->size;
+    }
+    return inside;
+}
+
+/* All VFs' BARs lie within the window and over nothing else, VFs' of others included. */
+static void assert_vf_bars_fit(const struct pci_function *f)
+{
+    for (unsigned i = 0; i < PCI_BARS; i++) {
+        const struct pci_bar *bar = &f->sriov->bar[i];
+        uint64_t last = bar->base + bar->size * f->sriov->room[i] - 1;
+        if (!bar->base)
+            continue;
+        assert_int_equal(bar->base & (bar->size - 1), 0);
+        assert_true(lies_behind(f, bar->base, bar->size * f->sriov->room[i]));
+        for (struct pci_function *g = pci_first(); g; g = g->next)
+            for (unsigned k = 0; k < PCI_BARS; k++) {
+                const struct pci_bar *b = &g->bar[k], *v = g->sriov ? &g->sriov->bar[k] : NULL;
+                assert_true(!b->base || b->io || b->base > last || b->base + b->size <= bar->base);
+                assert_true(!v || v == bar || !v->base || v->base > last ||
+                            v->base + v->size * g->sriov->room[k] <= bar->base);
+            }
+    }
+}
+
 static void assert_windows_nest(const struct pci_function *f)
 {
     for (unsigned i = 0; i < PCI_WINDOWS; i++) {
@@ -115,6 +175,8 @@ static void assert_all_fits(void)
         for (unsigned i = 0; i < PCI_BARS; i++)
             if (f->bar[i].base)
                 assert_bar_fits(f, &f->bar[i]);
+        if (f->sriov)
+            assert_vf_bars_fit(f);
         assert_windows_nest(f);
     }
 }
@@ -396,19 +458,216 @@ static void windows_nobody_needs_are_closed(void **state)
     assert_int_equal(b->config[PCI_COMMAND], 0);
 }
 
-/* What firmware opened is filled, never widened; the message names it. */
+/* What firmware opened is filled, and widened only into what is free: here two bridges
+ * hem in a third; the message names it. */
 static void short_window_is_named(void **state)
 {
-    struct pcispace_device *b = bridge(NULL, 4);
+    struct pcispace_device *b = bridge(NULL, 4), *below = bridge(NULL, 3), *above = bridge(NULL, 5);
+    set_memory_window(below, 0xc3f00000, 0xc3ffffff);
     set_memory_window(b, 0xc4000000, 0xc40fffff);
-    struct pcispace_device *fits = endpoint(b, 0, (struct pcispace_bar){ .size = 512 * KIB });
-    struct pcispace_device *not = endpoint(b, 1, (struct pcispace_bar){ .size = MIB });
+    set_memory_window(above, 0xc4100000, 0xc41fffff);
+    endpoint(below, 0, (struct pcispace_bar){ .size = MIB });
+    endpoint(above, 0, (struct pcispace_bar){ .size = MIB });
+    put(&made[3], PCI_BAR0, 0xc3f00000, 4);
+    put(&made[4], PCI_BAR0, 0xc4100000, 4);
+    struct pcispace_device *set = endpoint(b, 0, (struct pcispace_bar){ .size = 256 * KIB });
+    put(set, PCI_BAR0, 0xc4000000, 4);
+    struct pcispace_device *fits = endpoint(b, 1, (struct pcispace_bar){ .size = 512 * KIB });
+    endpoint(b, 2, (struct pcispace_bar){ .size = MIB });
     pci_scan();
     assert_int_equal(function_of(b)->window[PCI_WINDOW_MEMORY].base, 0xc4000000);
     assert_int_equal(function_of(b)->window[PCI_WINDOW_MEMORY].size, MIB);
     assert_int_equal(unplaced(), 1);
-    assert_true(!function_of(fits)->bar[0].base != !function_of(not )->bar[0].base);
+    assert_int_equal(function_of(fits)->bar[0].base, 0xc4080000);
     assert_true(host_log_contains("and the memory window of 0000:00:04.0 is short"));
+}
+
+/* Nothing is behind it yet: it may as well lie elsewhere. */
+static void empty_window_that_is_short_is_placed_anew(void **state)
+{
+    struct pcispace_device *b = bridge(NULL, 4);
+    set_memory_window(b, 0xc4000000, 0xc40fffff);
+    endpoint(b, 0, (struct pcispace_bar){ .size = 4 * MIB });
+    pci_scan();
+    assert_int_equal(function_of(b)->window[PCI_WINDOW_MEMORY].base, PCISPACE_MEMORY);
+    assert_int_equal(function_of(b)->window[PCI_WINDOW_MEMORY].size, 4 * MIB);
+    assert_int_equal(unplaced(), 0);
+    assert_all_fits();
+}
+
+static void window_grows_upwards_over_all_levels(void **state)
+{
+    struct pcispace_device *outer = bridge(NULL, 4), *inner = bridge(outer, 0);
+    set_memory_window(outer, 0xc4000000, 0xc40fffff);
+    set_memory_window(inner, 0xc4000000, 0xc40fffff);
+    outer->config[PCI_SECONDARY_BUS] = 1;
+    outer->config[PCI_SUBORDINATE_BUS] = 2;
+    inner->config[PCI_SECONDARY_BUS] = inner->config[PCI_SUBORDINATE_BUS] = 2;
+    struct pcispace_device *set = endpoint(inner, 0, (struct pcispace_bar){ .size = 256 * KIB });
+    put(set, PCI_BAR0, 0xc4000000, 4);
+    struct pcispace_device *d = endpoint(inner, 1, (struct pcispace_bar){ .size = MIB });
+    pci_scan();
+    assert_int_equal(function_of(d)->bar[0].base, 0xc4100000);
+    assert_int_equal(function_of(set)->bar[0].base, 0xc4000000);
+    assert_int_equal(function_of(inner)->window[PCI_WINDOW_MEMORY].size, 2 * MIB);
+    assert_int_equal(made_get(outer, PCI_MEMORY_LIMIT, 2) & PCI_MEMORY_WINDOW, 0xc410);
+    assert_int_equal(made_get(inner, PCI_MEMORY_LIMIT, 2) & PCI_MEMORY_WINDOW, 0xc410);
+    assert_all_fits();
+}
+
+static void window_grows_downwards_where_it_cannot_upwards(void **state)
+{
+    struct pcispace_device *b = bridge(NULL, 4), *above = bridge(NULL, 5);
+    set_memory_window(b, 0xc4000000, 0xc40fffff);
+    set_memory_window(above, 0xc4100000, 0xc41fffff);
+    struct pcispace_device *set = endpoint(b, 0, (struct pcispace_bar){ .size = MIB });
+    put(set, PCI_BAR0, 0xc4000000, 4);
+    struct pcispace_device *other = endpoint(above, 0, (struct pcispace_bar){ .size = MIB });
+    put(other, PCI_BAR0, 0xc4100000, 4);
+    struct pcispace_device *d = endpoint(b, 1, (struct pcispace_bar){ .size = 2 * MIB });
+    pci_scan();
+    assert_int_equal(function_of(d)->bar[0].base, 0xc3e00000);
+    assert_int_equal(function_of(b)->window[PCI_WINDOW_MEMORY].base, 0xc3e00000);
+    assert_int_equal(function_of(b)->window[PCI_WINDOW_MEMORY].size, 3 * MIB);
+    assert_all_fits();
+}
+
+/* A memory window ends at 4 GiB, and what is not PCI's is not taken. */
+static void window_does_not_grow_beyond_what_is_allowed(void **state)
+{
+    struct pcispace_device *b = bridge(NULL, 4);
+    set_memory_window(b, 0xdff00000, 0xdfffffff);
+    struct pcispace_device *set = endpoint(b, 0, (struct pcispace_bar){ .size = MIB });
+    put(set, PCI_BAR0, 0xdff00000, 4);
+    endpoint(b, 1, (struct pcispace_bar){ .size = MIB });
+    pci_window_reserve(0xdfe00000, 1);
+    pci_scan();
+    assert_int_equal(function_of(b)->window[PCI_WINDOW_MEMORY].base, 0xdff00000);
+    assert_int_equal(function_of(b)->window[PCI_WINDOW_MEMORY].size, MIB);
+    assert_int_equal(unplaced(), 1);
+}
+
+/* A bridge whose limit is stuck goes on as it was. */
+static void window_that_refuses_to_grow_stays(void **state)
+{
+    struct pcispace_device *b = bridge(NULL, 4);
+    set_memory_window(b, 0xc4000000, 0xc40fffff);
+    memset(b->writable + PCI_MEMORY_LIMIT, 0, 2);
+    struct pcispace_device *set = endpoint(b, 0, (struct pcispace_bar){ .size = MIB });
+    put(set, PCI_BAR0, 0xc4000000, 4);
+    struct pcispace_device *d = endpoint(b, 1, (struct pcispace_bar){ .size = MIB });
+    pci_scan();
+    assert_int_equal(function_of(b)->window[PCI_WINDOW_MEMORY].size, MIB);
+    assert_int_equal(function_of(set)->bar[0].base, 0xc4000000);
+    assert_int_equal(function_of(d)->bar[0].base, 0);
+    assert_true(host_log_contains("memory window reads c4000000-c40fffff after"));
+}
+
+/* VFs ------------------------------------------------------------------------------- */
+
+static void windows_are_opened_with_room_for_vfs(void **state)
+{
+    struct pcispace_device *a = root_port(1), *b = root_port(2);
+    physical(0, a, 63, 16 * KIB);
+    physical(1, b, 256, MIB);
+    pci_scan();
+    assert_int_equal(unplaced(), 0);
+    assert_all_fits();
+    for (unsigned i = 0; i < 2; i++) {
+        const struct pci_sriov *s = function_of(&pf[i].device)->sriov;
+        assert_int_equal(s->placed_vfs, s->total_vfs);
+        assert_true(s->bar[0].base && s->bar[3].base);
+    }
+    assert_int_equal(function_of(a)->window[PCI_WINDOW_PREFETCHABLE].size, 2 * MIB);
+    assert_int_equal(function_of(b)->window[PCI_WINDOW_PREFETCHABLE].size, 512 * MIB);
+    assert_int_equal(function_of(b)->window[PCI_WINDOW_MEMORY].size, MIB);
+}
+
+/* On a bus without a bridge, and in the gaps of a window that firmware opened. */
+static void vfs_use_the_gaps(void **state)
+{
+    struct pcispace_device *b = root_port(1);
+    set_prefetchable_window(b, 0x800000000, 0x8001fffff);
+    physical(0, b, 8, 16 * KIB);
+    pf[1].offset[0] = 0;
+    physical(1, NULL, 8, 16 * KIB);
+    pci_scan();
+    assert_all_fits();
+    assert_int_equal(function_of(b)->window[PCI_WINDOW_PREFETCHABLE].size, 2 * MIB);
+    assert_int_equal(function_of(&pf[0].device)->sriov->bar[0].base, 0x800000000);
+    assert_int_equal(function_of(&pf[0].device)->sriov->bar[3].base, 0x800020000);
+    assert_int_not_equal(function_of(&pf[1].device)->sriov->bar[0].base, 0);
+}
+
+/* 256 VFs of 2 MiB and the PF's own BAR in a window of 128 MiB that cannot grow: 31 of
+ * them, with both BARs. */
+static void as_many_vfs_as_fit_are_placed(void **state)
+{
+    struct pcispace_device *b = root_port(1);
+    set_prefetchable_window(b, 0x900000000, 0x907ffffff);
+    pci_window_reserve(0x908000000, GIB);
+    pci_window_reserve(0x8f0000000, 256 * MIB);
+    made_pf_init(&pf[0], 0x10c9, 256, 2 * MIB);
+    pf[0].device.bar[2] =
+        (struct pcispace_bar){ .size = 2 * MIB, .is64 = true, .prefetchable = true };
+    put(&pf[0].device, PCI_BAR0 + 12, 9, 4);
+    made_pf_add(&pf[0], b, 0);
+    pci_scan();
+    const struct pci_function *f = function_of(&pf[0].device);
+    assert_int_equal(f->bar[2].base, 0x900000000);
+    assert_int_equal(f->sriov->placed_vfs, 31);
+    assert_true(host_log_contains("31 of 256 VFs have a place: VF BAR 0 needs 200000 bytes for "
+                                  "each, and the prefetchable window of 0000:00:01.0 is short"));
+    assert_all_fits();
+}
+
+/* Room for VFs never costs a BAR its place, on the root buses least of all. */
+static void vfs_take_nothing_from_others(void **state)
+{
+    pci_reset();
+    pci_window_add(PCISPACE_MEMORY, 64 * MIB);
+    struct pcispace_device *b = root_port(1);
+    physical(0, b, 256, 128 * KIB);
+    for (unsigned i = 2; i < 32; i++)
+        endpoint(NULL, i, (struct pcispace_bar){ .size = MIB });
+    pci_scan();
+    assert_int_equal(unplaced(), 0);
+    assert_all_fits();
+    const struct pci_sriov *s = function_of(&pf[0].device)->sriov;
+    assert_int_equal(s->placed_vfs, 128);
+    assert_true(host_log_contains("128 of 256 VFs have a place: VF BAR 0 needs 20000 bytes for "
+                                  "each, and the memory space of the root buses is short"));
+}
+
+static void vf_bars_of_firmware_are_kept(void **state)
+{
+    struct pcispace_device *b = root_port(1);
+    set_prefetchable_window(b, 0x900000000, 0x9001fffff);
+    physical(0, b, 8, 16 * KIB);
+    made_pf_set(&pf[0], PCI_SRIOV_BAR0 + 2, 0x0010, 2);
+    made_pf_set(&pf[0], PCI_SRIOV_BAR0 + 4, 9, 4);
+    made_pf_set(&pf[0], PCI_SRIOV_BAR0 + 14, 0x0018, 2);
+    made_pf_set(&pf[0], PCI_SRIOV_BAR0 + 16, 0xa, 4);
+    pci_scan();
+    const struct pci_sriov *s = function_of(&pf[0].device)->sriov;
+    assert_int_equal(s->bar[0].base, 0x900100000);
+    assert_int_equal(s->bar[3].base, 0x900000000);
+    assert_int_equal(s->placed_vfs, 8);
+    assert_true(host_log_contains("VF BAR 3 at a00180000 lies outside its bridge's windows"));
+    assert_all_fits();
+}
+
+static void room_for_vfs_grows_the_window(void **state)
+{
+    struct pcispace_device *b = root_port(1);
+    set_prefetchable_window(b, 0x900000000, 0x9000fffff);
+    physical(0, b, 128, 16 * KIB);
+    made_pf_set(&pf[0], PCI_SRIOV_BAR0 + 4, 9, 4);
+    pf[0].device.writable[MADE_PF_SRIOV + PCI_SRIOV_BAR0 + 2] = 0xff;
+    pci_scan();
+    const struct pci_function *f = function_of(&pf[0].device);
+    assert_int_equal(f->sriov->placed_vfs, 128);
+    assert_all_fits();
 }
 
 static void bar_larger_than_the_space_is_told_and_others_go_on(void **state)
@@ -596,6 +855,17 @@ int main(void)
         TEST(narrow_window_behind_a_wide_one_stays_low),
         TEST(windows_nobody_needs_are_closed),
         TEST(short_window_is_named),
+        TEST(empty_window_that_is_short_is_placed_anew),
+        TEST(window_grows_upwards_over_all_levels),
+        TEST(window_grows_downwards_where_it_cannot_upwards),
+        TEST(window_does_not_grow_beyond_what_is_allowed),
+        TEST(window_that_refuses_to_grow_stays),
+        TEST(windows_are_opened_with_room_for_vfs),
+        TEST(vfs_use_the_gaps),
+        TEST(as_many_vfs_as_fit_are_placed),
+        TEST(vfs_take_nothing_from_others),
+        TEST(vf_bars_of_firmware_are_kept),
+        TEST(room_for_vfs_grows_the_window),
         TEST(bar_larger_than_the_space_is_told_and_others_go_on),
         TEST(needs_do_not_wrap),
         TEST(addresses_do_not_wrap),
