@@ -233,7 +233,7 @@ static void reset(struct igb_model *m)
     if (m->reset_does_nothing)
         return;
     igb_reset_registers(m);
-    igb_mailbox_reset(m);
+    igb_model_mailbox_reset(m);
     if (m->reset_sticks)
         *igb_at(m, R_CTRL) |= CTRL_RST;
 }
@@ -433,7 +433,7 @@ static void pf_write(struct igb_model *m, uint32_t reg, uint32_t value)
     } else if (reg == R_RTTBCNRC) {
         write_rate(m, value);
     } else if (reg >= R_VMBMEM(0) && reg <= R_P2V(7)) {
-        igb_mailbox_pf_write(m, reg, value);
+        igb_model_mailbox_pf_write(m, reg, value);
     } else if (reg == R_SWSM && m->semaphore_stuck) {
         return;
     } else if (reg == R_SW_FW_SYNC && !(igb_get(m, R_SWSM) & SWSM_SWESMBI)) {
@@ -456,7 +456,7 @@ void igb_pf_write(void *ctx, unsigned bar, uint64_t offset, unsigned size, uint6
         pf_write(m, reg, value);
     if (reg == R_CTRL_EXT && (value & CTRL_EXT_PFRSTD)) {
         *igb_at(m, reg) &= ~CTRL_EXT_PFRSTD;
-        igb_mailbox_open(m);
+        igb_model_mailbox_open(m);
     }
 }
 
@@ -491,7 +491,7 @@ static uint32_t pf_read(struct igb_model *m, uint32_t reg)
     if (reg == R_SWSM)
         return read_swsm(m);
     if (reg >= R_VMBMEM(0) && reg <= R_P2V(7))
-        return igb_mailbox_pf_read(m, reg);
+        return igb_model_mailbox_pf_read(m, reg);
     return k->kind == READ_CLEARS ? read_counter(m, reg) : read_slow(m, reg);
 }
 
@@ -546,7 +546,7 @@ static void power_on(struct igb_model *m, enum igb_model_chip chip, const uint8_
         m->vf[i].index = i;
     }
     igb_reset_registers(m);
-    igb_mailbox_reset(m);
+    igb_model_mailbox_reset(m);
 }
 
 void igb_model_attach(struct igb_model *m, enum igb_model_chip chip, const uint8_t mac[MAC_LEN],

@@ -328,10 +328,10 @@ uint32_t igb_checksum_status(const struct igb_model *m, const struct igb_frame *
 void igb_rss_key(const struct igb_model *m, uint8_t key[40]);
 
 /* igb_model_mailbox.c */
-void igb_mailbox_pf_write(struct igb_model *m, uint32_t reg, uint32_t value);
-uint32_t igb_mailbox_pf_read(struct igb_model *m, uint32_t reg);
-void igb_mailbox_reset(struct igb_model *m); /* the PF resets: RSTI */
-void igb_mailbox_open(struct igb_model *m);  /* the PF is done: RSTD */
+void igb_model_mailbox_pf_write(struct igb_model *m, uint32_t reg, uint32_t value);
+uint32_t igb_model_mailbox_pf_read(struct igb_model *m, uint32_t reg);
+void igb_model_mailbox_reset(struct igb_model *m); /* the PF resets: RSTI */
+void igb_model_mailbox_open(struct igb_model *m);  /* the PF is done: RSTD */
 void igb_vf_reset(struct igb_model *m, unsigned vf);
 uint64_t igb_vf_bar_read(void *ctx, unsigned bar, uint64_t offset, unsigned size);
 void igb_vf_bar_write(void *ctx, unsigned bar, uint64_t offset, unsigned size, uint64_t value);

@@ -79,7 +79,7 @@ static void write_p2v(struct igb_model *m, unsigned vf, uint32_t value)
     own(m, vf, true, value & P2V_PFU);
 }
 
-void igb_mailbox_pf_write(struct igb_model *m, uint32_t reg, uint32_t value)
+void igb_model_mailbox_pf_write(struct igb_model *m, uint32_t reg, uint32_t value)
 {
     if (reg >= R_P2V(0)) {
         write_p2v(m, (reg - R_P2V(0)) / 4, value);
@@ -91,12 +91,12 @@ void igb_mailbox_pf_write(struct igb_model *m, uint32_t reg, uint32_t value)
     *igb_at(m, reg) = value;
 }
 
-uint32_t igb_mailbox_pf_read(struct igb_model *m, uint32_t reg)
+uint32_t igb_model_mailbox_pf_read(struct igb_model *m, uint32_t reg)
 {
     return igb_get(m, reg);
 }
 
-void igb_mailbox_reset(struct igb_model *m)
+void igb_model_mailbox_reset(struct igb_model *m)
 {
     for (unsigned i = 0; i < IGB_MODEL_VFS; i++) {
         m->mailbox[i] = V2P_RSTI;
@@ -105,7 +105,7 @@ void igb_mailbox_reset(struct igb_model *m)
     }
 }
 
-void igb_mailbox_open(struct igb_model *m)
+void igb_model_mailbox_open(struct igb_model *m)
 {
     for (unsigned i = 0; i < IGB_MODEL_VFS; i++)
         m->mailbox[i] = (m->mailbox[i] & ~V2P_RSTI) | V2P_RSTD;
@@ -446,7 +446,7 @@ bool igb_model_pf_serve(struct igb_model *m)
 void igb_model_pf_reset_begin(struct igb_model *m)
 {
     igb_reset_registers(m);
-    igb_mailbox_reset(m);
+    igb_model_mailbox_reset(m);
     for (unsigned q = 0; q < IGB_MODEL_QUEUES; q += IGB_MODEL_POOLS)
         *igb_at(m, R_RX(q) + Q_CTL) = *igb_at(m, R_TX(q) + Q_CTL) = 0;
     m->rx[0].was_on = m->tx[0].was_on = false;
@@ -466,7 +466,7 @@ void igb_model_pf_reset_end(struct igb_model *m)
     igb_model_pf_pool(m, false);
     *igb_at(m, R_RCTL) = RCTL_EN | RCTL_LPE | RCTL_BAM | RCTL_VFE | RCTL_SECRC;
     *igb_at(m, R_TCTL) |= TCTL_EN;
-    igb_mailbox_open(m);
+    igb_model_mailbox_open(m);
 }
 
 bool igb_model_pf_ping(struct igb_model *m, bool cts)

@@ -260,7 +260,7 @@ static void pf_reset(struct igb_model *m)
     place_vfs(m);
     set_vfs(m, 0);
     igb_reset_registers(m);
-    igb_mailbox_reset(m);
+    igb_model_mailbox_reset(m);
     m->resets++;
 }
 
