@@ -1,0 +1,238 @@
+/* Hostile rings of the 82576 family, whoever drives them: the device returns receive
+ * descriptors as the input says, writes what it likes into both rings, and its queues come on
+ * and go off as they please, while the port receives, sends, changes its VLAN and starts anew.
+ * Frames handed up keep the rules of nic/packet.h, and in the end every packet is back in the
+ * pool, once. */
+#include "kernel/mmio.h"
+#include "nic/igb_regs.h"
+#include "nic/igb_ring.h"
+#include "tests/host/host.h"
+#include "tests/models/conformance.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define POOL_PACKETS 512u
+#define RING 64u
+#define BLOCKS 0x10000000u /* physical address of the two register blocks */
+#define BLOCK 0x40u
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct packet_pool *pool;
+static struct packet_cache cache;
+static struct dma_device device;
+static struct port port;
+static struct igb_rxq rx;
+static struct igb_txq tx;
+static uint32_t regs[2 * BLOCK / 4];
+static uint32_t stuck;    /* one bit a block: its ENABLE says what it likes */
+static uint32_t returned; /* receive descriptors, of those given */
+
+struct input {
+    const uint8_t *data;
+    size_t size;
+};
+
+static uint64_t take_value(struct input *in, size_t n)
+{
+    uint64_t value = 0;
+    n = n < in->size ? n : in->size;
+    memcpy(&value, in->data, n);
+    in->data += n;
+    in->size -= n;
+    return value;
+}
+
+static void must(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+/* A queue that is not live is left alone: nothing but its driver's enable and disable comes. */
+static bool quiet;
+
+static uint64_t block_read(void *ctx, uint64_t offset, unsigned size)
+{
+    uint32_t value = regs[offset / 4];
+    must(size == 4 && !quiet);
+    if (offset % BLOCK == IGB_Q_CTL && (stuck >> offset / BLOCK & 1))
+        value ^= IGB_Q_CTL_ENABLE;
+    return value;
+}
+
+static void block_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
+{
+    must(size == 4 && !quiet);
+    regs[offset / 4] = (uint32_t)value;
+}
+
+static const struct host_window window = {
+    .base = BLOCKS, .size = sizeof regs, .read = block_read, .write = block_write
+};
+
+static void check_frame(const struct packet *first)
+{
+    uint32_t bytes = 0, segments = 0;
+    for (const struct packet *p = first; p; p = p->next) {
+        must(p->data >= p->buffer && p->data + p->length <= p->buffer + PACKET_BUFFER_SIZE);
+        bytes += p->length;
+        segments++;
+    }
+    must(bytes == first->frame_length && segments <= FRAME_SEGMENTS_MAX);
+    must(bytes >= FRAME_MIN && bytes <= port_frame_limit(&port));
+    must(!first->next || first->length >= PACKET_HEADER_MIN);
+    must(first->flags != (PACKET_IP_CHECKSUM_GOOD | PACKET_IP_CHECKSUM_BAD));
+}
+
+static void receive(void)
+{
+    struct packet *p[8];
+    quiet = !rx.live;
+    uint16_t n = port_rx_burst(&rx.queue, p, 8);
+    must(rx.live || !n);
+    quiet = false;
+    for (uint16_t i = 0; i < n; i++)
+        check_frame(p[i]);
+    packet_free_burst(&cache, p, n);
+}
+
+static void send(uint16_t shape)
+{
+    static const uint8_t bytes[1600];
+    uint32_t length = shape % 1600u, segment = length > 300 ? PACKET_ROOM : 1 + shape % 251u;
+    quiet = !tx.live;
+    for (unsigned i = 0; i < 1u + shape % 16u; i++) {
+        struct packet *p = conformance_packet(&cache, bytes, length, segment);
+        uint16_t taken = p ? port_tx_burst(&tx.queue, &p, 1) : 0;
+        must(tx.live || !taken);
+        if (p && !taken)
+            packet_free(&cache, p);
+    }
+    quiet = false;
+}
+
+static void ring_write(const struct dma_memory *ring, uint32_t slot, uint32_t word, uint64_t value)
+{
+    must(!host_dma_write(&device, ring->iova + 16ull * (slot % RING) + 8ull * word, &value,
+                         sizeof value));
+}
+
+/* Half lies: believable often enough that frames get through. */
+static void return_descriptor(struct input *in)
+{
+    static const uint16_t lengths[] = { 0, 60, 127, 128, 1514, 1518, 2048, 2049 };
+    uint8_t flags = (uint8_t)take_value(in, 1);
+    uint64_t length = flags & 2 ? take_value(in, 2) : lengths[flags >> 2 & 7];
+    uint64_t status = flags & 0x80 ? take_value(in, 4) : 0;
+    uint64_t result = length << 32 | IGB_RXD_DD | status;
+    for (unsigned i = 0; i < (flags & 0x40 ? FRAME_SEGMENTS_MAX : 0u); i++)
+        ring_write(&rx.memory, returned++, 1, result & ~IGB_RXD_EOP);
+    ring_write(&rx.memory, returned, 0, flags & 0x80 ? take_value(in, 2) : 0);
+    ring_write(&rx.memory, returned++, 1, result | (flags & 1 ? IGB_RXD_EOP : 0));
+}
+
+static void set_mtu(struct input *in)
+{
+    static const uint16_t usual[] = { MTU_DEFAULT, 9000, 9198, 2000 };
+    port.mtu = usual[take_value(in, 1) % 4];
+}
+
+/* As a driver starts its queues, whether the device obeys or not. */
+static void switch_on(void)
+{
+    bool long_frames = port_frame_limit(&port) > PACKET_ROOM;
+    must(!igb_rxq_enable(&rx, "fuzz", long_frames, true) == rx.live);
+    must(!igb_txq_enable(&tx, "fuzz") == tx.live);
+    returned = 0;
+}
+
+static void switch_off(void)
+{
+    igb_rxq_disable(&rx, "fuzz");
+    igb_txq_disable(&tx, "fuzz");
+    must(!rx.live && !tx.live);
+    receive();
+    send(200);
+    igb_rxq_drop(&rx);
+    igb_txq_drop(&tx);
+}
+
+static void step(struct input *in)
+{
+    uint32_t slot = (uint32_t)take_value(in, 1);
+    switch (slot % 10) {
+    case 0:
+    case 1:
+        return_descriptor(in);
+        break;
+    case 2:
+        receive();
+        break;
+    case 3:
+        send((uint16_t)take_value(in, 2));
+        break;
+    case 4: /* the device is done with everything there is to send, and with what there is not */
+        for (uint32_t i = 0; i < RING; i++)
+            ring_write(&tx.memory, i, 1, IGB_TXD_DD);
+        break;
+    case 5:
+        slot = (uint32_t)take_value(in, 1);
+        ring_write(&rx.memory, slot / 2, slot % 2, take_value(in, 8));
+        break;
+    case 6:
+        slot = (uint32_t)take_value(in, 1);
+        ring_write(&tx.memory, slot / 2, slot % 2, take_value(in, 8));
+        break;
+    case 7:
+        tx.vlan = (uint16_t)take_value(in, 1);
+        rx.vlan = tx.vlan & 1;
+        break;
+    case 8: /* a queue in a bad mood: on or off is the opposite of what it is told */
+        stuck = (uint32_t)take_value(in, 1);
+        break;
+    default:
+        switch_off();
+        set_mtu(in);
+        switch_on();
+        break;
+    }
+}
+
+static void start(void)
+{
+    host_reset();
+    host_add_mmio(&window);
+    memset(regs, 0, sizeof regs);
+    stuck = 0;
+    if (!pool) /* once: it is whole again after every input */
+        pool = packet_pool_create(POOL_PACKETS);
+    packet_cache_init(&cache, pool);
+    must(!dma_share(&device, packet_pool_memory(pool), DMA_BIDIRECTIONAL));
+    port = (struct port){ .mtu = MTU_DEFAULT };
+    igb_rxq_init(&rx, &port, 0);
+    igb_txq_init(&tx, &port, 0);
+    rx.queue.cache = tx.queue.cache = &cache;
+    rx.queue.size = tx.queue.size = RING;
+    rx.block = mmio_map(BLOCKS, sizeof regs);
+    tx.block = rx.block + BLOCK;
+    must(!igb_rxq_create(&rx, &device) && !igb_txq_create(&tx, &device));
+    switch_on();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct input in = { data, size };
+    start();
+    while (in.size)
+        step(&in);
+    switch_off();
+    igb_rxq_destroy(&rx, &device);
+    igb_txq_destroy(&tx, &device);
+    dma_unshare(&device, packet_pool_memory(pool));
+    packet_cache_flush(&cache);
+    must(packet_pool_available(pool) == POOL_PACKETS);
+    must(host_dma_mapped(&device) == 0);
+    return 0;
+}
