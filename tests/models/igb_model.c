@@ -175,7 +175,7 @@ static bool access_good(struct igb_model *m, unsigned bar, uint64_t offset, unsi
         igb_violation(m, BY_PF, "access that is not 32 bits wide, or elsewhere", reg, size);
         return false;
     }
-    if (m->reset_at_us && time_us() < m->reset_at_us + 1)
+    if (m->resets && time_us() < m->reset_at_us + 1)
         igb_violation(m, BY_PF, "access within 1 us of CTRL.RST", reg, 0);
     if (igb_is_queue(m, canonical(reg)) || find_known(m, reg))
         return true;
@@ -329,9 +329,9 @@ static uint32_t read_swsm(struct igb_model *m)
 static uint32_t read_slow(struct igb_model *m, uint32_t reg)
 {
     uint32_t value = igb_get(m, reg);
-    if (reg == R_CTRL && m->reset_at_us && time_us() < m->reset_at_us + m->reset_takes_us)
+    if (reg == R_CTRL && m->resets && time_us() < m->reset_at_us + m->reset_takes_us)
         return value | CTRL_RST;
-    if (reg == R_EEC && m->reset_at_us && time_us() < m->reset_at_us + m->reset_takes_us)
+    if (reg == R_EEC && m->resets && time_us() < m->reset_at_us + m->reset_takes_us)
         return value & ~EEC_AUTO_RD;
     if (reg == R_EERD && time_us() < m->nvm_asked_us + m->nvm_takes_us)
         return value & ~EERD_DONE;
