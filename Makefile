@@ -20,10 +20,10 @@ COMMON := -std=gnu11 -g $(WARN) -I. -MMD -MP -fno-common
 .DEFAULT_GOAL := all
 .PHONY: all help run test check bench sizes clean setup FORCE
 
-all: $(B)/millrace.elf $(B)/millrace.efi $(B)/millrace.iso
+all: $(B)/millrace.elf $(B)/millrace.efi $(B)/millrace.iso $(B)/pxe/millrace.efi
 
 help:
-	@echo 'make         build $(B)/millrace.elf, millrace.efi and millrace.iso'
+	@echo 'make         build $(B)/millrace.elf, millrace.efi, millrace.iso and pxe/'
 	@echo 'make run     install what is missing, build, boot between two simulated LANs'
 	@echo 'make test    install what is missing, build, run every test'
 	@echo 'make check   style, headers, unit and model tests (fast)'
@@ -120,7 +120,7 @@ EFI_CFLAGS := $(COMMON) -O2 -Iboot/efi -isystem /usr/include/efi -isystem /usr/i
 	-maccumulate-outgoing-args -DGNU_EFI_USE_MS_ABI
 
 $(B)/obj/boot/efi/%.o: boot/efi/%.c Makefile
-	@[ -n "$(EFI_CRT0)" ] || { echo 'error: gnu-efi is not installed; run tools/setup' >&2; exit 1; }
+	@[ -n "$(EFI_CRT0)" ] || { echo 'error: gnu-efi is not installed; run: sudo tools/setup' >&2; exit 1; }
 	@mkdir -p $(@D)
 	@echo '  EFICC   $<'
 	@$(CC) $(EFI_CFLAGS) -c -o $@ $<
@@ -140,6 +140,10 @@ $(B)/millrace.efi: $(EFI_O)
 $(B)/millrace.iso: $(B)/millrace.elf tools/make-iso tools/grub.cfg
 	@echo '  ISO     $@'
 	@tools/make-iso $(B)/millrace.elf $@
+
+$(B)/pxe/millrace.efi: $(B)/millrace.elf $(B)/millrace.efi tools/make-pxe tools/pxe-grub.cfg tools/millrace.ipxe
+	@echo '  PXE     $(@D)/'
+	@tools/make-pxe $(B)/millrace.elf $(B)/millrace.efi $(@D)
 
 # ---- The same sources as a Linux program, under sanitizers ------------------------
 

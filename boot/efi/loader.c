@@ -158,20 +158,16 @@ static void stop_network_stacks(void)
         BS->FreePool(handles);
 }
 
-/* No driver at all is not found, and fine. */
+/* Drivers leave bus mastering on when they let go, and one that does not let go as well. */
 static void rest(EFI_HANDLE handle, EFI_PCI_IO_PROTOCOL *pci)
 {
     UINT16 command = 0;
-    UINTN segment, bus = 0, device = 0, function = 0;
     EFI_STATUS status = BS->DisconnectController(handle, NULL, NULL);
+    if (EFI_ERROR(status) && status != EFI_NOT_FOUND)
+        Print(L"millrace: firmware's driver of a network card stays: %r\n", status);
     pci->Pci.Read(pci, EfiPciIoWidthUint16, PCI_COMMAND, 1, &command);
-    if (!(command & PCI_COMMAND_BUS_MASTER))
-        return;
     command &= (UINT16)~PCI_COMMAND_BUS_MASTER;
     pci->Pci.Write(pci, EfiPciIoWidthUint16, PCI_COMMAND, 1, &command);
-    pci->GetLocation(pci, &segment, &bus, &device, &function);
-    Print(L"millrace: %02x:%02x.%x: firmware left bus mastering on (%r): off\n", bus, device,
-          function, status);
 }
 
 /* Firmware's drivers of network cards let go of them, and no card can write into memory
