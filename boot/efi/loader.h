@@ -25,6 +25,6 @@ struct file {
  * application came from.  Says what it found.  False: there is none. */
 bool configuration_read(EFI_LOADED_IMAGE *loaded, struct file *file);
 
-/* http.c: the file called `name` beside the URI that the application was loaded from.  Not found, or
- * not loaded by HTTP: false. */
+/* http.c: the file called `name` beside the URI that the application was loaded from.  Not
+ * found, or not loaded by HTTP: false. */
 bool read_by_http(EFI_LOADED_IMAGE *loaded, const char *name, struct file *file);

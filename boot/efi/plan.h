@@ -52,8 +52,8 @@ void configuration_name(const uint8_t *mac, char name[CONFIGURATION_NAME_MAX]);
  * fragment of a URI is no part of its path. */
 bool path_beside(const char *path, const char *name, char *to, unsigned room);
 
-/* A PXE server's packet: the boot file that it names (RFC 2131 4.1, RFC 2132 9.3 to 9.5: header field or
- * option 67), as a string, and the server that has it (siaddr, or else option 54). */
+/* A PXE server's packet: the boot file that it names (RFC 2131 4.1, RFC 2132 9.3 to 9.5: header
+ * field or option 67), as a string, and the server that has it (siaddr, or else option 54). */
 struct boot_offer {
     uint8_t server[4];
     char file[256];
