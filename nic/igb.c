@@ -108,7 +108,8 @@ static bool igb_answers(struct igb *e)
 /* Semaphores ------------------------------------------------------------------ */
 
 /* 82576 DS 4.7: reading SMBI as 0 takes it, among software; SWESMBI sticks when firmware is
- * not at SW_FW_SYNC.  Software that died with SMBI was here before the reset. */
+ * not at SW_FW_SYNC (82575 SDM, SW_FW_SYNC).  Software that died with SMBI was here before the
+ * reset. */
 static int semaphore_take(struct igb *e)
 {
     if (igb_wait(e, LOG_WARNING, "SWSM", IGB_SWSM, IGB_SWSM_SMBI, 0, SEMAPHORE_US)) {
@@ -363,7 +364,7 @@ static void write_vlan_mode(struct igb *e)
 }
 
 /* The PHY negotiates and tells the MAC, so nothing is forced.  Flow control off: its registers
- * are 0. */
+ * are 0.  One tag a packet, whatever the NVM has in mind. */
 static void set_up_link(struct igb *e)
 {
     uint32_t ctrl = igb_read(e, IGB_CTRL);
@@ -371,6 +372,7 @@ static void set_up_link(struct igb *e)
               IGB_CTRL_RFCE | IGB_CTRL_TFCE | IGB_CTRL_PHY_RST);
     ctrl |= IGB_CTRL_SLU;
     igb_write(e, IGB_CTRL, e->serdes ? pcs_start(e, ctrl) : ctrl);
+    igb_write(e, IGB_CTRL_EXT, igb_read(e, IGB_CTRL_EXT) & ~IGB_CTRL_EXT_DOUBLE_VLAN);
     igb_write(e, IGB_FCAL, 0);
     igb_write(e, IGB_FCAH, 0);
     igb_write(e, IGB_FCT, 0);
@@ -517,7 +519,7 @@ static void init_scaling(struct igb *e)
             entries |= (4 * i + n) % e->queues << 8 * n;
         igb_write(e, IGB_RETA(i), entries);
     }
-    igb_write(e, IGB_RXCSUM, IGB_RXCSUM_IPOFL | IGB_RXCSUM_PCSD);
+    igb_write(e, IGB_RXCSUM, IGB_RXCSUM_IPOFL | IGB_RXCSUM_TUOFL | IGB_RXCSUM_PCSD);
     igb_write(e, IGB_MRQC, mode);
 }
 
@@ -585,7 +587,9 @@ static int bring_up(struct igb *e)
     int err = enable_queues(e);
     if (err)
         return err;
-    igb_write(e, IGB_TCTL, IGB_TCTL_EN | IGB_TCTL_PSP | FIELD_PUT(IGB_TCTL_CT, 0x0fu));
+    igb_write(e, IGB_TCTL,
+              (igb_read(e, IGB_TCTL) & ~IGB_TCTL_CT) | IGB_TCTL_EN | IGB_TCTL_PSP |
+                  FIELD_PUT(IGB_TCTL_CT, 0x0fu));
     igb_write_rctl(e);
     e->link_up = false;
     if (e->pf)
@@ -752,7 +756,7 @@ static unsigned igb_counters(struct port *port, struct port_counter *rows, unsig
     unsigned i = 0;
     collect(e);
     if (i < n) /* not the chip's: dropped by igb_ring.c on an access port */
-        rows[i++] = (struct port_counter){ .name = "UNTAGGED", .value = filtered(e) };
+        rows[i++] = (struct port_counter){ .name = "other_vlan", .value = filtered(e) };
     for (unsigned k = 0; i < n && k < ARRAY_SIZE(counter_names); k++)
         rows[i++] = (struct port_counter){ .name = counter_names[k], .value = e->counters[k] };
     for (unsigned k = 0; i < n && k < port->limits.rx_queues_max; k++)

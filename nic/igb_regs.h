@@ -1,8 +1,9 @@
 /* igb_regs.h - registers and descriptors of the 82576 and I350 that igb.c and igb_ring.c touch.
  *
- * Documents: Intel 82576EB Datasheet, 320961, revision 2.63 ("82576 DS"), and Intel I350
- * Datasheet, 333171 ("I350 DS").  Chapters are the 82576's; where the I350 differs it is said.
- * Every register is 32 bits wide.  The PF's own mailboxes, pools and policies are in
+ * Documents: Intel 82576EB Datasheet, 320961, revision 2.63 ("82576 DS"), Intel I350 Datasheet,
+ * 333171 ("I350 DS"), and the 82575EB Software Developer's Manual, 324632, revision 2.1 ("82575
+ * SDM"), of the chip they grew out of.  Chapters are the 82576's unless told otherwise.  Every
+ * register is 32 bits wide.  The PF's own mailboxes, pools and policies are in
  * igb_virt_regs.h.
  *
  * Modes: RW read and write, RO read only, WO write only, RC cleared by reading,
@@ -38,6 +39,7 @@
 #define IGB_STATUS_SPEED 0x000000c0u        /* RO, 0: 10, 1: 100, 2 and 3: 1000 Mb/s */
 #define IGB_STATUS_MASTER 0x00080000u       /* RO, requests are allowed or still under way */
 #define IGB_CTRL_EXT 0x0018u                /* RW, Extended Device Control */
+#define IGB_CTRL_EXT_DOUBLE_VLAN 0x04000000u /* RW, all packets have an outer tag; NVM may set it */
 #define IGB_CTRL_EXT_LINK_MODE 0x00c00000u  /* RW, 0: internal PHY; 1000BASE-KX, SGMII, SerDes */
 #define IGB_LINK_MODE_SGMII 2u
 #define IGB_MDIC 0x0020u                    /* RW, PHY access */
@@ -112,10 +114,11 @@
 #define IGB_RCTL_LPE 0x00000020u  /* RW, Long Packets: as long as RLPML says */
 #define IGB_RCTL_MO 0x00003000u   /* RW, Multicast Offset, 0: address bits 47:36 */
 #define IGB_RCTL_BAM 0x00008000u  /* RW, Broadcast Accept Mode */
-#define IGB_RCTL_VFE 0x00040000u  /* RW, VLAN Filter Enable */
+#define IGB_RCTL_VFE 0x00040000u  /* RW, VLAN Filter Enable, of tagged packets; 82575 SDM 10.3 */
 #define IGB_RCTL_SECRC 0x04000000u /* RW, Strip Ethernet CRC */
 #define IGB_RXCSUM 0x5000u        /* RW, Receive Checksum Control */
 #define IGB_RXCSUM_IPOFL 0x00000100u /* RW, check IPv4 headers */
+#define IGB_RXCSUM_TUOFL 0x00000200u /* RW, check TCP and UDP; RSS needs it, 82575 SDM 5.4.2 */
 #define IGB_RXCSUM_PCSD 0x00002000u  /* RW, descriptors tell the RSS hash; RSS needs it */
 #define IGB_RLPML 0x5004u         /* RW, longest packet, FCS and tag included */
 #define IGB_RLPML_MAX 0x00003fffu

@@ -201,8 +201,9 @@ static void rx_append(struct igb_rxq *rx, struct packet *p, uint64_t result)
     rx->first->frame_length += length;
 }
 
-/* 82576 DS 7.1.11: IPE means something only together with IPCS.  Of IPv4 in IPv6 it would
- * be the inner header, which is not what packet.h promises. */
+/* 82576 DS 7.1.11: IPE means something only together with IPCS.  Fragments, options and tags do
+ * not matter (82575 SDM 5.5.1); of IPv4 in IPv6 it would be the inner header, which is not what
+ * packet.h promises. */
 static uint8_t rx_checksum_flags(uint64_t info, uint64_t result)
 {
     if (!(result & IGB_RXD_IPCS) || !(info & IGB_RXD_INFO_IPV4) || (info & IGB_RXD_INFO_IPV6))
@@ -220,7 +221,7 @@ static bool rx_frame_good(const struct igb_rxq *rx)
 }
 
 /* The frame that is now complete, or NULL.  The chip's filter lets untagged frames pass
- * (82576 DS 7.4): they are no part of an access port's VLAN. */
+ * (82575 SDM 10.3, table 84): they are no part of an access port's VLAN. */
 static struct packet *rx_complete(struct igb_rxq *rx, uint64_t info, uint64_t result)
 {
     struct packet *p = rx->first;
@@ -264,7 +265,8 @@ uint16_t igb_rx_burst(struct port_queue *queue, struct packet **packets, uint16_
     return got;
 }
 
-/* 82576 DS 4.5.9: memory and buffers first, the queue on, then the tail. */
+/* 82576 DS 4.5.9: memory first, the queue on, then the tail: writes of it before are ignored
+ * (82575 SDM 14.3.59). */
 int igb_rxq_enable(struct igb_rxq *rx, const char *name, bool long_frames, bool drop)
 {
     rx->room = long_frames ? PACKET_BUFFER_SIZE : PACKET_ROOM;
@@ -334,8 +336,8 @@ static uint32_t tx_descriptors(const struct igb_txq *tx, const struct packet *p)
     return count;
 }
 
-/* The tag is in a context that the chip keeps for the queue (82576 DS 7.2.2.2, IDX 0): told
- * once, and again when it changes. */
+/* The tag is in a context that the chip keeps for the queue until there is another (82576 DS
+ * 7.2.2.2; 82575 SDM 5.6.2): told once, and again when it changes. */
 static void tx_put_context(struct igb_txq *tx)
 {
     struct igb_tx_desc *desc = &tx->ring[tx->tail & tx->mask];

@@ -59,11 +59,8 @@ def test_frame_limit_follows_the_mtu():
             before = mtu
             tagged = b"\x81\x00\x00\x07"        # one tag is allowed on top of the MTU
             longest = frame(mtu + 14)[:12] + tagged + frame(mtu + 14)[12:]
-            if mtu >= 1500:     # QEMU's device never refuses what is not longer than this
-                a.send(longest + b"x", longest, frame(64, 9))
-                assert b.receive() == longest, mtu
-            else:
-                a.send(frame(64, 9))
+            a.send(longest + b"x", longest, frame(64, 9))
+            assert b.receive() == longest, mtu
             assert b.receive() == frame(64, 9)
         assert appliance.stats()["ports"][0]["rx_dropped"] == 0
 
@@ -160,7 +157,7 @@ def test_access_port_of_a_vlan():
         for vid in (0, 4, 6, 37, 4094):
             assert not passes(tagged(vid, 3), None), vid
         assert not passes(frame(100, 4), None)
-        assert device_counters(appliance, 0)["UNTAGGED"] == 1
+        assert device_counters(appliance, 0)["other_vlan"] == 1
         for n, size in enumerate((60, 100, 1514, 1518)):
             b.send(frame(size, n))
             sent = frame(size, n)
