@@ -6,6 +6,7 @@
 
 #include "apps/command.h"
 #include "pci/pci_regs.h"
+#include "pci/sriov.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -119,6 +120,8 @@ static void show_function(struct out *out, const struct pci_function *f, unsigne
     pci_bdf_format(f->bdf, bdf);
     out_printf(out, "%*s%s %04x:%04x %s", (int)indent, "", bdf, f->vendor, f->device,
                class_name(f->class_code));
+    if (f->pf)
+        out_printf(out, ", VF %u", f->vf_index);
     if (f->header_type == PCI_HEADER_BRIDGE && f->secondary)
         out_printf(out, ", buses %02x-%02x", f->secondary, f->subordinate);
     if (f->driver)
@@ -130,8 +133,11 @@ static void show_function(struct out *out, const struct pci_function *f, unsigne
 
 #define NOWHERE UINT32_MAX /* no function: the root buses, or before the first one */
 
+/* What it is shown below: a VF below its PF, all others below their bridge. */
 static uint32_t parent_of(const struct pci_function *f)
 {
+    if (f->pf)
+        return f->pf->bdf;
     return f->parent ? f->parent->bdf : NOWHERE;
 }
 
@@ -151,10 +157,10 @@ static unsigned show_below(struct out *out, uint32_t parent, unsigned indent)
     uint32_t last = NOWHERE;
     for (const struct pci_function *f; (f = next_below(parent, last)); count++) {
         last = f->bdf;
-        bool is_bridge = f->header_type == PCI_HEADER_BRIDGE;
+        bool has_others = f->header_type == PCI_HEADER_BRIDGE || f->sriov;
         struct pci_function copy = *f;
         show_function(out, &copy, indent);
-        if (is_bridge)
+        if (has_others)
             count += show_below(out, last, indent + 2);
     }
     return count;
@@ -231,6 +237,20 @@ static void show_windows(struct out *out, const struct pci_function *f)
     }
 }
 
+static void show_vfs(struct out *out, const struct pci_sriov *s)
+{
+    out_text(out, "  VFs        ");
+    if (s->problem)
+        out_printf(out, "none: %s\n", s->problem);
+    else
+        out_printf(out, "%u in force, %u of %u have a place%s%s\n", s->num_vfs, s->placed_vfs,
+                   s->total_vfs, s->short_of[0] ? ": " : "", s->short_of);
+    for (unsigned i = 0; i < PCI_BARS; i++)
+        if (s->bar[i].base)
+            out_printf(out, "  VF BAR %u   memory %" PRIx64 " and on, %" PRIx64 " for each\n", i,
+                       s->bar[i].base, s->bar[i].size);
+}
+
 static void show_header(struct out *out, const struct pci_function *f)
 {
     char bdf[PCI_BDF_LEN];
@@ -239,6 +259,10 @@ static void show_header(struct out *out, const struct pci_function *f)
     out_printf(out, "  class      %06" PRIx32 ", revision %02x\n", f->class_code, f->revision);
     if (f->header_type == PCI_HEADER_DEVICE)
         out_printf(out, "  subsystem  %04x:%04x\n", f->subsystem_vendor, f->subsystem);
+    if (f->pf) {
+        pci_bdf_format(f->pf->bdf, bdf);
+        out_printf(out, "  VF         %u of %s\n", f->vf_index, bdf);
+    }
     out_text(out, "  driver     ");
     show_driver(out, f);
     out_text(out, f->driver ? "\n" : "none\n");
@@ -250,6 +274,8 @@ static void show_header(struct out *out, const struct pci_function *f)
             show_bar(out, &f->bar[i], i);
     if (f->header_type == PCI_HEADER_BRIDGE)
         show_windows(out, f);
+    if (f->sriov)
+        show_vfs(out, f->sriov);
 }
 
 COMMAND(cmd_show_pci_function, "show pci BDF", "Show one PCI function decoded");

@@ -5,6 +5,7 @@
  * only named: PCI Code and ID Assignment 1.11. */
 #include "apps/show_pci.h"
 
+#include "pci/aer.h"
 #include "pci/pci_regs.h"
 
 #include <inttypes.h>
@@ -165,36 +166,50 @@ static void show_express(struct out *out, const struct pci_function *f, uint16_t
 
 /* The extended list ---------------------------------------------------------------- */
 
-/* PCIe 7.8.4.2 */
-static const struct bit_name uncorrectable[] = {
-    { 1u << 4, "data-link-protocol" }, { 1u << 5, "surprise-down" },
-    { 1u << 12, "poisoned" },          { 1u << 13, "flow-control" },
-    { 1u << 14, "timeout" },           { 1u << 15, "completer-abort" },
-    { 1u << 16, "unexpected" },        { 1u << 17, "receiver-overflow" },
-    { 1u << 18, "malformed" },         { 1u << 19, "ECRC" },
-    { 1u << 20, "unsupported" },       { 1u << 21, "ACS-violation" },
-    { 1u << 22, "internal" },
-};
+static void show_errors(struct out *out, uint32_t status, bool correctable)
+{
+    if (!status)
+        out_text(out, " none");
+    for (unsigned bit = 0; bit < PCI_AER_BITS; bit++)
+        if (status >> bit & 1)
+            out_printf(out, " %s", pci_aer_name(correctable, bit));
+}
 
-/* PCIe 7.8.4.5 */
-static const struct bit_name correctable[] = {
-    { 1u << 0, "receiver" },        { 1u << 6, "bad-TLP" },         { 1u << 7, "bad-DLLP" },
-    { 1u << 8, "replay-rollover" }, { 1u << 12, "replay-timeout" }, { 1u << 13, "advisory" },
-    { 1u << 14, "internal" },
-};
+/* ": malformed 1, bad-TLP 3" */
+static void show_counts(struct out *out, const struct pci_aer *a)
+{
+    const char *between = ":";
+    for (unsigned i = 0; i < 2 * PCI_AER_BITS; i++) {
+        bool correctable = i >= PCI_AER_BITS;
+        unsigned bit = i % PCI_AER_BITS;
+        uint32_t n = correctable ? a->correctable[bit] : a->uncorrectable[bit];
+        if (!n)
+            continue;
+        out_printf(out, "%s %s %" PRIu32, between, pci_aer_name(correctable, bit), n);
+        between = ",";
+    }
+}
 
+/* What is asked once a second is rarely seen in the registers, so counts are shown too. */
 static void show_aer(struct out *out, const struct pci_function *f, uint16_t at)
 {
     uint32_t errors = pci_read32(f, at + PCI_AER_UNCORRECTABLE);
     out_text(out, ": uncorrectable");
-    show_bits(out, errors, uncorrectable, ARRAY_SIZE(uncorrectable));
+    show_errors(out, errors, false);
     out_text(out, ", correctable");
-    show_bits(out, pci_read32(f, at + PCI_AER_CORRECTABLE), correctable, ARRAY_SIZE(correctable));
-    if (!errors)
+    show_errors(out, pci_read32(f, at + PCI_AER_CORRECTABLE), true);
+    if (errors) {
+        out_text(out, "\n       header");
+        for (uint16_t i = 0; i < 4; i++)
+            out_printf(out, " %08" PRIx32, pci_read32(f, at + PCI_AER_HEADER_LOG + 4 * i));
+    }
+    if (!f->aer)
         return;
-    out_text(out, "\n       header");
-    for (uint16_t i = 0; i < 4; i++)
-        out_printf(out, " %08" PRIx32, pci_read32(f, at + PCI_AER_HEADER_LOG + 4 * i));
+    struct pci_aer a = *f->aer; /* output may yield */
+    out_printf(out,
+               "\n       so far %" PRIu64 " fatal, %" PRIu64 " non-fatal, %" PRIu64 " corrected",
+               a.count[PCI_AER_FATAL], a.count[PCI_AER_NON_FATAL], a.count[PCI_AER_CORRECTED]);
+    show_counts(out, &a);
 }
 
 static void show_serial(struct out *out, const struct pci_function *f, uint16_t at)

@@ -18,6 +18,7 @@
 #include "kernel/task.h"
 #include "kernel/time.h"
 #include "nic/packet.h"
+#include "pci/aer.h"
 #include "pci/pci.h"
 #include "virtio/virtio_mmio.h"
 
@@ -167,6 +168,7 @@ static void control_work(void)
     static bool row_over;
     console_poll();
     fence_poll(time_us());
+    pci_aer_poll(time_us());
     task_resume();
     if (!row_over && time_us() > PANIC_ROW_OVER_US) {
         panic_count_clear();

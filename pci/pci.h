@@ -71,6 +71,7 @@ struct pci_window {
     bool needed_low;        /* must lie below 4 GiB */
 };
 
+struct pci_aer;
 struct pci_driver;
 struct pci_sriov;
 
@@ -90,6 +91,7 @@ struct pci_function {
     struct pci_sriov *sriov;            /* of a PF (pci/sriov.h); NULL: none */
     struct pci_function *pf;            /* of a VF; NULL: it is none */
     uint16_t vf_index;                  /* of a VF: 0 for the first */
+    struct pci_aer *aer;                /* its errors (pci/aer.h); NULL: it does not report any */
     struct dma_device dma;
     bool fence_failed;      /* an IOMMU should fence it and could not: it stays off */
     const struct pci_driver *driver;    /* who recognised it; NULL: nobody */

@@ -52,6 +52,11 @@ bool pci_forwards_ari(const struct pci_function *port);
 /* Number of the function that follows, 0: none. */
 unsigned pci_ari_next(const struct pci_function *f);
 
+/* Errors (aer.c): which function reports them, and a clean beginning. */
+void pci_aer_find(struct pci_function *f);
+void pci_aer_clear(const struct pci_function *f);
+void pci_aer_reset(void);
+
 /* No interrupts of any kind: we poll (msi.c). */
 void pci_msi_off(struct pci_function *f);
 /* Waits that let the poll loop run (reset.c): until then; until a function's registers
@@ -67,6 +72,7 @@ int pci_acs_check_vfs(const struct pci_function *pf, bool unisolated, const char
 /* The list of functions (scan.c). */
 void pci_list_insert(struct pci_function *f);
 void pci_list_remove(struct pci_function *f);
+void pci_function_free(struct pci_function *f);
 /* PCI Express capability and extended space of a function that has its BDF. */
 void pci_config_size_find(struct pci_function *f);
 

@@ -190,8 +190,12 @@
 
 /* AER, PCIe 7.8.4 */
 #define PCI_AER_UNCORRECTABLE 0x04u     /* RW1C */
+#define PCI_AER_UNCORRECTABLE_MASK 0x08u /* RW */
+#define PCI_AER_SEVERITY 0x0cu          /* RW; of uncorrectable errors: fatal */
 #define PCI_AER_CORRECTABLE 0x10u       /* RW1C */
+#define PCI_AER_CORRECTABLE_MASK 0x14u  /* RW */
 #define PCI_AER_HEADER_LOG 0x1cu        /* RO, four dwords */
+#define PCI_AER_LENGTH 0x2cu
 
 /* Device serial number, PCIe 7.9.3 */
 #define PCI_DSN_LOW 4u               /* RO */

@@ -50,14 +50,22 @@ struct pci_function *pci_find(uint32_t bdf)
     return f;
 }
 
+void pci_function_free(struct pci_function *f)
+{
+    if (f)
+        free(f->aer);
+    free(f);
+}
+
 static void forget_functions(void)
 {
     while (functions) {
         struct pci_function *next = functions->next;
         pci_sriov_forget(functions);
-        free(functions);
+        pci_function_free(functions);
         functions = next;
     }
+    pci_aer_reset();
 }
 
 void pci_reset(void)
@@ -167,6 +175,7 @@ static bool scan_function(struct scan *s, struct pci_function *parent, uint32_t 
     header_read(f);
     bus_master_off(f);
     pci_config_size_find(f);
+    pci_aer_find(f);
     pci_size_bars(f);
     if (f->header_type == PCI_HEADER_BRIDGE)
         pci_windows_read(f);
@@ -487,7 +496,7 @@ int pci_scan(void)
             return e;
     }
     pci_place_all();
-    for (struct pci_function *f = functions; f; f = f->next)
-        count++;
+    for (struct pci_function *f = functions; f; f = f->next, count++)
+        pci_aer_clear(f);
     return count;
 }

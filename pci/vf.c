@@ -155,7 +155,7 @@ static int vfs_new(struct pci_function *pf, unsigned count, const char **why)
 static void vfs_free(struct pci_sriov *s)
 {
     for (unsigned i = 0; i < s->num_vfs; i++)
-        free(s->vf[i]);
+        pci_function_free(s->vf[i]);
     free(s->vf);
     s->vf = NULL;
     s->num_vfs = 0;
@@ -173,6 +173,8 @@ static int vf_wait(struct pci_function *f, uint64_t end_us, const char **why)
     f->subsystem = pci_read16(f, PCI_SUBSYSTEM);
     f->revision = pci_read8(f, PCI_REVISION);
     pci_config_size_find(f);
+    pci_aer_find(f);
+    pci_aer_clear(f);
     return 0;
 }
 

@@ -154,6 +154,21 @@ static void pf_reset(struct made_pf *m)
     put(d, MADE_PF_SRIOV + PCI_SRIOV_PAGE_SIZE, 1, 4);
 }
 
+static void aer_show(struct made_pf *m)
+{
+    put(&m->device, MADE_PF_AER + PCI_AER_UNCORRECTABLE, m->uncorrectable, 4);
+    put(&m->device, MADE_PF_AER + PCI_AER_CORRECTABLE, m->correctable, 4);
+}
+
+void made_pf_error(struct made_pf *m, uint32_t uncorrectable, uint32_t correctable)
+{
+    m->uncorrectable |= uncorrectable;
+    m->correctable |= correctable;
+    for (unsigned i = 0; i < 4 && uncorrectable; i++)
+        put(&m->device, MADE_PF_AER + PCI_AER_HEADER_LOG + 4 * i, 0x11111111u * (i + 1), 4);
+    aer_show(m);
+}
+
 static bool covers(uint16_t offset, unsigned size, unsigned at)
 {
     return offset <= at && at < offset + size;
@@ -172,6 +187,11 @@ static void pf_written(void *ctx, uint16_t offset, unsigned size)
     if (covers(offset, size, MADE_PF_SRIOV + PCI_SRIOV_CONTROL) && on && !m->enabled)
         m->enabled_us = time_us();
     m->enabled = control(m) & PCI_SRIOV_VF_ENABLE;
+    if (offset == MADE_PF_AER + PCI_AER_UNCORRECTABLE)
+        m->uncorrectable &= ~made_get(&m->device, offset, 4);
+    if (offset == MADE_PF_AER + PCI_AER_CORRECTABLE)
+        m->correctable &= ~made_get(&m->device, offset, 4);
+    aer_show(m);
     offsets_show(m);
 }
 
@@ -215,6 +235,9 @@ void made_pf_init(struct made_pf *m, uint16_t device_id, uint16_t total, uint64_
     put(d, MADE_PF_EXPRESS + PCI_EXPRESS_DEVICE_CAP, PCI_EXPRESS_FLR, 4);
     writable(d, MADE_PF_EXPRESS + PCI_EXPRESS_DEVICE_CTL, 0xffff, 2);
     extended(d, MADE_PF_AER, PCI_EXT_AER, MADE_PF_ARI);
+    put(d, MADE_PF_AER + PCI_AER_SEVERITY, 0x00462030, 4);           /* as after a reset, 7.8.4.4 */
+    writable(d, MADE_PF_AER + PCI_AER_UNCORRECTABLE, UINT32_MAX, 4); /* RW1C, in pf_written() */
+    writable(d, MADE_PF_AER + PCI_AER_CORRECTABLE, UINT32_MAX, 4);
     extended(d, MADE_PF_ARI, PCI_EXT_ARI, MADE_PF_SRIOV);
     sriov_init(d, total, bar_size);
     d->config[PCI_HEADER_TYPE] |= PCI_HEADER_MULTIFUNCTION;

@@ -32,6 +32,7 @@ struct made_pf {
     uint64_t pending_us; /* transactions are pending until then */
     bool reset_kills;    /* it does not come back */
 
+    uint32_t uncorrectable, correctable; /* error status */
     uint64_t enabled_us, reset_us;
     bool enabled;
     unsigned resets;
@@ -44,6 +45,8 @@ void made_pf_init(struct made_pf *m, uint16_t device_id, uint16_t total, uint64_
 void made_pf_add(struct made_pf *m, struct pcispace_device *bridge, unsigned function);
 /* A field of its capability, before the scan. */
 void made_pf_set(struct made_pf *m, uint16_t at, uint32_t value, unsigned size);
+/* Errors happen: status bits, and the header of a packet, which stays. */
+void made_pf_error(struct made_pf *m, uint32_t uncorrectable, uint32_t correctable);
 /* A port of this PCI Express type; with or without ARI forwarding and access control. */
 void made_port_init(struct pcispace_device *d, unsigned type, bool ari, bool acs);
 uint32_t made_get(const struct pcispace_device *d, uint16_t at, unsigned size);
