@@ -92,6 +92,15 @@ static void frame_make(uint8_t *frame, uint32_t length, uint32_t number)
         memcpy(frame + FRAME_MIN, &number, sizeof number);
 }
 
+/* A frame to be sent: to somebody on the wire, for a chip with a switch inside keeps what is
+ * meant for one of its own. */
+static void frame_make_out(uint8_t *frame, uint32_t length, uint32_t number)
+{
+    static const uint8_t far[MAC_LEN] = { 0x02, 0, 0x5e, 0x10, 0, 0x77 };
+    frame_make(frame, length, number);
+    memcpy(frame, far, MAC_LEN);
+}
+
 struct packet *conformance_packet(struct packet_cache *cache, const uint8_t *bytes, uint32_t length,
                                   uint32_t segment)
 {
@@ -117,7 +126,7 @@ struct packet *conformance_packet(struct packet_cache *cache, const uint8_t *byt
 static struct packet *packet_make(uint32_t length, uint32_t number, uint32_t segment)
 {
     static uint8_t frame[FRAME_BYTES];
-    frame_make(frame, length, number);
+    frame_make_out(frame, length, number);
     struct packet *p = conformance_packet(&t.cache, frame, length, segment);
     assert_non_null(p);
     return p;
@@ -136,7 +145,7 @@ static void taken_is(uint32_t length, uint32_t number)
 {
     static uint8_t frame[FRAME_BYTES], expected[FRAME_BYTES];
     uint32_t got = t.subject->take(frame, sizeof frame);
-    frame_make(expected, length, number);
+    frame_make_out(expected, length, number);
     if ((t.subject->flags & CONFORMANCE_PADS) && length < WIRE_MIN) {
         memset(expected + length, 0, WIRE_MIN - length);
         length = WIRE_MIN;
@@ -215,9 +224,37 @@ static void exchange(uint32_t number)
     received_is(receive_one(), 200, number);
 }
 
+static void settle(void)
+{
+    if (t.subject->settle)
+        t.subject->settle();
+}
+
 static void start(void)
 {
     assert_int_equal(port_start(t.port), 0);
+    settle();
+}
+
+static int set_mac(const uint8_t mac[MAC_LEN])
+{
+    int e = port_set_mac(t.port, mac);
+    settle();
+    return e;
+}
+
+static int set_mtu(uint32_t mtu)
+{
+    int e = port_set_mtu(t.port, (uint16_t)mtu);
+    settle();
+    return e;
+}
+
+static int set_rx_mode(const struct port_rx_mode *mode)
+{
+    int e = port_set_rx_mode(t.port, mode);
+    settle();
+    return e;
 }
 
 static bool wired(void)
@@ -234,6 +271,14 @@ static uint64_t receive_troubles(void)
     for (unsigned i = 0; i < t.port->rx_queues; i++)
         sum += t.port->rxq[i]->errors;
     return sum;
+}
+
+/* So many more since `before` are counted, by this port or where it cannot see them. */
+static void troubles_are(uint64_t before, uint64_t expected)
+{
+    uint64_t counted = receive_troubles() - before;
+    if (counted || !(t.subject->flags & CONFORMANCE_COUNTED_ELSEWHERE))
+        assert_int_equal(counted, expected);
 }
 
 /* Life --------------------------------------------------------------------- */
@@ -307,6 +352,7 @@ static void start_fails_clean_wherever_memory_runs_out(void **state)
         nothing_is_held();
         assert_true(!wired() || !inject(100, n));
     }
+    settle();
     if (wired())
         exchange(1);
     port_stop(t.port);
@@ -504,7 +550,7 @@ static void never_hands_up_oversize_frames(void **state)
         p = receive_one();
     received_is(p, limit, 9);
     assert_null(receive_one());
-    assert_int_equal(receive_troubles(), arrived);
+    troubles_are(0, arrived);
 }
 
 static void runts_arrive_or_are_counted(void **state)
@@ -521,7 +567,7 @@ static void runts_arrive_or_are_counted(void **state)
             chain_is_well_formed(p);
         packet_free(&t.cache, p);
     }
-    assert_int_equal(received + receive_troubles(), ARRAY_SIZE(lengths));
+    troubles_are(0, ARRAY_SIZE(lengths) - received);
     exchange(1);
 }
 
@@ -651,14 +697,14 @@ static void set_mac_is_checked_and_kept(void **state)
     bool filters = wired() && (t.subject->flags & CONFORMANCE_FILTERS);
     if (!t.port->ops->set_mac)
         return;
-    assert_int_equal(port_set_mac(t.port, group), -EINVAL);
-    assert_int_equal(port_set_mac(t.port, zero), -EINVAL);
+    assert_int_equal(set_mac(group), -EINVAL);
+    assert_int_equal(set_mac(zero), -EINVAL);
     assert_memory_equal(t.port->mac, t.port->permanent_mac, MAC_LEN);
-    assert_int_equal(port_set_mac(t.port, first), 0);
+    assert_int_equal(set_mac(first), 0);
     assert_memory_equal(t.port->mac, first, MAC_LEN);
     start();
     assert_true(!filters || (reaches(first) && !reaches(t.port->permanent_mac)));
-    assert_int_equal(port_set_mac(t.port, second), 0);
+    assert_int_equal(set_mac(second), 0);
     assert_true(!filters || (reaches(second) && !reaches(first)));
     port_stop(t.port);
     start();
@@ -679,36 +725,36 @@ static void rx_mode_filters(void **state)
                               group = { .all_multicast = true }, all = { .promiscuous = true };
     if (!t.port->ops->set_rx_mode)
         return;
-    assert_int_equal(port_set_rx_mode(t.port, &wrong), -EINVAL);
-    assert_int_equal(port_set_rx_mode(t.port, &all), 0);
+    assert_int_equal(set_rx_mode(&wrong), -EINVAL);
+    assert_int_equal(set_rx_mode(&all), 0);
     start();
     if (!(t.subject->flags & CONFORMANCE_FILTERS))
         return;
     assert_true(reaches(other) && reaches(unwanted) && reaches(broadcast));
-    assert_int_equal(port_set_rx_mode(t.port, &(struct port_rx_mode){ 0 }), 0);
+    assert_int_equal(set_rx_mode(&(struct port_rx_mode){ 0 }), 0);
     assert_true(reaches(t.port->mac) && reaches(broadcast));
     assert_true(!reaches(other) && !reaches(wanted[0]) && !reaches(unwanted));
-    assert_int_equal(port_set_rx_mode(t.port, &list), 0);
+    assert_int_equal(set_rx_mode(&list), 0);
     assert_true(reaches(wanted[0]) && reaches(wanted[1]) && reaches(broadcast));
     assert_true(!reaches(other) && !reaches(unwanted));
     port_stop(t.port);
     start();
     assert_true(reaches(wanted[0]) && !reaches(unwanted) && !reaches(other));
-    assert_int_equal(port_set_rx_mode(t.port, &group), 0);
+    assert_int_equal(set_rx_mode(&group), 0);
     assert_true(reaches(wanted[1]) && reaches(unwanted) && !reaches(other));
-    assert_int_equal(port_set_rx_mode(t.port, &all), 0);
+    assert_int_equal(set_rx_mode(&all), 0);
     assert_true(reaches(other) && reaches(unwanted));
 }
 
 static void set_mtu_is_checked(void **state)
 {
     uint32_t most = t.port->limits.max_frame - ETHERNET_HEADER - VLAN_TAG;
-    assert_int_equal(port_set_mtu(t.port, MTU_MIN - 1), -EINVAL);
-    assert_int_equal(port_set_mtu(t.port, (uint16_t)(most + 1)), -EINVAL);
+    assert_int_equal(set_mtu(MTU_MIN - 1), -EINVAL);
+    assert_int_equal(set_mtu(most + 1), -EINVAL);
     assert_int_equal(t.port->mtu, MTU_DEFAULT);
-    assert_int_equal(port_set_mtu(t.port, 576), 0);
+    assert_int_equal(set_mtu(576), 0);
     start();
-    assert_int_equal(port_set_mtu(t.port, MTU_MIN), 0);
+    assert_int_equal(set_mtu(MTU_MIN), 0);
     if (!wired())
         return;
     assert_true(send(packet_make(MTU_MIN + 18, 1, PACKET_ROOM)));
@@ -718,7 +764,7 @@ static void set_mtu_is_checked(void **state)
     uint64_t before = receive_troubles();
     assert_true(inject(MTU_MIN + 19, 3));
     assert_null(receive_one());
-    assert_int_equal(receive_troubles() - before, 1);
+    troubles_are(before, 1);
 }
 
 /* Lengths around the seams of every buffer size in use, up to the longest frame. */
@@ -744,20 +790,20 @@ static void jumbo_frames_travel_in_chains(void **state)
     const uint16_t most = (uint16_t)(t.port->limits.max_frame - ETHERNET_HEADER - VLAN_TAG);
     if (most <= MTU_DEFAULT || !t.port->ops->set_mtu)
         return;
-    assert_int_equal(port_set_mtu(t.port, most), 0);
+    assert_int_equal(set_mtu(most), 0);
     start();
     jumbo_both_ways();
     assert_int_equal(receive_troubles(), 0);
     assert_true(send(packet_make(port_frame_limit(t.port) + 1, 1, PACKET_ROOM)));
     assert_int_equal(t.port->txq[0]->errors, 1);
-    assert_int_equal(port_set_mtu(t.port, MTU_DEFAULT), 0);
+    assert_int_equal(set_mtu(MTU_DEFAULT), 0);
     exchange(1);
     assert_true(inject(FRAME_LIMIT_DEFAULT + 1, 2));
     assert_null(receive_one());
-    assert_int_equal(receive_troubles(), 1);
-    assert_int_equal(port_set_mtu(t.port, most), 0);
+    troubles_are(0, 1);
+    assert_int_equal(set_mtu(most), 0);
     jumbo_both_ways();
-    assert_int_equal(receive_troubles(), 1);
+    troubles_are(0, 1);
     port_stop(t.port);
     nothing_is_held();
 }

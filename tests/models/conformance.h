@@ -18,6 +18,8 @@
 /* The device drops a frame that is longer than its buffers and tells nobody:
  * inject() is false for it. */
 #define CONFORMANCE_DROPS_GIANTS 4u
+/* What the device refuses to receive is counted by somebody else: a VF's chip, for its PF. */
+#define CONFORMANCE_COUNTED_ELSEWHERE 8u
 
 struct conformance_subject {
     const char *name; /* letters, digits and '_' */
@@ -32,6 +34,9 @@ struct conformance_subject {
     bool (*inject)(const uint8_t *frame, uint32_t length);
     uint32_t (*take)(uint8_t *frame, uint32_t size);
     void (*set_link)(bool up); /* NULL: the wire cannot be cut */
+    /* A port whose settings somebody else grants: lets that side act until they are in force;
+     * NULL: they are at once. */
+    void (*settle)(void);
     /* What a strict model saw the driver do that the document forbids; NULL: no model. */
     unsigned (*violations)(void);
 };
