@@ -15,6 +15,7 @@
 #include "kernel/log.h"
 #include "kernel/mmio.h"
 #include "kernel/time.h"
+#include "pci/pci_regs.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -31,7 +32,8 @@
 #define TELL_US (10 * US_PER_S)   /* the same trouble is told again */
 #define COLLECT_US (1 * US_PER_S) /* octets wrap after 34 s at 1 Gb/s */
 #define CHECK_US (10 * US_PER_S)  /* a PF that went without a word is noticed */
-#define DRAIN_US 100u             /* a 9 KiB frame under way takes 74 us at 1 Gb/s */
+#define REVIVE_US (100 * US_PER_MS)
+#define DRAIN_US 100u /* a 9 KiB frame under way takes 74 us at 1 Gb/s */
 
 #define REPLY_WORDS 3u /* the longest answer: a reset's, with an address */
 
@@ -124,6 +126,19 @@ static uint32_t igbvf_mailbox(struct igbvf *e)
     return value;
 }
 
+/* A function reset switches decoding off as well (PCIe 6.6.2); of a VF whose PF we have, the
+ * PF's capability decides on that. */
+static void igbvf_revive(struct igbvf *e)
+{
+    uint16_t command = pci_read16(e->pci, PCI_COMMAND);
+    if (e->now_us < e->revive_us || e->pci->pf || command == UINT16_MAX ||
+        command & PCI_COMMAND_MEMORY)
+        return;
+    e->revive_us = e->now_us + REVIVE_US;
+    if (!pci_enable(e->pci) && igbvf_tells(e, NEWS_REVIVED))
+        log_warning("%s: it was reset behind our back: its registers are decoded again", e->name);
+}
+
 /* What the mailbox register tells: false when there is nothing to do this time. */
 static bool igbvf_look(struct igbvf *e)
 {
@@ -133,6 +148,7 @@ static bool igbvf_look(struct igbvf *e)
         if (igbvf_lost(e, NEWS_GONE))
             log_error("%s: registers read ffffffff: the function does not answer any more",
                       e->name);
+        igbvf_revive(e);
         return false;
     }
     if (mailbox & MBX_V2P_RSTI) {
@@ -230,7 +246,8 @@ static void igbvf_collect(struct igbvf *e)
         e->last[i] = now;
     }
     if (e->rx.live)
-        e->missed += FIELD_GET(IGBVF_RQDPC_COUNT, igbvf_read(e, IGBVF_RQDPC(0)));
+        e->missed +=
+            FIELD_GET(IGB_Q_DROPPED_COUNT, igbvf_read(e, IGBVF_RX_BLOCK(0) + IGB_Q_DROPPED));
 }
 
 /* Queues ------------------------------------------------------------------ */
@@ -278,8 +295,6 @@ static void greeting_answered(struct igbvf *e, const uint32_t *words)
     memcpy(mac, &words[1], MAC_LEN);
     e->state = IGBVF_OPEN;
     igbvf_settings_begin(e, words[0] & MBX_ACK ? mac : NULL);
-    if (e->started)
-        queues_on(e);
 }
 
 static void cts_gone(struct igbvf *e)
@@ -343,25 +358,28 @@ static void igbvf_settle(struct igbvf *e)
 {
     char text[MAC_TEXT];
     e->port.pending = false;
+    if (e->started && !e->rx.live) {
+        queues_on(e);
+        if (!e->rx.live)
+            return;
+    }
     if (e->settled)
         return;
     e->settled = true;
     e->settled_us = e->now_us;
     e->check_us = e->now_us + CHECK_US;
-    if (!igbvf_tells(e, NEWS_RUNNING))
-        return;
     igbvf_mac_text(e->mac_granted, text);
-    if (e->lost_us)
+    if (e->lost_us && igbvf_tells(e, NEWS_BACK))
         log_info("%s: the PF is back after %" PRIu64 " ms: MAC %s, MTU %u", e->name,
                  (uint64_t)((e->now_us - e->lost_us) / US_PER_MS), text, e->port.mtu);
-    else
+    else if (!e->lost_us && igbvf_tells(e, NEWS_ANSWERS))
         log_info("%s: the PF answers: MAC %s, MTU %u", e->name, text, e->port.mtu);
 }
 
 /* Somebody reset the function behind our back: its queues are off. */
 static void igbvf_check_queues(struct igbvf *e)
 {
-    if (!e->rx.live || igbvf_read(e, IGBVF_RXDCTL(0)) & IGBVF_RXDCTL_ENABLE)
+    if (!e->rx.live || igbvf_read(e, IGBVF_RX_BLOCK(0) + IGB_Q_CTL) & IGB_Q_CTL_ENABLE)
         return;
     if (igbvf_lost(e, NEWS_FUNCTION_RESET))
         log_warning("%s: its queues were switched off: a function reset, or the PF's doing; "
@@ -464,7 +482,8 @@ static void igbvf_tear_down(struct igbvf *e)
     e->shared = false;
 }
 
-/* Never fails for the PF's sake: without it the port runs, its link down. */
+/* Never fails for the PF's sake: without it the port runs, its link down.  The queues wait
+ * for a word of the PF's: its pool may have been switched off meanwhile. */
 static int igbvf_start(struct port *port)
 {
     struct igbvf *e = port->priv;
@@ -481,11 +500,8 @@ static int igbvf_start(struct port *port)
         return err;
     }
     e->started = true;
-    e->now_us = time_us();
-    if (igbvf_look(e) && e->state == IGBVF_OPEN) {
-        queues_on(e);
-        igbvf_settings_check(e);
-    }
+    port->pending = true;
+    igbvf_settings_check(e);
     return 0;
 }
 
@@ -572,6 +588,7 @@ static struct igbvf *igbvf_create(struct pci_function *f)
                              .limits = igbvf_limits,
                              .dma = &f->dma,
                              .pci = f,
+                             .pending = true,
                              .priv = e };
     igb_rxq_init(&e->rx, &e->port, 0);
     igb_txq_init(&e->tx, &e->port, 0);

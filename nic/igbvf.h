@@ -24,6 +24,7 @@ enum igbvf_state {
 /* What is told in the log, each at its own pace. */
 enum igbvf_news {
     NEWS_GONE,
+    NEWS_REVIVED,
     NEWS_PF_RESET,
     NEWS_PF_SILENT,
     NEWS_NO_CTS,
@@ -41,7 +42,8 @@ enum igbvf_news {
     NEWS_REFUSED_PROMISCUOUS,
     NEWS_REFUSED_ALL_MULTICAST,
     NEWS_NONSENSE,
-    NEWS_RUNNING,
+    NEWS_ANSWERS,
+    NEWS_BACK,
     NEWS_COUNT
 };
 
@@ -100,7 +102,7 @@ struct igbvf {
     uint32_t last[IGBVF_COUNTER_COUNT];
     uint64_t counters[IGBVF_COUNTER_COUNT];
     uint64_t missed, timeouts, refusals, nonsense;
-    uint64_t collect_us, check_us; /* when next */
+    uint64_t collect_us, check_us, revive_us; /* when next */
     char name[sizeof "igbvf " + PCI_BDF_LEN];
 };
 

@@ -1,5 +1,5 @@
 /* igbvf_regs.h - registers of an 82576 or I350 virtual function that igbvf.c touches,
- * besides its mailbox (intel_mbx.h) and its queues' blocks (igb_ring.h).
+ * besides its mailbox (intel_mbx.h) and its queues' blocks (igb_ring.h, igb_regs.h).
  *
  * Documents: Intel 82576EB Datasheet, 320961 revision 2.63 ("82576 DS"), 8.26;
  * Intel I350 Datasheet, 333171 ("I350 DS"), whose VF has the same registers here.
@@ -8,6 +8,7 @@
  * own counters are 32 bits, wrap, and begin at 0 when the PF's chip resets. */
 #pragma once
 
+#include "nic/igb_regs.h"
 #include "nic/igb_ring.h"
 
 #define IGBVF_BAR 0u
@@ -19,11 +20,6 @@
 #define IGBVF_STATUS_FD 0x00000001u    /* Full Duplex */
 #define IGBVF_STATUS_LU 0x00000002u    /* Link Up */
 #define IGBVF_STATUS_SPEED 0x000000c0u /* 0: 10, 1: 100, 2 and 3: 1000 Mb/s */
-
-#define IGBVF_RXDCTL(q) (IGBVF_RX_BLOCK(q) + 0x28)
-#define IGBVF_RXDCTL_ENABLE 0x02000000u
-#define IGBVF_RQDPC(q) (IGBVF_RX_BLOCK(q) + 0x30) /* RC, frames dropped for want of buffers */
-#define IGBVF_RQDPC_COUNT 0x00000fffu             /* stays there */
 
 #define IGBVF_COUNTERS(X) /* name, offset */ \
     X(VFGPRC, 0x0f10)     /* good packets received */ \
