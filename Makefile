@@ -20,10 +20,10 @@ COMMON := -std=gnu11 -g $(WARN) -I. -MMD -MP -fno-common
 .DEFAULT_GOAL := all
 .PHONY: all help run test check bench sizes clean setup FORCE
 
-all: $(B)/millrace.elf $(B)/millrace.efi $(B)/millrace.iso
+all: $(B)/millrace.elf $(B)/millrace.efi $(B)/millrace.iso $(B)/pxe/millrace.efi
 
 help:
-	@echo 'make         build $(B)/millrace.elf, millrace.efi and millrace.iso'
+	@echo 'make         build $(B)/millrace.elf, millrace.efi, millrace.iso and pxe/'
 	@echo 'make run     install what is missing, build, boot between two simulated LANs'
 	@echo 'make test    install what is missing, build, run every test'
 	@echo 'make check   style, headers, unit and model tests (fast)'
@@ -116,10 +116,11 @@ EFI_LDS := $(firstword $(wildcard $(addsuffix /elf_x86_64_efi.lds,/usr/lib /usr/
 EFI_O := $(patsubst %.c,$(B)/obj/%.o,$(wildcard boot/efi/*.c)) $(B)/obj/boot/efi/leave.S.o
 EFI_CFLAGS := $(COMMON) -O2 -Iboot/efi -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 \
 	-ffreestanding -fpic -fshort-wchar -mno-red-zone -fno-stack-protector -fcf-protection=none \
-	-fno-strict-aliasing -fno-asynchronous-unwind-tables -DGNU_EFI_USE_MS_ABI
+	-fno-strict-aliasing -fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns \
+	-maccumulate-outgoing-args -DGNU_EFI_USE_MS_ABI
 
 $(B)/obj/boot/efi/%.o: boot/efi/%.c Makefile
-	@[ -n "$(EFI_CRT0)" ] || { echo 'error: gnu-efi is not installed; run tools/setup' >&2; exit 1; }
+	@[ -n "$(EFI_CRT0)" ] || { echo 'error: gnu-efi is not installed; run: sudo tools/setup' >&2; exit 1; }
 	@mkdir -p $(@D)
 	@echo '  EFICC   $<'
 	@$(CC) $(EFI_CFLAGS) -c -o $@ $<
@@ -140,11 +141,15 @@ $(B)/millrace.iso: $(B)/millrace.elf tools/make-iso tools/grub.cfg
 	@echo '  ISO     $@'
 	@tools/make-iso $(B)/millrace.elf $@
 
+$(B)/pxe/millrace.efi: $(B)/millrace.elf $(B)/millrace.efi tools/make-pxe tools/pxe-grub.cfg tools/millrace.ipxe
+	@echo '  PXE     $(@D)/'
+	@tools/make-pxe $(B)/millrace.elf $(B)/millrace.efi $(@D)
+
 # ---- The same sources as a Linux program, under sanitizers ------------------------
 
 # Of kernel/ and boot/ only what has no machine in it.
 HOSTED_C := $(wildcard pci/*.c iommu/*.c nic/*.c virtio/*.c apps/*.c tests/host/*.c) \
-	$(wildcard boot/boot_info.c boot/pvh.c boot/multiboot.c boot/uefi.c) \
+	$(wildcard boot/boot_info.c boot/pvh.c boot/multiboot.c boot/uefi.c boot/efi/elf.c boot/efi/words.c) \
 	$(wildcard kernel/acpi*.c kernel/console.c kernel/console_init.c kernel/log.c kernel/uart.c kernel/vga.c)
 MODEL_C := $(filter-out tests/models/test_%,$(wildcard tests/models/*.c))
 TEST_C := $(wildcard tests/unit/test_*.c tests/models/test_*.c)

@@ -1,7 +1,12 @@
 /* bridge.c - mode l2: one learning bridge over all ports (IEEE 802.1Q).
  *
  * Tagged frames are carried like any other, all in one VLAN (0 in the keys).
- * Not done: spanning tree, VLAN filtering. */
+ * Not done: spanning tree, VLAN filtering.
+ *
+ * VFs and their PF are one LAN already: the switch in the NIC connects them with each other and
+ * with the wire.  The bridge would close a loop, so when both are ours the PF's port
+ * speaks for all of them: nothing is forwarded between them, floods leave by the PF's
+ * port alone, and a VF adds only frames for its own address, which the PF does not get. */
 #include "apps/fdb.h"
 #include "apps/forward.h"
 
@@ -25,13 +30,26 @@ struct flood {
 
 /* Data path ---------------------------------------------------------------- */
 
+static bool behind_uplink(const struct port *port)
+{
+    return port->uplink && port->uplink->state == PORT_RUNNING;
+}
+
+static bool share_wire(const struct port *a, const struct port *b)
+{
+    const struct port *wire_a = behind_uplink(a) ? a->uplink : a;
+    const struct port *wire_b = behind_uplink(b) ? b->uplink : b;
+    return wire_a == wire_b;
+}
+
 static void flood_prepare(struct flood *flood, const struct port *in)
 {
     flood->ready = true;
     flood->count = 0;
     for (unsigned i = 0; i < port_count(); i++) {
         struct port *out = port_get(i);
-        if (out && out != in && out->state == PORT_RUNNING && out->link.up)
+        if (out && out->state == PORT_RUNNING && out->link.up && !behind_uplink(out) &&
+            !share_wire(in, out))
             flood->out[flood->count++] = out;
     }
 }
@@ -79,10 +97,23 @@ static void relay(struct core *core, const struct port *in, struct flood *flood,
         out = port_get(number);
     if (!out)
         flood_send(core, in, flood, packet);
-    else if (out == in)
+    else if (share_wire(in, out))
         forward_drop(core, in->number, DROP_same_port, packet);
     else
         forward_send(core, out, packet);
+}
+
+/* What a VF hears, its PF's port has heard as well, or has sent itself: all but frames for the
+ * VF's own address from stations on its wire. */
+static bool is_copy(const struct port *in, const struct packet *packet,
+                    const struct address *source)
+{
+    uint16_t number;
+    if (memcmp(packet->data, in->mac, MAC_LEN))
+        return true;
+    const struct port *home =
+        fdb_lookup(source->key, source->hash, &number) ? port_get(number) : NULL;
+    return home && !share_wire(home, in);
 }
 
 static struct address read_address(const uint8_t *mac)
@@ -112,6 +143,13 @@ static void bridge_burst(struct core *core, struct port *in, struct packet **pac
         }
         if (source[i].key & FDB_KEY_GROUP) {
             forward_drop(core, in->number, DROP_group_source, packets[i]);
+            continue;
+        }
+        if (unlikely(behind_uplink(in))) {
+            if (is_copy(in, packets[i], &source[i]))
+                forward_drop(core, in->number, DROP_shared_wire, packets[i]);
+            else
+                relay(core, in, &flood, packets[i], &destination[i]);
             continue;
         }
         if (source[i].key != learned)

@@ -10,30 +10,6 @@
 #include <errno.h>
 #include <stdbool.h>
 
-#define LOADER_CODE 1u
-#define LOADER_DATA 2u
-#define BOOT_SERVICES_CODE 3u
-#define BOOT_SERVICES_DATA 4u
-#define CONVENTIONAL 7u
-
-#define UEFI_WRITE_BACK 0x8ull /* attribute EFI_MEMORY_WB: ordinary RAM */
-
-/* What boot services had is ours now, and the loader's too once it is read; tables
- * of ACPI (type 9) could be, but are read for as long as we run. */
-static bool is_ours(const struct uefi_memory *m)
-{
-    switch (m->type) {
-    case LOADER_CODE:
-    case LOADER_DATA:
-    case BOOT_SERVICES_CODE:
-    case BOOT_SERVICES_DATA:
-    case CONVENTIONAL:
-        return m->attribute & UEFI_WRITE_BACK;
-    default:
-        return false;
-    }
-}
-
 /* A row that wraps claims everything from its start on. */
 static uint64_t bytes_of(const struct uefi_memory *m)
 {
@@ -45,17 +21,18 @@ static void add_memory(struct boot_info *info, const struct boot_reader *reader,
                        const struct uefi_handover *h)
 {
     const uint8_t *rows = reader->read(reader->ctx, h->memory_map, h->memory_map_size);
-    if (!rows || h->descriptor_size < sizeof(struct uefi_memory) || h->descriptor_size % 8) {
-        boot_problem(info, "memory map: out of reach, or rows too short");
+    if (!rows || h->memory_map % 8 || h->descriptor_size < sizeof(struct uefi_memory) ||
+        h->descriptor_size % 8) {
+        boot_problem(info, "memory map: out of reach, misplaced, or rows too short");
         return;
     }
     for (int usable = 1; usable >= 0; usable--) {
         for (uint64_t at = 0; h->descriptor_size <= h->memory_map_size - at;
              at += h->descriptor_size) {
             const struct uefi_memory *m = (const struct uefi_memory *)(rows + at);
-            if (usable && is_ours(m))
+            if (usable && uefi_memory_is_ours(m))
                 boot_memory_add(info, m->physical_start, bytes_of(m));
-            else if (!usable && !is_ours(m))
+            else if (!usable && !uefi_memory_is_ours(m))
                 boot_memory_remove(info, m->physical_start, bytes_of(m));
         }
     }
@@ -82,7 +59,7 @@ int boot_parse_uefi(struct boot_info *info, const struct boot_reader *reader, ui
     const struct uefi_handover *h = reader->read(reader->ctx, pa, sizeof *h);
 
     boot_parse_begin(info, "UEFI");
-    if (!h || h->magic != UEFI_HANDOVER_MAGIC) {
+    if (!h || pa % 8 || h->magic != UEFI_HANDOVER_MAGIC) {
         boot_problem(info, "UEFI hand-over: absent or without its magic number");
         return -EINVAL;
     }

@@ -5,6 +5,7 @@
  * is one version. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define UEFI_HANDOVER_MAGIC 0x4946454dull /* "MEFI" */
@@ -35,3 +36,23 @@ struct uefi_memory {
 _Static_assert(sizeof(struct uefi_memory) == 40, "UEFI 2.10 7.2.3");
 
 #define UEFI_PAGE 4096u
+
+/* RAM that is the operating system's after ExitBootServices(): UEFI 2.10 7.2.1, table 7.10.
+ * What boot services had is ours then, and the loader's too once it is read; tables of
+ * ACPI (type 9) could be, but are read for as long as we run. */
+static inline bool uefi_memory_is_ours(const struct uefi_memory *m)
+{
+    enum { LOADER_CODE = 1, LOADER_DATA, BOOT_SERVICES_CODE, BOOT_SERVICES_DATA, CONVENTIONAL = 7 };
+    const uint64_t write_back = 0x8; /* EFI_MEMORY_WB: ordinary RAM */
+
+    switch (m->type) {
+    case LOADER_CODE:
+    case LOADER_DATA:
+    case BOOT_SERVICES_CODE:
+    case BOOT_SERVICES_DATA:
+    case CONVENTIONAL:
+        return m->attribute & write_back;
+    default:
+        return false;
+    }
+}

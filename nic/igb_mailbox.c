@@ -375,7 +375,7 @@ static void take_resets(struct igb *e, uint64_t now_us)
     igb_pf_program(e);
 }
 
-void igb_mailbox_poll(struct igb *e, uint64_t now_us)
+void igb_mbx_poll(struct igb *e, uint64_t now_us)
 {
     uint32_t causes = igb_read(e, IGB_MBVFICR);
     if (causes == UINT32_MAX) /* the device is gone */
@@ -396,13 +396,13 @@ void igb_mailbox_poll(struct igb *e, uint64_t now_us)
 
 /* Beginning and end ---------------------------------------------------------------------- */
 
-void igb_mailbox_revoke(struct igb *e, unsigned vf)
+void igb_mbx_revoke(struct igb *e, unsigned vf)
 {
     igb_vf_forget(e, vf);
     vf_of(e, vf)->ping = true;
 }
 
-void igb_mailbox_open(struct igb *e)
+void igb_mbx_open(struct igb *e)
 {
     igb_write(e, IGB_MBVFICR, IGB_MBVFICR_VFREQ | IGB_MBVFICR_VFACK);
     igb_write(e, IGB_VFLRE, (1u << IGB_POOLS) - 1);
@@ -413,7 +413,7 @@ void igb_mailbox_open(struct igb *e)
     }
 }
 
-void igb_mailbox_close(struct igb *e)
+void igb_mbx_close(struct igb *e)
 {
     static const uint32_t message = MBX_PF_CONTROL;
     for (unsigned i = 0; i < e->pf->count; i++)

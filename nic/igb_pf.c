@@ -516,7 +516,7 @@ static void malicious(struct igb *e, unsigned vf, uint64_t now_us)
     log_warning("%s VF %u: malicious-driver detection stopped its queue%s", e->name, vf,
                 v->muted ? "; it is served no more until a function reset, in 10 s at the earliest"
                          : ", it must reset");
-    igb_mailbox_revoke(e, vf);
+    igb_mbx_revoke(e, vf);
 }
 
 /* A bit that does not clear is no second event (I350 DS 8.14.11 has it both ways). */
@@ -585,7 +585,7 @@ void igb_pf_configure(struct igb *e)
 
 void igb_pf_open(struct igb *e)
 {
-    igb_mailbox_open(e);
+    igb_mbx_open(e);
     igb_write(e, IGB_CTRL_EXT, igb_read(e, IGB_CTRL_EXT) | IGB_CTRL_EXT_PFRSTD);
     e->pf->open = true;
 }
@@ -597,7 +597,7 @@ void igb_pf_close(struct igb *e)
     collect(e, false);
     for (unsigned i = 0; i < e->pf->count; i++)
         igb_vf_forget(e, i);
-    igb_mailbox_close(e);
+    igb_mbx_close(e);
     igb_write(e, IGB_VFTE, pool_bit(e->pool));
     igb_write(e, IGB_VFRE, pool_bit(e->pool));
     e->pf->open = false;
@@ -615,7 +615,7 @@ void igb_pf_poll(struct igb *e, uint64_t now_us)
 {
     if (!e->pf->open)
         return;
-    igb_mailbox_poll(e, now_us);
+    igb_mbx_poll(e, now_us);
     if (due(&e->pf->events_us, now_us, EVENTS_US))
         events(e, now_us);
     if (due(&e->pf->collect_us, now_us, COLLECT_US))
@@ -767,7 +767,7 @@ static int pf_set(struct port *port, unsigned vf, const struct vf_policy *policy
     old = e->pf->vf[vf].policy;
     e->pf->vf[vf].policy = *policy;
     if (must_restart(&e->pf->vf[vf], &old))
-        igb_mailbox_revoke(e, vf);
+        igb_mbx_revoke(e, vf);
     if (!e->pf->open)
         return 0; /* configure() will see it */
     igb_pf_program(e);

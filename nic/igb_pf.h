@@ -89,12 +89,12 @@ bool igb_vf_may_speak(const struct igb_vf *v);
 /* igb_mailbox.c: ----------------------------------------------------------------------- */
 
 /* One message of each VF at most, resets before them. */
-void igb_mailbox_poll(struct igb *e, uint64_t now_us);
+void igb_mbx_poll(struct igb *e, uint64_t now_us);
 /* The VF's driver must start anew: not served, not switched on, and told so when it can be. */
-void igb_mailbox_revoke(struct igb *e, unsigned vf);
+void igb_mbx_revoke(struct igb *e, unsigned vf);
 /* The mailboxes as after a reset of the chip. */
-void igb_mailbox_open(struct igb *e);
+void igb_mbx_open(struct igb *e);
 /* Last words: pings to all that can take one now. */
-void igb_mailbox_close(struct igb *e);
+void igb_mbx_close(struct igb *e);
 /* One line of the log may be written about this VF; those that may not are counted. */
 bool igb_vf_may_log(struct igb_vf *v, uint64_t now_us);

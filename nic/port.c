@@ -3,6 +3,7 @@
 
 #include "iommu/iommu.h"
 #include "kernel/log.h"
+#include "pci/pci.h"
 
 #include <errno.h>
 #include <string.h>
@@ -55,6 +56,15 @@ static bool limits_good(const struct port_limits *l)
            l->max_frame >= MTU_MIN + ETHERNET_HEADER + VLAN_TAG && l->max_frame <= FRAME_MAX;
 }
 
+/* A VF's driver is asked after its PF's, and removed before. */
+static struct port *uplink_of(const struct port *port)
+{
+    for (unsigned i = 0; port->pci && port->pci->pf && i < ports_given; i++)
+        if (ports[i] && ports[i]->pci == port->pci->pf)
+            return ports[i];
+    return NULL;
+}
+
 int port_register(struct port *port)
 {
     const char *missing = ops_missing(port->ops);
@@ -72,6 +82,7 @@ int port_register(struct port *port)
         return -EINVAL;
     }
     port->unfenced |= port->dma && !port->dma->domain && iommu_present();
+    port->uplink = uplink_of(port);
     port->number = (uint16_t)ports_given;
     port->admin_up = true;
     port->mtu = port->mtu ? port->mtu : MTU_DEFAULT;

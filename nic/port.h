@@ -138,6 +138,7 @@ struct port {
     uint8_t permanent_mac[MAC_LEN];
 
     const struct port_ops *ops;
+    struct port *uplink; /* of a VF: its PF's port, when it is here too; set by port_register() */
     const struct vf_ops *vf; /* a PF's master driver (nic/vf.h); NULL: it makes no VFs */
     unsigned vf_max, vf_count; /* the most it can make; in force now */
     uint16_t vlan;           /* as set; 0: none */

@@ -1,103 +1,104 @@
 /* file.c - millrace.conf from where the application came from: beside it on a volume, or
- * from the TFTP server.
+ * from the TFTP or HTTP server.
  *
- * millrace-02-00-00-00-00-01.conf (the address of the network card it booted from, or of
- * any card of the machine) goes before millrace.conf.
+ * millrace-02-00-00-00-00-01.conf (the address of the network card it booted from, or, on a
+ * volume, of any card that firmware drives) goes before millrace.conf.
  *
  * Sources: UEFI 2.10 9.1 (loaded image), 13.4 and 13.5 (file system), 24.3 (PXE base code). */
 #include "loader.h"
 
-#define NAME_MAX 64u
-#define PATH_LENGTH_MAX 256u
-#define CONFIGURATION_MAX (1024u * 1024u)
+#include <string.h>
+
 #define MACS_MAX 16u
-#define MAC_LENGTH 6u
 #define PXE_PACKET_SIZE 1472u /* UEFI 2.10 24.3: a union of that size; gnu-efi 3.0 has a struct */
-#define DHCP_OPTIONS 240u     /* RFC 2131 2: behind the magic cookie */
-#define DHCP_SERVER_ID 54u    /* RFC 2132 9.7 */
-#define DHCP_BOOT_FILE 67u    /* RFC 2132 9.5 */
 
 static EFI_GUID pxe_guid = EFI_PXE_BASE_CODE_PROTOCOL_GUID;
 static EFI_GUID network_guid = EFI_SIMPLE_NETWORK_PROTOCOL_GUID;
 
-/* Names ------------------------------------------------------------------------ */
+/* The machine's network cards ---------------------------------------------------- */
 
-static void name_of(const uint8_t *mac, char name[NAME_MAX])
+struct macs {
+    unsigned count;
+    uint8_t mac[MACS_MAX][MAC_LENGTH];
+};
+
+/* The card that a network boot came through: a node of its device path (UEFI 2.10 10.3.4.11). */
+static bool mac_of_path(EFI_LOADED_IMAGE *loaded, struct macs *macs)
 {
-    static const char digits[] = "0123456789abcdef";
-    const char *from = "millrace";
-    char *to = name;
-    while (*from)
-        *to++ = *from++;
-    for (unsigned i = 0; mac && i < MAC_LENGTH; i++) {
-        *to++ = '-';
-        *to++ = digits[mac[i] >> 4];
-        *to++ = digits[mac[i] & 15];
+    EFI_DEVICE_PATH *node = DevicePathFromHandle(loaded->DeviceHandle);
+    for (; node && !IsDevicePathEnd(node); node = NextDevicePathNode(node)) {
+        if (DevicePathType(node) != MESSAGING_DEVICE_PATH ||
+            DevicePathSubType(node) != MSG_MAC_ADDR_DP)
+            continue;
+        memcpy(macs->mac[macs->count++], ((MAC_ADDR_DEVICE_PATH *)node)->MacAddress.Addr,
+               MAC_LENGTH);
+        return true;
     }
-    for (from = ".conf"; *from;)
-        *to++ = *from++;
-    *to = '\0';
+    return false;
 }
 
-/* The machine's network cards, as firmware knows them. */
-static unsigned macs_find(uint8_t macs[MACS_MAX][MAC_LENGTH])
+static void macs_find(EFI_LOADED_IMAGE *loaded, struct macs *macs)
 {
     UINTN count = 0;
     EFI_HANDLE *handles = NULL;
-    unsigned n = 0;
-    if (EFI_ERROR(BS->LocateHandleBuffer(ByProtocol, &network_guid, NULL, &count, &handles)))
-        return 0;
-    for (UINTN i = 0; i < count && n < MACS_MAX; i++) {
+    macs->count = 0;
+    if (mac_of_path(loaded, macs) ||
+        EFI_ERROR(BS->LocateHandleBuffer(ByProtocol, &network_guid, NULL, &count, &handles)))
+        return;
+    for (UINTN i = 0; i < count && macs->count < MACS_MAX; i++) {
         EFI_SIMPLE_NETWORK *card;
-        if (EFI_ERROR(BS->HandleProtocol(handles[i], &network_guid, (void **)&card)) ||
-            card->Mode->HwAddressSize != MAC_LENGTH)
-            continue;
-        CopyMem(macs[n++], card->Mode->CurrentAddress.Addr, MAC_LENGTH);
+        if (!EFI_ERROR(BS->HandleProtocol(handles[i], &network_guid, (void **)&card)) &&
+            card->Mode->HwAddressSize == MAC_LENGTH)
+            memcpy(macs->mac[macs->count++], card->Mode->CurrentAddress.Addr, MAC_LENGTH);
     }
     BS->FreePool(handles);
-    return n;
 }
 
 /* On a volume ------------------------------------------------------------------ */
 
-static bool file_read(EFI_FILE *file, uint64_t *at, uint64_t *size)
+static bool file_read(EFI_FILE *file, struct file *to)
 {
-    uint8_t buffer[sizeof(EFI_FILE_INFO) + 2 * PATH_LENGTH_MAX];
-    UINTN n = sizeof buffer;
-    EFI_FILE_INFO *info = (EFI_FILE_INFO *)buffer;
+    uint64_t info_buffer[(sizeof(EFI_FILE_INFO) + 2 * PATH_LENGTH_MAX) / sizeof(uint64_t)];
+    UINTN n = sizeof info_buffer;
+    EFI_FILE_INFO *info = (EFI_FILE_INFO *)info_buffer;
     if (EFI_ERROR(file->GetInfo(file, &gEfiFileInfoGuid, &n, info)) ||
-        info->FileSize > CONFIGURATION_MAX)
+        (info->Attribute & EFI_FILE_DIRECTORY) || info->FileSize > CONFIGURATION_MAX)
         return false;
-    *at = pages_below_4g(info->FileSize + 1);
+    to->at = pages_below_4g(info->FileSize + 1, EfiLoaderData);
     n = info->FileSize;
-    if (!*at || EFI_ERROR(file->Read(file, &n, (void *)(uintptr_t)*at)))
+    if (!to->at || EFI_ERROR(file->Read(file, &n, (void *)(uintptr_t)to->at)))
         return false;
-    *size = n;
+    to->size = n;
     return true;
 }
 
-/* The folder of the path that the application was loaded by, with its last backslash. */
-static void folder_of(EFI_LOADED_IMAGE *loaded, CHAR16 path[PATH_LENGTH_MAX])
+/* The folder of the path that the application was loaded by, with its last backslash.  The
+ * path may come in several nodes, of unaligned UCS-2 (UEFI 2.10 10.3.5.4). */
+static unsigned folder_of(EFI_LOADED_IMAGE *loaded, CHAR16 path[PATH_LENGTH_MAX])
 {
-    UINTN n = 0;
+    unsigned n = 0;
     path[n++] = '\\';
     for (EFI_DEVICE_PATH *node = loaded->FilePath; node && !IsDevicePathEnd(node);
          node = NextDevicePathNode(node)) {
         if (DevicePathType(node) != MEDIA_DEVICE_PATH ||
             DevicePathSubType(node) != MEDIA_FILEPATH_DP)
             continue;
-        const CHAR16 *from = ((FILEPATH_DEVICE_PATH *)node)->PathName;
-        for (; *from && n < PATH_LENGTH_MAX - NAME_MAX; from++)
-            if (*from != '\\' || path[n - 1] != '\\')
-                path[n++] = *from;
+        const uint8_t *text = (uint8_t *)node + sizeof *node;
+        unsigned room = (DevicePathNodeLength(node) - sizeof *node) / 2;
+        for (unsigned i = 0; i < room && n < PATH_LENGTH_MAX - CONFIGURATION_NAME_MAX; i++) {
+            CHAR16 c = (CHAR16)(text[2 * i] | text[2 * i + 1] << 8);
+            if (!c)
+                break;
+            if (c != '\\' || path[n - 1] != '\\')
+                path[n++] = c;
+        }
     }
     while (path[n - 1] != '\\')
         n--;
-    path[n] = 0;
+    return n;
 }
 
-static bool read_from_volume(EFI_LOADED_IMAGE *loaded, const char *name, uint64_t *at,
-                             uint64_t *size)
+static bool read_from_volume(EFI_LOADED_IMAGE *loaded, const char *name, struct file *to)
 {
     CHAR16 path[PATH_LENGTH_MAX];
     EFI_FILE_IO_INTERFACE *volume;
@@ -106,14 +107,13 @@ static bool read_from_volume(EFI_LOADED_IMAGE *loaded, const char *name, uint64_
                                      (void **)&volume)) ||
         EFI_ERROR(volume->OpenVolume(volume, &root)))
         return false;
-    folder_of(loaded, path);
-    UINTN n = StrLen(path);
+    unsigned n = folder_of(loaded, path);
     do
         path[n++] = (CHAR16)*name;
     while (*name++);
     bool found = !EFI_ERROR(root->Open(root, &file, path, EFI_FILE_MODE_READ, 0));
     if (found) {
-        found = file_read(file, at, size);
+        found = file_read(file, to);
         file->Close(file);
     }
     root->Close(root);
@@ -122,116 +122,64 @@ static bool read_from_volume(EFI_LOADED_IMAGE *loaded, const char *name, uint64_
 
 /* From a TFTP server -------------------------------------------------------------- */
 
-struct tftp {
-    EFI_PXE_BASE_CODE_PROTOCOL *pxe;
-    EFI_IP_ADDRESS server;
-    char folder[PATH_LENGTH_MAX]; /* with its last slash */
-};
-
-/* A DHCP option's value, or NULL; *length is at least `least`. */
-static const uint8_t *dhcp_option(const uint8_t *packet, uint8_t wanted, unsigned least,
-                                  unsigned *length)
-{
-    for (unsigned at = DHCP_OPTIONS; at + 1 < PXE_PACKET_SIZE && packet[at] != 255;) {
-        if (packet[at] == 0) {
-            at++;
-            continue;
-        }
-        *length = packet[at + 1];
-        if (at + 2 + *length > PXE_PACKET_SIZE)
-            return NULL;
-        if (packet[at] == wanted && *length >= least)
-            return &packet[at + 2];
-        at += 2 + *length;
-    }
-    return NULL;
-}
-
-/* The reply that named the boot file: a PXE server's, else a proxy's, else DHCP's. */
-static const uint8_t *boot_reply(const EFI_PXE_BASE_CODE_MODE *mode)
+/* The first packet that names a boot file: a boot server's, a proxy's, the DHCP server's. */
+static bool boot_offer(const EFI_PXE_BASE_CODE_MODE *mode, struct boot_offer *offer)
 {
     const uint8_t *discover = (const uint8_t *)&mode->SubnetMask + sizeof mode->SubnetMask;
-    if (mode->PxeReplyReceived)
-        return discover + 4 * PXE_PACKET_SIZE;
-    if (mode->ProxyOfferReceived)
-        return discover + 2 * PXE_PACKET_SIZE;
-    return mode->DhcpAckReceived ? discover + PXE_PACKET_SIZE : NULL;
+    const uint8_t *ack = discover + PXE_PACKET_SIZE, *proxy = ack + PXE_PACKET_SIZE,
+                  *reply = proxy + 2 * PXE_PACKET_SIZE;
+    return (mode->PxeReplyReceived && boot_offer_read(reply, PXE_PACKET_SIZE, offer)) ||
+           (mode->ProxyOfferReceived && boot_offer_read(proxy, PXE_PACKET_SIZE, offer)) ||
+           (mode->DhcpAckReceived && boot_offer_read(ack, PXE_PACKET_SIZE, offer));
 }
 
-static void tftp_folder(struct tftp *t, const char *file, unsigned room)
+static bool read_by_tftp(EFI_LOADED_IMAGE *loaded, const char *name, struct file *to)
 {
-    unsigned n = 0, end = 0;
-    for (; n < room && n < PATH_LENGTH_MAX - NAME_MAX - 1 && file[n]; n++) {
-        t->folder[n] = file[n];
-        if (file[n] == '/')
-            end = n + 1;
-    }
-    t->folder[end] = '\0';
-}
-
-static bool tftp_open(EFI_LOADED_IMAGE *loaded, struct tftp *t)
-{
-    unsigned length;
-    if (EFI_ERROR(BS->HandleProtocol(loaded->DeviceHandle, &pxe_guid, (void **)&t->pxe)) ||
-        !t->pxe->Mode->Started || t->pxe->Mode->UsingIpv6)
+    static uint64_t buffer;
+    EFI_PXE_BASE_CODE_PROTOCOL *pxe;
+    struct boot_offer offer;
+    char path[PATH_LENGTH_MAX];
+    EFI_IP_ADDRESS server = { 0 };
+    UINTN block = 0;
+    UINT64 size = CONFIGURATION_MAX;
+    if (EFI_ERROR(BS->HandleProtocol(loaded->DeviceHandle, &pxe_guid, (void **)&pxe)) ||
+        !pxe->Mode->Started || pxe->Mode->UsingIpv6 || !boot_offer(pxe->Mode, &offer) ||
+        !path_beside(offer.file, name, path, sizeof path))
         return false;
-    const uint8_t *reply = boot_reply(t->pxe->Mode);
-    if (!reply)
+    if (!buffer)
+        buffer = pages_below_4g(CONFIGURATION_MAX, EfiLoaderData);
+    memcpy(server.v4.Addr, offer.server, sizeof offer.server);
+    /* Without a block size firmware takes its own (RFC 2348); without asking for the file's size
+     * first, servers that do not know RFC 2349 will do. */
+    if (!buffer || EFI_ERROR(pxe->Mtftp(
+                       pxe, EFI_PXE_BASE_CODE_TFTP_READ_FILE, (void *)(uintptr_t)buffer, FALSE,
+                       &size, block ? &block : NULL, &server, (UINT8 *)path, NULL, FALSE)))
         return false;
-    const EFI_PXE_BASE_CODE_DHCPV4_PACKET *bootp = (const void *)reply;
-    const uint8_t *file = dhcp_option(reply, DHCP_BOOT_FILE, 1, &length);
-    if (file)
-        tftp_folder(t, (const char *)file, length);
-    else
-        tftp_folder(t, (const char *)bootp->BootpBootFile, sizeof bootp->BootpBootFile);
-    static const uint8_t none[4];
-    const uint8_t *server = bootp->BootpSiAddr;
-    if (!CompareMem(server, none, sizeof none))
-        server = dhcp_option(reply, DHCP_SERVER_ID, 4, &length);
-    if (!server)
-        return false;
-    ZeroMem(&t->server, sizeof t->server);
-    CopyMem(t->server.v4.Addr, server, sizeof none);
-    return true;
-}
-
-static bool read_by_tftp(struct tftp *t, const char *name, uint64_t *at, uint64_t *size)
-{
-    char path[PATH_LENGTH_MAX + NAME_MAX], *to = path;
-    UINTN block = 512;
-    for (const char *from = t->folder; *from;)
-        *to++ = *from++;
-    do
-        *to++ = *name;
-    while (*name++);
-    UINT64 n = 0;
-    if (EFI_ERROR(t->pxe->Mtftp(t->pxe, EFI_PXE_BASE_CODE_TFTP_GET_FILE_SIZE, NULL, FALSE, &n,
-                                &block, &t->server, (UINT8 *)path, NULL, FALSE)) ||
-        n > CONFIGURATION_MAX)
-        return false;
-    *at = pages_below_4g(n + 1);
-    if (!*at ||
-        EFI_ERROR(t->pxe->Mtftp(t->pxe, EFI_PXE_BASE_CODE_TFTP_READ_FILE, (void *)(uintptr_t)*at,
-                                FALSE, &n, &block, &t->server, (UINT8 *)path, NULL, FALSE)))
-        return false;
-    *size = n;
+    *to = (struct file){ .at = buffer, .size = size };
     return true;
 }
 
 /* All ---------------------------------------------------------------------------- */
 
-bool configuration_read(EFI_HANDLE image, EFI_LOADED_IMAGE *loaded, uint64_t *at, uint64_t *size)
+static bool read_from_anywhere(EFI_LOADED_IMAGE *loaded, const char *name, struct file *file)
 {
-    uint8_t macs[MACS_MAX][MAC_LENGTH];
-    unsigned count = macs_find(macs);
-    struct tftp tftp;
-    bool network = tftp_open(loaded, &tftp);
-    for (unsigned i = 0; i <= count; i++) {
-        char name[NAME_MAX];
-        name_of(i < count ? macs[i] : NULL, name);
-        if (read_from_volume(loaded, name, at, size) ||
-            (network && read_by_tftp(&tftp, name, at, size)))
+    if (!read_from_volume(loaded, name, file) && !read_by_tftp(loaded, name, file) &&
+        !read_by_http(loaded, name, file))
+        return false;
+    Print(L"millrace: %a, %ld bytes\n", name, file->size);
+    return true;
+}
+
+bool configuration_read(EFI_LOADED_IMAGE *loaded, struct file *file)
+{
+    struct macs macs;
+    char name[CONFIGURATION_NAME_MAX];
+    macs_find(loaded, &macs);
+    for (unsigned i = 0; i < macs.count; i++) {
+        configuration_name(macs.mac[i], name);
+        if (read_from_anywhere(loaded, name, file))
             return true;
     }
-    return false;
+    configuration_name(NULL, name);
+    return read_from_anywhere(loaded, name, file);
 }

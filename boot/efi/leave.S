@@ -1,12 +1,22 @@
 /* leave.S - from UEFI's long mode to where a 32-bit loader would leave the machine.
  *
  * leave_uefi is copied to memory below 4 GiB and called with %rdi = struct departure
- * (boot/efi/loader.h), below 4 GiB too.  Nothing of the firmware is needed after it: paging goes
+ * (boot/efi/plan.h), below 4 GiB too.  Nothing of the firmware is needed after it: paging goes
  * off first (Intel SDM vol. 3, 10.8.5.4), so that neither firmware's page tables nor the
  * application itself are in the way of the segments that are copied to their places.
- * Position-independent; never returns. */
+ * Position-independent, writes nothing beside itself (firmware may have made it read-only);
+ * never returns. */
+
+/* struct departure */
+#define ENTRY 0
+#define MAGIC 4
+#define INFORMATION 8
+#define SEGMENTS 12
+#define GDT_POINTER 46
+#define SEGMENT 56
 
 #define CR0_PG 0x80000000
+#define CR4_PCIDE 0x20000
 #define MSR_EFER 0xc0000080
 #define EFER_LME_NXE 0x900
 
@@ -16,9 +26,10 @@
 leave_uefi:
     cli
     cld
-    lea leave_gdt(%rip), %rax
-    mov %rax, leave_gdt_pointer + 2(%rip)
-    lgdt leave_gdt_pointer(%rip)
+    mov %cr4, %rax
+    and $~CR4_PCIDE, %rax       /* with it, paging cannot go off (SDM vol. 3, 4.10.1) */
+    mov %rax, %cr4
+    lgdt GDT_POINTER(%rdi)
     lea 1f(%rip), %rax
     push $8
     push %rax
@@ -36,12 +47,12 @@ leave_uefi:
     rdmsr
     and $~EFER_LME_NXE, %eax
     wrmsr
-    xor %eax, %eax              /* PAE, LA57, PCIDE, CET, ... */
+    xor %eax, %eax              /* PAE, LA57, CET, ... */
     mov %eax, %cr4
 
     mov %edi, %ebp
-    lea 16(%ebp), %ebx          /* segment[0] */
-    mov 12(%ebp), %edx          /* how many */
+    lea SEGMENT(%ebp), %ebx
+    mov SEGMENTS(%ebp), %edx
 2:  mov (%ebx), %edi            /* to, from, bytes, zeros behind them */
     mov 4(%ebx), %esi
     mov 8(%ebx), %ecx
@@ -53,18 +64,9 @@ leave_uefi:
     dec %edx
     jnz 2b
 
-    mov 4(%ebp), %eax           /* magic */
-    mov 8(%ebp), %ebx           /* information */
-    jmp *(%ebp)                 /* entry */
-
-    .balign 8
-leave_gdt:
-    .quad 0
-    .quad 0x00cf9a000000ffff    /* 8: code, 32-bit, 4 GiB */
-    .quad 0x00cf92000000ffff    /* 16: data */
-leave_gdt_pointer:
-    .short . - leave_gdt - 1
-    .quad 0
+    mov MAGIC(%ebp), %eax
+    mov INFORMATION(%ebp), %ebx
+    jmp *ENTRY(%ebp)
 leave_uefi_end:
 
 /* What we carry: the appliance, as it stands. */

@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static int (*const parsers[])(struct boot_info *, const struct boot_reader *,
                                   uint64_t) = { boot_parse_pvh, boot_parse_multiboot2,
-                                                boot_parse_multiboot1 };
+                                                boot_parse_multiboot1, boot_parse_uefi };
     const struct boot_reader reader = { .read = read_memory };
     struct boot_info *info;
 
@@ -58,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memory = copy;
     info = malloc(sizeof *info);
     memset(info, 0xa5, sizeof *info);
-    check(info, parsers[data[0] % 3](info, &reader, INFO_PA));
+    check(info, parsers[data[0] % 4](info, &reader, INFO_PA));
     free(info);
     free(copy);
     return 0;

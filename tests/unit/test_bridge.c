@@ -168,6 +168,79 @@ static void frames_for_the_same_port_are_filtered(void **state)
     assert_int_equal(lan_drops(0, DROP_same_port), 1);
 }
 
+/* VFs beside their PF ----------------------------------------------------------- */
+
+/* Port 0 is a PF's, 1 and 2 its VFs': one LAN, connected by the switch in the NIC.  Port 3 is
+ * another NIC.  VF 1 has address `vf_mac`. */
+static const uint64_t vf_mac = 0x020000000077;
+
+static void share(void)
+{
+    static const uint8_t mac[MAC_LEN] = { 2, 0, 0, 0, 0, 0x77 };
+    lan[1]->port.uplink = lan[2]->port.uplink = &lan[0]->port;
+    memcpy(lan[1]->port.mac, mac, MAC_LEN);
+}
+
+/* What the chip does with a broadcast on its wire: a copy for each pool. */
+static void a_pf_floods_for_its_vfs_and_once(void **state)
+{
+    share();
+    for (unsigned port = 0; port < 3; port++)
+        lan_send(port, LAN_BROADCAST, A, 1);
+    lan_run();
+    assert_int_equal(lan_receive(3), 1);
+    assert_int_equal(lan_receive(3), -1);
+    assert_int_equal(sent_by(1), 0);
+    assert_int_equal(lan_drops(1, DROP_shared_wire), 1);
+    assert_int_equal(lan_drops(2, DROP_shared_wire), 1);
+    send(3, LAN_BROADCAST, B, 2);
+    assert_int_equal(sent_by(2), 0x1);
+}
+
+static void what_a_vf_alone_gets_is_forwarded(void **state)
+{
+    share();
+    send(1, vf_mac, A, 1);
+    assert_int_equal(sent_by(1), 0x8);
+    send(2, vf_mac, A, 2); /* VF 2's address is another one */
+    assert_int_equal(sent_by(2), 0);
+    send(3, A, B, 3); /* and A is not behind VF 1, but behind the PF or nowhere */
+    assert_int_equal(sent_by(3), 0x1);
+}
+
+/* What we send to a VF's address through the PF comes back in by the VF. */
+static void what_comes_back_through_a_vf_ends_there(void **state)
+{
+    share();
+    send(3, vf_mac, B, 1);
+    assert_int_equal(sent_by(1), 0x1);
+    send(1, vf_mac, B, 1);
+    assert_int_equal(sent_by(1), 0);
+    assert_int_equal(lan_drops(1, DROP_shared_wire), 1);
+    send(0, B, A, 2); /* B is still where it was */
+    assert_int_equal(sent_by(2), 0x8);
+}
+
+static void stations_of_one_wire_are_filtered_among_its_ports(void **state)
+{
+    share();
+    send(0, B, A, 1);
+    sent_by(1);
+    send(1, vf_mac, A, 2);
+    sent_by(2);
+    send(0, A, B, 3);
+    assert_int_equal(sent_by(3), 0);
+    assert_int_equal(lan_drops(0, DROP_same_port), 1);
+}
+
+static void without_its_pf_a_vf_is_a_port_like_any(void **state)
+{
+    share();
+    forward_port_down(&lan[0]->port);
+    send(1, LAN_BROADCAST, A, 1);
+    assert_int_equal(sent_by(1), 0xc);
+}
+
 static void a_station_that_moves_is_followed_at_once(void **state)
 {
     send(0, B, A, 1);
@@ -369,6 +442,11 @@ int main(void)
         TEST(group_sources_are_dropped_and_not_learned),
         TEST(the_source_zero_is_not_learned),
         TEST(frames_for_the_same_port_are_filtered),
+        TEST(a_pf_floods_for_its_vfs_and_once),
+        TEST(what_a_vf_alone_gets_is_forwarded),
+        TEST(what_comes_back_through_a_vf_ends_there),
+        TEST(stations_of_one_wire_are_filtered_among_its_ports),
+        TEST(without_its_pf_a_vf_is_a_port_like_any),
         TEST(a_station_that_moves_is_followed_at_once),
         TEST(stations_age_after_300_s_of_silence),
         TEST(static_entries_override_what_is_learned),
