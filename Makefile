@@ -150,7 +150,8 @@ $(B)/pxe/millrace.efi: $(B)/millrace.elf $(B)/millrace.efi tools/make-pxe tools/
 # Of kernel/ and boot/ only what has no machine in it.
 HOSTED_C := $(wildcard pci/*.c iommu/*.c nic/*.c virtio/*.c apps/*.c tests/host/*.c) \
 	$(wildcard boot/boot_info.c boot/pvh.c boot/multiboot.c boot/uefi.c boot/efi/elf.c boot/efi/words.c) \
-	$(wildcard kernel/acpi*.c kernel/console.c kernel/console_init.c kernel/log.c kernel/uart.c kernel/vga.c)
+	$(wildcard kernel/acpi*.c kernel/console.c kernel/console_init.c kernel/log.c kernel/uart.c kernel/vga.c \
+	kernel/screen.c kernel/framebuffer.c kernel/font.c kernel/debug_port.c)
 MODEL_C := $(filter-out tests/models/test_%,$(wildcard tests/models/*.c))
 TEST_C := $(wildcard tests/unit/test_*.c tests/models/test_*.c)
 

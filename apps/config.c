@@ -37,7 +37,7 @@ static bool set_console(struct options *o, const char *value)
     strcpy(name, value);
     if (n > 8 && !strcmp(name + n - 2, "n8"))
         name[n - 2] = 0;
-    if (strcmp(name, "vga") && !is_serial(name))
+    if (strcmp(name, "vga") && strcmp(name, "fb") && strcmp(name, "debugcon") && !is_serial(name))
         return false;
     o->consoles++;
     return true;
@@ -91,7 +91,7 @@ static const struct option {
     bool (*set)(struct options *o, const char *value);
 } options[] = {
     { "ats=", "all|BDF[,BDF...]", set_ats },
-    { "console=", "ttyS0[,115200]|ttyS1|...|vga", set_console },
+    { "console=", "ttyS0[,115200]|ttyS1|...|vga|fb|debugcon", set_console },
     { "iommu=", "on|off|strict", set_iommu },
     { "loglevel=", "error|warning|info|debug", set_log_level },
     { "panic=", "halt", set_panic },

@@ -20,7 +20,7 @@
 
 #define CONSOLE_OUTPUT_SIZE 32768u
 #define CONSOLE_INPUT_SIZE 4096u
-#define CONSOLE_DEVICES_MAX 4u
+#define CONSOLE_DEVICES_MAX 6u
 #define CONSOLE_STALL_US 5000000u
 
 /* One device under the console.  hold and idle may be NULL. */
@@ -42,9 +42,9 @@ struct console_device {
     bool stalled;
 };
 
-/* Opens what one `console=` option names: "ttyS0[,115200]", "vga"; called once
+/* Opens what one `console=` option names: "ttyS0[,115200]", "vga", "fb", "debugcon"; called once
  * for each.  NULL, or nothing usable named: the port that ACPI's SPCR names, or
- * else ttyS0, and vga, as far as they are there.  0, -EINVAL or -ENODEV (after
+ * else ttyS0, and vga, fb and debugcon, as far as they are there.  0, -EINVAL or -ENODEV (after
  * a log line) when the option itself could not be honoured. */
 int console_init(const char *option);
 /* The device stays the caller's and must live on.  -ENOSPC: too many. */

@@ -2,6 +2,8 @@
 #include "kernel/acpi.h"
 #include "kernel/compiler.h"
 #include "kernel/console.h"
+#include "kernel/debug_port.h"
+#include "kernel/framebuffer.h"
 #include "kernel/log.h"
 #include "kernel/uart.h"
 #include "kernel/vga.h"
@@ -37,11 +39,21 @@ static int add_serial(unsigned n, uint32_t baud)
     return add_uart(&uarts[n], serial_ports[n].name, &where);
 }
 
-static int add_vga(void)
+/* What has a name of its own and is found by looking. */
+static const struct {
+    const char *name;
+    struct console_device *(*probe)(void);
+} screens[] = {
+    { "vga", vga_probe },
+    { "fb", framebuffer_probe },
+    { "debugcon", debug_port_probe },
+};
+
+static int add_screen(unsigned n)
 {
-    if (console_has("vga"))
+    if (console_has(screens[n].name))
         return 0;
-    struct console_device *d = vga_probe();
+    struct console_device *d = screens[n].probe();
     return d ? console_add(d) : -ENODEV;
 }
 
@@ -62,7 +74,8 @@ static void add_default(void)
 {
     if (add_spcr())
         add_serial(0, 0);
-    add_vga();
+    for (unsigned i = 0; i < ARRAY_SIZE(screens); i++)
+        add_screen(i);
 }
 
 /* "ttyS0" or "ttyS0,115200" (Linux's console= also allows a parity and bits
@@ -85,13 +98,22 @@ static int serial_option(const char *option)
     return -EINVAL;
 }
 
+static int named_option(const char *option)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(screens); i++)
+        if (!strcmp(option, screens[i].name))
+            return add_screen(i);
+    return serial_option(option);
+}
+
 int console_init(const char *option)
 {
     int e = 0;
     if (option)
-        e = strcmp(option, "vga") ? serial_option(option) : add_vga();
+        e = named_option(option);
     if (e == -EINVAL)
-        log_error("error: console=%s: expected ttyS0 to ttyS3, maybe ,50 to ,115200, or vga",
+        log_error("error: console=%s: expected ttyS0 to ttyS3, maybe ,50 to ,115200, or vga, fb, "
+                  "debugcon",
                   option);
     else if (e)
         log_error("error: console=%s: no such device here", option);

@@ -9,6 +9,7 @@
 #include "kernel/acpi.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
+#include "kernel/framebuffer.h"
 #include "kernel/log.h"
 #include "kernel/machine.h"
 #include "kernel/memory.h"
@@ -51,8 +52,9 @@ static void done(const char *fmt, ...)
     log_debug("  at %" PRIu64 " us", time_us());
 }
 
-static void open_console(void)
+static void open_console(const struct boot_info *info)
 {
+    framebuffer_set(&info->framebuffer);
     for (unsigned i = 0; i < options.consoles; i++)
         console_init(options.console[i]);
     if (!options.consoles)
@@ -202,7 +204,7 @@ void kernel_main(struct boot_info *info)
     memory_init(info);
     done("memory: %" PRIu64 " MiB, mapped W^X", memory_mib());
     done("acpi: %s", acpi_init(info->acpi_rsdp) ? "no tables" : "tables verified");
-    open_console();
+    open_console(info);
     const char *clock = time_init();
     done("time: TSC at %" PRIu64 " MHz, by %s", time_cycles_per_us(), clock);
     done("pci: %d functions", find_functions(info));

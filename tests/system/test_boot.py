@@ -3,6 +3,7 @@ import os
 import socket
 import struct
 import subprocess
+import time
 
 import pytest
 
@@ -144,6 +145,29 @@ def test_console_option_chooses_the_port():
     machine = Appliance(nics=(), append="console=ttyS0,115200 loglevel=warning")
     with machine:
         assert "memory:" not in machine.transcript      # told at level info
+
+
+def test_several_consoles_show_the_same(tmp_path):
+    """QEMU's debug port beside the serial one; what is typed at one is seen on all."""
+    path = tmp_path / "e9"
+    with Appliance(nics=(), extra=["-debugcon", "file:%s" % path]) as appliance:
+        appliance.must("show version")
+        appliance.poweroff()
+        text = path.read_text()
+        assert "ready: 0 ports" in text and "show version" in text
+
+
+def test_debug_port_alone(tmp_path):
+    """console=debugcon: nothing on the serial port, and nothing to type at."""
+    path = tmp_path / "e9"
+    machine = Appliance(nics=(), append="console=debugcon", wait_ready=False, extra=["-debugcon", "file:%s" % path])
+    with machine:
+        deadline = time.monotonic() + qemu.BOOT_LIMIT
+        while "millrace> " not in (path.read_text() if path.exists() else ""):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert "ready:" not in machine.transcript
+        machine.kill()
 
 
 def test_ports_are_numbered_in_order_of_their_addresses():

@@ -135,8 +135,9 @@ static void more_consoles_than_there_can_be(void **state)
     struct options o;
     const char *commands;
 
-    assert_int_equal(config_parse_command_line("console=vga console=ttyS0 console=ttyS1 "
-                                               "console=ttyS2 console=ttyS3",
+    assert_int_equal(config_parse_command_line("console=vga console=fb console=debugcon "
+                                               "console=ttyS0 console=ttyS1 console=ttyS2 "
+                                               "console=ttyS3",
                                                &o, &commands, NULL),
                      1);
     assert_int_equal(o.consoles, CONSOLE_DEVICES_MAX);

@@ -17,7 +17,7 @@ static uint64_t ones(void *ctx, uint64_t offset, unsigned size)
 }
 static void ignore(void *ctx, uint64_t offset, unsigned size, uint64_t value) {}
 
-/* A machine without VGA; ports as each test says. */
+/* A machine without VGA and debug port; serial ports as each test says. */
 static int setup(void **state)
 {
     host_reset();
@@ -27,6 +27,7 @@ static int setup(void **state)
     uart_model_init(&com2);
     uart_model_init(&elsewhere);
     host_add_pio(&(struct host_window){ 0x3c0, 0x20, ones, ignore, NULL });
+    host_add_pio(&(struct host_window){ 0xe9, 1, ones, ignore, NULL });
     return 0;
 }
 
