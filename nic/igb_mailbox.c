@@ -227,9 +227,11 @@ static request_fn *const requests[] = {
 static void refuse(struct igb *e, unsigned vf, const char *why, uint64_t now_us)
 {
     struct igb_vf *v = vf_of(e, vf);
+    bool again = v->last_refusal == why; /* asked for ever, said once */
     v->refused++;
+    v->unlogged += again;
     v->last_refusal = why;
-    if (!igb_vf_may_log(v, now_us))
+    if (again || !igb_vf_may_log(v, now_us))
         return;
     log_warning("%s VF %u: refused: %s (%u lines not shown)", e->name, vf, why, v->unlogged);
     v->unlogged = 0;

@@ -768,6 +768,8 @@ static int pf_set(struct port *port, unsigned vf, const struct vf_policy *policy
     e->pf->vf[vf].policy = *policy;
     if (must_restart(&e->pf->vf[vf], &old))
         igb_mbx_revoke(e, vf);
+    else if (policy->trust && !old.trust)
+        e->pf->vf[vf].ping = true; /* it may ask for more now */
     if (!e->pf->open)
         return 0; /* configure() will see it */
     igb_pf_program(e);
