@@ -27,7 +27,7 @@
 #define ANSWER_US (200 * US_PER_MS)   /* a PF's driver answers one message */
 #define ASKS 3u                       /* before it counts as silent */
 #define PAUSE_MIN_US (20 * US_PER_MS) /* between resets that came to nothing, doubled */
-#define PAUSE_MAX_US (2 * US_PER_S)
+#define PAUSE_MAX_US (5 * US_PER_S)
 #define STABLE_US (1 * US_PER_S)  /* of service, and the next pause is none */
 #define TELL_US (10 * US_PER_S)   /* the same trouble is told again */
 #define COLLECT_US (1 * US_PER_S) /* octets wrap after 34 s at 1 Gb/s */
@@ -75,6 +75,7 @@ static void igbvf_reset(struct igbvf *e)
 {
     igbvf_write(e, IGBVF_CTRL, IGBVF_CTRL_RST);
     e->state = IGBVF_SETTLING;
+    e->events = 0;
     e->resume_us = e->now_us + SETTLE_US;
     e->generation++;
     e->dma = e->settled = false;
@@ -300,8 +301,8 @@ static void greeting_answered(struct igbvf *e, const uint32_t *words)
 static void cts_gone(struct igbvf *e)
 {
     if (igbvf_lost(e, NEWS_NO_CTS))
-        log_warning("%s: no clear-to-send from the PF: it was reloaded, or this VF's link is set "
-                    "down there; resetting in %u ms",
+        log_warning("%s: no clear-to-send from the PF: its driver began anew, or its administrator "
+                    "changed something for this VF; resetting in %u ms",
                     e->name, igbvf_pause_ms(e));
 }
 
@@ -414,6 +415,9 @@ static void igbvf_mail(struct igbvf *e)
 static void igbvf_step(struct igbvf *e)
 {
     if (e->state < IGBVF_GREETING) {
+        /* The PF speaks, so it is there; but it may be one that never stops. */
+        if (e->events & MBX_V2P_PFSTS && e->resume_us > e->now_us + PAUSE_MIN_US)
+            e->resume_us = e->now_us + PAUSE_MIN_US;
         if (e->now_us < e->resume_us)
             return;
         if (e->state == IGBVF_LOST) {

@@ -274,9 +274,9 @@ static void promiscuous_refused(struct igbvf *e)
         e->promiscuous_refused |= MBX_PROMISC_MULTICAST;
         e->due |= 1u << SETTING_MULTICAST;
         if (igbvf_tells(e, NEWS_REFUSED_ALL_MULTICAST))
-            log_info("%s: the PF does not know the message for all multicast; asked as more "
-                     "groups than a list holds",
-                     e->name);
+            log_debug("%s: the PF refuses all multicast by that name; asked as more "
+                      "groups than a list holds",
+                      e->name);
     } else {
         e->promiscuous_granted = 0;
     }
