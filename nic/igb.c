@@ -1,14 +1,14 @@
 /* igb.c - Intel 82576 and I350 as a port: the physical function.
  *
  * Documents: named in igb_regs.h.  Compared with QEMU's model of the 82576, whose deviations
- * are told where they matter.  The rings are in igb_ring.c, virtual functions in igb_pf.c.
+ * are told where they matter.  The rings are in igb_ring.c, NVM, PHY and link in igb_link.c,
+ * virtual functions in igb_pf.c.
  *
  * Not supported: segmentation and checksum insertion, flow control (neither sent nor obeyed),
  * forced speed, wake-up, time stamps, interrupts (we poll). */
 #include "nic/igb.h"
 #include "nic/igb_virt_regs.h"
 
-#include "kernel/log.h"
 #include "kernel/mmio.h"
 #include "kernel/time.h"
 #include "pci/sriov.h"
@@ -25,12 +25,7 @@
 #define RESET_SETTLE_US US_PER_MS /* 82576 DS 8.2.1: before the first access after RST */
 #define RESET_US (10 * US_PER_MS)
 #define NVM_LOAD_US (10 * US_PER_MS)
-#define PHY_LOAD_US (20 * US_PER_MS)
-#define EERD_US (10 * US_PER_MS) /* a word takes some 50 us at the EEPROM's 1 MHz */
-#define MDIC_US (10 * US_PER_MS) /* a frame of 64 bits takes 64 us or less */
-#define SEMAPHORE_US (20 * US_PER_MS)
-#define SYNC_US (200 * US_PER_MS) /* firmware at the NVM or the PHY */
-#define LOOK_US (10 * US_PER_MS)  /* RQDPC counts to 4095 only */
+#define LOOK_US (10 * US_PER_MS) /* RQDPC counts to 4095 only */
 
 #define FCS 4u
 /* The chip's buffers are 2 KiB whatever it is told of headroom: so long a frame ends before. */
@@ -66,8 +61,8 @@ static void igb_flush(const struct igb *e)
 
 /* Waits until the masked register has the wanted value; 0 or -ETIMEDOUT.  Looks
  * once more after the limit: it may be us who were away, not the device. */
-static int igb_wait(struct igb *e, enum log_level level, const char *name, uint32_t reg,
-                    uint32_t mask, uint32_t wanted, uint64_t limit_us)
+int igb_wait(struct igb *e, enum log_level level, const char *name, uint32_t reg, uint32_t mask,
+             uint32_t wanted, uint64_t limit_us)
 {
     struct deadline deadline = deadline_us(limit_us);
     uint32_t value;
@@ -87,7 +82,7 @@ static int igb_wait(struct igb *e, enum log_level level, const char *name, uint3
 
 /* STATUS; 0, nothing up, of a device that left the bus.  Such a one answers all
  * ones, which STATUS never is: some of its bits are reserved as 0 (82576 DS 8.2.2). */
-static uint32_t igb_status(struct igb *e)
+uint32_t igb_status(struct igb *e)
 {
     uint32_t status = igb_read(e, IGB_STATUS);
     bool gone = status == UINT32_MAX;
@@ -105,116 +100,7 @@ static bool igb_answers(struct igb *e)
     return !e->gone;
 }
 
-/* Semaphores ------------------------------------------------------------------ */
-
-/* 82576 DS 4.7: reading SMBI as 0 takes it, among software; SWESMBI sticks when firmware is
- * not at SW_FW_SYNC (82575 SDM, SW_FW_SYNC).  Software that died with SMBI was here before the
- * reset. */
-static int semaphore_take(struct igb *e)
-{
-    if (igb_wait(e, LOG_WARNING, "SWSM", IGB_SWSM, IGB_SWSM_SMBI, 0, SEMAPHORE_US)) {
-        log_warning("%s: taking over a semaphore that somebody left behind", e->name);
-        igb_write(e, IGB_SWSM, 0);
-        (void)igb_read(e, IGB_SWSM);
-    }
-    struct deadline deadline = deadline_us(SEMAPHORE_US);
-    do {
-        igb_write(e, IGB_SWSM, IGB_SWSM_SMBI | IGB_SWSM_SWESMBI);
-        if (igb_read(e, IGB_SWSM) & IGB_SWSM_SWESMBI)
-            return 0;
-    } while (!deadline_passed(&deadline));
-    log_error("%s: SWSM.SWESMBI does not stick within %" PRIu64 " us", e->name,
-              (uint64_t)SEMAPHORE_US);
-    igb_write(e, IGB_SWSM, 0);
-    return -EBUSY;
-}
-
-static void semaphore_give(struct igb *e)
-{
-    igb_write(e, IGB_SWSM, 0);
-}
-
-/* The NVM or a PHY, from software and firmware; 0 or -EBUSY. */
-static int igb_lock(struct igb *e, uint32_t what)
-{
-    uint32_t busy = what | IGB_SYNC_FIRMWARE(what), owners;
-    struct deadline deadline = deadline_us(SYNC_US);
-    do {
-        if (semaphore_take(e))
-            return -EBUSY;
-        owners = igb_read(e, IGB_SW_FW_SYNC);
-        if (!(owners & busy))
-            igb_write(e, IGB_SW_FW_SYNC, owners | what);
-        semaphore_give(e);
-        if (!(owners & busy))
-            return 0;
-    } while (!deadline_passed(&deadline));
-    log_error("%s: SW_FW_SYNC is %08" PRIx32 " after %" PRIu64
-              " us, expected 0 under mask %08" PRIx32,
-              e->name, owners, (uint64_t)SYNC_US, busy);
-    return -EBUSY;
-}
-
-static void igb_unlock(struct igb *e, uint32_t what)
-{
-    if (semaphore_take(e))
-        return; /* said so; ours stays set until the next reset */
-    igb_write(e, IGB_SW_FW_SYNC, igb_read(e, IGB_SW_FW_SYNC) & ~what);
-    semaphore_give(e);
-}
-
 /* Address ------------------------------------------------------------------- */
-
-static int nvm_read(struct igb *e, uint32_t word, uint16_t *value)
-{
-    igb_write(e, IGB_EERD, FIELD_PUT(IGB_EERD_ADDR, word) | IGB_EERD_START);
-    int err = igb_wait(e, LOG_ERROR, "EERD", IGB_EERD, IGB_EERD_DONE, IGB_EERD_DONE, EERD_US);
-    if (!err)
-        *value = (uint16_t)FIELD_GET(IGB_EERD_DATA, igb_read(e, IGB_EERD));
-    return err;
-}
-
-static bool mac_usable(const uint8_t mac[MAC_LEN])
-{
-    static const uint8_t zero[MAC_LEN];
-    return !(mac[0] & 1) && memcmp(mac, zero, MAC_LEN);
-}
-
-/* 82576 DS 6.2.1, of the device's first port.  Where the others' addresses are differs from
- * chip to chip: of these, what the chip has loaded counts. */
-static bool mac_from_nvm(struct igb *e, uint8_t mac[MAC_LEN])
-{
-    bool good = true;
-    if (FIELD_GET(IGB_STATUS_LAN_ID, igb_status(e)) || igb_lock(e, IGB_SYNC_NVM))
-        return false;
-    for (uint32_t i = 0; i < MAC_LEN / 2 && good; i++) {
-        uint16_t word = 0;
-        good = !nvm_read(e, IGB_NVM_ADDRESS + i, &word);
-        mac[2 * i] = (uint8_t)word;
-        mac[2 * i + 1] = (uint8_t)(word >> 8);
-    }
-    igb_unlock(e, IGB_SYNC_NVM);
-    return good && mac_usable(mac);
-}
-
-/* The chip loads it from its part of the NVM after each reset (82575 SDM 14.5.2). */
-static bool mac_from_registers(struct igb *e, uint8_t mac[MAC_LEN])
-{
-    uint32_t low = igb_read(e, IGB_RAL(0)), high = igb_read(e, IGB_RAH(0));
-    memcpy(mac, &low, 4);
-    memcpy(mac + 4, &high, 2);
-    return (high & IGB_RAH_AV) && mac_usable(mac);
-}
-
-static int read_mac(struct igb *e)
-{
-    uint8_t mac[MAC_LEN];
-    if (!mac_from_nvm(e, mac) && !mac_from_registers(e, mac))
-        return -EADDRNOTAVAIL;
-    memcpy(e->port.mac, mac, MAC_LEN);
-    memcpy(e->port.permanent_mac, mac, MAC_LEN);
-    return 0;
-}
 
 /* Receive address 0 is ours; never valid with half an old address in it.  The pool counts
  * only where there are pools. */
@@ -242,8 +128,9 @@ static unsigned queue_index(const struct igb *e, unsigned n)
 static void collect_dropped(struct igb *e)
 {
     for (unsigned i = 0; i < e->queues; i++)
-        e->dropped[i] += FIELD_GET(IGB_Q_DROPPED_COUNT,
-                                   igb_read(e, IGB_RX_BLOCK(queue_index(e, i)) + IGB_Q_DROPPED));
+        if (e->rx[i].live)
+            e->dropped[i] +=
+                FIELD_GET(IGB_Q_DROPPED_COUNT, mmio_read32(e->rx[i].block + IGB_Q_DROPPED));
 }
 
 /* Reading clears, so what was read is added here and never lost. */
@@ -297,114 +184,6 @@ static int reset(struct igb *e)
     return 0;
 }
 
-/* Link ----------------------------------------------------------------------- */
-
-static uint32_t lan(struct igb *e)
-{
-    return FIELD_GET(IGB_STATUS_LAN_ID, igb_status(e));
-}
-
-/* IEEE 802.3 22.2.4 through MDIC; 0 or -EIO. */
-static int phy_access(struct igb *e, uint32_t command)
-{
-    igb_write(e, IGB_MDIC, command | FIELD_PUT(IGB_MDIC_PHY, 1u));
-    int err = igb_wait(e, LOG_ERROR, "MDIC", IGB_MDIC, IGB_MDIC_READY, IGB_MDIC_READY, MDIC_US);
-    if (err || (igb_read(e, IGB_MDIC) & IGB_MDIC_ERROR))
-        return -EIO;
-    return 0;
-}
-
-static int phy_read(struct igb *e, uint32_t reg, uint32_t *value)
-{
-    int err = phy_access(e, FIELD_PUT(IGB_MDIC_OP, 2u) | FIELD_PUT(IGB_MDIC_REG, reg));
-    *value = err ? 0 : FIELD_GET(IGB_MDIC_DATA, igb_read(e, IGB_MDIC));
-    return err;
-}
-
-static int phy_write(struct igb *e, uint32_t reg, uint32_t value)
-{
-    return phy_access(e, FIELD_PUT(IGB_MDIC_OP, 1u) | FIELD_PUT(IGB_MDIC_REG, reg) | value);
-}
-
-/* A PHY that negotiated keeps its link; one that is off, or has not begun (QEMU's after each
- * reset), is told to.  What it offers is its own default. */
-static void phy_start(struct igb *e)
-{
-    uint32_t what = IGB_SYNC_PHY(lan(e)), control, status;
-    if (igb_lock(e, what))
-        return;
-    if (phy_read(e, IGB_PHY_CONTROL, &control) || phy_read(e, IGB_PHY_STATUS, &status))
-        log_warning("%s: the PHY does not answer", e->name);
-    else if (!(status & IGB_PHY_STATUS_AUTO_DONE) || !(control & IGB_PHY_CONTROL_AUTO) ||
-             (control & (IGB_PHY_CONTROL_POWER_DOWN | IGB_PHY_CONTROL_ISOLATE)))
-        phy_write(e, IGB_PHY_CONTROL,
-                  (control & ~(IGB_PHY_CONTROL_POWER_DOWN | IGB_PHY_CONTROL_ISOLATE)) |
-                      IGB_PHY_CONTROL_AUTO | IGB_PHY_CONTROL_RESTART);
-    igb_unlock(e, what);
-}
-
-/* 82576 DS 3.5.3: without a PHY of its own the chip negotiates through its PCS, and knows one
- * speed unless an outer PHY (SGMII) tells another. */
-static uint32_t pcs_start(struct igb *e, uint32_t ctrl)
-{
-    uint32_t mode = FIELD_GET(IGB_CTRL_EXT_LINK_MODE, igb_read(e, IGB_CTRL_EXT));
-    uint32_t lctl = igb_read(e, IGB_PCS_LCTL) & ~(IGB_PCS_LCTL_FORCED | IGB_PCS_LCTL_TIMEOUT);
-    igb_write(e, IGB_PCS_CFG, igb_read(e, IGB_PCS_CFG) | IGB_PCS_CFG_ENABLE);
-    igb_write(e, IGB_PCS_LCTL, lctl | IGB_PCS_LCTL_AN | IGB_PCS_LCTL_RESTART);
-    if (mode == IGB_LINK_MODE_SGMII)
-        return ctrl;
-    return (ctrl & ~IGB_CTRL_SPEED) | FIELD_PUT(IGB_CTRL_SPEED, 2u) | IGB_CTRL_FD |
-           IGB_CTRL_FRCSPD | IGB_CTRL_FRCDPX;
-}
-
-static void write_vlan_mode(struct igb *e)
-{
-    uint32_t ctrl = igb_read(e, IGB_CTRL) & ~IGB_CTRL_VME;
-    igb_write(e, IGB_CTRL, ctrl | (e->vlan ? IGB_CTRL_VME : 0));
-}
-
-/* The PHY negotiates and tells the MAC, so nothing is forced.  Flow control off: its registers
- * are 0.  One tag a packet, whatever the NVM has in mind. */
-static void set_up_link(struct igb *e)
-{
-    uint32_t ctrl = igb_read(e, IGB_CTRL);
-    ctrl &= ~(IGB_CTRL_MASTER_DISABLE | IGB_CTRL_ILOS | IGB_CTRL_FRCSPD | IGB_CTRL_FRCDPX |
-              IGB_CTRL_RFCE | IGB_CTRL_TFCE | IGB_CTRL_PHY_RST);
-    ctrl |= IGB_CTRL_SLU;
-    igb_write(e, IGB_CTRL, e->serdes ? pcs_start(e, ctrl) : ctrl);
-    igb_write(e, IGB_CTRL_EXT, igb_read(e, IGB_CTRL_EXT) & ~IGB_CTRL_EXT_DOUBLE_VLAN);
-    igb_write(e, IGB_FCAL, 0);
-    igb_write(e, IGB_FCAH, 0);
-    igb_write(e, IGB_FCT, 0);
-    igb_write(e, IGB_FCTTV, 0);
-    if (!e->serdes)
-        phy_start(e);
-}
-
-static struct port_link link_of(uint32_t up, uint32_t full_duplex, uint32_t speed)
-{
-    static const uint32_t speeds[] = { 10, 100, 1000, 1000 };
-    if (!up)
-        return (struct port_link){ 0 };
-    return (
-        struct port_link){ .up = true, .full_duplex = full_duplex, .speed_mbps = speeds[speed] };
-}
-
-static void igb_link(struct port *port, struct port_link *link)
-{
-    struct igb *e = port->priv;
-    uint32_t status = igb_status(e);
-    if (e->serdes && !e->gone) {
-        uint32_t pcs = igb_read(e, IGB_PCS_LSTS);
-        uint32_t up = IGB_PCS_LSTS_LINK | IGB_PCS_LSTS_SYNC;
-        *link =
-            link_of((pcs & up) == up, pcs & IGB_PCS_LSTS_FD, FIELD_GET(IGB_PCS_LSTS_SPEED, pcs));
-    } else {
-        *link = link_of(status & IGB_STATUS_LU, status & IGB_STATUS_FD,
-                        FIELD_GET(IGB_STATUS_SPEED, status));
-    }
-}
-
 /* Settings ------------------------------------------------------------------- */
 
 /* RLPML decides how long a frame may be, so LPE is always on. */
@@ -435,16 +214,24 @@ static void write_multicast(struct igb *e)
         igb_write(e, IGB_MTA(i), table[i]);
 }
 
-/* What a queue does with tags follows; with pools the table of VLANs is the master driver's. */
-static void write_vlan(struct igb *e)
+static void write_stripping(struct igb *e, bool on)
+{
+    uint32_t ctrl = igb_read(e, IGB_CTRL) & ~IGB_CTRL_VME;
+    igb_write(e, IGB_CTRL, ctrl | (on ? IGB_CTRL_VME : 0));
+}
+
+/* With pools the table of VLANs is the master driver's. */
+static void write_vlan_table(struct igb *e)
 {
     for (uint32_t i = 0; i < IGB_VFTA_REGS && !e->pf; i++)
-        igb_write(e, IGB_VFTA(i), e->vlan && i == e->vlan / 32u ? 1u << e->vlan % 32 : 0);
-    write_vlan_mode(e);
-    for (unsigned i = 0; i < e->queues; i++) {
-        e->rx[i].vlan = e->vlan;
-        e->tx[i].vlan = e->vlan;
-    }
+        for (unsigned n = 0; n < e->chip->vfta_writes; n++)
+            igb_write(e, IGB_VFTA(i), e->vlan && i == e->vlan / 32u ? 1u << e->vlan % 32 : 0);
+}
+
+static void set_queue_vlans(struct igb *e)
+{
+    for (unsigned i = 0; i < e->queues; i++)
+        e->rx[i].vlan = e->tx[i].vlan = e->vlan;
 }
 
 static uint32_t frame_limit(uint16_t mtu)
@@ -488,14 +275,19 @@ static int igb_set_mac(struct port *port, const uint8_t mac[MAC_LEN])
     return 0;
 }
 
+/* No tag is stripped before the filter and the queues know whose: frames of another VLAN would
+ * look like ours. */
 static int igb_set_vlan(struct port *port, uint16_t vlan)
 {
     struct igb *e = port->priv;
     e->vlan = vlan;
     if (port->state == PORT_RUNNING) {
-        write_vlan(e);
-        write_frame_limit(e);
+        write_stripping(e, false);
+        set_queue_vlans(e);
         igb_write_rctl(e);
+        write_vlan_table(e);
+        write_frame_limit(e);
+        write_stripping(e, vlan);
         tell_pf(e);
     }
     return 0;
@@ -537,7 +329,9 @@ static void init_receive(struct igb *e)
     for (uint32_t i = 0; i < IGB_UTA_REGS; i++)
         igb_write(e, IGB_UTA(i), 0);
     write_multicast(e);
-    write_vlan(e);
+    set_queue_vlans(e);
+    write_vlan_table(e);
+    write_stripping(e, e->vlan);
     write_frame_limit(e);
     init_scaling(e);
 }
@@ -580,7 +374,7 @@ static int bring_up(struct igb *e)
 {
     e->long_frames = needs_long_frames(e->mtu);
     pci_bus_master(e->pci, true);
-    set_up_link(e);
+    igb_set_up_link(e);
     init_receive(e);
     if (e->pf)
         igb_pf_configure(e);
@@ -883,10 +677,8 @@ static const char *set_up(struct igb *e)
         return "no registers";
     if (!igb_answers(e) || reset(e))
         return "reset did not complete";
-    uint32_t done = IGB_EEMNGCTL_CFG_DONE << lan(e); /* 82576 DS 4.2.1: of the PHY's settings */
-    igb_wait(e, LOG_DEBUG, "EEMNGCTL", IGB_EEMNGCTL, done, done, PHY_LOAD_US);
-    e->serdes = igb_read(e, IGB_CTRL_EXT) & IGB_CTRL_EXT_LINK_MODE;
-    if (read_mac(e))
+    igb_find_phy(e);
+    if (igb_read_mac(e))
         return "no usable MAC address";
     collect(e); /* what was before the probe is none of ours */
     memset(e->counters, 0, sizeof e->counters);

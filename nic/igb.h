@@ -1,6 +1,7 @@
 /* igb.h - the 82576 and I350 PF: between its driver (igb.c) and its master driver (igb_pf.c). */
 #pragma once
 
+#include "kernel/log.h"
 #include "nic/igb_regs.h"
 #include "nic/igb_ring.h"
 #include "nic/vf.h"
@@ -57,6 +58,21 @@ struct igb {
 
 uint32_t igb_read(const struct igb *e, uint32_t reg);
 void igb_write(struct igb *e, uint32_t reg, uint32_t value);
+/* STATUS; 0 of a device that left the bus: then e->gone is set. */
+uint32_t igb_status(struct igb *e);
+/* Waits until the masked register has the wanted value: 0, or -ETIMEDOUT with a log line. */
+int igb_wait(struct igb *e, enum log_level level, const char *name, uint32_t reg, uint32_t mask,
+             uint32_t wanted, uint64_t limit_us);
+
+/* igb_link.c, called by igb.c ------------------------------------------------------- */
+
+/* The port's address, from the NVM or as the chip loaded it: 0 or -EADDRNOTAVAIL. */
+int igb_read_mac(struct igb *e);
+/* After the first reset: waits, bounded, until the PHY may be touched; sets e->serdes. */
+void igb_find_phy(struct igb *e);
+/* After each reset; a link that is there stays. */
+void igb_set_up_link(struct igb *e);
+void igb_link(struct port *port, struct port_link *link);
 
 /* igb_pf.c, called by igb.c ------------------------------------------------------- */
 

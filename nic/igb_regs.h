@@ -256,7 +256,10 @@ _Static_assert(offsetof(struct igb_rx_desc, result) == 8, "82576 DS 7.1.5");
 #define IGB_RXD_IPCS 0x0000000000000040ull      /* status: IPv4 header checksum was looked at */
 #define IGB_RXD_IPE 0x0000000040000000ull       /* error: and is wrong; only with IPCS */
 #define IGB_RXD_RXE 0x0000000080000000ull       /* error: bad CRC, symbol or length */
+#define IGB_RXD_LB 0x0000000000040000ull        /* status: came through the chip's own switch */
 #define IGB_RXD_LENGTH 0x0000ffff00000000ull
+#define IGB_RXD_TAG 0xffff000000000000ull       /* that was stripped: priority, DEI, VLAN */
+#define IGB_VID 0x0fffu                         /* of a tag, the VLAN */
 
 /* Transmit descriptor, advanced, 82576 DS 7.2.2: data, or context. */
 struct igb_tx_desc {

@@ -220,13 +220,23 @@ static bool rx_frame_good(const struct igb_rxq *rx)
            (!p->next || p->length >= PACKET_HEADER_MIN);
 }
 
-/* The frame that is now complete, or NULL.  The chip's filter lets untagged frames pass
- * (82575 SDM 10.3, table 84): they are no part of an access port's VLAN. */
+/* Whether the chip stripped the access port's tag.  Untagged frames pass its filter (82575 SDM
+ * 10.3, table 84) and are no part of the VLAN.  The I350 swaps the tag's bytes on what comes
+ * through its switch (as Intel's drivers know). */
+static bool rx_vlan_ours(const struct igb_rxq *rx, uint64_t result)
+{
+    uint16_t tag = (uint16_t)FIELD_GET(IGB_RXD_TAG, result);
+    return (result & IGB_RXD_VP) &&
+           ((tag & IGB_VID) == rx->vlan ||
+            ((result & IGB_RXD_LB) && (__builtin_bswap16(tag) & IGB_VID) == rx->vlan));
+}
+
+/* The frame that is now complete, or NULL. */
 static struct packet *rx_complete(struct igb_rxq *rx, uint64_t info, uint64_t result)
 {
     struct packet *p = rx->first;
     bool good = rx_frame_good(rx);
-    if (!good || (rx->vlan && !(result & IGB_RXD_VP))) {
+    if (!good || (rx->vlan && !rx_vlan_ours(rx, result))) {
         *(good ? &rx->filtered : &rx->queue.errors) += 1;
         rx_drop_partial(rx);
         return NULL;

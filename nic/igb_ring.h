@@ -41,7 +41,7 @@ struct igb_rxq {
     bool bad;
     bool live;
     uint16_t vlan;     /* only frames whose tag of it the chip stripped; 0: all */
-    uint64_t filtered; /* frames that had none */
+    uint64_t filtered; /* frames that had not */
     struct dma_memory memory;
 };
 
