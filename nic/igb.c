@@ -342,6 +342,8 @@ static int enable_queues(struct igb *e)
 {
     int err = 0;
     for (unsigned i = 0; i < e->queues && !err; i++) {
+        e->rx[i].tags = e->pf;
+        e->rx[i].echo = e->tx[i].echo = e->pf && igb_echoes(e->pci) ? &e->echo : NULL;
         e->rx[i].block = e->regs + IGB_RX_BLOCK(queue_index(e, i));
         e->tx[i].block = e->regs + IGB_TX_BLOCK(queue_index(e, i));
         err = igb_txq_enable(&e->tx[i], e->name);

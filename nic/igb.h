@@ -51,6 +51,7 @@ struct igb {
     bool serdes;       /* no PHY of the chip's own */
     bool link_up;      /* as the master driver was told */
     uint64_t look_at;  /* when poll() looks at the link and the drop counters next */
+    struct igb_echo echo;
     uint64_t counters[IGB_COUNTERS_ALL];
     uint64_t dropped[IGB_QUEUES_MAX]; /* by queue: RQDPC */
     char name[sizeof "igb " + PCI_BDF_LEN];

@@ -8,10 +8,13 @@
  * checksum insertion, time stamps, head write-back. */
 #include "nic/igb_ring.h"
 
+#include "kernel/endian.h"
 #include "kernel/log.h"
 #include "kernel/mmio.h"
+#include "kernel/random.h"
 #include "kernel/time.h"
 #include "nic/igb_regs.h"
+#include "pci/pci.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -22,8 +25,9 @@
 #define DISABLE_US (10 * US_PER_MS)
 #define SETTLE_US 100u /* what a disabled receive queue had begun lands: a few microseconds */
 
-#define RX_REFILL_BATCH 16u /* buffers given at once: one allocation, one tail write */
-#define FRAME_PADDED 60u    /* IEEE 802.3 4.2.3.3, without FCS */
+#define RX_REFILL_BATCH 16u   /* buffers given at once: one allocation, one tail write */
+#define FRAME_PADDED 60u      /* IEEE 802.3 4.2.3.3, without FCS */
+#define ETHERTYPE_TAG 0x8100u /* IEEE 802.1Q 9.6 */
 
 /* Descriptors are fetched and written back as they come: we poll, and would wait for what the
  * chip gathers.  One at a time is the most that the 82576 may gather (its specification update). */
@@ -60,6 +64,45 @@ static void queue_program(uint8_t *block, const struct dma_memory *ring, uint32_
     mmio_write32(block + IGB_Q_LEN, bytes);
     mmio_write32(block + IGB_Q_HEAD, 0);
     mmio_write32(block + IGB_Q_TAIL, 0);
+}
+
+/* Echoes --------------------------------------------------------------------- */
+
+#define SUBSYSTEM_QEMU 0x1af4u
+
+bool igb_echoes(const struct pci_function *f)
+{
+    return f->subsystem_vendor == SUBSYSTEM_QEMU;
+}
+
+/* Of the first 60 bytes, as if padded: that is all that padding changes. */
+static uint64_t echo_hash(const struct packet *p)
+{
+    uint8_t head[FRAME_PADDED + 4] = { 0 };
+    uint64_t hash = 0, word;
+    memcpy(head, p->data, p->length < FRAME_PADDED ? p->length : FRAME_PADDED);
+    for (unsigned i = 0; i < sizeof head; i += sizeof word) {
+        memcpy(&word, head + i, sizeof word);
+        hash = random_mix(hash ^ word);
+    }
+    return hash ? hash : 1;
+}
+
+static void echo_note(struct igb_echo *echo, const struct packet *p)
+{
+    uint64_t hash = echo_hash(p);
+    echo->sent[hash % IGB_ECHO_SLOTS] = hash;
+}
+
+/* Each once. */
+static bool echo_is(struct igb_echo *echo, const struct packet *p)
+{
+    uint64_t hash = echo_hash(p), *slot = &echo->sent[hash % IGB_ECHO_SLOTS];
+    if (*slot != hash)
+        return false;
+    *slot = 0;
+    echo->dropped++;
+    return true;
 }
 
 /* Memory --------------------------------------------------------------------- */
@@ -211,6 +254,27 @@ static uint8_t rx_checksum_flags(uint64_t info, uint64_t result)
     return result & IGB_RXD_IPE ? PACKET_IP_CHECKSUM_BAD : PACKET_IP_CHECKSUM_GOOD;
 }
 
+/* In front of the type; the addresses move, or else the rest does. */
+static void rx_put_tag(struct igb_rxq *rx, uint64_t result)
+{
+    struct packet *p = rx->first;
+    uint16_t tag = (uint16_t)FIELD_GET(IGB_RXD_TAG, result);
+    if (p->data - p->buffer >= (ptrdiff_t)VLAN_TAG) {
+        memmove(p->data - VLAN_TAG, p->data, 2 * MAC_LEN);
+        p->data -= VLAN_TAG;
+    } else if (packet_tailroom(p) >= VLAN_TAG) {
+        memmove(p->data + 2 * MAC_LEN + VLAN_TAG, p->data + 2 * MAC_LEN,
+                (size_t)p->length - 2 * MAC_LEN);
+    } else {
+        rx->bad = true;
+        return;
+    }
+    store_be16(p->data + 2 * MAC_LEN, ETHERTYPE_TAG);
+    store_be16(p->data + 2 * MAC_LEN + 2, tag);
+    p->length = (uint16_t)(p->length + VLAN_TAG);
+    p->frame_length += VLAN_TAG;
+}
+
 /* port.h: what rx_burst returns holds to these rules, or it is freed and counted. */
 static bool rx_frame_good(const struct igb_rxq *rx)
 {
@@ -235,7 +299,14 @@ static bool rx_vlan_ours(const struct igb_rxq *rx, uint64_t result)
 static struct packet *rx_complete(struct igb_rxq *rx, uint64_t info, uint64_t result)
 {
     struct packet *p = rx->first;
+    bool tag = rx->tags && !rx->vlan && (result & IGB_RXD_VP);
+    if (unlikely(tag) && !rx->bad && p->length >= FRAME_MIN)
+        rx_put_tag(rx, result);
     bool good = rx_frame_good(rx);
+    if (unlikely(rx->echo) && good && echo_is(rx->echo, p)) {
+        rx_drop_partial(rx);
+        return NULL;
+    }
     if (!good || (rx->vlan && !rx_vlan_ours(rx, result))) {
         *(good ? &rx->filtered : &rx->queue.errors) += 1;
         rx_drop_partial(rx);
@@ -397,6 +468,8 @@ uint16_t igb_tx_burst(struct port_queue *queue, struct packet **packets, uint16_
         queue->bytes += p->frame_length;
         if (p->frame_length < FRAME_PADDED)
             tx_pad(p);
+        if (unlikely(tx->echo))
+            echo_note(tx->echo, p);
         tx_put(tx, p);
     }
     if (tx->tail != before) {

@@ -28,6 +28,19 @@
 struct igb_rx_desc;
 struct igb_tx_desc;
 
+/* What was sent last, to know it when it comes back: QEMU's igb, its pools once on, gives a
+ * frame for many, or for nobody it knows, to the pool that sent it too.  The chips do not (82576 DS
+ * 7.10.3.6). */
+#define IGB_ECHO_SLOTS 256u
+
+struct igb_echo {
+    uint64_t sent[IGB_ECHO_SLOTS]; /* by its low bits: a hash, 0: none */
+    uint64_t dropped;
+};
+
+/* Whether this function is QEMU's. */
+bool igb_echoes(const struct pci_function *f);
+
 /* Indices run freely and are reduced at use; one slot always stays empty. */
 struct igb_rxq {
     struct port_queue queue;
@@ -42,6 +55,8 @@ struct igb_rxq {
     bool live;
     uint16_t vlan;     /* only frames whose tag of it the chip stripped; 0: all */
     uint64_t filtered; /* frames that had not */
+    bool tags;         /* what the chip strips for others (RPLOLR) is put back */
+    struct igb_echo *echo; /* NULL: what is sent does not come back */
     struct dma_memory memory;
 };
 
@@ -54,6 +69,7 @@ struct igb_txq {
     uint32_t head, tail, mask;
     uint16_t vlan;    /* inserted into every frame; 0: none */
     uint16_t context; /* the tag that the chip holds for this queue; 0: none yet */
+    struct igb_echo *echo;
     bool live;
     struct dma_memory memory;
 };

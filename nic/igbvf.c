@@ -596,6 +596,7 @@ static struct igbvf *igbvf_create(struct pci_function *f)
                              .priv = e };
     igb_rxq_init(&e->rx, &e->port, 0);
     igb_txq_init(&e->tx, &e->port, 0);
+    e->rx.echo = e->tx.echo = igb_echoes(f) ? &e->echo : NULL;
     return e;
 }
 

@@ -68,6 +68,7 @@ struct igbvf_mail {
 struct igbvf {
     struct igb_rxq rx;
     struct igb_txq tx;
+    struct igb_echo echo;
     struct port port;
     uint8_t *regs;
     struct pci_function *pci;
