@@ -193,6 +193,7 @@ static int bridge_start(void)
 FORWARD_MODE(bridge_mode) = {
     .name = "l2",
     .help = "one learning bridge over all ports",
+    .no_promiscuous_vfs = true,
     .start = bridge_start,
     .burst = bridge_burst,
     .note = bridge_note,

@@ -237,7 +237,9 @@ uint64_t forward_held(void)
 
 static int apply_rx_mode(struct port *port)
 {
-    bool wanted = forward.promiscuous[port->number] || !forward.mode->no_promiscuous;
+    bool spared =
+        forward.mode->no_promiscuous || (forward.mode->no_promiscuous_vfs && port->uplink);
+    bool wanted = forward.promiscuous[port->number] || !spared;
     struct port_rx_mode mode = port->rx_mode;
     mode.promiscuous = mode.all_multicast = wanted;
     int e = port_set_rx_mode(port, &mode);

@@ -62,6 +62,7 @@ struct forward_mode {
     const char *name;
     const char *help;           /* one phrase for `help forward` */
     bool no_promiscuous;        /* ports listen to their own address only (l3) */
+    bool no_promiscuous_vfs;    /* VFs do, whose PF's port listens for them (l2) */
     /* optional, control core: called when the mode is chosen (0 or -E...) and when
      * another one has taken its place; `start` and `stop` of the console only
      * let frames through or not.  stop() gives back what the mode holds. */

@@ -233,6 +233,18 @@ static void stations_of_one_wire_are_filtered_among_its_ports(void **state)
     assert_int_equal(lan_drops(0, DROP_same_port), 1);
 }
 
+static void a_vf_beside_its_pf_need_not_listen_to_all(void **state)
+{
+    share();
+    assert_int_equal(forward_set_mode(forward_find_mode("io")), 0);
+    assert_true(lan[1]->port.rx_mode.promiscuous);
+    assert_int_equal(forward_set_mode(forward_find_mode("l2")), 0);
+    assert_true(lan[0]->port.rx_mode.promiscuous);
+    assert_false(lan[1]->port.rx_mode.promiscuous);
+    assert_int_equal(forward_set_promiscuous(&lan[1]->port, true), 0);
+    assert_true(lan[1]->port.rx_mode.promiscuous);
+}
+
 static void without_its_pf_a_vf_is_a_port_like_any(void **state)
 {
     share();
@@ -446,6 +458,7 @@ int main(void)
         TEST(what_a_vf_alone_gets_is_forwarded),
         TEST(what_comes_back_through_a_vf_ends_there),
         TEST(stations_of_one_wire_are_filtered_among_its_ports),
+        TEST(a_vf_beside_its_pf_need_not_listen_to_all),
         TEST(without_its_pf_a_vf_is_a_port_like_any),
         TEST(a_station_that_moves_is_followed_at_once),
         TEST(stations_age_after_300_s_of_silence),
