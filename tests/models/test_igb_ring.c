@@ -1,0 +1,330 @@
+/* nic/igb_ring.c by itself: two register blocks, and what is written where and when. */
+#include "kernel/mmio.h"
+#include "nic/igb_regs.h"
+#include "nic/igb_ring.h"
+#include "tests/host/host.h"
+#include "tests/host/test.h"
+#include "tests/models/conformance.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define POOL_PACKETS 256u
+#define RING 64u
+#define BLOCKS 0x10000000u
+#define BLOCK 0x40u
+#define WRITES 64u
+
+static struct packet_pool *pool;
+static struct packet_cache cache;
+static struct dma_device device;
+static struct port port;
+static struct igb_rxq rx;
+static struct igb_txq tx;
+static uint32_t regs[2 * BLOCK / 4];
+static bool deaf; /* ENABLE does not stick, and does not go */
+static unsigned accesses, writes;
+static struct {
+    uint32_t reg, value;
+} written[WRITES];
+
+static uint64_t block_read(void *ctx, uint64_t offset, unsigned size)
+{
+    accesses++;
+    return regs[offset / 4] ^ (deaf && offset % BLOCK == IGB_Q_CTL ? IGB_Q_CTL_ENABLE : 0);
+}
+
+static void block_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
+{
+    accesses++;
+    regs[offset / 4] = (uint32_t)value;
+    if (writes < WRITES) {
+        written[writes].reg = (uint32_t)offset;
+        written[writes].value = (uint32_t)value;
+    }
+    writes++;
+}
+
+static const struct host_window window = {
+    .base = BLOCKS, .size = sizeof regs, .read = block_read, .write = block_write
+};
+
+static int set_up(void **state)
+{
+    host_reset();
+    host_add_mmio(&window);
+    memset(regs, 0, sizeof regs);
+    deaf = false;
+    pool = packet_pool_create(POOL_PACKETS);
+    packet_cache_init(&cache, pool);
+    assert_int_equal(dma_share(&device, packet_pool_memory(pool), DMA_BIDIRECTIONAL), 0);
+    port = (struct port){ .mtu = MTU_DEFAULT, .number = 5 };
+    igb_rxq_init(&rx, &port, 0);
+    igb_txq_init(&tx, &port, 0);
+    rx.queue.cache = tx.queue.cache = &cache;
+    rx.queue.size = tx.queue.size = RING;
+    rx.block = mmio_map(BLOCKS, sizeof regs);
+    tx.block = rx.block + BLOCK;
+    assert_int_equal(igb_rxq_create(&rx, &device) | igb_txq_create(&tx, &device), 0);
+    accesses = writes = 0;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    igb_rxq_destroy(&rx, &device);
+    igb_txq_destroy(&tx, &device);
+    dma_unshare(&device, packet_pool_memory(pool));
+    assert_int_equal(host_dma_mapped(&device), 0);
+    packet_cache_flush(&cache);
+    assert_int_equal(packet_pool_available(pool), POOL_PACKETS);
+    packet_pool_destroy(pool);
+    return 0;
+}
+
+static void enable(void)
+{
+    assert_int_equal(igb_rxq_enable(&rx, "ring", false, false), 0);
+    assert_int_equal(igb_txq_enable(&tx, "ring"), 0);
+}
+
+static unsigned index_of_write(uint32_t reg, uint32_t value)
+{
+    for (unsigned i = 0; i < writes && i < WRITES; i++)
+        if (written[i].reg == reg && written[i].value == value)
+            return i;
+    fail_msg("%x was not written to %x", value, reg);
+    return 0;
+}
+
+/* Switching on and off ------------------------------------------------------ */
+
+/* 82575 SDM 14.3.59: a tail that is written before the queue is on is ignored. */
+static void a_tail_comes_after_enable(void **state)
+{
+    enable();
+    unsigned on = index_of_write(IGB_Q_CTL, regs[IGB_Q_CTL / 4]);
+    assert_true(regs[IGB_Q_CTL / 4] & IGB_Q_CTL_ENABLE);
+    assert_true(index_of_write(IGB_Q_BAL, (uint32_t)rx.memory.iova) < on);
+    assert_true(index_of_write(IGB_Q_LEN, RING * 16) < on);
+    assert_true(index_of_write(IGB_Q_HEAD, 0) < on);
+    assert_true(index_of_write(IGB_Q_TAIL, 48) > on); /* three batches of 16 */
+    assert_int_equal(regs[IGB_Q_TAIL / 4], 48);
+    assert_true(index_of_write(BLOCK + IGB_Q_BAL, (uint32_t)tx.memory.iova) <
+                index_of_write(BLOCK + IGB_Q_CTL, regs[(BLOCK + IGB_Q_CTL) / 4]));
+}
+
+static void buffers_are_told(void **state)
+{
+    assert_int_equal(igb_rxq_enable(&rx, "ring", false, false), 0);
+    assert_int_equal(regs[IGB_Q_SRRCTL / 4], 0x02000002); /* one buffer, 2 KiB */
+    assert_int_equal(rx.packets[0]->data - rx.packets[0]->buffer, PACKET_HEADROOM);
+    igb_rxq_disable(&rx, "ring");
+    igb_rxq_drop(&rx);
+    assert_int_equal(igb_rxq_enable(&rx, "ring", true, true), 0);
+    assert_int_equal(regs[IGB_Q_SRRCTL / 4], 0x82000002); /* and without any, frames go */
+    assert_ptr_equal(rx.packets[0]->data, rx.packets[0]->buffer);
+    assert_true(rx.ring[0].address == rx.packets[0]->buffer_iova && rx.ring[0].result == 0);
+}
+
+/* Within bounds, and nothing is left as if it worked. */
+static void deaf_queues_are_given_up(void **state)
+{
+    deaf = true;
+    assert_int_equal(igb_rxq_enable(&rx, "ring", false, false), -ETIMEDOUT);
+    assert_true(host_log_contains("ring: RXDCTL is "));
+    assert_int_equal(igb_txq_enable(&tx, "ring"), -ETIMEDOUT);
+    assert_true(host_log_contains("ring: TXDCTL is "));
+    assert_false(rx.live || tx.live);
+    assert_int_equal(rx.tail, 0); /* it was given no buffers */
+    deaf = false;
+    enable();
+    assert_true(rx.live && tx.live);
+    deaf = true;
+    assert_int_equal(igb_rxq_disable(&rx, "ring"), -ETIMEDOUT);
+    assert_int_equal(igb_txq_disable(&tx, "ring"), -ETIMEDOUT);
+    assert_false(rx.live || tx.live);
+}
+
+/* igb_ring.h: neither ring nor registers, whatever lies there. */
+static void what_is_not_live_is_left_alone(void **state)
+{
+    struct packet *p = conformance_packet(&cache, (uint8_t[60]){ 0 }, 60, 60), *got;
+    enable();
+    igb_rxq_disable(&rx, "ring");
+    igb_txq_disable(&tx, "ring");
+    rx.ring[0].result = 60ull << 32 | IGB_RXD_DD | IGB_RXD_EOP;
+    accesses = 0;
+    assert_int_equal(port_rx_burst(&rx.queue, &got, 1), 0);
+    assert_int_equal(port_tx_burst(&tx.queue, &p, 1), 0);
+    assert_int_equal(accesses, 0);
+    packet_free(&cache, p);
+}
+
+/* Receiving ------------------------------------------------------------------ */
+
+/* The chip returns the next buffer as a whole frame: what the port makes of it, or NULL. */
+static struct packet *returned(uint64_t info, uint64_t status)
+{
+    struct packet *p = NULL;
+    struct igb_rx_desc *desc = &rx.ring[rx.head & rx.mask];
+    desc->address = info;
+    desc->result = 100ull << 32 | status | IGB_RXD_DD | IGB_RXD_EOP;
+    port_rx_burst(&rx.queue, &p, 1);
+    return p;
+}
+
+static uint8_t flags_of(uint64_t info, uint64_t status)
+{
+    struct packet *p = returned(info, status);
+    assert_non_null(p);
+    assert_int_equal(p->port, 5);
+    uint8_t flags = p->flags;
+    packet_free(&cache, p);
+    return flags;
+}
+
+/* 82576 DS 7.1.11: IPE without IPCS says nothing; packet.h: of the outermost header only. */
+static void verdicts_on_checksums(void **state)
+{
+    const uint64_t ipv4 = 0x10, options = 0x20, ipv6 = 0x40, extended = 0x80;
+    enable();
+    assert_int_equal(flags_of(ipv4, IGB_RXD_IPCS), PACKET_IP_CHECKSUM_GOOD);
+    assert_int_equal(flags_of(options, IGB_RXD_IPCS), PACKET_IP_CHECKSUM_GOOD);
+    assert_int_equal(flags_of(ipv4, IGB_RXD_IPCS | IGB_RXD_IPE), PACKET_IP_CHECKSUM_BAD);
+    assert_int_equal(flags_of(options, IGB_RXD_IPCS | IGB_RXD_IPE), PACKET_IP_CHECKSUM_BAD);
+    assert_int_equal(flags_of(ipv4, 0), 0);
+    assert_int_equal(flags_of(ipv4, IGB_RXD_IPE), 0);
+    assert_int_equal(flags_of(0, IGB_RXD_IPCS), 0);
+    assert_int_equal(flags_of(ipv6, IGB_RXD_IPCS), 0);
+    assert_int_equal(flags_of(ipv4 | ipv6, IGB_RXD_IPCS), 0);
+    assert_int_equal(flags_of(ipv4 | extended, IGB_RXD_IPCS | IGB_RXD_IPE), 0);
+}
+
+static bool passes(uint64_t status, uint16_t tag)
+{
+    struct packet *p = returned(0, status | (uint64_t)tag << 48);
+    packet_free(&cache, p);
+    return p;
+}
+
+/* port.h: frames of the VLAN, whatever their priority, and no others; these are no errors. */
+static void an_access_port_has_its_vlan_only(void **state)
+{
+    enable();
+    rx.vlan = 0x123;
+    assert_true(passes(IGB_RXD_VP, 0x123));
+    assert_true(passes(IGB_RXD_VP, 0xf123));
+    assert_false(passes(0, 0x123));
+    assert_false(passes(0, 0));
+    assert_false(passes(IGB_RXD_VP, 0x124));
+    assert_false(passes(IGB_RXD_VP, 0x2301));
+    assert_true(passes(IGB_RXD_VP | IGB_RXD_LB, 0x2301)); /* the I350's switch */
+    assert_true(passes(IGB_RXD_VP | IGB_RXD_LB, 0x0123));
+    assert_false(passes(IGB_RXD_VP | IGB_RXD_LB, 0x2401));
+    assert_int_equal(rx.filtered, 5);
+    assert_int_equal(rx.queue.errors, 0);
+    assert_int_equal(rx.queue.packets, 4);
+    rx.vlan = 0;
+    assert_true(passes(0, 0) && passes(IGB_RXD_VP, 0x124));
+}
+
+static void errors_are_the_frame_s_end(void **state)
+{
+    enable();
+    assert_null(returned(0, IGB_RXD_RXE));
+    assert_int_equal(rx.queue.errors, 1);
+    packet_free(&cache, returned(0, 0x20000000)); /* TCP checksum: none of ours */
+    assert_int_equal(rx.queue.packets, 1);
+}
+
+/* Sending -------------------------------------------------------------------- */
+
+static void send(uint32_t length, uint32_t segment)
+{
+    static const uint8_t bytes[2000];
+    struct packet *p = conformance_packet(&cache, bytes, length, segment);
+    assert_int_equal(port_tx_burst(&tx.queue, &p, 1), 1);
+}
+
+static void expect_data(uint32_t slot, uint32_t length, uint32_t all, uint64_t extra)
+{
+    assert_true(tx.ring[slot].command == (0x22300000ull | length | (uint64_t)all << 46 | extra));
+}
+
+/* 82576 DS 7.2.2: what each descriptor of a frame says. */
+static void descriptors_of_a_chain(void **state)
+{
+    enable();
+    send(1000, 400);
+    expect_data(0, 400, 1000, 0);
+    expect_data(1, 400, 1000, 0);
+    expect_data(2, 200, 1000, IGB_TXD_EOP | IGB_TXD_RS);
+    assert_true(tx.ring[0].address == packet_iova(tx.packets[0]));
+    assert_int_equal(regs[(BLOCK + IGB_Q_TAIL) / 4], 3);
+    send(20, 20); /* padded */
+    expect_data(3, 60, 60, IGB_TXD_EOP | IGB_TXD_RS);
+}
+
+/* 82575 SDM 5.6.2: a context stays until there is another. */
+static void the_tag_is_told_when_it_changes(void **state)
+{
+    const uint64_t end = IGB_TXD_EOP | IGB_TXD_RS;
+    enable();
+    tx.vlan = 0x0abc;
+    send(60, 60);
+    assert_true(tx.ring[0].address == (0x0abc0000 | 14 << 9));
+    assert_true(tx.ring[0].command == 0x20200000);
+    expect_data(1, 60, 60, end | IGB_TXD_VLE);
+    send(60, 60);
+    expect_data(2, 60, 60, end | IGB_TXD_VLE);
+    tx.vlan = 0;
+    send(60, 60);
+    expect_data(3, 60, 60, end);
+    tx.vlan = 0x0abc;
+    send(60, 60);
+    expect_data(4, 60, 60, end | IGB_TXD_VLE);
+    tx.vlan = 7;
+    send(60, 60);
+    assert_true(tx.ring[5].address == (7 << 16 | 14 << 9));
+    expect_data(6, 60, 60, end | IGB_TXD_VLE);
+    igb_txq_disable(&tx, "ring");
+    igb_txq_drop(&tx);
+    assert_int_equal(igb_txq_enable(&tx, "ring"), 0);
+    send(60, 60); /* the chip may have forgotten */
+    assert_true(tx.ring[0].command == 0x20200000);
+}
+
+/* A frame and its context fit together or not at all; the frame's end gives both back. */
+static void a_context_takes_room(void **state)
+{
+    struct packet *p = conformance_packet(&cache, (uint8_t[60]){ 0 }, 60, 60);
+    enable();
+    for (unsigned i = 0; i < RING - 2; i++)
+        send(60, 60);
+    tx.vlan = 9;
+    assert_int_equal(port_tx_burst(&tx.queue, &p, 1), 0);
+    tx.ring[0].command |= IGB_TXD_DD;
+    assert_int_equal(port_tx_burst(&tx.queue, &p, 1), 1);
+    assert_int_equal(tx.tail - tx.head, RING - 1);
+    for (unsigned i = 1; i < RING; i++)
+        if (tx.ring[i].command & IGB_TXD_RS)
+            tx.ring[i].command |= IGB_TXD_DD;
+    tx.ring[0].command |= IGB_TXD_DD;
+    send(60, 60);
+    assert_int_equal(tx.tail - tx.head, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+        TEST(a_tail_comes_after_enable),       TEST(buffers_are_told),
+        TEST(deaf_queues_are_given_up),        TEST(what_is_not_live_is_left_alone),
+        TEST(verdicts_on_checksums),           TEST(an_access_port_has_its_vlan_only),
+        TEST(errors_are_the_frame_s_end),      TEST(descriptors_of_a_chain),
+        TEST(the_tag_is_told_when_it_changes), TEST(a_context_takes_room),
+#undef TEST
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
