@@ -13,7 +13,8 @@
 #define CTRL_DEFAULT 0x00100201u
 #define PHY_ADDRESS 1u
 
-void igb_violation(struct igb_model *m, int by, const char *what, uint32_t reg, uint64_t value)
+void igb_model_violation(struct igb_model *m, int by, const char *what, uint32_t reg,
+                         uint64_t value)
 {
     fprintf(stderr, "igb model: %s%c: %s (register %05" PRIx32 ", value %" PRIx64 ")\n",
             by < 0 ? "PF" : "VF", by < 0 ? ' ' : '0' + by, what, reg, value);
@@ -172,22 +173,22 @@ static bool access_good(struct igb_model *m, unsigned bar, uint64_t offset, unsi
 {
     uint32_t reg = (uint32_t)offset;
     if (bar || size != 4 || offset % 4) {
-        igb_violation(m, BY_PF, "access that is not 32 bits wide, or elsewhere", reg, size);
+        igb_model_violation(m, BY_PF, "access that is not 32 bits wide, or elsewhere", reg, size);
         return false;
     }
     if (m->resets && time_us() < m->reset_at_us + 1)
-        igb_violation(m, BY_PF, "access within 1 us of CTRL.RST", reg, 0);
-    if (igb_is_queue(m, canonical(reg)) || find_known(m, reg))
+        igb_model_violation(m, BY_PF, "access within 1 us of CTRL.RST", reg, 0);
+    if (igb_model_is_queue(m, canonical(reg)) || find_known(m, reg))
         return true;
-    igb_violation(m, BY_PF, "access to an unknown register", reg, 0);
+    igb_model_violation(m, BY_PF, "access to an unknown register", reg, 0);
     return false;
 }
 
 /* Reset and link ----------------------------------------------------------------- */
 
-void igb_set_status(struct igb_model *m)
+void igb_model_set_status(struct igb_model *m)
 {
-    unsigned vfs = igb_vfs_present(m);
+    unsigned vfs = igb_model_vfs_present(m);
     *igb_at(m, R_STATUS) = STATUS_SPEED_1000 | STATUS_PHYRA | STATUS_MASTER |
                            (igb_link_up(m) ? STATUS_LU | STATUS_FD : 0) |
                            (vfs && !m->lone ? STATUS_IOV | FIELD_PUT(STATUS_VFS, vfs) : 0);
@@ -204,7 +205,7 @@ static void defaults_of_pools(struct igb_model *m)
 }
 
 /* Values after power-on and CTRL.RST, and what the NVM loads. */
-void igb_reset_registers(struct igb_model *m)
+void igb_model_reset_registers(struct igb_model *m)
 {
     memset(m->regs, 0, sizeof m->regs);
     memset(m->low_half_read, 0, sizeof m->low_half_read);
@@ -222,8 +223,8 @@ void igb_reset_registers(struct igb_model *m)
     *igb_at(m, R_RAH(0)) = m->nvm[2] | RAH_AV | 1u << 18;
     defaults_of_pools(m);
     for (unsigned q = 0; q < IGB_MODEL_QUEUES; q++)
-        igb_queue_reset(m, q);
-    igb_set_status(m);
+        igb_model_queue_reset(m, q);
+    igb_model_set_status(m);
 }
 
 static void reset(struct igb_model *m)
@@ -232,7 +233,7 @@ static void reset(struct igb_model *m)
     m->reset_at_us = time_us();
     if (m->reset_does_nothing)
         return;
-    igb_reset_registers(m);
+    igb_model_reset_registers(m);
     igb_model_mailbox_reset(m);
     if (m->reset_sticks)
         *igb_at(m, R_CTRL) |= CTRL_RST;
@@ -250,9 +251,9 @@ static void check_quiet(struct igb_model *m)
 {
     bool busy = false;
     for (unsigned q = 0; q < igb_queues(m); q++)
-        busy |= igb_queue_on(m, true, q) || igb_queue_on(m, false, q);
-    if (busy && (read_status(m) & STATUS_MASTER) && !m->master_sticks && igb_pci_master(m))
-        igb_violation(m, BY_PF, "reset while requests may be under way", R_CTRL, 0);
+        busy |= igb_model_queue_busy(m, true, q) || igb_model_queue_busy(m, false, q);
+    if (busy && (read_status(m) & STATUS_MASTER) && !m->master_sticks && igb_model_pci_master(m))
+        igb_model_violation(m, BY_PF, "reset while requests may be under way", R_CTRL, 0);
 }
 
 static void write_ctrl(struct igb_model *m, uint32_t value)
@@ -263,7 +264,7 @@ static void write_ctrl(struct igb_model *m, uint32_t value)
     if (off != !!(igb_get(m, R_CTRL) & CTRL_MASTER_OFF))
         m->master_asked_us = time_us();
     *igb_at(m, R_CTRL) = value & ~CTRL_RST & ~CTRL_PHY_RST;
-    igb_set_status(m);
+    igb_model_set_status(m);
     if (value & CTRL_RST)
         reset(m);
 }
@@ -271,7 +272,7 @@ static void write_ctrl(struct igb_model *m, uint32_t value)
 void igb_model_set_link(struct igb_model *m, bool up)
 {
     m->cable = up;
-    igb_set_status(m);
+    igb_model_set_status(m);
 }
 
 /* NVM, PHY, semaphores -------------------------------------------------------------- */
@@ -289,12 +290,12 @@ static void write_eerd(struct igb_model *m, uint32_t value)
     uint32_t word = FIELD_GET(EERD_ADDR, value);
     m->nvm_asked_us = time_us();
     if (!(igb_get(m, R_SW_FW_SYNC) & SYNC_NVM))
-        igb_violation(m, BY_PF, "NVM read without its semaphore", R_EERD, value);
+        igb_model_violation(m, BY_PF, "NVM read without its semaphore", R_EERD, value);
     *igb_at(m, R_EERD) = value & EERD_ADDR;
     if (!(value & EERD_START) || m->nvm_dead)
         return;
     if (word >= IGB_MODEL_WORDS)
-        igb_violation(m, BY_PF, "NVM word that is not there", R_EERD, value);
+        igb_model_violation(m, BY_PF, "NVM word that is not there", R_EERD, value);
     else
         *igb_at(m, R_EERD) |= EERD_DONE | (uint32_t)m->nvm[word] << 16;
 }
@@ -305,9 +306,9 @@ static void write_mdic(struct igb_model *m, uint32_t value)
     uint32_t phy = m->chip == IGB_MODEL_82576 ? FIELD_GET(MDIC_PHY, value) : PHY_ADDRESS;
     m->mdic_asked_us = time_us();
     if (!(igb_get(m, R_SW_FW_SYNC) & SYNC_PHY))
-        igb_violation(m, BY_PF, "PHY touched without its semaphore", R_MDIC, value);
+        igb_model_violation(m, BY_PF, "PHY touched without its semaphore", R_MDIC, value);
     if (!op || op == (MDIC_READ | MDIC_WRITE) || (value & MDIC_READY))
-        igb_violation(m, BY_PF, "no or two operations on the PHY", R_MDIC, value);
+        igb_model_violation(m, BY_PF, "no or two operations on the PHY", R_MDIC, value);
     *igb_at(m, R_MDIC) = value & ~MDIC_READY;
     if (m->mdic_dead)
         return;
@@ -345,16 +346,16 @@ static void write_rate(struct igb_model *m, uint32_t value)
 {
     uint32_t factor = value & (RTTBCNRC_INT | RTTBCNRC_DEC);
     if ((value & RTTBCNRC_ON) && factor < 1u << 14)
-        igb_violation(m, BY_PF, "rate factor below 1", R_RTTBCNRC, value);
+        igb_model_violation(m, BY_PF, "rate factor below 1", R_RTTBCNRC, value);
     if ((value & RTTBCNRC_ON) && !igb_get(m, R_RTTBCNRM))
-        igb_violation(m, BY_PF, "rate without a compensation limit", R_RTTBCNRC, value);
+        igb_model_violation(m, BY_PF, "rate without a compensation limit", R_RTTBCNRC, value);
     m->rate[igb_get(m, R_RTTDQSEL) % IGB_MODEL_QUEUES] = value;
 }
 
 /* Rules about single registers ------------------------------------------------------ */
 
 /* 82576 has it in DTXSWC, I350 in TXSWC. */
-uint32_t igb_swc(const struct igb_model *m)
+uint32_t igb_model_swc(const struct igb_model *m)
 {
     return igb_get(m, m->chip == IGB_MODEL_82576 ? R_DTXSWC : R_TXSWC);
 }
@@ -362,34 +363,34 @@ uint32_t igb_swc(const struct igb_model *m)
 static void check_units(struct igb_model *m, uint32_t reg, uint32_t value)
 {
     if (reg == R_RCTL && (value & RCTL_SBP))
-        igb_violation(m, BY_PF, "bad frames wanted", reg, value);
+        igb_model_violation(m, BY_PF, "bad frames wanted", reg, value);
     if (reg == R_TCTL && (value & TCTL_EN) && !FIELD_GET(TCTL_CT, value))
-        igb_violation(m, BY_PF, "transmitter on without collision values", reg, value);
+        igb_model_violation(m, BY_PF, "transmitter on without collision values", reg, value);
     if (reg == R_RLPML && value > IGB_MODEL_FRAME)
-        igb_violation(m, BY_PF, "frames longer than the chip takes", reg, value);
+        igb_model_violation(m, BY_PF, "frames longer than the chip takes", reg, value);
 }
 
 static void check_pools(struct igb_model *m, uint32_t reg, uint32_t value)
 {
     if (reg >= R_VMOLR(0) && reg <= R_VMOLR(7)) {
         if (FIELD_GET(VMOLR_RLPML, value) > IGB_MODEL_FRAME)
-            igb_violation(m, BY_PF, "frames longer than the chip takes", reg, value);
+            igb_model_violation(m, BY_PF, "frames longer than the chip takes", reg, value);
         if (!(value & 0x20000000u) != !(igb_get(m, reg) & 0x20000000u))
-            igb_violation(m, BY_PF, "reserved bit 29 of VMOLR changed", reg, value);
+            igb_model_violation(m, BY_PF, "reserved bit 29 of VMOLR changed", reg, value);
     }
     if (reg == R_MRQC) {
         uint32_t mode = value & MRQC_MODE;
         bool good = mode == 0 || mode == MRQC_RSS || mode == MRQC_VMDQ ||
                     (mode == MRQC_VMDQ_RSS && m->chip == IGB_MODEL_82576);
         if (!good)
-            igb_violation(m, BY_PF, "reserved way of choosing queues", reg, value);
+            igb_model_violation(m, BY_PF, "reserved way of choosing queues", reg, value);
         if (mode != (igb_get(m, reg) & MRQC_MODE) && (igb_get(m, R_RCTL) & RCTL_EN))
-            igb_violation(m, BY_PF, "queue choice changed while receiving", reg, value);
+            igb_model_violation(m, BY_PF, "queue choice changed while receiving", reg, value);
     }
     if (reg >= R_RETA(0) && reg <= R_RETA(31))
         for (unsigned i = 0; i < 4; i++)
             if ((value >> 8 * i & 0xff) >= igb_queues(m))
-                igb_violation(m, BY_PF, "a queue that is not there", reg, value);
+                igb_model_violation(m, BY_PF, "a queue that is not there", reg, value);
 }
 
 /* A receive address that counts is not changed by halves. */
@@ -397,7 +398,7 @@ static void check_address(struct igb_model *m, uint32_t reg)
 {
     for (unsigned i = 0; i < igb_addresses(m); i++)
         if (reg == R_RAL(i) && (igb_get(m, R_RAH(i)) & RAH_AV))
-            igb_violation(m, BY_PF, "receive address changed while it is valid", reg, 0);
+            igb_model_violation(m, BY_PF, "receive address changed while it is valid", reg, 0);
 }
 
 /* Access ------------------------------------------------------------------------------ */
@@ -406,7 +407,7 @@ static void write_known(struct igb_model *m, const struct known *k, uint32_t reg
 {
     uint32_t fixed = k->kind == READ_WRITE ? igb_get(m, reg) & ~k->writable : 0;
     if ((value & ~k->writable) & ~fixed)
-        igb_violation(m, BY_PF, "reserved or read-only bits set", reg, value);
+        igb_model_violation(m, BY_PF, "reserved or read-only bits set", reg, value);
     if (k->kind == ONE_CLEARS) {
         *igb_at(m, reg) &= ~value;
         for (unsigned q = 0; reg == R_MDFB && q < igb_queues(m); q++)
@@ -424,7 +425,7 @@ static void pf_write(struct igb_model *m, uint32_t reg, uint32_t value)
     check_address(m, reg);
     if (reg == R_CTRL) {
         if (value & ~k->writable)
-            igb_violation(m, BY_PF, "reserved or read-only bits set", reg, value);
+            igb_model_violation(m, BY_PF, "reserved or read-only bits set", reg, value);
         write_ctrl(m, value);
     } else if (reg == R_EERD) {
         write_eerd(m, value);
@@ -437,21 +438,21 @@ static void pf_write(struct igb_model *m, uint32_t reg, uint32_t value)
     } else if (reg == R_SWSM && m->semaphore_stuck) {
         return;
     } else if (reg == R_SW_FW_SYNC && !(igb_get(m, R_SWSM) & SWSM_SWESMBI)) {
-        igb_violation(m, BY_PF, "SW_FW_SYNC written without SWESMBI", reg, value);
+        igb_model_violation(m, BY_PF, "SW_FW_SYNC written without SWESMBI", reg, value);
     } else {
         write_known(m, k, reg, value);
     }
     m->rctl_writes += reg == R_RCTL;
 }
 
-void igb_pf_write(void *ctx, unsigned bar, uint64_t offset, unsigned size, uint64_t wide)
+void igb_model_pf_write(void *ctx, unsigned bar, uint64_t offset, unsigned size, uint64_t wide)
 {
     struct igb_model *m = ctx;
     uint32_t reg = canonical((uint32_t)offset), value = (uint32_t)wide;
     if (bar == 3 || m->gone || !access_good(m, bar, offset, size))
         return;
-    if (igb_is_queue(m, reg))
-        igb_queue_write(m, BY_PF, reg, value);
+    if (igb_model_is_queue(m, reg))
+        igb_model_queue_write(m, BY_PF, reg, value);
     else
         pf_write(m, reg, value);
     if (reg == R_CTRL_EXT && (value & CTRL_EXT_PFRSTD)) {
@@ -473,7 +474,7 @@ static uint32_t read_counter(struct igb_model *m, uint32_t reg)
         if (reg != pairs[i] + 4)
             continue;
         if (!m->low_half_read[i])
-            igb_violation(m, BY_PF, "upper half of a counter read first", reg, value);
+            igb_model_violation(m, BY_PF, "upper half of a counter read first", reg, value);
         m->low_half_read[i] = false;
         *igb_at(m, reg - 4) = 0;
     }
@@ -485,7 +486,7 @@ static uint32_t pf_read(struct igb_model *m, uint32_t reg)
 {
     const struct known *k = find_known(m, reg);
     if (k->kind == WRITE_ONLY)
-        igb_violation(m, BY_PF, "write-only register read", reg, 0);
+        igb_model_violation(m, BY_PF, "write-only register read", reg, 0);
     if (reg == R_STATUS)
         return read_status(m);
     if (reg == R_SWSM)
@@ -495,7 +496,7 @@ static uint32_t pf_read(struct igb_model *m, uint32_t reg)
     return k->kind == READ_CLEARS ? read_counter(m, reg) : read_slow(m, reg);
 }
 
-uint64_t igb_pf_read(void *ctx, unsigned bar, uint64_t offset, unsigned size)
+uint64_t igb_model_pf_read(void *ctx, unsigned bar, uint64_t offset, unsigned size)
 {
     struct igb_model *m = ctx;
     uint32_t reg = canonical((uint32_t)offset);
@@ -503,7 +504,7 @@ uint64_t igb_pf_read(void *ctx, unsigned bar, uint64_t offset, unsigned size)
         return 0;
     if (m->gone || !access_good(m, bar, offset, size))
         return UINT32_MAX;
-    return igb_is_queue(m, reg) ? igb_queue_read(m, reg) : pf_read(m, reg);
+    return igb_model_is_queue(m, reg) ? igb_model_queue_read(m, reg) : pf_read(m, reg);
 }
 
 /* Statistics ------------------------------------------------------------------------------ */
@@ -516,7 +517,7 @@ void igb_model_count(struct igb_model *m, uint32_t reg, uint32_t n)
     *at = !wraps && *at > most - n ? most : *at + n;
 }
 
-void igb_count_octets(struct igb_model *m, uint32_t reg, uint32_t n)
+void igb_model_count_octets(struct igb_model *m, uint32_t reg, uint32_t n)
 {
     uint64_t sum = ((uint64_t)igb_get(m, reg + 4) << 32 | igb_get(m, reg)) + n;
     *igb_at(m, reg) = (uint32_t)sum;
@@ -545,7 +546,7 @@ static void power_on(struct igb_model *m, enum igb_model_chip chip, const uint8_
         m->vf[i].model = m;
         m->vf[i].index = i;
     }
-    igb_reset_registers(m);
+    igb_model_reset_registers(m);
     igb_model_mailbox_reset(m);
 }
 
@@ -553,7 +554,7 @@ void igb_model_attach(struct igb_model *m, enum igb_model_chip chip, const uint8
                       unsigned slot)
 {
     power_on(m, chip, mac);
-    igb_pci_init(m, slot);
+    igb_model_pci_init(m, slot);
 }
 
 void igb_model_init(struct igb_model *m, enum igb_model_chip chip, const uint8_t mac[MAC_LEN])
@@ -570,7 +571,7 @@ void igb_model_attach_vf(struct igb_model *m, enum igb_model_chip chip, unsigned
     static const uint8_t mac[MAC_LEN] = { 0x02, 0, 0, 0, 0xff, 1 };
     power_on(m, chip, mac);
     m->lone = true;
-    igb_pci_init_vf(m, slot);
+    igb_model_pci_init_vf(m, slot);
     igb_model_pf_reset_begin(m);
     igb_model_pf_reset_end(m);
     m->vf[0].queues_lost = m->vf[0].told = false;

@@ -289,49 +289,53 @@ struct igb_rx_how {
 };
 
 /* igb_model.c */
-void igb_violation(struct igb_model *m, int by, const char *what, uint32_t reg, uint64_t value);
-void igb_reset_registers(struct igb_model *m);
-void igb_set_status(struct igb_model *m);
-void igb_count_octets(struct igb_model *m, uint32_t reg, uint32_t n);
-uint32_t igb_swc(const struct igb_model *m);
-uint64_t igb_pf_read(void *ctx, unsigned bar, uint64_t offset, unsigned size);
-void igb_pf_write(void *ctx, unsigned bar, uint64_t offset, unsigned size, uint64_t value);
+void igb_model_violation(struct igb_model *m, int by, const char *what, uint32_t reg,
+                         uint64_t value);
+void igb_model_reset_registers(struct igb_model *m);
+void igb_model_set_status(struct igb_model *m);
+void igb_model_count_octets(struct igb_model *m, uint32_t reg, uint32_t n);
+uint32_t igb_model_swc(const struct igb_model *m);
+uint64_t igb_model_pf_read(void *ctx, unsigned bar, uint64_t offset, unsigned size);
+void igb_model_pf_write(void *ctx, unsigned bar, uint64_t offset, unsigned size, uint64_t value);
 
 /* igb_model_pci.c */
-void igb_pci_init(struct igb_model *m, unsigned slot);
-void igb_pci_init_vf(struct igb_model *m, unsigned slot);
-unsigned igb_vfs_present(const struct igb_model *m);
-bool igb_pci_master(const struct igb_model *m); /* the PF's bus mastering is on */
+void igb_model_pci_init(struct igb_model *m, unsigned slot);
+void igb_model_pci_init_vf(struct igb_model *m, unsigned slot);
+unsigned igb_model_vfs_present(const struct igb_model *m);
+bool igb_model_pci_master(const struct igb_model *m); /* the PF's bus mastering is on */
 
 /* igb_model_queues.c */
-bool igb_queue_on(const struct igb_model *m, bool rx, unsigned queue); /* enabled, and it took */
-void igb_queue_write(struct igb_model *m, int by, uint32_t reg, uint32_t value);
-uint32_t igb_queue_read(struct igb_model *m, uint32_t reg);
-bool igb_is_queue(const struct igb_model *m, uint32_t reg);
-void igb_queue_reset(struct igb_model *m, unsigned queue);
-bool igb_rx_fits(struct igb_model *m, unsigned queue, uint32_t bytes);
-bool igb_rx_store(struct igb_model *m, unsigned queue, const struct igb_frame *f,
+/* Enabled, and it took. */
+bool igb_model_queue_on(const struct igb_model *m, bool rx, unsigned queue);
+bool igb_model_queue_busy(const struct igb_model *m, bool rx, unsigned queue); /* may use memory */
+void igb_model_queue_write(struct igb_model *m, int by, uint32_t reg, uint32_t value);
+uint32_t igb_model_queue_read(struct igb_model *m, uint32_t reg);
+bool igb_model_is_queue(const struct igb_model *m, uint32_t reg);
+void igb_model_queue_reset(struct igb_model *m, unsigned queue);
+bool igb_model_rx_fits(struct igb_model *m, unsigned queue, uint32_t bytes);
+bool igb_model_rx_store(struct igb_model *m, unsigned queue, const struct igb_frame *f,
                   const struct igb_rx_how *how);
-bool igb_tx_next(struct igb_model *m); /* one frame of some queue; false: none waits */
+bool igb_model_tx_next(struct igb_model *m); /* one frame of some queue; false: none waits */
 
 /* igb_model_switch.c */
-bool igb_switch_from_wire(struct igb_model *m, const struct igb_frame *f);
+bool igb_model_switch_from_wire(struct igb_model *m, const struct igb_frame *f);
 /* Sent by a queue, tag and all; true: it is gone somewhere (not dropped). */
-bool igb_switch_from_queue(struct igb_model *m, unsigned queue, const struct igb_frame *f,
+bool igb_model_switch_from_queue(struct igb_model *m, unsigned queue, const struct igb_frame *f,
                            uint16_t vlan);
-bool igb_fifo_put(struct igb_model_fifo *fifo, const uint8_t *bytes, uint32_t length);
-uint32_t igb_fifo_get(struct igb_model_fifo *fifo, uint8_t *bytes, uint32_t size);
+bool igb_model_fifo_put(struct igb_model_fifo *fifo, const uint8_t *bytes, uint32_t length);
+uint32_t igb_model_fifo_get(struct igb_model_fifo *fifo, uint8_t *bytes, uint32_t size);
 
 /* igb_model_rss.c */
-unsigned igb_packet_type(const struct igb_frame *f);
-uint32_t igb_checksum_status(const struct igb_model *m, const struct igb_frame *f);
-void igb_rss_key(const struct igb_model *m, uint8_t key[40]);
+unsigned igb_model_packet_type(const struct igb_frame *f);
+uint32_t igb_model_checksum_status(const struct igb_model *m, const struct igb_frame *f);
+void igb_model_rss_key(const struct igb_model *m, uint8_t key[40]);
 
 /* igb_model_mailbox.c */
 void igb_model_mailbox_pf_write(struct igb_model *m, uint32_t reg, uint32_t value);
 uint32_t igb_model_mailbox_pf_read(struct igb_model *m, uint32_t reg);
 void igb_model_mailbox_reset(struct igb_model *m); /* the PF resets: RSTI */
 void igb_model_mailbox_open(struct igb_model *m);  /* the PF is done: RSTD */
-void igb_vf_reset(struct igb_model *m, unsigned vf);
-uint64_t igb_vf_bar_read(void *ctx, unsigned bar, uint64_t offset, unsigned size);
-void igb_vf_bar_write(void *ctx, unsigned bar, uint64_t offset, unsigned size, uint64_t value);
+void igb_model_vf_reset(struct igb_model *m, unsigned vf);
+uint64_t igb_model_vf_bar_read(void *ctx, unsigned bar, uint64_t offset, unsigned size);
+void igb_model_vf_bar_write(void *ctx, unsigned bar, uint64_t offset, unsigned size,
+                            uint64_t value);

@@ -67,7 +67,7 @@ static void ring_pf(struct igb_model *m, uint32_t bit)
 static void write_p2v(struct igb_model *m, unsigned vf, uint32_t value)
 {
     if (value & ~(P2V_STS | P2V_ACK | P2V_PFU | P2V_RVFU))
-        igb_violation(m, BY_PF, "reserved or read-only bits set", R_P2V(vf), value);
+        igb_model_violation(m, BY_PF, "reserved or read-only bits set", R_P2V(vf), value);
     if (value & P2V_RVFU) {
         own(m, vf, false, false);
         *igb_at(m, R_MBVFICR) &= ~(MBVFICR_REQ(vf) | MBVFICR_ACK(vf));
@@ -87,7 +87,8 @@ void igb_model_mailbox_pf_write(struct igb_model *m, uint32_t reg, uint32_t valu
     }
     unsigned vf = (reg - R_VMBMEM(0)) / 64;
     if (vf < IGB_MODEL_VFS && !(m->mailbox[vf] & V2P_PFU))
-        igb_violation(m, BY_PF, "message written into a buffer that is not the PF's", reg, value);
+        igb_model_violation(m, BY_PF, "message written into a buffer that is not the PF's", reg,
+                            value);
     *igb_at(m, reg) = value;
 }
 
@@ -114,7 +115,7 @@ void igb_model_mailbox_open(struct igb_model *m)
 static void write_v2p(struct igb_model *m, unsigned vf, uint32_t value)
 {
     if (value & ~(V2P_REQ | V2P_ACK | V2P_VFU))
-        igb_violation(m, (int)vf, "reserved or read-only bits set", V_MAILBOX, value);
+        igb_model_violation(m, (int)vf, "reserved or read-only bits set", V_MAILBOX, value);
     if (value & V2P_REQ)
         ring_pf(m, MBVFICR_REQ(vf));
     if (value & V2P_ACK)
@@ -134,10 +135,10 @@ static uint32_t read_v2p(struct igb_model *m, unsigned vf)
 /* A VF's registers -------------------------------------------------------------------- */
 
 /* By VTCTRL.RST or function level reset: 82576 DS 4.2.2.  Mailbox bits stay, as in QEMU. */
-void igb_vf_reset(struct igb_model *m, unsigned vf)
+void igb_model_vf_reset(struct igb_model *m, unsigned vf)
 {
     for (unsigned q = vf; q < igb_queues(m); q += IGB_MODEL_POOLS) {
-        igb_queue_reset(m, q);
+        igb_model_queue_reset(m, q);
         *igb_at(m, R_RX(q) + Q_CTL) &= ~CTL_ENABLE;
         *igb_at(m, R_TX(q) + Q_CTL) &= ~CTL_ENABLE;
         m->rx[q].was_on = m->tx[q].was_on = false;
@@ -160,7 +161,7 @@ static uint32_t queue_register(const struct igb_model *m, unsigned vf, uint32_t 
     if ((!rx && !tx) || reg % V_QUEUE_STEP >= 0x40 || queue >= igb_queues(m))
         return 0;
     uint32_t to = (rx ? R_RX(queue) : R_TX(queue)) + reg % V_QUEUE_STEP;
-    bool offered = igb_is_queue(m, to) && !(rx && to % 0x40 == Q_WBL);
+    bool offered = igb_model_is_queue(m, to) && !(rx && to % 0x40 == Q_WBL);
     return offered ? to : 0;
 }
 
@@ -168,7 +169,7 @@ static uint32_t vf_read(struct igb_model *m, unsigned vf, uint32_t reg)
 {
     uint32_t queue = queue_register(m, vf, reg);
     if (queue)
-        return igb_queue_read(m, queue);
+        return igb_model_queue_read(m, queue);
     if (reg >= V_MEMORY && reg < V_MEMORY + 64)
         return igb_get(m, R_VMBMEM(vf) + reg - V_MEMORY);
     if (reg >= V_COUNTERS + VF_GPRC && reg <= V_COUNTERS + VF_GOTLBC)
@@ -184,14 +185,15 @@ static uint32_t vf_read(struct igb_model *m, unsigned vf, uint32_t reg)
         return (uint32_t)time_us();
     }
     if (!is_ignored(reg))
-        igb_violation(m, (int)vf, "access to an unknown register", reg, 0);
+        igb_model_violation(m, (int)vf, "access to an unknown register", reg, 0);
     return 0;
 }
 
 static void write_memory(struct igb_model *m, unsigned vf, uint32_t reg, uint32_t value)
 {
     if (!(m->mailbox[vf] & V2P_VFU))
-        igb_violation(m, (int)vf, "message written into a buffer that is not the VF's", reg, value);
+        igb_model_violation(m, (int)vf, "message written into a buffer that is not the VF's", reg,
+                            value);
     *igb_at(m, R_VMBMEM(vf) + reg - V_MEMORY) = value;
 }
 
@@ -199,18 +201,18 @@ static void vf_write(struct igb_model *m, unsigned vf, uint32_t reg, uint32_t va
 {
     uint32_t queue = queue_register(m, vf, reg);
     if (queue) {
-        igb_queue_write(m, (int)vf, queue, value);
+        igb_model_queue_write(m, (int)vf, queue, value);
     } else if (reg >= V_MEMORY && reg < V_MEMORY + 64) {
         write_memory(m, vf, reg, value);
     } else if (reg == V_MAILBOX) {
         write_v2p(m, vf, value);
     } else if (reg == V_CTRL) {
         if (value & ~CTRL_RST)
-            igb_violation(m, (int)vf, "reserved or read-only bits set", reg, value);
+            igb_model_violation(m, (int)vf, "reserved or read-only bits set", reg, value);
         if (value & CTRL_RST)
-            igb_vf_reset(m, vf);
+            igb_model_vf_reset(m, vf);
     } else if (!is_ignored(reg)) {
-        igb_violation(m, (int)vf, "write to a read-only or unknown register", reg, value);
+        igb_model_violation(m, (int)vf, "write to a read-only or unknown register", reg, value);
     }
 }
 
@@ -218,11 +220,11 @@ static bool access_good(struct igb_model *m, unsigned vf, uint64_t offset, unsig
 {
     if (size == 4 && offset % 4 == 0)
         return true;
-    igb_violation(m, (int)vf, "access that is not 32 bits wide", (uint32_t)offset, size);
+    igb_model_violation(m, (int)vf, "access that is not 32 bits wide", (uint32_t)offset, size);
     return false;
 }
 
-uint64_t igb_vf_bar_read(void *ctx, unsigned bar, uint64_t offset, unsigned size)
+uint64_t igb_model_vf_bar_read(void *ctx, unsigned bar, uint64_t offset, unsigned size)
 {
     struct igb_model_vf *vf = ctx;
     if (bar)
@@ -232,7 +234,7 @@ uint64_t igb_vf_bar_read(void *ctx, unsigned bar, uint64_t offset, unsigned size
     return vf_read(vf->model, vf->index, (uint32_t)offset);
 }
 
-void igb_vf_bar_write(void *ctx, unsigned bar, uint64_t offset, unsigned size, uint64_t value)
+void igb_model_vf_bar_write(void *ctx, unsigned bar, uint64_t offset, unsigned size, uint64_t value)
 {
     struct igb_model_vf *vf = ctx;
     if (!bar && !vf->model->gone && access_good(vf->model, vf->index, offset, size))
@@ -280,7 +282,7 @@ void igb_model_vf_hold(struct igb_model *m, unsigned vf, bool on)
 void igb_model_vf_flr(struct igb_model *m, unsigned vf)
 {
     memset(m->vf[vf].device.config + PCI_COMMAND, 0, 2);
-    igb_vf_reset(m, vf);
+    igb_model_vf_reset(m, vf);
 }
 
 void igb_model_vf_play(struct igb_model *m, unsigned vf)
@@ -445,7 +447,7 @@ bool igb_model_pf_serve(struct igb_model *m)
 
 void igb_model_pf_reset_begin(struct igb_model *m)
 {
-    igb_reset_registers(m);
+    igb_model_reset_registers(m);
     igb_model_mailbox_reset(m);
     for (unsigned q = 0; q < IGB_MODEL_QUEUES; q += IGB_MODEL_POOLS)
         *igb_at(m, R_RX(q) + Q_CTL) = *igb_at(m, R_TX(q) + Q_CTL) = 0;
@@ -457,7 +459,7 @@ void igb_model_pf_reset_begin(struct igb_model *m)
 void igb_model_pf_reset_end(struct igb_model *m)
 {
     *igb_at(m, R_CTRL) |= CTRL_SLU;
-    igb_set_status(m);
+    igb_model_set_status(m);
     *igb_at(m, R_RAH(0)) = 0;
     *igb_at(m, R_MRQC) = m->chip == IGB_MODEL_82576 ? MRQC_VMDQ_RSS : MRQC_VMDQ;
     *igb_at(m, R_VT_CTL) = VT_CTL_REPLICATE | VT_CTL_NO_DEFAULT;

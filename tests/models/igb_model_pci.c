@@ -106,7 +106,7 @@ static uint64_t sriov(const struct igb_model *m, unsigned offset, unsigned size)
     return take(m->device.config + SRIOV + offset, size);
 }
 
-unsigned igb_vfs_present(const struct igb_model *m)
+unsigned igb_model_vfs_present(const struct igb_model *m)
 {
     unsigned n = 0;
     for (unsigned i = 0; i < IGB_MODEL_VFS; i++)
@@ -114,7 +114,7 @@ unsigned igb_vfs_present(const struct igb_model *m)
     return n;
 }
 
-bool igb_pci_master(const struct igb_model *m)
+bool igb_model_pci_master(const struct igb_model *m)
 {
     return m->device.config[PCI_COMMAND] & PCI_COMMAND_MASTER;
 }
@@ -161,7 +161,7 @@ static void vf_written(void *ctx, uint16_t offset, unsigned size)
         return;
     put(vf->device.config + at, 0, 2);
     put(vf->device.config + PCI_COMMAND, 0, 2);
-    igb_vf_reset(vf->model, vf->index);
+    igb_model_vf_reset(vf->model, vf->index);
 }
 
 /* Its header as it reads: no IDs of its own, no BARs, memory decoding by the PF
@@ -182,8 +182,8 @@ static void vf_config(struct igb_model_vf *vf, bool lone)
     extended(d, ARI, PCI_EXT_ARI, 1, 0);
     d->bar[0] = (struct pcispace_bar){ IGB_MODEL_VF_BAR_SIZE, .is64 = true, .prefetchable = true };
     d->bar[MSIX_BAR] = d->bar[0];
-    d->bar_read = igb_vf_bar_read;
-    d->bar_write = igb_vf_bar_write;
+    d->bar_read = igb_model_vf_bar_read;
+    d->bar_write = igb_model_vf_bar_write;
     d->config_written = vf_written;
     d->ctx = vf;
 }
@@ -200,25 +200,25 @@ static void set_vfs(struct igb_model *m, unsigned count)
         }
         if (was && !vf->present) {
             vf->played = false;
-            igb_queue_reset(m, i);
-            igb_queue_reset(m, i + IGB_MODEL_POOLS);
+            igb_model_queue_reset(m, i);
+            igb_model_queue_reset(m, i + IGB_MODEL_POOLS);
         }
     }
-    igb_set_status(m);
+    igb_model_set_status(m);
 }
 
 /* PCIe 9.3.3.3 and 9.3.3.7. */
 static void sriov_written(struct igb_model *m, uint16_t offset)
 {
-    bool on = sriov(m, PCI_SRIOV_CONTROL, 2) & PCI_SRIOV_VF_ENABLE, was = igb_vfs_present(m);
+    bool on = sriov(m, PCI_SRIOV_CONTROL, 2) & PCI_SRIOV_VF_ENABLE, was = igb_model_vfs_present(m);
     unsigned count = (unsigned)sriov(m, PCI_SRIOV_NUM_VFS, 2);
     uint32_t pages = (uint32_t)sriov(m, PCI_SRIOV_PAGE_SIZE, 4);
     if (on && was && offset != SRIOV + PCI_SRIOV_CONTROL)
-        igb_violation(m, BY_PF, "SR-IOV changed while VF Enable is set", offset, count);
+        igb_model_violation(m, BY_PF, "SR-IOV changed while VF Enable is set", offset, count);
     if (on && (!count || count > IGB_MODEL_VFS))
-        igb_violation(m, BY_PF, "VF Enable with a wrong number of VFs", offset, count);
+        igb_model_violation(m, BY_PF, "VF Enable with a wrong number of VFs", offset, count);
     if (on && (!(pages & VF_PAGE_SIZES) || (pages & (pages - 1))))
-        igb_violation(m, BY_PF, "page size that is not supported", offset, pages);
+        igb_model_violation(m, BY_PF, "page size that is not supported", offset, pages);
     place_vfs(m);
     if (on && !was)
         m->vf_enabled_us = time_us();
@@ -259,7 +259,7 @@ static void pf_reset(struct igb_model *m)
     put(d->config + SRIOV + PCI_SRIOV_NUM_VFS, 0, 2);
     place_vfs(m);
     set_vfs(m, 0);
-    igb_reset_registers(m);
+    igb_model_reset_registers(m);
     igb_model_mailbox_reset(m);
     m->resets++;
 }
@@ -288,13 +288,13 @@ static void pf_config(struct igb_model *m)
     d->bar[0] = (struct pcispace_bar){ .size = IGB_MODEL_BAR_SIZE };
     d->bar[2] = (struct pcispace_bar){ .size = 32, .io = true };
     d->bar[MSIX_BAR] = (struct pcispace_bar){ .size = 0x4000 };
-    d->bar_read = igb_pf_read;
-    d->bar_write = igb_pf_write;
+    d->bar_read = igb_model_pf_read;
+    d->bar_write = igb_model_pf_write;
     d->config_written = pf_written;
     d->ctx = m;
 }
 
-void igb_pci_init(struct igb_model *m, unsigned slot)
+void igb_model_pci_init(struct igb_model *m, unsigned slot)
 {
     bridge_init(m, slot);
     pf_config(m);
@@ -309,7 +309,7 @@ void igb_pci_init(struct igb_model *m, unsigned slot)
     }
 }
 
-void igb_pci_init_vf(struct igb_model *m, unsigned slot)
+void igb_model_pci_init_vf(struct igb_model *m, unsigned slot)
 {
     vf_config(&m->vf[0], true);
     m->vf[0].present = true;

@@ -72,7 +72,7 @@ static int find_known(const struct igb_model *m, uint32_t reg)
     return -1;
 }
 
-bool igb_is_queue(const struct igb_model *m, uint32_t reg)
+bool igb_model_is_queue(const struct igb_model *m, uint32_t reg)
 {
     return find_known(m, reg) >= 0;
 }
@@ -88,7 +88,7 @@ static struct igb_model_queue *state(struct igb_model *m, bool rx, unsigned queu
 }
 
 /* The enable bit follows what was asked, in its time. */
-bool igb_queue_on(const struct igb_model *m, bool rx, unsigned queue)
+bool igb_model_queue_on(const struct igb_model *m, bool rx, unsigned queue)
 {
     const struct igb_model_queue *q = rx ? &m->rx[queue] : &m->tx[queue];
     bool settled = !m->queue_sticks && time_us() >= q->asked_us + m->queue_takes_us;
@@ -96,7 +96,7 @@ bool igb_queue_on(const struct igb_model *m, bool rx, unsigned queue)
 }
 
 /* 82576 DS 8.10.9, 8.12.15: off, but for queue 0. */
-void igb_queue_reset(struct igb_model *m, unsigned queue)
+void igb_model_queue_reset(struct igb_model *m, unsigned queue)
 {
     for (unsigned rx = 0; rx < 2; rx++) {
         uint32_t block = base(rx, queue);
@@ -117,6 +117,11 @@ static bool unit_on(const struct igb_model *m, bool rx)
     return rx ? igb_get(m, R_RCTL) & RCTL_EN : igb_get(m, R_TCTL) & TCTL_EN;
 }
 
+bool igb_model_queue_busy(const struct igb_model *m, bool rx, unsigned queue)
+{
+    return igb_model_queue_on(m, rx, queue) && unit_on(m, rx) && count(m, rx, queue);
+}
+
 static void check_tail(struct igb_model *m, int by, uint32_t reg, uint32_t value)
 {
     bool rx = is_rx(reg);
@@ -126,9 +131,9 @@ static void check_tail(struct igb_model *m, int by, uint32_t reg, uint32_t value
     if (excused)
         return;
     if (value && value >= count(m, rx, queue))
-        igb_violation(m, by, "tail past the ring", reg, value);
-    if (value && !igb_queue_on(m, rx, queue))
-        igb_violation(m, by, "tail moved before the queue is on", reg, value);
+        igb_model_violation(m, by, "tail past the ring", reg, value);
+    if (value && !igb_model_queue_on(m, rx, queue))
+        igb_model_violation(m, by, "tail moved before the queue is on", reg, value);
 }
 
 /* 82576 DS 4.5.9 and 4.5.10. */
@@ -140,13 +145,13 @@ static void check_enable(struct igb_model *m, int by, uint32_t reg, uint32_t val
     if (!(value & CTL_ENABLE) || (igb_get(m, reg) & CTL_ENABLE))
         return;
     if (!count(m, rx, queue) || !(igb_get(m, block + Q_BAL) | igb_get(m, block + Q_BAH)))
-        igb_violation(m, by, "queue on without a ring", reg, value);
+        igb_model_violation(m, by, "queue on without a ring", reg, value);
     if (rx && FIELD_GET(SRRCTL_TYPE, srrctl) != SRRCTL_ADVANCED)
-        igb_violation(m, by, "queue on without advanced descriptors", reg, srrctl);
+        igb_model_violation(m, by, "queue on without advanced descriptors", reg, srrctl);
     if (rx && by >= 0 && !(srrctl & SRRCTL_SIZE))
-        igb_violation(m, by, "buffer size of a VF left to the PF", reg, srrctl);
+        igb_model_violation(m, by, "buffer size of a VF left to the PF", reg, srrctl);
     if (by >= 0 && igb_is_vt(m) && !(igb_get(m, rx ? R_VFRE : R_VFTE) >> pool & 1))
-        igb_violation(m, by, "queue on while the PF keeps the pool off", reg, value);
+        igb_model_violation(m, by, "queue on while the PF keeps the pool off", reg, value);
 }
 
 static void check_write(struct igb_model *m, int by, uint32_t reg, uint32_t value)
@@ -156,46 +161,48 @@ static void check_write(struct igb_model *m, int by, uint32_t reg, uint32_t valu
     uint32_t offset = reg % 0x40;
     bool fixed = offset <= Q_HEAD;
     if (by >= 0 && (m->mailbox[by] & V2P_RSTI) && m->vf[by].told)
-        igb_violation(m, by, "queue touched while the PF resets", reg, value);
-    if (fixed && igb_queue_on(m, rx, queue) && unit_on(m, rx) && count(m, rx, queue))
-        igb_violation(m, by, "ring register written while the queue is on", reg, value);
+        igb_model_violation(m, by, "queue touched while the PF resets", reg, value);
+    if (fixed && igb_model_queue_busy(m, rx, queue))
+        igb_model_violation(m, by, "ring register written while the queue is on", reg, value);
     if (offset == Q_HEAD && value)
-        igb_violation(m, by, "head that is not 0", reg, value);
+        igb_model_violation(m, by, "head that is not 0", reg, value);
     if (offset == Q_LEN && value > RING_BYTES_MAX)
-        igb_violation(m, by, "more than 4096 descriptors", reg, value);
+        igb_model_violation(m, by, "more than 4096 descriptors", reg, value);
     if (offset == Q_WBL && !rx && (value & 1))
-        igb_violation(m, by, "head write-back, which is not modelled", reg, value);
+        igb_model_violation(m, by, "head write-back, which is not modelled", reg, value);
     if (offset == Q_TAIL)
         check_tail(m, by, reg, value);
     if (offset == Q_CTL)
         check_enable(m, by, reg, value);
 }
 
-void igb_queue_write(struct igb_model *m, int by, uint32_t reg, uint32_t value)
+void igb_model_queue_write(struct igb_model *m, int by, uint32_t reg, uint32_t value)
 {
     uint32_t writable = known[find_known(m, reg)].writable;
     unsigned queue = queue_of(reg);
     struct igb_model_queue *q = state(m, is_rx(reg), queue);
     if (value & ~writable)
-        igb_violation(m, by, "reserved or read-only bits set", reg, value);
+        igb_model_violation(m, by, "reserved or read-only bits set", reg, value);
     check_write(m, by, reg, value);
     if (reg % 0x40 == Q_CTL) {
-        q->was_on = igb_queue_on(m, is_rx(reg), queue);
+        q->was_on = igb_model_queue_on(m, is_rx(reg), queue);
         q->asked_us = time_us();
         if (by >= 0)
             m->vf[by].queues_lost = false;
         if (!is_rx(reg) && !(value & CTL_ENABLE))
             q->context_valid[0] = q->context_valid[1] = false;
     }
-    *igb_at(m, reg) = value & writable;
+    /* 82575 SDM 14.3.59: a tail written to a queue that is off is ignored */
+    if (reg % 0x40 != Q_TAIL || !value || igb_model_queue_on(m, is_rx(reg), queue))
+        *igb_at(m, reg) = value & writable;
 }
 
-uint32_t igb_queue_read(struct igb_model *m, uint32_t reg)
+uint32_t igb_model_queue_read(struct igb_model *m, uint32_t reg)
 {
     uint32_t value = igb_get(m, reg);
     if (reg % 0x40 == Q_CTL)
         return (value & ~CTL_ENABLE) |
-               (igb_queue_on(m, is_rx(reg), queue_of(reg)) ? CTL_ENABLE : 0);
+               (igb_model_queue_on(m, is_rx(reg), queue_of(reg)) ? CTL_ENABLE : 0);
     if (reg % 0x40 == Q_DROPPED)
         *igb_at(m, reg) = 0;
     return value;
@@ -235,7 +242,8 @@ static uint64_t at_head(const struct igb_model *m, bool rx, unsigned queue)
 static uint32_t waiting(const struct igb_model *m, bool rx, unsigned queue)
 {
     uint32_t n = count(m, rx, queue), block = base(rx, queue);
-    if (!n || !igb_queue_on(m, rx, queue) || (igb_get(m, R_CTRL) & CTRL_MASTER_OFF && !m->lone))
+    if (!n || !igb_model_queue_on(m, rx, queue) ||
+        (igb_get(m, R_CTRL) & CTRL_MASTER_OFF && !m->lone))
         return 0;
     return (igb_get(m, block + Q_TAIL) + n - igb_get(m, block + Q_HEAD)) % n;
 }
@@ -269,7 +277,7 @@ static uint32_t buffer_size(const struct igb_model *m, unsigned queue)
     return kib ? kib << 10 : 2048u >> FIELD_GET(RCTL_BSIZE, igb_get(m, R_RCTL));
 }
 
-bool igb_rx_fits(struct igb_model *m, unsigned queue, uint32_t bytes)
+bool igb_model_rx_fits(struct igb_model *m, unsigned queue, uint32_t bytes)
 {
     return (uint64_t)waiting(m, true, queue) * buffer_size(m, queue) >= bytes;
 }
@@ -281,7 +289,8 @@ static bool rx_fill(struct igb_model *m, unsigned queue, const uint8_t *bytes, u
     if (!dma_read(m, queue, at_head(m, true, queue), &d, sizeof d))
         return false;
     if (!d.low || (d.high & 1))
-        igb_violation(m, owner(m, queue), "receive descriptor not ready", R_RX(queue), d.high);
+        igb_model_violation(m, owner(m, queue), "receive descriptor not ready", R_RX(queue),
+                            d.high);
     return dma_write(m, queue, d.low, bytes, n) &&
            igb_model_rx_return(m, queue, result.low, result.high);
 }
@@ -305,8 +314,8 @@ static uint16_t shown_tag(const struct igb_model *m, const struct igb_frame *f)
     return swapped ? (uint16_t)(tag << 8 | tag >> 8) : tag;
 }
 
-bool igb_rx_store(struct igb_model *m, unsigned queue, const struct igb_frame *f,
-                  const struct igb_rx_how *how)
+bool igb_model_rx_store(struct igb_model *m, unsigned queue, const struct igb_frame *f,
+                        const struct igb_rx_how *how)
 {
     static uint8_t bytes[IGB_MODEL_FRAME + VLAN_TAG];
     struct igb_rx_how h = *how;
@@ -343,7 +352,7 @@ void igb_model_malicious(struct igb_model *m, unsigned queue)
 
 static bool tx_wrong(struct igb_model *m, unsigned queue, const char *what, uint64_t value)
 {
-    igb_violation(m, owner(m, queue), what, R_TX(queue), value);
+    igb_model_violation(m, owner(m, queue), what, R_TX(queue), value);
     igb_model_malicious(m, queue);
     return false;
 }
@@ -443,7 +452,8 @@ static void tx_pad(struct igb_model *m, unsigned queue, struct tx_frame *f)
     if (f->length >= WIRE_MIN - FCS)
         return;
     if (!(igb_get(m, R_TCTL) & TCTL_PSP))
-        igb_violation(m, owner(m, queue), "short frame without padding", R_TX(queue), f->length);
+        igb_model_violation(m, owner(m, queue), "short frame without padding", R_TX(queue),
+                            f->length);
     /* what PSP pads with is whatever is in the FIFO */
     memset(f->bytes + f->length, 0xee, WIRE_MIN - FCS - f->length);
     f->length = WIRE_MIN - FCS;
@@ -475,7 +485,8 @@ static void tx_frame(struct igb_model *m, unsigned queue)
         if (waiting(m, false, queue))
             continue;
         if (f.descriptors || f.bad)
-            igb_violation(m, owner(m, queue), "tail in the middle of a frame", R_TX(queue), 0);
+            igb_model_violation(m, owner(m, queue), "tail in the middle of a frame", R_TX(queue),
+                                0);
         return;
     }
     if (!f.bad)
@@ -485,10 +496,10 @@ static void tx_frame(struct igb_model *m, unsigned queue)
     tx_pad(m, queue, &f);
     tx_pace(m, queue, f.length);
     struct igb_frame frame = { f.bytes, f.length, queue % IGB_MODEL_POOLS };
-    igb_switch_from_queue(m, queue, &frame, f.vlan);
+    igb_model_switch_from_queue(m, queue, &frame, f.vlan);
 }
 
-bool igb_tx_next(struct igb_model *m)
+bool igb_model_tx_next(struct igb_model *m)
 {
     if (!unit_on(m, false) || !igb_link_up(m))
         return false;

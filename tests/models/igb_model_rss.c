@@ -80,7 +80,7 @@ static struct parsed parse(const struct igb_frame *f)
     return p;
 }
 
-unsigned igb_packet_type(const struct igb_frame *f)
+unsigned igb_model_packet_type(const struct igb_frame *f)
 {
     struct parsed p = parse(f);
     unsigned type = !p.ip ? 0 : p.v4 ? TYPE_IP4 : TYPE_IP6;
@@ -113,7 +113,7 @@ static bool transport_good(const struct igb_frame *f, const struct parsed *p)
     return sums_up(sum16(sum, f->bytes + p->transport, n));
 }
 
-uint32_t igb_checksum_status(const struct igb_model *m, const struct igb_frame *f)
+uint32_t igb_model_checksum_status(const struct igb_model *m, const struct igb_frame *f)
 {
     struct parsed p = parse(f);
     uint32_t rxcsum = igb_get(m, R_RXCSUM), status = 0;
@@ -183,7 +183,7 @@ uint32_t igb_model_rss_hash(const uint8_t key[40], uint32_t mrqc, const uint8_t 
 }
 
 /* RSSRK: the key's first byte is the first register's lowest. */
-void igb_rss_key(const struct igb_model *m, uint8_t key[40])
+void igb_model_rss_key(const struct igb_model *m, uint8_t key[40])
 {
     for (uint32_t i = 0; i < 40; i++)
         key[i] = (uint8_t)(igb_get(m, R_RSSRK(i / 4)) >> 8 * (i % 4));

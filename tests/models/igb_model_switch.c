@@ -9,7 +9,7 @@
 
 /* FIFOs ---------------------------------------------------------------------- */
 
-bool igb_fifo_put(struct igb_model_fifo *fifo, const uint8_t *bytes, uint32_t length)
+bool igb_model_fifo_put(struct igb_model_fifo *fifo, const uint8_t *bytes, uint32_t length)
 {
     unsigned at = (fifo->first + fifo->count) % IGB_MODEL_FIFO;
     if (fifo->count == IGB_MODEL_FIFO || length > IGB_MODEL_FRAME)
@@ -20,7 +20,7 @@ bool igb_fifo_put(struct igb_model_fifo *fifo, const uint8_t *bytes, uint32_t le
     return true;
 }
 
-uint32_t igb_fifo_get(struct igb_model_fifo *fifo, uint8_t *bytes, uint32_t size)
+uint32_t igb_model_fifo_get(struct igb_model_fifo *fifo, uint8_t *bytes, uint32_t size)
 {
     if (!fifo->count)
         return 0;
@@ -166,7 +166,7 @@ static uint32_t pools_for(struct igb_model *m, const struct igb_frame *f)
     uint32_t pools = pools_by_address(m, f->bytes) & pools_by_vlan(m, f);
     if (f->from == ANY_POOL && !pools)
         pools = default_pool(m, f);
-    else if (f->from != ANY_POOL && !(FIELD_GET(SWC_LLE, igb_swc(m)) >> f->from & 1))
+    else if (f->from != ANY_POOL && !(FIELD_GET(SWC_LLE, igb_model_swc(m)) >> f->from & 1))
         pools &= ~(1u << f->from);
     pools &= igb_get(m, R_VFRE);
     return drop_long_ones(m, f, is_group(f->bytes) ? one_of(m, pools) : pools);
@@ -180,21 +180,23 @@ static unsigned rss_queue(const struct igb_model *m, uint32_t hash)
     return igb_get(m, R_RETA((hash & 127) / 4)) >> 8 * (hash & 3) & 0xf;
 }
 
+/* The dword that hash and fragment checksum share shows the hash with RXCSUM.PCSD only, and RSS
+ * wants TUOFLD as well (82575 SDM 5.4.2). */
 static void hash_frame(const struct igb_model *m, const struct igb_frame *f, struct igb_rx_how *how)
 {
     uint8_t key[40];
     uint32_t mode = igb_get(m, R_MRQC) & MRQC_MODE;
-    if (mode != MRQC_RSS && mode != MRQC_VMDQ_RSS)
+    uint32_t needs = RXCSUM_PCSD | RXCSUM_L4;
+    if ((mode != MRQC_RSS && mode != MRQC_VMDQ_RSS) || (igb_get(m, R_RXCSUM) & needs) != needs)
         return;
-    igb_rss_key(m, key);
+    igb_model_rss_key(m, key);
     how->hash = igb_model_rss_hash(key, igb_get(m, R_MRQC), f->bytes, f->length, &how->hash_type);
 }
 
-/* The dword that hash and fragment checksum share shows the hash with RXCSUM.PCSD only. */
 static struct igb_rx_how how_of(const struct igb_model *m, const struct igb_frame *f)
 {
-    struct igb_rx_how how = { .status = igb_checksum_status(m, f),
-                              .packet_type = igb_packet_type(f),
+    struct igb_rx_how how = { .status = igb_model_checksum_status(m, f),
+                              .packet_type = igb_model_packet_type(f),
                               .strip_vlan = igb_get(m, R_CTRL) & CTRL_VME,
                               .strip_crc = igb_get(m, R_RCTL) & RCTL_SECRC };
     hash_frame(m, f, &how);
@@ -234,7 +236,7 @@ static void count_received(struct igb_model *m, const struct igb_frame *f)
     igb_model_count(m, R_PRC64 + 4 * size, 1);
     if (is_group(f->bytes))
         igb_model_count(m, is_broadcast(f->bytes) ? R_BPRC : R_MPRC, 1);
-    igb_count_octets(m, R_GORCL, wire);
+    igb_model_count_octets(m, R_GORCL, wire);
 }
 
 static void count_pool_received(struct igb_model *m, const struct igb_frame *f, unsigned pool)
@@ -253,14 +255,14 @@ static void count_pool_received(struct igb_model *m, const struct igb_frame *f, 
 
 static bool queue_listens(const struct igb_model *m, unsigned pool, unsigned queue)
 {
-    return m->vf[pool].played || igb_queue_on(m, true, queue);
+    return m->vf[pool].played || igb_model_queue_on(m, true, queue);
 }
 
 static bool queue_fits(struct igb_model *m, unsigned pool, unsigned queue,
                        const struct igb_frame *f)
 {
     return m->vf[pool].played ? m->vf[pool].frames.count < IGB_MODEL_FIFO
-                              : igb_rx_fits(m, queue, f->length + FCS);
+                              : igb_model_rx_fits(m, queue, f->length + FCS);
 }
 
 /* SRRCTL.DROP_EN is the queue's, QDE the PF's word about it. */
@@ -276,7 +278,7 @@ static bool play(struct igb_model *m, unsigned pool, const struct igb_frame *f, 
     memcpy(bytes, f->bytes, f->length);
     if (strip)
         memmove(bytes + 12, bytes + 12 + VLAN_TAG, f->length - 12 - VLAN_TAG);
-    return igb_fifo_put(&m->vf[pool].frames, bytes, f->length - (strip ? VLAN_TAG : 0));
+    return igb_model_fifo_put(&m->vf[pool].frames, bytes, f->length - (strip ? VLAN_TAG : 0));
 }
 
 /* Into one pool; what it has no room for is dropped and counted (RQDPC, RNBC). */
@@ -291,8 +293,8 @@ static bool to_pool(struct igb_model *m, unsigned pool, const struct igb_frame *
         igb_model_count(m, R_RX(queue) + Q_DROPPED, 1);
         return false;
     }
-    bool good =
-        m->vf[pool].played ? play(m, pool, f, how.strip_vlan) : igb_rx_store(m, queue, f, &how);
+    bool good = m->vf[pool].played ? play(m, pool, f, how.strip_vlan)
+                                   : igb_model_rx_store(m, queue, f, &how);
     if (good)
         count_pool_received(m, f, pool);
     return good;
@@ -344,13 +346,13 @@ static bool to_queue(struct igb_model *m, const struct igb_frame *f)
     struct igb_rx_how how = how_of(m, f);
     bool rss = (igb_get(m, R_MRQC) & MRQC_MODE) == MRQC_RSS;
     unsigned queue = rss && how.hash_type ? rss_queue(m, how.hash) : 0;
-    if (!igb_queue_on(m, true, queue))
+    if (!igb_model_queue_on(m, true, queue))
         return false;
-    if (!igb_rx_fits(m, queue, f->length + FCS)) {
+    if (!igb_model_rx_fits(m, queue, f->length + FCS)) {
         igb_model_count(m, queue_drops(m, queue) ? R_RX(queue) + Q_DROPPED : R_MPC, 1);
         return false;
     }
-    return igb_rx_store(m, queue, f, &how);
+    return igb_model_rx_store(m, queue, f, &how);
 }
 
 static bool length_good(struct igb_model *m, const struct igb_frame *f)
@@ -363,7 +365,7 @@ static bool length_good(struct igb_model *m, const struct igb_frame *f)
     return false;
 }
 
-bool igb_switch_from_wire(struct igb_model *m, const struct igb_frame *f)
+bool igb_model_switch_from_wire(struct igb_model *m, const struct igb_frame *f)
 {
     if (igb_is_vt(m)) {
         if (!length_good(m, f) || !vfta_wants(m, f))
@@ -391,8 +393,8 @@ bool igb_model_inject(struct igb_model *m, const uint8_t *frame, uint32_t length
     if (m->gone || quiet || !(igb_get(m, R_RCTL) & RCTL_EN) || !igb_link_up(m))
         return false;
     igb_model_count(m, R_TPR, 1);
-    igb_count_octets(m, R_TORL, length + FCS);
-    return igb_switch_from_wire(m, &f);
+    igb_model_count_octets(m, R_TORL, length + FCS);
+    return igb_model_switch_from_wire(m, &f);
 }
 
 /* Sending --------------------------------------------------------------------------------- */
@@ -411,8 +413,8 @@ static void count_sent(struct igb_model *m, const struct igb_frame *f)
     igb_model_count(m, R_PTC64 + 4 * size, 1);
     if (is_group(f->bytes))
         igb_model_count(m, is_broadcast(f->bytes) ? R_BPTC : R_MPTC, 1);
-    igb_count_octets(m, R_GOTCL, wire);
-    igb_count_octets(m, R_TOTL, wire);
+    igb_model_count_octets(m, R_GOTCL, wire);
+    igb_model_count_octets(m, R_TOTL, wire);
 }
 
 static void count_pool_sent(struct igb_model *m, const struct igb_frame *f, bool local)
@@ -430,7 +432,7 @@ static void count_pool_sent(struct igb_model *m, const struct igb_frame *f, bool
 static bool spoofed(struct igb_model *m, unsigned queue, const struct igb_frame *f)
 {
     bool any, local, wrong = false;
-    uint32_t swc = igb_swc(m);
+    uint32_t swc = igb_model_swc(m);
     if (FIELD_GET(SWC_MAC_SPOOF, swc) >> f->from & 1)
         wrong = !(exact_pools(m, f->bytes + MAC_LEN, &any) >> f->from & 1);
     if ((FIELD_GET(SWC_VLAN_SPOOF, swc) >> f->from & 1) && igb_is_tagged(f))
@@ -470,7 +472,7 @@ static bool switch_inside(struct igb_model *m, const struct igb_frame *f, bool *
 {
     bool any, local_vlan = false;
     *outside = true;
-    if (!(igb_swc(m) & SWC_LOOPBACK))
+    if (!(igb_model_swc(m) & SWC_LOOPBACK))
         return false;
     if (igb_is_tagged(f))
         vlan_pools(m, igb_tag(f) & VLVF_VID, &local_vlan);
@@ -480,8 +482,8 @@ static bool switch_inside(struct igb_model *m, const struct igb_frame *f, bool *
     return (igb_get(m, R_RCTL) & RCTL_EN) && pools && to_pools(m, pools, f);
 }
 
-bool igb_switch_from_queue(struct igb_model *m, unsigned queue, const struct igb_frame *frame,
-                           uint16_t vlan)
+bool igb_model_switch_from_queue(struct igb_model *m, unsigned queue, const struct igb_frame *frame,
+                                 uint16_t vlan)
 {
     static uint8_t tagged[IGB_MODEL_FRAME + 2 * VLAN_TAG];
     struct igb_frame f = *frame;
@@ -499,7 +501,7 @@ bool igb_switch_from_queue(struct igb_model *m, unsigned queue, const struct igb
         count_pool_sent(m, &f, inside);
     }
     if (outside) {
-        igb_fifo_put(&m->wire, f.bytes, f.length);
+        igb_model_fifo_put(&m->wire, f.bytes, f.length);
         count_sent(m, &f);
     }
     return outside || inside;
@@ -519,27 +521,27 @@ bool igb_model_vf_transmit(struct igb_model *m, unsigned vf, const uint8_t *fram
         f.bytes = padded;
         f.length = WIRE_MIN - FCS;
     }
-    return igb_switch_from_queue(m, vf, &f, vlan);
+    return igb_model_switch_from_queue(m, vf, &f, vlan);
 }
 
 uint32_t igb_model_vf_take(struct igb_model *m, unsigned vf, uint8_t *frame, uint32_t size)
 {
-    while (!m->vf[vf].frames.count && m->wire.count < IGB_MODEL_FIFO && igb_tx_next(m))
+    while (!m->vf[vf].frames.count && m->wire.count < IGB_MODEL_FIFO && igb_model_tx_next(m))
         ;
-    return igb_fifo_get(&m->vf[vf].frames, frame, size);
+    return igb_model_fifo_get(&m->vf[vf].frames, frame, size);
 }
 
 uint32_t igb_model_take(struct igb_model *m, uint8_t *frame, uint32_t size)
 {
-    while (!m->wire.count && igb_tx_next(m))
+    while (!m->wire.count && igb_model_tx_next(m))
         ;
-    return igb_fifo_get(&m->wire, frame, size);
+    return igb_model_fifo_get(&m->wire, frame, size);
 }
 
 unsigned igb_model_run(struct igb_model *m)
 {
     unsigned n = 0;
-    while (m->wire.count < IGB_MODEL_FIFO && igb_tx_next(m))
+    while (m->wire.count < IGB_MODEL_FIFO && igb_model_tx_next(m))
         n++;
     return n;
 }

@@ -236,6 +236,7 @@ static void descriptors_tell_what_came(void **state)
     static const uint8_t from[4] = { 66, 9, 149, 187 }, to[4] = { 161, 142, 100, 80 };
     static uint8_t frame[3000];
     struct ring r = ring_on(hand.model.function, hand.bar + R_RX(0), true, false);
+    hand_write(R_RXCSUM, RXCSUM_IP | RXCSUM_L4 | RXCSUM_PCSD);
     hand_write(R_MRQC, MRQC_RSS | MRQC_TCP4 | MRQC_IP4);
     hand_write(R_RCTL, RCTL_EN | RCTL_UPE | RCTL_LPE | RCTL_SECRC);
     for (uint32_t i = 0; i < 10; i++) {

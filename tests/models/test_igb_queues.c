@@ -1,0 +1,246 @@
+/* nic/igb.c over the model: several queues and the hash that chooses among them, and an access
+ * port of a VLAN.  Sections: 82576 DS. */
+#include "pci/pci_regs.h"
+#include "tests/host/host.h"
+#include "tests/host/test.h"
+#include "tests/models/conformance.h"
+#include "tests/models/igb_rig.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Receive side scaling (7.1.1.7) --------------------------------------------------- */
+
+static uint32_t flow(uint8_t *frame, uint8_t protocol, uint32_t from, uint32_t to)
+{
+    uint8_t *ip = frame + ETHERNET_HEADER;
+    memset(frame, 0, 80);
+    memcpy(frame, rig.port->mac, MAC_LEN);
+    frame[12] = 0x08;
+    ip[0] = 0x45;
+    ip[3] = 46;
+    ip[9] = protocol;
+    ip[12] = ip[16] = 10;
+    ip[15] = (uint8_t)from;
+    ip[19] = (uint8_t)to;
+    ip[21] = (uint8_t)(from * 7);
+    ip[23] = (uint8_t)(to * 7);
+    return 60;
+}
+
+static unsigned queue_of(uint8_t protocol, uint32_t from, uint32_t to)
+{
+    uint8_t frame[80];
+    unsigned found = 99;
+    assert_true(rig_inject(frame, flow(frame, protocol, from, to)));
+    for (unsigned i = 0; i < rig.port->rx_queues; i++)
+        if (rig_poll(i)) {
+            assert_int_equal(found, 99);
+            found = i;
+        }
+    assert_int_not_equal(found, 99);
+    return found;
+}
+
+static void flows_are_spread_and_stay_together(void **state)
+{
+    unsigned hits[4] = { 0 };
+    rig_run(4);
+    for (uint32_t from = 1; from <= 16; from++)
+        for (uint32_t to = 17; to <= 32; to++) {
+            unsigned queue = queue_of(from & 1 ? 6 : 17, from, to);
+            hits[queue]++;
+            assert_int_equal(queue_of(from & 1 ? 6 : 17, from, to), queue);
+            assert_int_equal(queue_of(from & 1 ? 6 : 17, to, from), queue); /* both ways */
+        }
+    for (unsigned i = 0; i < 4; i++) /* 256 flows; a fair share is 64 */
+        assert_in_range(hits[i], 24, 128);
+}
+
+static void what_is_no_ip_goes_to_the_first_queue(void **state)
+{
+    uint8_t frame[60] = { 0 };
+    rig_run(4);
+    memcpy(frame, rig.port->mac, MAC_LEN);
+    frame[12] = 0x88;
+    for (unsigned i = 0; i < 8; i++) {
+        frame[20] = (uint8_t)i;
+        assert_true(rig_inject(frame, sizeof frame));
+    }
+    assert_int_equal(rig_poll(0), 8);
+}
+
+static void all_queues_send(void **state)
+{
+    uint8_t frame[100] = { 0 };
+    assert_true(rig_probe());
+    uint16_t n = rig.port->limits.tx_queues_max;
+    rig_run(n);
+    for (unsigned i = 0; i < n; i++) {
+        struct packet *p = conformance_packet(&rig.cache, frame, sizeof frame, PACKET_ROOM);
+        assert_int_equal(port_tx_burst(rig.port->txq[i], &p, 1), 1);
+    }
+    for (unsigned i = 0; i < n; i++)
+        assert_int_equal(rig_take(frame, sizeof frame), 100);
+}
+
+/* 7.1.4: one that nobody empties is not to hold up the others; what it drops is missed. */
+static void full_queue_does_not_hold_up_the_others(void **state)
+{
+    uint8_t frame[80];
+    unsigned dropped = 0;
+    rig_run(4);
+    unsigned full = queue_of(17, 1, 2), other = full;
+    uint32_t to = 2;
+    while (other == full)
+        other = queue_of(17, 1, ++to);
+    for (unsigned i = 0; i < 400; i++)
+        dropped += !rig_inject(frame, flow(frame, 17, 1, 2));
+    assert_in_range(dropped, 100, 400);
+    assert_true(rig_inject(frame, flow(frame, 17, 1, to)));
+    assert_int_equal(rig_poll(other), 1);
+    assert_int_equal(rig_stats().rx_missed, dropped);
+    assert_int_equal(rig_counter("MPC"), 0);
+    rig_poll(full);
+}
+
+/* 7.1.11: IPCS, and IPE with it. */
+static void checksum_verdict_is_passed_on(void **state)
+{
+    static const uint8_t good[2] = { 0xa6, 0xbd }; /* of flow(17, 1, 2) */
+    uint8_t frame[80];
+    struct packet *p;
+    rig_run(1);
+    for (unsigned i = 0; i < 3; i++) {
+        flow(frame, 17, 1, 2);
+        memcpy(frame + ETHERNET_HEADER + 10, good, 2);
+        frame[ETHERNET_HEADER + 11] = (uint8_t)(frame[ETHERNET_HEADER + 11] + (i == 1));
+        frame[13] = i == 2;
+        assert_true(rig_inject(frame, 60));
+        assert_int_equal(port_rx_burst(rig.port->rxq[0], &p, 1), 1);
+        assert_int_equal(p->flags, i == 0   ? PACKET_IP_CHECKSUM_GOOD
+                                   : i == 1 ? PACKET_IP_CHECKSUM_BAD
+                                            : 0);
+        packet_free(&rig.cache, p);
+    }
+}
+
+/* An access port (8.2.1 VME, 8.10.18 VFTA, 7.2.2.3 VLE) -------------------------------- */
+
+static uint32_t tagged(uint8_t *frame, uint16_t tci)
+{
+    memset(frame, 0x77, 100);
+    memcpy(frame, rig.port->mac, MAC_LEN);
+    frame[12] = 0x81;
+    frame[13] = 0;
+    frame[14] = (uint8_t)(tci >> 8);
+    frame[15] = (uint8_t)tci;
+    return 100;
+}
+
+static void tags_are_put_on_and_taken_off(void **state)
+{
+    uint8_t frame[120];
+    struct packet *p;
+    rig_run(1);
+    assert_int_equal(port_set_vlan(rig.port, 100), 0);
+    assert_true(rig_inject(frame, tagged(frame, 3u << 13 | 100)));
+    assert_int_equal(port_rx_burst(rig.port->rxq[0], &p, 1), 1);
+    assert_int_equal(p->frame_length, 96);
+    assert_int_equal(p->data[12], 0x77);
+    assert_int_equal(port_tx_burst(rig.port->txq[0], &p, 1), 1);
+    assert_int_equal(rig_take(frame, sizeof frame), 100);
+    assert_int_equal(frame[12] << 8 | frame[13], 0x8100);
+    assert_int_equal(frame[14] << 8 | frame[15], 100);
+    assert_int_equal(frame[16], 0x77);
+}
+
+static void other_vlans_are_filtered(void **state)
+{
+    uint8_t frame[120];
+    rig_run(1);
+    assert_int_equal(port_set_vlan(rig.port, 100), 0);
+    assert_true(rig_inject(frame, tagged(frame, 101)));
+    assert_true(rig_inject(frame, tagged(frame, 68)));
+    assert_int_equal(rig_poll(0), 0);
+    memset(frame + 12, 0x88, 2);
+    assert_true(rig_inject(frame, 100)); /* without a tag it is none of ours */
+    assert_int_equal(rig_poll(0), 0);
+    assert_int_equal(rig_counter("other_vlan"), 1);
+    assert_int_equal(rig.port->rxq[0]->errors, 0);
+    assert_int_equal(port_set_vlan(rig.port, 101), 0);
+    assert_true(rig_inject(frame, tagged(frame, 101)));
+    assert_true(rig_inject(frame, tagged(frame, 100)));
+    assert_int_equal(rig_poll(0), 1);
+}
+
+static void without_vlan_tags_are_none_of_our_business(void **state)
+{
+    uint8_t frame[120];
+    struct packet *p;
+    rig_run(1);
+    assert_int_equal(port_set_vlan(rig.port, 100), 0);
+    assert_int_equal(port_set_vlan(rig.port, 0), 0);
+    assert_true(rig_inject(frame, tagged(frame, 101)));
+    assert_int_equal(port_rx_burst(rig.port->rxq[0], &p, 1), 1);
+    assert_int_equal(p->frame_length, 100);
+    assert_int_equal(port_tx_burst(rig.port->txq[0], &p, 1), 1);
+    assert_int_equal(rig_take(frame, sizeof frame), 100);
+    assert_int_equal(frame[12] << 8 | frame[13], 0x8100);
+    assert_true(rig_exchange());
+}
+
+/* The chip forgets contexts with the queue; so must we. */
+static void tag_survives_stop_and_start(void **state)
+{
+    uint8_t frame[120];
+    rig_run(1);
+    assert_int_equal(port_set_vlan(rig.port, 7), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        memset(frame, 0x77, sizeof frame);
+        struct packet *p = conformance_packet(&rig.cache, frame, 96, PACKET_ROOM);
+        assert_int_equal(port_tx_burst(rig.port->txq[0], &p, 1), 1);
+        assert_int_equal(rig_take(frame, sizeof frame), 100);
+        assert_int_equal(frame[15], 7);
+        port_stop(rig.port);
+        assert_int_equal(port_start(rig.port), 0);
+    }
+}
+
+/* The longest frames of an access port carry the tag on top. */
+static void longest_frames_pass_with_a_tag(void **state)
+{
+    static uint8_t frame[FRAME_MAX + 32];
+    struct packet *p;
+    rig_run(1);
+    assert_int_equal(port_set_vlan(rig.port, 100), 0);
+    for (unsigned round = 0; round < 2; round++) {
+        uint32_t limit = port_frame_limit(rig.port);
+        tagged(frame, 100);
+        assert_true(rig_inject(frame, limit + VLAN_TAG));
+        assert_int_equal(port_rx_burst(rig.port->rxq[0], &p, 1), 1);
+        assert_int_equal(p->frame_length, limit);
+        assert_int_equal(port_tx_burst(rig.port->txq[0], &p, 1), 1);
+        assert_int_equal(rig_take(frame, sizeof frame), limit + VLAN_TAG);
+        assert_int_equal(port_set_mtu(rig.port, 9000), 0);
+    }
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, rig_set_up, rig_tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(flows_are_spread_and_stay_together),
+        TEST(what_is_no_ip_goes_to_the_first_queue),
+        TEST(all_queues_send),
+        TEST(full_queue_does_not_hold_up_the_others),
+        TEST(checksum_verdict_is_passed_on),
+        TEST(tags_are_put_on_and_taken_off),
+        TEST(other_vlans_are_filtered),
+        TEST(without_vlan_tags_are_none_of_our_business),
+        TEST(tag_survives_stop_and_start),
+        TEST(longest_frames_pass_with_a_tag),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
