@@ -15,11 +15,12 @@ import tempfile
 import threading
 import time
 
+import boots
+
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BUILD = os.path.join(ROOT, "build")
 IMAGE = os.path.join(BUILD, "millrace.elf")
 ATTACK = os.path.join(BUILD, "attack.elf")
-ISO = os.path.join(BUILD, "millrace.iso")
 TRAFFIC = os.path.join(BUILD, "traffic")
 QEMU = "qemu-system-x86_64"
 
@@ -67,12 +68,13 @@ class Wire:
         self.socket = None
         self.frames = queue.Queue()
 
-    def options(self, device):
-        netdev = ("dgram,id=net{0},local.type=unix,local.path={1},remote.type=unix,remote.path={2}"
-                  .format(self.number, self.remote, self.local))
+    def options(self, device, boot):
+        netdev = ("dgram,local.type=unix,local.path=%s,remote.type=unix,remote.path=%s"
+                  % (self.remote, self.local))
         device = device.replace("{n}", str(self.number)).replace("{m}", str(self.number + 1))
         *below, nic = device.split("|")
-        options = ["-netdev", netdev]
+        nic = boot.device(self.number, nic)
+        options = boot.netdev(self.number, netdev)
         for bridge in below:
             options += ["-device", bridge]
         return options + ["-device", "%s,netdev=net%d,mac=%s" % (nic, self.number, port_mac(self.number))]
@@ -140,7 +142,7 @@ class Appliance:
     """One machine.  Use as a context: starts, waits for `ready:`, powers off.
 
     nics: names from NICS or QEMU device strings.  config: text of the
-    configuration file.  append: kernel command line.  boot: "pvh" or "iso".
+    configuration file.  append: kernel command line.  boot: a name of boots.KINDS.
     before, extra: QEMU options in front of ours and behind them.
     plugged: whether the wires end here or are left to build/traffic.
     tell: whether the end prints what the console said (pytest shows it on failure).
@@ -148,11 +150,13 @@ class Appliance:
     """
 
     def __init__(self, nics=("virtio", "virtio"), config=None, append="", boot="pvh", machine="q35",
-                 memory=64, before=(), extra=(), plugged=True, image=IMAGE, wait_ready=True,
+                 memory=None, before=(), extra=(), plugged=True, image=IMAGE, wait_ready=True,
                  tell=True, wait_links=True):
         self.wait_links = wait_links and any("igb" in nic for nic in nics)
-        self.nics, self.config, self.append, self.boot = nics, config, append, boot
-        self.machine, self.memory, self.before, self.extra = machine, memory, list(before), list(extra)
+        self.nics, self.config, self.append = nics, config, append
+        self.boot = boots.KINDS[boot](self)
+        self.memory = memory or self.boot.memory
+        self.machine, self.before, self.extra = machine, list(before), list(extra)
         self.plugged, self.image, self.wait_ready, self.tell = plugged, image, wait_ready, tell
         self.folder = tempfile.mkdtemp(prefix="millrace-test.")
         self.wires = [Wire(self.folder, n) for n in range(len(nics))]
@@ -163,28 +167,6 @@ class Appliance:
 
     # Starting and stopping
 
-    def _boot_options(self):
-        if self.boot == "iso":
-            iso = ISO
-            if self.config is not None or self.append:
-                iso = os.path.join(self.folder, "test.iso")
-                conf = self._write("millrace.conf", self.config or "")
-                subprocess.run([os.path.join(ROOT, "tools", "make-iso"), self.image, iso, conf,
-                                self.append], check=True)
-            return ["-cdrom", iso]
-        options = ["-kernel", self.image]
-        if self.append:
-            options += ["-append", self.append]
-        if self.config is not None:
-            options += ["-initrd", self._write("millrace.conf", self.config)]
-        return options
-
-    def _write(self, name, content):
-        path = os.path.join(self.folder, name)
-        with open(path, "wb") as f:
-            f.write(content if isinstance(content, bytes) else content.encode())
-        return path
-
     def _command_line(self):
         accel = accelerator()
         line = [QEMU, "-M", self.machine, "-accel", accel, "-m", str(self.memory), "-nodefaults",
@@ -194,14 +176,15 @@ class Appliance:
         if accel == "kvm":
             line += ["-cpu", "host"]
         for wire, nic in zip(self.wires, self.nics):
-            line += wire.options(NICS.get(nic, nic))
-        return line + self._boot_options() + self.extra
+            line += wire.options(NICS.get(nic, nic), self.boot)
+        return line + self.boot.options() + self.extra
 
     def start(self):
         if self.plugged:
             for wire in self.wires:
                 wire.plug()
         self.errors = open(os.path.join(self.folder, "qemu.log"), "wb+")
+        self.boot.start()
         self.started = time.monotonic()
         self.process = subprocess.Popen(self._command_line(), stdin=subprocess.DEVNULL,
                                         stdout=self.errors, stderr=self.errors)
@@ -254,6 +237,7 @@ class Appliance:
             self.process.wait()
         for wire in self.wires:
             wire.unplug()
+        self.boot.stop()
         if self.serial:
             self.serial.close()
         shutil.rmtree(self.folder, ignore_errors=True)
