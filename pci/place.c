@@ -9,7 +9,8 @@
  *
  * A BAR lies at a multiple of its size (PCI 6.2.5.1); windows in units of 4 KiB
  * or 1 MiB (Bridge 3.2.5.6 and 3.2.5.8).  Only 64-bit prefetchable BARs go into
- * a prefetchable window: it may lie above 4 GiB, where no other can follow.
+ * a prefetchable window: it may lie above 4 GiB, where no other can follow.  When it is
+ * full they go where the others are.
  *
  * VFs may never exist, so their BARs (PCIe 9.3.3.14) take nothing from others: it is
  * tried in memory with room for all VFs, half of them, a quarter and so on, and the
@@ -227,10 +228,26 @@ static void needs_gather(struct placing *p)
 
 /* Places, from the top down ------------------------------------------------------ */
 
+/* What may be prefetched need not be: where the prefetchable window is full, the other
+ * one will do. */
+static struct request through_memory(const struct request *q)
+{
+    struct request r = *q;
+    r.kind = q->kind == PCI_WINDOW_PREFETCHABLE ? PCI_WINDOW_MEMORY : q->kind;
+    return r;
+}
+
+/* A window is widened only where none has room as it is. */
 static uint64_t find_or_grow(const struct request *q)
 {
+    struct request other = through_memory(q);
     uint64_t base = space_find(q);
-    return base || !space_grow(q) ? base : space_find(q);
+    base = base ? base : space_find(&other);
+    if (!base && space_grow(q))
+        return space_find(q);
+    if (!base && space_grow(&other))
+        return space_find(&other);
+    return base;
 }
 
 static void vf_bars_forget(struct pci_sriov *s, const struct pci_bar before[PCI_BARS])

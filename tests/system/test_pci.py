@@ -1,5 +1,8 @@
 """PCI on QEMU's machines: what firmware set, what it left unset, every root bus."""
+import json
 import re
+import socket
+import time
 
 import pytest
 
@@ -77,3 +80,144 @@ def test_functions_are_decoded():
         for expected in ("secondary 01, subordinate 01", "root port", "hot-plug", "access control services"):
             assert expected in text
         assert "error: " in appliance.command("show pci 05:1f.7")
+
+
+# Virtual functions
+
+QUIET = {"append": "loglevel=error", "wait_links": False}
+
+
+def vfs_of(found, pf):
+    """The BDFs of the functions that `show pci` lists as VFs below this PF."""
+    depth = len(found[pf]) - len(found[pf].lstrip())
+    vfs = []
+    for bdf in list(found)[list(found).index(pf) + 1:]:
+        if not re.match(r" {%d}8086:10ca Ethernet controller, VF %d," % (depth + 2, len(vfs)), found[bdf]):
+            break
+        vfs.append(bdf)
+    return vfs
+
+
+def assert_vfs(appliance, pf, bdfs):
+    """They are there, in this order, in memory of their own, and answer (their port has a MAC)."""
+    found = places(appliance)
+    assert vfs_of(found, pf) == bdfs
+    assert not any("unplaced" in found[bdf] for bdf in bdfs)
+    bars = [int(base, 16) for bdf in bdfs for base in re.findall(r"([0-9a-f]{8,}) 16 KiB", found[bdf])]
+    assert len(set(bars)) == 2 * len(bdfs)
+    ports = {port["bdf"]: port for port in appliance.stats()["ports"]}
+    assert all(ports[bdf]["driver"] == "igbvf" for bdf in bdfs)
+
+
+@pytest.mark.parametrize("machine, port", [
+    ("q35", "pcie-root-port,id=rp,chassis=1"),
+    ("q35", "pcie-root-port,id=rp,chassis=1,hotplug=off"),
+    (MICROVM, "pcie-root-port,id=rp,chassis=1"),
+])
+def test_vfs_have_places_and_come_and_go(machine, port):
+    """SeaBIOS places no VF BARs; microvm's firmware places nothing at all.  PCIe 9.2.1.2."""
+    with Appliance(nics=["igb,bus=rp"], machine=machine, before=["-device", port], **QUIET) as appliance:
+        appliance.must("vf 01:00.0 count 7")
+        assert_vfs(appliance, "0000:01:00.0", ["0000:01:%02x.%d" % (0x10 + k // 4, k % 4 * 2) for k in range(7)])
+        assert "VF         6 of 0000:01:00.0" in appliance.command("show pci 01:11.4")
+        assert "VFs        7 in force, 8 of 8 have a place\n" in appliance.command("show pci 01:00.0")
+        appliance.must("vf 01:00.0 count 0")
+        assert not vfs_of(places(appliance), "0000:01:00.0")
+        appliance.must("vf 01:00.0 count 2")
+        assert_vfs(appliance, "0000:01:00.0", ["0000:01:10.0", "0000:01:10.2"])
+
+
+def test_vfs_of_two_functions_interleave():
+    """VF 0, 2, ... of the device belong to function 0, VF 1, 3, ... to function 1 (the DPDK guide's picture)."""
+    nics = ["igb,bus=rp,addr=0.0,multifunction=on", "igb,bus=rp,addr=0.1"]
+    with Appliance(nics=nics, before=ROOT_PORT, **QUIET) as appliance:
+        for function in (1, 0):
+            appliance.must("vf 01:00.%d count 3" % function)
+        for function in (0, 1):
+            assert_vfs(appliance, "0000:01:00.%d" % function,
+                       ["0000:01:10.%d" % (2 * k + function) for k in range(3)])
+
+
+def test_vfs_below_a_switch_without_access_control_are_asked_for_by_name():
+    before = ROOT_PORT + ["-device", "x3130-upstream,id=up,bus=rp",
+                          "-device", "xio3130-downstream,id=down,bus=up,chassis=2"]
+    with Appliance(nics=["igb,bus=down"], before=before, **QUIET) as appliance:
+        answer = appliance.command("vf 03:00.0 count 2")
+        assert answer.startswith("error: ") and "0000:02:00.0 on the way has no access control (ACS)" in answer
+        assert not vfs_of(places(appliance), "0000:03:00.0")
+        appliance.must("vf 03:00.0 count 2 unisolated")
+        assert_vfs(appliance, "0000:03:00.0", ["0000:03:10.0", "0000:03:10.2"])
+
+
+def shared_memory(n, bus):
+    """A prefetchable BAR of 2 MiB, which fills a window of SeaBIOS."""
+    return ["-object", "memory-backend-ram,id=m%d,size=2M" % n,
+            "-device", "ivshmem-plain,memdev=m%d,bus=%s" % (n, bus)]
+
+
+def narrow_port(n):
+    return ["-device", "pcie-root-port,id=rp%d,chassis=%d,hotplug=off,addr=%d" % (n, n + 1, n + 3)]
+
+
+def crowd(n):
+    """Around an igb as function 0 behind rp<n>: both windows of the port are full, but for 112 KiB."""
+    devices = shared_memory(n, "rp%d,addr=0.1" % n) + ["-device", "edu,bus=rp%d,addr=0.2" % n]
+    for function in range(3, 8):
+        devices += ["-device", "e1000,romfile=,bus=rp%d,addr=0.%d" % (n, function)]
+    return devices
+
+
+def test_window_is_widened_for_vfs():
+    """Into the neighborhood, which is free; nothing in it moves."""
+    with Appliance(nics=["igb,romfile=,bus=rp0,addr=0.0,multifunction=on"], before=narrow_port(0) + crowd(0),
+                   **QUIET) as appliance:
+        first, last = [int(n, 16) for n in re.search(r"window     prefetchable (\w+)-(\w+)",
+                                                     appliance.command("show pci 00:03.0")).groups()]
+        memory = int(re.search(r"([0-9a-f]{8}) 2 MiB", places(appliance)["0000:01:00.1"]).group(1), 16)
+        assert last + 1 - first > 2 << 20 and first <= memory <= last
+        appliance.must("vf 01:00.0 count 7")
+        assert_vfs(appliance, "0000:01:00.0", ["0000:01:%02x.%d" % (0x10 + k // 4, k % 4 * 2) for k in range(7)])
+
+
+def test_window_that_is_short_is_named_and_as_many_as_fit_are_had():
+    """Hemmed in by two other ports, with 112 KiB left: three VFs of 32 KiB."""
+    before = narrow_port(0) + narrow_port(1) + narrow_port(2) + shared_memory(0, "rp0") + crowd(1)
+    with Appliance(nics=["igb,romfile=,bus=rp1,addr=0.0,multifunction=on"],
+                   before=before + shared_memory(2, "rp2"), **QUIET) as appliance:
+        answer = appliance.command("vf 02:00.0 count 4")
+        assert "only 3 VFs have a place: the prefetchable window of 0000:00:04.0 is short" in answer
+        appliance.must("vf 02:00.0 count 3")
+        assert_vfs(appliance, "0000:02:00.0", ["0000:02:10.0", "0000:02:10.2", "0000:02:10.4"])
+
+
+# Errors
+
+def inject(path, *errors):
+    """QEMU pretends that these errors happened (human monitor, pcie_aer_inject_error)."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as monitor:
+        monitor.connect(str(path))
+        talk = monitor.makefile("rw")
+        for request in [{"execute": "qmp_capabilities"}] + [
+                {"execute": "human-monitor-command",
+                 "arguments": {"command-line": "pcie_aer_inject_error " + error}} for error in errors]:
+            talk.write(json.dumps(request) + "\n")
+            talk.flush()
+            while "return" not in (answer := json.loads(talk.readline())):
+                assert "error" not in answer, answer
+
+
+def test_errors_are_decoded_counted_and_cleared(tmp_path):
+    """PCIe 7.8.4: nothing stops for them, traffic least of all."""
+    with Appliance(nics=["igb,bus=rp,id=pf", "virtio"], config="forward io\n",
+                   before=ROOT_PORT + ["-qmp", "unix:%s/qmp,server=on,wait=off" % tmp_path]) as appliance:
+        inject(tmp_path / "qmp", "pf MALF_TLP 0x1 0x2 0x3 0x4")
+        appliance.read_until(r"pci 0000:01:00.0: fatal error: malformed, header [0-9a-f ]{35}, 1 since")
+        inject(tmp_path / "qmp", "pf BAD_TLP", "pf UNSUP")
+        appliance.type("\n")
+        appliance.read_until(r"millrace> \Z")
+        end = time.monotonic() + 10
+        while "so far 1 fatal, 1 non-fatal, 1 corrected: malformed 1, unsupported 1, bad-TLP 1" not in (
+                text := appliance.command("show pci 01:00.0")):
+            assert time.monotonic() < end, text
+        assert "uncorrectable none, correctable none" in text
+        forwards(appliance)

@@ -607,6 +607,7 @@ static void as_many_vfs_as_fit_are_placed(void **state)
     set_prefetchable_window(b, 0x900000000, 0x907ffffff);
     pci_window_reserve(0x908000000, GIB);
     pci_window_reserve(0x8f0000000, 256 * MIB);
+    pci_window_reserve(PCISPACE_MEMORY + MIB, PCISPACE_MEMORY_SIZE - MIB);
     made_pf_init(&pf[0], 0x10c9, 256, 2 * MIB);
     pf[0].device.bar[2] =
         (struct pcispace_bar){ .size = 2 * MIB, .is64 = true, .prefetchable = true };
@@ -618,6 +619,28 @@ static void as_many_vfs_as_fit_are_placed(void **state)
     assert_int_equal(f->sriov->placed_vfs, 31);
     assert_true(host_log_contains("31 of 256 VFs have a place: VF BAR 0 needs 200000 bytes for "
                                   "each, and the prefetchable window of 0000:00:01.0 is short"));
+    assert_all_fits();
+}
+
+/* Bridge 3.2.5.8: what may be prefetched may also lie where nothing is. */
+static void prefetchable_vf_bars_go_where_others_are_when_need_be(void **state)
+{
+    struct pcispace_device *b = root_port(1);
+    set_prefetchable_window(b, 0x900000000, 0x9000fffff);
+    set_memory_window(b, 0xc4000000, 0xc41fffff);
+    pci_window_reserve(0x900100000, GIB);
+    pci_window_reserve(0x8f0000000, 256 * MIB);
+    made_pf_init(&pf[0], 0x10c9, 8, 16 * KIB);
+    pf[0].device.bar[2] = (struct pcispace_bar){ .size = MIB, .is64 = true, .prefetchable = true };
+    put(&pf[0].device, PCI_BAR0, 0xc4000000, 4);
+    put(&pf[0].device, PCI_BAR0 + 12, 9, 4);
+    made_pf_add(&pf[0], b, 0);
+    pci_scan();
+    const struct pci_function *f = function_of(&pf[0].device);
+    assert_int_equal(f->bar[2].base, 0x900000000);
+    assert_int_equal(f->sriov->bar[0].base, 0xc4020000);
+    assert_int_equal(f->sriov->placed_vfs, 8);
+    assert_int_equal(function_of(b)->window[PCI_WINDOW_MEMORY].size, 2 * MIB);
     assert_all_fits();
 }
 
@@ -863,6 +886,7 @@ int main(void)
         TEST(windows_are_opened_with_room_for_vfs),
         TEST(vfs_use_the_gaps),
         TEST(as_many_vfs_as_fit_are_placed),
+        TEST(prefetchable_vf_bars_go_where_others_are_when_need_be),
         TEST(vfs_take_nothing_from_others),
         TEST(vf_bars_of_firmware_are_kept),
         TEST(room_for_vfs_grows_the_window),
