@@ -516,6 +516,13 @@ static void arp_conflict(const struct port *in, const struct arp *arp)
     neighbor_announce(ours);
 }
 
+static bool is_ours_elsewhere(const struct arp *arp)
+{
+    const struct address *address = address_find(arp->sender);
+    const struct port *home = address ? port_get(address->port) : NULL;
+    return home && !memcmp(arp->mac, home->mac, MAC_LEN);
+}
+
 /* RFC 826 "packet reception": a known pair is brought up to date whoever was
  * asked; a new one is learned only when we were. */
 static void arp_learn(struct core *control, struct port *in, const struct arp *arp)
@@ -540,8 +547,8 @@ void neighbor_receive(struct core *control, struct port *in, struct packet *pack
     const struct address *asked = address_find(arp.target);
     const struct address *on = address_covering(arp.sender);
     arp.for_us = asked && asked->port == in->number;
-    if (!memcmp(arp.mac, in->mac, MAC_LEN)) {
-        /* our own, come back */
+    if (!memcmp(arp.mac, in->mac, MAC_LEN) || is_ours_elsewhere(&arp)) {
+        /* our own, come back, or heard by another port on the same LAN: a PF's and its VFs' */
     } else if (address_find(arp.sender)) {
         arp_conflict(in, &arp);
     } else if (on && on->port == in->number && address_is_host(on, arp.sender)) {

@@ -315,6 +315,21 @@ static void our_address_is_defended_but_not_for_ever(void **state)
     assert_int_equal(state_of(ROUTER_B), NEIGHBOR_FREE);
 }
 
+/* Two ports on one LAN, as a PF and its VFs are: each hears what the other announces. */
+static void our_own_word_from_another_port_is_no_conflict(void **state)
+{
+    frame_arp(&f, 1, 66, REQUEST, ROUTER_B, HOST_B);
+    memcpy(f.bytes + 6, bench.port[1]->mac, MAC_LEN);
+    memcpy(f.bytes + 22, bench.port[1]->mac, MAC_LEN);
+    bench_send(0, &f);
+    assert_true(bench_is_quiet());
+    assert_false(host_log_contains("uses our address"));
+    assert_int_equal(state_of(ROUTER_B), NEIGHBOR_FREE);
+    f.bytes[27] ^= 1; /* somebody else, though */
+    bench_send(0, &f);
+    assert_true(host_log_contains("uses our address 198.51.100.1"));
+}
+
 /* Every field that RFC 826 lets a receiver check, and senders that cannot be */
 static void malformed_and_foreign_arp_is_dropped(void **state)
 {
@@ -481,6 +496,7 @@ int main(void)
         TEST(known_neighbor_that_moves_is_followed),
         TEST(probe_is_answered_not_learned),
         TEST(our_address_is_defended_but_not_for_ever),
+        TEST(our_own_word_from_another_port_is_no_conflict),
         TEST(malformed_and_foreign_arp_is_dropped),
         TEST(flood_of_claims_is_bounded),
         TEST(scan_of_a_prefix_is_bounded),
