@@ -164,8 +164,7 @@ static void disable_master(struct igb *e)
 }
 
 /* 82576 DS 4.2.1.6 and 4.5: afterwards all registers have their initial values, but the PHY
- * keeps its link.  No DMA afterwards.  Without an NVM AUTO_RD never comes (QEMU):
- * it is waited for once. */
+ * keeps its link.  No DMA afterwards.  Without an NVM AUTO_RD never comes (QEMU). */
 static int reset(struct igb *e)
 {
     if (!igb_answers(e))
@@ -180,9 +179,7 @@ static int reset(struct igb *e)
     time_delay_us(RESET_SETTLE_US);
     if (igb_wait(e, LOG_ERROR, "CTRL", IGB_CTRL, IGB_CTRL_RST, 0, RESET_US))
         return -EIO;
-    if (!e->no_auto_read &&
-        igb_wait(e, LOG_DEBUG, "EEC", IGB_EEC, IGB_EEC_AUTO_RD, IGB_EEC_AUTO_RD, NVM_LOAD_US))
-        e->no_auto_read = true;
+    igb_wait(e, LOG_DEBUG, "EEC", IGB_EEC, IGB_EEC_AUTO_RD, IGB_EEC_AUTO_RD, NVM_LOAD_US);
     mask_interrupts(e);
     return 0;
 }

@@ -25,7 +25,8 @@
 #define TOKEN_US (US_PER_S / MESSAGES_PER_S)
 #define STUCK_US (10 * US_PER_MS)   /* a VF copies 64 bytes in some us */
 #define UNREAD_US (100 * US_PER_MS) /* our message is overwritten after that, read or not */
-#define LOG_US (2 * US_PER_S)       /* between two log lines about one VF */
+#define HELD_DOWN "the administrator holds its link down"
+#define LOG_US (2 * US_PER_S) /* between two log lines about one VF */
 
 static struct igb_vf *vf_of(struct igb *e, unsigned vf)
 {
@@ -250,7 +251,7 @@ static void answer_reset(struct igb *e, unsigned vf, uint64_t now_us)
         memcpy(&answer[1], v->mac, 4);
         memcpy(&answer[2], v->mac + 4, 2);
     } else {
-        refuse(e, vf, "the administrator holds its link down", now_us);
+        refuse(e, vf, HELD_DOWN, now_us);
     }
     igb_pf_program(e);
     tell(e, vf, answer, v->cts ? 3 : 1, now_us);
@@ -263,7 +264,7 @@ static void answer_request(struct igb *e, unsigned vf, const uint32_t *message, 
     uint32_t type = message[0] & MBX_TYPE;
     uint32_t answer = type == MBX_VF_SET_MAC ? message[0] & (MBX_TYPE | MBX_INFO) : type;
     request_fn *request = type < ARRAY_SIZE(requests) ? requests[type] : NULL;
-    const char *why = !v->cts    ? "it has to reset first"
+    const char *why = !v->cts    ? (igb_vf_may_speak(v) ? "it has to reset first" : HELD_DOWN)
                       : !request ? "unknown message"
                                  : request(e, vf, message);
     v->invalid += v->cts && !request;

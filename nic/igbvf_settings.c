@@ -253,6 +253,8 @@ static void promiscuous_granted(struct igbvf *e)
 {
     e->promiscuous_granted = FIELD_GET(MBX_INFO, e->mail.words[0]);
     e->port.rx_mode.promiscuous = e->promiscuous_granted & MBX_PROMISC_UNICAST;
+    if (e->port.rx_mode.promiscuous && e->asked & 1u << SETTING_PROMISCUOUS)
+        e->port.refusal = NULL; /* it may have been refused before */
 }
 
 /* Linux's igb grants all multicast at most; others ask for trust.  Some know neither. */
