@@ -25,6 +25,15 @@ static bool is_serial(const char *name)
     return !name[5] || (name[5] == ',' && name[6] != '0' && parse_number(name + 6, &speed));
 }
 
+static bool is_named(const char *name)
+{
+    static const char *const names[] = { "vga", "fb", "debugcon", "hvc0", "hvc1", "hvc2", "hvc3" };
+    for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
+        if (!strcmp(name, names[i]))
+            return true;
+    return false;
+}
+
 /* Kept as it is for console_init(), but for the parity and bits that Linux
  * wants behind the speed. */
 static bool set_console(struct options *o, const char *value)
@@ -37,7 +46,7 @@ static bool set_console(struct options *o, const char *value)
     strcpy(name, value);
     if (n > 8 && !strcmp(name + n - 2, "n8"))
         name[n - 2] = 0;
-    if (strcmp(name, "vga") && strcmp(name, "fb") && strcmp(name, "debugcon") && !is_serial(name))
+    if (!is_named(name) && !is_serial(name))
         return false;
     o->consoles++;
     return true;
@@ -91,7 +100,7 @@ static const struct option {
     bool (*set)(struct options *o, const char *value);
 } options[] = {
     { "ats=", "all|BDF[,BDF...]", set_ats },
-    { "console=", "ttyS0[,115200]|ttyS1|...|vga|fb|debugcon", set_console },
+    { "console=", "ttyS0[,115200]|ttyS1|...|vga|fb|debugcon|hvc0", set_console },
     { "iommu=", "on|off|strict", set_iommu },
     { "loglevel=", "error|warning|info|debug", set_log_level },
     { "panic=", "halt", set_panic },

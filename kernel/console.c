@@ -39,6 +39,7 @@ _Static_assert((CONSOLE_INPUT_SIZE & (CONSOLE_INPUT_SIZE - 1)) == 0, "reduced by
 
 void console_reset(void)
 {
+    console_options_reset();
     output.head = input.head = input.tail = POSITION_START;
     output.kept = 0;
     input.held = false;

@@ -42,11 +42,16 @@ struct console_device {
     bool stalled;
 };
 
-/* Opens what one `console=` option names: "ttyS0[,115200]", "vga", "fb", "debugcon"; called once
- * for each.  NULL, or nothing usable named: the port that ACPI's SPCR names, or
+/* Opens what one `console=` option names: "ttyS0[,115200]", "vga", "fb", "debugcon", "hvc0";
+ * called once for each.  NULL, or nothing usable named: the port that ACPI's SPCR names, or
  * else ttyS0, and vga, fb and debugcon, as far as they are there.  0, -EINVAL or -ENODEV (after
  * a log line) when the option itself could not be honoured. */
 int console_init(const char *option);
+/* Whether a device that turns up later, as a driver finds it, shall be added: "hvc0" was
+ * named by an option, or no option was given. */
+bool console_is_wanted(const char *name);
+/* All drivers have been asked: without any device by now, the default ones. */
+void console_settle(void);
 /* The device stays the caller's and must live on.  -ENOSPC: too many. */
 int console_add(struct console_device *d);
 bool console_has(const char *name); /* NULL: any device at all */
@@ -61,5 +66,6 @@ void console_flush(void); /* waits, bounded, until all output has left */
 void console_set_wait(void (*wait)(void));
 void console_wait(void);
 
+void console_options_reset(void); /* part of the next */
 /* No devices, empty rings, no wait: how it was at the first instruction. */
 void console_reset(void);

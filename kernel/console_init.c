@@ -98,8 +98,53 @@ static int serial_option(const char *option)
     return -EINVAL;
 }
 
+/* A bit for each of hvc0 to hvc3 that was named, and whether anything was. */
+#define LATE_PREFIX "hvc"
+#define LATE_MAX 4u
+static unsigned late_named;
+static bool any_named;
+
+static int late_number(const char *name)
+{
+    size_t n = strlen(LATE_PREFIX);
+    if (strncmp(name, LATE_PREFIX, n) || name[n] < '0' || name[n] >= '0' + (int)LATE_MAX ||
+        name[n + 1])
+        return -1;
+    return name[n] - '0';
+}
+
+bool console_is_wanted(const char *name)
+{
+    int n = late_number(name);
+    return !any_named || (n >= 0 && late_named >> n & 1);
+}
+
+void console_settle(void)
+{
+    for (unsigned n = 0; n < LATE_MAX; n++) {
+        char name[] = LATE_PREFIX "0";
+        name[sizeof name - 2] = (char)('0' + n);
+        if ((late_named >> n & 1) && !console_has(name))
+            log_error("error: console=%s: no such device here", name);
+    }
+    if (!console_has(NULL))
+        add_default();
+}
+
+void console_options_reset(void)
+{
+    late_named = 0;
+    any_named = false;
+}
+
 static int named_option(const char *option)
 {
+    int late = late_number(option);
+    any_named = true;
+    if (late >= 0) {
+        late_named |= 1u << late;
+        return 0;
+    }
     for (unsigned i = 0; i < ARRAY_SIZE(screens); i++)
         if (!strcmp(option, screens[i].name))
             return add_screen(i);
@@ -113,11 +158,11 @@ int console_init(const char *option)
         e = named_option(option);
     if (e == -EINVAL)
         log_error("error: console=%s: expected ttyS0 to ttyS3, maybe ,50 to ,115200, or vga, fb, "
-                  "debugcon",
+                  "debugcon, hvc0 to hvc3",
                   option);
     else if (e)
         log_error("error: console=%s: no such device here", option);
-    if (!console_has(NULL))
+    if (!console_has(NULL) && !late_named)
         add_default();
     return e;
 }

@@ -210,6 +210,7 @@ void kernel_main(struct boot_info *info)
     done("pci: %d functions", find_functions(info));
     done("iommu: %s", raise_fence());
     done("drivers: %u devices taken", (unsigned)pci_probe_drivers() + probe_slots());
+    console_settle();
     done("packets: %" PRIu32, make_packets());
     configure(info);
     done("configured");

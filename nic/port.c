@@ -137,6 +137,11 @@ void port_require_fence(bool on)
     fence_required = on;
 }
 
+bool port_fence_is_required(void)
+{
+    return fence_required;
+}
+
 int port_start(struct port *port)
 {
     if (port->state == PORT_FAILED)

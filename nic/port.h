@@ -173,6 +173,7 @@ bool port_is_fenced(const struct port *port);
 /* With `iommu=strict`: from now on port_start() answers -EPERM, with a log line,
  * for a port that is not fenced; it stays stopped. */
 void port_require_fence(bool on);
+bool port_fence_is_required(void);
 
 /* Wrappers that keep the state machine; drivers are never called directly.
  * All return 0 or -E...; -EIO when the port is failed. */

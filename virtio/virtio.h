@@ -33,7 +33,8 @@
 
 #define VIRTIO_BIT(n) (1ull << (n))
 
-#define VIRTIO_ID_NET 1 /* virtio 1.2 5 */
+#define VIRTIO_ID_NET 1     /* virtio 1.2 5 */
+#define VIRTIO_ID_CONSOLE 3
 
 struct virtio_device;
 

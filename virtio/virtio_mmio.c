@@ -9,6 +9,7 @@
 #include "kernel/mmio.h"
 #include "nic/port.h"
 #include "virtio/virtio.h"
+#include "virtio/virtio_console.h"
 #include "virtio/virtio_net.h"
 
 #include <errno.h>
@@ -236,8 +237,9 @@ bool virtio_mmio_parse(const char *text, struct virtio_mmio_slot *slot)
            slot->size - 1 <= UINT64_MAX - slot->base;
 }
 
-/* What is in the window; NULL: no network device that we know how to talk to. */
-static const struct virtio_transport *identify(const uint8_t *registers, const char *name)
+/* How to talk to what is in the window, and its kind; NULL: nothing that we know. */
+static const struct virtio_transport *identify(const uint8_t *registers, const char *name,
+                                               uint32_t *id)
 {
     uint32_t magic = mmio_read32(registers + MMIO_MAGIC);
     if (magic != MMIO_MAGIC_VALUE) {
@@ -245,8 +247,8 @@ static const struct virtio_transport *identify(const uint8_t *registers, const c
         return NULL;
     }
     uint32_t version = mmio_read32(registers + MMIO_VERSION);
-    uint32_t id = mmio_read32(registers + MMIO_DEVICE_ID);
-    if (id != VIRTIO_ID_NET) /* 0: an empty slot, 4.2.2 */
+    *id = mmio_read32(registers + MMIO_DEVICE_ID);
+    if (*id != VIRTIO_ID_NET && *id != VIRTIO_ID_CONSOLE) /* 0: an empty slot, 4.2.2 */
         return NULL;
     if (version != MMIO_VERSION_LEGACY && version != MMIO_VERSION_NOW) {
         log_warning("%s: Version %" PRIu32 ", expected 1 or 2", name, version);
@@ -255,29 +257,40 @@ static const struct virtio_transport *identify(const uint8_t *registers, const c
     return version == MMIO_VERSION_NOW ? &virtio_mmio_now : &virtio_mmio_legacy;
 }
 
+/* 0, or -E... with *kept false when nobody refers to the device. */
+static int hand_over(struct virtio_mmio_device *v, uint32_t id, uint64_t base, bool *kept)
+{
+    if (id == VIRTIO_ID_CONSOLE) {
+        int e = virtio_console_create(&v->dev, NULL);
+        *kept = !e;
+        return e;
+    }
+    int e = virtio_net_create(&v->dev, NULL, NULL, &v->port);
+    *kept = v->port;
+    if (!v->port)
+        return e;
+    v->port->mmio_address = base;
+    v->next = devices;
+    devices = v;
+    return e;
+}
+
 static bool probe_one(const struct virtio_mmio_slot *slot, unsigned number)
 {
     struct virtio_mmio_device *v = calloc(1, sizeof *v);
+    uint32_t id;
+    bool kept = false;
     if (!v)
         return false;
     snprintf(v->dev.name, sizeof v->dev.name, "virtio %" PRIx64, slot->base);
     v->registers = mmio_map(slot->base, slot->size);
-    v->dev.transport = v->registers ? identify(v->registers, v->dev.name) : NULL;
-    if (!v->dev.transport) {
-        free(v);
-        return false;
-    }
+    v->dev.transport = v->registers ? identify(v->registers, v->dev.name, &id) : NULL;
     v->config_length = (uint32_t)min_u64(slot->size - VIRTIO_MMIO_SIZE_MIN, UINT16_MAX);
     v->dma.requester_id = REQUESTER_NONE + number;
     v->dev.dma = &v->dma;
-    int e = virtio_net_create(&v->dev, NULL, NULL, &v->port);
-    if (!v->port) {
+    int e = v->dev.transport ? hand_over(v, id, slot->base, &kept) : -ENODEV;
+    if (!kept)
         free(v);
-        return false;
-    }
-    v->port->mmio_address = slot->base;
-    v->next = devices;
-    devices = v;
     return !e;
 }
 

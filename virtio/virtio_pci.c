@@ -3,6 +3,7 @@
 #include "virtio/virtio_pci.h"
 
 #include "kernel/log.h"
+#include "virtio/virtio_console.h"
 #include "virtio/virtio_net.h"
 
 #include <errno.h>
@@ -10,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The ID says that the legacy interface may be there as well (4.1.2.1). */
+/* The ID says that the legacy interface may be there as well (4.1.2.1), and what it is. */
 #define TRANSITIONAL 1u
+#define CONSOLE 2u
 
 /* PCI Local Bus 3.0 6.8.2 */
 #define PCI_CAP_ID_MSIX 0x11
@@ -70,6 +72,12 @@ static int virtio_pci_probe(struct pci_function *f, const struct pci_id *id)
     }
     if (trouble)
         log_error("%s: %s", v->dev.name, trouble);
+    if (id->quirks & CONSOLE) {
+        int unused = virtio_console_create(&v->dev, trouble);
+        if (unused)
+            free(v);
+        return unused;
+    }
     struct port *port;
     int e = virtio_net_create(&v->dev, f, trouble, &port);
     if (!port) {
@@ -80,16 +88,21 @@ static int virtio_pci_probe(struct pci_function *f, const struct pci_id *id)
     return e;
 }
 
+/* A console stays: nothing takes a terminal away. */
 static void virtio_pci_remove(struct pci_function *f)
 {
+    if (!f->driver_data)
+        return;
     struct virtio_device *dev = virtio_net_destroy(f->driver_data);
     free(container_of(dev, struct virtio_pci_device, dev));
     f->driver_data = NULL;
 }
 
 static const struct pci_id virtio_pci_ids[] = {
-    { 0x1af4, 0x1000, TRANSITIONAL },      /* network card, transitional */
-    { 0x1af4, 0x1040 + VIRTIO_ID_NET, 0 }, /* network card */
+    { 0x1af4, 0x1000, TRANSITIONAL },           /* network card, transitional */
+    { 0x1af4, 0x1040 + VIRTIO_ID_NET, 0 },      /* network card */
+    { 0x1af4, 0x1003, TRANSITIONAL | CONSOLE }, /* console, transitional */
+    { 0x1af4, 0x1040 + VIRTIO_ID_CONSOLE, CONSOLE },
     { 0 },
 };
 

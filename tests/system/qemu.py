@@ -146,17 +146,19 @@ class Appliance:
     before, extra: QEMU options in front of ours and behind them.
     plugged: whether the wires end here or are left to build/traffic.
     tell: whether the end prints what the console said (pytest shows it on failure).
+    console: QEMU options of the device that our end of the console is at.
     wait_links: whether an igb's link, which takes half a second to negotiate, is waited for.
     """
 
     def __init__(self, nics=("virtio", "virtio"), config=None, append="", boot="pvh", machine="q35",
                  memory=None, before=(), extra=(), plugged=True, image=IMAGE, wait_ready=True,
-                 tell=True, wait_links=True):
+                 tell=True, wait_links=True, console=("-serial", "chardev:console")):
         self.wait_links = wait_links and any("igb" in nic for nic in nics)
         self.nics, self.config, self.append = nics, config, append
         self.boot = boots.KINDS[boot](self)
         self.memory = memory or self.boot.memory
         self.machine, self.before, self.extra = machine, list(before), list(extra)
+        self.console = console
         self.plugged, self.image, self.wait_ready, self.tell = plugged, image, wait_ready, tell
         self.folder = tempfile.mkdtemp(prefix="millrace-test.")
         self.wires = [Wire(self.folder, n) for n in range(len(nics))]
@@ -172,7 +174,7 @@ class Appliance:
         line = [QEMU, "-M", self.machine, "-accel", accel, "-m", str(self.memory), "-nodefaults",
                 "-no-user-config", "-display", "none", "-monitor", "none", *self.before,
                 "-chardev", "socket,id=console,path=%s/console,server=on,wait=on" % self.folder,
-                "-serial", "chardev:console"]
+                *self.console]
         if accel == "kvm":
             line += ["-cpu", "host"]
         for wire, nic in zip(self.wires, self.nics):

@@ -157,6 +157,16 @@ def test_several_consoles_show_the_same(tmp_path):
         assert "ready: 0 ports" in text and "show version" in text
 
 
+@pytest.mark.parametrize("machine,bus", [("q35", "virtio-serial-pci"), ("microvm,acpi=on", "virtio-serial-device")])
+def test_virtio_console_alone(tmp_path, machine, bus):
+    """virtio 1.2 5.3, over PCI and MMIO: commands and answers; the serial port stays silent."""
+    first = tmp_path / "serial"
+    with Appliance(nics=(), machine=machine, append="console=hvc0", before=["-serial", "file:%s" % first],
+                   console=["-device", bus, "-device", "virtconsole,chardev=console"]) as appliance:
+        assert "commit" in appliance.must("show version")
+        assert "ready:" not in first.read_text()
+
+
 def test_debug_port_alone(tmp_path):
     """console=debugcon: nothing on the serial port, and nothing to type at."""
     path = tmp_path / "e9"

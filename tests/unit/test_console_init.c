@@ -162,7 +162,7 @@ static void wrong_words_are_told_and_the_default_taken(void **state)
                                          "ttyS0, 50",
                                          "tty",
                                          "vga,9600",
-                                         "hvc0",
+                                         "hvc4",
                                          "ttyS0x",
                                          "ttyS0,99999999999999999999" };
     for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -199,18 +199,43 @@ static void nothing_at_all(void **state)
     assert_int_equal(console_getc(), -1);
 }
 
+/* A virtio console is there only when its driver has it: until then nothing else is opened. */
+static void a_late_console_is_waited_for(void **state)
+{
+    both_ports();
+    assert_int_equal(console_init("hvc1"), 0);
+    assert_false(console_has(NULL));
+    assert_true(console_is_wanted("hvc1"));
+    assert_false(console_is_wanted("hvc0"));
+    console_settle(); /* no driver had one */
+    assert_true(host_log_contains("console=hvc1: no such device here"));
+    assert_true(console_has("ttyS0"));
+}
+
+static void without_an_option_every_late_console_is_wanted(void **state)
+{
+    both_ports();
+    assert_int_equal(console_init(NULL), 0);
+    assert_true(console_is_wanted("hvc0"));
+    setup(NULL);
+    both_ports();
+    assert_int_equal(console_init("ttyS0"), 0);
+    assert_false(console_is_wanted("hvc0"));
+}
+
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup(f, setup)
-    const struct CMUnitTest tests[] = {
-        T(default_is_ttys0),
-        T(default_is_what_spcr_names),
-        T(ttys0_when_spcr_names_nothing_real),
-        T(a_port_and_its_speed),
-        T(several_options_and_one_twice),
-        T(wrong_words_are_told_and_the_default_taken),
-        T(what_is_not_there_is_told),
-        T(nothing_at_all),
-    };
+#define T(f) cmocka_unit_test_setup(a_late_console_is_waited_for, setup),
+    cmocka_unit_test_setup(without_an_option_every_late_console_is_wanted, setup),
+        cmocka_unit_test_setup(f, setup) const struct CMUnitTest tests[] = {
+            T(default_is_ttys0),
+            T(default_is_what_spcr_names),
+            T(ttys0_when_spcr_names_nothing_real),
+            T(a_port_and_its_speed),
+            T(several_options_and_one_twice),
+            T(wrong_words_are_told_and_the_default_taken),
+            T(what_is_not_there_is_told),
+            T(nothing_at_all),
+        };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
