@@ -225,17 +225,18 @@ static void without_an_option_every_late_console_is_wanted(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup(a_late_console_is_waited_for, setup),
-    cmocka_unit_test_setup(without_an_option_every_late_console_is_wanted, setup),
-        cmocka_unit_test_setup(f, setup) const struct CMUnitTest tests[] = {
-            T(default_is_ttys0),
-            T(default_is_what_spcr_names),
-            T(ttys0_when_spcr_names_nothing_real),
-            T(a_port_and_its_speed),
-            T(several_options_and_one_twice),
-            T(wrong_words_are_told_and_the_default_taken),
-            T(what_is_not_there_is_told),
-            T(nothing_at_all),
-        };
+#define T(f) cmocka_unit_test_setup(f, setup)
+    const struct CMUnitTest tests[] = {
+        T(default_is_ttys0),
+        T(default_is_what_spcr_names),
+        T(ttys0_when_spcr_names_nothing_real),
+        T(a_port_and_its_speed),
+        T(several_options_and_one_twice),
+        T(wrong_words_are_told_and_the_default_taken),
+        T(what_is_not_there_is_told),
+        T(nothing_at_all),
+        T(a_late_console_is_waited_for),
+        T(without_an_option_every_late_console_is_wanted),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
