@@ -95,4 +95,4 @@
 #define IGB_VFGPTC 0x14u /* RO, good packets transmitted */
 #define IGB_VFGORC 0x18u /* RO, good octets received, FCS included */
 #define IGB_VFGOTC 0x34u /* RO, good octets transmitted, FCS included */
-#define IGB_VFMPRC 0x38u /* RO, of the packets received, multicast */
+#define IGB_VFMPRC 0x3cu /* RO, of the packets received, multicast */

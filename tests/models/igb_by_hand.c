@@ -58,7 +58,8 @@ void hand_switch_on(void)
     hand_write(R_MRQC, MRQC_VMDQ);
     hand_write(R_VT_CTL, VT_CTL_REPLICATE | FIELD_PUT(VT_CTL_POOL, HAND_PF_POOL));
     hand_write(hand.model.chip == IGB_MODEL_82576 ? R_DTXSWC : R_TXSWC, SWC_LOOPBACK);
-    hand_write(R_RPLOLR, VMOLR_STRCRC);
+    if (hand.model.chip == IGB_MODEL_82576)
+        hand_write(R_RPLOLR, VMOLR_STRCRC);
     for (unsigned p = 0; p < IGB_MODEL_POOLS; p++) {
         uint8_t mac[MAC_LEN];
         hand_vf_mac(p, mac);

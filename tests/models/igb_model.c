@@ -130,22 +130,31 @@ static const struct known {
     { 0x5820, 0x5820, 4, UINT32_MAX, READ_WRITE, BOTH }, /* MANC */
     { 0x5980, 0x59fc, 4, UINT32_MAX, READ_WRITE, BOTH }, /* SAQF to FTQF */
     { R_TXSWC, R_TXSWC, 4, 0x80ffffff, READ_WRITE, ONLY_I350 },
-    { R_VMOLR(0), R_VMOLR(7), 4, 0xff033fff, READ_WRITE, BOTH },
-    { R_RPLOLR, R_RPLOLR, 4, 0xc0000000, READ_WRITE, BOTH },
+    { R_VMOLR(0), R_VMOLR(7), 4, 0xff033fff, READ_WRITE, ONLY_82576 },
+    { R_VMOLR(0), R_VMOLR(7), 4, 0xff833fff, READ_WRITE, ONLY_I350 },
+    { R_RPLOLR, R_RPLOLR, 4, 0xc0000000, READ_WRITE, ONLY_82576 },
     { 0x5b00, 0x5b00, 4, UINT32_MAX, READ_WRITE, BOTH }, /* GCR */
     { 0x5b30, 0x5b30, 4, 0, READ_ONLY, BOTH },           /* FACTPS */
     { R_SWSM, R_SWSM, 4, 0x7, READ_WRITE, BOTH },
     { 0x5b54, 0x5b54, 4, 0, READ_ONLY, BOTH }, /* FWSM */
     { R_SW_FW_SYNC, R_SW_FW_SYNC, 4, 0x00ff00ff, READ_WRITE, BOTH },
     { 0x5b68, 0x5b68, 4, UINT32_MAX, READ_WRITE, BOTH }, /* PBACL */
-    { 0x5bbc, 0x5bbc, 4, 1, READ_WRITE, BOTH },          /* IOVCTL */
+    { R_IOVCTL, R_IOVCTL, 4, IOVCTL_REUSE, READ_WRITE, ONLY_82576 },
     { R_RETA(0), R_RETA(31), 4, 0x0f0f0f0f, READ_WRITE, BOTH },
     { R_RSSRK(0), R_RSSRK(9), 4, UINT32_MAX, READ_WRITE, BOTH },
     { 0x5cb0, 0x5ccc, 4, UINT32_MAX, READ_WRITE, BOTH }, /* ETQF */
     { R_VLVF(0), R_VLVF(VLVF_REGS - 1), 4, VLVF_ON | VLVF_LOCAL | VLVF_POOLS | VLVF_VID, READ_WRITE,
       BOTH },
     { R_UTA(0), R_UTA(TABLE_REGS - 1), 4, UINT32_MAX, READ_WRITE, BOTH },
-    { R_PVF(0) + VF_GPRC, R_PVF(7) + VF_GOTLBC, 4, 0, READ_ONLY, BOTH },
+    { R_PVF(0) + VF_GPRC, R_PVF(7) + VF_GPRC, 0x100, 0, READ_ONLY, BOTH },
+    { R_PVF(0) + VF_GPTC, R_PVF(7) + VF_GPTC, 0x100, 0, READ_ONLY, BOTH },
+    { R_PVF(0) + VF_GORC, R_PVF(7) + VF_GORC, 0x100, 0, READ_ONLY, BOTH },
+    { R_PVF(0) + VF_GOTC, R_PVF(7) + VF_GOTC, 0x100, 0, READ_ONLY, BOTH },
+    { R_PVF(0) + VF_MPRC, R_PVF(7) + VF_MPRC, 0x100, 0, READ_ONLY, BOTH },
+    { R_PVF(0) + VF_GPRLBC, R_PVF(7) + VF_GPRLBC, 0x100, 0, READ_ONLY, BOTH },
+    { R_PVF(0) + VF_GPTLBC, R_PVF(7) + VF_GPTLBC, 0x100, 0, READ_ONLY, BOTH },
+    { R_PVF(0) + VF_GORLBC, R_PVF(7) + VF_GORLBC, 0x100, 0, READ_ONLY, BOTH },
+    { R_PVF(0) + VF_GOTLBC, R_PVF(7) + VF_GOTLBC, 0x100, 0, READ_ONLY, BOTH },
 };
 
 static const struct known *find_known(const struct igb_model *m, uint32_t reg)
@@ -211,6 +220,7 @@ void igb_model_reset_registers(struct igb_model *m)
     memset(m->low_half_read, 0, sizeof m->low_half_read);
     memset(m->rate, 0, sizeof m->rate);
     *igb_at(m, R_CTRL) = CTRL_DEFAULT;
+    *igb_at(m, R_CTRL_EXT) = m->double_vlan ? CTRL_EXT_DOUBLE_VLAN : 0;
     *igb_at(m, R_EEC) = EEC_PRESENT | EEC_AUTO_RD | 0x1000;
     *igb_at(m, R_EEMNGCTL) = EEMNGCTL_DONE | 0x80000000u;
     *igb_at(m, R_VET) = 0x81008100;
@@ -375,7 +385,7 @@ static void check_pools(struct igb_model *m, uint32_t reg, uint32_t value)
     if (reg >= R_VMOLR(0) && reg <= R_VMOLR(7)) {
         if (FIELD_GET(VMOLR_RLPML, value) > IGB_MODEL_FRAME)
             igb_model_violation(m, BY_PF, "frames longer than the chip takes", reg, value);
-        if (!(value & 0x20000000u) != !(igb_get(m, reg) & 0x20000000u))
+        if (m->chip == IGB_MODEL_82576 && ((value ^ igb_get(m, reg)) & VMOLR_UPE))
             igb_model_violation(m, BY_PF, "reserved bit 29 of VMOLR changed", reg, value);
     }
     if (reg == R_MRQC) {
@@ -399,6 +409,25 @@ static void check_address(struct igb_model *m, uint32_t reg)
     for (unsigned i = 0; i < igb_addresses(m); i++)
         if (reg == R_RAL(i) && (igb_get(m, R_RAH(i)) & RAH_AV))
             igb_model_violation(m, BY_PF, "receive address changed while it is valid", reg, 0);
+}
+
+static bool vfta_write_is_lost(struct igb_model *m, uint32_t reg)
+{
+    if (reg < R_VFTA(0) || reg > R_VFTA(TABLE_REGS - 1) || !(igb_model_swc(m) & SWC_LOOPBACK))
+        return false;
+    m->vfta_tries = reg == m->vfta_last ? m->vfta_tries + 1 : 1;
+    m->vfta_last = reg;
+    return m->vfta_tries <= m->vfta_loses;
+}
+
+/* The queues that VFs had are the PF's again once it says so and none is left. */
+static void reuse_queues(struct igb_model *m, uint32_t value)
+{
+    if (!(value & IOVCTL_REUSE))
+        return;
+    if (igb_model_vfs_present(m))
+        igb_model_violation(m, BY_PF, "queues taken from VFs that are there", R_IOVCTL, value);
+    m->pools_locked = 0;
 }
 
 /* Access ------------------------------------------------------------------------------ */
@@ -435,7 +464,7 @@ static void pf_write(struct igb_model *m, uint32_t reg, uint32_t value)
         write_rate(m, value);
     } else if (reg >= R_VMBMEM(0) && reg <= R_P2V(7)) {
         igb_model_mailbox_pf_write(m, reg, value);
-    } else if (reg == R_SWSM && m->semaphore_stuck) {
+    } else if ((reg == R_SWSM && m->semaphore_stuck) || vfta_write_is_lost(m, reg)) {
         return;
     } else if (reg == R_SW_FW_SYNC && !(igb_get(m, R_SWSM) & SWSM_SWESMBI)) {
         igb_model_violation(m, BY_PF, "SW_FW_SYNC written without SWESMBI", reg, value);
@@ -443,6 +472,8 @@ static void pf_write(struct igb_model *m, uint32_t reg, uint32_t value)
         write_known(m, k, reg, value);
     }
     m->rctl_writes += reg == R_RCTL;
+    if (reg == R_IOVCTL)
+        reuse_queues(m, value);
 }
 
 void igb_model_pf_write(void *ctx, unsigned bar, uint64_t offset, unsigned size, uint64_t wide)

@@ -92,6 +92,9 @@ struct igb_model {
     unsigned resets, rctl_writes;
     unsigned messages_lost;
     bool low_half_read[4];           /* GORC, GOTC, TOR, TOT */
+    uint32_t pools_locked;           /* 82576: their queues were VFs', until IOVCTL.REUSE_VFQ */
+    uint32_t vfta_tries;             /* writes of the same VFTA register in a row */
+    uint32_t vfta_last;
 
     /* How slow it is. */
     uint64_t reset_takes_us, nvm_takes_us, mdic_takes_us, queue_takes_us, master_takes_us;
@@ -106,6 +109,9 @@ struct igb_model {
     bool mdic_dead;          /* MDIC.READY never comes */
     bool semaphore_stuck;    /* SWSM.SMBI is somebody else's for ever */
     bool messages_vanish;    /* REQ, STS and ACK of either side are lost */
+    unsigned vfta_loses;     /* so many writes of VFTA in a row go nowhere while the switch is on
+                              * (I350 Specification Update, erratum 20) */
+    bool double_vlan;        /* the NVM asks for two tags a packet: CTRL_EXT bit 26 after resets */
     bool hide_writeback;     /* transmit descriptors are never reported done */
     bool upe_gates;          /* unknown unicast reaches the default pool only with RCTL.UPE: of
                               * the two readings of 82576 DS 7.10.3.3 the one QEMU does not take */
@@ -197,6 +203,8 @@ bool igb_model_pf_serve(struct igb_model *m);
 void igb_model_pf_reset_begin(struct igb_model *m);
 /* ... and is back: RSTD. */
 void igb_model_pf_reset_end(struct igb_model *m);
+/* The PF keeps the buffer and says nothing. */
+void igb_model_pf_hold(struct igb_model *m, bool on);
 /* An unasked control message, with or without CTS. */
 bool igb_model_pf_ping(struct igb_model *m, bool cts);
 /* The VF's own reset was seen by the PF (VFLRE); clears it. */

@@ -37,6 +37,7 @@
 #define   EERD_DONE 0x00000002u
 #define   EERD_ADDR 0x0000fffcu
 #define R_CTRL_EXT 0x0018u
+#define   CTRL_EXT_DOUBLE_VLAN 0x04000000u
 #define   CTRL_EXT_PFRSTD 0x00004000u
 #define R_MDIC 0x0020u
 #define   MDIC_DATA 0x0000ffffu
@@ -98,10 +99,14 @@
 #define   SWC_VLAN_SPOOF 0x0000ff00u
 #define   SWC_LLE 0x00ff0000u
 #define   SWC_LOOPBACK 0x80000000u
-#define R_LVMMC 0x3548u
+#define R_LVMMC 0x3548u /* I350 */
+#define   LVMMC_LENGTH 0x00000001u
+#define   LVMMC_SPOOF 0x02000000u
+#define   LVMMC_QUEUE 0xe0000000u
 #define R_WVBR 0x3554u
 #define R_MDFB 0x3558u /* I350 */
 #define R_DTXCTL 0x3590u
+#define   DTXCTL_SPOOF_QUEUE 0x00000004u /* I350: a spoof blocks no queue */
 #define   DTXCTL_MDP 0x00000020u
 #define R_RTTDQSEL 0x3604u
 #define R_RTTBCNRM 0x3690u
@@ -165,11 +170,13 @@
 #define   VMOLR_RLPML 0x00003fffu
 #define   VMOLR_LPE 0x00010000u
 #define   VMOLR_RSSE 0x00020000u
+#define   VMOLR_VPE 0x00800000u /* I350: any VLAN */
 #define   VMOLR_AUPE 0x01000000u
 #define   VMOLR_ROMPE 0x02000000u
 #define   VMOLR_ROPE 0x04000000u
 #define   VMOLR_BAM 0x08000000u
 #define   VMOLR_MPME 0x10000000u
+#define   VMOLR_UPE 0x20000000u /* I350: any unicast; 82576: reserved */
 #define   VMOLR_STRVLAN 0x40000000u
 #define   VMOLR_STRCRC 0x80000000u
 #define R_RPLOLR 0x5af0u
@@ -179,6 +186,8 @@
 #define R_SW_FW_SYNC 0x5b5cu
 #define   SYNC_NVM 0x00000001u
 #define   SYNC_PHY 0x00000002u /* of port 0 */
+#define R_IOVCTL 0x5bbcu /* 82576 */
+#define   IOVCTL_REUSE 0x00000001u
 #define R_RETA(n) (0x5c00u + 4 * (n))
 #define R_RSSRK(n) (0x5c80u + 4 * (n))
 #define R_VLVF(n) (0x5d00u + 4 * (n))
@@ -208,6 +217,7 @@
 #define     CTL_ENABLE 0x02000000u
 #define   Q_DROPPED 0x30u /* receive: RQDPC */
 #define   Q_WBL 0x38u     /* transmit: TDWBAL; receive: DVMOLR of the I350 */
+#define     DVMOLR_HIDEVLAN 0x20000000u
 #define     DVMOLR_STRVLAN 0x40000000u
 #define     DVMOLR_STRCRC 0x80000000u
 #define   Q_WBH 0x3cu
@@ -283,7 +293,7 @@ static inline bool igb_link_up(const struct igb_model *m)
 
 /* What a queue does with a frame, and what its last descriptor says. */
 struct igb_rx_how {
-    bool strip_vlan, strip_crc;
+    bool strip_vlan, hide_vlan, strip_crc;
     uint32_t hash, status; /* status_error */
     unsigned hash_type, packet_type;
 };

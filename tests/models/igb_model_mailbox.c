@@ -25,6 +25,16 @@ static const struct {
 } ignored[] = { { 0x0f04, 0x0f0c }, { 0x1514, 0x1530 }, { 0x1580, 0x1580 },
                 { 0x1680, 0x1688 }, { 0x1700, 0x1700 }, { 0x1740, 0x1740 } };
 
+static bool is_counter(uint32_t reg)
+{
+    static const uint8_t offsets[] = { VF_GPRC,   VF_GPTC,   VF_GORC,   VF_GOTC,  VF_MPRC,
+                                       VF_GPRLBC, VF_GPTLBC, VF_GORLBC, VF_GOTLBC };
+    for (unsigned i = 0; i < ARRAY_SIZE(offsets); i++)
+        if (reg == V_COUNTERS + offsets[i])
+            return true;
+    return false;
+}
+
 static bool is_ignored(uint32_t reg)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(ignored); i++)
@@ -172,7 +182,7 @@ static uint32_t vf_read(struct igb_model *m, unsigned vf, uint32_t reg)
         return igb_model_queue_read(m, queue);
     if (reg >= V_MEMORY && reg < V_MEMORY + 64)
         return igb_get(m, R_VMBMEM(vf) + reg - V_MEMORY);
-    if (reg >= V_COUNTERS + VF_GPRC && reg <= V_COUNTERS + VF_GOTLBC)
+    if (is_counter(reg))
         return igb_get(m, R_PVF(vf) + reg - V_COUNTERS);
     switch (reg) {
     case V_CTRL:
@@ -373,7 +383,8 @@ static void serve_promiscuity(struct igb_model *m, const uint32_t *words)
 {
     uint32_t info = FIELD_GET(MBX_INFO, words[0]);
     memset(igb_at(m, R_UTA(0)), info & MBX_PROMISC_UNICAST ? 0xff : 0, 4 * TABLE_REGS);
-    set_bit(igb_at(m, R_VMOLR(0)), VMOLR_ROPE, info & MBX_PROMISC_UNICAST);
+    set_bit(igb_at(m, R_VMOLR(0)), m->chip == IGB_MODEL_I350 ? VMOLR_UPE : VMOLR_ROPE,
+            info & MBX_PROMISC_UNICAST);
     set_bit(igb_at(m, R_VMOLR(0)), VMOLR_MPME,
             info & (MBX_PROMISC_UNICAST | MBX_PROMISC_MULTICAST));
 }
@@ -469,6 +480,11 @@ void igb_model_pf_reset_end(struct igb_model *m)
     *igb_at(m, R_RCTL) = RCTL_EN | RCTL_LPE | RCTL_BAM | RCTL_VFE | RCTL_SECRC;
     *igb_at(m, R_TCTL) |= TCTL_EN;
     igb_model_mailbox_open(m);
+}
+
+void igb_model_pf_hold(struct igb_model *m, bool on)
+{
+    own(m, 0, true, on);
 }
 
 bool igb_model_pf_ping(struct igb_model *m, bool cts)

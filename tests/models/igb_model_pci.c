@@ -199,6 +199,7 @@ static void set_vfs(struct igb_model *m, unsigned count)
             vf->told = vf->queues_lost = false;
         }
         if (was && !vf->present) {
+            m->pools_locked |= m->chip == IGB_MODEL_82576 ? 1u << i : 0;
             vf->played = false;
             igb_model_queue_reset(m, i);
             igb_model_queue_reset(m, i + IGB_MODEL_POOLS);

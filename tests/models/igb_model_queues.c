@@ -91,6 +91,8 @@ static struct igb_model_queue *state(struct igb_model *m, bool rx, unsigned queu
 bool igb_model_queue_on(const struct igb_model *m, bool rx, unsigned queue)
 {
     const struct igb_model_queue *q = rx ? &m->rx[queue] : &m->tx[queue];
+    if (m->pools_locked >> queue % IGB_MODEL_POOLS & 1)
+        return false;
     bool settled = !m->queue_sticks && time_us() >= q->asked_us + m->queue_takes_us;
     return settled ? igb_get(m, base(rx, queue) + Q_CTL) & CTL_ENABLE : q->was_on;
 }
@@ -301,6 +303,7 @@ static struct descriptor rx_result(const struct igb_rx_how *how, uint32_t n, boo
     struct descriptor d = { 0, (uint64_t)n << 32 | RX_DD };
     if (!end)
         return d;
+    tag = how->hide_vlan ? 0 : tag;
     d.low = (uint64_t)how->hash << 32 | how->packet_type << 4 | how->hash_type;
     d.high |= (uint64_t)tag << 48 | how->status | RX_EOP;
     return d;
@@ -326,7 +329,7 @@ bool igb_model_rx_store(struct igb_model *m, unsigned queue, const struct igb_fr
         memmove(bytes + 12, bytes + 12 + VLAN_TAG, length - 12);
     memset(bytes + length, 0xfc, FCS);
     length += h.strip_crc ? 0 : FCS;
-    h.status |= (strip ? RX_VP : 0) | (f->from != ANY_POOL ? RX_LOCAL : 0);
+    h.status |= (strip && !h.hide_vlan ? RX_VP : 0) | (f->from != ANY_POOL ? RX_LOCAL : 0);
     for (uint32_t done = 0, n; done < length; done += n) {
         n = length - done < size ? length - done : size;
         bool end = done + n == length;
@@ -346,7 +349,7 @@ void igb_model_malicious(struct igb_model *m, unsigned queue)
         return;
     m->tx[queue].held = true;
     *igb_at(m, R_MDFB) |= 1u << queue;
-    *igb_at(m, R_LVMMC) = queue << 29 | 1;
+    *igb_at(m, R_LVMMC) = FIELD_PUT(LVMMC_QUEUE, queue) | LVMMC_LENGTH;
     *igb_at(m, R_ICR) |= ICR_MDDET;
 }
 

@@ -122,6 +122,8 @@ static uint32_t pools_by_address(const struct igb_model *m, const uint8_t *mac)
             pools |= pools_with(m, VMOLR_ROMPE);
         return pools | pools_with(m, VMOLR_MPME);
     }
+    if (m->chip == IGB_MODEL_I350)
+        return pools | pools_with(m, VMOLR_UPE);
     return any || !hash_matches(m, R_UTA(0), mac) ? pools : pools_with(m, VMOLR_ROPE);
 }
 
@@ -130,7 +132,8 @@ static uint32_t pools_by_vlan(const struct igb_model *m, const struct igb_frame 
     bool local;
     if (!(igb_get(m, R_RCTL) & RCTL_VFE))
         return ALL_POOLS;
-    return igb_is_tagged(f) ? vlan_pools(m, igb_tag(f) & VLVF_VID, &local)
+    uint32_t any = m->chip == IGB_MODEL_I350 ? pools_with(m, VMOLR_VPE) : 0;
+    return igb_is_tagged(f) ? any | vlan_pools(m, igb_tag(f) & VLVF_VID, &local)
                             : pools_with(m, VMOLR_AUPE);
 }
 
@@ -207,11 +210,12 @@ static struct igb_rx_how how_of(const struct igb_model *m, const struct igb_fram
 static void pool_strips(const struct igb_model *m, const struct igb_frame *f, unsigned pool,
                         struct igb_rx_how *how)
 {
-    uint32_t bits = is_group(f->bytes)           ? igb_get(m, R_RPLOLR)
-                    : m->chip == IGB_MODEL_82576 ? igb_get(m, R_VMOLR(pool))
-                                                 : igb_get(m, R_RX(pool) + Q_WBL);
+    uint32_t bits = igb_get(m, is_group(f->bytes) ? R_RPLOLR : R_VMOLR(pool));
+    if (m->chip == IGB_MODEL_I350)
+        bits = igb_get(m, R_RX(pool) + Q_WBL);
     how->strip_vlan = bits & VMOLR_STRVLAN;
     how->strip_crc = bits & VMOLR_STRCRC;
+    how->hide_vlan = m->chip == IGB_MODEL_I350 && (bits & DVMOLR_HIDEVLAN);
 }
 
 static unsigned pool_queue(const struct igb_model *m, unsigned pool, const struct igb_rx_how *how)
@@ -428,6 +432,15 @@ static void count_pool_sent(struct igb_model *m, const struct igb_frame *f, bool
     }
 }
 
+/* The I350 tells the queue, and with malicious-driver detection stops it unless told not to. */
+static void spoof_of_i350(struct igb_model *m, unsigned queue)
+{
+    igb_model_count(m, R_SSVPC, 1);
+    if (!(igb_get(m, R_DTXCTL) & DTXCTL_SPOOF_QUEUE))
+        igb_model_malicious(m, queue);
+    *igb_at(m, R_LVMMC) = FIELD_PUT(LVMMC_QUEUE, queue) | LVMMC_SPOOF;
+}
+
 /* Anti-spoofing (82576 DS 7.10.3.9): a source MAC or a VLAN that is not the pool's. */
 static bool spoofed(struct igb_model *m, unsigned queue, const struct igb_frame *f)
 {
@@ -441,7 +454,7 @@ static bool spoofed(struct igb_model *m, unsigned queue, const struct igb_frame 
         return false;
     *igb_at(m, R_WVBR) |= 1u << queue;
     if (m->chip == IGB_MODEL_I350)
-        igb_model_count(m, R_SSVPC, 1);
+        spoof_of_i350(m, queue);
     return true;
 }
 

@@ -1,6 +1,7 @@
 /* nic/igb.c over the model, 82576 and I350: the conformance suite, then what is its own:
  * address, reset, link, filters, statistics, and a chip that lies.  Queues and VLANs:
  * test_igb_queues.c.  Sections: 82576 DS. */
+#include "nic/vf.h"
 #include "pci/pci_regs.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
@@ -12,6 +13,8 @@
 
 static enum igb_model_chip chip;
 static uint16_t ring_size, queues;
+static unsigned vfs; /* in force beside the PF */
+static bool upe_gates;
 
 static struct port *create(struct packet_cache *cache)
 {
@@ -23,7 +26,18 @@ static struct port *create(struct packet_cache *cache)
         if (ring_size)
             rig.port->rxq[i]->size = rig.port->txq[i]->size = ring_size;
     }
+    rig.model.upe_gates = upe_gates;
+    const char *why = NULL;
+    if (vfs && rig.port->vf->enable(rig.port, vfs, false, &why))
+        fail_msg("%s", why);
     return rig.port;
+}
+
+static void destroy(void)
+{
+    if (vfs)
+        rig.port->vf->disable(rig.port);
+    rig_remove();
 }
 
 static void set_link(bool up)
@@ -45,7 +59,7 @@ static int conformance(const char *name, enum igb_model_chip which, uint16_t n, 
         &(struct conformance_subject){ .name = name,
                                        .flags = CONFORMANCE_FILTERS | CONFORMANCE_PADS,
                                        .create = create,
-                                       .destroy = rig_remove,
+                                       .destroy = destroy,
                                        .inject = rig_inject,
                                        .take = rig_take,
                                        .set_link = set_link,
@@ -306,6 +320,14 @@ static void addresses_left_by_others_are_not_ours(void **state)
     assert_int_equal(rig_poll(0), 0);
     for (unsigned i = 1; i < 24; i++)
         assert_int_equal(rig_reg(R_RAL(i)) | rig_reg(R_RAH(i)), 0);
+}
+
+/* The NVM may ask for two tags a packet; we know one. */
+static void double_vlan_mode_is_off(void **state)
+{
+    rig.model.double_vlan = true;
+    rig_run(1);
+    assert_int_equal(rig_reg(R_CTRL_EXT) & CTRL_EXT_DOUBLE_VLAN, 0);
 }
 
 /* Link and presence ------------------------------------------------------------ */
@@ -628,6 +650,7 @@ int main(void)
         TEST(requests_that_never_end_are_told),
         TEST(start_fails_clean_with_many_queues),
         TEST(addresses_left_by_others_are_not_ours),
+        TEST(double_vlan_mode_is_off),
         TEST(link_is_told_with_speed),
         TEST(device_that_leaves_the_bus_is_told_once_and_harms_nobody),
         TEST(multicast_hash_is_the_documents),
@@ -653,5 +676,12 @@ int main(void)
     failed += conformance("igb_82576_small_rings", IGB_MODEL_82576, 2, 64);
     failed += conformance("igb_i350", IGB_MODEL_I350, 1, 1024);
     failed += conformance("igb_i350_4_queues", IGB_MODEL_I350, 4, 128);
+    for (vfs = 1; vfs <= 7; vfs += 3) {
+        upe_gates = vfs == 4;
+        failed += conformance("igb_82576_with_vfs", IGB_MODEL_82576, 1, 0);
+        failed += conformance("igb_82576_with_vfs_2_queues", IGB_MODEL_82576, 2, 64);
+        failed += conformance("igb_i350_with_vfs", IGB_MODEL_I350, 1, 0);
+    }
+    vfs = 0;
     return failed + cmocka_run_group_tests(tests, NULL, NULL);
 }

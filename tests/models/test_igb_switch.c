@@ -16,6 +16,12 @@ static int set_up(void **state)
     return 0;
 }
 
+static int set_up_i350(void **state)
+{
+    hand_power_on(IGB_MODEL_I350);
+    return 0;
+}
+
 static int tear_down(void **state)
 {
     assert_int_equal(igb_model_violations(&hand.model), 0);
@@ -391,6 +397,81 @@ static void vf_counters_stay(void **state)
     assert_int_equal(hand_read(R_PVF(1) + VF_GPRC), 1);
 }
 
+/* What the I350 does otherwise (I350 DS 7.8.3, 8.14) ------------------------------------- */
+
+static void pools_of_the_i350_are_promiscuous_by_themselves(void **state)
+{
+    static const uint8_t unknown[MAC_LEN] = { 0x02, 9, 9, 9, 9, 9 };
+    uint8_t mac[MAC_LEN];
+    hand_switch_on();
+    hand_vf_mac(0, mac);
+    hand_write(R_VT_CTL, VT_CTL_REPLICATE | VT_CTL_NO_DEFAULT);
+    hand_write(R_VMOLR(2), hand_read(R_VMOLR(2)) | VMOLR_UPE);
+    assert_int_equal(hand_received(unknown, 0), 1u << 2);
+    assert_int_equal(hand_received(mac, 0), 5);
+    assert_int_equal(hand_sent_to(1, unknown), 1u << 2 | 0x100);
+    hand_write(R_RCTL, hand_read(R_RCTL) | RCTL_VFE);
+    hand_write(R_VFTA(0), 1u << 9);
+    assert_int_equal(hand_received(mac, 9), 0);
+    hand_write(R_VMOLR(2), hand_read(R_VMOLR(2)) | VMOLR_VPE);
+    assert_int_equal(hand_received(mac, 9), 1u << 2);
+    hand_write(R_VMOLR(2), hand_read(R_VMOLR(2)) & ~(VMOLR_UPE | VMOLR_VPE));
+}
+
+static void spoof_stops_the_queue_unless_told_not_to(void **state)
+{
+    uint8_t frame[HAND_FRAME];
+    hand_switch_on();
+    hand_write(R_TXSWC, SWC_LOOPBACK | 0x7f);
+    hand_write(R_DTXCTL, DTXCTL_MDP | DTXCTL_SPOOF_QUEUE);
+    hand_make_frame(frame, 1, 2);
+    assert_false(igb_model_vf_transmit(&hand.model, 0, frame, sizeof frame, 0));
+    assert_int_equal(hand_read(R_MDFB), 0);
+    assert_int_equal(hand_read(R_WVBR), 1);
+    assert_int_equal(hand_read(R_LVMMC), LVMMC_SPOOF);
+    assert_int_equal(hand_read(R_SSVPC), 1);
+    assert_int_equal(hand_sent(0, 1), 1u << 1);
+    hand_write(R_DTXCTL, DTXCTL_MDP);
+    assert_false(igb_model_vf_transmit(&hand.model, 1, frame, sizeof frame, 0));
+    assert_int_equal(hand_read(R_MDFB), 2);
+    assert_int_equal(hand_read(R_LVMMC), LVMMC_SPOOF | FIELD_PUT(LVMMC_QUEUE, 1u));
+    assert_int_equal(hand_sent(1, 2), 0);
+    hand_write(R_MDFB, 2);
+    assert_int_equal(hand_sent(1, 2), 1u << 2);
+}
+
+/* Specification Update, erratum 20. */
+static void vlan_table_forgets_while_the_switch_is_on(void **state)
+{
+    hand.model.vfta_loses = 3;
+    hand_write(R_VFTA(5), 1);
+    assert_int_equal(hand_read(R_VFTA(5)), 1);
+    hand_switch_on();
+    for (unsigned i = 0; i < 3; i++)
+        hand_write(R_VFTA(5), 7);
+    assert_int_equal(hand_read(R_VFTA(5)), 1);
+    hand_write(R_VFTA(5), 7);
+    assert_int_equal(hand_read(R_VFTA(5)), 7);
+}
+
+/* 82576: what queues VFs had is not the PF's again before IOVCTL says so. */
+static void queues_of_gone_vfs_stay_locked(void **state)
+{
+    hand_switch_on();
+    pci_sriov_disable(hand.model.function);
+    hand_write(R_RCTL, 0);
+    for (unsigned round = 0; round < 2; round++) {
+        hand_write(R_RX(1) + Q_BAL, 0x1000);
+        hand_write(R_RX(1) + Q_LEN, 128);
+        hand_write(R_RX(1) + Q_SRRCTL, 2 | 1u << 25);
+        hand_write(R_RX(1) + Q_CTL, CTL_ENABLE);
+        assert_int_equal(hand_read(R_RX(1) + Q_CTL) & CTL_ENABLE, round ? CTL_ENABLE : 0);
+        hand_write(R_RX(1) + Q_CTL, 0);
+        hand_write(R_IOVCTL, IOVCTL_REUSE);
+    }
+}
+
+#define I350(f) cmocka_unit_test_setup_teardown(f, set_up_i350, tear_down)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -416,6 +497,10 @@ int main(void)
         TEST(spoofed_frames_are_dropped_and_told),
         TEST(each_pool_has_its_longest_frame),
         TEST(vf_counters_stay),
+        TEST(queues_of_gone_vfs_stay_locked),
+        I350(pools_of_the_i350_are_promiscuous_by_themselves),
+        I350(spoof_stops_the_queue_unless_told_not_to),
+        I350(vlan_table_forgets_while_the_switch_is_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
