@@ -93,7 +93,6 @@ static int e1000e_reset(struct e1000 *e)
         e1000_wait(e, "EECD", E1000E_EECD, E1000E_EECD_AUTO_RD, E1000E_EECD_AUTO_RD, AUTO_READ_US))
         return -EIO;
     e1000_write(e, E1000_IMC, E1000_IMC_ALL);
-    (void)e1000_read(e, E1000E_ICR);
     return 0;
 }
 
@@ -110,19 +109,6 @@ static void e1000e_stop_aspm(const struct pci_function *f)
         if (value & PCI_EXPRESS_LINK_ASPM)
             pci_write16(f, reg, (uint16_t)(value & ~PCI_EXPRESS_LINK_ASPM));
     }
-}
-
-/* Whoever had the device before may have left vectors on, and its power. */
-static void e1000e_stop_messages(const struct pci_function *f)
-{
-    uint16_t msi = pci_find_capability(f, PCI_CAP_MSI, 0);
-    uint16_t msix = pci_find_capability(f, PCI_CAP_MSIX, 0);
-    if (msi)
-        pci_write16(f, msi + PCI_MSI_CONTROL,
-                    pci_read16(f, msi + PCI_MSI_CONTROL) & (uint16_t)~PCI_MSI_ENABLE);
-    if (msix)
-        pci_write16(f, msix + PCI_MSIX_CONTROL,
-                    pci_read16(f, msix + PCI_MSIX_CONTROL) & (uint16_t)~PCI_MSIX_ENABLE);
 }
 
 /* 82574 DS 4.2: CTRL.PHY_RST for 100 us, with the PHY's bus ours.  Somebody may have left
@@ -150,15 +136,14 @@ static void e1000e_reset_phy(struct e1000 *e)
 static void e1000e_settle(struct e1000 *e)
 {
     e1000e_stop_aspm(e->pci);
-    e1000e_stop_messages(e->pci);
     time_delay_us(PHY_CONFIG_US);
     e1000e_reset_phy(e);
 }
 
 /* Before each start -------------------------------------------------------------------- */
 
-/* 82574 DS 4.6.5 and 4.6.6.  WTHRESH 1: whoever polls wants each descriptor when it is
- * done, not when there are several. */
+/* 82574 DS 4.6.5 and 4.6.6.  RFCTL stays 0, for legacy descriptors.  WTHRESH 1: whoever polls wants
+ * each descriptor when it is done, not when there are several. */
 static void e1000e_prepare(struct e1000 *e)
 {
     uint32_t each = E1000E_DCTL_GRAN | FIELD_PUT(E1000E_DCTL_WTHRESH, 1u);
@@ -167,7 +152,6 @@ static void e1000e_prepare(struct e1000 *e)
     change(e, E1000E_GCR, 0, E1000E_GCR_ERRATA);
     change(e, E1000E_GCR2, 0, E1000E_GCR2_ERRATUM);
     change(e, E1000E_TARC0, E1000E_TARC0_ZERO, E1000E_TARC0_ONE);
-    e1000_write(e, E1000E_RFCTL, 0);
     e1000_write(e, E1000E_RXDCTL, each);
     e1000_write(e, E1000E_TXDCTL, each | E1000E_TXDCTL_ONE);
 }
@@ -176,7 +160,7 @@ static void e1000e_prepare(struct e1000 *e)
 
 static const struct e1000_chip e1000e_chip = {
     .driver = "e1000e",
-    .ctrl_clear = E1000E_CTRL_MASTER_DISABLE | E1000E_CTRL_ZERO,
+    .ctrl_clear = E1000E_CTRL_ZERO,
     .tctl = E1000E_TCTL_MULR | FIELD_PUT(E1000E_TCTL_RRTHRESH, 1u),
     /* 10.2.6: the gap of IEEE 802.3 on copper, as it is after a reset. */
     .tipg = FIELD_PUT(E1000_TIPG_IPGT, 8u) | FIELD_PUT(E1000_TIPG_IPGR1, 8u) |

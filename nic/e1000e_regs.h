@@ -22,13 +22,11 @@
 #define E1000E_CTRL_EXT_ONE 0x00400000u        /* to be 1 */
 #define E1000E_CTRL_EXT_ZERO 0x00800000u       /* to be 0 */
 #define E1000E_CTRL_EXT_DRV_LOAD 0x10000000u   /* RW, Driver Loaded, for management firmware */
-#define E1000E_ICR 0x00c0u                     /* RC, Interrupt Cause Read */
 #define E1000E_EXTCNF_CTRL 0x0f00u             /* RW, Extended Configuration Control */
 #define E1000E_EXTCNF_CTRL_SW 0x00000020u      /* RW, software owns MDIO and NVM, once it reads 1 */
 
 /* Receive and transmit, 82574 DS 10.2.5 and 10.2.6 ----------------------------- */
 
-#define E1000E_RFCTL 0x5008u            /* RW, Receive Filter Control; 0: legacy descriptors */
 #define E1000E_RXDCTL 0x2828u           /* RW, Receive Descriptor Control, queue 0 */
 #define E1000E_TXDCTL 0x3828u           /* RW, Transmit Descriptor Control, queue 0 */
 #define E1000E_DCTL_WTHRESH 0x003f0000u /* RW, of both: written back by so many */

@@ -1,7 +1,7 @@
-/* A hostile 82540EM: it returns receive descriptors as the input says, writes what
- * it likes into both rings and shows any status, while the port receives, sends and
- * restarts.  Frames handed up keep the rules of nic/packet.h, and in the end every
- * packet is back in the pool, once. */
+/* A hostile 82540EM or 82574L: it returns receive descriptors as the input says, writes
+ * what it likes into both rings and shows any status, while the port receives, sends,
+ * changes its VLAN and restarts.  Frames handed up keep the rules of nic/packet.h, and in the end
+ * every packet is back in the pool, once. */
 #include "nic/port.h"
 #include "tests/host/host.h"
 #include "tests/models/conformance.h"
@@ -52,6 +52,7 @@ static void check_frame(const struct port *port, const struct packet *first)
     must(bytes == first->frame_length && segments <= FRAME_SEGMENTS_MAX);
     must(bytes >= FRAME_MIN && bytes <= port_frame_limit(port));
     must(!first->next || first->length >= PACKET_HEADER_MIN);
+    must(first->flags <= PACKET_IP_CHECKSUM_BAD); /* one of them, or none */
 }
 
 static void receive(struct port *port)
@@ -81,6 +82,8 @@ static void return_descriptor(struct input *in)
     uint8_t flags = (uint8_t)take_value(in, 1);
     uint64_t length = flags & 2 ? take_value(in, 2) : lengths[flags >> 2 & 7];
     uint64_t errors = flags & 0x80 ? take_value(in, 1) << 40 : 0;
+    /* tag taken off and header checked, as the port might want it */
+    errors |= flags & 0x20 ? E1000_RXD_VP | E1000_RXD_IPCS | 5ull << 48 : 0;
     for (unsigned i = 0; i < (flags & 0x40 ? FRAME_SEGMENTS_MAX : 0u); i++)
         e1000_model_rx_return(&model, length | E1000_RXD_DD);
     e1000_model_rx_return(&model, length | errors | E1000_RXD_DD | (flags & 1 ? E1000_RXD_EOP : 0));
@@ -91,6 +94,12 @@ static void set_mtu(struct port *port, struct input *in)
     static const uint16_t usual[] = { MTU_DEFAULT, 9000, 9198, 2000 };
     uint8_t which = (uint8_t)take_value(in, 1);
     port_set_mtu(port, which & 0x80 ? (uint16_t)take_value(in, 2) : usual[which % 4]);
+}
+
+static void set_vlan(struct port *port, struct input *in)
+{
+    uint8_t which = (uint8_t)take_value(in, 1);
+    port_set_vlan(port, which & 0x80 ? (uint16_t)take_value(in, 2) : which % 2 * 5u);
 }
 
 static uint64_t ring_at(uint32_t base)
@@ -122,7 +131,7 @@ static void scribble(uint32_t base, struct input *in)
 static void step(struct port *port, struct input *in)
 {
     struct port_device_stats stats;
-    switch (take_value(in, 1) % 11) {
+    switch (take_value(in, 1) % 12) {
     case 0:
         return_descriptor(in);
         break;
@@ -155,6 +164,9 @@ static void step(struct port *port, struct input *in)
         model.regs[E1000_STATUS / 4] = (uint32_t)take_value(in, 4);
         port_poll_link(port);
         break;
+    case 10:
+        set_vlan(port, in);
+        break;
     default:
         e1000_model_count(&model, 0x4000 + (uint32_t)take_value(in, 1) / 4 * 4, 1u << 31);
         port->ops->stats(port, &stats);
@@ -170,7 +182,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!pool) /* once: it is whole again after every input */
         pool = packet_pool_create(POOL_PACKETS);
     packet_cache_init(&cache, pool);
-    e1000_model_init(&model, address);
+    if (take_value(&in, 1) & 1)
+        e1000e_model_init(&model, address);
+    else
+        e1000_model_init(&model, address);
     must(pci_probe_drivers() == 1);
     struct port *port = port_get(0);
     port->rxq[0]->cache = port->txq[0]->cache = &cache;

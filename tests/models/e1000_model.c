@@ -135,6 +135,7 @@ static void set_status(struct e1000_model *m)
 static void reset(struct e1000_model *m)
 {
     m->reset_at_us = time_us();
+    m->masked = false;
     if (m->reset_does_nothing)
         return;
     memset(m->regs, 0, sizeof m->regs);
@@ -186,6 +187,8 @@ static void check_enable(struct e1000_model *m, uint32_t reg, uint32_t value)
             e1000_model_violation(m, "receiver on without a ring", reg, value);
         if (value & 0x00400004u)
             e1000_model_violation(m, "bad packets or pause frames wanted", reg, value);
+        if (!m->masked)
+            e1000_model_violation(m, "receiver on before interrupts are masked", reg, value);
     }
     if (reg == E1000_TCTL && (value & E1000_TCTL_EN) && !get(m, E1000_TDLEN))
         e1000_model_violation(m, "transmitter on without a ring", reg, value);
@@ -220,7 +223,9 @@ static void mmio_write(void *ctx, unsigned bar, uint64_t offset, unsigned size, 
     } else if (reg == E1000_CTRL && (value & E1000_CTRL_RST)) {
         *reg_at(m, reg) = value & ~E1000_CTRL_RST;
         reset(m);
-    } else if (reg != E1000_IMC) {
+    } else if (reg == E1000_IMC) {
+        m->masked |= value == E1000_IMC_ALL;
+    } else {
         m->rctl_writes += reg == E1000_RCTL;
         *reg_at(m, reg) = value;
         set_status(m);

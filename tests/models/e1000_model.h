@@ -50,6 +50,7 @@ struct e1000_model {
     uint64_t reset_at_us;  /* of the last CTRL.RST */
     unsigned violations;
     unsigned rctl_writes;
+    bool masked; /* IMC was written since the last reset */
 
     /* How slow it is. */
     uint64_t reset_takes_us, eeprom_takes_us;
@@ -69,6 +70,7 @@ struct e1000_model {
     uint64_t master_asked_us, phy_reset_at_us, phy_done_us;
     unsigned phy_resets;
     bool master_sticks, owner_sticks, auto_read_never;
+    bool owned_over_reset;
     bool phy_is_firmwares;         /* MANC.BLK_PHY_RST */
 };
 

@@ -14,7 +14,6 @@
 #define PHY_CONFIG_US (25 * US_PER_MS)
 #define PHY_AWAKE_US (10 * US_PER_MS)
 #define PHY_RESET_US 100u
-#define RFCTL_EXTEN 0x00008000u
 #define TARC0_DEFAULT 0x00000403u /* enabled, count 3 */
 
 static const struct e1000_model_reg known[] = {
@@ -22,13 +21,11 @@ static const struct e1000_model_reg known[] = {
     { E1000E_EECD, E1000E_EECD, 4, 0, true },
     { E1000_EERD, E1000_EERD, 4, E1000E_EERD_ADDR | E1000E_EERD_START, true },
     { E1000E_CTRL_EXT, E1000E_CTRL_EXT, 4, UINT32_MAX, true },
-    { E1000E_ICR, E1000E_ICR, 4, 0, true },
     { E1000_TCTL, E1000_TCTL, 4, 0x717ffffau, true },
     { E1000E_EXTCNF_CTRL, E1000E_EXTCNF_CTRL, 4, 0x0fff002fu, true },
     { E1000E_RXDCTL, E1000E_RXDCTL, 4, 0x013f3f3fu, true },
     { E1000E_TXDCTL, E1000E_TXDCTL, 4, 0xff7f3f3fu, true },
     { E1000E_TARC0, E1000E_TARC0, 4, 0x7fffffffu, true },
-    { E1000E_RFCTL, E1000E_RFCTL, 4, 0x0003ffffu, true },
     { E1000E_MANC, E1000E_MANC, 4, 0, true },
     { E1000E_GCR, E1000E_GCR, 4, UINT32_MAX, true },
     { E1000E_GCR2, E1000E_GCR2, 4, UINT32_MAX, true },
@@ -56,7 +53,7 @@ static void reset(struct e1000_model *m)
 {
     put(m, E1000_CTRL, get(m, E1000_CTRL) | 0x00140000u | E1000E_CTRL_ZERO);
     put(m, E1000_STATUS, get(m, E1000_STATUS) | E1000E_STATUS_MASTER);
-    put(m, E1000E_EXTCNF_CTRL, 0x8);
+    put(m, E1000E_EXTCNF_CTRL, 0x8 | (m->owned_over_reset ? E1000E_EXTCNF_CTRL_SW : 0));
     put(m, E1000E_CTRL_EXT, E1000E_CTRL_EXT_ZERO | 0x00000200u);
     put(m, E1000E_TARC0, TARC0_DEFAULT | E1000E_TARC0_ZERO);
     put(m, E1000_TCTL, E1000E_TCTL_MULR | FIELD_PUT(E1000E_TCTL_RRTHRESH, 1u));
@@ -67,6 +64,7 @@ static void reset(struct e1000_model *m)
 
 static void check_reset(struct e1000_model *m)
 {
+    m->owned_over_reset = owned(m); /* who owned it has to give it back */
     if (!owned(m) && !m->owner_sticks)
         e1000_model_violation(m, "reset without MDIO", E1000E_EXTCNF_CTRL, 0);
     if (!(get(m, E1000_CTRL) & E1000E_CTRL_MASTER_DISABLE))
@@ -139,7 +137,6 @@ static void check_receive(struct e1000_model *m)
     must(m, E1000E_CTRL_EXT,
          E1000E_CTRL_EXT_ZERO | E1000E_CTRL_EXT_ONE | E1000E_CTRL_EXT_DRV_LOAD | 0x200u,
          E1000E_CTRL_EXT_ONE | E1000E_CTRL_EXT_DRV_LOAD | 0x200u);
-    must(m, E1000E_RFCTL, RFCTL_EXTEN, 0);
     must(m, E1000E_RXDCTL, UINT32_MAX, 0x01010000u);
     must(m, E1000E_GCR, UINT32_MAX, 0x00003800u | E1000E_GCR_ERRATA);
     must(m, E1000E_GCR2, E1000E_GCR2_ERRATUM, E1000E_GCR2_ERRATUM);

@@ -53,7 +53,7 @@ KINDS = {
 }
 
 
-@pytest.fixture(scope="module", params=["virtio", "e1000"])
+@pytest.fixture(scope="module", params=["virtio", "e1000", "e1000e"])
 def router(request):
     with Appliance(nics=[request.param] * 2, config=ROUTER) as appliance:
         introduce(appliance, ALICE, BOB)
