@@ -116,6 +116,17 @@ static bool is_copy(const struct port *in, const struct packet *packet,
     return home && !share_wire(home, in);
 }
 
+/* An I350 that listens to all hears also what is for one of its VFs, whose own port has it. */
+static bool is_for_vf(const struct port *in, const struct packet *packet)
+{
+    for (unsigned i = 0; i < port_count(); i++) {
+        const struct port *port = port_get(i);
+        if (port && port->uplink == in && !memcmp(packet->data, port->mac, MAC_LEN))
+            return true;
+    }
+    return false;
+}
+
 static struct address read_address(const uint8_t *mac)
 {
     struct address address = { .key = fdb_key(VLAN_ALL, mac) };
@@ -155,6 +166,10 @@ static void bridge_burst(struct core *core, struct port *in, struct packet **pac
         if (source[i].key != learned)
             learn(core, in, packets[i], &source[i]);
         learned = source[i].key;
+        if (unlikely(in->vf_count) && is_for_vf(in, packets[i])) {
+            forward_drop(core, in->number, DROP_shared_wire, packets[i]);
+            continue;
+        }
         relay(core, in, &flood, packets[i], &destination[i]);
     }
 }

@@ -21,7 +21,7 @@
     X(reserved_address, RX, "destination 01:80:c2:00:00:00-0f (IEEE 802.1Q 8.6.3)") \
     X(group_source, RX, "source is a group address") \
     X(same_port, RX, "destination is on the port it came from") \
-    X(shared_wire, RX, "a VF's copy of what its PF's port has too") \
+    X(shared_wire, RX, "a copy: PF and VF are on one wire") \
     X(no_buffer, RX, "packet pool empty") \
     X(control_full, RX, "control core too busy") \
     X(not_for_us, RX, "unicast frame for another station") \

@@ -328,16 +328,15 @@ static void serve(struct igb *e, unsigned vf, uint64_t now_us)
         serve_message(e, vf, now_us);
 }
 
-/* The VF has read.  Linux's VF driver resets when it is told so by a NACK, not by a missing CTS. */
-static void acknowledged(struct igb *e, unsigned vf, uint64_t now_us)
+/* The VF has read.  Linux's VF driver resets when it is told so by a NACK, not by a missing CTS;
+ * one that already says something gets its answer instead. */
+static void acknowledged(struct igb *e, unsigned vf, bool asks, uint64_t now_us)
 {
     static const uint32_t nack = MBX_NACK;
     struct igb_vf *v = vf_of(e, vf);
-    v->unread = false;
-    if (!v->nack || v->cts)
-        return;
-    v->nack = false;
-    if (take_buffer(e, vf))
+    bool wanted = v->nack && !v->cts && !asks;
+    v->unread = v->nack = false;
+    if (wanted && take_buffer(e, vf))
         tell(e, vf, &nack, 1, now_us);
 }
 
@@ -389,7 +388,7 @@ void igb_mbx_poll(struct igb *e, uint64_t now_us)
     for (unsigned i = 0; i < e->pf->count; i++) {
         bool asks = causes & request_bit(i);
         if (FIELD_GET(IGB_MBVFICR_VFACK, causes) & 1u << i)
-            acknowledged(e, i, now_us);
+            acknowledged(e, i, asks, now_us);
         if (asks)
             serve(e, i, now_us);
         if (vf_of(e, i)->ping)

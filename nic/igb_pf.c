@@ -281,15 +281,13 @@ static void put_groups(struct igb *e)
         put(e, IGB_MTA(n), &e->pf->mta[n], all ? ALL_BITS : mta[n]);
 }
 
-/* 82576: promiscuity of a pool is a unicast hash table that hits always, and ROPE; the table
- * is for all pools (82576 DS 8.14.17).  This is how a pool hears frames that another pool sends
- * to a station nobody here knows. */
+/* Promiscuity of a pool: a unicast hash table that hits always, and ROPE; the table is for all
+ * pools (82576 DS 8.14.17).  This is how a pool hears frames that another pool sends to a station
+ * nobody here knows. */
 static void put_unknown(struct igb *e)
 {
     bool wanted = e->mode.promiscuous;
     uint32_t value;
-    if (e->chip->dma_strips)
-        return;
     for (unsigned i = 0; i < e->pf->count; i++)
         wanted |= e->pf->vf[i].promiscuous;
     value = wanted ? ALL_BITS : 0;
@@ -312,10 +310,10 @@ static bool vf_strips(const struct igb_vf *v)
     return v->policy.vlan || v->vlan_count;
 }
 
-/* QEMU's igb takes ROMPE for ROPE as well. */
+/* QEMU's igb takes ROMPE for ROPE as well; the I350 has UPE besides. */
 static uint32_t unicast_promiscuous(const struct igb *e)
 {
-    return e->chip->dma_strips ? IGB_VMOLR_UPE : IGB_VMOLR_ROPE | IGB_VMOLR_ROMPE;
+    return IGB_VMOLR_ROPE | IGB_VMOLR_ROMPE | (e->chip->dma_strips ? IGB_VMOLR_UPE : 0);
 }
 
 static uint32_t strip_bits(const struct igb *e, bool strips)
@@ -540,6 +538,9 @@ static void malicious_events(struct igb *e, uint64_t now_us)
         return;
     igb_pf_program(e);
     igb_write(e, IGB_MDFB, handled);
+    blocked = igb_read(e, IGB_MDFB);
+    for (unsigned i = 0; i < e->pf->count; i++)
+        e->pf->vf[i].blocked = blocked & pool_bit(i);
 }
 
 static void events(struct igb *e, uint64_t now_us)
@@ -769,7 +770,7 @@ static int pf_set(struct port *port, unsigned vf, const struct vf_policy *policy
     if (must_restart(&e->pf->vf[vf], &old))
         igb_mbx_revoke(e, vf);
     else if (policy->trust && !old.trust)
-        e->pf->vf[vf].ping = true; /* it may ask for more now */
+        e->pf->vf[vf].ping |= e->pf->vf[vf].cts; /* it may ask for more now */
     if (!e->pf->open)
         return 0; /* configure() will see it */
     igb_pf_program(e);

@@ -233,6 +233,17 @@ static void stations_of_one_wire_are_filtered_among_its_ports(void **state)
     assert_int_equal(lan_drops(0, DROP_same_port), 1);
 }
 
+static void what_a_pf_hears_of_its_vfs_is_theirs(void **state)
+{
+    share();
+    send(0, vf_mac, A, 1); /* before there are VFs nobody knows that address */
+    assert_int_equal(sent_by(1), 0x8);
+    lan[0]->port.vf_count = 2;
+    send(0, vf_mac, A, 2);
+    assert_int_equal(sent_by(2), 0);
+    assert_int_equal(lan_drops(0, DROP_shared_wire), 1);
+}
+
 static void a_vf_beside_its_pf_need_not_listen_to_all(void **state)
 {
     share();
@@ -458,6 +469,7 @@ int main(void)
         TEST(what_a_vf_alone_gets_is_forwarded),
         TEST(what_comes_back_through_a_vf_ends_there),
         TEST(stations_of_one_wire_are_filtered_among_its_ports),
+        TEST(what_a_pf_hears_of_its_vfs_is_theirs),
         TEST(a_vf_beside_its_pf_need_not_listen_to_all),
         TEST(without_its_pf_a_vf_is_a_port_like_any),
         TEST(a_station_that_moves_is_followed_at_once),
