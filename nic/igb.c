@@ -155,8 +155,8 @@ static void mask_interrupts(struct igb *e)
     igb_write(e, IGB_EIMC, IGB_INTERRUPTS);
 }
 
-/* No new requests on PCIe, and none under way: 82576 DS 5.2.3.3.  One that is stuck is no
- * reason to leave the device running. */
+/* No new requests on PCIe, and none under way: 82576 DS 5.2.3.3 (I210 DS 5.2.3.3).  One that is
+ * stuck is no reason to leave the device running. */
 static void disable_master(struct igb *e)
 {
     igb_write(e, IGB_CTRL, igb_read(e, IGB_CTRL) | IGB_CTRL_MASTER_DISABLE);

@@ -1,10 +1,10 @@
 /* igb_regs.h - registers and descriptors of the 82576 and I350 that igb.c and igb_ring.c touch.
  *
  * Documents: Intel 82576EB Datasheet, 320961, revision 2.63 ("82576 DS"), Intel I350 Datasheet,
- * 333171 ("I350 DS"), and the 82575EB Software Developer's Manual, 324632, revision 2.1 ("82575
- * SDM"), of the chip they grew out of.  Chapters are the 82576's unless told otherwise.  Every
- * register is 32 bits wide.  The PF's own mailboxes, pools and policies are in
- * igb_virt_regs.h.
+ * 333171 ("I350 DS"), and of chips before and after them the 82575EB Software Developer's Manual,
+ * 324632, revision 2.1 ("82575 SDM"), and Intel I210 Datasheet, 333016 ("I210 DS").  Chapters are
+ * the 82576's unless told otherwise.  Every register is 32 bits wide.  The PF's own mailboxes,
+ * pools and policies are in igb_virt_regs.h.
  *
  * Modes: RW read and write, RO read only, WO write only, RC cleared by reading,
  * SC clears itself. */
@@ -120,7 +120,7 @@
 #define IGB_RXCSUM_IPOFL 0x00000100u /* RW, check IPv4 headers */
 #define IGB_RXCSUM_TUOFL 0x00000200u /* RW, check TCP and UDP; RSS needs it, 82575 SDM 5.4.2 */
 #define IGB_RXCSUM_PCSD 0x00002000u  /* RW, descriptors tell the RSS hash; RSS needs it */
-#define IGB_RLPML 0x5004u         /* RW, longest packet, FCS and tag included */
+#define IGB_RLPML 0x5004u         /* RW, longest packet, FCS and tag included, up to 9.5 KiB */
 #define IGB_RLPML_MAX 0x00003fffu
 #define IGB_FRAME_MAX 9728u       /* the longest there is, FCS and tag included, 82576 DS 1.3 */
 #define IGB_MTA(n) (0x5200u + 4 * (n)) /* RW, Multicast Table Array */

@@ -57,13 +57,21 @@ static int queue_wait(uint8_t *block, const char *name, const char *reg, uint32_
     return -ETIMEDOUT;
 }
 
-static void queue_program(uint8_t *block, const struct dma_memory *ring, uint32_t bytes)
+/* A queue is programmed while it is off, and after a reset the first is on (I210 DS 4.5.10, 8.10).
+ * 0 or -ETIMEDOUT. */
+static int queue_program(uint8_t *block, const char *name, const char *reg,
+                         const struct dma_memory *ring, uint32_t descriptors)
 {
+    mmio_write32(block + IGB_Q_CTL, 0);
+    int err = queue_wait(block, name, reg, 0, DISABLE_US);
+    if (err)
+        return err;
     mmio_write32(block + IGB_Q_BAL, (uint32_t)ring->iova);
     mmio_write32(block + IGB_Q_BAH, (uint32_t)(ring->iova >> 32));
-    mmio_write32(block + IGB_Q_LEN, bytes);
+    mmio_write32(block + IGB_Q_LEN, descriptors * (uint32_t)sizeof(struct igb_rx_desc));
     mmio_write32(block + IGB_Q_HEAD, 0);
     mmio_write32(block + IGB_Q_TAIL, 0);
+    return 0;
 }
 
 /* Echoes --------------------------------------------------------------------- */
@@ -346,17 +354,19 @@ uint16_t igb_rx_burst(struct port_queue *queue, struct packet **packets, uint16_
     return got;
 }
 
-/* 82576 DS 4.5.9: memory first, the queue on, then the tail: writes of it before are ignored
- * (82575 SDM 14.3.59). */
+/* 82576 DS 4.5.9 (I210 DS 4.5.9): memory first, the queue on, then the tail: writes of it before
+ * are ignored (82575 SDM 14.3.59). */
 int igb_rxq_enable(struct igb_rxq *rx, const char *name, bool long_frames, bool drop)
 {
     rx->room = long_frames ? PACKET_BUFFER_SIZE : PACKET_ROOM;
-    queue_program(rx->block, &rx->memory, (rx->mask + 1) * (uint32_t)sizeof *rx->ring);
+    int err = queue_program(rx->block, name, "RXDCTL", &rx->memory, rx->mask + 1);
+    if (err)
+        return err;
     mmio_write32(rx->block + IGB_Q_SRRCTL, FIELD_PUT(IGB_SRRCTL_BSIZE, PACKET_BUFFER_SIZE / 1024) |
                                                FIELD_PUT(IGB_SRRCTL_TYPE, 1u) |
                                                (drop ? IGB_SRRCTL_DROP : 0));
     mmio_write32(rx->block + IGB_Q_CTL, RX_CTL | IGB_Q_CTL_ENABLE);
-    int err = queue_wait(rx->block, name, "RXDCTL", IGB_Q_CTL_ENABLE, ENABLE_US);
+    err = queue_wait(rx->block, name, "RXDCTL", IGB_Q_CTL_ENABLE, ENABLE_US);
     if (err)
         return err;
     rx->live = true;
@@ -482,9 +492,11 @@ uint16_t igb_tx_burst(struct port_queue *queue, struct packet **packets, uint16_
 int igb_txq_enable(struct igb_txq *tx, const char *name)
 {
     tx->context = 0;
-    queue_program(tx->block, &tx->memory, (tx->mask + 1) * (uint32_t)sizeof *tx->ring);
+    int err = queue_program(tx->block, name, "TXDCTL", &tx->memory, tx->mask + 1);
+    if (err)
+        return err;
     mmio_write32(tx->block + IGB_Q_CTL, TX_CTL | IGB_Q_CTL_ENABLE);
-    int err = queue_wait(tx->block, name, "TXDCTL", IGB_Q_CTL_ENABLE, ENABLE_US);
+    err = queue_wait(tx->block, name, "TXDCTL", IGB_Q_CTL_ENABLE, ENABLE_US);
     tx->live = !err;
     return err;
 }

@@ -263,6 +263,7 @@ static void queue_that_does_not_stop_fails_the_port(void **state)
 {
     rig_run(1);
     rig.model.queue_sticks = true;
+    rig.model.rx[0].was_on = rig.model.tx[0].was_on = true;
     port_stop(rig.port);
     assert_int_equal(rig.port->state, PORT_FAILED);
     assert_true(host_log_contains("DCTL is"));

@@ -106,6 +106,9 @@ static void a_tail_comes_after_enable(void **state)
     unsigned on = index_of_write(IGB_Q_CTL, regs[IGB_Q_CTL / 4]);
     assert_true(regs[IGB_Q_CTL / 4] & IGB_Q_CTL_ENABLE);
     assert_true(index_of_write(IGB_Q_BAL, (uint32_t)rx.memory.iova) < on);
+    assert_true(index_of_write(IGB_Q_CTL, 0) < index_of_write(IGB_Q_BAL, (uint32_t)rx.memory.iova));
+    assert_true(index_of_write(BLOCK + IGB_Q_CTL, 0) <
+                index_of_write(BLOCK + IGB_Q_BAL, (uint32_t)tx.memory.iova));
     assert_true(index_of_write(IGB_Q_LEN, RING * 16) < on);
     assert_true(index_of_write(IGB_Q_HEAD, 0) < on);
     assert_true(index_of_write(IGB_Q_TAIL, 48) > on); /* three batches of 16 */
