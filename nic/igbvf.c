@@ -81,12 +81,22 @@ static void igbvf_reset(struct igbvf *e)
     e->dma = e->settled = false;
 }
 
+/* Each reason once until the PF is found again. */
+static bool igbvf_tells_lost(struct igbvf *e, enum igbvf_news why)
+{
+    if (e->told & 1u << why || !igbvf_tells(e, why))
+        return false;
+    e->told |= 1u << why;
+    return true;
+}
+
 /* The only way back to the beginning.  From here on nobody touches the queues.  Who is lost
  * already is not lost again: the PF's reset, its silence and a late message are one trouble. */
 bool igbvf_lost(struct igbvf *e, enum igbvf_news why)
 {
     e->rx.live = e->tx.live = false;
     e->mail.count = 0;
+    e->port.pending = true;
     if (e->state != IGBVF_LOST) {
         if (e->settled && e->now_us - e->settled_us >= STABLE_US)
             e->pause_us = 0;
@@ -99,7 +109,7 @@ bool igbvf_lost(struct igbvf *e, enum igbvf_news why)
         if (e->pause_us > PAUSE_MAX_US)
             e->pause_us = PAUSE_MAX_US;
     }
-    return igbvf_tells(e, why);
+    return igbvf_tells_lost(e, why);
 }
 
 unsigned igbvf_pause_ms(const struct igbvf *e)
@@ -367,6 +377,7 @@ static void igbvf_settle(struct igbvf *e)
     if (e->settled)
         return;
     e->settled = true;
+    e->told = 0;
     e->settled_us = e->now_us;
     e->check_us = e->now_us + CHECK_US;
     igbvf_mac_text(e->mac_granted, text);

@@ -100,6 +100,7 @@ struct igbvf {
     unsigned multicast_granted;
 
     uint64_t told_us[NEWS_COUNT]; /* 0: never */
+    uint32_t told;                /* reasons since the PF was lost, a bit each */
     uint32_t last[IGBVF_COUNTER_COUNT];
     uint64_t counters[IGBVF_COUNTER_COUNT];
     uint64_t missed, timeouts, refusals, nonsense;

@@ -442,13 +442,24 @@ static void an_answer_counts_once(void **state)
     assert_null(port->refusal);
 }
 
+static unsigned log_lines;
+
+static void count_line(const char *text, size_t n)
+{
+    log_lines++;
+}
+
 static void a_reset_that_never_ends_is_waited_for(void **state)
 {
     start_and_link();
+    log_set_sink(count_line);
+    log_lines = 0;
     igb_model_pf_reset_begin(&model);
     uint64_t before = counter("resets");
     for (unsigned i = 0; i < 60000; i++)
         turn();
+    assert_int_equal(log_lines, 1);
+    assert_true(port->pending);
     traffic_rests();
     assert_int_equal(counter("resets"), before);
     igb_model_pf_reset_end(&model);
@@ -471,13 +482,6 @@ static void a_pf_that_talks_without_end_is_lived_with(void **state)
     assert_in_range(link_comes_within(6000), 0, 5700);
     settle();
     assert_int_equal(model.pf.last[1], 4022);
-}
-
-static unsigned log_lines;
-
-static void count_line(const char *text, size_t n)
-{
-    log_lines++;
 }
 
 static void the_log_is_not_filled(void **state)
