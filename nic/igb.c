@@ -551,8 +551,10 @@ static unsigned igb_counters(struct port *port, struct port_counter *rows, unsig
     struct igb *e = port->priv;
     unsigned i = 0;
     collect(e);
-    if (i < n) /* not the chip's: dropped by igb_ring.c on an access port */
+    if (i < n) /* these two are not the chip's: dropped by igb_ring.c */
         rows[i++] = (struct port_counter){ .name = "other_vlan", .value = filtered(e) };
+    if (i < n)
+        rows[i++] = (struct port_counter){ .name = "echoes", .value = e->echo.dropped };
     for (unsigned k = 0; i < n && k < ARRAY_SIZE(counter_names); k++)
         rows[i++] = (struct port_counter){ .name = counter_names[k], .value = e->counters[k] };
     for (unsigned k = 0; i < n && k < port->limits.rx_queues_max; k++)
