@@ -6,6 +6,7 @@
 
 #include "apps/line_editor.h"
 #include "kernel/console.h"
+#include "kernel/log.h"
 #include "kernel/task.h"
 
 #include <inttypes.h>
@@ -18,6 +19,7 @@
 #define MORE "--more--"
 
 static struct line_editor editor;
+static bool editing; /* a prompt is shown, and what was typed behind it */
 
 /* Output of one command, a page at a time. */
 static struct {
@@ -91,8 +93,19 @@ static void run_line(enum line_event event)
         command_run(editor.line, &paged, "console", 0);
 }
 
+/* The log's lines do not tear the one that somebody is typing. */
+static void write_log(const char *text, size_t n)
+{
+    if (editing)
+        line_editor_hide(&editor);
+    console_write(text, n);
+    if (editing)
+        line_editor_show(&editor);
+}
+
 void console_task_reset(void)
 {
+    editing = false;
     memset(&pager, 0, sizeof pager);
     memset(&editor, 0, sizeof editor);
 }
@@ -100,11 +113,14 @@ void console_task_reset(void)
 void console_task(void)
 {
     line_editor_init(&editor, &out_console, "millrace> ");
+    log_set_sink(write_log);
     for (;;) {
         enum line_event event = LINE_EDITING;
         line_editor_start(&editor);
+        editing = true;
         while (event == LINE_EDITING)
             event = line_editor_feed(&editor, wait_for_key());
+        editing = false;
         run_line(event);
     }
 }

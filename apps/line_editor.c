@@ -424,6 +424,17 @@ void line_editor_start(struct line_editor *e)
     out_text(e->out, e->prompt);
 }
 
+/* The row the cursor is in; of a line that goes over several the others stay. */
+void line_editor_hide(struct line_editor *e)
+{
+    out_text(e->out, "\r\x1b[K"); /* ECMA-48 8.3.41: erase to the end of the line */
+}
+
+void line_editor_show(struct line_editor *e)
+{
+    show_line(e);
+}
+
 void line_editor_init(struct line_editor *e, struct out *out, const char *prompt)
 {
     memset(e, 0, sizeof *e);

@@ -1,6 +1,6 @@
 /* line_editor.h - bytes of a terminal in, a line out; it knows no device.
  *
- * What it writes is text, '\b' and BEL only (Ctrl-L apart), so it works on a
+ * What it writes is text, '\b' and BEL only (Ctrl-L and hiding apart), so it works on a
  * serial line of any width.  A byte that is neither text nor a key it knows is
  * kept in the line and shown as '?': the command then fails with one error
  * rather than running as something that nobody typed. */
@@ -40,3 +40,6 @@ struct line_editor {
 void line_editor_init(struct line_editor *e, struct out *out, const char *prompt);
 void line_editor_start(struct line_editor *e);      /* empty line, prompt shown */
 enum line_event line_editor_feed(struct line_editor *e, uint8_t byte);
+/* For what others have to say in between: the line goes, and comes again below it. */
+void line_editor_hide(struct line_editor *e);
+void line_editor_show(struct line_editor *e);

@@ -2,6 +2,7 @@
 #include "apps/console.h"
 
 #include "apps/command.h"
+#include "kernel/log.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
 
@@ -18,6 +19,13 @@ static int run_lines(struct command_call *call)
     for (uint64_t i = 1; i <= call->arg[0].number; i++)
         out_printf(call->out, "line %u\n", (unsigned)i);
     runs++;
+    return 0;
+}
+
+COMMAND(run_log, "wlog", "Log");
+static int run_log(struct command_call *call)
+{
+    log_info("from within");
     return 0;
 }
 
@@ -70,6 +78,32 @@ static void prompt_echo_answer_prompt(void **state)
     assert_string_equal(type("wlines 2\r"), PROMPT "wlines 2\nline 1\nline 2\n" PROMPT);
     assert_string_equal(type("\r# x\r"), PROMPT "\n" PROMPT "# x\n" PROMPT);
     assert_string_equal(type("wlines 2\x03"), PROMPT "wlines 2^C\n" PROMPT);
+}
+
+/* As a port's poll() does between two keys. */
+static void yielded_to_the_log(void)
+{
+    static const char *what = "eth: link up";
+    if (strlen(host_console_output()) == seen && what) {
+        log_info("%s", what);
+        what = NULL;
+    }
+    yielded();
+}
+
+static void the_log_does_not_tear_what_is_typed(void **state)
+{
+    host_set_yield(yielded_to_the_log);
+    host_console_type("wlinez 2\b\b\b");
+    if (!setjmp(nothing_typed))
+        console_task();
+    assert_string_equal(host_console_output(),
+                        PROMPT "wlinez 2\b \b\b \b\b \b\r\x1b[Keth: link up\n" PROMPT "wline");
+}
+
+static void the_log_of_a_command_is_left_alone(void **state)
+{
+    assert_string_equal(type("wlog\r"), PROMPT "wlog\nfrom within\n" PROMPT);
 }
 
 static void type_ahead_is_kept(void **state)
@@ -150,6 +184,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(prompt_echo_answer_prompt, setup),
+        cmocka_unit_test_setup(the_log_does_not_tear_what_is_typed, setup),
+        cmocka_unit_test_setup(the_log_of_a_command_is_left_alone, setup),
         cmocka_unit_test_setup(type_ahead_is_kept, setup),
         cmocka_unit_test_setup(a_five_thousand_character_line_is_one_error, setup),
         cmocka_unit_test_setup(junk_is_one_error_and_printable, setup),
