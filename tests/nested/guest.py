@@ -50,6 +50,11 @@ def vf_bdf(number):
     return "0000:%02x:%02x.%d" % (routing >> 8, routing >> 3 & 0x1f, routing & 7)
 
 
+def is_up(netdev):
+    """A condition for Linux.until()."""
+    return "[ $(cat /sys/class/net/%s/operstate) = up ]" % netdev
+
+
 # ---- The initramfs -------------------------------------------------------------------
 
 def module_files():
@@ -153,7 +158,7 @@ class StepFailed(AssertionError):
 class Linux:
     """L1.  Use as a context: boots, answers run(), is killed at the end."""
 
-    def __init__(self, append="", before=(), memory=1536, cpus=2):
+    def __init__(self, append="", before=(), memory=1536, cpus=1):
         self.append, self.before, self.memory, self.cpus = append, list(before), memory, cpus
         self.folder = tempfile.mkdtemp(prefix="millrace-nested.")
         self.wire = qemu.Wire(self.folder, 0)
@@ -162,6 +167,7 @@ class Linux:
         self.process = self.qmp = None
         self.number = 0
         self.said = ""
+        self.guests = []
         self.journal = []       # what was run, and how long it took
 
     def _command_line(self):
@@ -184,7 +190,7 @@ class Linux:
             line += ["-fsdev", "local,id=%s,path=%s,security_model=none,readonly=on,multidevs=remap" % (tag, path),
                      "-device", "virtio-9p-pci,fsdev=%s,mount_tag=%s" % (tag, tag)]
         return line + ["-kernel", KERNEL, "-initrd", INITRAMFS,
-                       "-append", "console=ttyS0 quiet loglevel=7 panic=-1 intel_iommu=on " + self.append]
+                       "-append", "console=ttyS0 quiet loglevel=7 panic=-1 no_timer_check intel_iommu=on " + self.append]
 
     def _path(self, name):
         return os.path.join(self.folder, name)
@@ -214,11 +220,14 @@ class Linux:
         with open(self._path("linux.log"), encoding="utf-8", errors="replace") as f:
             return f.read()
 
-    def tell(self):
+    def story(self):
+        """What its QEMU and it said, and what it was told to do."""
         self.errors.seek(0)
-        print("---- QEMU of Linux\n%s" % self.errors.read().decode(errors="replace"))
-        print("---- Linux\n%s" % self.log()[-20000:])
-        print("---- steps\n%s" % "\n".join(self.journal[-60:]))
+        parts = [self.errors.read().decode(errors="replace"), self.log()[-15000:], "---- steps", *self.journal[-40:]]
+        for each in self.guests:
+            each.hear()
+            parts += ["---- appliance on %s" % each.state, each.transcript[-15000:]]
+        return "\n".join(parts)
 
     def kill(self):
         if self.process and self.alive():
@@ -233,7 +242,7 @@ class Linux:
         try:
             self.start()
         except BaseException:
-            self.tell()
+            print(self.story())
             self.kill()
             raise
         return self
@@ -317,6 +326,15 @@ class Linux:
         """iproute2's ip; the shell's own knows nothing of VFs."""
         return self.run("%s %s" % (os.path.realpath(shutil.which("ip")), words), check=check)
 
+    def ethtool_restart(self):
+        """What `ethtool -r` does, without ethtool: ETHTOOL_NWAY_RST (linux/ethtool.h)."""
+        self.run("""/usr/bin/python3 -c '
+import ctypes, fcntl, socket, struct
+command = ctypes.create_string_buffer(struct.pack("I", 9))
+request = struct.pack("16sQ16x", b"%s", ctypes.addressof(command))
+fcntl.ioctl(socket.socket(), 0x8946, request)
+'""" % self.netdev())
+
     def netdev(self, bdf=PF):
         self.until("[ -d /sys/bus/pci/devices/%s/net ]" % bdf)
         return self.run("ls /sys/bus/pci/devices/%s/net" % bdf)
@@ -365,19 +383,33 @@ class Guest(qemu.Appliance):
     def start(self):
         self.started = time.monotonic()
         self.serial = self.linux.consoles[self.console].socket
-        self._drain()
+        self.hear()         # forgets what an earlier one said last
+        self.transcript, self.seen = "", 0
+        self.linux.guests.append(self)
         self.linux.run("""rm -f {0}.status {0}.log
             setsid sh -c 'exec <>/dev/console{1} >&0 2>{0}.log; echo $$ >{0}.pid
-                          {2}; echo $? >{0}.status' 3>&- &""".format(
+                          {2}; echo $? >{0}.status; echo "== QEMU is gone"' 3>&- &""".format(
             self.state, self.console, shlex.join(self._command_line()).replace("'", "'\\''")))
         if self.wait_ready:
             self.ready()
 
-    def _drain(self):
-        """Forgets what an earlier guest said last."""
+    def ready(self):
+        self.read_until(r"^(ready: [^\n]*|== QEMU is gone)\n", BOOT_LIMIT)
+        self.ready_after = time.monotonic() - self.started
+        match = qemu.READY.search(self.transcript)
+        assert match, "QEMU in Linux: %s\n%s" % (self.qemu_log(), self.transcript[-1000:])
+        self.read_until(re.escape(qemu.PROMPT))
+        return match
+
+    def command(self, line, timeout=qemu.COMMAND_LIMIT):
+        """As everywhere, but the log may say something behind the prompt: links come and go here."""
+        self.type(line + "\n")
+        return self.read_until(r"%s\n(.*?)^%s" % (re.escape(line), re.escape(qemu.PROMPT)), timeout).group(1)
+
+    def hear(self):
+        """Takes what it said by now."""
         while self._read_some(0):
             pass
-        self.transcript, self.seen = "", 0
 
     def running(self):
         return self.linux.run("[ -e %s.status ] || echo yes" % self.state) == "yes"
@@ -387,14 +419,24 @@ class Guest(qemu.Appliance):
 
     def wait_exit(self, timeout=SETTLE_LIMIT):
         self.linux.until("[ -e %s.status ]" % self.state, timeout)
-        while self._read_some(0):
-            pass
+        self.hear()
         return int(self.linux.run("cat %s.status" % self.state))
 
     def kill(self):
+        if self in self.linux.guests:
+            self.linux.guests.remove(self)
         if self.linux.alive():
             self.linux.run("[ -e {0}.status ] || kill -9 -$(cat {0}.pid)".format(self.state), check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self):
+        try:
+            self.start()
+        except BaseException:
+            print(self.transcript)
+            self.kill()
+            raise
+        return self
 
     def __exit__(self, kind, value, trace):
         try:

@@ -1,0 +1,72 @@
+"""A station on the wire of the 82576, outside of everything."""
+import time
+
+from scapy.layers.inet import ICMP, IP
+from scapy.layers.l2 import ARP, Dot1Q, Ether
+
+import qemu
+
+BROADCAST = "ff:ff:ff:ff:ff:ff"
+TURN = 1.0      # seconds that an answer may take before the question is asked again
+TURNS = 60      # limit against hanging
+
+
+class Station:
+    """vlan: its frames are tagged with it on the wire, and none without that tag are for it."""
+
+    def __init__(self, wire, mac, ip, gateway, vlan=None):
+        self.wire, self.mac, self.ip, self.gateway, self.vlan = wire, mac, ip, gateway, vlan
+        self.sequence = 0
+
+    def frame(self, payload, dst=BROADCAST):
+        head = Ether(src=self.mac, dst=dst)
+        return head / Dot1Q(vlan=self.vlan) / payload if self.vlan else head / payload
+
+    def send(self, payload, dst=BROADCAST):
+        self.wire.send(self.frame(payload, dst))
+
+    def receive(self, wanted, timeout=TURN):
+        """The first frame in this station's VLAN for which wanted(packet) holds; None when none comes."""
+        end = time.monotonic() + timeout
+        while (left := end - time.monotonic()) > 0:
+            frame = self.wire.receive(left)
+            if frame is not None:
+                packet = Ether(frame)
+                tag = packet[Dot1Q].vlan if Dot1Q in packet else None
+                if tag == self.vlan and wanted(packet):
+                    return packet
+        return None
+
+    def resolve(self):
+        """Asks for the gateway's MAC, once; None when there is no answer."""
+        self.send(ARP(op=1, hwsrc=self.mac, psrc=self.ip, pdst=self.gateway))
+        answer = self.receive(lambda p: ARP in p and p[ARP].op == 2 and p[ARP].psrc == self.gateway
+                              and p[ARP].pdst == self.ip)
+        return answer and answer[ARP].hwsrc
+
+    def ping(self, target=None, size=56):
+        """Asks once; the MAC that answered, None when there is no answer."""
+        mac = self.resolve()
+        if not mac:
+            return None
+        self.sequence += 1
+        echo = IP(src=self.ip, dst=target or self.gateway) / ICMP(id=7, seq=self.sequence)
+        self.send(echo / bytes(size), mac)
+        answer = self.receive(lambda p: ICMP in p and p[ICMP].type == 0 and p[ICMP].seq == self.sequence
+                              and p[IP].dst == self.ip)
+        return answer and answer.src
+
+    def reaches(self, target=None, turns=TURNS, size=56):
+        """Asks until there is an answer; the MAC that answered.  How many turns it took is in `turns`."""
+        for self.turns in range(1, turns + 1):
+            mac = self.ping(target, size)
+            if mac:
+                return mac
+        raise AssertionError("no answer from %s in %d turns" % (target or self.gateway, turns))
+
+    def hears_nothing(self):
+        """Whether the gateway leaves a question alone; an answer would have come in its turn."""
+        return self.resolve() is None
+
+
+__all__ = ["ARP", "BROADCAST", "Dot1Q", "Ether", "ICMP", "IP", "Station", "qemu"]

@@ -1,0 +1,254 @@
+"""VFs of Linux's 82576 by vfio-pci: an appliance that knows nothing of the PF but its mailbox.
+
+The cases share one Linux and, mostly, one appliance; each leaves both as it found them.
+"""
+import re
+import time
+
+import pytest
+
+import guest
+import qemu
+from station import ARP, BROADCAST, Dot1Q, Ether, ICMP, IP, Station
+
+GIVEN = "02:00:00:00:03:00"         # by the administrator of the PF, to VF 0
+OTHER = "02:00:00:00:03:99"
+ROUTER = "port 0 address 192.0.2.1/24\nforward l3\n"
+DTXSWC = 0x3500                     # 82576 DS 8.14.4: bits 7:0 MAC, 15:8 VLAN anti-spoof of the VFs
+TURNS = 60                          # of a second, against hanging
+
+
+@pytest.fixture(scope="module")
+def router(linux):
+    """The appliance with VF 0, in mode l3."""
+    linux.ip("link set %s vf 0 mac %s" % (linux.pf, GIVEN))
+    with guest.Guest(linux, [0], config=ROUTER) as appliance:
+        yield appliance
+
+
+@pytest.fixture
+def alice(linux):
+    return Station(linux.wire, "02:00:00:00:0a:02", "192.0.2.2", "192.0.2.1")
+
+
+def port(appliance, number=0):
+    return appliance.stats()["ports"][number]
+
+
+def shows(appliance, number=0, **wanted):
+    """Waits until a port's entry in `show stats json` is like this."""
+    for _ in range(TURNS):
+        entry = port(appliance, number)
+        if all(entry[name] == value for name, value in wanted.items()):
+            return entry
+        time.sleep(0.5)
+    raise AssertionError("not %s: %s" % (wanted, entry))
+
+
+def says(appliance, text, times=1):
+    """Waits until the appliance's log has the text that often."""
+    for _ in range(TURNS):
+        if appliance.command("show log").count(text) >= times:
+            return
+        time.sleep(0.5)
+    raise AssertionError("%r is not %d times in the log" % (text, times))
+
+
+def test_an_unplaced_vf_is_placed(router):
+    """qboot leaves the VF's BARs at 0; the appliance finds room for them."""
+    line = re.search(r"8086:10ca [^\n]*", router.command("show pci")).group(0)
+    assert "driver igbvf" in line and "unplaced" not in line
+
+
+def test_the_link_comes_up_through_linuxs_mailbox(router):
+    entry = shows(router, link="up")
+    assert (entry["driver"], entry["mac"]) == ("igbvf", GIVEN)
+    says(router, "the PF answers: MAC " + GIVEN)
+
+
+def test_a_station_outside_reaches_the_appliance(router, alice):
+    assert alice.reaches() == GIVEN
+
+
+def test_the_appliance_reaches_a_station_outside(linux, router, alice):
+    """`ping` asks for the station by ARP first; alice answers both."""
+    alice.reaches()
+    linux.wire.drain()
+    router.type("ping 192.0.2.2 count 1\n")
+    echo = alice.receive(lambda p: ICMP in p and p[ICMP].type == 8 and p[IP].dst == alice.ip, timeout=10)
+    assert echo and echo.src == GIVEN
+    alice.send(IP(src=alice.ip, dst="192.0.2.1") / ICMP(type=0, id=echo[ICMP].id, seq=echo[ICMP].seq)
+               / bytes(echo[ICMP].payload), GIVEN)
+    router.read_until(r"^1 sent, 1 received[^\n]*\n" + re.escape(qemu.PROMPT))
+
+
+def test_linux_beside_it_reaches_the_appliance_inside_the_chip(linux, router):
+    """VF to VF: Linux's igbvf on VF 2; nothing of it passes the wire."""
+    linux.give(2, "igbvf")
+    try:
+        netdev = linux.netdev(guest.vf_bdf(2))
+        linux.ip("link set %s up" % netdev)
+        linux.ip("address add 192.0.2.3/24 dev %s" % netdev)
+        linux.until("ping -c 1 -W 1 192.0.2.1")
+        linux.wire.drain()
+        linux.run("ping -c 3 -W 5 192.0.2.1")
+        assert not [f for f in linux.wire.drain() if ICMP in Ether(f)]
+    finally:
+        linux.give(2, "vfio-pci")
+
+
+def test_another_mac_is_refused_and_the_given_one_kept(linux, router, alice):
+    answer = router.command("port 0 mac " + OTHER)
+    assert "error: port 0 (igbvf): mac is not changed: the PF refused the address" in answer
+    assert port(router)["mac"] == GIVEN
+    assert alice.reaches() == GIVEN
+    linux.until("dmesg | grep -q 'VF 0 attempted to override administratively set MAC'")
+
+
+def test_a_trusted_vf_may_change_its_mac(linux, router, alice):
+    linux.ip("link set %s vf 0 trust on" % linux.pf)
+    try:
+        assert "error" not in router.command("port 0 mac " + OTHER)
+        assert alice.reaches() == OTHER
+        assert "error" not in router.command("port 0 mac " + GIVEN)
+        assert alice.reaches() == GIVEN
+    finally:
+        linux.ip("link set %s vf 0 trust off" % linux.pf)
+
+
+@pytest.mark.parametrize("trust", ["off", "on"])
+def test_promiscuous_is_refused_in_plain_words(linux, router, alice, trust):
+    """Linux's igb grants all multicast and no more, to trusted VFs as well."""
+    linux.ip("link set %s vf 0 trust %s" % (linux.pf, trust))
+    try:
+        answer = router.command("port 0 promiscuous on")
+        assert "error: port 0 (igbvf): promiscuous is not changed: the PF does not let this VF" in answer
+        router.command("port 0 promiscuous off")
+        assert alice.reaches() == GIVEN
+    finally:
+        linux.ip("link set %s vf 0 trust off" % linux.pf)
+
+
+def test_a_vlan_of_the_administrators_is_transparent(linux, router, alice):
+    """Tagged on the wire, untagged in the appliance, which knows nothing of it."""
+    bob = Station(linux.wire, "02:00:00:00:0b:02", "192.0.2.4", "192.0.2.1", vlan=100)
+    linux.ip("link set %s vf 0 vlan 100" % linux.pf)
+    try:
+        assert bob.reaches() == GIVEN
+        assert alice.hears_nothing()
+        answer = router.command("port 0 vlan 101")
+        assert "error: port 0 (igbvf): vlan is not changed: the PF refused the VLAN: it has one set" in answer
+        assert bob.reaches() == GIVEN
+    finally:
+        linux.ip("link set %s vf 0 vlan 0" % linux.pf)
+    assert alice.reaches() == GIVEN
+
+
+def test_a_vlan_of_ours_is_granted(linux, router, alice):
+    bob = Station(linux.wire, "02:00:00:00:0b:02", "192.0.2.4", "192.0.2.1", vlan=100)
+    assert "error" not in router.command("port 0 vlan 100")
+    try:
+        assert bob.reaches() == GIVEN
+        assert alice.hears_nothing()
+    finally:
+        router.command("port 0 vlan 0")
+    assert alice.reaches() == GIVEN
+
+
+def test_spoofchk_is_the_chips_affair(linux, router, alice):
+    """QEMU's 82576 does not check; the register and ip's word are all there is to see."""
+    assert linux.register(DTXSWC) & 0x101 == 0x101
+    linux.ip("link set %s vf 0 spoofchk off" % linux.pf)
+    try:
+        assert linux.register(DTXSWC) & 0x101 == 0
+        assert "vf 0" in linux.ip("link show %s" % linux.pf)
+        assert alice.reaches() == GIVEN
+    finally:
+        linux.ip("link set %s vf 0 spoofchk on" % linux.pf)
+    assert linux.register(DTXSWC) & 0x101 == 0x101
+    assert alice.reaches() == GIVEN
+
+
+def test_a_mac_given_later_is_taken_at_the_next_reset(linux, router, alice):
+    linux.ip("link set %s vf 0 mac %s" % (linux.pf, OTHER))
+    try:
+        linux.ip("link set %s down" % linux.pf)
+        linux.ip("link set %s up" % linux.pf)
+        shows(router, mac=OTHER, link="up")
+        assert alice.reaches() == OTHER
+    finally:
+        linux.ip("link set %s vf 0 mac %s" % (linux.pf, GIVEN))
+        linux.ip("link set %s down" % linux.pf)
+        linux.ip("link set %s up" % linux.pf)
+    shows(router, mac=GIVEN, link="up")
+
+
+def test_the_pf_goes_down_and_comes_back(linux, router, alice):
+    assert alice.reaches() == GIVEN
+    linux.ip("link set %s down" % linux.pf)
+    shows(router, link="down")
+    assert alice.hears_nothing()
+    linux.ip("link set %s up" % linux.pf)
+    shows(router, link="up")
+    assert alice.reaches() == GIVEN
+
+
+def test_the_cable_is_pulled_and_put_in(linux, router, alice):
+    linux.plug(False)
+    try:
+        shows(router, link="down")
+    finally:
+        linux.plug(True)
+    shows(router, link="up")
+    assert alice.reaches() == GIVEN
+
+
+def test_a_reset_of_the_pf_is_survived(linux, router, alice):
+    """`ethtool -r`: Linux's igb resets the chip and sets it up anew, under its VFs."""
+    alice.reaches()
+    resets = router.command("show log").count("the PF is back after")
+    for turn in range(1, 4):
+        linux.ethtool_restart()
+        says(router, "the PF is back after", resets + turn)
+        assert alice.reaches() == GIVEN
+
+
+def test_another_mtu_of_the_pf_is_survived_and_used(linux, router, alice):
+    """Linux's igb resets the chip for it; frames of that length then pass both ways."""
+    linux.ip("link set %s mtu 4000" % linux.pf)
+    try:
+        assert alice.reaches() == GIVEN
+        assert "error" not in router.command("port 0 mtu 3000")
+        assert alice.reaches(size=2900) == GIVEN
+    finally:
+        router.command("port 0 mtu 1500")
+        linux.ip("link set %s mtu 1500" % linux.pf)
+    assert alice.reaches() == GIVEN
+
+
+def test_a_function_reset_behind_its_back_is_survived(linux, router, alice):
+    """Somebody writes to the VF's `reset` in sysfs: an FLR, of which no mailbox tells."""
+    alice.reaches()
+    linux.run("echo 1 >/sys/bus/pci/devices/%s/reset" % guest.vf_bdf(0))
+    assert alice.reaches() == GIVEN
+
+
+def test_a_second_appliance_without_a_mac_of_the_pfs_chooses_one(linux, router):
+    """VF 1: Linux's igb refuses the reset of a VF without MAC, and grants what the VF then asks for."""
+    with guest.Guest(linux, [1], config="port 0 address 192.0.2.5/24\nforward l3\n", console=1) as second:
+        mac = shows(second, link="up")["mac"]
+        assert mac[1] in "26ae" and mac not in (GIVEN, OTHER)
+        says(second, "the PF gives no MAC address; asking for " + mac)
+        assert "2 sent, 2 received" in second.command("ping 192.0.2.1 count 2")
+
+
+def test_the_appliance_reboots_onto_the_same_vf(linux, router, alice):
+    router.type("reboot\n")
+    router.ready()
+    shows(router, link="up", mac=GIVEN)
+    assert alice.reaches() == GIVEN
+
+
+def test_no_device_touched_what_it_was_not_given(linux, router):
+    """Last: Linux's IOMMU saw no fault in all of this."""
+    assert linux.faults() == []
