@@ -130,12 +130,31 @@ $(B)/obj/boot/efi/leave.S.o: boot/efi/leave.S $(B)/millrace.elf Makefile
 	@echo '  AS      $<'
 	@$(CC) -DPAYLOAD='"$(B)/millrace.elf"' -c -o $@ $<
 
-$(B)/millrace.efi: $(EFI_O)
+# How an application is linked from its objects.
+define make_efi
 	@echo '  EFI     $@'
 	@$(LD) -nostdlib -shared -Bsymbolic -znocombreloc --no-undefined --no-warn-rwx-segments -T $(EFI_LDS) \
-		-o $(B)/millrace.so $(EFI_CRT0) $(EFI_O) -L$(dir $(EFI_CRT0)) -lgnuefi -lefi
+		-o $(@:.efi=.so) $(EFI_CRT0) $(filter %.o,$^) -L$(dir $(EFI_CRT0)) -lgnuefi -lefi
 	@$(OBJCOPY) -j .text -j .sdata -j .data -j .rodata -j .dynamic -j .dynsym -j '.rel*' -j .reloc \
-		--target efi-app-x86_64 --subsystem=10 $(B)/millrace.so $@
+		--target efi-app-x86_64 --subsystem=10 $(@:.efi=.so) $@
+endef
+
+$(B)/millrace.efi: $(EFI_O)
+	$(make_efi)
+
+# Around it, firmware that misbehaves: for tests only.
+HOSTILE_O := $(B)/obj/tests/efi/hostile.o $(B)/obj/tests/efi/carry.S.o
+$(B)/obj/tests/efi/hostile.o: tests/efi/hostile.c Makefile
+	@mkdir -p $(@D)
+	@echo '  EFICC   $<'
+	@$(CC) $(EFI_CFLAGS) -c -o $@ $<
+
+$(B)/obj/tests/efi/carry.S.o: tests/efi/carry.S $(B)/millrace.efi Makefile
+	@mkdir -p $(@D)
+	@$(CC) -DAPPLICATION='"$(B)/millrace.efi"' -c -o $@ $<
+
+$(B)/hostile.efi: $(HOSTILE_O)
+	$(make_efi)
 
 $(B)/millrace.iso: $(B)/millrace.elf tools/make-iso tools/grub.cfg
 	@echo '  ISO     $@'
@@ -249,7 +268,7 @@ unit: tests
 
 check: style headers unit
 
-system: all $(B)/attack.elf $(B)/traffic $(B)/floor.elf
+system: all $(B)/hostile.efi $(B)/attack.elf $(B)/traffic $(B)/floor.elf
 	@$(PYTHON) -m pytest -q tests/system $(PYTEST_ARGS)
 
 # The traffic tool of the system tests and of `make run`: an ordinary program.
@@ -287,5 +306,5 @@ sizes: $(B)/millrace.elf
 clean:
 	rm -rf $(B)
 
--include $(BARE_O:.o=.d) $(EFI_O:.o=.d) $(ATTACK_O:.o=.d) $(HOST_O:.o=.d) $(MODEL_O:.o=.d) $(TESTS:=.d) $(FUZZ_O:.o=.d) $(FUZZERS:=.d) \
+-include $(BARE_O:.o=.d) $(EFI_O:.o=.d) $(HOSTILE_O:.o=.d) $(ATTACK_O:.o=.d) $(HOST_O:.o=.d) $(MODEL_O:.o=.d) $(TESTS:=.d) $(FUZZ_O:.o=.d) $(FUZZERS:=.d) \
 	$(BENCH_O:.o=.d) $(BENCHES:=.d)

@@ -14,7 +14,10 @@
 #define HTTP_VERSION_11 1u
 #define HTTP_METHOD_GET 0u
 #define HTTP_STATUS_200_OK 3u
+#define HTTP_STATUS_404_NOT_FOUND 21u
+#define HTTP_ERROR EFIERR(35) /* appendix D: the server answered, with a status of 400 or more */
 #define HTTP_HEADERS_MAX 64u
+#define IPV4_NODE_SIZE 27 /* 10.3.4.12: odd, where a compiler would pad */
 
 struct http_ipv4 {
     BOOLEAN use_default_address;
@@ -93,7 +96,7 @@ static void take_uri(EFI_DEVICE_PATH *node, struct place *place)
 static void take_address(EFI_DEVICE_PATH *node, struct place *place)
 {
     const IPv4_DEVICE_PATH *ip = (IPv4_DEVICE_PATH *)node;
-    if (DevicePathNodeLength(node) < (int)sizeof *ip)
+    if (DevicePathNodeLength(node) < IPV4_NODE_SIZE)
         return;
     place->ipv4 = (struct http_ipv4){ .address = ip->LocalIpAddress, .mask = ip->SubnetMask };
 }
@@ -218,8 +221,8 @@ static EFI_STATUS read_answer(struct http_protocol *http, struct file *file)
     struct http_response response = { 0 };
     struct http_message message = { .data = &response };
     EFI_STATUS status = carry_out(http, http->response, &message);
-    if (!EFI_ERROR(status) && response.status != HTTP_STATUS_200_OK)
-        status = EFI_NOT_FOUND;
+    if ((!EFI_ERROR(status) && response.status != HTTP_STATUS_200_OK) || status == HTTP_ERROR)
+        status = response.status == HTTP_STATUS_404_NOT_FOUND ? EFI_NOT_FOUND : HTTP_ERROR;
     if (!EFI_ERROR(status)) {
         file->size = length_in(message.headers, message.header_count);
         file->at =

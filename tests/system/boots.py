@@ -5,7 +5,13 @@ server (10.0.2.2), so that tests can send frames to the port while it boots.
 """
 import os
 import shutil
+import socket
 import subprocess
+import threading
+
+from scapy.layers.dhcp import BOOTP, DHCP
+from scapy.layers.inet import IP, UDP
+from scapy.layers.l2 import Ether
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BUILD = os.path.join(ROOT, "build")
@@ -30,6 +36,13 @@ class Boot:
         with open(self.path(name), "wb") as f:
             f.write(content if isinstance(content, bytes) else content.encode())
         return self.path(name)
+
+    def write_configuration(self, folder):
+        config = self.machine.config
+        if isinstance(config, str):
+            config = {"millrace.conf": config}
+        for name, text in (config or {}).items():
+            self.write(os.path.join(folder, name), text)
 
     def device(self, number, device):
         """What the port's -device says in addition."""
@@ -98,8 +111,7 @@ class Uefi(Boot):
     def disk(self):
         self.write("esp/EFI/BOOT/BOOTX64.EFI", b"")
         shutil.copy(self.application(), self.path("esp/EFI/BOOT/BOOTX64.EFI"))
-        if self.machine.config is not None:
-            self.write("esp/EFI/BOOT/millrace.conf", self.machine.config)
+        self.write_configuration("esp/EFI/BOOT")
         return ["-drive", "if=none,id=medium,format=raw,readonly=on,file=fat:" + self.path("esp"),
                 "-device", "virtio-blk-pci,drive=medium,bootindex=0"]
 
@@ -161,11 +173,7 @@ class Pxe(Boot):
     def options(self):
         subprocess.run([os.path.join(ROOT, "tools", "make-pxe"), self.machine.image,
                         os.path.join(BUILD, "millrace.efi"), self.path("tftp"), self.machine.append], check=True)
-        if isinstance(self.machine.config, dict):       # several files
-            for name, text in self.machine.config.items():
-                self.write("tftp/" + name, text)
-        elif self.machine.config is not None:
-            self.write("tftp/millrace.conf", self.machine.config)
+        self.write_configuration("tftp")
         return []
 
 
@@ -194,5 +202,72 @@ class UefiPxe(Pxe):
         return self.firmware() + Pxe.options(self)
 
 
+class UefiHttp(UefiPxe):
+    """OVMF loads the application over HTTP.  A DHCP server has to offer that (UEFI 2.10 24.7.3), which
+    QEMU's does not: ours is one more member of the hub."""
+    server_mac, server_ip, client_ip, http_ip = "02:00:00:00:0d:01", "10.0.2.200", "10.0.2.77", "10.0.2.100"
+
+    def firmware(self):
+        # IPv4 PXE first would wait a minute for a server.
+        no_pxe = []
+        for version in "46":
+            no_pxe += ["-fw_cfg", "name=opt/org.tianocore/IPv%sPXESupport,string=n" % version]
+        return UefiPxe.firmware(self) + no_pxe
+
+    def server(self):
+        script = os.path.join(ROOT, "tests", "system", "http_server.py")
+        return ["-netdev", "user,id=server,restrict=on,ipv6=off,guestfwd=tcp:%s:80-cmd:/usr/bin/python3 %s %s"
+                % (self.http_ip, script, self.path("tftp")),
+                "-netdev", "dgram,id=dhcp,local.type=unix,local.path=%s,remote.type=unix,remote.path=%s"
+                % (self.path("dhcp.hub"), self.path("dhcp.wire")),
+                "-netdev", "hubport,hubid=0,id=tap2,netdev=dhcp"]
+
+    def start(self):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(self.path("dhcp.wire"))
+        threading.Thread(target=self._serve, args=(self.socket,), daemon=True).start()
+
+    def stop(self):
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.socket.close()
+
+    def _serve(self, sock):
+        while True:
+            try:
+                frame = sock.recv(65536)
+            except OSError:
+                return
+            if not frame:
+                return
+            # UDP to port 67, and nothing dearer for all the rest of the traffic.
+            if len(frame) > 282 and frame[12:14] == b"\x08\x00" and frame[23] == 17 and frame[36:38] == b"\x00\x43":
+                sock.sendto(bytes(self._reply(Ether(frame))), self.path("dhcp.hub"))
+
+    def _reply(self, request):
+        asked = dict(o[:2] for o in request[DHCP].options if isinstance(o, tuple))["message-type"]
+        options = [("message-type", 2 if asked == 1 else 5), ("server_id", self.server_ip),
+                   ("lease_time", 3600), ("subnet_mask", "255.255.255.0"), ("vendor_class_id", b"HTTPClient"),
+                   ("boot-file-name", b"http://%s/files/millrace.efi" % self.http_ip.encode()), "end"]
+        return (Ether(src=self.server_mac, dst=request.src) / IP(src=self.server_ip, dst="255.255.255.255")
+                / UDP(sport=67, dport=68)
+                / BOOTP(op=2, xid=request[BOOTP].xid, flags=request[BOOTP].flags, yiaddr=self.client_ip,
+                        chaddr=request[BOOTP].chaddr) / DHCP(options=options))
+
+    def options(self):
+        options = UefiPxe.options(self)
+        # Beside the application means in its folder.
+        os.rename(self.path("tftp"), self.path("files"))
+        os.mkdir(self.path("tftp"))
+        os.rename(self.path("files"), self.path("tftp/files"))
+        return options
+
+    def requests(self):
+        with open(self.path("tftp.log"), encoding="utf-8") as f:
+            return f.read().splitlines()
+
+
 KINDS = {"pvh": Boot, "iso": Iso, "usb": Usb, "efi": Uefi, "efi-kernel": UefiKernel, "efi-iso": UefiIso,
-         "efi-usb": UefiUsb, "pxe": Pxe, "efi-pxe": UefiPxe, "ipxe": Ipxe}
+         "efi-usb": UefiUsb, "pxe": Pxe, "efi-pxe": UefiPxe, "efi-http": UefiHttp, "ipxe": Ipxe}

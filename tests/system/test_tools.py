@@ -105,3 +105,25 @@ def test_the_iso_is_the_same_every_time(tmp_path):
                         str(tmp_path / name)], check=True)
         time.sleep(2.1)             # FAT counts time in units of 2 s
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_the_network_folder_is_the_same_every_time(tmp_path):
+    made = []
+    for name in ("a", "b"):
+        subprocess.run([os.path.join(ROOT, "tools", "make-pxe"), os.path.join(ROOT, "build", "millrace.elf"),
+                        os.path.join(ROOT, "build", "millrace.efi"), str(tmp_path / name)], check=True)
+        files = sorted(p for p in (tmp_path / name).rglob("*") if p.is_file())
+        made.append({str(p.relative_to(tmp_path / name)): p.read_bytes() for p in files})
+        time.sleep(1.1)
+    assert made[0] == made[1]
+    assert sorted(made[0]) == ["boot/grub/grub.cfg", "boot/grub/i386-pc/core.0", "millrace.efi",
+                               "millrace.elf", "millrace.ipxe"]
+
+
+def test_a_new_network_folder_keeps_the_configurations(tmp_path):
+    own = tmp_path / "millrace-02-00-00-00-00-01.conf"
+    own.write_text("forward l2\n")
+    subprocess.run([os.path.join(ROOT, "tools", "make-pxe"), os.path.join(ROOT, "build", "millrace.elf"),
+                    os.path.join(ROOT, "build", "millrace.efi"), str(tmp_path)], check=True)
+    assert own.read_text() == "forward l2\n"
+    assert (tmp_path / "millrace.elf").exists()
