@@ -5,8 +5,10 @@
  * only named: PCI Code and ID Assignment 1.11. */
 #include "apps/show_pci.h"
 
+#include "kernel/time.h"
 #include "pci/aer.h"
 #include "pci/pci_regs.h"
+#include "pci/sriov.h"
 
 #include <inttypes.h>
 
@@ -251,6 +253,10 @@ static void show_ats(struct out *out, const struct pci_function *f, uint16_t at)
 
 static void show_sriov(struct out *out, const struct pci_function *f, uint16_t at)
 {
+    if (f->sriov && time_us() < f->sriov->settled_us) {
+        out_text(out, ": off, its registers cannot be read within a second of that");
+        return;
+    }
     uint16_t control = pci_read16(f, at + PCI_SRIOV_CONTROL);
     out_printf(out, ": %s, %u of %u VFs (initially %u)%s%s",
                control & PCI_SRIOV_VF_ENABLE ? "on" : "off", pci_read16(f, at + PCI_SRIOV_NUM_VFS),

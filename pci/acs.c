@@ -68,7 +68,7 @@ static bool acs_in_force(const struct pci_function *f, uint16_t wanted)
 }
 
 /* Translation blocking as well, until somebody is trusted (ats.c). */
-static void acs_enable(const struct pci_function *f)
+void pci_acs_enable(const struct pci_function *f)
 {
     uint16_t acs = acs_of(f);
     if (!acs)
@@ -89,7 +89,7 @@ void pci_acs_pass_translated(const struct pci_function *bridge)
 void pci_acs_enable_all(void)
 {
     for (const struct pci_function *f = pci_first(); f; f = f->next)
-        acs_enable(f);
+        pci_acs_enable(f);
 }
 
 /* Whether what is below this bridge stays apart from what is beside it. */
@@ -158,7 +158,7 @@ int pci_acs_check_vfs(const struct pci_function *pf, bool unisolated, const char
             return -EPERM;
         }
         if (!bridge_isolates(b))
-            acs_enable(b);
+            pci_acs_enable(b);
         if (!unisolated && !bridge_isolates(b)) {
             snprintf(text, sizeof text,
                      "%s on the way has no access control (ACS): VFs could reach what is beside it",
@@ -166,6 +166,8 @@ int pci_acs_check_vfs(const struct pci_function *pf, bool unisolated, const char
             return -EPERM;
         }
     }
+    if (!function_isolates(pf))
+        pci_acs_enable(pf);
     if (unisolated || function_isolates(pf))
         return 0;
     *why = "the chip has no access control (ACS): its VFs could reach each other";

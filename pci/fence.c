@@ -41,18 +41,20 @@ static bool add_aliases_of(struct iommu_place *p, const struct pci_function *f,
     }
 }
 
+/* A VF goes the way of its PF, under its own ID. */
 int pci_place_of(const struct pci_function *f, struct iommu_place *p)
 {
+    const struct pci_function *end = f->pf ? f->pf : f;
     memset(p, 0, sizeof *p);
     p->segment = PCI_SEGMENT(f->bdf);
-    for (const struct pci_function *b = f; b; b = b->parent)
+    for (const struct pci_function *b = end; b; b = b->parent)
         if (++p->depth > IOMMU_DEPTH_MAX)
             return -E2BIG;
     unsigned at = p->depth;
-    for (const struct pci_function *b = f; b; b = b->parent) {
+    for (const struct pci_function *b = end; b; b = b->parent) {
         p->way[--at].bus = PCI_BUS(b->bdf);
         p->way[at].devfn = (uint8_t)b->bdf;
-        if (b != f && !add_aliases_of(p, f, b))
+        if (b != end && !add_aliases_of(p, f, b))
             return -E2BIG;
     }
     return 0;

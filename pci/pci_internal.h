@@ -66,6 +66,7 @@ bool pci_answers(const struct pci_function *f);
 bool pci_answers_until(const struct pci_function *f, uint64_t end_us);
 /* What it forgot in a reset or in D3hot. */
 void pci_bars_restore(struct pci_function *f);
+void pci_acs_enable(const struct pci_function *f);
 /* Whether VFs of this PF would be kept apart; 0, or -EPERM and why not (acs.c). */
 int pci_acs_check_vfs(const struct pci_function *pf, bool unisolated, const char **why);
 

@@ -111,6 +111,8 @@ int pci_function_reset(struct pci_function *f)
         return -EBUSY;
     if (!can_reset(f))
         return -ENOTSUP;
+    if (f->sriov)
+        pci_wait_until(f->sriov->settled_us);
     save(f, &saved);
     pci_write16(f, PCI_COMMAND, saved.command & (uint16_t)~PCI_COMMAND_MASTER);
     pending_wait(f);

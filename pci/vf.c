@@ -175,6 +175,7 @@ static int vf_wait(struct pci_function *f, uint64_t end_us, const char **why)
     pci_config_size_find(f);
     pci_aer_find(f);
     pci_aer_clear(f);
+    pci_acs_enable(f);
     return 0;
 }
 

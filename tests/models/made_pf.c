@@ -43,6 +43,13 @@ static void express(struct pcispace_device *d, unsigned type)
     d->config_size = PCI_EXTENDED_SIZE;
 }
 
+static void access_control(struct pcispace_device *d, unsigned at, uint16_t can)
+{
+    extended(d, at, PCI_EXT_ACS, 0);
+    put(d, at + PCI_ACS_CAPABILITY, can, 2);
+    writable(d, at + PCI_ACS_CONTROL, can, 2);
+}
+
 void made_port_init(struct pcispace_device *d, unsigned type, bool ari, bool acs)
 {
     pcispace_bridge_init(d, 0x1b36, 0x000c);
@@ -51,11 +58,17 @@ void made_port_init(struct pcispace_device *d, unsigned type, bool ari, bool acs
         put(d, MADE_PF_EXPRESS + PCI_EXPRESS_DEVICE_CAP2, PCI_EXPRESS_ARI_CAPABLE, 4);
         writable(d, MADE_PF_EXPRESS + PCI_EXPRESS_DEVICE_CTL2, PCI_EXPRESS_ARI_FORWARDING, 2);
     }
-    if (acs) {
-        extended(d, PCI_EXT_FIRST, PCI_EXT_ACS, 0);
-        put(d, PCI_EXT_FIRST + PCI_ACS_CAPABILITY, 0x1f, 2);
-        writable(d, PCI_EXT_FIRST + PCI_ACS_CONTROL, 0x1f, 2);
-    }
+    if (acs)
+        access_control(d, PCI_EXT_FIRST, 0x1f);
+}
+
+/* Requests and completions of one function to another (6.12.1.2). */
+void made_pf_acs(struct made_pf *m)
+{
+    extended(&m->device, MADE_PF_SRIOV, PCI_EXT_SRIOV, MADE_PF_ACS);
+    access_control(&m->device, MADE_PF_ACS, PCI_ACS_RR | PCI_ACS_CR);
+    for (unsigned i = 0; i < m->vfs; i++)
+        access_control(&m->vf[i].device, PCI_EXT_FIRST, PCI_ACS_RR | PCI_ACS_CR);
 }
 
 /* VFs ------------------------------------------------------------------------------- */

@@ -43,6 +43,8 @@ struct made_pf {
  * plugged in, with 64-bit prefetchable BARs 0 and 3 of this size each, as the 82576 has. */
 void made_pf_init(struct made_pf *m, uint16_t device_id, uint16_t total, uint64_t bar_size);
 void made_pf_add(struct made_pf *m, struct pcispace_device *bridge, unsigned function);
+/* Access control services in the PF and its VFs. */
+void made_pf_acs(struct made_pf *m);
 /* A field of its capability, before the scan. */
 void made_pf_set(struct made_pf *m, uint16_t at, uint32_t value, unsigned size);
 /* Errors happen: status bits, and the header of a packet, which stays. */

@@ -1,6 +1,7 @@
 /* SR-IOV: PCIe 9.2.1.2 (routing IDs), 9.3.3 (capability), 9.3.4.1 (VFs). */
 #include "tests/host/test.h"
 
+#include "iommu/iommu.h"
 #include "kernel/compiler.h"
 #include "kernel/time.h"
 #include "pci/pci_internal.h"
@@ -698,6 +699,43 @@ static void isolation_groups_of_vfs(void **state)
     assert_int_equal(pci_isolation_group(f), f->bdf);
 }
 
+/* The capability is enough; VFs have one each, which is switched on as well. */
+static void chip_with_access_control_is_accepted(void **state)
+{
+    const char *why;
+    made_port_init(&port, PCI_EXPRESS_ROOT_PORT, true, true);
+    pcispace_add(&port, NULL, 1, 0);
+    made_pf_init(&pf[0], UNKNOWN_CHIP, 2, 16 * KIB);
+    made_pf_acs(&pf[0]);
+    made_pf_add(&pf[0], &port, 0);
+    pci_scan();
+    struct pci_function *f = pci_find(PCI_BDF(0, 1, 0, 0));
+    assert_int_equal(enable(f, 2, &why), 0);
+    assert_int_equal(pci_isolation_group(f->sriov->vf[1]), f->sriov->vf[1]->bdf);
+    assert_int_equal(pci_isolation_group(f), f->bdf);
+}
+
+/* VT-d 8.3.1: the way of the PF, the requester ID of the VF; a switch adds none. */
+static void vf_goes_the_way_of_its_pf(void **state)
+{
+    const char *why;
+    struct iommu_place place;
+    made_port_init(&port, PCI_EXPRESS_ROOT_PORT, false, true);
+    pcispace_add(&port, NULL, 1, 0);
+    made_pf_init(&pf[0], I82576, 8, 16 * KIB);
+    made_pf_add(&pf[0], &port, 0);
+    pci_scan();
+    struct pci_function *f = pci_find(PCI_BDF(0, 1, 0, 0));
+    assert_int_equal(enable(f, 1, &why), 0);
+    assert_int_equal(f->sriov->vf[0]->dma.requester_id, PCI_BDF(0, 2, 0x10, 0));
+    assert_int_equal(pci_place_of(f->sriov->vf[0], &place), 0);
+    assert_int_equal(place.depth, 2);
+    assert_int_equal(place.way[0].devfn, 1 << 3);
+    assert_int_equal(place.way[1].bus, 1);
+    assert_int_equal(place.way[1].devfn, 0);
+    assert_int_equal(place.aliases, 0);
+}
+
 /* Drivers ----------------------------------------------------------------------------- */
 
 static unsigned probes, removes;
@@ -784,6 +822,8 @@ int main(void)
         TEST(chip_without_access_control_is_refused),
         TEST(conventional_bridge_is_always_refused),
         TEST(isolation_groups_of_vfs),
+        TEST(chip_with_access_control_is_accepted),
+        TEST(vf_goes_the_way_of_its_pf),
         TEST(functions_are_offered_and_taken_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
