@@ -1,0 +1,126 @@
+/* virtio: every kind of device with every feature there and not: traffic through all of
+ * them, and the conformance suite. */
+#include "tests/host/host.h"
+#include "tests/host/test.h"
+#include "tests/models/conformance.h"
+#include "tests/models/virtio_net_rig.h"
+
+#include <string.h>
+
+/* Variants ------------------------------------------------------------------ */
+
+/* Whatever the device offers, frames pass unchanged, and a stopped port leaves
+ * no memory with the device. */
+static void every_variant_carries_traffic(void **state)
+{
+    struct virtio_net_model_config config;
+    for (unsigned n = 0; vnet_next_variant(n, &config); n++) {
+        vnet_up(&config);
+        for (unsigned round = 0; round < 3; round++) {
+            if (round)
+                assert_int_equal(port_start(vnet.port), 0);
+            vnet_traffic();
+            port_stop(vnet.port);
+            assert_int_equal(vnet_mapped(), 0);
+        }
+        vnet_down();
+    }
+}
+
+/* The conformance suite (conformance.h) ------------------------------------ */
+
+static struct virtio_net_model_config conforming;
+static unsigned offences;
+
+static struct port *conformance_create(struct packet_cache *packets)
+{
+    vnet.model = virtio_net_model_create(&conforming);
+    vnet.model->wire = vnet_on_wire;
+    if (vnet_probe())
+        return NULL;
+    vnet.port->rxq[0]->cache = vnet.port->txq[0]->cache = packets;
+    return vnet.port;
+}
+
+static void conformance_destroy(void)
+{
+    const char *what;
+    vnet_take_away();
+    offences = virtio_net_model_violations(vnet.model, &what);
+    if (offences)
+        print_error("%s\n", what);
+    virtio_net_model_destroy(vnet.model);
+}
+
+static bool conformance_inject(const uint8_t *frame, uint32_t length)
+{
+    uint64_t filtered = vnet.model->filtered;
+    return virtio_net_model_receive(vnet.model, frame, length) || vnet.model->filtered != filtered;
+}
+
+static uint32_t conformance_take(uint8_t *frame, uint32_t size)
+{
+    if (!virtio_net_model_send_one(vnet.model) || vnet.wire_length > size)
+        return 0;
+    memcpy(frame, vnet.wire, vnet.wire_length);
+    return (uint32_t)vnet.wire_length;
+}
+
+static void conformance_set_link(bool up_)
+{
+    virtio_net_model_set_link(vnet.model, up_);
+}
+
+/* Asked for after the end, so that what stop does is seen as well. */
+static unsigned conformance_violations(void)
+{
+    return offences;
+}
+
+static int conformance(const char *name, enum virtio_model_kind kind, uint64_t without,
+                       uint16_t rx_size, uint16_t tx_size)
+{
+    struct conformance_subject subject = {
+        .name = name,
+        .create = conformance_create,
+        .destroy = conformance_destroy,
+        .inject = conformance_inject,
+        .take = conformance_take,
+        .violations = conformance_violations,
+    };
+    conforming = vnet_usual(kind);
+    conforming.features &= ~without;
+    conforming.queue_size[0] = rx_size;
+    conforming.queue_size[1] = tx_size;
+    if (conforming.features & F_CTRL_RX)
+        subject.flags |= CONFORMANCE_FILTERS;
+    if (!(conforming.features & F_MRG_RXBUF))
+        subject.flags |= CONFORMANCE_DROPS_GIANTS;
+    if (conforming.features & F_STATUS)
+        subject.set_link = conformance_set_link;
+    return conformance_run(&subject);
+}
+
+static int conformance_everywhere(void)
+{
+    return conformance("modern", MODEL_MODERN, 0, 256, 256) +
+           conformance("modern_no_mrg", MODEL_MODERN, F_MRG_RXBUF, 256, 256) +
+           conformance("modern_no_indirect", MODEL_MODERN, F_INDIRECT_DESC, 64, 128) +
+           conformance("modern_no_control", MODEL_MODERN, F_CONTROL | F_STATUS, 256, 64) +
+           conformance("modern_bare", MODEL_MODERN, ~F_VERSION_1, 1024, 1024) +
+           conformance("transitional", MODEL_TRANSITIONAL, 0, 128, 256) +
+           conformance("legacy", MODEL_LEGACY, 0, 256, 256) +
+           conformance("legacy_framing", MODEL_LEGACY, F_ANY_LAYOUT, 256, 1024) +
+           conformance("legacy_no_mrg", MODEL_LEGACY, F_MRG_RXBUF, 1024, 256) +
+           conformance("legacy_bare", MODEL_LEGACY, ~0ull, 4096, 256);
+}
+
+#define T(f) cmocka_unit_test(f)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(every_variant_carries_traffic),
+    };
+    return conformance_everywhere() + cmocka_run_group_tests(tests, NULL, NULL);
+}
