@@ -236,8 +236,17 @@ static int map_missing(struct domain *d, const struct dmar_region *r)
     return 0;
 }
 
+/* Firmware uses a region through the physical function that it names (8.4), never through
+ * a VF, which goes the same way. */
+static bool is_virtual(const struct device *v)
+{
+    return (uint16_t)v->dma->requester_id != v->physical;
+}
+
 static int map_reserved_regions(struct device *v, const struct iommu_place *p)
 {
+    if (is_virtual(v))
+        return 0;
     for (unsigned i = 0; i < dmar.regions; i++) {
         const struct dmar_region *r = &dmar.region[i];
         if (r->segment != p->segment || !scopes_cover(r->scopes, p) || region_is_refused(r))

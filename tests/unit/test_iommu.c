@@ -449,6 +449,26 @@ static void reserved_regions_for_their_device_only(void **state)
     assert_int_not_equal(dma(&other, 0xbf000000, false), 0);
 }
 
+/* A VF is covered as its PF is (8.3.1), but what the PF is reserved is not its. */
+static void reserved_regions_are_not_for_vfs(void **state)
+{
+    struct dma_device vf = { .requester_id = 0x90 };
+    dmar_table_unit(BASE, 0, 0);
+    dmar_table_scope(ENDPOINT, 0, (const uint8_t[]){ 0x10 }, 1);
+    dmar_table_region(0xbf000000, 0xbf002fff, 0);
+    dmar_table_scope(ENDPOINT, 0, (const uint8_t[]){ 0x10 }, 1);
+    dmar_table_publish();
+    assert_int_equal(iommu_init(), 0);
+    struct iommu_place p = place_of(&nic);
+    assert_int_equal(iommu_attach(&nic, &p), 0);
+    assert_int_equal(iommu_attach(&vf, &p), 0);
+    assert_int_equal(info_of(&nic).reserved_regions, 1);
+    assert_int_equal(info_of(&vf).reserved_regions, 0);
+    assert_int_not_equal(info_of(&vf).domain, info_of(&nic).domain);
+    assert_int_not_equal(dma(&vf, 0xbf000000, false), 0);
+    iommu_detach(&vf);
+}
+
 /* Firmware cannot open what is ours, nor a region no device could have. */
 static void reserved_regions_that_are_refused(void **state)
 {
@@ -751,6 +771,7 @@ int main(void)
         T(devices_behind_one_bridge_share_a_domain),
         T(aliases_that_join_two_domains),
         T(reserved_regions_for_their_device_only),
+        T(reserved_regions_are_not_for_vfs),
         T(reserved_regions_that_are_refused),
         T(overlapping_reserved_regions),
         T(device_tlbs_want_everybodys_word),
