@@ -18,6 +18,8 @@
 
 static const struct acpi_header *tables[ACPI_TABLES_MAX];
 static unsigned table_count;
+static const struct acpi_header *dsdt; /* at dsdt_pa; NULL: bad, or not looked at yet */
+static uint64_t dsdt_pa;
 
 static bool sums_to_zero(const void *bytes, size_t n)
 {
@@ -142,6 +144,8 @@ int acpi_init(uint64_t rsdp_pa)
 {
     struct rsdp rsdp;
     table_count = 0;
+    dsdt_pa = 0;
+    dsdt = NULL;
     if (!rsdp_pa || !rsdp_read(rsdp_pa, &rsdp)) {
         rsdp_pa = rsdp_find();
         if (!rsdp_pa || !rsdp_read(rsdp_pa, &rsdp))
@@ -266,11 +270,15 @@ bool acpi_fadt(struct acpi_fadt *fadt)
     return h;
 }
 
+/* Verified once: adding up its bytes takes longer than anything that is read there. */
 const struct acpi_header *acpi_dsdt(const struct acpi_fadt *fadt)
 {
     uint64_t pa = fadt->x_dsdt ? fadt->x_dsdt : fadt->dsdt;
-    const struct acpi_header *h = pa ? acpi_table_at(pa) : NULL;
-    return h && !memcmp(h->signature, "DSDT", 4) ? h : NULL;
+    if (pa != dsdt_pa) {
+        dsdt_pa = pa;
+        dsdt = pa ? acpi_table_at(pa) : NULL;
+    }
+    return dsdt && !memcmp(dsdt->signature, "DSDT", 4) ? dsdt : NULL;
 }
 
 uint16_t acpi_pm_timer_port(void)

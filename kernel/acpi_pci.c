@@ -70,8 +70,9 @@ void acpi_find_host_bridges(const uint8_t *aml, size_t size, struct acpi_host_br
 {
     uint64_t value;
     for (size_t i = 0; i + NAME_LENGTH < size; i++) {
-        if (aml[i] != '_')
-            continue;
+        const uint8_t *name = memchr(aml + i, '_', size - i);
+        if (!name || (i = (size_t)(name - aml)) + NAME_LENGTH >= size)
+            return;
         if (!memcmp(aml + i, "_BBN", NAME_LENGTH)) {
             if (constant(aml, size, i, &value) && value < 256)
                 found->root_buses[value / 8] |= (uint8_t)(1u << value % 8);

@@ -218,8 +218,11 @@ static bool find_resources(struct bytes table, struct bytes device, struct bytes
         return true;
     for (size_t i = 0; name && i + 1 < table.size; i++) {
         struct bytes inside;
-        if (table.at[i] != AML_SCOPE ||
-            !package((struct bytes){ table.at + i + 1, table.size - i - 1 }, &inside))
+        const uint8_t *op = memchr(table.at + i, AML_SCOPE, table.size - i - 1);
+        if (!op)
+            return false;
+        i = (size_t)(op - table.at);
+        if (!package((struct bytes){ table.at + i + 1, table.size - i - 1 }, &inside))
             continue;
         const uint8_t *scope = last_name(inside);
         if (scope && !memcmp(scope, name, NAME_LENGTH) && named(inside, "_CRS", value))
@@ -246,6 +249,10 @@ bool acpi_find_device(const uint8_t *aml, size_t size, const char *hid, unsigned
                       struct acpi_device *device)
 {
     for (size_t i = 0; i < size; i++) {
+        const uint8_t *op = memchr(aml + i, AML_EXT, size - i);
+        if (!op)
+            return false;
+        i = (size_t)(op - aml);
         struct bytes b = { aml + i, size - i }, inside;
         if (!is_device(b) || !package((struct bytes){ b.at + 2, b.size - 2 }, &inside) ||
             !has_id(inside, hid))

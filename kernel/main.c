@@ -216,6 +216,7 @@ void kernel_main(struct boot_info *info)
     done("configured");
     forward_ports_up();
     done("ports: begun");
+    time_settle();
     say_ready();
 
     task_init(console_task);

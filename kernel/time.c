@@ -1,4 +1,8 @@
-/* time.c - the TSC, and how fast it runs. */
+/* time.c - the TSC, and how fast it runs.
+ *
+ * Where neither CPU nor hypervisor tells, it is measured against another timer: roughly, in
+ * a fraction of a millisecond, for the waits of the boot, and well at the boot's end,
+ * over all that has passed since.  Nothing waits for a better measure. */
 #include "kernel/time.h"
 
 #include "kernel/acpi.h"
@@ -10,8 +14,9 @@
 #define GUESS_CYCLES_PER_US 3000ull /* until it is known; only waits at boot use it */
 #define PM_TIMER_HZ 3579545u        /* ACPI 6.5, 4.8.2.1 */
 #define PIT_HZ 1193182u             /* 8254: 14.31818 MHz / 12 */
-#define CALIBRATION_US 500u         /* an interval; two must agree */
-#define CALIBRATION_AGREE 128u      /* to one part in */
+#define CALIBRATION_US 100u         /* an interval; two must agree */
+#define CALIBRATION_AGREE 16u       /* to one part in; and the long one with both */
+#define REFINE_US_MIN 1000u         /* shorter is not better than what is known */
 #define CALIBRATION_TRIES 8u
 #define CALIBRATION_SAMPLES 20000u /* of a timer that does not move */
 #define SAMPLE_LOOKS 4u
@@ -22,6 +27,7 @@
 
 static uint64_t start_tsc, cycles_per_us = GUESS_CYCLES_PER_US;
 static uint64_t us_per_cycle = (1ull << 32) / GUESS_CYCLES_PER_US; /* 32.32 fixed point */
+static uint64_t base_tsc, base_us; /* since when that counts, and what it was then */
 
 uint64_t time_cycles(void)
 {
@@ -35,7 +41,7 @@ uint64_t time_cycles_per_us(void)
 
 uint64_t time_us(void)
 {
-    return (uint64_t)((unsigned __int128)(rdtsc() - start_tsc) * us_per_cycle >> 32);
+    return base_us + (uint64_t)((unsigned __int128)(rdtsc() - base_tsc) * us_per_cycle >> 32);
 }
 
 void time_delay_us(uint64_t us)
@@ -82,9 +88,11 @@ struct sample {
     uint32_t ticks;
 };
 
+static uint16_t pm_timer_port;
+
 static uint32_t pm_timer_read(void)
 {
-    return pio_read32(acpi_pm_timer_port());
+    return pio_read32(pm_timer_port);
 }
 
 /* Channel 0, which nobody else uses here and which needs no gate: port 61h, the
@@ -149,22 +157,49 @@ static uint64_t measure(const struct timer *t)
     return 0;
 }
 
+static const struct timer pm = { "the ACPI timer", PM_TIMER_HZ, 0xffffff, pm_timer_read };
+static const struct timer pit = { "the 8254", PIT_HZ, 0xffff, pit_read };
+
+/* What the TSC was measured against, and where the long interval began; NULL: not measured. */
+static const struct timer *reference;
+static struct sample reference_start;
+
+static uint64_t measure_against(const struct timer *t)
+{
+    uint64_t hz = measure(t);
+    reference = hz ? t : NULL;
+    if (hz)
+        reference_start = sample(t);
+    return hz;
+}
+
 static uint64_t measured_hz(const char **source)
 {
-    const struct timer pm = { "the ACPI timer", PM_TIMER_HZ, 0xffffff, pm_timer_read };
-    const struct timer pit = { "the 8254", PIT_HZ, 0xffff, pit_read };
-    uint64_t hz = acpi_pm_timer_port() ? measure(&pm) : 0;
+    pm_timer_port = acpi_pm_timer_port();
+    uint64_t hz = pm_timer_port ? measure_against(&pm) : 0;
     *source = pm.name;
     if (hz)
         return hz;
     *source = pit.name;
     pit_start();
-    return measure(&pit);
+    return measure_against(&pit);
+}
+
+/* From now on; what the clock shows at this moment is what the new rate makes of all that
+ * passed since the first instruction, but never less than it showed. */
+static void set_rate(uint64_t hz)
+{
+    uint64_t now = rdtsc(), shown = time_us();
+    cycles_per_us = hz / US_PER_S;
+    us_per_cycle = (uint64_t)(((unsigned __int128)US_PER_S << 32) / hz);
+    base_us = (uint64_t)((unsigned __int128)(now - start_tsc) * us_per_cycle >> 32);
+    base_us = base_us > shown ? base_us : shown;
+    base_tsc = now;
 }
 
 void time_start(uint64_t tsc)
 {
-    start_tsc = tsc;
+    start_tsc = base_tsc = tsc;
 }
 
 const char *time_init(void)
@@ -175,7 +210,22 @@ const char *time_init(void)
         hz = measured_hz(&source);
     if (hz < US_PER_S)
         return "a guess";
-    cycles_per_us = hz / US_PER_S;
-    us_per_cycle = (uint64_t)(((unsigned __int128)US_PER_S << 32) / hz);
+    set_rate(hz);
     return source;
+}
+
+/* A timer that may have gone round meanwhile tells nothing; nor does an interval that
+ * disagrees with the rough measure. */
+void time_settle(void)
+{
+    if (!reference)
+        return;
+    struct sample end = sample(reference);
+    uint64_t cycles = end.tsc - reference_start.tsc, us = cycles / cycles_per_us;
+    uint32_t ticks = (end.ticks - reference_start.ticks) & reference->mask;
+    if (us < REFINE_US_MIN || us >= reference->mask / 2 * US_PER_S / reference->hz || !ticks)
+        return;
+    uint64_t hz = cycles * reference->hz / ticks, rough = cycles_per_us * US_PER_S;
+    if ((hz > rough ? hz - rough : rough - hz) < rough / CALIBRATION_AGREE)
+        set_rate(hz);
 }
