@@ -300,9 +300,10 @@ static int igb_set_vlan(struct port *port, uint16_t vlan)
  * scaling", 2012). */
 static void init_scaling(struct igb *e)
 {
-    uint32_t mode = e->queues > 1 ? IGB_MRQC_MODE_RSS | IGB_MRQC_FIELDS : 0;
+    bool several = e->queues > 1;
+    uint32_t mode = several ? IGB_MRQC_MODE_RSS : IGB_MRQC_MODE_ONE;
     if (e->pf)
-        mode = e->queues > 1 ? IGB_MRQC_MODE_VMDQ_RSS | IGB_MRQC_FIELDS : IGB_MRQC_MODE_VMDQ;
+        mode = several ? IGB_MRQC_MODE_VMDQ_RSS : IGB_MRQC_MODE_VMDQ;
     for (uint32_t i = 0; i < IGB_RSSRK_REGS; i++)
         igb_write(e, IGB_RSSRK(i), 0x5a6d5a6du);
     for (uint32_t i = 0; i < IGB_RETA_REGS; i++) {
@@ -312,7 +313,7 @@ static void init_scaling(struct igb *e)
         igb_write(e, IGB_RETA(i), entries);
     }
     igb_write(e, IGB_RXCSUM, IGB_RXCSUM_IPOFL | IGB_RXCSUM_TUOFL | IGB_RXCSUM_PCSD);
-    igb_write(e, IGB_MRQC, mode);
+    igb_write(e, IGB_MRQC, FIELD_PUT(IGB_MRQC_MODE, mode) | (several ? IGB_MRQC_FIELDS : 0));
 }
 
 /* Start and stop ------------------------------------------------------------- */
@@ -616,7 +617,6 @@ enum { CHIP_82576, CHIP_I350 };
 
 static const struct igb_chip chips[] = {
     [CHIP_82576] = { .name = "82576",
-                     .queues = 16,
                      .queues_per_pool = 2,
                      .addresses = 24,
                      .vfta_writes = 1,
@@ -624,7 +624,6 @@ static const struct igb_chip chips[] = {
                      .txswc = IGB_DTXSWC,
                      .dtxctl = IGB_DTXCTL_VLAN_ADDED | IGB_DTXCTL_SPOOF_INT },
     [CHIP_I350] = { .name = "I350",
-                    .queues = 8,
                     .queues_per_pool = 1,
                     .addresses = 32,
                     .vfta_writes = 10,

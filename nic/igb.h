@@ -16,7 +16,6 @@
 /* What differs between the chips; the ID table names one. */
 struct igb_chip {
     const char *name; /* "82576" */
-    uint8_t queues;   /* of the whole chip: 16, 8 */
     uint8_t queues_per_pool;
     uint8_t addresses; /* receive address registers: 24, 32 */
     uint8_t vfta_writes; /* of each word, while the switch is on */

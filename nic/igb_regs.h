@@ -121,7 +121,6 @@
 #define IGB_RXCSUM_TUOFL 0x00000200u /* RW, check TCP and UDP; RSS needs it, 82575 SDM 5.4.2 */
 #define IGB_RXCSUM_PCSD 0x00002000u  /* RW, descriptors tell the RSS hash; RSS needs it */
 #define IGB_RLPML 0x5004u         /* RW, longest packet, FCS and tag included, up to 9.5 KiB */
-#define IGB_RLPML_MAX 0x00003fffu
 #define IGB_FRAME_MAX 9728u       /* the longest there is, FCS and tag included, 82576 DS 1.3 */
 #define IGB_MTA(n) (0x5200u + 4 * (n)) /* RW, Multicast Table Array */
 #define IGB_MTA_REGS 128u
@@ -140,6 +139,7 @@
 #define IGB_RSSRK_REGS 10u
 #define IGB_MRQC 0x5818u          /* RW, Multiple Receive Queues Command */
 #define IGB_MRQC_MODE 0x00000007u
+#define IGB_MRQC_MODE_ONE 0u      /* the first queue */
 #define IGB_MRQC_MODE_RSS 2u      /* all queues by hash */
 #define IGB_MRQC_MODE_VMDQ 3u     /* pools by address and VLAN */
 #define IGB_MRQC_MODE_VMDQ_RSS 5u /* and two queues a pool by hash; 82576 only */
