@@ -29,6 +29,7 @@ help:
 	@echo 'make check   style, headers, unit and model tests (fast)'
 	@echo 'make fuzz    every fuzz harness, bounded (FUZZ_SECONDS=5 each)'
 	@echo 'make system  tests of the real image in QEMU'
+	@echo 'make test-nested  VFs of a Linux guest by vfio-pci, the image as its guest'
 	@echo 'make bench   tables of ratios against peers'
 	@echo 'make sizes   text, data and bss of every object'
 	@echo 'make clean   remove $(B)/'
@@ -270,6 +271,14 @@ check: style headers unit
 
 system: all $(B)/hostile.efi $(B)/attack.elf $(B)/traffic $(B)/floor.elf
 	@$(PYTHON) -m pytest -q tests/system $(PYTEST_ARGS)
+
+.PHONY: nested test-nested
+nested: $(B)/millrace.elf
+	@$(PYTHON) -m pytest -q tests/nested $(PYTEST_ARGS)
+
+test-nested:
+	@tools/setup
+	@$(MAKE) --no-print-directory -s nested
 
 # The traffic tool of the system tests and of `make run`: an ordinary program.
 $(B)/traffic: tests/system/traffic.c Makefile

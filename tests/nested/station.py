@@ -3,10 +3,10 @@ import time
 
 from scapy.layers.inet import ICMP, IP
 from scapy.layers.l2 import ARP, Dot1Q, Ether
-
-import qemu
+from scapy.packet import Raw
 
 BROADCAST = "ff:ff:ff:ff:ff:ff"
+EXPERIMENTAL = 0x88b5
 TURN = 1.0      # seconds that an answer may take before the question is asked again
 TURNS = 60      # limit against hanging
 
@@ -18,12 +18,16 @@ class Station:
         self.wire, self.mac, self.ip, self.gateway, self.vlan = wire, mac, ip, gateway, vlan
         self.sequence = 0
 
-    def frame(self, payload, dst=BROADCAST):
-        head = Ether(src=self.mac, dst=dst)
-        return head / Dot1Q(vlan=self.vlan) / payload if self.vlan else head / payload
-
-    def send(self, payload, dst=BROADCAST):
-        self.wire.send(self.frame(payload, dst))
+    def send(self, payload, dst=BROADCAST, src=None):
+        """payload: a packet of scapy, or bytes, which go as IEEE 802's local experimental type."""
+        plain = isinstance(payload, bytes)
+        frame = Ether(src=src or self.mac, dst=dst) / (Raw(payload) if plain else payload)
+        if plain:
+            frame.type = EXPERIMENTAL
+        frame = bytes(frame)
+        if self.vlan:       # IEEE 802.1Q 9.4: behind the addresses
+            frame = frame[:12] + bytes.fromhex("8100%04x" % self.vlan) + frame[12:]
+        self.wire.send(frame)
 
     def receive(self, wanted, timeout=TURN):
         """The first frame in this station's VLAN for which wanted(packet) holds; None when none comes."""
@@ -68,5 +72,14 @@ class Station:
         """Whether the gateway leaves a question alone; an answer would have come in its turn."""
         return self.resolve() is None
 
+    def gets(self, other, payload, dst=BROADCAST, src=None):
+        """Another station sends it until it is here; the frame as it came."""
+        for _ in range(TURNS):
+            other.send(payload, dst, src)
+            packet = self.receive(lambda p: payload in bytes(p))
+            if packet:
+                return packet
+        raise AssertionError("a frame to %s did not come in %d turns" % (dst, TURNS))
 
-__all__ = ["ARP", "BROADCAST", "Dot1Q", "Ether", "ICMP", "IP", "Station", "qemu"]
+
+__all__ = ["BROADCAST", "Ether", "ICMP", "IP", "Station"]

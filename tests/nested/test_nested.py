@@ -3,19 +3,18 @@
 The cases share one Linux and, mostly, one appliance; each leaves both as it found them.
 """
 import re
-import time
 
 import pytest
 
 import guest
 import qemu
-from station import ARP, BROADCAST, Dot1Q, Ether, ICMP, IP, Station
+from guest import resets, says, shows
+from station import ICMP, IP, Ether, Station
 
 GIVEN = "02:00:00:00:03:00"         # by the administrator of the PF, to VF 0
 OTHER = "02:00:00:00:03:99"
 ROUTER = "port 0 address 192.0.2.1/24\nforward l3\n"
 DTXSWC = 0x3500                     # 82576 DS 8.14.4: bits 7:0 MAC, 15:8 VLAN anti-spoof of the VFs
-TURNS = 60                          # of a second, against hanging
 
 
 @pytest.fixture(scope="module")
@@ -29,29 +28,6 @@ def router(linux):
 @pytest.fixture
 def alice(linux):
     return Station(linux.wire, "02:00:00:00:0a:02", "192.0.2.2", "192.0.2.1")
-
-
-def port(appliance, number=0):
-    return appliance.stats()["ports"][number]
-
-
-def shows(appliance, number=0, **wanted):
-    """Waits until a port's entry in `show stats json` is like this."""
-    for _ in range(TURNS):
-        entry = port(appliance, number)
-        if all(entry[name] == value for name, value in wanted.items()):
-            return entry
-        time.sleep(0.5)
-    raise AssertionError("not %s: %s" % (wanted, entry))
-
-
-def says(appliance, text, times=1):
-    """Waits until the appliance's log has the text that often."""
-    for _ in range(TURNS):
-        if appliance.command("show log").count(text) >= times:
-            return
-        time.sleep(0.5)
-    raise AssertionError("%r is not %d times in the log" % (text, times))
 
 
 def test_an_unplaced_vf_is_placed(router):
@@ -100,7 +76,7 @@ def test_linux_beside_it_reaches_the_appliance_inside_the_chip(linux, router):
 def test_another_mac_is_refused_and_the_given_one_kept(linux, router, alice):
     answer = router.command("port 0 mac " + OTHER)
     assert "error: port 0 (igbvf): mac is not changed: the PF refused the address" in answer
-    assert port(router)["mac"] == GIVEN
+    assert router.stats()["ports"][0]["mac"] == GIVEN
     assert alice.reaches() == GIVEN
     linux.until("dmesg | grep -q 'VF 0 attempted to override administratively set MAC'")
 
@@ -205,11 +181,10 @@ def test_the_cable_is_pulled_and_put_in(linux, router, alice):
 
 def test_a_reset_of_the_pf_is_survived(linux, router, alice):
     """`ethtool -r`: Linux's igb resets the chip and sets it up anew, under its VFs."""
-    alice.reaches()
-    resets = router.command("show log").count("the PF is back after")
-    for turn in range(1, 4):
+    for _ in range(3):
+        before = resets(router)
         linux.ethtool_restart()
-        says(router, "the PF is back after", resets + turn)
+        resets(router, more_than=before)
         assert alice.reaches() == GIVEN
 
 
@@ -228,8 +203,9 @@ def test_another_mtu_of_the_pf_is_survived_and_used(linux, router, alice):
 
 def test_a_function_reset_behind_its_back_is_survived(linux, router, alice):
     """Somebody writes to the VF's `reset` in sysfs: an FLR, of which no mailbox tells."""
-    alice.reaches()
+    before = resets(router)
     linux.run("echo 1 >/sys/bus/pci/devices/%s/reset" % guest.vf_bdf(0))
+    resets(router, more_than=before)
     assert alice.reaches() == GIVEN
 
 
