@@ -137,6 +137,12 @@ static void ask(const struct pci_function *f, uint64_t now_us)
         tell(f, heard, heard_correctable, heard & severe, now_us);
 }
 
+void pci_aer_rest(const struct pci_function *f, bool rest)
+{
+    if (f->aer)
+        f->aer->resting = rest;
+}
+
 static struct {
     uint64_t from_us;  /* the next round begins */
     uint64_t next_bdf; /* of this round */
@@ -153,7 +159,7 @@ void pci_aer_poll(uint64_t now_us)
     if (now_us < poll.from_us)
         return;
     const struct pci_function *f = pci_first();
-    while (f && (f->bdf < poll.next_bdf || !f->aer))
+    while (f && (f->bdf < poll.next_bdf || !f->aer || f->aer->resting))
         f = f->next;
     if (f) {
         poll.next_bdf = f->bdf + 1ull;

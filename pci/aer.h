@@ -20,6 +20,7 @@ struct pci_aer {
     uint32_t header[4];              /* of the last uncorrectable error's packet */
     uint64_t tell_us;                /* no line in the log before */
     unsigned untold;                 /* errors since the last line */
+    bool resting;                    /* not asked: the function is being reset */
 };
 
 /* Of a status bit, as in "bad-TLP"; never NULL. */

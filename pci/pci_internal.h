@@ -55,6 +55,7 @@ unsigned pci_ari_next(const struct pci_function *f);
 /* Errors (aer.c): which function reports them, and a clean beginning. */
 void pci_aer_find(struct pci_function *f);
 void pci_aer_clear(const struct pci_function *f);
+void pci_aer_rest(const struct pci_function *f, bool rest); /* while nobody may ask it */
 void pci_aer_reset(void);
 
 /* No interrupts of any kind: we poll (msi.c). */

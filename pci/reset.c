@@ -14,7 +14,7 @@
 #define ANSWER_US (1000 * US_PER_MS)  /* and "not ready" is legal for so long, 6.6.1 */
 #define NOT_READY 0x0001u             /* vendor ID, 2.3.1.1 */
 
-/* Control registers of 16 bits that a reset clears (6.6.2, 9.2.1.1). */
+/* Control registers of 16 bits that a reset clears (6.6.2, 9.2.2.3). */
 enum { DEVICE_CTL, DEVICE_CTL2, ACS, ATS, SRIOV, SAVED };
 
 struct saved {
@@ -104,6 +104,17 @@ static bool can_reset(const struct pci_function *f)
     return can != UINT32_MAX && can & PCI_EXPRESS_FLR;
 }
 
+/* Nobody asks meanwhile, the control slice least of all. */
+static bool reset_and_wait(struct pci_function *f, const struct saved *s)
+{
+    pci_aer_rest(f, true);
+    pci_write16(f, s->at[DEVICE_CTL], s->value[DEVICE_CTL] | PCI_EXPRESS_RESET);
+    pci_wait_until(time_us() + SILENCE_US);
+    bool answers = pci_answers_until(f, time_us() + ANSWER_US);
+    pci_aer_rest(f, false);
+    return answers;
+}
+
 int pci_function_reset(struct pci_function *f)
 {
     struct saved saved;
@@ -116,9 +127,7 @@ int pci_function_reset(struct pci_function *f)
     save(f, &saved);
     pci_write16(f, PCI_COMMAND, saved.command & (uint16_t)~PCI_COMMAND_MASTER);
     pending_wait(f);
-    pci_write16(f, saved.at[DEVICE_CTL], saved.value[DEVICE_CTL] | PCI_EXPRESS_RESET);
-    pci_wait_until(time_us() + SILENCE_US);
-    if (!pci_answers_until(f, time_us() + ANSWER_US)) {
+    if (!reset_and_wait(f, &saved)) {
         pci_log(LOG_ERROR, f, "vendor ID reads %04x and command %04x %u ms after its reset",
                 pci_read16(f, PCI_VENDOR_ID), pci_read16(f, PCI_COMMAND),
                 (unsigned)((SILENCE_US + ANSWER_US) / US_PER_MS));

@@ -100,7 +100,7 @@ static int count_set(const struct pci_function *pf, unsigned count, const char *
     return addresses_check(pf, count, why);
 }
 
-/* A reset of the PF forgets page size and BARs (9.2.1.1): they are written again. */
+/* A reset of the PF forgets page size and BARs (9.2.2.3): they are written again. */
 static int bars_set(struct pci_function *pf, const char **why)
 {
     const struct pci_sriov *s = pf->sriov;

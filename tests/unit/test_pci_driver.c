@@ -171,6 +171,24 @@ static void sleeping_function_is_woken_and_gets_its_bars_back(void **state)
 
 /* Bus mastering ----------------------------------------------------------------------- */
 
+/* We poll: interrupts that firmware or a loader left on go off (PCI 6.8). */
+static void message_interrupts_go_off(void **state)
+{
+    static const uint8_t msi[] = {
+        PCI_CAP_MSI, 0, PCI_MSI_ENABLE | PCI_MSI_64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+    };
+    static const uint8_t msix[] = { PCI_CAP_MSIX, 0, 9, 0x80, 3, 0, 0, 0, 3, 0x20, 0, 0 };
+    uint16_t at = pcispace_capability(&device, msi, sizeof msi);
+    uint16_t atx = pcispace_capability(&device, msix, sizeof msix);
+    memset(device.writable + at + PCI_MSI_CONTROL, 0x71, 1);
+    memset(device.writable + atx + PCI_MSIX_CONTROL + 1, 0xc0, 1);
+    scan();
+    assert_int_equal(pci_enable(f), 0);
+    assert_int_equal(device.config[at + PCI_MSI_CONTROL], PCI_MSI_64);
+    assert_int_equal(device.config[atx + PCI_MSIX_CONTROL + 1], 0);
+    assert_int_equal(device.config[atx + PCI_MSIX_CONTROL], 9);
+}
+
 static void bus_mastering_goes_through_the_bridges(void **state)
 {
     struct dma_memory mem;
@@ -263,6 +281,7 @@ int main(void)
         TEST(kind_with_an_unplaced_bar_is_not_decoded),
         TEST(bridge_with_an_unplaced_bar_does_not_decode),
         TEST(sleeping_function_is_woken_and_gets_its_bars_back),
+        TEST(message_interrupts_go_off),
         TEST(bus_mastering_goes_through_the_bridges),
         TEST(bars_that_cannot_be_mapped_say_why),
         TEST(every_matching_driver_is_asked_until_one_knows),

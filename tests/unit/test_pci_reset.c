@@ -2,6 +2,7 @@
 #include "tests/host/test.h"
 
 #include "kernel/time.h"
+#include "pci/aer.h"
 #include "pci/pci.h"
 #include "pci/pci_regs.h"
 #include "pci/sriov.h"
@@ -62,6 +63,28 @@ static void reset_waits_100_ms(void **state)
     assert_in_range(time_us() - before, 100 * US_PER_MS, 150 * US_PER_MS);
 }
 
+/* The poll loop runs meanwhile, and does not ask for errors (the model counts who asks). */
+static void ask_for_errors(void)
+{
+    pci_aer_poll(time_us());
+}
+
+static void nobody_asks_for_errors_meanwhile(void **state)
+{
+    const char *why;
+    host_set_yield(ask_for_errors);
+    assert_int_equal(pci_function_reset(f), 0);
+    assert_int_equal(pci_sriov_enable(f, 2, false, &why), 0);
+    assert_int_equal(pci_function_reset(f->sriov->vf[0]), 0);
+    made_pf_error(&pf, 1u << 18, 0);
+    for (unsigned i = 0; i < 300; i++) {
+        host_advance_us(10 * US_PER_MS);
+        pci_aer_poll(time_us());
+    }
+    assert_int_equal(f->aer->count[PCI_AER_FATAL], 1);
+    host_set_yield(NULL);
+}
+
 /* Nothing new is sent, and what is under way comes back, before the reset. */
 static void pending_transactions_are_waited_for(void **state)
 {
@@ -98,7 +121,7 @@ static void function_without_it_is_refused(void **state)
     assert_int_equal(pf.resets, 0);
 }
 
-/* 9.2.2.2: VF Enable goes with a reset of the PF, so the VFs go first. */
+/* 9.2.2.3: VF Enable goes with a reset of the PF, so the VFs go first. */
 static void pf_whose_vfs_are_in_force_is_refused(void **state)
 {
     const char *why;
@@ -112,7 +135,7 @@ static void pf_whose_vfs_are_in_force_is_refused(void **state)
     assert_non_null(pci_map_bar(f->sriov->vf[7], 3, 16384));
 }
 
-/* 9.2.2.2.1: a VF's reset leaves its PF and its neighbours as they are. */
+/* 9.2.2.2: a VF's reset leaves its PF and its neighbours as they are. */
 static void vf_is_reset_alone(void **state)
 {
     const char *why;
@@ -142,6 +165,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(reset_restores_what_it_cleared),
         TEST(reset_waits_100_ms),
+        TEST(nobody_asks_for_errors_meanwhile),
         TEST(pending_transactions_are_waited_for),
         TEST(pending_that_never_ends_does_not_stop_the_reset),
         TEST(function_that_does_not_come_back_is_told),

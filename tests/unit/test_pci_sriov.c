@@ -509,7 +509,7 @@ static void offset_that_moves_away_is_refused(void **state)
     assert_refused(f, 2, -ENOSPC, "with 2 VFs, offset 512 and stride 2 lead beyond bus 01");
 }
 
-/* PCIe 9.2.1.1: what a reset of the PF cleared is written again. */
+/* PCIe 9.2.2.3: what a reset of the PF cleared is written again. */
 static void bars_are_written_again_before_vfs_come(void **state)
 {
     const char *why;
@@ -613,6 +613,29 @@ static void numbers_of_vfs_are_kept_from_other_bridges(void **state)
     assert_int_equal(port.config[PCI_SUBORDINATE_BUS], 3);
     assert_int_equal(lower.config[PCI_SECONDARY_BUS], 4);
     assert_non_null(pci_find(PCI_BDF(0, 4, 0, 0)));
+}
+
+/* A switch whose upstream port has a PF beside it: what is below the switch comes behind
+ * the PF's VFs. */
+static void bridge_beside_a_pf_is_numbered_behind_its_vfs(void **state)
+{
+    made_port_init(&port, PCI_EXPRESS_ROOT_PORT, true, true);
+    made_port_init(&upper, PCI_EXPRESS_UPSTREAM_PORT, false, false);
+    made_port_init(&lower, PCI_EXPRESS_DOWNSTREAM_PORT, true, true);
+    upper.config[PCI_HEADER_TYPE] |= PCI_HEADER_MULTIFUNCTION;
+    pcispace_add(&port, NULL, 1, 0);
+    pcispace_add(&upper, &port, 0, 0);
+    pcispace_add(&lower, &upper, 0, 0);
+    made_pf_init(&pf[0], I82576, 8, 16 * KIB);
+    made_pf_add(&pf[0], &port, 1);
+    pci_scan();
+    assert_int_equal(pci_find(PCI_BDF(0, 1, 0, 1))->sriov->placed_vfs, 8);
+    assert_int_equal(upper.config[PCI_SECONDARY_BUS], 3);
+    assert_int_equal(pcispace_bus(&lower), 3);
+    assert_int_equal(port.config[PCI_SUBORDINATE_BUS], 4);
+    const char *why;
+    assert_int_equal(enable(pci_find(PCI_BDF(0, 1, 0, 1)), 8, &why), 0);
+    assert_non_null(pci_find(PCI_BDF(0, 2, 0x10, 1)));
 }
 
 /* Offset and stride of a liar do not cost other bridges their numbers. */
@@ -816,6 +839,7 @@ int main(void)
         TEST(bus_range_of_firmware_grows),
         TEST(bus_range_that_is_short_is_named),
         TEST(numbers_of_vfs_are_kept_from_other_bridges),
+        TEST(bridge_beside_a_pf_is_numbered_behind_its_vfs),
         TEST(far_vfs_do_not_take_all_bus_numbers),
         TEST(path_without_access_control_is_refused),
         TEST(access_control_on_the_way_is_switched_on),

@@ -4,7 +4,9 @@
 #include "apps/command.h"
 #include "pci/pci.h"
 #include "pci/pci_regs.h"
+#include "pci/sriov.h"
 #include "tests/host/host.h"
+#include "tests/models/made_pf.h"
 #include "tests/models/q35_recording.h"
 
 #include <string.h>
@@ -79,6 +81,51 @@ static void driver_and_failure_are_shown(void **state)
     shows("driver igb (failed), fe800000");
     show("show pci 01:00.0");
     shows("  driver     igb (failed)\n");
+}
+
+static void vfs_are_shown_below_their_pf(void **state)
+{
+    static struct pcispace_device port;
+    static struct made_pf pf;
+    const char *why;
+    memset(&port, 0, sizeof port);
+    made_port_init(&port, PCI_EXPRESS_ROOT_PORT, true, true);
+    pcispace_add(&port, NULL, 1, 0);
+    made_pf_init(&pf, 0x10c9, 8, 16384);
+    made_pf_add(&pf, &port, 0);
+    pci_scan();
+    struct pci_function *f = pci_find(PCI_BDF(0, 1, 0, 0));
+    assert_int_equal(pci_sriov_enable(f, 2, false, &why), 0);
+    show("show pci");
+    shows(
+        "\n  0000:01:00.0 8086:10c9 Ethernet controller, c0000000 128 KiB\n"
+        "    0000:01:10.0 8086:10ca Ethernet controller, VF 0, 800000000 16 KiB, 800020000 16 KiB\n"
+        "    0000:01:10.2 8086:10ca Ethernet controller, VF 1, 800004000 16 KiB, 800024000 16 "
+        "KiB\n");
+    show("show pci 01:10.2");
+    shows("0000:01:10.2 8086:10ca Ethernet controller\n");
+    shows("  VF         1 of 0000:01:00.0\n");
+    show("show pci 01:00.0");
+    shows("  VFs        2 in force, 8 of 8 have a place\n"
+          "  VF BAR 0   memory 800000000 and on, 4000 for each\n"
+          "  VF BAR 3   memory 800020000 and on, 4000 for each\n");
+    shows("[160] SR-IOV: on, 2 of 8 VFs (initially 8), memory, ARI hierarchy\n");
+    pci_sriov_disable(f);
+    show("show pci 01:00.0");
+    shows("[160] SR-IOV: off, its registers cannot be read within a second of that\n");
+    show("show pci");
+    assert_null(strstr(text, "VF 0"));
+}
+
+static void pf_whose_capability_lies_is_shown(void **state)
+{
+    static struct made_pf pf;
+    made_pf_init(&pf, 0x10c9, 8, 16384);
+    made_pf_set(&pf, PCI_SRIOV_INITIAL_VFS, 9, 2);
+    made_pf_add(&pf, NULL, 0);
+    pci_scan();
+    show("show pci 00:00.0");
+    shows("  VFs        none: InitialVFs is above TotalVFs\n");
 }
 
 static void without_functions_it_says_so(void **state)
@@ -196,6 +243,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(tree_shows_functions_below_their_bridge),
         TEST(driver_and_failure_are_shown),
+        TEST(vfs_are_shown_below_their_pf),
+        TEST(pf_whose_capability_lies_is_shown),
         TEST(without_functions_it_says_so),
         TEST(function_that_is_not_there_is_an_error),
         TEST(igb_is_decoded),
