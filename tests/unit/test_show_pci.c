@@ -99,16 +99,16 @@ static void vfs_are_shown_below_their_pf(void **state)
     show("show pci");
     shows(
         "\n  0000:01:00.0 8086:10c9 Ethernet controller, c0000000 128 KiB\n"
-        "    0000:01:10.0 8086:10ca Ethernet controller, VF 0, 800000000 16 KiB, 800020000 16 KiB\n"
-        "    0000:01:10.2 8086:10ca Ethernet controller, VF 1, 800004000 16 KiB, 800024000 16 "
+        "    0000:01:10.0 8086:10ca Ethernet controller, VF 0, c0100000 16 KiB, c0120000 16 KiB\n"
+        "    0000:01:10.2 8086:10ca Ethernet controller, VF 1, c0104000 16 KiB, c0124000 16 "
         "KiB\n");
     show("show pci 01:10.2");
     shows("0000:01:10.2 8086:10ca Ethernet controller\n");
     shows("  VF         1 of 0000:01:00.0\n");
     show("show pci 01:00.0");
     shows("  VFs        2 in force, 8 of 8 have a place\n"
-          "  VF BAR 0   memory 800000000 and on, 4000 for each\n"
-          "  VF BAR 3   memory 800020000 and on, 4000 for each\n");
+          "  VF BAR 0   memory c0100000 and on, 4000 for each\n"
+          "  VF BAR 3   memory c0120000 and on, 4000 for each\n");
     shows("[160] SR-IOV: on, 2 of 8 VFs (initially 8), memory, ARI hierarchy\n");
     pci_sriov_disable(f);
     show("show pci 01:00.0");
