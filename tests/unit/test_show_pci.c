@@ -97,11 +97,10 @@ static void vfs_are_shown_below_their_pf(void **state)
     struct pci_function *f = pci_find(PCI_BDF(0, 1, 0, 0));
     assert_int_equal(pci_sriov_enable(f, 2, false, &why), 0);
     show("show pci");
-    shows(
-        "\n  0000:01:00.0 8086:10c9 Ethernet controller, c0000000 128 KiB\n"
-        "    0000:01:10.0 8086:10ca Ethernet controller, VF 0, c0100000 16 KiB, c0120000 16 KiB\n"
-        "    0000:01:10.2 8086:10ca Ethernet controller, VF 1, c0104000 16 KiB, c0124000 16 "
-        "KiB\n");
+    shows("\n  0000:01:00.0 8086:10c9 Ethernet controller, c0000000 128 KiB\n"
+          "    0000:01:10.0 8086:10ca Ethernet controller, VF 0, c0100000 16 KiB, c0120000 16 KiB\n"
+          "    0000:01:10.2 8086:10ca Ethernet controller, VF 1, c0104000 16 KiB, c0124000 16 "
+          "KiB\n");
     show("show pci 01:10.2");
     shows("0000:01:10.2 8086:10ca Ethernet controller\n");
     shows("  VF         1 of 0000:01:00.0\n");
