@@ -32,9 +32,10 @@ QUIET = 0.3         # how long nothing must come for "nothing came" to be believ
 
 PROMPT = "millrace> "
 READY = re.compile(r"^ready: (\d+) ports, (?:forwarding (\w+)|(stopped)), (\d+) us$", re.M)
-LINK_UP = re.compile(r"^(?:%s)?port \d+: link up" % PROMPT, re.M)
+LINK_UP = re.compile(r"^(?:%s)*port \d+: link up" % PROMPT, re.M)
 # What a terminal acts on instead of showing (ECMA-48 5.4), and carriage returns.
 CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\r")
+UNFINISHED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*)?\Z")
 
 # What each kind of NIC is to QEMU: its device, after those it sits on ("|" between them).  {n} is
 # the port's number, {m} the next.  Ports are numbered by BDF: what sits on a bridge comes last.
@@ -164,6 +165,7 @@ class Appliance:
         self.wires = [Wire(self.folder, n) for n in range(len(nics))]
         self.process = self.serial = self.started = None
         self.transcript = ""        # everything the console ever said
+        self.unfinished = ""        # the beginning of a control sequence
         self.seen = 0               # how much of it has been waited for
         self.raw = collections.deque()
 
@@ -280,7 +282,10 @@ class Appliance:
             return None
         if not data:
             return None
-        text = CONTROL.sub("", data.decode(errors="replace"))
+        text = CONTROL.sub("", self.unfinished + data.decode(errors="replace"))
+        cut = UNFINISHED.search(text)
+        self.unfinished = text[cut.start():] if cut else ""
+        text = text[:cut.start()] if cut else text
         self.transcript += text
         return text
 
