@@ -24,7 +24,8 @@ all: $(B)/millrace.elf $(B)/millrace.efi $(B)/millrace.iso $(B)/pxe/millrace.efi
 
 help:
 	@echo 'make         build $(B)/millrace.elf, millrace.efi, millrace.iso and pxe/'
-	@echo 'make run     install what is missing, build, boot between two simulated LANs'
+	@echo 'make run     install what is missing, build, boot between two simulated LANs;'
+	@echo "             other ports: make run RUN_ARGS='--vfs 2', more: tools/run --help"
 	@echo 'make test    install what is missing, build, run every test'
 	@echo 'make check   style, headers, unit and model tests (fast)'
 	@echo 'make fuzz    every fuzz harness, bounded (FUZZ_SECONDS=5 each)'
@@ -300,7 +301,7 @@ test:
 run:
 	@tools/setup --run
 	@$(MAKE) --no-print-directory -s $(B)/millrace.elf $(B)/traffic $(B)/floor.elf
-	@tools/run
+	@tools/run $(RUN_ARGS)
 
 bench:
 	@tools/setup

@@ -46,28 +46,74 @@ class Terminal:
         os.close(self.master)
 
 
-@pytest.mark.parametrize("options", [(), ("--mode", "l2"), ("--nic", "e1000"), ("--iso",)],
-                         ids=["default", "l2", "e1000", "iso"])
-def test_run_shows_live_traffic_and_leaves_nothing(options, tmp_path, monkeypatch):
+def number_in_stats(terminal, port, name):
+    terminal.type("show stats json\n")
+    return int(terminal.read_until(r'"port": ?%d,[^}]*"%s": ?(\d+),' % (port, name)).group(1))
+
+
+def leave(terminal):
+    terminal.type("poweroff\n")
+    for _ in range(2):
+        match = terminal.read_until(r"LAN \S+ \d+ hosts sent (\d+) requests, (\d+) answered, (\d+) lost, (\d+) err")
+        sent, answered, lost, errors = map(int, match.groups())
+        assert sent > 50 and answered > 0 and errors == 0, match.group(0)
+    terminal.process.wait(timeout=30)
+    assert terminal.process.returncode == 0
+
+
+# Options, the ports they make, and the port that LAN 1 is on.
+CASES = {
+    "default": ((), 2, 1),
+    "l2": (("--mode", "l2"), 2, 1),
+    "e1000": (("--nic", "e1000"), 2, 1),
+    "iso": (("--iso",), 2, 1),
+    "82545em": (("--nic", "e1000-82545em"), 2, 1),
+    "e1000e": (("--nic", "e1000e"), 2, 1),
+    "igb-l2": (("--nic", "igb", "--mode", "l2"), 2, 1),
+    "microvm": (("--nic", "virtio-mmio"), 2, 1),
+    "virtio-iommu": (("--iommu",), 2, 1),
+    "vfs": (("--vfs", "2"), 4, 2),
+    "vfs-l2": (("--vfs", "1", "--mode", "l2", "--nic", "e1000e"), 3, 1),
+    "vfs-igb-iommu-iso": (("--vfs", "7", "--nic", "igb", "--iommu", "--iso"), 9, 2),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_run_shows_live_traffic_and_leaves_nothing(name, tmp_path, monkeypatch):
+    options, ports, lan1 = CASES[name]
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with Terminal(*options) as terminal:
         terminal.read_until("To leave: poweroff, or Ctrl-A X")
-        terminal.read_until(r"^ready: 2 ports, forwarding %s" % ("l2" if "l2" in options else "l3"))
+        terminal.read_until(r"^ready: %d ports, forwarding %s" % (ports, "l2" if "l2" in options else "l3"))
         terminal.read_until("millrace> ")
         time.sleep(2)
-        terminal.type("show stats json\n")
-        first = int(terminal.read_until(r'"rx_packets": ?(\d+),').group(1))
+        first = number_in_stats(terminal, 0, "rx_packets")
         time.sleep(1)
-        terminal.type("show stats json\n")
-        terminal.read_until("show stats json")
-        assert int(terminal.read_until(r'"rx_packets": ?(\d+),').group(1)) > first > 0
-        terminal.type("poweroff\n")
-        for _ in range(2):
-            match = terminal.read_until(r"LAN \S+ \d+ hosts sent (\d+) requests, (\d+) answered, (\d+) lost, (\d+) err")
-            sent, answered, lost, errors = map(int, match.groups())
-            assert sent > 50 and answered > 0 and errors == 0, match.group(0)
-        terminal.process.wait(timeout=30)
-        assert terminal.process.returncode == 0
+        assert number_in_stats(terminal, 0, "rx_packets") > first > 0
+        assert number_in_stats(terminal, lan1, "tx_packets") > 0
+        if "--iommu" in options:
+            terminal.type("show iommu\n")
+            for _ in range(ports):
+                terminal.read_until(r"^\d+ +0000:\S+ +fenced ")
+        leave(terminal)
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_is_suggested_about_vfs_works(tmp_path, monkeypatch):
+    """The line that `--vfs` prints: typed as it stands, LAN 1 stops and comes back."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with Terminal("--vfs", "2") as terminal:
+        vf = terminal.read_until(r"About the VFs: show vfs, help vf, (vf \S+ 0) link down, and link auto again").group(1)
+        terminal.read_until("^(millrace> )?port 2: link up")
+        terminal.type("show vfs\n")
+        terminal.read_until(r"^0000:01:00.0: port 1 \(igb\), 2 of 7 VFs")
+        terminal.read_until(r"^ +vf 0 .*port 2 \(igbvf\)")
+        terminal.type(vf + " link down\n")
+        terminal.read_until("^(millrace> )?port 2: link down")
+        terminal.type(vf + " link auto\n")
+        terminal.read_until("^(millrace> )?port 2: link up")
+        time.sleep(1)
+        leave(terminal)
     assert os.listdir(tmp_path) == []
 
 
@@ -81,7 +127,34 @@ def test_ctrl_a_x_leaves(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
-def test_wrong_options_are_told():
-    run = subprocess.run([os.path.join(ROOT, "tools", "run"), "--nic", "ne2000"], capture_output=True, text=True,
-                         check=False, timeout=30)
-    assert run.returncode == 2 and "expected virtio or e1000" in run.stderr
+def run(*options):
+    return subprocess.run([os.path.join(ROOT, "tools", "run"), *options], capture_output=True, text=True,
+                          check=False, timeout=30)
+
+
+@pytest.mark.parametrize("options,text", [
+    ("--nic ne2000", "--nic ne2000: expected virtio, virtio-mmio, e1000, e1000-82545em, e1000e or igb"),
+    ("--mode l4", "--mode l4: expected l2 or l3"),
+    ("--vfs 8", "--vfs 8: expected a number from 1 to 7"),
+    ("--vfs two", "--vfs two: expected a number from 1 to 7"),
+    ("--vfs", "--vfs wants a value"),
+    ("--memory 8", "--memory 8: expected a number from 16 to "),
+    ("--rate 0", "--rate 0: expected a number from 1 to "),
+    ("--nic virtio-mmio --vfs 2", "--vfs needs PCI"),
+    ("--nic virtio-mmio --iommu", "--iommu needs PCI"),
+    ("--iso --nic virtio-mmio", "--iso needs PCI"),
+    ("--fast", "--fast: no such option")])
+def test_wrong_options_are_told(options, text, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    answer = run(*options.split())
+    assert answer.returncode == 2 and answer.stdout == ""
+    assert answer.stderr.startswith("error: " + text) and answer.stderr.count("\n") == 1
+    assert os.listdir(tmp_path) == []
+
+
+def test_help_names_every_option():
+    answer = run("--help")
+    assert answer.returncode == 0 and answer.stderr == ""
+    for option in ("--mode", "--nic", "--vfs", "--iommu", "--rate", "--memory", "--iso"):
+        assert len(re.findall(r"%s\b" % option, answer.stdout)) >= 1, option
+    assert "set -eu" not in answer.stdout
