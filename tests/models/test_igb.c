@@ -469,6 +469,42 @@ static void drops_are_collected_before_their_counter_is_full(void **state)
     assert_int_equal(rig_stats().rx_missed, 80000);
 }
 
+/* Padding ------------------------------------------------------------------- */
+
+static struct packet *neighbour_of(struct packet *p, struct packet **all, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (all[i]->buffer == p->buffer + PACKET_BUFFER_SIZE)
+            return all[i];
+    return NULL;
+}
+
+/* The wire asks for 60 bytes; there is no room behind this frame, and what lies behind its
+ * buffer is somebody else's. */
+static void padding_stays_inside_the_buffer(void **state)
+{
+    static struct packet *all[1024];
+    static uint8_t untouched[PACKET_BUFFER_SIZE];
+    uint8_t frame[64];
+    rig_run(1);
+    assert_true(packet_alloc_burst(&rig.cache, all, 1024));
+    uint32_t at = 0;
+    struct packet *next = neighbour_of(all[at], all, 1024);
+    while (!next)
+        next = neighbour_of(all[++at], all, 1024);
+    struct packet *p = all[at];
+    all[at] = all[1023];
+    memset(untouched, 0xaa, sizeof untouched);
+    memcpy(next->buffer, untouched, sizeof untouched);
+    p->length = FRAME_MIN;
+    p->frame_length = FRAME_MIN;
+    p->data = p->buffer + PACKET_BUFFER_SIZE - FRAME_MIN;
+    assert_int_equal(port_tx_burst(rig.port->txq[0], &p, 1), 1);
+    assert_int_equal(rig_take(frame, sizeof frame), 60);
+    assert_memory_equal(next->buffer, untouched, sizeof untouched);
+    packet_free_burst(&rig.cache, all, 1023);
+}
+
 /* A chip that lies ------------------------------------------------------------------------- */
 
 #define DONE 1ull
@@ -661,6 +697,7 @@ int main(void)
         TEST(each_refused_frame_is_one_error),
         TEST(octets_are_64_bits_wide),
         TEST(drops_are_collected_before_their_counter_is_full),
+        TEST(padding_stays_inside_the_buffer),
         TEST(absurd_lengths_are_errors),
         TEST(chains_that_break_the_rules_are_errors),
         TEST(descriptor_errors_are_errors),
