@@ -88,7 +88,7 @@ static uint64_t echo_hash(const struct packet *p)
 {
     uint8_t head[FRAME_PADDED + 4] = { 0 };
     uint64_t hash = 0, word;
-    memcpy(head, p->data, p->length < FRAME_PADDED ? p->length : FRAME_PADDED);
+    packet_read(p, 0, head, p->frame_length < FRAME_PADDED ? p->frame_length : FRAME_PADDED);
     for (unsigned i = 0; i < sizeof head; i += sizeof word) {
         memcpy(&word, head + i, sizeof word);
         hash = random_mix(hash ^ word);

@@ -14,6 +14,14 @@
  *                        test plays its PF (igb_model_pf_...).
  *   igb_model_attach...  the same, one more in a tree that is there.
  *
+ * Where QEMU 10.0's igb is otherwise (read in its source, or seen): a pool gets its own frames back
+ * (`echoes`); RVFU clears the VF's view only (`rvfu_sticks`); MPME, VLVF.LVLAN, LLE, replication
+ * off, anti-spoofing, rates and UPE are not there, and ROMPE stands for ROPE; RPLOLR is for
+ * multicast, not broadcast; a known station stays inside whatever its VLAN; a queue without
+ * buffers loses the frame and counts nothing; resets, queues and EERD are immediate, AUTO_RD never
+ * comes; queue 0 and tails of queues that are off are taken as written; VFs are at +128
+ * with and without ARI.  The I350 is in no QEMU.
+ *
  * Documents: Intel 82576EB Datasheet 320961 r2.63 ("82576 DS"), I350 Datasheet 333171
  * ("I350 DS"), PCI Express Base 5.0 ("PCIe"). */
 #pragma once
@@ -113,6 +121,8 @@ struct igb_model {
                               * (I350 Specification Update, erratum 20) */
     bool double_vlan;        /* the NVM asks for two tags a packet: CTRL_EXT bit 26 after resets */
     bool hide_writeback;     /* transmit descriptors are never reported done */
+    bool echoes;             /* a pool gets its own group frames and unknown unicast back (QEMU) */
+    bool rvfu_sticks;        /* P2VMAILBOX.VFU stays after RVFU, until the VF writes (QEMU) */
     bool upe_gates;          /* unknown unicast reaches the default pool only with RCTL.UPE: of
                               * the two readings of 82576 DS 7.10.3.3 the one QEMU does not take */
 

@@ -53,6 +53,8 @@ static void set_bit(uint32_t *at, uint32_t bit, bool on)
 static void own(struct igb_model *m, unsigned vf, bool pf, bool on)
 {
     bool other = m->mailbox[vf] & (pf ? V2P_VFU : V2P_PFU);
+    if (pf && m->rvfu_sticks)
+        other |= (igb_get(m, R_P2V(vf)) & P2V_VFU) != 0;
     if (on && other)
         return;
     set_bit(&m->mailbox[vf], pf ? V2P_PFU : V2P_VFU, on);
@@ -80,6 +82,7 @@ static void write_p2v(struct igb_model *m, unsigned vf, uint32_t value)
         igb_model_violation(m, BY_PF, "reserved or read-only bits set", R_P2V(vf), value);
     if (value & P2V_RVFU) {
         own(m, vf, false, false);
+        set_bit(igb_at(m, R_P2V(vf)), P2V_VFU, m->rvfu_sticks);
         *igb_at(m, R_MBVFICR) &= ~(MBVFICR_REQ(vf) | MBVFICR_ACK(vf));
     }
     if (value & P2V_STS)

@@ -169,7 +169,8 @@ static uint32_t pools_for(struct igb_model *m, const struct igb_frame *f)
     uint32_t pools = pools_by_address(m, f->bytes) & pools_by_vlan(m, f);
     if (f->from == ANY_POOL && !pools)
         pools = default_pool(m, f);
-    else if (f->from != ANY_POOL && !(FIELD_GET(SWC_LLE, igb_model_swc(m)) >> f->from & 1))
+    else if (f->from != ANY_POOL && !m->echoes &&
+             !(FIELD_GET(SWC_LLE, igb_model_swc(m)) >> f->from & 1))
         pools &= ~(1u << f->from);
     pools &= igb_get(m, R_VFRE);
     return drop_long_ones(m, f, is_group(f->bytes) ? one_of(m, pools) : pools);
