@@ -201,6 +201,7 @@ void kernel_main(struct boot_info *info)
 
     exception_init();
     done("exceptions: each ends in a report");
+    done("devices: %u bus masters told to keep still", pci_quiesce());
     memory_init(info);
     done("memory: %" PRIu64 " MiB, mapped W^X", memory_mib());
     done("acpi: %s", acpi_init(info->acpi_rsdp) ? "no tables" : "tables verified");

@@ -139,6 +139,15 @@ static struct pci_access access_of_machine = {
     .name = "CF8/CFC", .read = port_read, .write = port_write, .ranges = ranges
 };
 
+const struct pci_access *pci_ports(void)
+{
+    static const struct pci_access ports = { .name = "CF8/CFC",
+                                             .read = port_read,
+                                             .write = port_write };
+    ports_answer = ports_are_there();
+    return ports_answer ? &ports : NULL;
+}
+
 /* Segment 0 is one range wherever the ports reach: what ECAM leaves out of it is theirs. */
 static unsigned ranges_fill(void)
 {

@@ -101,6 +101,9 @@ struct pci_function {
 
 /* Scan -------------------------------------------------------------------- */
 
+/* Bus mastering off wherever the ports CF8/CFC lead, before there is memory or any table; how many
+ * functions had it on.  Without the ports, as on microvm, nobody booted us through a device. */
+unsigned pci_quiesce(void);
 /* 0, or -ENODEV when there is no way to configuration space. */
 int pci_init(void);                     /* bare metal: MCFG, else CF8/CFC */
 void pci_set_access(const struct pci_access *access);   /* tests; and pci_init */

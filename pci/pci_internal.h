@@ -7,6 +7,8 @@
 #include "pci/pci_regs.h"
 
 const struct pci_access *pci_get_access(void);
+/* The ports alone, which need neither tables nor memory (access.c); NULL: not there. */
+const struct pci_access *pci_ports(void);
 
 /* "pci 0000:01:00.0: ..." */
 #define pci_log(level, f, fmt, ...) \

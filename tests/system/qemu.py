@@ -289,6 +289,9 @@ class Appliance:
         self.transcript += text
         return text
 
+    def read_some(self):
+        self._read_some(0.001)
+
     def read_until(self, pattern, timeout=COMMAND_LIMIT):
         """Reads on until the pattern is found in what was not yet waited for; the match."""
         compiled = re.compile(pattern, re.M | re.S)
