@@ -68,6 +68,7 @@
 
 /* Class codes, PCI appendix D: base class and subclass */
 #define PCI_CLASS_HOST_BRIDGE 0x0600u
+#define PCI_CLASS_NETWORK 0x02u /* base class alone */
 #define PCI_CLASS_SUBTRACTIVE_BRIDGE 0x060401u /* with its programming interface */
 
 /* Capabilities, PCI 6.7 and appendix H, PCIe 7.5 and 7.7 */

@@ -1,7 +1,9 @@
 /* place.c - addresses for the BARs and bridge windows that firmware left unset.
  *
  * What firmware set stays where it is, but for windows: one that has nothing behind it
- * and is too small is placed anew, others are widened where their neighborhood is free.
+ * and is too small is placed anew, others are widened where their neighborhood is free;
+ * and one that is too small for VFs moves with all that is in it, where those are network
+ * functions, which nobody uses yet.
  * First, from the bottom up, each bridge whose window is closed sums what is needed
  * behind it; then, from the top down, everything gets the lowest free place: on root
  * buses in the windows that the machine allows, behind a bridge in its window.  Bus
@@ -40,6 +42,7 @@ struct placing {
     struct places *firmware;         /* as the registers are, of each function */
     struct request *rows;
     unsigned shift; /* VFs of this trial: TotalVFs >> shift */
+    bool move;      /* what is in the way of VFs may move in it */
 };
 
 static unsigned vfs_wanted(const struct placing *p, const struct pci_function *f)
@@ -210,6 +213,63 @@ static void windows_reopen(const struct placing *p, struct pci_function *bridge)
     }
 }
 
+/* Nobody uses a network function before its driver does; of others, firmware's console
+ * may be one. */
+static bool is_ours_to_move(const struct pci_function *f)
+{
+    return f->header_type == PCI_HEADER_DEVICE && f->class_code >> 16 == PCI_CLASS_NETWORK;
+}
+
+static bool bar_is_in(const struct pci_bar *bar, const struct pci_window *w)
+{
+    return bar->base && !bar->io && lies_in(bar->base, 1, w);
+}
+
+/* All that is in this window can move, and VFs want to be there as well. */
+static bool is_movable(const struct placing *p, const struct pci_function *bridge,
+                       const struct pci_window *w)
+{
+    bool wanted = false;
+    for (unsigned n = 0; n < p->count; n++) {
+        const struct pci_function *f = p->functions[n];
+        if (f->parent != bridge)
+            continue;
+        for (unsigned i = 0; i < PCI_BARS; i++)
+            if (bar_is_in(&f->bar[i], w) && !is_ours_to_move(f))
+                return false;
+        for (unsigned i = 0; i < PCI_WINDOWS; i++)
+            if (f->window[i].size && lies_in(f->window[i].base, 1, w))
+                return false;
+        wanted |= vfs_wanted(p, f) > 0;
+    }
+    return wanted;
+}
+
+static void move(const struct placing *p, const struct pci_function *bridge, struct pci_window *w)
+{
+    for (unsigned n = 0; n < p->count; n++) {
+        struct pci_function *f = p->functions[n];
+        for (unsigned i = 0; i < PCI_BARS && f->parent == bridge; i++) {
+            if (bar_is_in(&f->bar[i], w))
+                f->bar[i].base = 0;
+            if (f->sriov && bar_is_in(&f->sriov->bar[i], w))
+                f->sriov->bar[i].base = f->sriov->room[i] = 0;
+        }
+    }
+    w->base = w->size = 0;
+}
+
+/* Windows with VFs' PFs behind them that may lie elsewhere as a whole. */
+static void windows_move(struct placing *p)
+{
+    for (unsigned n = 0; n < p->count && p->move; n++) {
+        struct pci_function *b = p->functions[n];
+        for (unsigned i = PCI_WINDOW_MEMORY; i < PCI_WINDOWS; i++)
+            if (b->window[i].size && is_movable(p, b, &b->window[i]))
+                move(p, b, &b->window[i]);
+    }
+}
+
 static void needs_gather(struct placing *p)
 {
     struct request rows[REQUESTS_PER_FUNCTION];
@@ -370,11 +430,13 @@ static unsigned rows_fill(struct placing *p)
     return n;
 }
 
-static void try(struct placing *p, unsigned shift)
+static void try(struct placing *p, unsigned shift, bool move)
 {
     p->shift = shift;
+    p->move = move;
     for (unsigned i = 0; i < p->count; i++)
         places_restore(p->functions[i], &p->firmware[i]);
+    windows_move(p);
     needs_gather(p);
     unsigned n = rows_fill(p);
     for (unsigned i = 0; i < n; i++)
@@ -409,24 +471,27 @@ static unsigned vfs_with_place(const struct placing *p)
     return n;
 }
 
-/* Leaves the best trial in memory. */
+/* Leaves the best trial in memory: with as many VFs as can be, and nothing moved if
+ * that gains nothing. */
 static void try_all(struct placing *p)
 {
     unsigned all = 0, best = SHARES - 1, most = 0;
+    bool best_move = false;
     for (unsigned i = 0; i < p->count; i++) /* shift is 0 as yet */
         all += vfs_wanted(p, p->functions[i]);
-    try(p, SHARES - 1);
+    try(p, SHARES - 1, false);
     unsigned unplaced = bars_without_place(p);
-    for (unsigned shift = 0; shift < SHARES - 1 && most < all; shift++) {
-        try(p, shift);
+    for (unsigned trial = 0; trial < 2 * (SHARES - 1) && most < all; trial++) {
+        try(p, trial / 2, trial % 2);
         unsigned n = bars_without_place(p) <= unplaced ? vfs_with_place(p) : 0;
         if (n > most) {
-            best = shift;
+            best = p->shift;
+            best_move = p->move;
             most = n;
         }
     }
-    if (p->shift != best)
-        try(p, best);
+    if (p->shift != best || p->move != best_move)
+        try(p, best, best_move);
 }
 
 /* What is short ------------------------------------------------------------------- */
@@ -517,14 +582,14 @@ static void bars_commit(struct pci_function *f, const struct places *before)
 {
     for (unsigned i = 0; i < PCI_BARS; i++) {
         struct pci_bar *bar = &f->bar[i];
-        if (bar->base && !before->bar[i].base) {
-            if (is_reachable(f, bar->io, bar->base, bar->size))
+        if (bar->base != before->bar[i].base) {
+            if (bar->base && is_reachable(f, bar->io, bar->base, bar->size))
                 pci_bar_write(f, i, bar->base);
             else
                 bar->base = 0;
         }
         bar = f->sriov ? &f->sriov->bar[i] : NULL;
-        if (bar && bar->base && !before->vf_bar[i].base &&
+        if (bar && bar->base && bar->base != before->vf_bar[i].base &&
             !(is_reachable(f, false, bar->base, bar->size * f->sriov->room[i]) &&
               pci_vf_bar_write(f, i, bar->base)))
             bar->base = f->sriov->room[i] = 0;

@@ -148,11 +148,12 @@ static void capability_of_version_1_has_no_control(void **state)
     assert_int_equal(found_behind_port(), 1);
 }
 
-/* A capability whose control lies beyond the end of the space reads as ones. */
+/* A capability whose control lies beyond the end of its space: what is there is another's. */
 static void capability_at_the_end_of_the_space_is_not_believed(void **state)
 {
     made_port_init(&port, PCI_EXPRESS_ROOT_PORT, true, true);
     memcpy(port.config + 0xe8, port.config + MADE_PF_EXPRESS, 0x18);
+    memset(port.config + 0xe8 + PCI_EXPRESS_DEVICE_CAP2, 0xff, 8);
     port.config[PCI_CAPABILITIES] = 0xe8;
     pcispace_add(&port, NULL, 1, 0);
     add(0, 64);

@@ -547,6 +547,23 @@ static void window_does_not_grow_beyond_what_is_allowed(void **state)
     assert_int_equal(unplaced(), 1);
 }
 
+/* Bridge 3.2.5.8: its limit has 32 bits, whatever the space is. */
+static void memory_window_ends_at_4_gib(void **state)
+{
+    pci_reset();
+    pci_window_add(0xf0000000, 512 * MIB);
+    pci_window_reserve(0xffe00000, MIB);
+    struct pcispace_device *b = bridge(NULL, 4);
+    set_memory_window(b, 0xfff00000, 0xffffffff);
+    struct pcispace_device *set = endpoint(b, 0, (struct pcispace_bar){ .size = MIB });
+    put(set, PCI_BAR0, 0xfff00000, 4);
+    endpoint(b, 1, (struct pcispace_bar){ .size = MIB, .is64 = true });
+    pci_scan();
+    assert_int_equal(unplaced(), 1);
+    assert_int_equal(function_of(b)->window[PCI_WINDOW_MEMORY].size, MIB);
+    assert_false(host_log_contains("window reads"));
+}
+
 /* A bridge whose limit is stuck goes on as it was. */
 static void window_that_refuses_to_grow_stays(void **state)
 {
@@ -612,6 +629,7 @@ static void as_many_vfs_as_fit_are_placed(void **state)
     pf[0].device.bar[2] =
         (struct pcispace_bar){ .size = 2 * MIB, .is64 = true, .prefetchable = true };
     put(&pf[0].device, PCI_BAR0 + 12, 9, 4);
+    put(&pf[0].device, PCI_REVISION + 1, 0x010000, 3); /* not a NIC: it does not move */
     made_pf_add(&pf[0], b, 0);
     pci_scan();
     const struct pci_function *f = function_of(&pf[0].device);
@@ -619,6 +637,119 @@ static void as_many_vfs_as_fit_are_placed(void **state)
     assert_int_equal(f->sriov->placed_vfs, 31);
     assert_true(host_log_contains("31 of 256 VFs have a place: VF BAR 0 needs 200000 bytes for "
                                   "each, and the prefetchable window of 0000:00:01.0 is short"));
+    assert_all_fits();
+}
+
+/* Hemmed in, full, and nobody but NICs in it: the whole window lies elsewhere then. */
+static void window_of_nics_moves_for_vfs(void **state)
+{
+    struct pcispace_device *b = root_port(1);
+    set_prefetchable_window(b, 0x900000000, 0x9000fffff);
+    set_memory_window(b, 0xc4000000, 0xc40fffff);
+    pci_window_reserve(0x900100000, GIB);
+    pci_window_reserve(0x8f0000000, 256 * MIB);
+    pci_window_reserve(0xc4100000, MIB);
+    pci_window_reserve(0xc3f00000, MIB);
+    made_pf_init(&pf[0], 0x10c9, 128, 16 * KIB);
+    pf[0].offset[1] = pf[0].stride[1] = 1;
+    pf[0].device.bar[2] = (struct pcispace_bar){ .size = MIB, .is64 = true, .prefetchable = true };
+    put(&pf[0].device, PCI_BAR0, 0xc4000000, 4);
+    put(&pf[0].device, PCI_BAR0 + 12, 9, 4);
+    pf[0].device.config[PCI_COMMAND] = PCI_COMMAND_MEMORY;
+    made_pf_add(&pf[0], b, 0);
+    pci_scan();
+    const struct pci_function *f = function_of(&pf[0].device);
+    assert_int_equal(f->sriov->placed_vfs, 128);
+    const struct pci_window *w = &function_of(b)->window[PCI_WINDOW_PREFETCHABLE];
+    assert_int_not_equal(w->base, 0x900000000);
+    assert_int_equal(w->size, 5 * MIB);
+    assert_int_equal(made_get(&pf[0].device, PCI_BAR0 + 12, 4), f->bar[2].base >> 32);
+    assert_int_equal(made_get(&pf[0].device, PCI_BAR0 + 8, 4) & 0xfffffff0,
+                     f->bar[2].base & UINT32_MAX);
+    assert_int_equal(pf[0].device.config[PCI_COMMAND], PCI_COMMAND_MEMORY);
+    assert_int_equal(unplaced(), 0);
+    assert_all_fits();
+}
+
+/* Where VFs have room as it is, nothing moves. */
+static void nothing_moves_without_need(void **state)
+{
+    struct pcispace_device *b = root_port(1);
+    set_prefetchable_window(b, 0x900000000, 0x9001fffff);
+    made_pf_init(&pf[0], 0x10c9, 8, 16 * KIB);
+    pf[0].device.bar[2] = (struct pcispace_bar){ .size = MIB, .is64 = true, .prefetchable = true };
+    put(&pf[0].device, PCI_BAR0 + 12, 9, 4);
+    made_pf_add(&pf[0], b, 0);
+    pci_scan();
+    assert_int_equal(function_of(&pf[0].device)->bar[2].base, 0x900000000);
+    assert_int_equal(function_of(b)->window[PCI_WINDOW_PREFETCHABLE].base, 0x900000000);
+}
+
+/* In a window that cannot grow a BAR goes before VFs of larger alignment, which fill the
+ * rest. */
+static void bars_go_before_vfs(void **state)
+{
+    struct pcispace_device *b = root_port(1);
+    set_prefetchable_window(b, 0x900000000, 0x9000fffff);
+    pci_window_reserve(0x900100000, GIB);
+    pci_window_reserve(0x8f0000000, 256 * MIB);
+    pci_window_reserve(PCISPACE_MEMORY + MIB, PCISPACE_MEMORY_SIZE - MIB);
+    made_pf_init(&pf[0], 0x10c9, 8, 64 * KIB);
+    pf[0].device.bar[2] =
+        (struct pcispace_bar){ .size = 16 * KIB, .is64 = true, .prefetchable = true };
+    pf[0].device.bar[4] =
+        (struct pcispace_bar){ .size = 16 * KIB, .is64 = true, .prefetchable = true };
+    put(&pf[0].device, PCI_BAR0, PCISPACE_MEMORY, 4);
+    put(&pf[0].device, PCI_BAR0 + 20, 9, 4);
+    put(&pf[0].device, PCI_REVISION + 1, 0x010000, 3);
+    set_memory_window(b, PCISPACE_MEMORY, PCISPACE_MEMORY + 128 * KIB - 1);
+    pci_window_reserve(PCISPACE_MEMORY, MIB);
+    made_pf_add(&pf[0], b, 0);
+    pci_scan();
+    const struct pci_function *f = function_of(&pf[0].device);
+    assert_int_not_equal(f->bar[2].base, 0);
+    assert_int_equal(f->sriov->placed_vfs, 7);
+    assert_all_fits();
+}
+
+/* One BAR of the VFs has its place from firmware, the other has room for half of them. */
+static void vf_bar_of_firmware_stays_when_the_other_is_short(void **state)
+{
+    struct pcispace_device *b = root_port(1);
+    set_prefetchable_window(b, 0x900000000, 0x9000fffff);
+    pci_window_reserve(0x900100000, GIB);
+    pci_window_reserve(0x8f0000000, 256 * MIB);
+    pci_window_reserve(PCISPACE_MEMORY + MIB, PCISPACE_MEMORY_SIZE - MIB);
+    made_pf_init(&pf[0], 0x10c9, 8, 64 * KIB);
+    pf[0].device.bar[2] =
+        (struct pcispace_bar){ .size = 256 * KIB, .is64 = true, .prefetchable = true };
+    put(&pf[0].device, PCI_BAR0 + 12, 9, 4);
+    put(&pf[0].device, PCI_REVISION + 1, 0x010000, 3);
+    put(&pf[0].device, PCI_BAR0, PCISPACE_MEMORY, 4);
+    set_memory_window(b, PCISPACE_MEMORY, PCISPACE_MEMORY + 128 * KIB - 1);
+    pci_window_reserve(PCISPACE_MEMORY, MIB);
+    made_pf_set(&pf[0], PCI_SRIOV_BAR0 + 2, 0x0008, 2);
+    made_pf_set(&pf[0], PCI_SRIOV_BAR0 + 4, 9, 4);
+    made_pf_add(&pf[0], b, 0);
+    pci_scan();
+    const struct pci_sriov *s = function_of(&pf[0].device)->sriov;
+    assert_int_equal(s->bar[0].base, 0x900080000);
+    assert_int_equal(s->bar[3].base, 0x900040000);
+    assert_int_equal(s->placed_vfs, 4);
+    assert_all_fits();
+}
+
+/* A window with room for all VFs would take the place of BARs beside it. */
+static void fewer_vfs_rather_than_a_bar_without_place(void **state)
+{
+    pci_reset();
+    pci_window_add(PCISPACE_MEMORY, 48 * MIB);
+    physical(0, root_port(1), 128, 128 * KIB);
+    for (unsigned i = 2; i < 32; i++)
+        endpoint(NULL, i, (struct pcispace_bar){ .size = MIB });
+    pci_scan();
+    assert_int_equal(unplaced(), 0);
+    assert_int_equal(function_of(&pf[0].device)->sriov->placed_vfs, 64);
     assert_all_fits();
 }
 
@@ -882,10 +1013,16 @@ int main(void)
         TEST(window_grows_upwards_over_all_levels),
         TEST(window_grows_downwards_where_it_cannot_upwards),
         TEST(window_does_not_grow_beyond_what_is_allowed),
+        TEST(memory_window_ends_at_4_gib),
         TEST(window_that_refuses_to_grow_stays),
         TEST(windows_are_opened_with_room_for_vfs),
         TEST(vfs_use_the_gaps),
         TEST(as_many_vfs_as_fit_are_placed),
+        TEST(window_of_nics_moves_for_vfs),
+        TEST(nothing_moves_without_need),
+        TEST(bars_go_before_vfs),
+        TEST(vf_bar_of_firmware_stays_when_the_other_is_short),
+        TEST(fewer_vfs_rather_than_a_bar_without_place),
         TEST(prefetchable_vf_bars_go_where_others_are_when_need_be),
         TEST(vfs_take_nothing_from_others),
         TEST(vf_bars_of_firmware_are_kept),
