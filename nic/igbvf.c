@@ -267,8 +267,6 @@ static void igbvf_collect(struct igbvf *e)
  * the MTU: how long a frame gets through is the PF's to say, and not to be trusted. */
 static void queues_on(struct igbvf *e)
 {
-    igb_rxq_drop(&e->rx);
-    igb_txq_drop(&e->tx);
     pci_bus_master(e->pci, true);
     e->dma = true;
     int err = igb_rxq_enable(&e->rx, e->name, true, true);

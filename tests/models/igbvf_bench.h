@@ -100,6 +100,14 @@ static inline void destroy(void)
 static struct packet_pool *pool;
 static struct packet_cache cache;
 
+static inline void destroy_port(void)
+{
+    if (port)
+        destroy();
+    port = NULL;
+    port_reset_registry();
+}
+
 static inline int set_up(void **state)
 {
     host_reset();

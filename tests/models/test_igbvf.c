@@ -100,16 +100,16 @@ static void without_an_address_a_random_one_is_asked_for(void **state)
 
 static void two_vfs_do_not_invent_the_same_address(void **state)
 {
-    uint8_t first[MAC_LEN];
-    memset(model.pf.mac, 0, MAC_LEN);
-    start_and_link();
-    memcpy(first, port->mac, MAC_LEN);
-    destroy();
-    port_reset_registry();
-    make_vf();
-    memset(model.pf.mac, 0, MAC_LEN);
-    start_and_link();
-    assert_memory_not_equal(port->mac, first, MAC_LEN);
+    uint8_t last[MAC_LEN] = { 0 };
+    for (unsigned i = 0; i < 16; i++) {
+        destroy_port();
+        make_vf();
+        memset(model.pf.mac, 0, MAC_LEN);
+        start_and_link();
+        assert_int_equal(port->mac[0] & 3, 2);
+        assert_memory_not_equal(port->mac, last, MAC_LEN);
+        memcpy(last, port->mac, MAC_LEN);
+    }
 }
 
 static void no_address_at_all_is_told_and_tried_again(void **state)
@@ -176,7 +176,55 @@ static void a_wish_is_refused(void **state)
     traffic_flows();
     unsigned asked = model.pf.seen[MBX_VF_SET_MAC];
     run_ms(3000); /* it is not asked for again and again */
+    igb_model_pf_reset_begin(&model);
+    run_ms(2);
+    igb_model_pf_reset_end(&model);
+    assert_in_range(link_comes_within(100), 0, 99);
     assert_int_equal(model.pf.seen[MBX_VF_SET_MAC], asked);
+    igb_model_pf_reset_begin(&model); /* nor is the one that was kept, when the PF gives another */
+    run_ms(2);
+    model.pf.mac[5] = 0x77;
+    igb_model_pf_reset_end(&model);
+    assert_in_range(link_comes_within(100), 0, 99);
+    assert_int_equal(port->mac[5], 0x77);
+}
+
+/* The first is on its way when the second is wanted. */
+static void the_last_wish_counts(void **state)
+{
+    static const uint8_t first[MAC_LEN] = { 0x02, 1, 1, 1, 1, 1 },
+                         second[MAC_LEN] = { 0x02, 2, 2, 2, 2, 2 };
+    uint32_t words[IGB_MODEL_MESSAGE];
+    start_and_link();
+    assert_int_equal(port_set_mac(port, first), 0);
+    assert_int_equal(asks(20, words), MBX_VF_SET_MAC);
+    assert_int_equal(port_set_mac(port, second), 0);
+    igb_model_pf_send(&model, (uint32_t[]){ MBX_VF_SET_MAC | MBX_CTS | MBX_NACK }, 1);
+    pf_is_deaf = false;
+    settle();
+    assert_memory_equal(port->mac, second, MAC_LEN);
+    assert_true(reaches(second));
+    assert_int_equal(port_set_mtu(port, 4000), 0);
+    assert_int_equal(asks(20, words), MBX_VF_SET_LPE);
+    assert_int_equal(port_set_mtu(port, 5000), 0);
+    igb_model_pf_send(&model, (uint32_t[]){ MBX_VF_SET_LPE | MBX_CTS | MBX_NACK }, 1);
+    pf_is_deaf = false;
+    settle();
+    assert_int_equal(port->mtu, 5000);
+    assert_int_equal(model.pf.last[1], 5022);
+}
+
+/* What the user asked for last is told to him, not what else happened to be refused. */
+static void a_refusal_belongs_to_what_was_asked(void **state)
+{
+    start_and_link();
+    refuse(MBX_VF_SET_PROMISC, true);
+    assert_int_equal(port_set_rx_mode(port, &(struct port_rx_mode){ .promiscuous = true }), 0);
+    assert_int_equal(port_set_mtu(port, 4000), 0);
+    settle();
+    assert_null(port->refusal);
+    assert_false(port->rx_mode.promiscuous);
+    assert_int_equal(port->mtu, 4000);
 }
 
 static void a_wish_made_while_the_pf_is_away_is_kept(void **state)
@@ -392,13 +440,15 @@ static void counters_wrap_and_do_not_fall(void **state)
     assert_int_equal(counter("VFGORC"), 0xe0000000u);
     igb_model_count(&model, PVFGORC, 0x70000000u); /* past 2^32 */
     assert_int_equal(counter("VFGORC"), 0x150000000u);
-    igb_model_pf_reset_begin(&model); /* and back to 0 */
+    igb_model_count(&model, PVFGORC, 0x70000000u);
+    assert_int_equal(counter("VFGORC"), 0x1c0000000u);
+    igb_model_pf_reset_begin(&model); /* and from far up to 0: no wrap */
     run_ms(2);
     igb_model_pf_reset_end(&model);
     assert_in_range(link_comes_within(100), 0, 99);
-    assert_int_equal(counter("VFGORC"), 0x150000000u);
+    assert_int_equal(counter("VFGORC"), 0x1c0000000u);
     igb_model_count(&model, PVFGORC, 5);
-    assert_int_equal(counter("VFGORC"), 0x150000005u);
+    assert_int_equal(counter("VFGORC"), 0x1c0000005u);
 }
 
 static void a_counter_that_began_anew_unseen_does_not_explode(void **state)
@@ -467,6 +517,8 @@ int main(void)
         TEST(a_group_address_is_none),
         TEST(a_wish_is_granted),
         TEST(a_wish_is_refused),
+        TEST(the_last_wish_counts),
+        TEST(a_refusal_belongs_to_what_was_asked),
         TEST(a_wish_made_while_the_pf_is_away_is_kept),
         TEST(an_address_taken_away_in_silence_is_noticed),
         TEST(another_address_after_a_reset_is_adopted),

@@ -85,6 +85,22 @@ static void one_reset_is_answered_with_one(void **state)
     assert_true(port->link.up);
 }
 
+/* QEMU sets RSTD with each write of CTRL_EXT: before our greeting it is old news. */
+static void the_end_of_a_reset_told_twice_is_one(void **state)
+{
+    start_and_link();
+    unsigned flrs = model.vf[0].flrs;
+    igb_model_pf_reset_begin(&model);
+    run_ms(2);
+    igb_model_pf_reset_end(&model);
+    while (model.vf[0].flrs == flrs)
+        turn();
+    model.mailbox[0] |= MBX_V2P_RSTD;
+    assert_in_range(link_comes_within(100), 0, 50);
+    assert_int_equal(model.vf[0].flrs, flrs + 1);
+    traffic_flows();
+}
+
 static void a_pf_that_resets_again_while_we_greet(void **state)
 {
     uint32_t words[IGB_MODEL_MESSAGE];
@@ -231,6 +247,20 @@ static void a_function_reset_of_a_stopped_port_is_noticed_at_its_start(void **st
     run_ms(10);
     assert_int_equal(port_start(port), 0);
     run_ms(10);
+    assert_in_range(link_comes_within(100), 0, 50);
+    traffic_flows();
+}
+
+/* The same with decoding left on: nothing tells of it but the PF's answer, and the queues are not
+ * to go on before that. */
+static void a_pool_that_went_off_while_stopped_is_noticed_at_the_start(void **state)
+{
+    start_and_link();
+    port_stop(port);
+    run_ms(2);
+    igb_model_vf_write(&model, 0, 0, 0x04000000u); /* VTCTRL.RST */
+    model.pf.cts = false;
+    assert_int_equal(port_start(port), 0);
     assert_in_range(link_comes_within(100), 0, 50);
     traffic_flows();
 }
@@ -433,6 +463,10 @@ static void an_answer_counts_once(void **state)
     start_and_link();
     assert_int_equal(port_set_mtu(port, 4000), 0);
     assert_int_equal(asks(20, words), MBX_VF_SET_LPE);
+    the_pf_says(MBX_ACK | MBX_NACK | MBX_CTS | MBX_VF_SET_LPE, 0, 0); /* yes and no is neither */
+    run_ms(2);
+    assert_true(port->pending);
+    assert_int_equal(counter("mailbox nonsense"), 1);
     the_pf_says(MBX_ACK | MBX_CTS | MBX_VF_SET_LPE, 0, 0);
     run_ms(2);
     assert_false(port->pending);
@@ -447,6 +481,23 @@ static unsigned log_lines;
 static void count_line(const char *text, size_t n)
 {
     log_lines++;
+}
+
+/* The PF has the buffer, so ours waits; what the PF leaves there cannot be its answer. */
+static void an_answer_before_the_question_is_none(void **state)
+{
+    start_and_link();
+    pf_is_deaf = true;
+    model.mailbox[0] |= MBX_V2P_PFU;
+    assert_int_equal(port_set_mtu(port, 4000), 0);
+    run_ms(2);
+    model.mailbox[0] &= ~MBX_V2P_PFU;
+    the_pf_says(MBX_NACK | MBX_CTS | MBX_VF_SET_LPE, 0, 0);
+    assert_int_equal(counter("mailbox nonsense"), 1);
+    assert_int_equal(port->mtu, 4000);
+    pf_is_deaf = false;
+    settle();
+    assert_int_equal(model.pf.last[1], 4022);
 }
 
 static void a_reset_that_never_ends_is_waited_for(void **state)
@@ -504,6 +555,7 @@ int main(void)
         TEST(a_pf_reset_is_survived),
         TEST(a_pf_reset_that_nobody_saw_begin_is_survived),
         TEST(one_reset_is_answered_with_one),
+        TEST(the_end_of_a_reset_told_twice_is_one),
         TEST(a_pf_that_resets_again_while_we_greet),
         TEST(a_reload_of_the_pfs_driver_is_survived),
         TEST(a_word_of_the_pf_ends_the_pause),
@@ -515,6 +567,7 @@ int main(void)
         TEST(a_function_reset_is_survived),
         TEST(queues_that_went_off_are_noticed),
         TEST(a_function_reset_of_a_stopped_port_is_noticed_at_its_start),
+        TEST(a_pool_that_went_off_while_stopped_is_noticed_at_the_start),
         TEST(a_lost_message_is_sent_again),
         TEST(an_answer_that_is_lost_is_asked_for_again),
         TEST(messages_that_collide_are_sorted_out),
@@ -527,6 +580,7 @@ int main(void)
         TEST(answers_to_nothing_change_nothing),
         TEST(old_news_while_greeting_start_nothing),
         TEST(an_answer_counts_once),
+        TEST(an_answer_before_the_question_is_none),
         TEST(a_reset_that_never_ends_is_waited_for),
         TEST(a_pf_that_talks_without_end_is_lived_with),
         TEST(the_log_is_not_filled),
