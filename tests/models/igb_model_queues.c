@@ -223,15 +223,29 @@ static int owner(struct igb_model *m, unsigned queue)
     return igb_owner(m, queue) ? (int)(queue % IGB_MODEL_POOLS) : BY_PF;
 }
 
+/* An access that failed, and not because bus mastering is off, went where it may not. */
+static bool judge_dma(struct igb_model *m, unsigned queue, int err, unsigned refused_before,
+                      uint64_t iova)
+{
+    if (err && requester(m, queue)->dma_refused == refused_before)
+        igb_model_violation(m, owner(m, queue), "DMA outside of what the function was given",
+                            R_RX(queue), iova);
+    return !err;
+}
+
 static bool dma_read(struct igb_model *m, unsigned queue, uint64_t iova, void *to, size_t n)
 {
-    return !pcispace_dma_read(requester(m, queue), iova, to, n);
+    struct pcispace_device *d = requester(m, queue);
+    unsigned before = d->dma_refused;
+    return judge_dma(m, queue, pcispace_dma_read(d, iova, to, n), before, iova);
 }
 
 static bool dma_write(struct igb_model *m, unsigned queue, uint64_t iova, const void *from,
                       size_t n)
 {
-    return !pcispace_dma_write(requester(m, queue), iova, from, n);
+    struct pcispace_device *d = requester(m, queue);
+    unsigned before = d->dma_refused;
+    return judge_dma(m, queue, pcispace_dma_write(d, iova, from, n), before, iova);
 }
 
 static uint64_t at_head(const struct igb_model *m, bool rx, unsigned queue)

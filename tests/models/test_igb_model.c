@@ -334,6 +334,8 @@ static void queues_are_their_functions(void **state)
     rx_give(&pfs, 2);
     assert_false(igb_model_inject(&hand.model, frame, sizeof frame));
     assert_true(host_dma_refused());
+    assert_true(hand.model.vf[0].violations);
+    assert_int_equal(hand.model.violations, 0);
     ring_off(hand.model.function, &pfs);
 }
 

@@ -138,6 +138,44 @@ static void vfs_come_and_go(void **state)
     assert_int_equal(hand_read(R_STATUS) & STATUS_IOV, 0);
 }
 
+/* PCIe 9.2.1.2 and 6.13: without ARI they are on the next bus; with it, only behind a port that
+ * forwards. */
+static void vfs_are_where_ari_puts_them(void **state)
+{
+    struct igb_model *m = &hand.model;
+    uint16_t control = (uint16_t)(m->sriov + PCI_SRIOV_CONTROL);
+    uint8_t bus = m->bridge.config[PCI_SECONDARY_BUS];
+    const struct pci_access *access = pcispace_access();
+    m->bridge.config[PCI_SUBORDINATE_BUS] = (uint8_t)(bus + 1);
+    pci_write16(m->function, (uint16_t)(m->sriov + PCI_SRIOV_NUM_VFS), 2);
+    for (unsigned ari = 0; ari < 2; ari++) {
+        uint32_t second = PCI_BDF(0, ari ? bus : bus + 1, 16, 2);
+        pci_write16(m->function, control, ari ? PCI_SRIOV_ARI : 0);
+        assert_int_equal(pci_read16(m->function, (uint16_t)(m->sriov + PCI_SRIOV_VF_OFFSET)),
+                         ari ? 0x80 : 0x180);
+        pci_write16(m->function, control, (ari ? PCI_SRIOV_ARI : 0) | PCI_SRIOV_VF_ENABLE);
+        host_advance_us(100000);
+        assert_int_equal(access->read(second, PCI_REVISION, 4) >> 8, 0x020000);
+        assert_int_equal(access->read(second + 2, PCI_REVISION, 4), 0xffffffff);
+        pci_write16(m->function, control, 0);
+    }
+    m->bridge.config[PCI_SUBORDINATE_BUS] = bus; /* nobody leads beyond it */
+    pci_write16(m->function, control, PCI_SRIOV_VF_ENABLE);
+    host_advance_us(100000);
+    assert_int_equal(access->read(PCI_BDF(0, bus + 1, 16, 0), PCI_REVISION, 4), 0xffffffff);
+}
+
+/* PCIe 6.6.2. */
+static void function_reset_of_the_pf_takes_everything(void **state)
+{
+    hand_write(R_RLPML, 1600);
+    hand_write(R_CTRL_EXT, CTRL_EXT_PFRSTD);
+    assert_int_equal(hand.model.mailbox[0], V2P_RSTD);
+    assert_int_equal(pci_function_reset(hand.model.function), 0);
+    assert_int_equal(hand_read(R_RLPML), 0x2600);
+    assert_int_equal(hand.model.mailbox[0], V2P_RSTI);
+}
+
 /* PCIe 9.3.3.3.1: nothing answers at once. */
 static void vfs_take_their_time(void **state)
 {
@@ -483,6 +521,8 @@ int main(void)
         TEST(reset_of_the_pf_is_told),
         TEST(messages_can_be_lost),
         TEST(vfs_come_and_go),
+        TEST(vfs_are_where_ari_puts_them),
+        TEST(function_reset_of_the_pf_takes_everything),
         TEST(vfs_take_their_time),
         TEST(vf_registers_are_the_vfs),
         TEST(vf_reset_takes_its_queues),
