@@ -32,6 +32,8 @@ multiboot2_header:
     .balign 8
     .short 6, 0
     .long 8
+    /* No framebuffer is asked for (3.1.10): on BIOS GRUB would leave text mode for it, and on
+     * UEFI, where there is no text mode, it hands one over all the same. */
     .balign 8
     .short 0, 0                 /* end tag */
     .long 8

@@ -24,6 +24,7 @@
 #define TAG_COMMAND_LINE 1u
 #define TAG_MODULE 3u
 #define TAG_MEMORY_MAP 6u
+#define TAG_FRAMEBUFFER 8u
 #define TAG_ACPI_OLD 14u /* copy of the ACPI 1.0 RSDP */
 #define TAG_ACPI_NEW 15u /* copy of the ACPI 2.0 or later RSDP */
 
@@ -42,6 +43,19 @@ struct tag_memory_map {
     uint32_t entry_size;    /* a multiple of 8, at least sizeof(struct memory_row) */
     uint32_t entry_version; /* 0; later ones stay compatible */
 } PACKED;
+
+/* 3.6.12; where the type is "direct RGB color", the six bytes follow. */
+struct tag_framebuffer {
+    struct tag tag;
+    uint64_t address;
+    uint32_t pitch, width, height;
+    uint8_t bits, type;
+    uint16_t reserved;
+    uint8_t red_position, red_size, green_position, green_size, blue_position, blue_size;
+} PACKED;
+_Static_assert(sizeof(struct tag_framebuffer) == 38, "Multiboot2 2.0 3.6.12");
+
+#define FRAMEBUFFER_RGB 1u
 
 struct memory_row {
     uint64_t base_addr, length;
@@ -94,6 +108,30 @@ static void add_module(struct boot_info *info, const struct boot_reader *reader,
         boot_add_module(info, reader, start, end - start);
 }
 
+static uint32_t mask_of(uint8_t position, uint8_t size)
+{
+    return position < 32 && size <= 32 ? (uint32_t)((1ull << size) - 1) << position : 0;
+}
+
+/* Text and palettes are no framebuffer to us, and no fault either. */
+static void set_framebuffer(struct boot_info *info, const struct tag_framebuffer *f)
+{
+    if (f->tag.size < sizeof *f || f->type != FRAMEBUFFER_RGB)
+        return;
+    info->framebuffer = (struct boot_framebuffer){
+        .base = f->address,
+        .size = (uint64_t)f->pitch * f->height,
+        .pitch = f->pitch,
+        .width = f->width,
+        .height = f->height,
+        .bits = f->bits,
+        .red = mask_of(f->red_position, f->red_size),
+        .green = mask_of(f->green_position, f->green_size),
+        .blue = mask_of(f->blue_position, f->blue_size),
+    };
+    boot_check_framebuffer(info);
+}
+
 struct multiboot2 {
     struct boot_info *info;
     const struct boot_reader *reader;
@@ -118,6 +156,9 @@ static void take_tag(struct multiboot2 *m, const struct tag *tag, uint64_t pa)
         break;
     case TAG_MEMORY_MAP:
         add_memory_map(m->info, (const struct tag_memory_map *)tag);
+        break;
+    case TAG_FRAMEBUFFER:
+        set_framebuffer(m->info, (const struct tag_framebuffer *)tag);
         break;
     case TAG_ACPI_OLD:
         m->rsdp_old = pa + sizeof *tag;

@@ -107,6 +107,54 @@ static void tags_are_taken_and_unknown_ones_skipped(void **state)
     assert_int_equal(info.acpi_rsdp, 0);
 }
 
+/* 3.6.12. */
+static void add_framebuffer_tag(uint8_t type, uint8_t bits, uint32_t pitch)
+{
+    struct {
+        uint64_t address;
+        uint32_t pitch, width, height;
+        uint8_t bits, type;
+        uint16_t reserved;
+        uint8_t color[6];
+    } __attribute__((packed))
+    body = { 0x80000000, pitch, 800, 600, bits, type, 0, { 16, 8, 8, 8, 0, 8 } };
+    add_tag(8, &body, sizeof body);
+}
+
+static void a_framebuffer_is_described(void **state)
+{
+    add_map_tag(24, two_rows, 2);
+    add_framebuffer_tag(1, 32, 3200);
+    assert_int_equal(parse(), 0);
+    assert_int_equal(info.framebuffer.base, 0x80000000);
+    assert_int_equal(info.framebuffer.size, 3200 * 600);
+    assert_int_equal(info.framebuffer.width, 800);
+    assert_int_equal(info.framebuffer.height, 600);
+    assert_int_equal(info.framebuffer.bits, 32);
+    assert_int_equal(info.framebuffer.red, 0xff0000);
+    assert_int_equal(info.framebuffer.green, 0xff00);
+    assert_int_equal(info.framebuffer.blue, 0xff);
+}
+
+static void text_and_palettes_are_no_framebuffer(void **state)
+{
+    add_map_tag(24, two_rows, 2);
+    add_framebuffer_tag(2, 16, 160);
+    add_framebuffer_tag(0, 8, 800);
+    add_sized_tag(8, 37, bytes, 30); /* the last colour is missing */
+    assert_int_equal(parse(), 0);
+    assert_int_equal(info.framebuffer.base, 0);
+}
+
+static void a_framebuffer_that_lies_is_forgotten(void **state)
+{
+    add_map_tag(24, two_rows, 2);
+    add_framebuffer_tag(1, 32, 3199);
+    assert_int_equal(parse(), -EINVAL);
+    assert_non_null(strstr(info.problem, "framebuffer"));
+    assert_int_equal(info.framebuffer.base, 0);
+}
+
 /* 3.6.8: the OS steps by entry_size, which may grow. */
 static void longer_map_entries_are_stepped_over(void **state)
 {
@@ -407,6 +455,9 @@ int main(void)
 #define T1(f) cmocka_unit_test_setup_teardown(f, mb1_setup, teardown)
     const struct CMUnitTest tests[] = {
         T(tags_are_taken_and_unknown_ones_skipped),
+        T(a_framebuffer_is_described),
+        T(text_and_palettes_are_no_framebuffer),
+        T(a_framebuffer_that_lies_is_forgotten),
         T(longer_map_entries_are_stepped_over),
         T(only_type_1_is_usable),
         T(rsdp_is_the_copy_in_the_tag),
