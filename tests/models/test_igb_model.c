@@ -380,6 +380,11 @@ static void malicious_descriptors_block_the_queue(void **state)
     assert_int_equal(hand_read(R_MDFB), 0);
     assert_int_equal(igb_model_take(&hand.model, out, sizeof out), 100);
     assert_int_equal(hand.model.violations, 1);
+    tx_put(&r, frame, sizeof frame, GOOD & ~0x20000000u); /* not advanced: it stays unread */
+    assert_int_equal(igb_model_take(&hand.model, out, sizeof out), 0);
+    assert_int_equal(hand_read(R_TX(2) + Q_HEAD), 2);
+    assert_int_equal(result(&r, 2, 1) >> 32 & 1, 0);
+    assert_int_equal(hand_read(R_MDFB), 1u << 2);
     ring_off(hand.model.function, &r);
 }
 
