@@ -11,6 +11,7 @@
 #include "nic/vf.h"
 #include "pci/sriov.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -130,7 +131,11 @@ static int set_count(struct command_call *call, bool allow_unisolated)
         return e;
     if (!count)
         return master->vf_count ? remove_vfs(master) : 0;
-    if (master->vf->enable(master, count, allow_unisolated, &why))
+    e = master->vf->enable(master, count, allow_unisolated, &why);
+    if (e == -EPERM && !allow_unisolated)
+        return command_error(call, "%s makes no VFs: %s, expected 'unisolated' if that is wanted",
+                             call->arg[0].word, why);
+    if (e)
         return command_error(call, "%s makes no VFs: %s", call->arg[0].word, why);
     unisolated[master->number] = allow_unisolated;
     for (unsigned i = 0; i < count; i++)
