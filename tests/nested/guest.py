@@ -38,7 +38,7 @@ MODULES = ["virtio_pci", "virtio_console", "9pnet_virtio", "9p", "igb", "igbvf",
 BOOT_LIMIT = 300
 BOOT_TRIES = 3
 STEP_LIMIT = 120
-SETTLE_LIMIT = 120      # for something that comes by itself, as a link does
+SETTLE_LIMIT = 60       # for something that comes by itself, as a link does
 
 # "DMAR: [DMA Read NO_PASID] Request device [01:10.0] fault addr 0x0 [fault reason 0x06] PTE ..."
 FAULT = re.compile(r"DMAR: .*\bfault\b")
