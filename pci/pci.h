@@ -115,10 +115,10 @@ void pci_reset(void);                   /* tests: no functions, no windows */
 /* Placing ------------------------------------------------------------------ */
 
 /* The scan gives addresses to BARs, to BARs of virtual functions and to bridge windows
- * that firmware left unset, and moves no BAR that it set.  Behind a bridge whose window
- * is set they come from that window's gaps, or it is widened into what is free beside
- * it; on root buses, from these rows, first row first.  Without rows nothing is placed
- * there.  -EINVAL: empty or wrapping; -ENOSPC. */
+ * that firmware left unset, and moves none that it set, but network functions' where VFs
+ * would not fit.  Behind a bridge whose window is set they come from that window's gaps,
+ * or it is widened into what is free beside it; on root buses, from these rows, first
+ * row first.  Without rows nothing is placed there.  -EINVAL: empty or wrapping; -ENOSPC. */
 int pci_window_add(uint64_t base, uint64_t size);
 /* Never placed on: ECAM itself, say.  The same errors. */
 int pci_window_reserve(uint64_t base, uint64_t size);

@@ -657,7 +657,11 @@ static void window_of_nics_moves_for_vfs(void **state)
     put(&pf[0].device, PCI_BAR0 + 12, 9, 4);
     pf[0].device.config[PCI_COMMAND] = PCI_COMMAND_MEMORY;
     made_pf_add(&pf[0], b, 0);
+    struct pcispace_device *other = root_port(2), *nic = endpoint(other, 0, mem4k);
+    set_memory_window(other, 0xd0000000, 0xd00fffff);
+    put(nic, PCI_BAR0, 0xd0000000, 4);
     pci_scan();
+    assert_int_equal(function_of(nic)->bar[0].base, 0xd0000000);
     const struct pci_function *f = function_of(&pf[0].device);
     assert_int_equal(f->sriov->placed_vfs, 128);
     const struct pci_window *w = &function_of(b)->window[PCI_WINDOW_PREFETCHABLE];
@@ -685,8 +689,8 @@ static void nothing_moves_without_need(void **state)
     assert_int_equal(function_of(b)->window[PCI_WINDOW_PREFETCHABLE].base, 0x900000000);
 }
 
-/* In a window that cannot grow a BAR goes before VFs of larger alignment, which fill the
- * rest. */
+/* In a window that cannot grow a BAR goes before VFs of larger alignment, seven of which
+ * would fill it. */
 static void bars_go_before_vfs(void **state)
 {
     struct pcispace_device *b = root_port(1);
@@ -698,7 +702,7 @@ static void bars_go_before_vfs(void **state)
     pf[0].device.bar[2] =
         (struct pcispace_bar){ .size = 16 * KIB, .is64 = true, .prefetchable = true };
     pf[0].device.bar[4] =
-        (struct pcispace_bar){ .size = 16 * KIB, .is64 = true, .prefetchable = true };
+        (struct pcispace_bar){ .size = 128 * KIB, .is64 = true, .prefetchable = true };
     put(&pf[0].device, PCI_BAR0, PCISPACE_MEMORY, 4);
     put(&pf[0].device, PCI_BAR0 + 20, 9, 4);
     put(&pf[0].device, PCI_REVISION + 1, 0x010000, 3);
@@ -708,7 +712,7 @@ static void bars_go_before_vfs(void **state)
     pci_scan();
     const struct pci_function *f = function_of(&pf[0].device);
     assert_int_not_equal(f->bar[2].base, 0);
-    assert_int_equal(f->sriov->placed_vfs, 7);
+    assert_int_equal(f->sriov->placed_vfs, 6);
     assert_all_fits();
 }
 
@@ -746,7 +750,7 @@ static void fewer_vfs_rather_than_a_bar_without_place(void **state)
     pci_window_add(PCISPACE_MEMORY, 48 * MIB);
     physical(0, root_port(1), 128, 128 * KIB);
     for (unsigned i = 2; i < 32; i++)
-        endpoint(NULL, i, (struct pcispace_bar){ .size = MIB });
+        endpoint(NULL, i, (struct pcispace_bar){ .size = MIB, .is64 = true });
     pci_scan();
     assert_int_equal(unplaced(), 0);
     assert_int_equal(function_of(&pf[0].device)->sriov->placed_vfs, 64);
