@@ -357,6 +357,7 @@ static void vf_was_reset(struct igb *e, unsigned vf, uint64_t now_us)
 {
     struct igb_vf *v = vf_of(e, vf);
     igb_vf_forget(e, vf);
+    igb_vf_clear_queues(e, vf);
     v->stuck = v->unread = v->ping = v->nack = false;
     v->held_us = 0;
     if (v->muted && now_us - v->muted_us >= IGB_VF_MUTED_US) {

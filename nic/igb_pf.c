@@ -564,6 +564,16 @@ void igb_vf_forget(struct igb *e, unsigned vf)
     memcpy(v->mac, v->policy.mac, MAC_LEN);
 }
 
+/* A reset of the function leaves its queues' registers as they were (specification updates of
+ * both chips): whoever has the VF next must not write to where the last one had its memory. */
+void igb_vf_clear_queues(struct igb *e, unsigned vf)
+{
+    for (unsigned n = 0; n < e->chip->queues_per_pool; n++) {
+        igb_write(e, IGB_TDWBAL(vf + n * IGB_POOL_QUEUE_STRIDE), 0);
+        igb_write(e, IGB_TDWBAH(vf + n * IGB_POOL_QUEUE_STRIDE), 0);
+    }
+}
+
 /* One VF without descriptors must not hold up the others: its frames are dropped. */
 static void configure_chip(struct igb *e)
 {

@@ -79,6 +79,8 @@ struct igb_pf {
 void igb_pf_program(struct igb *e);
 /* The VF forgets what it had been granted; the chip is not told yet. */
 void igb_vf_forget(struct igb *e, unsigned vf);
+/* After a function reset. */
+void igb_vf_clear_queues(struct igb *e, unsigned vf);
 /* NULL, or why the VF cannot have that address: static text. */
 const char *igb_vf_mac_trouble(const struct igb *e, unsigned vf, const uint8_t mac[MAC_LEN]);
 /* False: all VLAN filters are taken. */

@@ -68,6 +68,8 @@
 #define IGB_TXSWC_MACAS 0x000000ffu           /* RW, MAC anti-spoof, a bit a pool */
 #define IGB_TXSWC_VLANAS 0x0000ff00u          /* RW, VLAN anti-spoof */
 #define IGB_TXSWC_LOOPBACK 0x80000000u        /* RW, pools reach each other inside */
+#define IGB_TDWBAL(queue) (IGB_TX_BLOCK(queue) + 0x38) /* RW, head write-back address, 8.12.18 */
+#define IGB_TDWBAH(queue) (IGB_TX_BLOCK(queue) + 0x3c)
 #define IGB_RTTDQSEL 0x3604u                  /* WO, 82576: the queue that the next two mean */
 #define IGB_RTTBCNRM 0x3690u                  /* RW, 82576: rate scheduler's window */
 #define IGB_RTTBCNRM_JUMBO 0x00000014u        /* for frames of up to 9728 bytes */

@@ -555,8 +555,11 @@ static void a_function_reset_forgets_what_was_granted(void **state)
     assert_true(MASTER_ASK(0, MBX_VF_SET_VLAN | 1u << 16, 5));
     assert_true(MASTER_ASK(0, MBX_VF_SET_MULTICAST | 1u << 16, 0x123));
     assert_true(MASTER_ASK(0, MBX_VF_SET_LPE, 9000));
+    igb_model_set_reg(&master.model, IGB_TDWBAL(0), 0x12345001);
+    igb_model_set_reg(&master.model, IGB_TDWBAH(0), 1);
     igb_model_vf_flr(&master.model, 0);
     master_polls(1);
+    assert_int_equal(master_reg(IGB_TDWBAL(0)) | master_reg(IGB_TDWBAH(0)), 0);
     struct vf_info info = master_info(0);
     assert_int_equal(info.mailbox, VF_MAILBOX_CLOSED);
     assert_int_equal(mac_number(info.mac), mac);
