@@ -1,5 +1,6 @@
 /* The registry and the state machine around every driver (nic/port.h). */
 #include "nic/port.h"
+#include "pci/pci.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
 
@@ -300,6 +301,21 @@ static void link_changes_are_told_once(void **state)
     assert_false(port.link.up);
 }
 
+/* The PF is registered before its VFs; without it here a VF stands for itself. */
+static void a_vf_knows_its_pfs_port(void **state)
+{
+    static struct pci_function pf, vf = { .pf = &pf };
+    struct port above = port, below = port, alone = port;
+    above.pci = &pf;
+    below.pci = alone.pci = &vf;
+    assert_int_equal(port_register(&alone), 0);
+    assert_int_equal(port_register(&above), 0);
+    assert_int_equal(port_register(&below), 0);
+    assert_ptr_equal(below.uplink, &above);
+    assert_null(alone.uplink);
+    assert_null(above.uplink);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,6 +332,7 @@ int main(void)
         cmocka_unit_test_setup(vlans_are_remembered_when_the_driver_takes_them, set_up),
         cmocka_unit_test_setup(queues_change_within_limits_while_stopped, set_up),
         cmocka_unit_test_setup(link_changes_are_told_once, set_up),
+        cmocka_unit_test_setup(a_vf_knows_its_pfs_port, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
