@@ -187,6 +187,7 @@ static void a_wish_is_refused(void **state)
     igb_model_pf_reset_end(&model);
     assert_in_range(link_comes_within(100), 0, 99);
     assert_int_equal(port->mac[5], 0x77);
+    assert_int_equal(model.pf.seen[MBX_VF_SET_MAC], asked);
 }
 
 /* The first is on its way when the second is wanted. */
