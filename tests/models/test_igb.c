@@ -714,12 +714,13 @@ int main(void)
     failed += conformance("igb_82576_small_rings", IGB_MODEL_82576, 2, 64);
     failed += conformance("igb_i350", IGB_MODEL_I350, 1, 1024);
     failed += conformance("igb_i350_4_queues", IGB_MODEL_I350, 4, 128);
-    for (vfs = 1; vfs <= 7; vfs += 3) {
-        upe_gates = vfs == 4;
-        failed += conformance("igb_82576_with_vfs", IGB_MODEL_82576, 1, 0);
-        failed += conformance("igb_82576_with_vfs_2_queues", IGB_MODEL_82576, 2, 64);
-        failed += conformance("igb_i350_with_vfs", IGB_MODEL_I350, 1, 0);
-    }
+    vfs = 1;
+    failed += conformance("igb_82576_with_a_vf", IGB_MODEL_82576, 1, 0);
+    vfs = 7;
+    failed += conformance("igb_82576_with_7_vfs", IGB_MODEL_82576, 2, 64);
+    upe_gates = true;
+    failed += conformance("igb_82576_with_vfs_and_gate", IGB_MODEL_82576, 1, 0);
+    failed += conformance("igb_i350_with_7_vfs", IGB_MODEL_I350, 1, 0);
     vfs = 0;
     return failed + cmocka_run_group_tests(tests, NULL, NULL);
 }
