@@ -28,8 +28,9 @@ static struct port *port_of(const struct pci_function *f)
     return NULL;
 }
 
-/* The master port that arg[0] names; NULL after the one line that says why not. */
-static struct port *find_master(struct command_call *call)
+/* The master port that arg[0] names; NULL after the one line that says why not.  One that failed
+ * can still get rid of its VFs. */
+static struct port *find_master(struct command_call *call, bool removes)
 {
     const char *name = call->arg[0].word;
     const struct pci_function *f = pci_find((uint32_t)call->arg[0].number);
@@ -43,7 +44,7 @@ static struct port *find_master(struct command_call *call)
         command_error(call, "%s has no SR-IOV capability, expected a PF", name);
     else if (!port)
         command_error(call, "%s has no driver here, expected the PF of a port", name);
-    else if (port->state == PORT_FAILED)
+    else if (port->state == PORT_FAILED && !(removes && port->vf_count))
         command_error(call, "port %u at %s has failed: %s", port->number, name,
                       port->failure ? port->failure : "unknown");
     else if (!port->vf)
@@ -120,7 +121,7 @@ static int check_count(struct command_call *call, const struct port *master)
 
 static int set_count(struct command_call *call, bool allow_unisolated)
 {
-    struct port *master = find_master(call);
+    struct port *master = find_master(call, !call->arg[1].number);
     unsigned count = (unsigned)call->arg[1].number;
     const char *why = "no reason is known";
 
@@ -163,7 +164,7 @@ static int cmd_vf_count_unisolated(struct command_call *call)
 /* The master port and the present policy of the VF that arg[0] and arg[1] name. */
 static struct port *find_vf(struct command_call *call, struct vf_policy *policy)
 {
-    struct port *master = find_master(call);
+    struct port *master = find_master(call, false);
     struct vf_info info;
 
     if (!master)
@@ -377,7 +378,7 @@ static int cmd_show_vfs(struct command_call *call)
     bool any = false;
     for (unsigned i = 0; i < port_count(); i++) {
         const struct port *port = port_get(i);
-        if (!port || !port->vf || port->state == PORT_FAILED)
+        if (!port || !port->vf || (port->state == PORT_FAILED && !port->vf_count))
             continue;
         any = true;
         show_master(call->out, i);

@@ -160,7 +160,7 @@ static bool pf_takes_all_vlans(const struct igb *e)
     return e->mode.promiscuous && !e->vlan;
 }
 
-static void map_make(const struct igb *e, struct vlan_map *map)
+static void map_vfs(const struct igb *e, struct vlan_map *map)
 {
     map->count = 0;
     map_add(map, 0, 0);
@@ -170,6 +170,11 @@ static void map_make(const struct igb *e, struct vlan_map *map)
         for (unsigned k = 0; k < v->vlan_count; k++)
             map_add(map, v->vlans[k], (uint8_t)pool_bit(i));
     }
+}
+
+static void map_make(const struct igb *e, struct vlan_map *map)
+{
+    map_vfs(e, map);
     map_add(map, e->vlan, (uint8_t)pool_bit(e->pool));
     for (unsigned i = 0; pf_takes_all_vlans(e) && i < map->count; i++)
         map->pools[i] |= (uint8_t)pool_bit(e->pool);
@@ -178,9 +183,8 @@ static void map_make(const struct igb *e, struct vlan_map *map)
 bool igb_vf_vlan_fits(const struct igb *e, uint16_t vlan)
 {
     struct vlan_map map;
-    map_make(e, &map);
-    /* the PF's own VLAN, or a change of it, must always find a place */
-    return map_add(&map, vlan, 0) && (e->vlan || map.count < IGB_VLVF_REGS);
+    map_vfs(e, &map);
+    return map_add(&map, vlan, 0) && map.count < IGB_VLVF_REGS; /* one is left for the PF's */
 }
 
 /* The filter that VLAN has already, or a free one. */

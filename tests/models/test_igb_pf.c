@@ -276,6 +276,25 @@ static void the_pf_uses_the_queues_of_its_pool(void **state)
     assert_int_equal(master_reg(IGB_VMOLR(0)) & IGB_VMOLR_RSSE, 0);
 }
 
+/* QEMU's switch gives back what is sent to many: known again once, on QEMU's functions alone. */
+static void what_comes_back_of_qemus_is_dropped(void **state)
+{
+    for (unsigned qemu = 0; qemu < 2; qemu++) {
+        port_stop(master.port);
+        master.model.function->subsystem_vendor = qemu ? 0x1af4 : 0x8086;
+        assert_int_equal(port_start(master.port), 0);
+        igb_model_set_link(&master.model, true);
+        frame_from_pf(BROADCAST, STATION, 1);
+        assert_int_equal(frame_at(1, NULL), AT_WIRE);
+        frame_from_wire(BROADCAST, STATION, 0, 1); /* as if by the switch */
+        assert_int_equal(frame_at(1, NULL), qemu ? 0 : AT_PF);
+        frame_from_wire(BROADCAST, STATION, 0, 1);
+        assert_int_equal(frame_at(1, NULL), AT_PF);
+        frame_from_wire(BROADCAST, STATION, 0, 2);
+        assert_int_equal(frame_at(2, NULL), AT_PF);
+    }
+}
+
 /* Policies ---------------------------------------------------------------------------- */
 
 static void spoofed_addresses_are_dropped_and_counted(void **state)
@@ -687,6 +706,7 @@ int main(void)
         T(a_promiscuous_pf_hears_every_vlan),
         T(the_pf_keeps_its_settings_among_vfs),
         T(the_pf_uses_the_queues_of_its_pool),
+        T(what_comes_back_of_qemus_is_dropped),
         T(spoofed_addresses_are_dropped_and_counted),
         T(spoofed_vlans_are_dropped_and_counted),
         T(a_vlan_is_put_on_and_taken_off),

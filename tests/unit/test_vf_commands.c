@@ -285,6 +285,18 @@ static void a_function_that_is_no_master_says_which(void **state)
     other->pf = NULL;
 }
 
+static void a_failed_pf_can_get_rid_of_its_vfs(void **state)
+{
+    does("vf 00:03.0 count 2");
+    port_fail(&pf_wire->port, "reset never ended");
+    fails("vf 00:03.0 0 trust on", "port 0 at 00:03.0 has failed: reset never ended");
+    assert_true(shows("show vfs", "2 of 3 VFs"));
+    does("vf 00:03.0 count 0");
+    assert_int_equal(pf_wire->port.vf_count, 0);
+    fails("vf 00:03.0 count 0", "port 0 at 00:03.0 has failed: reset never ended");
+    pf_wire->port.state = PORT_STOPPED;
+}
+
 static void numbers_run_out_before_anything_happens(void **state)
 {
     struct port *null[PORT_MAX];
@@ -491,6 +503,7 @@ int main(void)
         T(unisolated_is_passed_on_and_kept),
         T(count_is_refused_with_what_was_expected),
         T(a_function_that_is_no_master_says_which),
+        T(a_failed_pf_can_get_rid_of_its_vfs),
         T(numbers_run_out_before_anything_happens),
         T(a_port_that_goes_takes_along_what_names_it),
         T(frames_for_a_port_that_goes_are_dropped_and_counted),
