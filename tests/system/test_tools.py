@@ -1,5 +1,6 @@
 """The tools that judge: each must be able to say no."""
 import os
+import re
 import subprocess
 import time
 
@@ -127,3 +128,18 @@ def test_a_new_network_folder_keeps_the_configurations(tmp_path):
                     os.path.join(ROOT, "build", "millrace.efi"), str(tmp_path)], check=True)
     assert own.read_text() == "forward l2\n"
     assert (tmp_path / "millrace.elf").exists()
+
+
+@pytest.mark.parametrize("name,rows", [("boot", 4), ("first-frame", 4), ("vfs", 5), ("sizes", 2)])
+def test_bench_makes_its_tables(name, rows):
+    """Few runs and frames: the code, not the figures."""
+    run = subprocess.run([os.path.join(ROOT, "tools", "bench"), name], text=True, capture_output=True, check=False,
+                         env={**os.environ, "BENCH_RUNS": "1", "BENCH_FRAMES": "300", "BENCH_LINUX": "no"}, timeout=300)
+    assert (run.returncode, run.stderr) == (0, "")
+    body = run.stdout.split("--\n")[-1].splitlines()
+    assert len(body) == rows and all(re.search(r" +[\d.]+ (ms|kpps|KiB) +[\d.]+", line) for line in body), run.stdout
+
+
+def test_bench_knows_its_tables(tmp_path):
+    run = run_tool(tmp_path, "bench", "weather")
+    assert run.returncode == 1 and "no table 'weather', expected some of: boot " in run.stderr
