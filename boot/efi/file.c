@@ -140,22 +140,25 @@ static bool read_by_tftp(EFI_LOADED_IMAGE *loaded, const char *name, struct file
     struct boot_offer offer;
     char path[PATH_LENGTH_MAX];
     EFI_IP_ADDRESS server = { 0 };
-    UINTN block = 0;
     UINT64 size = CONFIGURATION_MAX;
     if (EFI_ERROR(BS->HandleProtocol(loaded->DeviceHandle, &pxe_guid, (void **)&pxe)) ||
         !pxe->Mode->Started || pxe->Mode->UsingIpv6 || !boot_offer(pxe->Mode, &offer) ||
         !path_beside(offer.file, name, path, sizeof path))
         return false;
     if (!buffer)
-        buffer = pages_below_4g(CONFIGURATION_MAX, EfiLoaderData);
+        buffer = pages_below_4g(CONFIGURATION_MAX + 1, EfiLoaderData);
+    if (!buffer)
+        return false;
+    char *text = (char *)(uintptr_t)buffer;
+    memset(text, 0, CONFIGURATION_MAX + 1);
     memcpy(server.v4.Addr, offer.server, sizeof offer.server);
     /* Without a block size firmware takes its own (RFC 2348); without asking for the file's size
      * first, servers that do not know RFC 2349 will do. */
-    if (!buffer || EFI_ERROR(pxe->Mtftp(
-                       pxe, EFI_PXE_BASE_CODE_TFTP_READ_FILE, (void *)(uintptr_t)buffer, FALSE,
-                       &size, block ? &block : NULL, &server, (UINT8 *)path, NULL, FALSE)))
+    if (EFI_ERROR(pxe->Mtftp(pxe, EFI_PXE_BASE_CODE_TFTP_READ_FILE, text, FALSE, &size, NULL,
+                             &server, (UINT8 *)path, NULL, FALSE)))
         return false;
-    *to = (struct file){ .at = buffer, .size = size };
+    /* iPXE 1.21 leaves the size as it was: the text tells its own. */
+    *to = (struct file){ .at = buffer, .size = strlen(text) };
     return true;
 }
 
