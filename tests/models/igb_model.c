@@ -16,8 +16,9 @@
 void igb_model_violation(struct igb_model *m, int by, const char *what, uint32_t reg,
                          uint64_t value)
 {
-    fprintf(stderr, "igb model: %s%c: %s (register %05" PRIx32 ", value %" PRIx64 ")\n",
-            by < 0 ? "PF" : "VF", by < 0 ? ' ' : '0' + by, what, reg, value);
+    if (by < 0 || !m->vfs_are_hostile)
+        fprintf(stderr, "igb model: %s%c: %s (register %05" PRIx32 ", value %" PRIx64 ")\n",
+                by < 0 ? "PF" : "VF", by < 0 ? ' ' : '0' + by, what, reg, value);
     if (by < 0)
         m->violations++;
     else

@@ -97,6 +97,7 @@ struct igb_model {
     uint64_t reset_at_us, nvm_asked_us, mdic_asked_us, master_asked_us, vf_enabled_us;
     unsigned next_queue;             /* round robin */
     unsigned violations;             /* by the PF's driver */
+    bool vfs_are_hostile;            /* what they break is counted, but not told */
     unsigned resets, rctl_writes;
     unsigned messages_lost;
     bool low_half_read[4];           /* GORC, GOTC, TOR, TOT */
