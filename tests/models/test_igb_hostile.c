@@ -110,8 +110,6 @@ static void address_is_of(const uint8_t mac[MAC_LEN], unsigned pool)
 static void good_vf_and_pf_exchange(void)
 {
     uint8_t frame[100], got[200];
-    address_is_of(good_mac, GOOD);
-    address_is_of(rig.port->mac, VFS);
     drain();
     memset(frame, 0x41, sizeof frame);
     memcpy(frame, good_mac, MAC_LEN);
@@ -234,6 +232,8 @@ static void live_beside(enum igb_model_chip chip, uint64_t seed)
             poll_pf(chance() % 2000);
         if (rig.model.wire.count > IGB_MODEL_FIFO / 2)
             drain();
+        address_is_of(good_mac, GOOD);
+        address_is_of(rig.port->mac, VFS);
         if (i % CHECK_EVERY == 0) {
             good_vf_and_pf_exchange();
             good_vf_is_served();
