@@ -6,7 +6,7 @@
 #include "nic/igbvf.h"
 
 #include "kernel/log.h"
-#include "kernel/time.h"
+#include "kernel/random.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -99,11 +99,7 @@ static void mac_refused(struct igbvf *e)
 /* Not secret, only unlike others': locally administered, IEEE 802 8.2. */
 static void mac_invent(struct igbvf *e)
 {
-    uint64_t x = time_cycles() ^ (uint64_t)e->pci->bdf << 32 ^ e->generation;
-    for (unsigned i = 0; i < 3; i++) {
-        x = (x ^ x >> 29) * 0x9e3779b97f4a7c15u;
-        x ^= x >> 32;
-    }
+    uint64_t x = random_word();
     memcpy(e->mac_wanted, &x, MAC_LEN);
     e->mac_wanted[0] = (uint8_t)((e->mac_wanted[0] & ~1u) | 2u);
 }

@@ -77,6 +77,23 @@ static void pf_answers(void)
     }
 }
 
+/* Unasked: believable words as well as any. */
+static void pf_says(unsigned which)
+{
+    static const uint32_t words[] = { MBX_PF_CONTROL | MBX_CTS, MBX_PF_CONTROL, MBX_NACK,
+                                      MBX_ACK | MBX_VF_RESET, MBX_NACK | MBX_VF_RESET };
+    uint32_t type = MBX_VF_SET_MAC + which % 5;
+    if (which < ARRAY_SIZE(words))
+        regs[MBX_VF_MEMORY(0) / 4] = words[which];
+    else if (which < 10)
+        regs[MBX_VF_MEMORY(0) / 4] = type | MBX_CTS | MBX_ACK;
+    else if (which < 15)
+        regs[MBX_VF_MEMORY(0) / 4] = type | MBX_CTS | MBX_NACK;
+    else
+        regs[MBX_VF_MEMORY(which % 3) / 4] = (uint32_t)take_value(4);
+    mailbox |= MBX_V2P_PFSTS;
+}
+
 static uint64_t bar_read(void *ctx, unsigned bar, uint64_t offset, unsigned size)
 {
     if (gone || bar || size != 4)
@@ -259,8 +276,7 @@ static void step(struct port *port)
         mailbox = (uint32_t)take_value(4);
         break;
     case 6:
-        regs[MBX_VF_MEMORY(what / 14 % 3) / 4] = (uint32_t)take_value(4);
-        mailbox |= MBX_V2P_PFSTS;
+        pf_says(what / 14);
         break;
     case 7:
         pf = take_value(1) % 4;
