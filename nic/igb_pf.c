@@ -576,6 +576,7 @@ void igb_vf_clear_queues(struct igb *e, unsigned vf)
         igb_write(e, IGB_TDWBAL(vf + n * IGB_POOL_QUEUE_STRIDE), 0);
         igb_write(e, IGB_TDWBAH(vf + n * IGB_POOL_QUEUE_STRIDE), 0);
     }
+    e->pf->dvmolr[vf] = UINT32_MAX; /* in a queue's block: may have begun anew with it */
 }
 
 /* One VF without descriptors must not hold up the others: its frames are dropped. */

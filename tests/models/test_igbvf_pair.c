@@ -434,6 +434,9 @@ int main(void)
         TEST(lost_doorbells_are_rung_again),
         TEST(a_long_silence_ends),
     };
-    int failed = conformance("igbvf_with_igb", IGB_MODEL_82576);
-    return failed + cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = conformance("igbvf_with_igb_82576", IGB_MODEL_82576);
+    failed += conformance("igbvf_with_igb_i350", IGB_MODEL_I350);
+    failed += cmocka_run_group_tests_name("i350", tests, NULL, NULL);
+    chip = IGB_MODEL_82576;
+    return failed + cmocka_run_group_tests_name("82576", tests, NULL, NULL);
 }
