@@ -267,6 +267,8 @@ static int igb_set_rx_mode(struct port *port, const struct port_rx_mode *mode)
 static int igb_set_mac(struct port *port, const uint8_t mac[MAC_LEN])
 {
     struct igb *e = port->priv;
+    if (e->pf && !igb_pf_may_have(e, mac))
+        return -EADDRINUSE;
     memcpy(e->mac, mac, MAC_LEN);
     if (port->state == PORT_RUNNING) {
         write_mac(e);

@@ -89,6 +89,8 @@ void igb_pf_close(struct igb *e);
 /* Served from the port's poll(): resets, messages, events.  Bounded. */
 void igb_pf_poll(struct igb *e, uint64_t now_us);
 void igb_pf_link_changed(struct igb *e, bool up);
+/* False: a VF has that address. */
+bool igb_pf_may_have(const struct igb *e, const uint8_t mac[MAC_LEN]);
 /* The PF's own filters that VFs share with it: e->mac, vlan, mode, mtu. */
 void igb_pf_rx_mode_changed(struct igb *e);
 

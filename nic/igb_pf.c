@@ -97,7 +97,7 @@ static const char *mac_trouble(const struct igb *e, const struct igb_pf *pf, uns
     static const uint8_t zero[MAC_LEN];
     if ((mac[0] & 1) || mac_is(mac, zero))
         return "that is no station's address";
-    if (mac_is(mac, e->mac))
+    if (mac_is(mac, e->mac) || mac_is(mac, e->port.mac))
         return "that address is the PF's";
     for (unsigned i = 0; i < pf->count; i++)
         if (i != vf && vf_has_mac(&pf->vf[i], mac))
@@ -108,6 +108,14 @@ static const char *mac_trouble(const struct igb *e, const struct igb_pf *pf, uns
 const char *igb_vf_mac_trouble(const struct igb *e, unsigned vf, const uint8_t mac[MAC_LEN])
 {
     return mac_trouble(e, e->pf, vf, mac);
+}
+
+bool igb_pf_may_have(const struct igb *e, const uint8_t mac[MAC_LEN])
+{
+    for (unsigned i = 0; i < e->pf->count; i++)
+        if (vf_has_mac(&e->pf->vf[i], mac))
+            return false;
+    return true;
 }
 
 unsigned igb_vf_filters_free(const struct igb *e)
@@ -187,7 +195,7 @@ bool igb_vf_vlan_fits(const struct igb *e, uint16_t vlan)
     return map_add(&map, vlan, 0) && map.count < IGB_VLVF_REGS; /* one is left for the PF's */
 }
 
-/* The filter that VLAN has already, or a free one. */
+/* The filter that VLAN has already, or a free one; IGB_VLVF_REGS: neither. */
 static unsigned filter_of(const uint32_t vlvf[IGB_VLVF_REGS], uint16_t vlan)
 {
     unsigned free = IGB_VLVF_REGS;
@@ -208,8 +216,7 @@ static void filters_make(const struct igb *e, const struct vlan_map *map,
     for (unsigned pass = 0; pass < 2; pass++) { /* those that stay, then those that come */
         for (unsigned i = 0; i < map->count; i++) {
             unsigned at = filter_of(vlvf, map->vlan[i]);
-            bool there = vlvf[at] & IGB_VLVF_VI_EN;
-            if (pass == 0 && !there)
+            if (at == IGB_VLVF_REGS || (pass == 0 && !(vlvf[at] & IGB_VLVF_VI_EN)))
                 continue;
             vlvf[at] = IGB_VLVF_VI_EN | FIELD_PUT(IGB_VLVF_POOLSEL, (uint32_t)map->pools[i]) |
                        map->vlan[i];

@@ -371,6 +371,9 @@ static void vlan_filters_run_out(void **state)
     assert_int_equal(port_set_vlan(master.port, 31), 0);
     frame_from_wire(mac_number(master_mac), STATION, 31, 1);
     assert_int_equal(frame_at(1, NULL), AT_PF);
+    assert_int_equal(port_set_vlan(master.port, 40), 0); /* all taken, and one is exchanged */
+    frame_from_wire(mac_number(master_mac), STATION, 40, 2);
+    assert_int_equal(frame_at(2, NULL), AT_PF);
     assert_true(MASTER_ASK(0, MBX_VF_SET_VLAN, 1)); /* one goes, one comes */
     master_polls(5);
     assert_true(MASTER_ASK(0, MBX_VF_SET_VLAN | 1u << 16, 32));
@@ -475,6 +478,9 @@ static void an_address_is_refused(void **state)
     }
     assert_int_equal(master_set(0, set_mac, vf_mac(2)), -EINVAL);
     assert_string_equal(master.why, "another VF has that address");
+    struct vf_info info = master_info(2);
+    assert_int_equal(port_set_mac(master.port, info.mac), -EADDRINUSE); /* nor has the PF it */
+    assert_memory_equal(master.port->mac, master_mac, MAC_LEN);
     assert_false(master_info(0).policy.mac_set);
 }
 
