@@ -378,11 +378,11 @@ static void take_resets(struct igb *e, uint64_t now_us)
     igb_pf_program(e);
 }
 
-void igb_mbx_poll(struct igb *e, uint64_t now_us)
+bool igb_mbx_poll(struct igb *e, uint64_t now_us)
 {
     uint32_t causes = igb_read(e, IGB_MBVFICR);
-    if (causes == UINT32_MAX) /* the device is gone */
-        return;
+    if (causes == UINT32_MAX)
+        return false;
     take_resets(e, now_us);
     if (causes & IGB_MBVFICR_VFACK)
         igb_write(e, IGB_MBVFICR, causes & IGB_MBVFICR_VFACK);
@@ -395,6 +395,7 @@ void igb_mbx_poll(struct igb *e, uint64_t now_us)
         if (vf_of(e, i)->ping)
             ping(e, i, asks, now_us);
     }
+    return true;
 }
 
 /* Beginning and end ---------------------------------------------------------------------- */

@@ -638,7 +638,8 @@ void igb_pf_poll(struct igb *e, uint64_t now_us)
 {
     if (!e->pf->open)
         return;
-    igb_mbx_poll(e, now_us);
+    if (!igb_mbx_poll(e, now_us))
+        return;
     if (due(&e->pf->events_us, now_us, EVENTS_US))
         events(e, now_us);
     if (due(&e->pf->collect_us, now_us, COLLECT_US))
@@ -821,7 +822,7 @@ static void pf_info(struct port *port, unsigned vf, struct vf_info *info)
     *info = (struct vf_info){ 0 };
     if (!e->pf || vf >= e->pf->count)
         return;
-    if (e->pf->open)
+    if (e->pf->open && port->state == PORT_RUNNING)
         collect(e, false);
     const struct igb_vf *v = &e->pf->vf[vf];
     *info = (struct vf_info){

@@ -90,8 +90,8 @@ bool igb_vf_may_speak(const struct igb_vf *v);
 
 /* igb_mailbox.c: ----------------------------------------------------------------------- */
 
-/* One message of each VF at most, resets before them. */
-void igb_mbx_poll(struct igb *e, uint64_t now_us);
+/* One message of each VF at most, resets before them.  False: the device is gone. */
+bool igb_mbx_poll(struct igb *e, uint64_t now_us);
 /* The VF's driver must start anew: not served, not switched on, and told so when it can be. */
 void igb_mbx_revoke(struct igb *e, unsigned vf);
 /* The mailboxes as after a reset of the chip. */
