@@ -56,7 +56,6 @@
 /* Transmit ------------------------------------------------------------------------- */
 
 #define IGB_VMVIR(pool) (0x3700u + 4 * (pool)) /* RW, VM VLAN Insert */
-#define IGB_VMVIR_VLAN 0x0000ffffu
 #define IGB_VMVIR_VLANA_DEFAULT 0x40000000u   /* RW, this tag, whatever the descriptor says */
 #define IGB_DTXCTL 0x3590u                    /* RW, DMA Tx Control */
 #define IGB_DTXCTL_SPOOF_QUEUE 0x00000004u    /* RW, I350: a spoof blocks no queue */

@@ -17,9 +17,11 @@
 #define BROADCAST 0xffffffffffffull
 #define INFO(n) ((uint32_t)(n) << 16)
 
+static enum igb_model_chip chip;
+
 static int set_up(void **state)
 {
-    master_start(IGB_MODEL_82576, 3);
+    master_start(chip, 3);
     return 0;
 }
 
@@ -206,6 +208,10 @@ static void address_filters_run_out(void **state)
                                    MAC_WORDS(0x020000000100ull + 16 * vf + i)));
             granted += master_acked(vf, MBX_VF_SET_MAC);
         }
+    }
+    if (chip == IGB_MODEL_I350) { /* has 32 receive addresses, enough for all */
+        assert_int_equal(granted, 7 * IGB_VF_MACS);
+        return;
     }
     assert_int_equal(granted, 24 - 1 - 7);
     assert_string_equal(master_info(6).last_refusal, "all address filters are taken");
@@ -744,5 +750,8 @@ int main(void)
         T(dpdk_comes_up),
         T(linux_is_served),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    chip = IGB_MODEL_82576;
+    int failed = cmocka_run_group_tests_name("82576", tests, NULL, NULL);
+    chip = IGB_MODEL_I350;
+    return failed + cmocka_run_group_tests_name("I350", tests, NULL, NULL);
 }
