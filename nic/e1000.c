@@ -321,8 +321,8 @@ static void e1000_tear_down(struct e1000 *e)
 {
     int err = e->chip->reset(e);
     pci_bus_master(e->pci, false);
-    e1000_rxq_destroy(&e->rx, e->port.dma);
-    e1000_txq_destroy(&e->tx, e->port.dma);
+    intel_rxq_destroy(&e->rx, e->port.dma);
+    intel_txq_destroy(&e->tx, e->port.dma);
     if (e->shared)
         dma_unshare(e->port.dma, packet_pool_memory(e->rx.queue.cache->pool));
     e->shared = false;
@@ -337,9 +337,9 @@ static int e1000_start(struct port *port)
     int err = dma_share(port->dma, pool, DMA_BIDIRECTIONAL);
     e->shared = !err;
     if (!err)
-        err = e1000_rxq_create(&e->rx, port->dma);
+        err = intel_rxq_create(&e->rx, port->dma);
     if (!err)
-        err = e1000_txq_create(&e->tx, port->dma);
+        err = intel_txq_create(&e->tx, port->dma);
     if (err) {
         log_error("%s: no memory for the rings", e->name);
         e1000_tear_down(e);
@@ -364,8 +364,8 @@ static int e1000_restart(struct e1000 *e, uint16_t mtu, uint16_t vlan)
         port_fail(&e->port, "reset did not complete");
         return -EIO;
     }
-    e1000_rxq_drop(&e->rx);
-    e1000_txq_drop(&e->tx);
+    intel_rxq_drop(&e->rx);
+    intel_txq_drop(&e->tx);
     e1000_bring_up(e, mtu, vlan);
     return 0;
 }
@@ -426,12 +426,12 @@ static const struct port_ops e1000_ops = { .start = e1000_start,
 static const struct port_limits e1000_limits = {
     .rx_queues_max = 1,
     .tx_queues_max = 1,
-    .rx_size_min = E1000_RING_SIZE_MIN,
-    .rx_size_max = E1000_RING_SIZE_MAX,
-    .rx_size_default = E1000_RING_SIZE_DEFAULT,
-    .tx_size_min = E1000_RING_SIZE_MIN,
-    .tx_size_max = E1000_RING_SIZE_MAX,
-    .tx_size_default = E1000_RING_SIZE_DEFAULT,
+    .rx_size_min = INTEL_RING_SIZE_MIN,
+    .rx_size_max = INTEL_RING_SIZE_MAX,
+    .rx_size_default = INTEL_RING_SIZE_DEFAULT,
+    .tx_size_min = INTEL_RING_SIZE_MIN,
+    .tx_size_max = INTEL_RING_SIZE_MAX,
+    .tx_size_default = INTEL_RING_SIZE_DEFAULT,
     .size_power_of_two = true,
     .size_multiple = 8,     /* RDLEN and TDLEN count 128 bytes, 8254x SDM 13.4.27, 13.4.38 */
     .max_frame = FRAME_MAX, /* 16 KiB by RCTL.LPE, 8254x SDM 13.7.15; FRAME_MAX is less */
@@ -458,8 +458,8 @@ static struct e1000 *e1000_create(struct pci_function *f, const struct e1000_chi
                              .dma = &f->dma,
                              .pci = f,
                              .priv = e };
-    e1000_rxq_init(&e->rx, &e->port);
-    e1000_txq_init(&e->tx, &e->port);
+    intel_rxq_init(&e->rx, &e->port, 0, e1000_rx_burst);
+    intel_txq_init(&e->tx, &e->port, 0, e1000_tx_burst);
     return e;
 }
 

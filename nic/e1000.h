@@ -39,8 +39,8 @@ struct e1000_chip {
 };
 
 struct e1000 {
-    struct e1000_rxq rx;
-    struct e1000_txq tx;
+    struct intel_rxq rx;
+    struct intel_txq tx;
     struct port port;
     const struct e1000_chip *chip;
     uint8_t *regs;

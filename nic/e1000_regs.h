@@ -121,16 +121,8 @@
     X(GORC, 0x4088, "13.7.31") /* good octets received, FCS included */ \
     X(GOTC, 0x4090, "13.7.32") /* good octets transmitted, FCS included */
 
-/* Receive descriptor, legacy, 8254x SDM 3.2.3.  The device writes both words
- * back; of the second we read one copy and look at nothing else. */
-struct e1000_rx_desc {
-    uint64_t address;
-    uint64_t result; /* E1000_RXD_*; 0 when given to the device */
-};
-
-_Static_assert(sizeof(struct e1000_rx_desc) == 16, "8254x SDM 3.2.3");
-_Static_assert(offsetof(struct e1000_rx_desc, result) == 8, "8254x SDM 3.2.3");
-
+/* Receive descriptor, legacy, 8254x SDM 3.2.3: struct intel_rx_desc.  The device writes both
+ * words back; of the second, the result, we read one copy and look at nothing else. */
 #define E1000_RXD_LENGTH 0x000000000000ffffull
 #define E1000_RXD_DD 0x0000000100000000ull     /* status: Descriptor Done */
 #define E1000_RXD_EOP 0x0000000200000000ull    /* status: End of Packet */
@@ -141,15 +133,8 @@ _Static_assert(offsetof(struct e1000_rx_desc, result) == 8, "8254x SDM 3.2.3");
 #define E1000_RXD_VID 0x0fff000000000000ull    /* special: the tag's VLAN, 3.2.3.3 */
 #define E1000_RXD_ERRORS 0x0000970000000000ull /* RXE, CXE, SEQ, SE, CE; no checksum errors */
 
-/* Transmit descriptor, legacy, 8254x SDM 3.3.3. */
-struct e1000_tx_desc {
-    uint64_t address;
-    uint64_t command; /* E1000_TXD_*; the device sets DD when RS asked for it */
-};
-
-_Static_assert(sizeof(struct e1000_tx_desc) == 16, "8254x SDM 3.3.3");
-_Static_assert(offsetof(struct e1000_tx_desc, command) == 8, "8254x SDM 3.3.3");
-
+/* Transmit descriptor, legacy, 8254x SDM 3.3.3: struct intel_tx_desc.  In the command the
+ * device sets DD when RS asked for it. */
 #define E1000_TXD_LENGTH 0x000000000000ffffull
 #define E1000_TXD_EOP 0x0000000001000000ull  /* CMD: End Of Packet */
 #define E1000_TXD_IFCS 0x0000000002000000ull /* CMD: Insert FCS, counts in the last descriptor */

@@ -231,7 +231,7 @@ static void write_vlan_table(struct igb *e)
 static void set_queue_vlans(struct igb *e)
 {
     for (unsigned i = 0; i < e->queues; i++)
-        e->rx[i].vlan = e->tx[i].vlan = e->vlan;
+        e->rx[i].q.vlan = e->tx[i].q.vlan = e->vlan;
 }
 
 static uint32_t frame_limit(uint16_t mtu)
@@ -417,9 +417,9 @@ static int create_rings(struct igb *e)
     if (e->pf && e->queues > e->chip->queues_per_pool)
         e->queues = e->chip->queues_per_pool;
     for (unsigned i = 0; i < e->queues && !err; i++) {
-        err = igb_rxq_create(&e->rx[i], e->port.dma);
+        err = intel_rxq_create(&e->rx[i].q, e->port.dma);
         if (!err)
-            err = igb_txq_create(&e->tx[i], e->port.dma);
+            err = intel_txq_create(&e->tx[i].q, e->port.dma);
     }
     return err;
 }
@@ -428,8 +428,8 @@ static void free_rings(struct igb *e)
 {
     for (unsigned i = 0; i < e->queues; i++) {
         e->rx[i].live = e->tx[i].live = false;
-        igb_rxq_destroy(&e->rx[i], e->port.dma);
-        igb_txq_destroy(&e->tx[i], e->port.dma);
+        intel_rxq_destroy(&e->rx[i].q, e->port.dma);
+        intel_txq_destroy(&e->tx[i].q, e->port.dma);
     }
     e->queues = 0;
 }
@@ -443,7 +443,7 @@ static void tear_down(struct igb *e)
     pci_bus_master(e->pci, false);
     free_rings(e);
     if (e->shared)
-        dma_unshare(e->port.dma, packet_pool_memory(e->rx[0].queue.cache->pool));
+        dma_unshare(e->port.dma, packet_pool_memory(e->rx[0].q.queue.cache->pool));
     e->shared = false;
     if (trouble)
         port_fail(&e->port, trouble);
@@ -460,7 +460,7 @@ static void take_settings(struct igb *e)
 static int igb_start(struct port *port)
 {
     struct igb *e = port->priv;
-    const struct dma_memory *pool = packet_pool_memory(e->rx[0].queue.cache->pool);
+    const struct dma_memory *pool = packet_pool_memory(e->rx[0].q.queue.cache->pool);
     take_settings(e);
     int err = dma_share(port->dma, pool, DMA_BIDIRECTIONAL);
     e->shared = !err;
@@ -502,8 +502,8 @@ static int change_buffers(struct igb *e)
 {
     const char *trouble = take_down(e);
     for (unsigned i = 0; i < e->queues && !trouble; i++) {
-        igb_rxq_drop(&e->rx[i]);
-        igb_txq_drop(&e->tx[i]);
+        intel_rxq_drop(&e->rx[i].q);
+        intel_txq_drop(&e->tx[i].q);
     }
     if (!trouble && bring_up(e))
         trouble = "a queue did not start";
@@ -545,7 +545,7 @@ static uint64_t filtered(const struct igb *e)
 {
     uint64_t sum = 0;
     for (unsigned i = 0; i < IGB_QUEUES_MAX; i++)
-        sum += e->rx[i].filtered;
+        sum += e->rx[i].q.filtered;
     return sum;
 }
 
@@ -602,12 +602,12 @@ static const struct port_ops igb_ops = { .start = igb_start,
 static const struct port_limits igb_limits = {
     .rx_queues_max = IGB_QUEUES_MAX,
     .tx_queues_max = IGB_QUEUES_MAX,
-    .rx_size_min = IGB_RING_SIZE_MIN,
-    .rx_size_max = IGB_RING_SIZE_MAX,
-    .rx_size_default = IGB_RING_SIZE_DEFAULT,
-    .tx_size_min = IGB_RING_SIZE_MIN,
-    .tx_size_max = IGB_RING_SIZE_MAX,
-    .tx_size_default = IGB_RING_SIZE_DEFAULT,
+    .rx_size_min = INTEL_RING_SIZE_MIN,
+    .rx_size_max = INTEL_RING_SIZE_MAX,
+    .rx_size_default = INTEL_RING_SIZE_DEFAULT,
+    .tx_size_min = INTEL_RING_SIZE_MIN,
+    .tx_size_max = INTEL_RING_SIZE_MAX,
+    .tx_size_default = INTEL_RING_SIZE_DEFAULT,
     .size_power_of_two = true,
     .size_multiple = 8,     /* RDLEN and TDLEN count 128 bytes, 82576 DS 8.10, 8.12 */
     .max_frame = FRAME_MAX, /* the chip's 9.5 KiB are more */
@@ -665,8 +665,6 @@ static struct igb *create(struct pci_function *f, const struct igb_chip *chip)
     for (uint16_t i = 0; i < IGB_QUEUES_MAX; i++) {
         igb_rxq_init(&e->rx[i], &e->port, i);
         igb_txq_init(&e->tx[i], &e->port, i);
-        e->port.rxq[i] = &e->rx[i].queue;
-        e->port.txq[i] = &e->tx[i].queue;
     }
     return e;
 }

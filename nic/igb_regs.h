@@ -238,16 +238,9 @@ enum { IGB_COUNTERS(X) IGB_COUNTERS_NARROW };
 enum { IGB_COUNTERS_BEFORE_WIDE = IGB_COUNTERS_NARROW - 1, IGB_COUNTERS_WIDE(X) IGB_COUNTERS_ALL };
 #undef X
 
-/* Receive descriptor, advanced, one buffer, 82576 DS 7.1.5.  The chip writes both words
- * back; of each we read one copy. */
-struct igb_rx_desc {
-    uint64_t address; /* of the buffer; comes back as IGB_RXD_INFO_* */
-    uint64_t result;  /* 0 (no header buffer); comes back as IGB_RXD_* */
-};
-
-_Static_assert(sizeof(struct igb_rx_desc) == 16, "82576 DS 7.1.5");
-_Static_assert(offsetof(struct igb_rx_desc, result) == 8, "82576 DS 7.1.5");
-
+/* Receive descriptor, advanced, one buffer, 82576 DS 7.1.5: struct intel_rx_desc, whose second
+ * word is given as 0 (no header buffer).  The chip writes both words back, INFO into the
+ * first; of each we read one copy. */
 #define IGB_RXD_INFO_IPV4 0x0000000000000030ull /* packet type: IPv4, or IPv4 with options */
 #define IGB_RXD_INFO_IPV6 0x00000000000000c0ull /* IPv6, or IPv6 with extensions */
 #define IGB_RXD_DD 0x0000000000000001ull        /* status: Descriptor Done */
@@ -261,15 +254,9 @@ _Static_assert(offsetof(struct igb_rx_desc, result) == 8, "82576 DS 7.1.5");
 #define IGB_RXD_TAG 0xffff000000000000ull       /* that was stripped: priority, DEI, VLAN */
 #define IGB_VID 0x0fffu                         /* of a tag, the VLAN */
 
-/* Transmit descriptor, advanced, 82576 DS 7.2.2: data, or context. */
-struct igb_tx_desc {
-    uint64_t address; /* of the data; of a context IGB_TXC_* */
-    uint64_t command; /* IGB_TXD_*; the chip sets DD when RS asked for it */
-};
-
-_Static_assert(sizeof(struct igb_tx_desc) == 16, "82576 DS 7.2.2");
-_Static_assert(offsetof(struct igb_tx_desc, command) == 8, "82576 DS 7.2.2");
-
+/* Transmit descriptor, advanced, 82576 DS 7.2.2: struct intel_tx_desc.  Data, whose address and
+ * command it has, or a context, with IGB_TXC_* in place of the address; the chip sets DD when RS
+ * asked for it. */
 #define IGB_TXD_LENGTH 0x000000000000ffffull
 #define IGB_TXD_CONTEXT 0x0000000000200000ull /* DTYP 2 */
 #define IGB_TXD_DATA 0x0000000000300000ull    /* DTYP 3 */

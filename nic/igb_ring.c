@@ -18,15 +18,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define ENABLE_US (10 * US_PER_MS)
 #define DISABLE_US (10 * US_PER_MS)
 #define SETTLE_US 100u /* what a disabled receive queue had begun lands: a few microseconds */
 
-#define RX_REFILL_BATCH 16u   /* buffers given at once: one allocation, one tail write */
-#define FRAME_PADDED 60u      /* IEEE 802.3 4.2.3.3, without FCS */
 #define ETHERTYPE_TAG 0x8100u /* IEEE 802.1Q 9.6 */
 
 /* Descriptors are fetched and written back as they come: we poll, and would wait for what the
@@ -68,7 +65,7 @@ static int queue_program(uint8_t *block, const char *name, const char *reg,
         return err;
     mmio_write32(block + IGB_Q_BAL, (uint32_t)ring->iova);
     mmio_write32(block + IGB_Q_BAH, (uint32_t)(ring->iova >> 32));
-    mmio_write32(block + IGB_Q_LEN, descriptors * (uint32_t)sizeof(struct igb_rx_desc));
+    mmio_write32(block + IGB_Q_LEN, descriptors * (uint32_t)sizeof(struct intel_rx_desc));
     mmio_write32(block + IGB_Q_HEAD, 0);
     mmio_write32(block + IGB_Q_TAIL, 0);
     return 0;
@@ -109,148 +106,22 @@ static bool echo_is(struct igb_echo *echo, const struct packet *p)
     if (*slot != hash)
         return false;
     *slot = 0;
-    echo->dropped++;
     return true;
 }
 
-/* Memory --------------------------------------------------------------------- */
-
 void igb_rxq_init(struct igb_rxq *rx, struct port *port, uint16_t index)
 {
-    *rx = (struct igb_rxq){ .queue = { .burst = igb_rx_burst,
-                                       .port = port,
-                                       .index = index,
-                                       .size = IGB_RING_SIZE_DEFAULT } };
+    *rx = (struct igb_rxq){ 0 };
+    intel_rxq_init(&rx->q, port, index, igb_rx_burst);
 }
 
 void igb_txq_init(struct igb_txq *tx, struct port *port, uint16_t index)
 {
-    *tx = (struct igb_txq){ .queue = { .burst = igb_tx_burst,
-                                       .port = port,
-                                       .index = index,
-                                       .size = IGB_RING_SIZE_DEFAULT } };
-}
-
-int igb_rxq_create(struct igb_rxq *rx, struct dma_device *dma)
-{
-    uint32_t size = rx->queue.size;
-    rx->packets = calloc(size, sizeof *rx->packets);
-    if (!rx->packets ||
-        dma_alloc(dma, size * sizeof *rx->ring, PAGE_SIZE, DMA_BIDIRECTIONAL, &rx->memory))
-        return -ENOMEM;
-    rx->ring = rx->memory.va;
-    rx->mask = size - 1;
-    return 0;
-}
-
-int igb_txq_create(struct igb_txq *tx, struct dma_device *dma)
-{
-    uint32_t size = tx->queue.size;
-    tx->packets = calloc(size, sizeof *tx->packets);
-    tx->ends = calloc(size, sizeof *tx->ends);
-    if (!tx->packets || !tx->ends ||
-        dma_alloc(dma, size * sizeof *tx->ring, PAGE_SIZE, DMA_BIDIRECTIONAL, &tx->memory))
-        return -ENOMEM;
-    tx->ring = tx->memory.va;
-    tx->mask = size - 1;
-    return 0;
-}
-
-static void rx_drop_partial(struct igb_rxq *rx)
-{
-    packet_free(rx->queue.cache, rx->first);
-    rx->first = rx->last = NULL;
-    rx->segments = 0;
-    rx->bad = false;
-}
-
-void igb_rxq_drop(struct igb_rxq *rx)
-{
-    rx_drop_partial(rx);
-    for (; rx->head != rx->tail; rx->head++)
-        packet_free(rx->queue.cache, rx->packets[rx->head & rx->mask]);
-    rx->head = rx->tail = 0;
-}
-
-void igb_txq_drop(struct igb_txq *tx)
-{
-    for (; tx->head != tx->tail; tx->head = tx->ends[tx->head & tx->mask] + 1)
-        packet_free(tx->queue.cache, tx->packets[tx->head & tx->mask]);
-    tx->head = tx->tail = 0;
-}
-
-void igb_rxq_destroy(struct igb_rxq *rx, struct dma_device *dma)
-{
-    igb_rxq_drop(rx);
-    dma_free(dma, &rx->memory);
-    free(rx->packets);
-    rx->packets = NULL;
-    rx->ring = NULL;
-}
-
-void igb_txq_destroy(struct igb_txq *tx, struct dma_device *dma)
-{
-    igb_txq_drop(tx);
-    dma_free(dma, &tx->memory);
-    free(tx->packets);
-    free(tx->ends);
-    tx->packets = NULL;
-    tx->ends = NULL;
-    tx->ring = NULL;
+    *tx = (struct igb_txq){ 0 };
+    intel_txq_init(&tx->q, port, index, igb_tx_burst);
 }
 
 /* Receive -------------------------------------------------------------------- */
-
-/* The chip writes up to 2 KiB where frames may be that long; else there is room for headroom. */
-static void rx_give(struct igb_rxq *rx, struct packet *p)
-{
-    struct igb_rx_desc *desc = &rx->ring[rx->tail & rx->mask];
-    p->data = p->buffer + (PACKET_BUFFER_SIZE - rx->room);
-    rx->packets[rx->tail & rx->mask] = p;
-    desc->address = packet_iova(p);
-    desc->result = 0;
-    rx->tail++;
-}
-
-/* Gives the chip whole batches of buffers; without any in the pool, another time. */
-static void rx_refill(struct igb_rxq *rx)
-{
-    struct packet *batch[RX_REFILL_BATCH];
-    uint32_t before = rx->tail;
-    while (rx->mask - (rx->tail - rx->head) >= RX_REFILL_BATCH) {
-        if (!packet_alloc_burst(rx->queue.cache, batch, RX_REFILL_BATCH))
-            break;
-        for (unsigned i = 0; i < RX_REFILL_BATCH; i++)
-            rx_give(rx, batch[i]);
-    }
-    if (rx->tail == before)
-        return;
-    dma_wmb(); /* descriptors before the tail that hands them over */
-    mmio_write32(rx->block + IGB_Q_TAIL, rx->tail & rx->mask);
-}
-
-/* Adds one returned buffer to the frame under way.  Of `result`, which the chip wrote,
- * there is only this copy. */
-static void rx_append(struct igb_rxq *rx, struct packet *p, uint64_t result)
-{
-    uint32_t length = FIELD_GET(IGB_RXD_LENGTH, result);
-    bool end = result & IGB_RXD_EOP;
-    if (length > rx->room || (!length && !(end && rx->first)) ||
-        rx->segments == FRAME_SEGMENTS_MAX || (end && (result & IGB_RXD_RXE)))
-        rx->bad = true;
-    if (rx->bad || !length) { /* an end without data held nothing but the stripped CRC */
-        packet_free(rx->queue.cache, p);
-        return;
-    }
-    p->length = (uint16_t)length;
-    if (rx->last)
-        rx->last->next = p;
-    else
-        rx->first = p;
-    rx->last = p;
-    rx->segments++;
-    rx->first->frame_length += length;
-}
 
 /* 82576 DS 7.1.11: IPE means something only together with IPCS.  Fragments, options and tags do
  * not matter (82575 SDM 5.5.1); of IPv4 in IPv6 it would be the inner header, which is not what
@@ -263,7 +134,7 @@ static uint8_t rx_checksum_flags(uint64_t info, uint64_t result)
 }
 
 /* In front of the type; the addresses move, or else the rest does. */
-static void rx_put_tag(struct igb_rxq *rx, uint64_t result)
+static void rx_put_tag(struct intel_rxq *rx, uint64_t result)
 {
     struct packet *p = rx->first;
     uint16_t tag = (uint16_t)FIELD_GET(IGB_RXD_TAG, result);
@@ -283,19 +154,10 @@ static void rx_put_tag(struct igb_rxq *rx, uint64_t result)
     p->frame_length += VLAN_TAG;
 }
 
-/* port.h: what rx_burst returns holds to these rules, or it is freed and counted. */
-static bool rx_frame_good(const struct igb_rxq *rx)
-{
-    const struct packet *p = rx->first;
-    return !rx->bad && p->frame_length >= FRAME_MIN &&
-           p->frame_length <= port_frame_limit(rx->queue.port) &&
-           (!p->next || p->length >= PACKET_HEADER_MIN);
-}
-
 /* Whether the chip stripped the access port's tag.  Untagged frames pass its filter (82575 SDM
  * 10.3, table 84) and are no part of the VLAN.  The I350 swaps the tag's bytes on what comes
  * through its switch (as Intel's drivers know). */
-static bool rx_vlan_ours(const struct igb_rxq *rx, uint64_t result)
+static bool rx_vlan_ours(const struct intel_rxq *rx, uint64_t result)
 {
     uint16_t tag = (uint16_t)FIELD_GET(IGB_RXD_TAG, result);
     return (result & IGB_RXD_VP) &&
@@ -306,60 +168,50 @@ static bool rx_vlan_ours(const struct igb_rxq *rx, uint64_t result)
 /* The frame that is now complete, or NULL. */
 static struct packet *rx_complete(struct igb_rxq *rx, uint64_t info, uint64_t result)
 {
-    struct packet *p = rx->first;
-    bool tag = rx->tags && !rx->vlan && (result & IGB_RXD_VP);
-    if (unlikely(tag) && !rx->bad && p->length >= FRAME_MIN)
-        rx_put_tag(rx, result);
-    bool good = rx_frame_good(rx);
-    if (unlikely(rx->echo) && good && echo_is(rx->echo, p)) {
-        rx_drop_partial(rx);
-        return NULL;
-    }
-    if (!good || (rx->vlan && !rx_vlan_ours(rx, result))) {
-        *(good ? &rx->filtered : &rx->queue.errors) += 1;
-        rx_drop_partial(rx);
-        return NULL;
-    }
-    rx->first = rx->last = NULL;
-    rx->segments = 0;
-    p->port = rx->queue.port->number;
-    p->flags = rx_checksum_flags(info, result);
-    rx->queue.packets++;
-    rx->queue.bytes += p->frame_length;
-    return p;
+    struct intel_rxq *q = &rx->q;
+    bool tag = rx->tags && !q->vlan && (result & IGB_RXD_VP);
+    if (unlikely(tag) && !q->bad && q->first->length >= FRAME_MIN)
+        rx_put_tag(q, result);
+    if ((result & IGB_RXD_RXE) || !intel_rx_good(q))
+        return intel_rx_drop(q, &q->queue.errors);
+    if (unlikely(rx->echo) && echo_is(rx->echo, q->first))
+        return intel_rx_drop(q, &rx->echo->dropped);
+    if (q->vlan && !rx_vlan_ours(q, result))
+        return intel_rx_drop(q, &q->filtered);
+    return intel_rx_accept(q, rx_checksum_flags(info, result));
 }
 
 uint16_t igb_rx_burst(struct port_queue *queue, struct packet **packets, uint16_t n)
 {
-    struct igb_rxq *rx = container_of(queue, struct igb_rxq, queue);
+    struct igb_rxq *rx = container_of(queue, struct igb_rxq, q.queue);
+    struct intel_rxq *q = &rx->q;
+    uint64_t result;
+    uint32_t slot;
     uint16_t got = 0;
     if (!rx->live)
         return 0;
-    while (got < n && rx->head != rx->tail) {
-        uint32_t slot = rx->head & rx->mask;
-        uint64_t result = load_relaxed(&rx->ring[slot].result);
-        if (!(result & IGB_RXD_DD))
-            break;
-        dma_rmb(); /* done, before what it tells of */
-        uint64_t info = load_relaxed(&rx->ring[slot].address);
-        rx->head++;
-        rx_append(rx, rx->packets[slot], result);
-        if (!(result & IGB_RXD_EOP))
+    while (got < n && intel_rx_next(q, IGB_RXD_DD, &slot, &result)) {
+        uint64_t info = load_relaxed(&q->ring[slot].address);
+        bool end = result & IGB_RXD_EOP;
+        intel_rx_append(q, slot, FIELD_GET(IGB_RXD_LENGTH, result), end);
+        if (!end)
             continue;
         struct packet *p = rx_complete(rx, info, result);
         if (p)
             packets[got++] = p;
     }
-    rx_refill(rx);
+    intel_rx_refill(q);
     return got;
 }
 
-/* 82576 DS 4.5.9 (I210 DS 4.5.9): memory first, the queue on, then the tail: writes of it before
+/* The chip writes up to 2 KiB where frames may be that long; else there is room for headroom.
+ * 82576 DS 4.5.9 (I210 DS 4.5.9): memory first, the queue on, then the tail: writes of it before
  * are ignored (82575 SDM 14.3.59). */
 int igb_rxq_enable(struct igb_rxq *rx, const char *name, bool long_frames, bool drop)
 {
-    rx->room = long_frames ? PACKET_BUFFER_SIZE : PACKET_ROOM;
-    int err = queue_program(rx->block, name, "RXDCTL", &rx->memory, rx->mask + 1);
+    rx->q.tail_register = rx->block + IGB_Q_TAIL;
+    rx->q.room = long_frames ? PACKET_BUFFER_SIZE : PACKET_ROOM;
+    int err = queue_program(rx->block, name, "RXDCTL", &rx->q.memory, rx->q.mask + 1);
     if (err)
         return err;
     mmio_write32(rx->block + IGB_Q_SRRCTL, FIELD_PUT(IGB_SRRCTL_BSIZE, PACKET_BUFFER_SIZE / 1024) |
@@ -370,7 +222,7 @@ int igb_rxq_enable(struct igb_rxq *rx, const char *name, bool long_frames, bool 
     if (err)
         return err;
     rx->live = true;
-    rx_refill(rx);
+    intel_rx_refill(&rx->q);
     return 0;
 }
 
@@ -385,114 +237,66 @@ int igb_rxq_disable(struct igb_rxq *rx, const char *name)
 
 /* Transmit ------------------------------------------------------------------- */
 
-/* Frees what the chip is done with: the last descriptor of a frame asks for its status,
- * and which one that is we know without asking the chip. */
-static void tx_reclaim(struct igb_txq *tx)
-{
-    while (tx->head != tx->tail) {
-        uint32_t slot = tx->head & tx->mask, end = tx->ends[slot];
-        if (!(load_relaxed(&tx->ring[end & tx->mask].command) & IGB_TXD_DD))
-            return;
-        packet_free(tx->queue.cache, tx->packets[slot]);
-        tx->head = end + 1;
-    }
-}
-
-/* The wire wants 60 bytes, and is not to see what an earlier frame left behind: zeros, from us. */
-static void tx_pad(struct packet *first)
-{
-    uint32_t missing = FRAME_PADDED - first->frame_length;
-    struct packet *last = first;
-    while (last->next)
-        last = last->next;
-    if (packet_tailroom(last) < missing) {
-        memmove(last->buffer, last->data, last->length);
-        last->data = last->buffer;
-    }
-    memset(last->data + last->length, 0, missing);
-    last->length = (uint16_t)(last->length + missing);
-    first->frame_length = FRAME_PADDED;
-}
-
 static bool tx_needs_context(const struct igb_txq *tx)
 {
-    return tx->vlan && tx->vlan != tx->context;
-}
-
-static uint32_t tx_descriptors(const struct igb_txq *tx, const struct packet *p)
-{
-    uint32_t count = tx_needs_context(tx);
-    for (; p; p = p->next)
-        count++;
-    return count;
+    return tx->q.vlan && tx->q.vlan != tx->context;
 }
 
 /* The tag is in a context that the chip keeps for the queue until there is another (82576 DS
  * 7.2.2.2; 82575 SDM 5.6.2): told once, and again when it changes. */
 static void tx_put_context(struct igb_txq *tx)
 {
-    struct igb_tx_desc *desc = &tx->ring[tx->tail & tx->mask];
-    desc->address = FIELD_PUT(IGB_TXC_VLAN, (uint64_t)tx->vlan) |
+    struct intel_tx_desc *desc = intel_tx_next(&tx->q);
+    desc->address = FIELD_PUT(IGB_TXC_VLAN, (uint64_t)tx->q.vlan) |
                     FIELD_PUT(IGB_TXC_MACLEN, (uint64_t)ETHERNET_HEADER);
     desc->command = IGB_TXD_CONTEXT | IGB_TXD_DEXT;
-    tx->context = tx->vlan;
-    tx->tail++;
+    tx->context = tx->q.vlan;
 }
 
 static void tx_put(struct igb_txq *tx, struct packet *first)
 {
-    uint32_t start = tx->tail & tx->mask;
-    uint64_t every = IGB_TXD_DATA | IGB_TXD_DEXT | IGB_TXD_IFCS | (tx->vlan ? IGB_TXD_VLE : 0) |
+    uint32_t start = tx->q.tail & tx->q.mask;
+    uint64_t every = IGB_TXD_DATA | IGB_TXD_DEXT | IGB_TXD_IFCS | (tx->q.vlan ? IGB_TXD_VLE : 0) |
                      FIELD_PUT(IGB_TXD_PAYLEN, (uint64_t)first->frame_length);
     if (tx_needs_context(tx))
         tx_put_context(tx);
     for (const struct packet *p = first; p; p = p->next) {
-        struct igb_tx_desc *desc = &tx->ring[tx->tail & tx->mask];
+        struct intel_tx_desc *desc = intel_tx_next(&tx->q);
         desc->address = packet_iova(p);
         desc->command = every | FIELD_PUT(IGB_TXD_LENGTH, (uint64_t)p->length) |
                         (p->next ? 0 : IGB_TXD_EOP | IGB_TXD_RS);
-        tx->tail++;
     }
-    tx->packets[start] = first;
-    tx->ends[start] = tx->tail - 1;
+    intel_tx_note(&tx->q, start, first);
 }
 
 uint16_t igb_tx_burst(struct port_queue *queue, struct packet **packets, uint16_t n)
 {
-    struct igb_txq *tx = container_of(queue, struct igb_txq, queue);
-    uint32_t before = tx->tail;
+    struct igb_txq *tx = container_of(queue, struct igb_txq, q.queue);
+    uint32_t before = tx->q.tail;
     uint16_t taken = 0;
     if (!tx->live)
         return 0;
-    tx_reclaim(tx);
+    intel_tx_reclaim(&tx->q, IGB_TXD_DD);
     for (; taken < n; taken++) {
         struct packet *p = packets[taken];
-        if (!port_can_send(queue->port, p)) {
-            queue->errors++;
-            packet_free(queue->cache, p);
+        if (!intel_tx_check(&tx->q, p))
             continue;
-        }
-        if (tx_descriptors(tx, p) > tx->mask - (tx->tail - tx->head))
+        if (!intel_tx_fits(&tx->q, p, tx_needs_context(tx)))
             break;
-        queue->packets++;
-        queue->bytes += p->frame_length;
-        if (p->frame_length < FRAME_PADDED)
-            tx_pad(p);
+        intel_tx_take(&tx->q, p);
         if (unlikely(tx->echo))
             echo_note(tx->echo, p);
         tx_put(tx, p);
     }
-    if (tx->tail != before) {
-        dma_wmb(); /* descriptors before the tail that hands them over */
-        mmio_write32(tx->block + IGB_Q_TAIL, tx->tail & tx->mask);
-    }
+    intel_tx_tell(&tx->q, before);
     return taken;
 }
 
 int igb_txq_enable(struct igb_txq *tx, const char *name)
 {
     tx->context = 0;
-    int err = queue_program(tx->block, name, "TXDCTL", &tx->memory, tx->mask + 1);
+    tx->q.tail_register = tx->block + IGB_Q_TAIL;
+    int err = queue_program(tx->block, name, "TXDCTL", &tx->q.memory, tx->q.mask + 1);
     if (err)
         return err;
     mmio_write32(tx->block + IGB_Q_CTL, TX_CTL | IGB_Q_CTL_ENABLE);

@@ -433,8 +433,8 @@ static void igbvf_step(struct igbvf *e)
             igbvf_reset(e);
             return;
         }
-        igb_rxq_drop(&e->rx); /* what the reset let go of */
-        igb_txq_drop(&e->tx);
+        intel_rxq_drop(&e->rx.q); /* what the reset let go of */
+        intel_txq_drop(&e->tx.q);
         igbvf_greet(e);
     }
     igbvf_mail(e);
@@ -488,10 +488,10 @@ static void igbvf_tear_down(struct igbvf *e)
 {
     e->started = false;
     queues_off(e);
-    igb_rxq_destroy(&e->rx, e->port.dma);
-    igb_txq_destroy(&e->tx, e->port.dma);
+    intel_rxq_destroy(&e->rx.q, e->port.dma);
+    intel_txq_destroy(&e->tx.q, e->port.dma);
     if (e->shared)
-        dma_unshare(e->port.dma, packet_pool_memory(e->rx.queue.cache->pool));
+        dma_unshare(e->port.dma, packet_pool_memory(e->rx.q.queue.cache->pool));
     e->shared = false;
 }
 
@@ -500,13 +500,13 @@ static void igbvf_tear_down(struct igbvf *e)
 static int igbvf_start(struct port *port)
 {
     struct igbvf *e = port->priv;
-    const struct dma_memory *pool = packet_pool_memory(e->rx.queue.cache->pool);
+    const struct dma_memory *pool = packet_pool_memory(e->rx.q.queue.cache->pool);
     int err = dma_share(port->dma, pool, DMA_BIDIRECTIONAL);
     e->shared = !err;
     if (!err)
-        err = igb_rxq_create(&e->rx, port->dma);
+        err = intel_rxq_create(&e->rx.q, port->dma);
     if (!err)
-        err = igb_txq_create(&e->tx, port->dma);
+        err = intel_txq_create(&e->tx.q, port->dma);
     if (err) {
         log_error("%s: no memory for the rings", e->name);
         igbvf_tear_down(e);
@@ -538,7 +538,7 @@ static void igbvf_stats(struct port *port, struct port_device_stats *stats)
 static unsigned igbvf_counters(struct port *port, struct port_counter *rows, unsigned n)
 {
     struct igbvf *e = port->priv;
-    const struct port_counter ours[] = { { "frames outside VLAN", e->rx.filtered },
+    const struct port_counter ours[] = { { "frames outside VLAN", e->rx.q.filtered },
                                          { "echoes", e->echo.dropped },
                                          { "resets", e->generation },
                                          { "mailbox timeouts", e->timeouts },
@@ -568,12 +568,12 @@ static const struct port_ops igbvf_ops = { .start = igbvf_start,
 static const struct port_limits igbvf_limits = {
     .rx_queues_max = 1,
     .tx_queues_max = 1,
-    .rx_size_min = IGB_RING_SIZE_MIN,
-    .rx_size_max = IGB_RING_SIZE_MAX,
-    .rx_size_default = IGB_RING_SIZE_DEFAULT,
-    .tx_size_min = IGB_RING_SIZE_MIN,
-    .tx_size_max = IGB_RING_SIZE_MAX,
-    .tx_size_default = IGB_RING_SIZE_DEFAULT,
+    .rx_size_min = INTEL_RING_SIZE_MIN,
+    .rx_size_max = INTEL_RING_SIZE_MAX,
+    .rx_size_default = INTEL_RING_SIZE_DEFAULT,
+    .tx_size_min = INTEL_RING_SIZE_MIN,
+    .tx_size_max = INTEL_RING_SIZE_MAX,
+    .tx_size_default = INTEL_RING_SIZE_DEFAULT,
     .size_power_of_two = true,
     .size_multiple = 8,     /* RDLEN and TDLEN count 128 bytes */
     .max_frame = FRAME_MAX, /* the chip's is 9.5 KiB, 82576 DS 1.3 */
@@ -593,9 +593,7 @@ static struct igbvf *igbvf_create(struct pci_function *f)
     memcpy(e->name, "igbvf ", 6);
     pci_bdf_format(f->bdf, e->name + 6);
     e->mtu_wanted = MTU_DEFAULT;
-    e->port = (struct port){ .rxq = { &e->rx.queue },
-                             .txq = { &e->tx.queue },
-                             .rx_queues = 1,
+    e->port = (struct port){ .rx_queues = 1,
                              .tx_queues = 1,
                              .ops = &igbvf_ops,
                              .driver = "igbvf",

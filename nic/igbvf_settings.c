@@ -168,7 +168,7 @@ static void vlan_granted(struct igbvf *e)
     } else {
         e->vlan_granted = 0;
     }
-    e->tx.vlan = e->rx.vlan = e->vlan_granted;
+    e->tx.q.vlan = e->rx.q.vlan = e->vlan_granted;
     e->due |= 1u << SETTING_VLAN;
 }
 
@@ -340,7 +340,7 @@ static void settings_forget(struct igbvf *e)
 {
     memset(e->mac_granted, 0, MAC_LEN);
     e->mac_asked_for = e->mac_check = false;
-    e->mtu_granted = e->vlan_granted = e->vlan_stale = e->tx.vlan = e->rx.vlan = 0;
+    e->mtu_granted = e->vlan_granted = e->vlan_stale = e->tx.q.vlan = e->rx.q.vlan = 0;
     e->promiscuous_granted = e->promiscuous_refused = 0;
     e->multicast_granted = 0;
     e->due = SETTINGS_ALL;

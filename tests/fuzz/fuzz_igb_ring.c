@@ -90,7 +90,7 @@ static void receive(void)
 {
     struct packet *p[8];
     quiet = !rx.live;
-    uint16_t n = port_rx_burst(&rx.queue, p, 8);
+    uint16_t n = port_rx_burst(&rx.q.queue, p, 8);
     must(rx.live || !n);
     quiet = false;
     for (uint16_t i = 0; i < n; i++)
@@ -105,7 +105,7 @@ static void send(uint16_t shape)
     quiet = !tx.live;
     for (unsigned i = 0; i < 1u + shape % 16u; i++) {
         struct packet *p = conformance_packet(&cache, bytes, length, segment);
-        uint16_t taken = p ? port_tx_burst(&tx.queue, &p, 1) : 0;
+        uint16_t taken = p ? port_tx_burst(&tx.q.queue, &p, 1) : 0;
         must(tx.live || !taken);
         if (p && !taken)
             packet_free(&cache, p);
@@ -128,9 +128,9 @@ static void return_descriptor(struct input *in)
     uint64_t status = flags & 0x80 ? take_value(in, 4) : 0;
     uint64_t result = length << 32 | IGB_RXD_DD | status;
     for (unsigned i = 0; i < (flags & 0x40 ? FRAME_SEGMENTS_MAX : 0u); i++)
-        ring_write(&rx.memory, returned++, 1, result & ~IGB_RXD_EOP);
-    ring_write(&rx.memory, returned, 0, flags & 0x80 ? take_value(in, 2) : 0);
-    ring_write(&rx.memory, returned++, 1, result | (flags & 1 ? IGB_RXD_EOP : 0));
+        ring_write(&rx.q.memory, returned++, 1, result & ~IGB_RXD_EOP);
+    ring_write(&rx.q.memory, returned, 0, flags & 0x80 ? take_value(in, 2) : 0);
+    ring_write(&rx.q.memory, returned++, 1, result | (flags & 1 ? IGB_RXD_EOP : 0));
 }
 
 static void set_mtu(struct input *in)
@@ -155,8 +155,8 @@ static void switch_off(void)
     must(!rx.live && !tx.live);
     receive();
     send(200);
-    igb_rxq_drop(&rx);
-    igb_txq_drop(&tx);
+    intel_rxq_drop(&rx.q);
+    intel_txq_drop(&tx.q);
 }
 
 static void step(struct input *in)
@@ -175,19 +175,19 @@ static void step(struct input *in)
         break;
     case 4: /* the device is done with everything there is to send, and with what there is not */
         for (uint32_t i = 0; i < RING; i++)
-            ring_write(&tx.memory, i, 1, IGB_TXD_DD);
+            ring_write(&tx.q.memory, i, 1, IGB_TXD_DD);
         break;
     case 5:
         slot = (uint32_t)take_value(in, 1);
-        ring_write(&rx.memory, slot / 2, slot % 2, take_value(in, 8));
+        ring_write(&rx.q.memory, slot / 2, slot % 2, take_value(in, 8));
         break;
     case 6:
         slot = (uint32_t)take_value(in, 1);
-        ring_write(&tx.memory, slot / 2, slot % 2, take_value(in, 8));
+        ring_write(&tx.q.memory, slot / 2, slot % 2, take_value(in, 8));
         break;
     case 7:
-        tx.vlan = (uint16_t)take_value(in, 1);
-        rx.vlan = tx.vlan & 1;
+        tx.q.vlan = (uint16_t)take_value(in, 1);
+        rx.q.vlan = tx.q.vlan & 1;
         break;
     case 8: /* a queue in a bad mood: on or off is the opposite of what it is told */
         stuck = (uint32_t)take_value(in, 1);
@@ -213,11 +213,11 @@ static void start(void)
     port = (struct port){ .mtu = MTU_DEFAULT };
     igb_rxq_init(&rx, &port, 0);
     igb_txq_init(&tx, &port, 0);
-    rx.queue.cache = tx.queue.cache = &cache;
-    rx.queue.size = tx.queue.size = RING;
+    rx.q.queue.cache = tx.q.queue.cache = &cache;
+    rx.q.queue.size = tx.q.queue.size = RING;
     rx.block = mmio_map(BLOCKS, sizeof regs);
     tx.block = rx.block + BLOCK;
-    must(!igb_rxq_create(&rx, &device) && !igb_txq_create(&tx, &device));
+    must(!intel_rxq_create(&rx.q, &device) && !intel_txq_create(&tx.q, &device));
     switch_on();
 }
 
@@ -228,8 +228,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (in.size)
         step(&in);
     switch_off();
-    igb_rxq_destroy(&rx, &device);
-    igb_txq_destroy(&tx, &device);
+    intel_rxq_destroy(&rx.q, &device);
+    intel_txq_destroy(&tx.q, &device);
     dma_unshare(&device, packet_pool_memory(pool));
     packet_cache_flush(&cache);
     must(packet_pool_available(pool) == POOL_PACKETS);

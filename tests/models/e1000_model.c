@@ -6,6 +6,7 @@
 #include "tests/models/e1000_model.h"
 
 #include "kernel/time.h"
+#include "nic/intel_ring.h"
 #include "tests/host/host.h"
 
 #include <inttypes.h>
@@ -366,7 +367,7 @@ static uint64_t rx_checked(const struct e1000_model *m, const uint8_t *frame, ui
 static bool rx_fill(struct e1000_model *m, const uint8_t *bytes, uint32_t n, bool end,
                     uint64_t told)
 {
-    struct e1000_rx_desc desc;
+    struct intel_rx_desc desc;
     if (!dma_read(m, ring_address(m, E1000_RDBAL, E1000_RDH), &desc, sizeof desc))
         return false;
     if (!desc.address || desc.result)
@@ -494,7 +495,7 @@ static void tx_insert(uint8_t *bytes, uint32_t *length, uint64_t command)
 static bool tx_one(struct e1000_model *m, uint8_t *bytes, uint32_t *length)
 {
     uint64_t at = ring_address(m, E1000_TDBAL, E1000_TDH);
-    struct e1000_tx_desc desc;
+    struct intel_tx_desc desc;
     if (!dma_read(m, at, &desc, sizeof desc))
         return true;
     uint32_t n = FIELD_GET(E1000_TXD_LENGTH, desc.command);

@@ -61,19 +61,19 @@ static int set_up(void **state)
     port = (struct port){ .mtu = MTU_DEFAULT, .number = 5 };
     igb_rxq_init(&rx, &port, 0);
     igb_txq_init(&tx, &port, 0);
-    rx.queue.cache = tx.queue.cache = &cache;
-    rx.queue.size = tx.queue.size = RING;
+    rx.q.queue.cache = tx.q.queue.cache = &cache;
+    rx.q.queue.size = tx.q.queue.size = RING;
     rx.block = mmio_map(BLOCKS, sizeof regs);
     tx.block = rx.block + BLOCK;
-    assert_int_equal(igb_rxq_create(&rx, &device) | igb_txq_create(&tx, &device), 0);
+    assert_int_equal(intel_rxq_create(&rx.q, &device) | intel_txq_create(&tx.q, &device), 0);
     accesses = writes = 0;
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    igb_rxq_destroy(&rx, &device);
-    igb_txq_destroy(&tx, &device);
+    intel_rxq_destroy(&rx.q, &device);
+    intel_txq_destroy(&tx.q, &device);
     dma_unshare(&device, packet_pool_memory(pool));
     assert_int_equal(host_dma_mapped(&device), 0);
     packet_cache_flush(&cache);
@@ -105,15 +105,16 @@ static void a_tail_comes_after_enable(void **state)
     enable();
     unsigned on = index_of_write(IGB_Q_CTL, regs[IGB_Q_CTL / 4]);
     assert_true(regs[IGB_Q_CTL / 4] & IGB_Q_CTL_ENABLE);
-    assert_true(index_of_write(IGB_Q_BAL, (uint32_t)rx.memory.iova) < on);
-    assert_true(index_of_write(IGB_Q_CTL, 0) < index_of_write(IGB_Q_BAL, (uint32_t)rx.memory.iova));
+    assert_true(index_of_write(IGB_Q_BAL, (uint32_t)rx.q.memory.iova) < on);
+    assert_true(index_of_write(IGB_Q_CTL, 0) <
+                index_of_write(IGB_Q_BAL, (uint32_t)rx.q.memory.iova));
     assert_true(index_of_write(BLOCK + IGB_Q_CTL, 0) <
-                index_of_write(BLOCK + IGB_Q_BAL, (uint32_t)tx.memory.iova));
+                index_of_write(BLOCK + IGB_Q_BAL, (uint32_t)tx.q.memory.iova));
     assert_true(index_of_write(IGB_Q_LEN, RING * 16) < on);
     assert_true(index_of_write(IGB_Q_HEAD, 0) < on);
     assert_true(index_of_write(IGB_Q_TAIL, 48) > on); /* three batches of 16 */
     assert_int_equal(regs[IGB_Q_TAIL / 4], 48);
-    assert_true(index_of_write(BLOCK + IGB_Q_BAL, (uint32_t)tx.memory.iova) <
+    assert_true(index_of_write(BLOCK + IGB_Q_BAL, (uint32_t)tx.q.memory.iova) <
                 index_of_write(BLOCK + IGB_Q_CTL, regs[(BLOCK + IGB_Q_CTL) / 4]));
 }
 
@@ -121,13 +122,13 @@ static void buffers_are_told(void **state)
 {
     assert_int_equal(igb_rxq_enable(&rx, "ring", false, false), 0);
     assert_int_equal(regs[IGB_Q_SRRCTL / 4], 0x02000002); /* one buffer, 2 KiB */
-    assert_int_equal(rx.packets[0]->data - rx.packets[0]->buffer, PACKET_HEADROOM);
+    assert_int_equal(rx.q.packets[0]->data - rx.q.packets[0]->buffer, PACKET_HEADROOM);
     igb_rxq_disable(&rx, "ring");
-    igb_rxq_drop(&rx);
+    intel_rxq_drop(&rx.q);
     assert_int_equal(igb_rxq_enable(&rx, "ring", true, true), 0);
     assert_int_equal(regs[IGB_Q_SRRCTL / 4], 0x82000002); /* and without any, frames go */
-    assert_ptr_equal(rx.packets[0]->data, rx.packets[0]->buffer);
-    assert_true(rx.ring[0].address == rx.packets[0]->buffer_iova && rx.ring[0].result == 0);
+    assert_ptr_equal(rx.q.packets[0]->data, rx.q.packets[0]->buffer);
+    assert_true(rx.q.ring[0].address == rx.q.packets[0]->buffer_iova && rx.q.ring[0].result == 0);
 }
 
 /* Within bounds, and nothing is left as if it worked. */
@@ -139,7 +140,7 @@ static void deaf_queues_are_given_up(void **state)
     assert_int_equal(igb_txq_enable(&tx, "ring"), -ETIMEDOUT);
     assert_true(host_log_contains("ring: TXDCTL is "));
     assert_false(rx.live || tx.live);
-    assert_int_equal(rx.tail, 0); /* it was given no buffers */
+    assert_int_equal(rx.q.tail, 0); /* it was given no buffers */
     deaf = false;
     enable();
     assert_true(rx.live && tx.live);
@@ -156,10 +157,10 @@ static void what_is_not_live_is_left_alone(void **state)
     enable();
     igb_rxq_disable(&rx, "ring");
     igb_txq_disable(&tx, "ring");
-    rx.ring[0].result = 60ull << 32 | IGB_RXD_DD | IGB_RXD_EOP;
+    rx.q.ring[0].result = 60ull << 32 | IGB_RXD_DD | IGB_RXD_EOP;
     accesses = 0;
-    assert_int_equal(port_rx_burst(&rx.queue, &got, 1), 0);
-    assert_int_equal(port_tx_burst(&tx.queue, &p, 1), 0);
+    assert_int_equal(port_rx_burst(&rx.q.queue, &got, 1), 0);
+    assert_int_equal(port_tx_burst(&tx.q.queue, &p, 1), 0);
     assert_int_equal(accesses, 0);
     packet_free(&cache, p);
 }
@@ -170,10 +171,10 @@ static void what_is_not_live_is_left_alone(void **state)
 static struct packet *returned(uint64_t info, uint64_t status)
 {
     struct packet *p = NULL;
-    struct igb_rx_desc *desc = &rx.ring[rx.head & rx.mask];
+    struct intel_rx_desc *desc = &rx.q.ring[rx.q.head & rx.q.mask];
     desc->address = info;
     desc->result = 100ull << 32 | status | IGB_RXD_DD | IGB_RXD_EOP;
-    port_rx_burst(&rx.queue, &p, 1);
+    port_rx_burst(&rx.q.queue, &p, 1);
     return p;
 }
 
@@ -215,7 +216,7 @@ static bool passes(uint64_t status, uint16_t tag)
 static void an_access_port_has_its_vlan_only(void **state)
 {
     enable();
-    rx.vlan = 0x123;
+    rx.q.vlan = 0x123;
     assert_true(passes(IGB_RXD_VP, 0x123));
     assert_true(passes(IGB_RXD_VP, 0xf123));
     assert_false(passes(0, 0x123));
@@ -225,10 +226,10 @@ static void an_access_port_has_its_vlan_only(void **state)
     assert_true(passes(IGB_RXD_VP | IGB_RXD_LB, 0x2301)); /* the I350's switch */
     assert_true(passes(IGB_RXD_VP | IGB_RXD_LB, 0x0123));
     assert_false(passes(IGB_RXD_VP | IGB_RXD_LB, 0x2401));
-    assert_int_equal(rx.filtered, 5);
-    assert_int_equal(rx.queue.errors, 0);
-    assert_int_equal(rx.queue.packets, 4);
-    rx.vlan = 0;
+    assert_int_equal(rx.q.filtered, 5);
+    assert_int_equal(rx.q.queue.errors, 0);
+    assert_int_equal(rx.q.queue.packets, 4);
+    rx.q.vlan = 0;
     assert_true(passes(0, 0) && passes(IGB_RXD_VP, 0x124));
 }
 
@@ -236,9 +237,9 @@ static void errors_are_the_frame_s_end(void **state)
 {
     enable();
     assert_null(returned(0, IGB_RXD_RXE));
-    assert_int_equal(rx.queue.errors, 1);
+    assert_int_equal(rx.q.queue.errors, 1);
     packet_free(&cache, returned(0, 0x20000000)); /* TCP checksum: none of ours */
-    assert_int_equal(rx.queue.packets, 1);
+    assert_int_equal(rx.q.queue.packets, 1);
 }
 
 /* Sending -------------------------------------------------------------------- */
@@ -247,12 +248,12 @@ static void send(uint32_t length, uint32_t segment)
 {
     static const uint8_t bytes[2000];
     struct packet *p = conformance_packet(&cache, bytes, length, segment);
-    assert_int_equal(port_tx_burst(&tx.queue, &p, 1), 1);
+    assert_int_equal(port_tx_burst(&tx.q.queue, &p, 1), 1);
 }
 
 static void expect_data(uint32_t slot, uint32_t length, uint32_t all, uint64_t extra)
 {
-    assert_true(tx.ring[slot].command == (0x22300000ull | length | (uint64_t)all << 46 | extra));
+    assert_true(tx.q.ring[slot].command == (0x22300000ull | length | (uint64_t)all << 46 | extra));
 }
 
 /* 82576 DS 7.2.2: what each descriptor of a frame says. */
@@ -263,7 +264,7 @@ static void descriptors_of_a_chain(void **state)
     expect_data(0, 400, 1000, 0);
     expect_data(1, 400, 1000, 0);
     expect_data(2, 200, 1000, IGB_TXD_EOP | IGB_TXD_RS);
-    assert_true(tx.ring[0].address == packet_iova(tx.packets[0]));
+    assert_true(tx.q.ring[0].address == packet_iova(tx.q.packets[0]));
     assert_int_equal(regs[(BLOCK + IGB_Q_TAIL) / 4], 3);
     send(20, 20); /* padded */
     expect_data(3, 60, 60, IGB_TXD_EOP | IGB_TXD_RS);
@@ -274,28 +275,28 @@ static void the_tag_is_told_when_it_changes(void **state)
 {
     const uint64_t end = IGB_TXD_EOP | IGB_TXD_RS;
     enable();
-    tx.vlan = 0x0abc;
+    tx.q.vlan = 0x0abc;
     send(60, 60);
-    assert_true(tx.ring[0].address == (0x0abc0000 | 14 << 9));
-    assert_true(tx.ring[0].command == 0x20200000);
+    assert_true(tx.q.ring[0].address == (0x0abc0000 | 14 << 9));
+    assert_true(tx.q.ring[0].command == 0x20200000);
     expect_data(1, 60, 60, end | IGB_TXD_VLE);
     send(60, 60);
     expect_data(2, 60, 60, end | IGB_TXD_VLE);
-    tx.vlan = 0;
+    tx.q.vlan = 0;
     send(60, 60);
     expect_data(3, 60, 60, end);
-    tx.vlan = 0x0abc;
+    tx.q.vlan = 0x0abc;
     send(60, 60);
     expect_data(4, 60, 60, end | IGB_TXD_VLE);
-    tx.vlan = 7;
+    tx.q.vlan = 7;
     send(60, 60);
-    assert_true(tx.ring[5].address == (7 << 16 | 14 << 9));
+    assert_true(tx.q.ring[5].address == (7 << 16 | 14 << 9));
     expect_data(6, 60, 60, end | IGB_TXD_VLE);
     igb_txq_disable(&tx, "ring");
-    igb_txq_drop(&tx);
+    intel_txq_drop(&tx.q);
     assert_int_equal(igb_txq_enable(&tx, "ring"), 0);
     send(60, 60); /* the chip may have forgotten */
-    assert_true(tx.ring[0].command == 0x20200000);
+    assert_true(tx.q.ring[0].command == 0x20200000);
 }
 
 /* A frame and its context fit together or not at all; the frame's end gives both back. */
@@ -305,17 +306,17 @@ static void a_context_takes_room(void **state)
     enable();
     for (unsigned i = 0; i < RING - 2; i++)
         send(60, 60);
-    tx.vlan = 9;
-    assert_int_equal(port_tx_burst(&tx.queue, &p, 1), 0);
-    tx.ring[0].command |= IGB_TXD_DD;
-    assert_int_equal(port_tx_burst(&tx.queue, &p, 1), 1);
-    assert_int_equal(tx.tail - tx.head, RING - 1);
+    tx.q.vlan = 9;
+    assert_int_equal(port_tx_burst(&tx.q.queue, &p, 1), 0);
+    tx.q.ring[0].command |= IGB_TXD_DD;
+    assert_int_equal(port_tx_burst(&tx.q.queue, &p, 1), 1);
+    assert_int_equal(tx.q.tail - tx.q.head, RING - 1);
     for (unsigned i = 1; i < RING; i++)
-        if (tx.ring[i].command & IGB_TXD_RS)
-            tx.ring[i].command |= IGB_TXD_DD;
-    tx.ring[0].command |= IGB_TXD_DD;
+        if (tx.q.ring[i].command & IGB_TXD_RS)
+            tx.q.ring[i].command |= IGB_TXD_DD;
+    tx.q.ring[0].command |= IGB_TXD_DD;
     send(60, 60);
-    assert_int_equal(tx.tail - tx.head, 1);
+    assert_int_equal(tx.q.tail - tx.q.head, 1);
 }
 
 int main(void)

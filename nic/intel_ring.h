@@ -1,0 +1,220 @@
+/* intel_ring.h - what the queues of Intel's NICs have in common, whatever their descriptors
+ * say and wherever their registers are: memory, packets by slot, indices, frames put
+ * together from segments and the rules they keep, buffers given and taken back.
+ *
+ * A descriptor is two words.  A receive descriptor is given with a buffer's address and a
+ * zero, and its second word comes back as what there is to say of the buffer (8254x SDM 3.2.3,
+ * 82576 DS 7.1.5).  A transmit descriptor has an address and a command, in which the device
+ * marks what it is done with (8254x SDM 3.3.3, 82576 DS 7.2.2).
+ *
+ * What the words say is the format's: e1000_ring.c has the legacy one, igb_ring.c the advanced
+ * one.  Each has the two bursts, loops over the steps below; these are inline, and masks come
+ * as constants, so that a loop is compiled for its format and calls nothing per descriptor.
+ *
+ * Life of a queue: init() once; create() memory; the driver programs the device, sets `room`
+ * and `tail_register` and switches the queue on; drop(), destroy() when the device has let
+ * go.  The driver owns the order. */
+#pragma once
+
+#include "kernel/mmio.h"
+#include "nic/port.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define INTEL_RING_SIZE_MIN 64u
+#define INTEL_RING_SIZE_MAX 4096u
+#define INTEL_RING_SIZE_DEFAULT 256u
+
+#define FRAME_PADDED 60u /* IEEE 802.3 4.2.3.3, without FCS */
+
+struct intel_rx_desc {
+    uint64_t address;
+    uint64_t result; /* 0 when given to the device */
+};
+
+struct intel_tx_desc {
+    uint64_t address;
+    uint64_t command;
+};
+
+_Static_assert(sizeof(struct intel_rx_desc) == 16, "8254x SDM 3.2.3, 82576 DS 7.1.5");
+_Static_assert(offsetof(struct intel_rx_desc, result) == 8, "8254x SDM 3.2.3, 82576 DS 7.1.5");
+_Static_assert(sizeof(struct intel_tx_desc) == 16, "8254x SDM 3.3.3, 82576 DS 7.2.2");
+_Static_assert(offsetof(struct intel_tx_desc, command) == 8, "8254x SDM 3.3.3, 82576 DS 7.2.2");
+
+/* Indices run freely and are reduced at use.  One slot always stays empty: with head equal
+ * to tail the device takes the ring for empty (8254x SDM 3.2.6, 3.4). */
+struct intel_rxq {
+    struct port_queue queue;
+    uint8_t *tail_register;
+    struct intel_rx_desc *ring;
+    struct packet **packets; /* by slot: what the device fills */
+    uint32_t head, tail;     /* next to come back, next to give */
+    uint32_t mask;
+    uint32_t room;               /* bytes the device may write per buffer */
+    struct packet *first, *last; /* segments of a frame whose end is still to come */
+    uint32_t segments;
+    bool bad;          /* that frame broke a rule: gone when its end comes */
+    uint16_t vlan;     /* the only one whose frames are ours; 0: tags are not looked at */
+    uint64_t filtered; /* frames of no VLAN, or of another, that the device let through */
+    struct dma_memory memory;
+};
+
+struct intel_txq {
+    struct port_queue queue;
+    uint8_t *tail_register;
+    struct intel_tx_desc *ring;
+    struct packet **packets; /* by slot: the frame that starts here */
+    uint32_t *ends;          /* by slot: index of the last descriptor of that frame */
+    uint32_t head, tail;     /* oldest not yet reclaimed, next to fill */
+    uint32_t mask;
+    uint16_t vlan; /* tag that the device inserts into every frame; 0: none */
+    struct dma_memory memory;
+};
+
+/* The queue is the port's number `index` from now on. */
+void intel_rxq_init(struct intel_rxq *rx, struct port *port, uint16_t index, port_burst_fn *burst);
+void intel_txq_init(struct intel_txq *tx, struct port *port, uint16_t index, port_burst_fn *burst);
+/* 0 or -ENOMEM; destroy() undoes what there is. */
+int intel_rxq_create(struct intel_rxq *rx, struct dma_device *dma);
+int intel_txq_create(struct intel_txq *tx, struct dma_device *dma);
+void intel_rxq_destroy(struct intel_rxq *rx, struct dma_device *dma);
+void intel_txq_destroy(struct intel_txq *tx, struct dma_device *dma);
+/* Gives back every packet the ring holds; the device must have let go of them. */
+void intel_rxq_drop(struct intel_rxq *rx);
+void intel_txq_drop(struct intel_txq *tx);
+
+/* Receive ---------------------------------------------------------------------- */
+
+/* Gives the device whole batches of buffers; without any in the pool, another time. */
+void intel_rx_refill(struct intel_rxq *rx);
+/* The frame under way is nobody's, and `counter` says so.  NULL. */
+struct packet *intel_rx_drop(struct intel_rxq *rx, uint64_t *counter);
+
+/* True when the next buffer came back, all bits of `done` set: from which slot, and of its
+ * second word, which the device wrote, the only copy.  It is to be appended. */
+static inline bool intel_rx_next(struct intel_rxq *rx, uint64_t done, uint32_t *slot,
+                                 uint64_t *result)
+{
+    if (rx->head == rx->tail)
+        return false;
+    *slot = rx->head & rx->mask;
+    *result = load_relaxed(&rx->ring[*slot].result);
+    if ((*result & done) != done)
+        return false;
+    dma_rmb(); /* done, before what it tells of */
+    rx->head++;
+    return true;
+}
+
+/* Adds the slot's buffer to the frame under way; `end`: it is the frame's last. */
+static inline void intel_rx_append(struct intel_rxq *rx, uint32_t slot, uint32_t length, bool end)
+{
+    struct packet *p = rx->packets[slot];
+    if (length > rx->room || (!length && !(end && rx->first)) ||
+        rx->segments == FRAME_SEGMENTS_MAX)
+        rx->bad = true;
+    if (rx->bad || !length) { /* an end without data held nothing but the stripped CRC */
+        packet_free(rx->queue.cache, p);
+        return;
+    }
+    p->length = (uint16_t)length;
+    if (rx->last)
+        rx->last->next = p;
+    else
+        rx->first = p;
+    rx->last = p;
+    rx->segments++;
+    rx->first->frame_length += length;
+}
+
+/* port.h: what rx_burst returns holds to these rules, or it is freed and counted. */
+static inline bool intel_rx_good(const struct intel_rxq *rx)
+{
+    const struct packet *p = rx->first;
+    return !rx->bad && p->frame_length >= FRAME_MIN &&
+           p->frame_length <= port_frame_limit(rx->queue.port) &&
+           (!p->next || p->length >= PACKET_HEADER_MIN);
+}
+
+/* The frame under way, complete and good, is the caller's.  `flags`: PACKET_*. */
+static inline struct packet *intel_rx_accept(struct intel_rxq *rx, uint8_t flags)
+{
+    struct packet *p = rx->first;
+    rx->first = rx->last = NULL;
+    rx->segments = 0;
+    p->port = rx->queue.port->number;
+    p->flags = flags;
+    rx->queue.packets++;
+    rx->queue.bytes += p->frame_length;
+    return p;
+}
+
+/* Transmit --------------------------------------------------------------------- */
+
+/* Zeros up to FRAME_PADDED, from us: nobody is to see what an earlier frame left behind. */
+void intel_tx_pad(struct packet *first);
+
+/* Frees what the device is done with: the last descriptor of a frame asks for its status,
+ * and which one that is we know without asking the device. */
+static inline void intel_tx_reclaim(struct intel_txq *tx, uint64_t done)
+{
+    while (tx->head != tx->tail) {
+        uint32_t slot = tx->head & tx->mask, end = tx->ends[slot];
+        if ((load_relaxed(&tx->ring[end & tx->mask].command) & done) != done)
+            return;
+        packet_free(tx->queue.cache, tx->packets[slot]);
+        tx->head = end + 1;
+    }
+}
+
+/* Whether the frame can be sent at all: else it is freed and counted. */
+static inline bool intel_tx_check(struct intel_txq *tx, struct packet *p)
+{
+    if (likely(port_can_send(tx->queue.port, p)))
+        return true;
+    tx->queue.errors++;
+    packet_free(tx->queue.cache, p);
+    return false;
+}
+
+/* Whether there is room for the frame, a descriptor each segment, and `more` descriptors. */
+static inline bool intel_tx_fits(const struct intel_txq *tx, const struct packet *p, uint32_t more)
+{
+    uint32_t count = more;
+    for (; p; p = p->next)
+        count++;
+    return count <= tx->mask - (tx->tail - tx->head);
+}
+
+/* The frame is ours, and is made ready to be put into the ring. */
+static inline void intel_tx_take(struct intel_txq *tx, struct packet *p)
+{
+    tx->queue.packets++;
+    tx->queue.bytes += p->frame_length;
+    if (p->frame_length < FRAME_PADDED)
+        intel_tx_pad(p);
+}
+
+/* The next descriptor, to be filled. */
+static inline struct intel_tx_desc *intel_tx_next(struct intel_txq *tx)
+{
+    return &tx->ring[tx->tail++ & tx->mask];
+}
+
+/* What was filled from this slot on is the frame's. */
+static inline void intel_tx_note(struct intel_txq *tx, uint32_t slot, struct packet *first)
+{
+    tx->packets[slot] = first;
+    tx->ends[slot] = tx->tail - 1;
+}
+
+/* Hands over what was put into the ring since its tail was `before`. */
+static inline void intel_tx_tell(const struct intel_txq *tx, uint32_t before)
+{
+    if (tx->tail == before)
+        return;
+    dma_wmb(); /* descriptors before the tail that hands them over */
+    mmio_write32(tx->tail_register, tx->tail & tx->mask);
+}
