@@ -1,5 +1,6 @@
 """The UEFI application: load options, firmware that makes trouble, Secure Boot."""
 import os
+import shutil
 import struct
 import subprocess
 
@@ -22,7 +23,18 @@ class Hostile(boots.UefiKernel):
         return HOSTILE
 
 
-boots.KINDS["hostile"] = Hostile
+class Shell(boots.Uefi):
+    """The UEFI shell starts the application, called by its name without a suffix."""
+
+    def options(self):
+        self.write("esp/startup.nsh", "fs0:\r\nmillrace %s\r\n" % self.machine.append)
+        shutil.copy(self.application(), self.path("esp/millrace.efi"))
+        self.write_configuration("esp")
+        return [*self.firmware(), "-drive", "if=none,id=medium,format=raw,readonly=on,file=fat:" + self.path("esp"),
+                "-device", "virtio-blk-pci,drive=medium"]
+
+
+boots.KINDS.update({"hostile": Hostile, "shell": Shell})
 
 
 def test_load_options_are_the_command_line():
@@ -31,6 +43,15 @@ def test_load_options_are_the_command_line():
         assert READY.search(appliance.transcript).group(2) == "io"
         assert "  at " in appliance.transcript
         assert "mtu 1400" in appliance.command("show config")
+
+
+def test_the_shell_passes_its_line_on():
+    """UEFI Shell 2.2: load options begin with the name that was typed."""
+    with Appliance(boot="shell", nics=(), config="forward l2\n",
+                   append="loglevel=error -- forward mac") as appliance:
+        assert READY.search(appliance.transcript).group(2) == "mac"
+        assert "millrace: millrace.conf, 11 bytes" in appliance.transcript
+        assert "exceptions:" not in appliance.transcript
 
 
 def test_the_memory_map_may_change_before_boot_services_end():
