@@ -318,7 +318,7 @@ static void print_config(struct out *out)
         char mac[MAC_TEXT], name[PORT_TEXT];
         mac_format(p.mac, mac);
         port_format(i, name);
-        if (p.rx_queues != QUEUES_DEFAULT)
+        if (p.rx_queues > QUEUES_DEFAULT)
             out_printf(out, "port %s queues %u\n", name, p.rx_queues);
         if (p.vlan)
             out_printf(out, "port %s vlan %u\n", name, p.vlan);

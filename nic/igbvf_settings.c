@@ -260,12 +260,13 @@ static void promiscuous_refused(struct igbvf *e)
     if (asked & MBX_PROMISC_UNICAST) {
         e->promiscuous_refused |= MBX_PROMISC_UNICAST;
         e->port.rx_mode.promiscuous = false;
-        refused(e, "the PF does not let this VF see other stations' frames (promiscuous): "
-                   "bridging needs `trust on` there, routing does not");
+        refused(e,
+                "the PF does not let this VF see other stations' frames (promiscuous): "
+                "bridging needs `trust on` there (Linux's igb never grants it), routing does not");
         if (igbvf_tells(e, NEWS_REFUSED_PROMISCUOUS))
             log_warning("%s: the PF refused promiscuous mode: frames for stations behind this "
                         "appliance do not arrive; a bridge (l2) over this VF needs `trust on` at "
-                        "the PF, routing (l3) works without",
+                        "the PF (Linux's igb never grants it), routing (l3) works without",
                         e->name);
         e->due |= 1u << SETTING_PROMISCUOUS;
     } else if (asked) {
