@@ -2,6 +2,7 @@
 #include "apps/fdb.h"
 
 #include "kernel/log.h"
+#include "kernel/random.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -139,8 +140,8 @@ int fdb_init(uint32_t stations)
     fdb.mask = buckets - 1;
     fdb.limit = limit;
     fdb.now_ms = (uint32_t)(time_us() / US_PER_MS);
-    fdb.seed[0] = time_cycles() * 0xbf58476d1ce4e5b9ull;
-    fdb.seed[1] = (fdb.seed[0] ^ fdb.seed[0] >> 31) * 0x94d049bb133111ebull;
+    fdb.seed[0] = random_word();
+    fdb.seed[1] = random_word();
     return 0;
 }
 
