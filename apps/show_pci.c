@@ -143,9 +143,9 @@ static uint32_t parent_of(const struct pci_function *f)
 
 /* The function behind `parent` that follows `last`.  Looked up anew for each
  * line: output may yield, and functions may come and go meanwhile. */
-static const struct pci_function *next_below(uint32_t parent, uint32_t last)
+static struct pci_function *next_below(uint32_t parent, uint32_t last)
 {
-    const struct pci_function *f = pci_first();
+    struct pci_function *f = pci_first();
     while (f && (parent_of(f) != parent || (last != NOWHERE && f->bdf <= last)))
         f = f->next;
     return f;
@@ -155,8 +155,9 @@ static unsigned show_below(struct out *out, uint32_t parent, unsigned indent)
 {
     unsigned count = 0;
     uint32_t last = NOWHERE;
-    for (const struct pci_function *f; (f = next_below(parent, last)); count++) {
+    for (struct pci_function *f; (f = next_below(parent, last)); count++) {
         last = f->bdf;
+        pci_look(f);
         bool has_others = f->header_type == PCI_HEADER_BRIDGE || f->sriov;
         struct pci_function copy = *f;
         show_function(out, &copy, indent);
@@ -281,10 +282,11 @@ static void show_header(struct out *out, const struct pci_function *f)
 COMMAND(cmd_show_pci_function, "show pci BDF", "Show one PCI function decoded");
 static int cmd_show_pci_function(struct command_call *call)
 {
-    const struct pci_function *found = pci_find((uint32_t)call->arg[0].number);
+    struct pci_function *found = pci_find((uint32_t)call->arg[0].number);
     if (!found)
         return command_error(call, "no PCI function %s, expected one that `show pci` lists",
                              call->arg[0].word);
+    pci_look(found);
     struct pci_function f = *found; /* output may yield */
     show_header(call->out, &f);
     show_pci_capabilities(call->out, &f);

@@ -133,11 +133,12 @@ static void bars_read(const struct bars *b)
     }
 }
 
-void pci_size_bars(struct pci_function *f)
+void pci_look(struct pci_function *f)
 {
     struct bars own = bars_own(f);
-    if (!own.count)
+    if (f->looked || f->pf || !own.count)
         return;
+    f->looked = true;
     uint16_t command = decoding_stop(f);
     bars_read(&own);
     rom_off(f);

@@ -22,6 +22,14 @@ static const struct pci_id *match(const struct pci_driver *d, const struct pci_f
     return NULL;
 }
 
+bool pci_has_driver(const struct pci_function *f)
+{
+    TABLE_FOR_EACH (pci_drivers, struct pci_driver, d)
+        if (match(d, f))
+            return true;
+    return false;
+}
+
 /* True when the driver knows the function, whether it could take it or not. */
 static bool offer(struct pci_function *f, const struct pci_driver *d)
 {

@@ -83,7 +83,8 @@ struct pci_function {
     uint8_t header_type;    /* layout without the multi-function bit: 0 device, 1 bridge */
     uint16_t config_size;   /* 256, or 4096 with extended space */
     uint16_t express;       /* offset of the PCI Express capability, 0: none */
-    struct pci_bar bar[PCI_BARS];
+    struct pci_bar bar[PCI_BARS];       /* once `looked`: pci_look() */
+    bool looked;
     uint8_t secondary, subordinate;     /* bridges only; 0: no bus behind it is reachable */
     struct pci_window window[PCI_WINDOWS];  /* bridges only */
     struct pci_function *parent;        /* the bridge above; NULL on a root bus */
@@ -111,6 +112,10 @@ int pci_scan(void);                     /* number of functions found, or -E... *
 struct pci_function *pci_first(void);   /* then ->next */
 struct pci_function *pci_find(uint32_t bdf);
 void pci_reset(void);                   /* tests: no functions, no windows */
+/* How large the function's BARs are.  The scan looks at those that a driver wants, or that
+ * firmware left off; at the others when something has to be placed.  While it looks the
+ * function decodes nothing. */
+void pci_look(struct pci_function *f);
 
 /* Placing ------------------------------------------------------------------ */
 

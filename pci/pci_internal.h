@@ -18,8 +18,6 @@ const struct pci_access *pci_ports(void);
         log_line(level, "pci %s: " fmt, pci_log_bdf, ##__VA_ARGS__); \
     } while (0)
 
-/* Fills f->bar with sizes and what firmware set (bar.c); decodes nothing meanwhile. */
-void pci_size_bars(struct pci_function *f);
 /* False when the register did not take the address: then the BAR is unplaced. */
 bool pci_bar_write(struct pci_function *f, unsigned index, uint64_t base);
 /* The same of a PF's VF BARs; VF MSE is off meanwhile. */
@@ -72,6 +70,9 @@ void pci_bars_restore(struct pci_function *f);
 void pci_acs_enable(const struct pci_function *f);
 /* Whether VFs of this PF would be kept apart; 0, or -EPERM and why not (acs.c). */
 int pci_acs_check_vfs(const struct pci_function *pf, bool unisolated, const char **why);
+
+/* A driver will be offered it (driver.c). */
+bool pci_has_driver(const struct pci_function *f);
 
 /* The list of functions (scan.c). */
 void pci_list_insert(struct pci_function *f);

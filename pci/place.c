@@ -634,6 +634,26 @@ static void forget_unreachable(struct pci_function *f)
     }
 }
 
+static bool is_complete(const struct pci_function *f)
+{
+    for (unsigned i = 0; i < PCI_BARS; i++)
+        if ((f->bar[i].size && !f->bar[i].base) ||
+            (f->sriov && !f->sriov->problem && f->sriov->bar[i].size && !f->sriov->bar[i].base))
+            return false;
+    return true;
+}
+
+/* Of what has been looked at. */
+static bool all_complete(void)
+{
+    bool complete = true;
+    for (struct pci_function *f = pci_first(); f; f = f->next) {
+        forget_unreachable(f);
+        complete &= is_complete(f);
+    }
+    return complete;
+}
+
 static void placing_fill(struct placing *p)
 {
     unsigned n = 0;
@@ -644,11 +664,12 @@ static void placing_fill(struct placing *p)
     }
 }
 
-void pci_place_all(void)
+/* Where everything is must be known before anything finds a place beside it. */
+static void place_incomplete(void)
 {
     struct placing p = { 0 };
-    for (struct pci_function *f = pci_first(); f; f = f->next)
-        p.count++;
+    for (struct pci_function *f = pci_first(); f; f = f->next, p.count++)
+        pci_look(f);
     p.functions = calloc(p.count + 1, sizeof *p.functions);
     p.firmware = calloc(p.count + 1, sizeof *p.firmware);
     p.rows = calloc((size_t)p.count * REQUESTS_PER_FUNCTION + 1, sizeof *p.rows);
@@ -662,6 +683,12 @@ void pci_place_all(void)
     free(p.rows);
     free(p.firmware);
     free(p.functions);
+}
+
+void pci_place_all(void)
+{
+    if (!all_complete())
+        place_incomplete();
     for (struct pci_function *f = pci_first(); f; f = f->next)
         if (f->sriov)
             pci_sriov_placed(f);

@@ -124,6 +124,7 @@ int pci_function_reset(struct pci_function *f)
         return -ENOTSUP;
     if (f->sriov)
         pci_wait_until(f->sriov->settled_us);
+    pci_look(f);
     save(f, &saved);
     pci_write16(f, PCI_COMMAND, saved.command & (uint16_t)~PCI_COMMAND_MASTER);
     pending_wait(f);

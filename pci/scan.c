@@ -153,6 +153,17 @@ static void header_read(struct pci_function *f)
     }
 }
 
+/* What firmware has placed and turned on, and no driver wants, stays untouched: the look
+ * turns its decoding off and on, which costs a hypervisor a new memory map each time.  Of a
+ * bridge both kinds must be on, or enabling what lies behind would turn on the other. */
+static bool needs_look(const struct pci_function *f)
+{
+    uint16_t on = PCI_COMMAND_MEMORY;
+    if (f->header_type == PCI_HEADER_BRIDGE)
+        on |= PCI_COMMAND_IO;
+    return (pci_read16(f, PCI_COMMAND) & on) != on || pci_has_driver(f);
+}
+
 /* True when there is something at bdf: then it is in the list. */
 static bool scan_function(struct scan *s, struct pci_function *parent, uint32_t bdf)
 {
@@ -176,7 +187,8 @@ static bool scan_function(struct scan *s, struct pci_function *parent, uint32_t 
     bus_master_off(f);
     pci_config_size_find(f);
     pci_aer_find(f);
-    pci_size_bars(f);
+    if (needs_look(f))
+        pci_look(f);
     if (f->header_type == PCI_HEADER_BRIDGE)
         pci_windows_read(f);
     pci_list_insert(f);

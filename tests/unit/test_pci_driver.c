@@ -95,6 +95,24 @@ static unsigned command_of(const struct pcispace_device *d)
     return d->config[PCI_COMMAND] | (unsigned)d->config[PCI_COMMAND + 1] << 8;
 }
 
+/* With firmware's decoding on as well. */
+static void what_a_driver_wants_is_looked_at(void **state)
+{
+    struct pcispace_device *both[] = { &device, &port };
+    memset(device.bar + 1, 0, sizeof device.bar - sizeof device.bar[0]);
+    pcispace_device_init(&port, 0x4321, 1, 0x020000);
+    port.bar[0] = device.bar[0];
+    for (unsigned i = 0; i < 2; i++) {
+        both[i]->config[PCI_BAR0 + 3] = (uint8_t)(0xe0 + i);
+        both[i]->config[PCI_COMMAND] = PCI_COMMAND_IO | PCI_COMMAND_MEMORY;
+        pcispace_add(both[i], NULL, i, 0);
+    }
+    assert_int_equal(pci_scan(), 2);
+    assert_int_equal(pci_first()->bar[0].size, 16 * KIB);
+    assert_int_equal(pci_first()->bar[0].base, 0xe0000000);
+    assert_int_equal(pci_first()->next->bar[0].size, 0);
+}
+
 /* Enable ----------------------------------------------------------------------------- */
 
 static void enabled_function_is_reached_through_its_bridge(void **state)
@@ -276,6 +294,7 @@ int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        TEST(what_a_driver_wants_is_looked_at),
         TEST(enabled_function_is_reached_through_its_bridge),
         TEST(function_that_does_not_answer_is_refused),
         TEST(kind_with_an_unplaced_bar_is_not_decoded),

@@ -265,8 +265,59 @@ static void decoding_is_off_while_sizing_and_on_afterwards(void **state)
     put(d, PCI_BAR0, 0xfebf0000, 4);
     d->config[PCI_COMMAND] = PCI_COMMAND_MEMORY | PCI_COMMAND_IO;
     pci_scan();
+    pci_look(pci_first());
     assert_int_equal(d->config[PCI_COMMAND], PCI_COMMAND_MEMORY | PCI_COMMAND_IO);
     assert_int_equal(pci_first()->bar[0].base, 0xfebf0000);
+}
+
+static void count_write(void *ctx, uint16_t offset, unsigned size)
+{
+    ++*(unsigned *)ctx;
+}
+
+/* Each change of what a function decodes makes a hypervisor build its memory map anew. */
+static void what_is_on_and_no_driver_wants_is_left_alone(void **state)
+{
+    unsigned writes = 0;
+    struct pcispace_device *d = endpoint(NULL, 0, mem4k);
+    put(d, PCI_BAR0, 0xfebf0000, 4);
+    d->config[PCI_COMMAND] = PCI_COMMAND_MEMORY;
+    d->config_written = count_write;
+    d->ctx = &writes;
+    pci_scan();
+    assert_int_equal(writes, 0);
+    pci_look(pci_first());
+    assert_int_equal(pci_first()->bar[0].size, 4 * KIB);
+    assert_int_equal(pci_first()->bar[0].base, 0xfebf0000);
+    unsigned look = writes;
+    pci_look(pci_first());
+    assert_true(look && writes == look);
+}
+
+static void nothing_is_placed_over_what_was_left_alone(void **state)
+{
+    struct pcispace_device *on = endpoint(NULL, 0, mem4k), *off = endpoint(NULL, 1, mem4k);
+    put(on, PCI_BAR0, PCISPACE_MEMORY, 4);
+    on->config[PCI_COMMAND] = PCI_COMMAND_MEMORY;
+    pci_scan();
+    assert_int_equal(function_of(on)->bar[0].size, 4 * KIB);
+    assert_int_equal(function_of(off)->bar[0].base, PCISPACE_MEMORY + 4 * KIB);
+}
+
+/* Whoever enables what lies behind turns on the bridge's other kind as well. */
+static void bridge_that_is_half_on_is_looked_at(void **state)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        pcispace_bridge_init(&made[i], 0x1234, 1);
+        made[i].bar[0] = mem4k;
+        put(&made[i], PCI_BAR0, PCISPACE_MEMORY + i * MIB, 4);
+        pcispace_add(&made[i], NULL, i, 0);
+    }
+    made[0].config[PCI_COMMAND] = PCI_COMMAND_MEMORY;
+    made[1].config[PCI_COMMAND] = PCI_COMMAND_IO | PCI_COMMAND_MEMORY;
+    pci_scan();
+    assert_int_equal(function_of(&made[0])->bar[0].size, 4 * KIB);
+    assert_int_equal(function_of(&made[1])->bar[0].size, 0);
 }
 
 /* PCI 6.2.5.2: an enabled ROM may share the decoder. */
@@ -998,6 +1049,9 @@ int main(void)
         TEST(bar_of_64_bits_in_the_last_register_is_ignored),
         TEST(reserved_memory_types_are_ignored),
         TEST(decoding_is_off_while_sizing_and_on_afterwards),
+        TEST(what_is_on_and_no_driver_wants_is_left_alone),
+        TEST(nothing_is_placed_over_what_was_left_alone),
+        TEST(bridge_that_is_half_on_is_looked_at),
         TEST(rom_is_switched_off),
         TEST(host_bridges_are_left_alone),
         TEST(everything_unplaced_gets_a_place),

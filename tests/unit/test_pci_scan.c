@@ -132,7 +132,9 @@ static void recorded_windows_and_bars_are_read(void **state)
     assert_int_equal(port->window[PCI_WINDOW_MEMORY].size, 0x200000);
     assert_int_equal(port->window[PCI_WINDOW_PREFETCHABLE].base, 0xfd400000);
     assert_int_equal(port->window[PCI_WINDOW_PREFETCHABLE].size, 0x200000);
-    const struct pci_bar *bar = pci_find(PCI_BDF(0, 1, 0, 0))->bar;
+    struct pci_function *igb = pci_find(PCI_BDF(0, 1, 0, 0));
+    pci_look(igb);
+    const struct pci_bar *bar = igb->bar;
     assert_int_equal(bar[0].base, 0xfe800000);
     assert_int_equal(bar[0].size, 0x20000);
     assert_true(bar[2].io);
