@@ -270,7 +270,7 @@ static const char *const link_names[] = {
     [VF_LINK_AUTO] = "auto", [VF_LINK_UP] = "up", [VF_LINK_DOWN] = "down"
 };
 
-static const char *mailbox_text(const struct vf_info *info)
+static const char *mailbox_text(const struct port *master, const struct vf_info *info)
 {
     static const char *const states[] = {
         [VF_MAILBOX_CLOSED] = "closed: its driver has not reset yet",
@@ -280,6 +280,8 @@ static const char *mailbox_text(const struct vf_info *info)
     };
     if (info->mailbox == VF_MAILBOX_CLOSED && info->policy.link == VF_LINK_DOWN)
         return "closed: its link is held down";
+    if (info->mailbox == VF_MAILBOX_CLOSED && master->state != PORT_RUNNING)
+        return "closed: its PF is down";
     return states[info->mailbox];
 }
 
@@ -303,9 +305,9 @@ static void show_policy(struct out *out, const struct vf_info *info)
                p->trust ? "on" : "off", rate, link_names[p->link]);
 }
 
-static void show_granted(struct out *out, const struct vf_info *info)
+static void show_granted(struct out *out, const struct port *master, const struct vf_info *info)
 {
-    out_printf(out, "    mailbox   %s\n", mailbox_text(info));
+    out_printf(out, "    mailbox   %s\n", mailbox_text(master, info));
     out_printf(out, "    granted   mtu %u, %u addresses, %u vlans, %u groups%s%s\n", info->mtu,
                info->macs, info->vlans, info->multicast, info->promiscuous ? ", promiscuous" : "",
                info->all_multicast ? ", all multicast" : "");
@@ -354,7 +356,7 @@ static bool show_vf(struct out *out, unsigned number, unsigned vf)
     out_printf(out, "  vf %-3u  %s  %s  link %s  %s\n", vf, bdf, mac,
                vf_link_text(master, port, &info), name);
     show_policy(out, &info);
-    show_granted(out, &info);
+    show_granted(out, master, &info);
     show_counts(out, &info);
     return true;
 }

@@ -234,7 +234,10 @@ static void refuse(struct igb *e, unsigned vf, const char *why, uint64_t now_us)
     v->last_refusal = why;
     if (again || !igb_vf_may_log(v, now_us))
         return;
-    log_warning("%s VF %u: refused: %s (%u lines not shown)", e->name, vf, why, v->unlogged);
+    if (v->unlogged)
+        log_warning("%s VF %u: refused: %s (%u lines not shown)", e->name, vf, why, v->unlogged);
+    else
+        log_warning("%s VF %u: refused: %s", e->name, vf, why);
     v->unlogged = 0;
 }
 

@@ -447,6 +447,9 @@ static void show_vfs_tells_all(void **state)
     mailbox = VF_MAILBOX_CLOSED;
     assert_true(shows("show vfs", "closed: its link is held down\n"));
     assert_true(shows("show vfs", "closed: its driver has not reset yet\n"));
+    does("port 0 down");
+    assert_true(shows("show vfs", "closed: its PF is down\n"));
+    does("port 0 up");
     mailbox = VF_MAILBOX_STUCK;
     assert_true(shows("show vfs", "mailbox   stuck"));
     mailbox = VF_MAILBOX_MUTED;
