@@ -50,6 +50,13 @@ NICS = {
 }
 
 
+def plain(text):
+    """Console output without control sequences; and the one that is not all there yet."""
+    text = CONTROL.sub("", text)
+    cut = UNFINISHED.search(text)
+    return (text[:cut.start()], text[cut.start():]) if cut else (text, "")
+
+
 def accelerator():
     return subprocess.run([os.path.join(ROOT, "tools", "accel")], capture_output=True, text=True,
                           check=True).stdout.strip()
@@ -282,10 +289,7 @@ class Appliance:
             return None
         if not data:
             return None
-        text = CONTROL.sub("", self.unfinished + data.decode(errors="replace"))
-        cut = UNFINISHED.search(text)
-        self.unfinished = text[cut.start():] if cut else ""
-        text = text[:cut.start()] if cut else text
+        text, self.unfinished = plain(self.unfinished + data.decode(errors="replace"))
         self.transcript += text
         return text
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from qemu import CONTROL, ROOT
+from qemu import ROOT, plain
 
 
 class Terminal:
@@ -17,7 +17,7 @@ class Terminal:
         self.process = subprocess.Popen([os.path.join(ROOT, "tools", "run"), *options], stdin=slave,
                                         stdout=slave, stderr=slave, start_new_session=True)
         os.close(slave)
-        self.text = ""
+        self.text = self.unfinished = ""
 
     def read_until(self, pattern, timeout=60):
         end = time.monotonic() + timeout
@@ -29,7 +29,8 @@ class Terminal:
             except OSError:
                 data = b""
             assert data, "ended without %r: %s" % (pattern, self.text[-2000:])
-            self.text += CONTROL.sub("", data.decode(errors="replace"))
+            text, self.unfinished = plain(self.unfinished + data.decode(errors="replace"))
+            self.text += text
         self.text = self.text[match.end():]
         return match
 
@@ -112,7 +113,13 @@ def test_what_is_suggested_about_vfs_works(tmp_path, monkeypatch):
         terminal.read_until("^(millrace> )?port 2: link down")
         terminal.type(vf + " link auto\n")
         terminal.read_until("^(millrace> )?port 2: link up")
+        # LAN 1's hosts hear of a new address of their router, too.
+        terminal.type(vf + " mac 02:00:00:00:00:99\n")
+        terminal.read_until("^(millrace> )?port 2: link up")
         time.sleep(1)
+        first = number_in_stats(terminal, 2, "rx_packets")
+        time.sleep(1)
+        assert number_in_stats(terminal, 2, "rx_packets") > first + 100
         leave(terminal)
     assert os.listdir(tmp_path) == []
 

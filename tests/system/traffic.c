@@ -41,6 +41,7 @@
 #define PROTO_UDP 17u
 #define ICMP_ECHO_REPLY 0u
 #define ICMP_ECHO 8u
+#define ICMP_UNREACHABLE 3u
 #define ECHO_PORT 7u /* RFC 862 */
 
 static void fail(const char *fmt, ...)
@@ -509,6 +510,8 @@ static void host_receive_ip(struct lan *lan, struct host *host, uint8_t *f, size
     n = ETH_LEN + length;
     if (icmp && fold(sum_bytes(0, l4, length - IP_LEN)))
         lan->errors++;
+    else if (icmp && l4[0] == ICMP_UNREACHABLE)
+        return; /* a router says why something is lost, which is counted when it is due */
     else if (icmp ? l4[0] == ICMP_ECHO : ip[9] == PROTO_UDP && get16(l4 + 2) == ECHO_PORT)
         host_serve(lan, host, f, n);
     else if (icmp ? l4[0] == ICMP_ECHO_REPLY : ip[9] == PROTO_UDP && get16(l4) == ECHO_PORT)
@@ -517,9 +520,19 @@ static void host_receive_ip(struct lan *lan, struct host *host, uint8_t *f, size
         lan->errors++;
 }
 
+/* RFC 826: what is known of a sender is kept true, whatever it says. */
+static void host_update(struct lan *lan, struct host *host, const uint8_t *arp)
+{
+    struct neighbor *neighbor = &host->neighbors[arp[17]];
+    if ((get32(arp + 14) & ~0xffu) == lan->network && neighbor->known)
+        memcpy(neighbor->mac, arp + 8, 6);
+}
+
 static void host_receive(struct lan *lan, struct host *host, uint8_t *f, size_t n)
 {
     const uint8_t *arp = f + ETH_LEN;
+    if (is_arp(f, n, 1) || is_arp(f, n, 2))
+        host_update(lan, host, arp);
     if (is_arp(f, n, 1) && get32(arp + 24) == host->ip) {
         uint8_t reply[FRAME_MIN];
         lan_send(lan, reply,
