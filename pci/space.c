@@ -259,11 +259,13 @@ static bool grow_to(const struct request *q, struct range added)
 static bool grow_up(const struct request *q, struct range w, uint64_t unit)
 {
     uint64_t base = w.base, after;
+    if (w.last == UINT64_MAX)
+        return false;
     while (base <= w.last && (after = taken(q, (struct range){ base, w.last })))
-        base = after == UINT64_MAX ? after : after + 1;
+        base = add_saturating(after, 1);
     base = align_saturating(base, q->align);
     uint64_t end = align_saturating(add_saturating(base, q->size), unit);
-    return base != UINT64_MAX && end != UINT64_MAX && end > w.last + 1 && w.last != UINT64_MAX &&
+    return base != UINT64_MAX && end != UINT64_MAX && end > w.last + 1 &&
            grow_to(q, (struct range){ w.last + 1, end - 1 });
 }
 

@@ -615,6 +615,22 @@ static void memory_window_ends_at_4_gib(void **state)
     assert_false(host_log_contains("window reads"));
 }
 
+/* Nothing lies above the last address there is, and so no window grows into it. */
+static void window_at_the_end_of_everything_does_not_grow_upwards(void **state)
+{
+    const struct pcispace_bar wide = { .size = MIB, .is64 = true, .prefetchable = true };
+    struct pcispace_device *b = bridge(NULL, 4);
+    set_prefetchable_window(b, 0xfffffffffff00000, UINT64_MAX);
+    struct pcispace_device *set = endpoint(b, 0, wide);
+    put(set, PCI_BAR0, 0xfff00000 | PCI_BAR_TYPE_64 | PCI_BAR_PREFETCH, 4);
+    put(set, PCI_BAR0 + 4, UINT32_MAX, 4);
+    struct pcispace_device *d = endpoint(b, 1, wide);
+    pci_scan();
+    assert_int_equal(function_of(set)->bar[0].base, 0xfffffffffff00000);
+    assert_int_equal(function_of(d)->bar[0].base, 0);
+    assert_int_equal(function_of(b)->window[PCI_WINDOW_PREFETCHABLE].size, MIB);
+}
+
 /* A bridge whose limit is stuck goes on as it was. */
 static void window_that_refuses_to_grow_stays(void **state)
 {
@@ -1072,6 +1088,7 @@ int main(void)
         TEST(window_grows_downwards_where_it_cannot_upwards),
         TEST(window_does_not_grow_beyond_what_is_allowed),
         TEST(memory_window_ends_at_4_gib),
+        TEST(window_at_the_end_of_everything_does_not_grow_upwards),
         TEST(window_that_refuses_to_grow_stays),
         TEST(windows_are_opened_with_room_for_vfs),
         TEST(vfs_use_the_gaps),
