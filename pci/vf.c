@@ -103,12 +103,15 @@ static int count_set(const struct pci_function *pf, unsigned count, const char *
 /* A reset of the PF forgets page size and BARs (9.2.2.3): they are written again. */
 static int bars_set(struct pci_function *pf, const char **why)
 {
-    const struct pci_sriov *s = pf->sriov;
+    struct pci_sriov *s = pf->sriov;
     pci_write32(pf, s->at + PCI_SRIOV_PAGE_SIZE, s->page_size);
     for (unsigned i = 0; i < PCI_BARS; i++) {
+        uint64_t base = s->bar[i].base;
         *why = because("VF BAR %u does not take its address", i);
-        if (s->bar[i].base && !pci_vf_bar_write(pf, i, s->bar[i].base))
+        if (base && !pci_vf_bar_write(pf, i, base)) {
+            s->bar[i].base = base; /* its place, all the same: the next time may be better */
             return -EIO;
+        }
     }
     return 0;
 }

@@ -520,6 +520,25 @@ static void bars_are_written_again_before_vfs_come(void **state)
     assert_int_equal(pf[0].vf[0].device.bar_at(&pf[0].vf[0], 3), base);
 }
 
+/* One that does not stick is a refusal each time, never a BAR less. */
+static void bars_that_do_not_stick_are_refused_again(void **state)
+{
+    struct pci_function *f = scan_behind_port(I82576, 8);
+    uint16_t at = MADE_PF_SRIOV + PCI_SRIOV_BAR0;
+    uint8_t writable[8];
+    memcpy(writable, pf[0].device.writable + at, sizeof writable);
+    memset(pf[0].device.writable + at, 0, sizeof writable);
+    made_pf_set(&pf[0], PCI_SRIOV_BAR0, PCI_BAR_TYPE_64 | PCI_BAR_PREFETCH, 4);
+    made_pf_set(&pf[0], PCI_SRIOV_BAR0 + 4, 0, 4);
+    assert_refused(f, 8, -EIO, "VF BAR 0 does not take its address");
+    assert_refused(f, 8, -EIO, "VF BAR 0 does not take its address");
+    assert_false(pf[0].enabled);
+    const char *why;
+    memcpy(pf[0].device.writable + at, writable, sizeof writable);
+    assert_int_equal(enable(f, 8, &why), 0);
+    assert_int_not_equal(pf[0].vf[0].device.bar_at(&pf[0].vf[0], 0), 0);
+}
+
 /* 63, 128 and 256 VFs ----------------------------------------------------------------- */
 
 static void many_vfs_reach_further_buses(void **state)
@@ -835,6 +854,7 @@ int main(void)
         TEST(vf_in_anothers_place_is_refused),
         TEST(offset_that_moves_away_is_refused),
         TEST(bars_are_written_again_before_vfs_come),
+        TEST(bars_that_do_not_stick_are_refused_again),
         TEST(many_vfs_reach_further_buses),
         TEST(bus_range_of_firmware_grows),
         TEST(bus_range_that_is_short_is_named),
