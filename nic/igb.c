@@ -164,7 +164,8 @@ static void disable_master(struct igb *e)
 }
 
 /* 82576 DS 4.2.1.6 and 4.5: afterwards all registers have their initial values, but the PHY
- * keeps its link.  No DMA afterwards.  Without an NVM AUTO_RD never comes (QEMU). */
+ * keeps its link.  No DMA afterwards.  Without an NVM AUTO_RD never comes (QEMU):
+ * it is waited for once. */
 static int reset(struct igb *e)
 {
     if (!igb_answers(e))
@@ -179,7 +180,9 @@ static int reset(struct igb *e)
     time_delay_us(RESET_SETTLE_US);
     if (igb_wait(e, LOG_ERROR, "CTRL", IGB_CTRL, IGB_CTRL_RST, 0, RESET_US))
         return -EIO;
-    igb_wait(e, LOG_DEBUG, "EEC", IGB_EEC, IGB_EEC_AUTO_RD, IGB_EEC_AUTO_RD, NVM_LOAD_US);
+    if (!e->no_auto_read &&
+        igb_wait(e, LOG_DEBUG, "EEC", IGB_EEC, IGB_EEC_AUTO_RD, IGB_EEC_AUTO_RD, NVM_LOAD_US))
+        e->no_auto_read = true;
     mask_interrupts(e);
     return 0;
 }

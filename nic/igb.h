@@ -46,6 +46,7 @@ struct igb {
     uint32_t rctl;     /* as last written */
     bool long_frames;  /* buffers are used from the first byte */
     bool shared;       /* the pool is mapped for the device */
+    bool no_auto_read; /* the chip does not tell that it has read its NVM */
     bool gone;         /* told that registers read all ones */
     bool serdes;       /* no PHY of the chip's own */
     bool link_up;      /* as the master driver was told */

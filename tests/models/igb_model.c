@@ -343,6 +343,8 @@ static uint32_t read_slow(struct igb_model *m, uint32_t reg)
     uint32_t value = igb_get(m, reg);
     if (reg == R_CTRL && m->resets && time_us() < m->reset_at_us + m->reset_takes_us)
         return value | CTRL_RST;
+    if (reg == R_EEC && m->no_auto_read)
+        return value & ~EEC_AUTO_RD;
     if (reg == R_EEC && m->resets && time_us() < m->reset_at_us + m->reset_takes_us)
         return value & ~EEC_AUTO_RD;
     if (reg == R_EERD && time_us() < m->nvm_asked_us + m->nvm_takes_us)

@@ -115,6 +115,7 @@ struct igb_model {
     bool master_sticks;      /* STATUS.GIO_MASTER_EN stays set */
     bool gone;               /* reads are all ones, writes go nowhere */
     bool nvm_dead;           /* EERD.DONE never comes */
+    bool no_auto_read;       /* EEC.AUTO_RD never comes (QEMU) */
     bool mdic_dead;          /* MDIC.READY never comes */
     bool semaphore_stuck;    /* SWSM.SMBI is somebody else's for ever */
     bool messages_vanish;    /* REQ, STS and ACK of either side are lost */

@@ -1,6 +1,7 @@
 /* nic/igb.c over the model, 82576 and I350: the conformance suite, then what is its own:
  * address, reset, link, filters, statistics, and a chip that lies.  Queues and VLANs:
  * test_igb_queues.c.  Sections: 82576 DS. */
+#include "kernel/time.h"
 #include "nic/vf.h"
 #include "pci/pci_regs.h"
 #include "tests/host/host.h"
@@ -188,6 +189,19 @@ static void slow_devices_are_waited_for(void **state)
     assert_memory_equal(rig.port->mac, rig_mac, MAC_LEN);
     assert_false(host_log_contains("expected"));
     assert_true(rig_exchange());
+}
+
+/* QEMU's igb never tells that it has read its NVM: a start of the port does not stop the poll loop
+ * for that each time. */
+static void auto_read_that_never_comes_is_waited_for_once(void **state)
+{
+    rig.model.no_auto_read = true;
+    rig_run(1);
+    port_stop(rig.port);
+    uint64_t before = time_us();
+    assert_int_equal(port_start(rig.port), 0);
+    port_stop(rig.port);
+    assert_true(time_us() - before < 10 * US_PER_MS);
 }
 
 static void too_slow_devices_are_not(void **state)
@@ -677,6 +691,7 @@ int main(void)
         TEST(phy_that_is_silent_is_told),
         TEST(reset_that_never_ends_is_told_and_fails_the_port),
         TEST(slow_devices_are_waited_for),
+        TEST(auto_read_that_never_comes_is_waited_for_once),
         TEST(too_slow_devices_are_not),
         TEST(all_ones_at_probe_fail_the_port),
         TEST(missing_registers_fail_the_port),
