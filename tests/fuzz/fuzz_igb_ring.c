@@ -25,6 +25,7 @@ static struct dma_device device;
 static struct port port;
 static struct igb_rxq rx;
 static struct igb_txq tx;
+static struct igb_echo echo;
 static uint32_t regs[2 * BLOCK / 4];
 static uint32_t stuck;    /* one bit a block: its ENABLE says what it likes */
 static uint32_t returned; /* receive descriptors, of those given */
@@ -188,6 +189,8 @@ static void step(struct input *in)
     case 7:
         tx.q.vlan = (uint16_t)take_value(in, 1);
         rx.q.vlan = tx.q.vlan & 1;
+        rx.tags = tx.q.vlan & 2;
+        rx.echo = tx.echo = tx.q.vlan & 4 ? &echo : NULL;
         break;
     case 8: /* a queue in a bad mood: on or off is the opposite of what it is told */
         stuck = (uint32_t)take_value(in, 1);
