@@ -482,11 +482,6 @@ struct arp {
     bool for_us; /* target is an address of the port it came in on */
 };
 
-static bool mac_is_station(const uint8_t *mac)
-{
-    return !(mac[0] & 1) && memcmp(mac, zero_mac, MAC_LEN);
-}
-
 static bool arp_parse(const struct packet *p, struct arp *arp)
 {
     const uint8_t *d = p->data;

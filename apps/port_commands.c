@@ -239,10 +239,9 @@ static int cmd_port_up_down(struct command_call *call)
 COMMAND(cmd_port_mac, "port PORT mac MAC", "Set a port's address");
 static int cmd_port_mac(struct command_call *call)
 {
-    static const uint8_t zero[MAC_LEN];
     const uint8_t *mac = call->arg[1].mac;
 
-    if (mac[0] & 1 || !memcmp(mac, zero, MAC_LEN))
+    if (!mac_is_station(mac))
         return command_error(call,
                              "'%s' is no station's address, expected one with an even first "
                              "octet that is not all zeros",

@@ -13,7 +13,6 @@
 #include "kernel/time.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,23 +33,10 @@ enum { E1000_COUNTERS(X) };
 
 /* Registers ----------------------------------------------------------------- */
 
-/* Looks once more after the limit: it may be us who were away, not the device. */
 int e1000_wait(const struct e1000 *e, const char *name, uint32_t reg, uint32_t mask,
                uint32_t wanted, uint64_t limit_us)
 {
-    struct deadline deadline = deadline_us(limit_us);
-    uint32_t value;
-    bool late;
-    do {
-        late = deadline_passed(&deadline);
-        value = e1000_read(e, reg);
-        if ((value & mask) == wanted)
-            return 0;
-    } while (!late);
-    log_error("%s: %s is %08" PRIx32 " after %" PRIu64 " us, expected %08" PRIx32
-              " under mask %08" PRIx32,
-              e->name, name, value, limit_us, wanted, mask);
-    return -ETIMEDOUT;
+    return intel_wait(LOG_ERROR, e->name, name, e->regs + reg, mask, wanted, limit_us);
 }
 
 /* STATUS; 0, nothing up, of a device that left the bus.  Such a one answers all
@@ -75,12 +61,6 @@ bool e1000_answers(struct e1000 *e)
 
 /* Address ------------------------------------------------------------------- */
 
-static bool mac_usable(const uint8_t mac[MAC_LEN])
-{
-    static const uint8_t zero[MAC_LEN];
-    return !(mac[0] & 1) && memcmp(mac, zero, MAC_LEN);
-}
-
 /* 8254x SDM 5.6.1 */
 static bool e1000_mac_from_eeprom(struct e1000 *e, uint8_t mac[MAC_LEN])
 {
@@ -91,7 +71,7 @@ static bool e1000_mac_from_eeprom(struct e1000 *e, uint8_t mac[MAC_LEN])
         mac[2 * i] = (uint8_t)word;
         mac[2 * i + 1] = (uint8_t)(word >> 8);
     }
-    return mac_usable(mac);
+    return mac_is_station(mac);
 }
 
 /* The device, or its firmware, may have loaded it: 8254x SDM 13.5.2. */
@@ -100,7 +80,7 @@ static bool e1000_mac_from_registers(struct e1000 *e, uint8_t mac[MAC_LEN])
     uint32_t low = e1000_read(e, E1000_RAL(0)), high = e1000_read(e, E1000_RAH(0));
     memcpy(mac, &low, 4);
     memcpy(mac + 4, &high, 2);
-    return (high & E1000_RAH_AV) && mac_usable(mac);
+    return (high & E1000_RAH_AV) && mac_is_station(mac);
 }
 
 static int e1000_read_mac(struct e1000 *e)
@@ -137,17 +117,12 @@ static const uint16_t counter_offsets[] = { E1000_COUNTERS(X) E1000_COUNTERS_WID
 static const char *const counter_names[] = { E1000_COUNTERS(X) E1000_COUNTERS_WIDE(X) };
 #undef X
 
-/* Reading clears, so what was read is added here and never lost. */
 static void e1000_collect(struct e1000 *e)
 {
     if (!e1000_answers(e))
         return;
-    for (unsigned i = 0; i < E1000_COUNTERS_NARROW_COUNT; i++)
-        e->counters[i] += e1000_read(e, counter_offsets[i]);
-    for (unsigned i = E1000_COUNTERS_NARROW_COUNT; i < E1000_COUNTERS_COUNT; i++) {
-        uint32_t low = e1000_read(e, counter_offsets[i]);
-        e->counters[i] += (uint64_t)e1000_read(e, counter_offsets[i] + 4u) << 32 | low;
-    }
+    intel_collect(e->regs, counter_offsets, E1000_COUNTERS_NARROW_COUNT, E1000_COUNTERS_COUNT,
+                  e->counters);
 }
 
 /* Reset ---------------------------------------------------------------------- */
@@ -174,15 +149,9 @@ int e1000_pull_reset(struct e1000 *e)
 
 static void e1000_link(struct port *port, struct port_link *link)
 {
-    static const uint32_t speeds[] = { 10, 100, 1000, 1000 };
-    struct e1000 *e = port->priv;
-    uint32_t status = e1000_status(e);
-    *link = (struct port_link){ 0 };
-    if (!(status & E1000_STATUS_LU))
-        return;
-    link->up = true;
-    link->full_duplex = status & E1000_STATUS_FD;
-    link->speed_mbps = speeds[FIELD_GET(E1000_STATUS_SPEED, status)];
+    uint32_t status = e1000_status(port->priv);
+    *link = intel_link(status & E1000_STATUS_LU, status & E1000_STATUS_FD,
+                       FIELD_GET(E1000_STATUS_SPEED, status));
 }
 
 /* 8254x SDM 14.3: the PHY negotiates and tells the MAC (SPD-IND, 8.6.2.2.3), so
@@ -221,16 +190,10 @@ static void e1000_write_rctl(struct e1000 *e, uint32_t rctl)
     e1000_flush(e);
 }
 
-/* 8254x SDM 13.5.1 with RCTL.MO 0: bits 47:36 of the address, whose first byte on
- * the wire is bits 7:0, choose one of 4096 bits. */
 static void e1000_write_multicast(struct e1000 *e, const struct port_rx_mode *mode)
 {
     uint32_t table[E1000_MTA_REGS] = { 0 };
-    for (uint16_t i = 0; i < mode->multicast_count; i++) {
-        const uint8_t *mac = mode->multicast[i];
-        uint32_t bit = ((uint32_t)mac[5] << 8 | mac[4]) >> 4;
-        table[bit / 32] |= 1u << bit % 32;
-    }
+    intel_multicast_add(table, mode);
     for (uint32_t i = 0; i < E1000_MTA_REGS; i++)
         e1000_write(e, E1000_MTA(i), table[i]);
 }
@@ -314,46 +277,25 @@ static void e1000_bring_up(struct e1000 *e, uint16_t mtu, uint16_t vlan)
     e1000_init_receive(e, vlan);
 }
 
-/* Whatever of a start there is goes away; the order is that of a stop: first no
- * DMA lands any more, then memory is freed.  Bus mastering goes off even when
- * the reset does not complete. */
-static void e1000_tear_down(struct e1000 *e)
-{
-    int err = e->chip->reset(e);
-    pci_bus_master(e->pci, false);
-    intel_rxq_destroy(&e->rx, e->port.dma);
-    intel_txq_destroy(&e->tx, e->port.dma);
-    if (e->shared)
-        dma_unshare(e->port.dma, packet_pool_memory(e->rx.queue.cache->pool));
-    e->shared = false;
-    if (err)
-        port_fail(&e->port, "reset did not complete");
-}
-
 static int e1000_start(struct port *port)
 {
-    struct e1000 *e = port->priv;
-    const struct dma_memory *pool = packet_pool_memory(e->rx.queue.cache->pool);
-    int err = dma_share(port->dma, pool, DMA_BIDIRECTIONAL);
-    e->shared = !err;
+    int err = intel_rings_create(port, 1);
     if (!err)
-        err = intel_rxq_create(&e->rx, port->dma);
-    if (!err)
-        err = intel_txq_create(&e->tx, port->dma);
-    if (err) {
-        log_error("%s: no memory for the rings", e->name);
-        e1000_tear_down(e);
-        return err;
-    }
-    e1000_bring_up(e, port->mtu, port->vlan);
-    return 0;
+        e1000_bring_up(port->priv, port->mtu, port->vlan);
+    return err;
 }
 
+/* First no DMA lands any more, then memory is freed.  Bus mastering goes off even when
+ * the reset does not complete. */
 static void e1000_stop(struct port *port)
 {
     struct e1000 *e = port->priv;
     e1000_collect(e); /* the reset clears them */
-    e1000_tear_down(e);
+    int err = e->chip->reset(e);
+    pci_bus_master(e->pci, false);
+    intel_rings_destroy(&e->port, 1);
+    if (err)
+        port_fail(&e->port, "reset did not complete");
 }
 
 /* From the beginning, with the same rings; frames under way are lost. */
@@ -364,8 +306,7 @@ static int e1000_restart(struct e1000 *e, uint16_t mtu, uint16_t vlan)
         port_fail(&e->port, "reset did not complete");
         return -EIO;
     }
-    intel_rxq_drop(&e->rx);
-    intel_txq_drop(&e->tx);
+    intel_rings_drop(&e->port, 1);
     e1000_bring_up(e, mtu, vlan);
     return 0;
 }
@@ -423,29 +364,17 @@ static const struct port_ops e1000_ops = { .start = e1000_start,
                                            .set_vlan = e1000_set_vlan,
                                            .counters = e1000_counters };
 
-static const struct port_limits e1000_limits = {
-    .rx_queues_max = 1,
-    .tx_queues_max = 1,
-    .rx_size_min = INTEL_RING_SIZE_MIN,
-    .rx_size_max = INTEL_RING_SIZE_MAX,
-    .rx_size_default = INTEL_RING_SIZE_DEFAULT,
-    .tx_size_min = INTEL_RING_SIZE_MIN,
-    .tx_size_max = INTEL_RING_SIZE_MAX,
-    .tx_size_default = INTEL_RING_SIZE_DEFAULT,
-    .size_power_of_two = true,
-    .size_multiple = 8,     /* RDLEN and TDLEN count 128 bytes, 8254x SDM 13.4.27, 13.4.38 */
-    .max_frame = FRAME_MAX, /* 16 KiB by RCTL.LPE, 8254x SDM 13.7.15; FRAME_MAX is less */
-};
+/* 8254x SDM 13.4.27 and 13.4.38; frames: 16 KiB by RCTL.LPE, 13.7.15. */
+static const struct port_limits e1000_limits = INTEL_PORT_LIMITS(1);
 
 /* Probe ---------------------------------------------------------------------- */
 
 static struct e1000 *e1000_create(struct pci_function *f, const struct e1000_chip *chip)
 {
-    struct e1000 *e = aligned_alloc(CACHE_LINE, ALIGN_UP(sizeof *e, CACHE_LINE));
+    struct e1000 *e = port_alloc(chip->driver, sizeof *e);
     char where[PCI_BDF_LEN];
     if (!e)
         return NULL;
-    memset(e, 0, sizeof *e);
     e->pci = f;
     e->chip = chip;
     pci_bdf_format(f->bdf, where);
@@ -486,22 +415,7 @@ static const char *e1000_set_up(struct e1000 *e)
 int e1000_probe_chip(struct pci_function *f, const struct e1000_chip *chip)
 {
     struct e1000 *e = e1000_create(f, chip);
-    if (!e) {
-        log_error("%s: no memory for a port", chip->driver);
-        return -ENOMEM;
-    }
-    const char *trouble = e1000_set_up(e);
-    int err = port_register(&e->port);
-    if (err) {
-        free(e);
-        return err;
-    }
-    f->driver_data = e;
-    if (trouble) {
-        port_fail(&e->port, trouble);
-        return -EIO;
-    }
-    return 0;
+    return e ? port_register_probed(&e->port, e1000_set_up(e)) : -ENOMEM;
 }
 
 void e1000_remove(struct pci_function *f)

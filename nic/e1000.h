@@ -8,6 +8,7 @@
 
 #include "nic/e1000_regs.h"
 #include "nic/e1000_ring.h"
+#include "nic/intel_port.h"
 #include "kernel/mmio.h"
 #include "pci/pci.h"
 
@@ -47,7 +48,6 @@ struct e1000 {
     struct pci_function *pci;
     uint32_t rctl; /* as last written */
     bool long_frames;
-    bool shared; /* the pool is mapped for the device */
     bool gone;   /* told that registers read all ones */
     uint64_t counters[E1000_COUNTERS_COUNT];
     char name[sizeof "e1000e " + PCI_BDF_LEN];

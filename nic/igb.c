@@ -14,7 +14,6 @@
 #include "pci/sriov.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,25 +58,10 @@ static void igb_flush(const struct igb *e)
     (void)igb_read(e, IGB_STATUS);
 }
 
-/* Waits until the masked register has the wanted value; 0 or -ETIMEDOUT.  Looks
- * once more after the limit: it may be us who were away, not the device. */
 int igb_wait(struct igb *e, enum log_level level, const char *name, uint32_t reg, uint32_t mask,
              uint32_t wanted, uint64_t limit_us)
 {
-    struct deadline deadline = deadline_us(limit_us);
-    uint32_t value;
-    bool late;
-    do {
-        late = deadline_passed(&deadline);
-        value = igb_read(e, reg);
-        if ((value & mask) == wanted)
-            return 0;
-    } while (!late);
-    log_line(level,
-             "%s: %s is %08" PRIx32 " after %" PRIu64 " us, expected %08" PRIx32
-             " under mask %08" PRIx32,
-             e->name, name, value, limit_us, wanted, mask);
-    return -ETIMEDOUT;
+    return intel_wait(level, e->name, name, e->regs + reg, mask, wanted, limit_us);
 }
 
 /* STATUS; 0, nothing up, of a device that left the bus.  Such a one answers all
@@ -133,17 +117,12 @@ static void collect_dropped(struct igb *e)
                 FIELD_GET(IGB_Q_DROPPED_COUNT, mmio_read32(e->rx[i].block + IGB_Q_DROPPED));
 }
 
-/* Reading clears, so what was read is added here and never lost. */
 static void collect(struct igb *e)
 {
     if (!igb_answers(e))
         return;
-    for (unsigned i = 0; i < IGB_COUNTERS_BEFORE_WIDE + 1; i++)
-        e->counters[i] += igb_read(e, counter_offsets[i]);
-    for (unsigned i = IGB_COUNTERS_BEFORE_WIDE + 1; i < IGB_COUNTERS_ALL; i++) {
-        uint32_t low = igb_read(e, counter_offsets[i]);
-        e->counters[i] += (uint64_t)igb_read(e, counter_offsets[i] + 4u) << 32 | low;
-    }
+    intel_collect(e->regs, counter_offsets, IGB_COUNTERS_BEFORE_WIDE + 1, IGB_COUNTERS_ALL,
+                  e->counters);
     collect_dropped(e);
 }
 
@@ -203,16 +182,11 @@ void igb_write_rctl(struct igb *e)
     igb_flush(e);
 }
 
-/* 82576 DS 8.10 with RCTL.MO 0: bits 47:36 of the address, whose first byte on
- * the wire is bits 7:0, choose one of 4096 bits.  With pools the table is the master driver's. */
+/* With pools the table is the master driver's. */
 static void write_multicast(struct igb *e)
 {
     uint32_t table[IGB_MTA_REGS] = { 0 };
-    for (uint16_t i = 0; i < e->mode.multicast_count; i++) {
-        const uint8_t *mac = e->mode.multicast[i];
-        uint32_t bit = ((uint32_t)mac[5] << 8 | mac[4]) >> 4;
-        table[bit / 32] |= 1u << bit % 32;
-    }
+    intel_multicast_add(table, &e->mode);
     for (uint32_t i = 0; i < IGB_MTA_REGS && !e->pf; i++)
         igb_write(e, IGB_MTA(i), table[i]);
 }
@@ -413,41 +387,16 @@ static const char *take_down(struct igb *e)
     return err ? "a queue did not stop" : NULL;
 }
 
-static int create_rings(struct igb *e)
-{
-    int err = 0;
-    e->queues = e->port.rx_queues;
-    if (e->pf && e->queues > e->chip->queues_per_pool)
-        e->queues = e->chip->queues_per_pool;
-    for (unsigned i = 0; i < e->queues && !err; i++) {
-        err = intel_rxq_create(&e->rx[i].q, e->port.dma);
-        if (!err)
-            err = intel_txq_create(&e->tx[i].q, e->port.dma);
-    }
-    return err;
-}
-
-static void free_rings(struct igb *e)
-{
-    for (unsigned i = 0; i < e->queues; i++) {
-        e->rx[i].live = e->tx[i].live = false;
-        intel_rxq_destroy(&e->rx[i].q, e->port.dma);
-        intel_txq_destroy(&e->tx[i].q, e->port.dma);
-    }
-    e->queues = 0;
-}
-
-/* Whatever of a start there is goes away; the order is that of a stop: first no
- * DMA lands any more, then memory is freed.  Bus mastering goes off even when
- * the reset does not complete. */
+/* Whatever of a start there is goes away; the rings are there.  First no DMA lands any more,
+ * then memory is freed.  Bus mastering goes off even when the reset does not complete. */
 static void tear_down(struct igb *e)
 {
     const char *trouble = take_down(e);
     pci_bus_master(e->pci, false);
-    free_rings(e);
-    if (e->shared)
-        dma_unshare(e->port.dma, packet_pool_memory(e->rx[0].q.queue.cache->pool));
-    e->shared = false;
+    for (unsigned i = 0; i < e->queues; i++)
+        e->rx[i].live = e->tx[i].live = false;
+    intel_rings_destroy(&e->port, e->queues);
+    e->queues = 0;
     if (trouble)
         port_fail(&e->port, trouble);
 }
@@ -463,16 +412,15 @@ static void take_settings(struct igb *e)
 static int igb_start(struct port *port)
 {
     struct igb *e = port->priv;
-    const struct dma_memory *pool = packet_pool_memory(e->rx[0].q.queue.cache->pool);
-    take_settings(e);
-    int err = dma_share(port->dma, pool, DMA_BIDIRECTIONAL);
-    e->shared = !err;
-    if (!err)
-        err = create_rings(e);
+    uint16_t queues = port->rx_queues;
+    if (e->pf && queues > e->chip->queues_per_pool)
+        queues = e->chip->queues_per_pool;
+    int err = intel_rings_create(port, queues);
     if (err)
-        log_error("%s: no memory for the rings", e->name);
-    else
-        err = bring_up(e);
+        return err;
+    e->queues = queues;
+    take_settings(e);
+    err = bring_up(e);
     if (err)
         tear_down(e);
     return err;
@@ -504,10 +452,8 @@ int igb_restart(struct igb *e, struct igb_pf *pf, uint8_t pool)
 static int change_buffers(struct igb *e)
 {
     const char *trouble = take_down(e);
-    for (unsigned i = 0; i < e->queues && !trouble; i++) {
-        intel_rxq_drop(&e->rx[i].q);
-        intel_txq_drop(&e->tx[i].q);
-    }
+    if (!trouble)
+        intel_rings_drop(&e->port, e->queues);
     if (!trouble && bring_up(e))
         trouble = "a queue did not start";
     if (trouble)
@@ -602,19 +548,8 @@ static const struct port_ops igb_ops = { .start = igb_start,
                                          .counters = igb_counters,
                                          .poll = igb_poll };
 
-static const struct port_limits igb_limits = {
-    .rx_queues_max = IGB_QUEUES_MAX,
-    .tx_queues_max = IGB_QUEUES_MAX,
-    .rx_size_min = INTEL_RING_SIZE_MIN,
-    .rx_size_max = INTEL_RING_SIZE_MAX,
-    .rx_size_default = INTEL_RING_SIZE_DEFAULT,
-    .tx_size_min = INTEL_RING_SIZE_MIN,
-    .tx_size_max = INTEL_RING_SIZE_MAX,
-    .tx_size_default = INTEL_RING_SIZE_DEFAULT,
-    .size_power_of_two = true,
-    .size_multiple = 8,     /* RDLEN and TDLEN count 128 bytes, 82576 DS 8.10, 8.12 */
-    .max_frame = FRAME_MAX, /* the chip's 9.5 KiB are more */
-};
+/* 82576 DS 8.10, 8.12; frames: 9.5 KiB. */
+static const struct port_limits igb_limits = INTEL_PORT_LIMITS(IGB_QUEUES_MAX);
 
 /* Probe ---------------------------------------------------------------------- */
 
@@ -647,10 +582,9 @@ static unsigned vf_max(const struct pci_function *f)
 
 static struct igb *create(struct pci_function *f, const struct igb_chip *chip)
 {
-    struct igb *e = aligned_alloc(CACHE_LINE, ALIGN_UP(sizeof *e, CACHE_LINE));
+    struct igb *e = port_alloc("igb", sizeof *e);
     if (!e)
         return NULL;
-    memset(e, 0, sizeof *e);
     e->pci = f;
     e->chip = chip;
     memcpy(e->name, "igb ", 4);
@@ -694,22 +628,7 @@ static const char *set_up(struct igb *e)
 static int igb_probe(struct pci_function *f, const struct pci_id *id)
 {
     struct igb *e = create(f, &chips[id->quirks]);
-    if (!e) {
-        log_error("igb: no memory for a port");
-        return -ENOMEM;
-    }
-    const char *trouble = set_up(e);
-    int err = port_register(&e->port);
-    if (err) {
-        free(e);
-        return err;
-    }
-    f->driver_data = e;
-    if (trouble) {
-        port_fail(&e->port, trouble);
-        return -EIO;
-    }
-    return 0;
+    return e ? port_register_probed(&e->port, set_up(e)) : -ENOMEM;
 }
 
 static void igb_remove(struct pci_function *f)

@@ -4,6 +4,7 @@
 #include "kernel/log.h"
 #include "nic/igb_regs.h"
 #include "nic/igb_ring.h"
+#include "nic/intel_port.h"
 #include "nic/vf.h"
 #include "pci/pci.h"
 
@@ -45,7 +46,6 @@ struct igb {
     uint16_t queues;   /* rings there are, each way; 0: stopped */
     uint32_t rctl;     /* as last written */
     bool long_frames;  /* buffers are used from the first byte */
-    bool shared;       /* the pool is mapped for the device */
     bool no_auto_read; /* the chip does not tell that it has read its NVM */
     bool gone;         /* told that registers read all ones */
     bool serdes;       /* no PHY of the chip's own */

@@ -84,12 +84,6 @@ static int nvm_read(struct igb *e, uint32_t word, uint16_t *value)
     return err;
 }
 
-static bool mac_usable(const uint8_t mac[MAC_LEN])
-{
-    static const uint8_t zero[MAC_LEN];
-    return !(mac[0] & 1) && memcmp(mac, zero, MAC_LEN);
-}
-
 /* 82576 DS 6.2.1, of the device's first port.  Where the others' addresses are differs from
  * chip to chip: of these, what the chip has loaded counts. */
 static bool mac_from_nvm(struct igb *e, uint8_t mac[MAC_LEN])
@@ -104,7 +98,7 @@ static bool mac_from_nvm(struct igb *e, uint8_t mac[MAC_LEN])
         mac[2 * i + 1] = (uint8_t)(word >> 8);
     }
     igb_unlock(e, IGB_SYNC_NVM);
-    return good && mac_usable(mac);
+    return good && mac_is_station(mac);
 }
 
 /* The chip loads it from its part of the NVM after each reset (82575 SDM 14.5.2). */
@@ -113,7 +107,7 @@ static bool mac_from_registers(struct igb *e, uint8_t mac[MAC_LEN])
     uint32_t low = igb_read(e, IGB_RAL(0)), high = igb_read(e, IGB_RAH(0));
     memcpy(mac, &low, 4);
     memcpy(mac + 4, &high, 2);
-    return (high & IGB_RAH_AV) && mac_usable(mac);
+    return (high & IGB_RAH_AV) && mac_is_station(mac);
 }
 
 int igb_read_mac(struct igb *e)
@@ -213,15 +207,6 @@ void igb_set_up_link(struct igb *e)
         phy_start(e);
 }
 
-static struct port_link link_of(uint32_t up, uint32_t full_duplex, uint32_t speed)
-{
-    static const uint32_t speeds[] = { 10, 100, 1000, 1000 };
-    if (!up)
-        return (struct port_link){ 0 };
-    return (
-        struct port_link){ .up = true, .full_duplex = full_duplex, .speed_mbps = speeds[speed] };
-}
-
 void igb_link(struct port *port, struct port_link *link)
 {
     struct igb *e = port->priv;
@@ -230,9 +215,9 @@ void igb_link(struct port *port, struct port_link *link)
         uint32_t pcs = igb_read(e, IGB_PCS_LSTS);
         uint32_t up = IGB_PCS_LSTS_LINK | IGB_PCS_LSTS_SYNC;
         *link =
-            link_of((pcs & up) == up, pcs & IGB_PCS_LSTS_FD, FIELD_GET(IGB_PCS_LSTS_SPEED, pcs));
+            intel_link((pcs & up) == up, pcs & IGB_PCS_LSTS_FD, FIELD_GET(IGB_PCS_LSTS_SPEED, pcs));
     } else {
-        *link = link_of(status & IGB_STATUS_LU, status & IGB_STATUS_FD,
-                        FIELD_GET(IGB_STATUS_SPEED, status));
+        *link = intel_link(status & IGB_STATUS_LU, status & IGB_STATUS_FD,
+                           FIELD_GET(IGB_STATUS_SPEED, status));
     }
 }

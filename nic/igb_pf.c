@@ -94,8 +94,7 @@ static bool vf_has_mac(const struct igb_vf *v, const uint8_t mac[MAC_LEN])
 static const char *mac_trouble(const struct igb *e, const struct igb_pf *pf, unsigned vf,
                                const uint8_t mac[MAC_LEN])
 {
-    static const uint8_t zero[MAC_LEN];
-    if ((mac[0] & 1) || mac_is(mac, zero))
+    if (!mac_is_station(mac))
         return "that is no station's address";
     if (mac_is(mac, e->mac) || mac_is(mac, e->port.mac))
         return "that address is the PF's";
@@ -277,11 +276,7 @@ static void put_groups(struct igb *e)
 {
     uint32_t mta[IGB_MTA_REGS] = { 0 };
     bool all = pf_all_multicast(e);
-    for (unsigned i = 0; i < e->mode.multicast_count; i++) {
-        const uint8_t *mac = e->mode.multicast[i];
-        unsigned hash = (unsigned)(mac[4] >> 4 | mac[5] << 4); /* RCTL.MO 0 */
-        mta[hash / 32] |= 1u << hash % 32;
-    }
+    intel_multicast_add(mta, &e->mode);
     for (unsigned i = 0; i < e->pf->count; i++) {
         const struct igb_vf *v = &e->pf->vf[i];
         all |= vf_all_multicast(v);

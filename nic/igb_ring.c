@@ -9,15 +9,14 @@
 #include "nic/igb_ring.h"
 
 #include "kernel/endian.h"
-#include "kernel/log.h"
 #include "kernel/mmio.h"
 #include "kernel/random.h"
 #include "kernel/time.h"
 #include "nic/igb_regs.h"
+#include "nic/intel_port.h"
 #include "pci/pci.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 #define ENABLE_US (10 * US_PER_MS)
@@ -39,19 +38,7 @@
 static int queue_wait(uint8_t *block, const char *name, const char *reg, uint32_t wanted,
                       uint64_t limit_us)
 {
-    struct deadline deadline = deadline_us(limit_us);
-    uint32_t value;
-    bool late;
-    do {
-        late = deadline_passed(&deadline);
-        value = mmio_read32(block + IGB_Q_CTL);
-        if ((value & IGB_Q_CTL_ENABLE) == wanted)
-            return 0;
-    } while (!late);
-    log_error("%s: %s is %08" PRIx32 " after %" PRIu64 " us, expected %08" PRIx32
-              " under mask %08" PRIx32,
-              name, reg, value, limit_us, wanted, (uint32_t)IGB_Q_CTL_ENABLE);
-    return -ETIMEDOUT;
+    return intel_wait(LOG_ERROR, name, reg, block + IGB_Q_CTL, IGB_Q_CTL_ENABLE, wanted, limit_us);
 }
 
 /* A queue is programmed while it is off, and after a reset the first is on (I210 DS 4.5.10, 8.10).

@@ -433,8 +433,7 @@ static void igbvf_step(struct igbvf *e)
             igbvf_reset(e);
             return;
         }
-        intel_rxq_drop(&e->rx.q); /* what the reset let go of */
-        intel_txq_drop(&e->tx.q);
+        intel_rings_drop(&e->port, 1); /* what the reset let go of */
         igbvf_greet(e);
     }
     igbvf_mail(e);
@@ -468,62 +467,39 @@ static bool igbvf_poll(struct port *port, uint64_t now_us)
 /* The wire's, as the chip shows it to every VF; what the PF wants of it comes by mailbox. */
 static void igbvf_link(struct port *port, struct port_link *link)
 {
-    static const uint32_t speeds[] = { 10, 100, 1000, 1000 };
     struct igbvf *e = port->priv;
-    *link = (struct port_link){ 0 };
-    if (!igbvf_up(e))
-        return;
-    uint32_t status = igbvf_read(e, IGBVF_STATUS);
-    if (status == UINT32_MAX || !(status & IGBVF_STATUS_LU))
-        return;
-    link->up = true;
-    link->full_duplex = status & IGBVF_STATUS_FD;
-    link->speed_mbps = speeds[FIELD_GET(IGBVF_STATUS_SPEED, status)];
+    uint32_t status = igbvf_up(e) ? igbvf_read(e, IGBVF_STATUS) : 0;
+    if (status == UINT32_MAX) /* gone */
+        status = 0;
+    *link = intel_link(status & IGBVF_STATUS_LU, status & IGBVF_STATUS_FD,
+                       FIELD_GET(IGBVF_STATUS_SPEED, status));
 }
 
 /* Start and stop ---------------------------------------------------------- */
-
-/* Whatever of a start there is goes away: first no DMA lands any more, then memory is freed. */
-static void igbvf_tear_down(struct igbvf *e)
-{
-    e->started = false;
-    queues_off(e);
-    intel_rxq_destroy(&e->rx.q, e->port.dma);
-    intel_txq_destroy(&e->tx.q, e->port.dma);
-    if (e->shared)
-        dma_unshare(e->port.dma, packet_pool_memory(e->rx.q.queue.cache->pool));
-    e->shared = false;
-}
 
 /* Never fails for the PF's sake: without it the port runs, its link down.  The queues wait
  * for a word of the PF's: its pool may have been switched off meanwhile. */
 static int igbvf_start(struct port *port)
 {
     struct igbvf *e = port->priv;
-    const struct dma_memory *pool = packet_pool_memory(e->rx.q.queue.cache->pool);
-    int err = dma_share(port->dma, pool, DMA_BIDIRECTIONAL);
-    e->shared = !err;
-    if (!err)
-        err = intel_rxq_create(&e->rx.q, port->dma);
-    if (!err)
-        err = intel_txq_create(&e->tx.q, port->dma);
-    if (err) {
-        log_error("%s: no memory for the rings", e->name);
-        igbvf_tear_down(e);
+    int err = intel_rings_create(port, 1);
+    if (err)
         return err;
-    }
     e->started = true;
     port->pending = true;
     igbvf_settings_check(e);
     return 0;
 }
 
+/* First no DMA lands any more, then memory is freed. */
 static void igbvf_stop(struct port *port)
 {
     struct igbvf *e = port->priv;
     e->now_us = time_us();
     igbvf_collect(e);
-    igbvf_tear_down(e);
+    e->started = false;
+    queues_off(e);
+    intel_rings_destroy(port, 1);
 }
 
 /* The chip's own errors are the PF's to count. */
@@ -565,19 +541,8 @@ static const struct port_ops igbvf_ops = { .start = igbvf_start,
                                            .counters = igbvf_counters,
                                            .poll = igbvf_poll };
 
-static const struct port_limits igbvf_limits = {
-    .rx_queues_max = 1,
-    .tx_queues_max = 1,
-    .rx_size_min = INTEL_RING_SIZE_MIN,
-    .rx_size_max = INTEL_RING_SIZE_MAX,
-    .rx_size_default = INTEL_RING_SIZE_DEFAULT,
-    .tx_size_min = INTEL_RING_SIZE_MIN,
-    .tx_size_max = INTEL_RING_SIZE_MAX,
-    .tx_size_default = INTEL_RING_SIZE_DEFAULT,
-    .size_power_of_two = true,
-    .size_multiple = 8,     /* RDLEN and TDLEN count 128 bytes */
-    .max_frame = FRAME_MAX, /* the chip's is 9.5 KiB, 82576 DS 1.3 */
-};
+/* The chip's: 82576 DS 8.10, 8.12; frames: 9.5 KiB, 1.3. */
+static const struct port_limits igbvf_limits = INTEL_PORT_LIMITS(1);
 
 /* Probe
  * -----------------------------------------------------------------------------------------------
@@ -585,10 +550,9 @@ static const struct port_limits igbvf_limits = {
 
 static struct igbvf *igbvf_create(struct pci_function *f)
 {
-    struct igbvf *e = aligned_alloc(CACHE_LINE, ALIGN_UP(sizeof *e, CACHE_LINE));
+    struct igbvf *e = port_alloc("igbvf", sizeof *e);
     if (!e)
         return NULL;
-    memset(e, 0, sizeof *e);
     e->pci = f;
     memcpy(e->name, "igbvf ", 6);
     pci_bdf_format(f->bdf, e->name + 6);
@@ -625,22 +589,7 @@ static const char *igbvf_set_up(struct igbvf *e)
 static int igbvf_probe(struct pci_function *f, const struct pci_id *id)
 {
     struct igbvf *e = igbvf_create(f);
-    if (!e) {
-        log_error("igbvf: no memory for a port");
-        return -ENOMEM;
-    }
-    const char *trouble = igbvf_set_up(e);
-    int err = port_register(&e->port);
-    if (err) {
-        free(e);
-        return err;
-    }
-    f->driver_data = e;
-    if (trouble) {
-        port_fail(&e->port, trouble);
-        return -EIO;
-    }
-    return 0;
+    return e ? port_register_probed(&e->port, igbvf_set_up(e)) : -ENOMEM;
 }
 
 /* The next owner, or the PF's driver, finds the function at rest. */

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "nic/igbvf_regs.h"
+#include "nic/intel_port.h"
 #include "nic/intel_mbx.h"
 #include "pci/pci.h"
 
@@ -81,7 +82,6 @@ struct igbvf {
     uint64_t lost_us, settled_us;
     bool settled;    /* since the last reset every setting was asked */
     bool started;    /* start() was, stop() was not: there are rings */
-    bool shared;     /* the pool is mapped for the device */
     bool link_news;  /* the PF says to look at it */
     bool dma;        /* the queues are on, or may be */
     uint32_t events; /* of the mailbox register, cleared by reading, not yet handled */

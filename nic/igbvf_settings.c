@@ -15,12 +15,6 @@
 #define FCS 4u
 #define SETTINGS_ALL 0x1fu
 
-static bool mac_usable(const uint8_t mac[MAC_LEN])
-{
-    static const uint8_t zero[MAC_LEN];
-    return !(mac[0] & 1) && memcmp(mac, zero, MAC_LEN);
-}
-
 static bool mac_equal(const uint8_t a[MAC_LEN], const uint8_t b[MAC_LEN])
 {
     return !memcmp(a, b, MAC_LEN);
@@ -55,7 +49,7 @@ static void mac_granted(struct igbvf *e)
 {
     e->mac_asked_for = true;
     memcpy(e->mac_granted, &e->mail.words[1], MAC_LEN);
-    if (!mac_usable(e->port.permanent_mac))
+    if (!mac_is_station(e->port.permanent_mac))
         memcpy(e->port.permanent_mac, e->mac_granted, MAC_LEN);
     if (mac_equal(e->mac_granted, e->mac_wanted))
         memcpy(e->port.mac, e->mac_granted, MAC_LEN);
@@ -68,7 +62,7 @@ static void mac_refused(struct igbvf *e)
     uint8_t mac[MAC_LEN];
     memcpy(mac, &e->mail.words[1], MAC_LEN);
     igbvf_mac_text(mac, asked);
-    if (!mac_usable(e->mac_granted)) {
+    if (!mac_is_station(e->mac_granted)) {
         refused(e, "the PF gives this VF no address and refuses its own choice");
         if (igbvf_lost(e, NEWS_NO_MAC))
             log_warning("%s: the PF gives no MAC address and refused %s: set one for this VF at "
@@ -350,7 +344,7 @@ static void settings_forget(struct igbvf *e)
 static void mac_given(struct igbvf *e, const uint8_t mac[MAC_LEN])
 {
     char text[MAC_TEXT];
-    bool other = mac_usable(e->port.mac) && !mac_equal(e->port.mac, mac);
+    bool other = mac_is_station(e->port.mac) && !mac_equal(e->port.mac, mac);
     memcpy(e->mac_granted, mac, MAC_LEN);
     memcpy(e->port.permanent_mac, mac, MAC_LEN);
     if (e->mac_ours)
@@ -365,14 +359,14 @@ void igbvf_settings_begin(struct igbvf *e, const uint8_t *mac)
 {
     char text[MAC_TEXT];
     settings_forget(e);
-    if (mac && mac_usable(mac)) {
+    if (mac && mac_is_station(mac)) {
         mac_given(e, mac);
         return;
     }
     if (mac && igbvf_tells(e, NEWS_BAD_MAC))
         log_warning("%s: the PF gives MAC %s, which is no station's address", e->name,
                     igbvf_mac_text(mac, text));
-    if (mac_usable(e->mac_wanted))
+    if (mac_is_station(e->mac_wanted))
         return;
     mac_invent(e);
     if (igbvf_tells(e, NEWS_NO_MAC_GIVEN))

@@ -73,10 +73,9 @@ static const struct port_ops null_ops = { .start = null_start,
 
 int null_port_create(struct port **out)
 {
-    struct null_port *n = aligned_alloc(CACHE_LINE, ALIGN_UP(sizeof *n, CACHE_LINE));
+    struct null_port *n = port_alloc("null", sizeof *n);
     if (!n)
         return -ENOMEM;
-    memset(n, 0, sizeof *n);
     n->rx = (struct port_queue){ .burst = null_rx_burst, .port = &n->port, .size = NULL_SIZE };
     n->tx = (struct port_queue){ .burst = null_tx_burst, .port = &n->port, .size = NULL_SIZE };
     n->port = (struct port){ .ops = &null_ops,

@@ -6,6 +6,7 @@
 #include "pci/pci.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct port *ports[PORT_MAX];
@@ -88,6 +89,30 @@ int port_register(struct port *port)
     port->mtu = port->mtu ? port->mtu : MTU_DEFAULT;
     ports[ports_given++] = port;
     return 0;
+}
+
+void *port_alloc(const char *driver, size_t size)
+{
+    void *memory = aligned_alloc(CACHE_LINE, ALIGN_UP(size, (size_t)CACHE_LINE));
+    if (memory)
+        memset(memory, 0, size);
+    else
+        log_error("%s: no memory for a port", driver);
+    return memory;
+}
+
+int port_register_probed(struct port *port, const char *trouble)
+{
+    int err = port_register(port);
+    if (err) {
+        free(port->priv);
+        return err;
+    }
+    port->pci->driver_data = port->priv;
+    if (!trouble)
+        return 0;
+    port_fail(port, trouble);
+    return -EIO;
 }
 
 void port_unregister(struct port *port)
@@ -182,12 +207,11 @@ void port_fail(struct port *port, const char *why)
 
 int port_set_mac(struct port *port, const uint8_t mac[MAC_LEN])
 {
-    static const uint8_t zero[MAC_LEN];
     if (port->state == PORT_FAILED)
         return -EIO;
     if (!port->ops->set_mac)
         return -ENOTSUP;
-    if ((mac[0] & 1) || !memcmp(mac, zero, MAC_LEN))
+    if (!mac_is_station(mac))
         return -EINVAL;
     int e = port->ops->set_mac(port, mac);
     if (!e)

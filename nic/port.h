@@ -159,10 +159,24 @@ struct port {
     void *priv;                  /* the driver's */
 };
 
+/* An individual address, and not all zeros. */
+static inline bool mac_is_station(const uint8_t mac[MAC_LEN])
+{
+    return !(mac[0] & 1) && (mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5]);
+}
+
+/* For drivers: zeroed memory that starts on a cache line, as queues want it; free() takes it
+ * back.  NULL with a log line. */
+void *port_alloc(const char *driver, size_t size);
+
 /* Registry: numbers from 0 in order of registration, never reused.
  * Registration checks that every mandatory operation is there and that limits
  * make sense, and refuses with a log line and -EINVAL; -ENOSPC beyond PORT_MAX. */
 int port_register(struct port *port);
+/* The end of a PCI driver's probe: registers the port, whose `priv` is the function's
+ * driver_data from now on.  With `trouble` (static text) it is failed from the beginning, and
+ * the answer is -EIO.  When it cannot be registered `priv` is freed. */
+int port_register_probed(struct port *port, const char *trouble);
 void port_unregister(struct port *port); /* tests and hot removal; the number stays used */
 struct port *port_get(unsigned number);  /* NULL: no such port */
 unsigned port_count(void);               /* highest number given + 1 */

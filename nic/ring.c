@@ -191,10 +191,9 @@ int ring_port_pair_create(uint16_t size, struct port **a, struct port **b)
     int e = -ENOMEM;
     if (!size || (size & (size - 1)))
         return -EINVAL;
-    pair = aligned_alloc(CACHE_LINE, sizeof *pair);
+    pair = port_alloc("ring", sizeof *pair);
     if (!pair)
         return e;
-    memset(pair, 0, sizeof *pair);
     for (unsigned i = 0; i < 2; i++) {
         pair->wire[i].mask = size - 1u;
         pair->wire[i].slots = calloc(size, sizeof *pair->wire[i].slots);

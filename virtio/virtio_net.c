@@ -844,12 +844,10 @@ static void init_port(struct virtio_net *net)
 int virtio_net_create(struct virtio_device *dev, struct pci_function *pci, const char *failure,
                       struct port **port)
 {
-    size_t size = ALIGN_UP(sizeof(struct virtio_net), (size_t)CACHE_LINE);
-    struct virtio_net *net = aligned_alloc(CACHE_LINE, size);
+    struct virtio_net *net = port_alloc("virtio", sizeof *net);
     *port = NULL;
     if (!net)
         return -ENOMEM;
-    memset(net, 0, size);
     net->dev = dev;
     net->ops = virtio_net_ops;
     net->mtu_max = MTU_DEFAULT;
