@@ -199,7 +199,8 @@ class UefiPxe(Pxe):
 
     def options(self):
         assert not self.machine.append, "PXE has no load options"
-        return self.firmware() + Pxe.options(self)
+        # OVMF since 2024.05 has no network without a source of random numbers.
+        return self.firmware() + ["-device", "virtio-rng-pci"] + Pxe.options(self)
 
 
 class UefiHttp(UefiPxe):
