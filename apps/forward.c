@@ -235,14 +235,24 @@ uint64_t forward_held(void)
 
 /* Control core: ports ------------------------------------------------------- */
 
-static int apply_rx_mode(struct port *port)
+static bool wants_promiscuous(const struct port *port)
 {
     bool spared =
         forward.mode->no_promiscuous || (forward.mode->no_promiscuous_vfs && port->uplink);
-    bool wanted = forward.promiscuous[port->number] || !spared;
+    return forward.promiscuous[port->number] || !spared;
+}
+
+static int tell_rx_mode(struct port *port, bool promiscuous)
+{
     struct port_rx_mode mode = port->rx_mode;
-    mode.promiscuous = mode.all_multicast = wanted;
-    int e = port_set_rx_mode(port, &mode);
+    mode.promiscuous = mode.all_multicast = promiscuous;
+    return port_set_rx_mode(port, &mode);
+}
+
+static int apply_rx_mode(struct port *port)
+{
+    bool wanted = wants_promiscuous(port);
+    int e = tell_rx_mode(port, wanted);
     if (e && wanted)
         log_warning("port %u: cannot receive what is meant for other stations: %s", port->number,
                     strerror(-e));
@@ -299,6 +309,7 @@ int forward_port_up(struct port *port)
         port->rxq[i]->cache = &forward.core[i % forward.cores]->cache;
     for (unsigned i = 0; i < port->tx_queues; i++)
         port->txq[i]->cache = &forward.core[i % forward.cores]->cache;
+    tell_rx_mode(port, wants_promiscuous(port)); /* the driver starts with that, not another */
     int e = port_start(port);
     if (e) {
         if (port->state != PORT_FAILED && e != -EPERM)

@@ -74,19 +74,44 @@ static const uint8_t *last_name(struct bytes b)
     return b.at + at + (segments - 1) * NAME_LENGTH;
 }
 
+/* The next Device, or the end; what it encloses. */
+static const uint8_t *next_device(const uint8_t *at, const uint8_t *end, struct bytes *inside)
+{
+    while (at < end && (at = memchr(at, AML_EXT, (size_t)(end - at)))) {
+        struct bytes rest = { at, (size_t)(end - at) };
+        if (is_device(rest) && package((struct bytes){ at + 2, rest.size - 2 }, inside))
+            return at;
+        at++;
+    }
+    return end;
+}
+
+/* Name (`name`, that begins before `to`, or NULL. */
+static const uint8_t *find_name(const uint8_t *at, const uint8_t *to, const uint8_t *end,
+                                const char *name)
+{
+    while (at < to && (at = memchr(at, AML_NAME, (size_t)(to - at)))) {
+        if ((size_t)(end - at) > 1 + NAME_LENGTH && !memcmp(at + 1, name, NAME_LENGTH))
+            return at;
+        at++;
+    }
+    return NULL;
+}
+
 /* What stands behind Name (`name`, in this device and not in one inside it. */
 static bool named(struct bytes b, const char *name, struct bytes *value)
 {
-    for (size_t i = 0; i + 1 + NAME_LENGTH < b.size; i++) {
-        struct bytes rest = { b.at + i, b.size - i }, child;
-        if (i && is_device(rest) && package((struct bytes){ rest.at + 2, rest.size - 2 }, &child)) {
-            i = (size_t)(child.at + child.size - b.at) - 1;
-            continue;
-        }
-        if (rest.at[0] == AML_NAME && !memcmp(rest.at + 1, name, NAME_LENGTH)) {
-            *value = (struct bytes){ rest.at + 1 + NAME_LENGTH, rest.size - 1 - NAME_LENGTH };
+    const uint8_t *at = b.at, *end = b.at + b.size;
+    struct bytes child;
+    while (at < end) {
+        const uint8_t *device = next_device(at, end, &child);
+        const uint8_t *found = find_name(at, device, end, name);
+        if (found) {
+            *value =
+                (struct bytes){ found + 1 + NAME_LENGTH, (size_t)(end - found) - 1 - NAME_LENGTH };
             return true;
         }
+        at = device < end ? child.at + child.size : end;
     }
     return false;
 }
@@ -248,14 +273,10 @@ static void read_resources(struct bytes table, struct bytes device, struct acpi_
 bool acpi_find_device(const uint8_t *aml, size_t size, const char *hid, unsigned *index,
                       struct acpi_device *device)
 {
-    for (size_t i = 0; i < size; i++) {
-        const uint8_t *op = memchr(aml + i, AML_EXT, size - i);
-        if (!op)
-            return false;
-        i = (size_t)(op - aml);
-        struct bytes b = { aml + i, size - i }, inside;
-        if (!is_device(b) || !package((struct bytes){ b.at + 2, b.size - 2 }, &inside) ||
-            !has_id(inside, hid))
+    struct bytes inside;
+    const uint8_t *at = aml, *end = aml + size;
+    for (; (at = next_device(at, end, &inside)) < end; at++) {
+        if (!has_id(inside, hid))
             continue;
         if (*index) {
             --*index;

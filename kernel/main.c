@@ -102,10 +102,13 @@ static uint32_t make_packets(void)
 static bool windows_of_firmware(void)
 {
     struct acpi_device bridge, other;
-    const char *id = acpi_device("PNP0A08", 0, &bridge) ? "PNP0A08" : "PNP0A03";
-    bool found = false;
-    if (!acpi_device(id, 0, &bridge) || acpi_device(id, 1, &other))
+    const char *id = "PNP0A08";
+    bool found = acpi_device(id, 0, &bridge);
+    if (!found)
+        found = acpi_device(id = "PNP0A03", 0, &bridge);
+    if (!found || acpi_device(id, 1, &other))
         return false;
+    found = false;
     for (unsigned i = 0; i < bridge.count; i++) {
         const struct acpi_resource *r = &bridge.resource[i];
         if (r->kind == ACPI_RESOURCE_MEMORY && !r->consumed && r->base >= ONE_MIB)

@@ -11,6 +11,7 @@
 #include "kernel/paging.h"
 
 #define LOW_MEMORY_END 0x100000ull  /* BIOS data, start-up code of other CPUs */
+#define LARGE 0x200000ull           /* a large page */
 #define EARLY_MAPPED 0x100000000ull /* by boot/entry.S */
 
 struct extent {
@@ -73,6 +74,17 @@ static void extent_cut(struct extent **p, uint64_t start, uint64_t size)
     stats.free -= size;
 }
 
+/* Where in this extent; 0: it does not fit.  What is large lies at the end: behind it would be a
+ * free extent's node, in memory that nobody has touched, which costs a hypervisor a large page. */
+static uint64_t fit(const struct extent *e, uint64_t size, uint64_t align, uint64_t below)
+{
+    uint64_t first = ALIGN_UP((uint64_t)(uintptr_t)e, align), end = extent_end(e);
+    end = below ? min_u64(end, below) : end;
+    if (first >= end || size > end - first)
+        return 0;
+    return size >= LARGE ? ALIGN_DOWN(end - size, align) : first;
+}
+
 void *page_alloc(size_t bytes, size_t align, uint64_t below)
 {
     if (!bytes || bytes > PHYSICAL_MAX || align > PHYSICAL_MAX)
@@ -80,10 +92,8 @@ void *page_alloc(size_t bytes, size_t align, uint64_t below)
     uint64_t size = ALIGN_UP((uint64_t)bytes, PAGE_SIZE);
     align = align < PAGE_SIZE ? PAGE_SIZE : align;
     for (struct extent **p = &free_list; *p; p = &(*p)->next) {
-        uint64_t start = ALIGN_UP((uint64_t)(uintptr_t)*p, align);
-        if (below && (start >= below || size > below - start))
-            break;
-        if (start < extent_end(*p) && size <= extent_end(*p) - start) {
+        uint64_t start = fit(*p, size, align, below);
+        if (start) {
             extent_cut(p, start, size);
             return (void *)(uintptr_t)start;
         }

@@ -19,6 +19,7 @@
 #define PTE_ADDRESS 0x000ffffffffff000ull
 
 #define LEVELS 4u
+#define ENTRIES 512u /* of a table */
 
 extern uint8_t image_start[], text_end[], rodata_end[], image_end[];
 extern uint8_t stack_guard_boot[], stack_guard_task[], stack_guard_exception[],
@@ -43,7 +44,7 @@ static uint64_t level_span(unsigned level)
 
 static uint64_t *entry_of(uint64_t *table, unsigned level, uint64_t va)
 {
-    return &table[va >> (12 + 9 * level) & 511];
+    return &table[va >> (12 + 9 * level) & (ENTRIES - 1)];
 }
 
 static uint64_t *table_new(void)
@@ -71,9 +72,20 @@ static bool fits(uint64_t va, uint64_t pa, uint64_t size, unsigned level)
     return level <= large_level && size >= span && !((va | pa) & (span - 1));
 }
 
-/* Maps one page of the largest size that fits; returns its size, 0: no memory.
+/* Empty entries of one table, from this one on; returns the size that they map. */
+static uint64_t map_row(uint64_t *entry, unsigned level, uint64_t pa, uint64_t size, uint64_t flags)
+{
+    uint64_t span = level_span(level), at = (uintptr_t)entry % PAGE_SIZE / sizeof *entry, done = 0;
+    uint64_t *end = entry + min_u64(size / span, ENTRIES - at);
+    flags |= level ? PTE_LARGE : 0;
+    for (; entry < end && !(*entry & PTE_PRESENT); done += span)
+        *entry++ = (pa + done) | flags;
+    return done;
+}
+
+/* Maps pages of the largest size that fits; returns their size, 0: no memory.
  * What is mapped already stays as it is. */
-static uint64_t map_one(uint64_t va, uint64_t pa, uint64_t size, uint64_t flags)
+static uint64_t map_some(uint64_t va, uint64_t pa, uint64_t size, uint64_t flags)
 {
     uint64_t *table = root;
     for (unsigned level = LEVELS - 1;; level--) {
@@ -81,10 +93,8 @@ static uint64_t map_one(uint64_t va, uint64_t pa, uint64_t size, uint64_t flags)
         bool leaf = level == 0 || (*entry & PTE_LARGE);
         if ((*entry & PTE_PRESENT) && leaf)
             return min_u64(size, level_span(level) - (va & (level_span(level) - 1)));
-        if (!(*entry & PTE_PRESENT) && fits(va, pa, size, level)) {
-            *entry = pa | flags | (level ? PTE_LARGE : 0);
-            return level_span(level);
-        }
+        if (!(*entry & PTE_PRESENT) && fits(va, pa, size, level))
+            return map_row(entry, level, pa, size, flags);
         table = table_below(entry);
         if (!table)
             return 0;
@@ -94,7 +104,7 @@ static uint64_t map_one(uint64_t va, uint64_t pa, uint64_t size, uint64_t flags)
 int paging_map(uint64_t va, uint64_t pa, uint64_t size, enum page_kind kind)
 {
     while (size) {
-        uint64_t done = map_one(va, pa, size, kind_flags[kind]);
+        uint64_t done = map_some(va, pa, size, kind_flags[kind]);
         if (!done)
             return -ENOMEM;
         va += done;

@@ -15,8 +15,9 @@
 struct packet_pool {
     bool locked;
     uint32_t count, available;
-    struct packet *packets; /* metadata: ordinary memory, out of devices' reach */
-    struct packet **free;
+    uint32_t made;            /* packets that have been used once; the others are not filled in */
+    struct packet *packets;   /* metadata: ordinary memory, out of devices' reach */
+    struct packet **free;     /* those of the made ones that are back */
     struct dma_memory memory; /* buffers */
 };
 
@@ -31,16 +32,18 @@ static void pool_unlock(struct packet_pool *pool)
     __atomic_clear(&pool->locked, __ATOMIC_RELEASE);
 }
 
-static void pool_fill(struct packet_pool *pool)
+static struct packet *packet_make(struct packet_pool *pool)
 {
-    for (uint32_t i = 0; i < pool->count; i++) {
-        struct packet *p = &pool->packets[i];
-        size_t offset = (size_t)i * PACKET_BUFFER_SIZE;
-        *p = (struct packet){ .buffer = (uint8_t *)pool->memory.va + offset,
-                              .buffer_iova = pool->memory.iova + offset };
-        pool->free[i] = p;
-    }
-    pool->available = pool->count;
+    uint32_t i = pool->made++;
+    size_t offset = (size_t)i * PACKET_BUFFER_SIZE;
+    pool->packets[i] = (struct packet){ .buffer = (uint8_t *)pool->memory.va + offset,
+                                        .buffer_iova = pool->memory.iova + offset };
+    return &pool->packets[i];
+}
+
+static uint32_t returned(const struct packet_pool *pool)
+{
+    return pool->available - (pool->count - pool->made);
 }
 
 struct packet_pool *packet_pool_create(uint32_t count)
@@ -50,13 +53,12 @@ struct packet_pool *packet_pool_create(uint32_t count)
     struct packet_pool *pool = calloc(1, sizeof *pool);
     if (!pool)
         goto fail;
-    pool->count = count;
+    pool->count = pool->available = count;
     pool->packets = aligned_alloc(CACHE_LINE, count * sizeof *pool->packets);
     pool->free = malloc(count * sizeof *pool->free);
     if (!pool->packets || !pool->free ||
         dma_alloc_shared(ALIGN_UP(bytes, align), align, &pool->memory))
         goto fail;
-    pool_fill(pool);
     return pool;
 fail:
     log_error("packet pool: no memory for %u packets", count);
@@ -84,19 +86,24 @@ static void cache_give(struct packet_cache *cache, uint32_t n)
 {
     struct packet_pool *pool = cache->pool;
     pool_lock(pool);
-    memcpy(&pool->free[pool->available], &cache->packets[cache->count - n], n * sizeof(void *));
+    memcpy(&pool->free[returned(pool)], &cache->packets[cache->count - n], n * sizeof(void *));
     pool->available += n;
     pool_unlock(pool);
     cache->count -= n;
 }
 
+/* What was used before first: only what is needed is ever touched. */
 static void cache_take(struct packet_cache *cache, uint32_t n)
 {
     struct packet_pool *pool = cache->pool;
     pool_lock(pool);
     n = n < pool->available ? n : pool->available;
+    uint32_t back = returned(pool) < n ? returned(pool) : n;
+    memcpy(&cache->packets[cache->count], &pool->free[returned(pool) - back],
+           back * sizeof(void *));
+    for (uint32_t i = back; i < n; i++)
+        cache->packets[cache->count + i] = packet_make(pool);
     pool->available -= n;
-    memcpy(&cache->packets[cache->count], &pool->free[pool->available], n * sizeof(void *));
     pool_unlock(pool);
     cache->count += n;
 }

@@ -168,7 +168,8 @@ void pci_bus_master(struct pci_function *f, bool on)
 {
     uint16_t command = pci_read16(f, PCI_COMMAND);
     if (!on) {
-        pci_write16(f, PCI_COMMAND, command & (uint16_t)~PCI_COMMAND_MASTER);
+        if (command & PCI_COMMAND_MASTER)
+            pci_write16(f, PCI_COMMAND, command & (uint16_t)~PCI_COMMAND_MASTER);
         return;
     }
     for (struct pci_function *b = f->parent; b; b = b->parent)

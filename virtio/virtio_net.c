@@ -100,6 +100,7 @@ struct virtio_net {
     uint8_t header_length;
     bool split_header;             /* header in a descriptor of its own: 5.1.6.6 */
     bool live;                     /* between DRIVER_OK and reset */
+    bool told_promiscuous;         /* since the last reset */
     bool control_dead;             /* a command was never answered; its memory is the device's */
     struct dma_memory out, in;     /* struct net_out; the ack byte */
     const struct dma_memory *pool; /* the packet pool, while the device can reach it */
@@ -263,10 +264,17 @@ static int control_mac_table(struct virtio_net *net, const uint8_t (*macs)[MAC_L
                         VIRTIO_NET_CTRL_MAC_HEAD, VIRTIO_NET_CTRL_MAC_HEAD + n * MAC_LEN);
 }
 
+/* A promiscuous device receives what the other two commands would admit (5.1.6.5.1): they
+ * wait until it is not. */
 static int apply_rx_mode(struct virtio_net *net, const struct port_rx_mode *mode)
 {
     bool all = mode->all_multicast || mode->multicast_count > MULTICAST_MAX;
+    if (mode->promiscuous && net->told_promiscuous)
+        return 0;
     int e = control_switch(net, VIRTIO_NET_CTRL_RX_PROMISC, mode->promiscuous);
+    net->told_promiscuous = !e && mode->promiscuous;
+    if (mode->promiscuous)
+        return e;
     if (!e)
         e = control_switch(net, VIRTIO_NET_CTRL_RX_ALLMULTI, all);
     if (!e)
@@ -685,7 +693,7 @@ static void unshare_memory(struct virtio_net *net)
 
 static int control_start(struct virtio_net *net)
 {
-    net->control_dead = false;
+    net->control_dead = net->told_promiscuous = false;
     if (!has(net, VIRTIO_NET_F_CTRL_VQ))
         return 0;
     return virtio_queue_start(net->dev, &net->control, VIRTIO_NET_QUEUE_CONTROL, QUEUE_SIZE_MIN,

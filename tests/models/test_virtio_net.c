@@ -69,13 +69,20 @@ static void receive_filters_follow_the_mode(void **state)
         vnet_assert_received(multicast, 60);
         mode = (struct port_rx_mode){ .promiscuous = true };
         assert_int_equal(port_set_rx_mode(vnet.port, &mode), 0);
-        assert_filters(true, false, 0);
+        assert_true(vnet.model->promiscuous); /* it receives all, whatever the other filters */
         assert_true(virtio_net_model_receive(vnet.model, stranger, 60));
         vnet_assert_received(stranger, 60);
+        unsigned commands = vnet.model->control_commands;
+        assert_int_equal(port_set_rx_mode(vnet.port, &mode), 0);
+        assert_int_equal(vnet.model->control_commands, commands);
         /* Kept over stop and start, and settable while stopped. */
         port_stop(vnet.port);
         assert_int_equal(port_start(vnet.port), 0);
-        assert_filters(true, false, 0);
+        assert_true(vnet.model->promiscuous);
+        assert_int_equal(vnet.model->control_commands, commands + 1);
+        mode = (struct port_rx_mode){ .multicast = groups, .multicast_count = 1 };
+        assert_int_equal(port_set_rx_mode(vnet.port, &mode), 0);
+        assert_filters(false, false, 1);
         port_stop(vnet.port);
         mode = (struct port_rx_mode){ .all_multicast = true };
         assert_int_equal(port_set_rx_mode(vnet.port, &mode), 0);

@@ -647,6 +647,7 @@ static void control_one(struct virtio_net_model *m, const struct virtq_buffer *b
         virtio_model_violation(m, "control command without class, command, data and ack");
     if (split_framing(m) && !strict_control_framing(b, tables))
         virtio_model_violation(m, "control command not framed as 5.1.6.6 demands");
+    m->control_commands++;
     uint8_t ack = control_execute(m, bytes, n) ? m->control_answer : 1;
     if (ack != m->control_answer)
         virtio_model_violation(m, "control command that means nothing");

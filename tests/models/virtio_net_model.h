@@ -71,6 +71,7 @@ struct virtio_net_model {
     void (*wire)(void *ctx, const uint8_t *frame, size_t n);
     void *wire_ctx;
     uint64_t sent, filtered, no_buffer;
+    unsigned control_commands; /* that were asked for */
 
     /* Faults */
     bool reject_features; /* FEATURES_OK does not stick */
