@@ -15,40 +15,13 @@ static bool is_blank(char c)
 
 /* Options ------------------------------------------------------------------- */
 
-/* "ttyS0" or "ttyS0,115200". */
-static bool is_serial(const char *name)
-{
-    uint64_t speed;
-
-    if (strncmp(name, "ttyS", 4) || name[4] < '0' || name[4] > '9')
-        return false;
-    return !name[5] || (name[5] == ',' && name[6] != '0' && parse_number(name + 6, &speed));
-}
-
-static bool is_named(const char *name)
-{
-    static const char *const names[] = { "vga", "fb", "debugcon", "hvc0", "hvc1", "hvc2", "hvc3" };
-    for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
-        if (!strcmp(name, names[i]))
-            return true;
-    return false;
-}
-
-/* Kept as it is for console_init(), but for the parity and bits that Linux
- * wants behind the speed. */
+/* Kept as it is for console_init(). */
 static bool set_console(struct options *o, const char *value)
 {
-    size_t n = strlen(value);
-
-    if (n >= OPTION_CONSOLE_MAX || o->consoles == CONSOLE_DEVICES_MAX)
+    if (strlen(value) >= OPTION_CONSOLE_MAX || o->consoles == CONSOLE_DEVICES_MAX ||
+        !console_option_is_valid(value))
         return false;
-    char *name = o->console[o->consoles];
-    strcpy(name, value);
-    if (n > 8 && !strcmp(name + n - 2, "n8"))
-        name[n - 2] = 0;
-    if (!is_named(name) && !is_serial(name))
-        return false;
-    o->consoles++;
+    strcpy(o->console[o->consoles++], value);
     return true;
 }
 
@@ -100,7 +73,7 @@ static const struct option {
     bool (*set)(struct options *o, const char *value);
 } options[] = {
     { "ats=", "all|BDF[,BDF...]", set_ats },
-    { "console=", "ttyS0[,115200]|ttyS1|...|vga|fb|debugcon|hvc0", set_console },
+    { "console=", CONSOLE_OPTIONS, set_console },
     { "iommu=", "on|off|strict", set_iommu },
     { "loglevel=", "error|warning|info|debug", set_log_level },
     { "panic=", "halt", set_panic },

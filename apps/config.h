@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define OPTION_CONSOLE_MAX 24u
+#define OPTION_CONSOLE_MAX 48u
 
 enum iommu_option {
     IOMMU_ON,       /* used where there is one */

@@ -42,6 +42,10 @@ struct console_device {
     bool stalled;
 };
 
+#define CONSOLE_OPTIONS \
+    "ttyS0[,115200]|ttyS1|...|uart8250,io|mmio|mmio32,ADDRESS[,BAUD]|vga|fb|debugcon|hvc0"
+/* Whether console_init() knows what is meant; looks at nothing but the text. */
+bool console_option_is_valid(const char *option);
 /* Opens what one `console=` option names: "ttyS0[,115200]", "vga", "fb", "debugcon", "hvc0";
  * called once for each.  NULL, or nothing usable named: the port that ACPI's SPCR names, or
  * else ttyS0, and vga, fb and debugcon, as far as they are there.  0, -EINVAL or -ENODEV (after

@@ -12,6 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BAUD_MIN 50u
+#define LATE_MAX 4u /* hvc0 to hvc3 */
+
 /* Where PCs have had their serial ports since the AT. */
 static const struct {
     const char *name;
@@ -20,7 +23,7 @@ static const struct {
     { "ttyS0", 0x3f8 }, { "ttyS1", 0x2f8 }, { "ttyS2", 0x3e8 }, { "ttyS3", 0x2e8 }
 };
 
-static struct uart uarts[ARRAY_SIZE(serial_ports)], spcr_uart;
+static struct uart uarts[ARRAY_SIZE(serial_ports)], spcr_uart, named_uart;
 
 /* Once only: a device that is in use is not set up again. */
 static int add_uart(struct uart *u, const char *name, const struct acpi_serial *where)
@@ -78,52 +81,104 @@ static void add_default(void)
         add_screen(i);
 }
 
-/* "ttyS0" or "ttyS0,115200" (Linux's console= also allows a parity and bits
- * behind the speed: not known here). */
-static int serial_option(const char *option)
-{
-    const char *comma = strchr(option, ',');
-    size_t length = comma ? (size_t)(comma - option) : strlen(option);
-    unsigned long baud = 0;
-    char *end;
+/* What one `console=` means. */
+struct wish {
+    enum { WISH_SERIAL, WISH_PLACE, WISH_SCREEN, WISH_LATE } kind;
+    unsigned number; /* of the serial port, the screen, the late one */
+    struct acpi_serial where;
+};
 
-    if (comma) {
-        baud = strtoul(comma + 1, &end, 10);
-        if (comma[1] < '1' || comma[1] > '9' || *end || baud < 50 || baud > UART_BAUD_MAX)
-            return -EINVAL;
+/* Behind the last comma: a speed, and maybe the parity and bits that Linux allows there, which
+ * are always n8 here.  Nothing is 0, as it is. */
+static bool parse_baud(const char *text, uint32_t *baud)
+{
+    char *end;
+    *baud = 0;
+    if (!*text)
+        return true;
+    unsigned long value =
+        text[0] == ',' && text[1] >= '1' && text[1] <= '9' ? strtoul(text + 1, &end, 10) : 0;
+    *baud = (uint32_t)value;
+    return value >= BAUD_MIN && value <= UART_BAUD_MAX && (!*end || !strcmp(end, "n8"));
+}
+
+static const char *skip(const char *text, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    return strncmp(text, prefix, n) ? NULL : text + n;
+}
+
+/* Linux's "uart8250,io|mmio|mmio16|mmio32,ADDRESS[,BAUD]", or "uart,..." */
+static bool parse_place(const char *text, struct acpi_serial *where)
+{
+    static const struct {
+        const char *name;
+        bool mmio;
+        uint8_t width;
+    } kinds[] = { { ",io,", false, 1 },
+                  { ",mmio,", true, 1 },
+                  { ",mmio16,", true, 2 },
+                  { ",mmio32,", true, 4 } };
+    const char *kind = skip(text, "uart8250");
+    kind = kind ? kind : skip(text, "uart");
+    for (unsigned i = 0; kind && i < ARRAY_SIZE(kinds); i++) {
+        const char *address = skip(kind, kinds[i].name);
+        char *end;
+        if (!address || *address < '0' || *address > '9')
+            continue;
+        *where = (struct acpi_serial){ .mmio = kinds[i].mmio,
+                                       .address = strtoull(address, &end, 0),
+                                       .register_stride = kinds[i].width,
+                                       .access_size = kinds[i].width };
+        return where->address && parse_baud(end, &where->baud);
     }
-    for (unsigned i = 0; i < ARRAY_SIZE(serial_ports); i++)
-        if (strlen(serial_ports[i].name) == length && !memcmp(serial_ports[i].name, option, length))
-            return add_serial(i, (uint32_t)baud);
-    return -EINVAL;
+    return false;
+}
+
+static bool parse_wish(const char *option, struct wish *w)
+{
+    const char *late = skip(option, "hvc");
+    if (late) {
+        w->kind = WISH_LATE;
+        w->number = (unsigned)(late[0] - '0');
+        return w->number < LATE_MAX && !late[1];
+    }
+    for (w->number = 0; w->number < ARRAY_SIZE(screens); w->number++) {
+        w->kind = WISH_SCREEN;
+        if (!strcmp(option, screens[w->number].name))
+            return true;
+    }
+    for (w->number = 0; w->number < ARRAY_SIZE(serial_ports); w->number++) {
+        const char *rest = skip(option, serial_ports[w->number].name);
+        w->kind = WISH_SERIAL;
+        if (rest)
+            return parse_baud(rest, &w->where.baud);
+    }
+    w->kind = WISH_PLACE;
+    return parse_place(option, &w->where);
+}
+
+bool console_option_is_valid(const char *option)
+{
+    struct wish w;
+    return parse_wish(option, &w);
 }
 
 /* A bit for each of hvc0 to hvc3 that was named, and whether anything was. */
-#define LATE_PREFIX "hvc"
-#define LATE_MAX 4u
 static unsigned late_named;
 static bool any_named;
 
-static int late_number(const char *name)
-{
-    size_t n = strlen(LATE_PREFIX);
-    if (strncmp(name, LATE_PREFIX, n) || name[n] < '0' || name[n] >= '0' + (int)LATE_MAX ||
-        name[n + 1])
-        return -1;
-    return name[n] - '0';
-}
-
 bool console_is_wanted(const char *name)
 {
-    int n = late_number(name);
-    return !any_named || (n >= 0 && late_named >> n & 1);
+    struct wish w;
+    return !any_named ||
+           (parse_wish(name, &w) && w.kind == WISH_LATE && late_named >> w.number & 1);
 }
 
 void console_settle(void)
 {
     for (unsigned n = 0; n < LATE_MAX; n++) {
-        char name[] = LATE_PREFIX "0";
-        name[sizeof name - 2] = (char)('0' + n);
+        const char name[] = { 'h', 'v', 'c', (char)('0' + n), '\0' };
         if ((late_named >> n & 1) && !console_has(name))
             log_error("error: console=%s: no such device here", name);
     }
@@ -137,29 +192,32 @@ void console_options_reset(void)
     any_named = false;
 }
 
-static int named_option(const char *option)
+static int add_wish(const char *option)
 {
-    int late = late_number(option);
+    struct wish w;
     any_named = true;
-    if (late >= 0) {
-        late_named |= 1u << late;
+    if (!parse_wish(option, &w))
+        return -EINVAL;
+    switch (w.kind) {
+    case WISH_LATE:
+        late_named |= 1u << w.number;
         return 0;
+    case WISH_SCREEN:
+        return add_screen(w.number);
+    case WISH_SERIAL:
+        return add_serial(w.number, w.where.baud);
+    default:
+        return add_uart(&named_uart, "uart", &w.where);
     }
-    for (unsigned i = 0; i < ARRAY_SIZE(screens); i++)
-        if (!strcmp(option, screens[i].name))
-            return add_screen(i);
-    return serial_option(option);
 }
 
 int console_init(const char *option)
 {
     int e = 0;
     if (option)
-        e = named_option(option);
+        e = add_wish(option);
     if (e == -EINVAL)
-        log_error("error: console=%s: expected ttyS0 to ttyS3, maybe ,50 to ,115200, or vga, fb, "
-                  "debugcon, hvc0 to hvc3",
-                  option);
+        log_error("error: console=%s: expected " CONSOLE_OPTIONS, option);
     else if (e)
         log_error("error: console=%s: no such device here", option);
     if (!console_has(NULL) && !late_named)

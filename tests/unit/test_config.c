@@ -80,7 +80,7 @@ static void linux_s_console_suffix_is_accepted(void **state)
     const char *commands;
 
     assert_int_equal(config_parse_command_line("console=ttyS0,115200n8", &o, &commands, NULL), 0);
-    assert_string_equal(o.console[0], "ttyS0,115200");
+    assert_string_equal(o.console[0], "ttyS0,115200n8"); /* console_init() knows it as well */
 }
 
 static void wrong_options_get_one_line_and_change_nothing(void **state)
@@ -88,7 +88,15 @@ static void wrong_options_get_one_line_and_change_nothing(void **state)
     static const struct {
         const char *option, *answer;
     } rows[] = {
-        { "console=", "wrong option 'console=', expected console=ttyS0[,115200]|ttyS1|...|vga" },
+        { "console=",
+          "wrong option 'console=', expected console=ttyS0[,115200]|ttyS1|...|uart8250" },
+        { "console=uart8250,mmio32", NULL },
+        { "console=uart8250,mmio8,0xfe000000", NULL },
+        { "console=uart8250,io,", NULL },
+        { "console=uart8250,io,0", NULL },
+        { "console=uart8250,io,0x3f8,", NULL },
+        { "console=uart8250,io,0x3f8,49", NULL },
+        { "console=uart8250,io,x3f8", NULL },
         { "console=tty0", NULL },
         { "console=ttyS", NULL },
         { "console=ttySx", NULL },

@@ -199,6 +199,24 @@ static void nothing_at_all(void **state)
     assert_int_equal(console_getc(), -1);
 }
 
+/* Linux, Documentation/admin-guide/kernel-parameters: console=uart8250. */
+static void a_16550_is_where_the_option_says(void **state)
+{
+    elsewhere.stride = elsewhere.access = 4;
+    uart_model_add_mmio(&elsewhere, 0xfe000000);
+    assert_int_equal(console_init("uart8250,mmio32,0xfe000000,9600n8"), 0);
+    assert_true(console_has("uart"));
+    assert_false(console_has("ttyS0"));
+    assert_int_equal(elsewhere.dll, 12); /* 115200 / 9600 */
+    setup(NULL);
+    uart_model_add_pio(&elsewhere, 0x2e0);
+    assert_int_equal(console_init("uart,io,0x2e0"), 0);
+    assert_true(console_has("uart"));
+    assert_int_equal(elsewhere.dll, 12); /* as it was */
+    say("x");
+    assert_int_equal(elsewhere.sent_count, 1);
+}
+
 /* A virtio console is there only when its driver has it: until then nothing else is opened. */
 static void a_late_console_is_waited_for(void **state)
 {
@@ -235,6 +253,7 @@ int main(void)
         T(wrong_words_are_told_and_the_default_taken),
         T(what_is_not_there_is_told),
         T(nothing_at_all),
+        T(a_16550_is_where_the_option_says),
         T(a_late_console_is_waited_for),
         T(without_an_option_every_late_console_is_wanted),
     };
