@@ -470,9 +470,12 @@ static const uint8_t counter_offsets[IGB_VF_COUNTERS] = {
     [TX_OCTETS] = IGB_VFGOTC,  [RX_MULTICAST] = IGB_VFMPRC,
 };
 
-/* base: only what the next difference counts from. */
+/* base: only what the next difference counts from.  All ones are no counters. */
 static void collect(struct igb *e, bool base)
 {
+    igb_status(e);
+    if (e->gone)
+        return;
     for (unsigned i = 0; i < e->pf->count; i++) {
         struct igb_vf *v = &e->pf->vf[i];
         for (unsigned k = 0; k < IGB_VF_COUNTERS; k++) {

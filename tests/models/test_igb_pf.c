@@ -601,6 +601,8 @@ static void a_device_that_is_gone_is_left_alone(void **state)
 {
     all_up();
     master.model.gone = true;
+    assert_int_equal(master_info(0).rx_packets, 0); /* asked before the driver noticed */
+    assert_int_equal(master_info(0).tx_bytes, 0);
     master_polls(30);
     assert_int_equal(master.port->state, PORT_FAILED);
     assert_int_equal(master_info(0).spoofed + master_info(0).messages, 1);
