@@ -667,7 +667,8 @@ static struct igb_pf *pf_create(const struct igb *e, unsigned count)
         return NULL;
     pf->count = count;
     for (unsigned i = 0; i < count; i++)
-        pf->vf[i].policy = (struct vf_policy){ .spoofcheck = true, .link = VF_LINK_AUTO };
+        pf->vf[i] = (struct igb_vf){ .policy = { .spoofcheck = true, .link = VF_LINK_AUTO },
+                                     .frame = IGB_VF_FRAME_DEFAULT };
     for (unsigned i = 0; i < count; i++)
         choose_mac(e, pf, i);
     return pf;

@@ -151,6 +151,8 @@ static void a_stopped_pf_makes_vfs_for_later(void **state)
     port_stop(master.port);
     assert_int_equal(master.port->vf->enable(master.port, 2, false, &master.why), 0);
     master_polls(5);
+    assert_int_equal(master_info(1).mtu, 1500);
+    assert_int_equal(master_info(1).mailbox, VF_MAILBOX_CLOSED);
     assert_int_equal(port_start(master.port), 0);
     igb_model_set_link(&master.model, true);
     igb_model_vf_play(&master.model, 1);
