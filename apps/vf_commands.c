@@ -98,7 +98,7 @@ static int remove_vfs(struct port *master)
     return 0;
 }
 
-/* The number of a port that begins with `port` are never used again, so they can run out. */
+/* Numbers of ports are never used again, so they can run out. */
 static int check_count(struct command_call *call, const struct port *master)
 {
     uint64_t count = call->arg[1].number;

@@ -17,11 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MASTER_US \
-    (100 * US_PER_MS)             /* requests under way: bounded by PCIe's completion time-out \
-                                   */
-#define DRAIN_US 100u             /* a 9 KiB frame under way takes 74 us at 1 Gb/s */
-#define RESET_SETTLE_US US_PER_MS /* 82576 DS 8.2.1: before the first access after RST */
+#define MASTER_US (100 * US_PER_MS) /* requests under way: PCIe's completion time-out */
+#define DRAIN_US 100u               /* a 9 KiB frame under way takes 74 us at 1 Gb/s */
+#define RESET_SETTLE_US US_PER_MS   /* 82576 DS 8.2.1: before the first access after RST */
 #define RESET_US (10 * US_PER_MS)
 #define NVM_LOAD_US (10 * US_PER_MS)
 #define LOOK_US (10 * US_PER_MS) /* RQDPC counts to 4095 only */

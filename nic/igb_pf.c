@@ -729,8 +729,7 @@ static void pf_disable(struct port *port)
     free(pf);
 }
 
-/* Policies ---------------------------------------------------------------------------------------
- */
+/* Policies ------------------------------------------------------------------------------ */
 
 static const char *chip_cannot(const struct igb *e, const char *what)
 {

@@ -544,9 +544,7 @@ static const struct port_ops igbvf_ops = { .start = igbvf_start,
 /* The chip's: 82576 DS 8.10, 8.12; frames: 9.5 KiB, 1.3. */
 static const struct port_limits igbvf_limits = INTEL_PORT_LIMITS(1);
 
-/* Probe
- * -----------------------------------------------------------------------------------------------
- */
+/* Probe ------------------------------------------------------------------- */
 
 static struct igbvf *igbvf_create(struct pci_function *f)
 {

@@ -30,7 +30,6 @@
 #define MBX_P2V(vf) (0x0c00u + 4 * (vf))
 #define MBX_P2V_STS 0x00000001u  /* WO, a message is there */
 #define MBX_P2V_ACK 0x00000002u  /* WO, VF's message was read */
-#define MBX_P2V_VFU 0x00000004u  /* RO, the VF owns the buffer */
 #define MBX_P2V_PFU 0x00000008u  /* RW, the PF owns it; sticks only when VFU is clear */
 #define MBX_P2V_RVFU 0x00000010u /* WO, takes it away from a VF that is stuck */
 #define MBX_PF_MEMORY(vf, n) (0x0800u + 64 * (vf) + 4 * (n)) /* VMBMEM of that VF */

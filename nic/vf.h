@@ -18,7 +18,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define VF_MAX 256u    /* of one PF */
 #define VF_VLAN_NONE 0u
 #define VF_RATE_NONE 0u
 
