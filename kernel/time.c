@@ -14,7 +14,7 @@
 #define GUESS_CYCLES_PER_US 3000ull /* until it is known; only waits at boot use it */
 #define PM_TIMER_HZ 3579545u        /* ACPI 6.5, 4.8.2.1 */
 #define PIT_HZ 1193182u             /* 8254: 14.31818 MHz / 12 */
-#define CALIBRATION_US 100u         /* an interval; two must agree */
+#define CALIBRATION_US 50u          /* an interval; two must agree */
 #define CALIBRATION_AGREE 16u       /* to one part in; and the long one with both */
 #define REFINE_US_MIN 1000u         /* shorter is not better than what is known */
 #define CALIBRATION_TRIES 8u

@@ -81,6 +81,33 @@ uint16_t pci_find_extended_capability(const struct pci_function *f, uint16_t id,
     return find(&w, id, after);
 }
 
+static uint16_t *offset_of(struct pci_function *f, uint16_t id)
+{
+    switch (id) {
+    case PCI_CAP_EXPRESS:
+        return &f->express;
+    case PCI_CAP_POWER:
+        return &f->power;
+    case PCI_CAP_MSI:
+        return &f->msi;
+    case PCI_CAP_MSIX:
+        return &f->msix;
+    default:
+        return NULL;
+    }
+}
+
+void pci_capabilities_find(struct pci_function *f)
+{
+    struct pci_walk w = { .f = f };
+    f->express = f->power = f->msi = f->msix = 0;
+    while (pci_walk_next(&w)) {
+        uint16_t *offset = offset_of(f, w.id);
+        if (offset && !*offset)
+            *offset = w.offset;
+    }
+}
+
 unsigned pci_express_type(const struct pci_function *f)
 {
     if (!f->express)

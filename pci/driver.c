@@ -84,8 +84,7 @@ void pci_remove_function(struct pci_function *f)
 /* A function that leaves D3hot may have forgotten its BARs (PM 5.4.1). */
 static void power_up(struct pci_function *f)
 {
-    uint16_t at = pci_find_capability(f, PCI_CAP_POWER, 0);
-    uint16_t control = at ? pci_read16(f, at + PCI_POWER_CONTROL) : 0;
+    uint16_t at = f->power, control = at ? pci_read16(f, at + PCI_POWER_CONTROL) : 0;
     if (!(control & PCI_POWER_STATE))
         return;
     pci_write16(f, at + PCI_POWER_CONTROL,

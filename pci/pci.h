@@ -82,7 +82,8 @@ struct pci_function {
     uint8_t revision;
     uint8_t header_type;    /* layout without the multi-function bit: 0 device, 1 bridge */
     uint16_t config_size;   /* 256, or 4096 with extended space */
-    uint16_t express;       /* offset of the PCI Express capability, 0: none */
+    /* Offsets of these capabilities, the first of each; 0: none. */
+    uint16_t express, power, msi, msix;
     struct pci_bar bar[PCI_BARS];       /* once `looked`: pci_look() */
     bool looked;
     uint8_t secondary, subordinate;     /* bridges only; 0: no bus behind it is reachable */

@@ -78,7 +78,9 @@ bool pci_has_driver(const struct pci_function *f);
 void pci_list_insert(struct pci_function *f);
 void pci_list_remove(struct pci_function *f);
 void pci_function_free(struct pci_function *f);
-/* PCI Express capability and extended space of a function that has its BDF. */
+/* Its capabilities that everybody asks for, in one walk (capability.c). */
+void pci_capabilities_find(struct pci_function *f);
+/* Those and the extended space of a function that has its BDF. */
 void pci_config_size_find(struct pci_function *f);
 
 #define PCI_EXPRESS_NONE 0xffu

@@ -123,7 +123,7 @@ static bool exists(uint32_t bdf)
  * a conventional bridge), and only PCI Express functions have it. */
 void pci_config_size_find(struct pci_function *f)
 {
-    f->express = pci_find_capability(f, PCI_CAP_EXPRESS, 0);
+    pci_capabilities_find(f);
     if (f->express && pci_get_access()->config_size == PCI_EXTENDED_SIZE &&
         pci_get_access()->read(f->bdf, PCI_EXT_FIRST, 4) != UINT32_MAX)
         f->config_size = PCI_EXTENDED_SIZE;

@@ -15,23 +15,9 @@
 #define TRANSITIONAL 1u
 #define CONSOLE 2u
 
-/* PCI Local Bus 3.0 6.8.2 */
-#define PCI_CAP_ID_MSIX 0x11
-#define MSIX_CONTROL 2 /* RW 16 */
-#define MSIX_CONTROL_ENABLE 0x8000u
-
 void virtio_pci_set_dma(struct virtio_device *dev, bool on)
 {
     pci_bus_master(container_of(dev, struct virtio_pci_device, dev)->function, on);
-}
-
-/* We poll; and with MSI-X on, the legacy registers lie elsewhere (4.1.4.10). */
-static void disable_msix(struct pci_function *f)
-{
-    uint16_t cap = pci_find_capability(f, PCI_CAP_ID_MSIX, 0);
-    uint16_t control = cap ? pci_read16(f, cap + MSIX_CONTROL) : 0;
-    if (control & MSIX_CONTROL_ENABLE)
-        pci_write16(f, cap + MSIX_CONTROL, control & (uint16_t)~MSIX_CONTROL_ENABLE);
 }
 
 /* Modern where the function has it and offers VERSION_1, else legacy where the
@@ -66,10 +52,8 @@ static int virtio_pci_probe(struct pci_function *f, const struct pci_id *id)
     v->dev.dma = &f->dma;
 
     const char *trouble = "does not answer";
-    if (!pci_enable(f)) {
-        disable_msix(f);
+    if (!pci_enable(f)) /* MSI-X off: with it on, the legacy registers lie elsewhere (4.1.4.10) */
         trouble = attach(v, id->quirks & TRANSITIONAL);
-    }
     if (trouble)
         log_error("%s: %s", v->dev.name, trouble);
     if (id->quirks & CONSOLE) {

@@ -21,7 +21,6 @@
 #define CAP_SIZE 16
 #define CAP_NOTIFY_OFF_MULTIPLIER 16 /* 32 bits, 4.1.4.4 */
 #define CAP_NOTIFY_SIZE 20
-#define CAP_COUNT_MAX 16u /* more of them, and the list is a loop */
 
 #define VIRTIO_PCI_CAP_COMMON_CFG 1
 #define VIRTIO_PCI_CAP_NOTIFY_CFG 2
@@ -178,65 +177,78 @@ static const struct virtio_transport virtio_pci_modern = {
 
 /* Finding the structures, virtio 1.2 4.1.4 --------------------------------------- */
 
+/* What is wanted of one, and the first capability that gives it. */
+struct structure {
+    uint8_t type, cap_size;
+    uint32_t min_length, align;
+    uint16_t cap; /* 0: none */
+    uint8_t bar;
+    uint32_t offset, length;
+};
+
 /* Reserved BAR values and structures outside their BAR are passed over (4.1.4.1). */
-static bool structure_usable(const struct pci_function *f, uint16_t cap, uint32_t min_length,
-                             uint32_t align)
+static bool structure_usable(const struct pci_function *f, const struct structure *s)
 {
-    uint8_t bar = pci_read8(f, cap + CAP_BAR);
-    uint64_t offset = pci_read32(f, cap + CAP_OFFSET);
-    uint64_t length = pci_read32(f, cap + CAP_LENGTH);
-    return bar < PCI_BARS && !f->bar[bar].io && length >= min_length && offset % align == 0 &&
-           offset + length <= f->bar[bar].size;
+    return s->bar < PCI_BARS && !f->bar[s->bar].io && s->length >= s->min_length &&
+           s->offset % s->align == 0 && (uint64_t)s->offset + s->length <= f->bar[s->bar].size;
 }
 
-/* The first capability of this type that we can use, 0: none. */
-static uint16_t find_structure(const struct pci_function *f, uint8_t type, uint8_t cap_size,
-                               uint32_t min_length, uint32_t align)
+static void structure_read(const struct pci_function *f, uint16_t cap, struct structure *s)
 {
-    uint16_t cap = 0;
-    for (unsigned i = 0; i < CAP_COUNT_MAX; i++) {
-        cap = pci_find_capability(f, PCI_CAP_ID_VNDR, cap);
-        if (!cap)
-            return 0;
-        if (pci_read8(f, cap + CAP_CFG_TYPE) == type && pci_read8(f, cap + CAP_LEN) >= cap_size &&
-            structure_usable(f, cap, min_length, align))
-            return cap;
+    struct structure found = *s;
+    if (s->cap || pci_read8(f, cap + CAP_LEN) < s->cap_size)
+        return;
+    found.cap = cap;
+    found.bar = pci_read8(f, cap + CAP_BAR);
+    found.offset = pci_read32(f, cap + CAP_OFFSET);
+    found.length = pci_read32(f, cap + CAP_LENGTH);
+    if (structure_usable(f, &found))
+        *s = found;
+}
+
+static void structures_find(const struct pci_function *f, struct structure *structures, unsigned n)
+{
+    struct pci_walk w = { .f = f };
+    while (pci_walk_next(&w)) {
+        uint8_t type = w.id == PCI_CAP_ID_VNDR ? pci_read8(f, w.offset + CAP_CFG_TYPE) : 0;
+        for (unsigned i = 0; i < n; i++)
+            if (type == structures[i].type)
+                structure_read(f, w.offset, &structures[i]);
     }
-    return 0;
 }
 
-static int map_structure(struct virtio_pci_device *v, uint16_t cap, uint32_t max_length,
-                         struct virtio_pci_region *region)
+static int map_structure(struct virtio_pci_device *v, const struct structure *s,
+                         uint32_t max_length, struct virtio_pci_region *region)
 {
-    struct pci_function *f = v->function;
-    uint32_t offset = pci_read32(f, cap + CAP_OFFSET);
-    uint32_t length = (uint32_t)min_u64(pci_read32(f, cap + CAP_LENGTH), max_length);
-    uint8_t *bar = pci_map_bar(f, pci_read8(f, cap + CAP_BAR), (uint64_t)offset + length);
+    uint32_t length = (uint32_t)min_u64(s->length, max_length);
+    uint8_t *bar = pci_map_bar(v->function, s->bar, (uint64_t)s->offset + length);
     if (!bar)
         return -EIO;
-    *region = (struct virtio_pci_region){ .registers = bar + offset, .length = length };
+    *region = (struct virtio_pci_region){ .registers = bar + s->offset, .length = length };
     return 0;
 }
 
 int virtio_pci_modern_attach(struct virtio_pci_device *v)
 {
-    struct pci_function *f = v->function;
-    uint16_t common_cap = find_structure(f, VIRTIO_PCI_CAP_COMMON_CFG, CAP_SIZE, COMMON_SIZE, 4);
-    uint16_t notify_cap = find_structure(f, VIRTIO_PCI_CAP_NOTIFY_CFG, CAP_NOTIFY_SIZE, 2, 2);
-    uint16_t config_cap = find_structure(f, VIRTIO_PCI_CAP_DEVICE_CFG, CAP_SIZE, 1, 4);
-
-    if (!common_cap || !notify_cap)
+    enum { COMMON, NOTIFY, CONFIG, STRUCTURES };
+    struct structure s[STRUCTURES] = {
+        [COMMON] = { VIRTIO_PCI_CAP_COMMON_CFG, CAP_SIZE, COMMON_SIZE, 4 },
+        [NOTIFY] = { VIRTIO_PCI_CAP_NOTIFY_CFG, CAP_NOTIFY_SIZE, 2, 2 },
+        [CONFIG] = { VIRTIO_PCI_CAP_DEVICE_CFG, CAP_SIZE, 1, 4 },
+    };
+    structures_find(v->function, s, STRUCTURES);
+    if (!s[COMMON].cap || !s[NOTIFY].cap)
         return -ENODEV;
-    int e = map_structure(v, common_cap, REGION_MAX, &v->common);
+    int e = map_structure(v, &s[COMMON], REGION_MAX, &v->common);
     if (e)
         return e;
-    e = map_structure(v, notify_cap, NOTIFY_REGION_MAX, &v->notify);
+    e = map_structure(v, &s[NOTIFY], NOTIFY_REGION_MAX, &v->notify);
     if (e)
         return e;
-    e = config_cap ? map_structure(v, config_cap, REGION_MAX, &v->config) : 0;
+    e = s[CONFIG].cap ? map_structure(v, &s[CONFIG], REGION_MAX, &v->config) : 0;
     if (e)
         return e;
-    v->notify_off_multiplier = pci_read32(f, notify_cap + CAP_NOTIFY_OFF_MULTIPLIER);
+    v->notify_off_multiplier = pci_read32(v->function, s[NOTIFY].cap + CAP_NOTIFY_OFF_MULTIPLIER);
     v->dev.transport = &virtio_pci_modern;
     return 0;
 }
