@@ -1,8 +1,10 @@
-/* memory.c - physical pages: one sorted list of free extents, first fit.
+/* memory.c - physical pages: one sorted list of free extents.
  *
- * An extent's node lies in its own first page.  Pages are asked for at set-up,
- * when a port starts and when the heap grows; the list is a handful of
- * extents long, so nothing cleverer is wanted. */
+ * What is asked for lies as high as it fits below 4 GiB, beside what firmware left at the end
+ * of RAM: a hypervisor finds and clears a large page for each that is touched first, so few are.
+ * For that reason an extent is cut at its end: its node lies in its own first page.  Pages are
+ * asked for at set-up, when a port starts and when the heap grows; the list is a handful of extents
+ * long, so nothing cleverer is wanted. */
 #include "kernel/memory.h"
 
 #include "boot/boot_info.h"
@@ -11,7 +13,6 @@
 #include "kernel/paging.h"
 
 #define LOW_MEMORY_END 0x100000ull  /* BIOS data, start-up code of other CPUs */
-#define LARGE 0x200000ull           /* a large page */
 #define EARLY_MAPPED 0x100000000ull /* by boot/entry.S */
 
 struct extent {
@@ -74,31 +75,31 @@ static void extent_cut(struct extent **p, uint64_t start, uint64_t size)
     stats.free -= size;
 }
 
-/* Where in this extent; 0: it does not fit.  What is large lies at the end: behind it would be a
- * free extent's node, in memory that nobody has touched, which costs a hypervisor a large page. */
+/* Where at this extent's end; 0: it does not fit. */
 static uint64_t fit(const struct extent *e, uint64_t size, uint64_t align, uint64_t below)
 {
     uint64_t first = ALIGN_UP((uint64_t)(uintptr_t)e, align), end = extent_end(e);
     end = below ? min_u64(end, below) : end;
-    if (first >= end || size > end - first)
-        return 0;
-    return size >= LARGE ? ALIGN_DOWN(end - size, align) : first;
+    return first < end && size <= end - first ? ALIGN_DOWN(end - size, align) : 0;
 }
 
 void *page_alloc(size_t bytes, size_t align, uint64_t below)
 {
     if (!bytes || bytes > PHYSICAL_MAX || align > PHYSICAL_MAX)
         return NULL;
-    uint64_t size = ALIGN_UP((uint64_t)bytes, PAGE_SIZE);
+    uint64_t size = ALIGN_UP((uint64_t)bytes, PAGE_SIZE), start = 0;
+    struct extent **at = NULL;
     align = align < PAGE_SIZE ? PAGE_SIZE : align;
     for (struct extent **p = &free_list; *p; p = &(*p)->next) {
-        uint64_t start = fit(*p, size, align, below);
-        if (start) {
-            extent_cut(p, start, size);
-            return (void *)(uintptr_t)start;
-        }
+        if (at && (uintptr_t)*p >= EARLY_MAPPED)
+            break;
+        uint64_t found = fit(*p, size, align, below);
+        at = found ? p : at;
+        start = found ? found : start;
     }
-    return NULL;
+    if (at)
+        extent_cut(at, start, size);
+    return (void *)(uintptr_t)start;
 }
 
 /* Frees the RAM between two bounds; the node needs the pages to be mapped. */
