@@ -71,6 +71,10 @@ static void recorded_lists_are_walked(void **state)
     assert_int_equal(walk(false), 4);
     assert_int_equal(walk(true), 3);
     assert_int_equal(pci_find_capability(f, PCI_CAP_MSIX, 0), 0x70);
+    assert_int_equal(f->msix, 0x70);
+    assert_int_equal(f->express, 0xa0);
+    assert_int_equal(f->power, pci_find_capability(f, PCI_CAP_POWER, 0));
+    assert_int_equal(f->msi, pci_find_capability(f, PCI_CAP_MSI, 0));
     assert_int_equal(pci_find_extended_capability(f, PCI_EXT_SRIOV, 0), 0x160);
     assert_int_equal(pci_find_extended_capability(f, PCI_EXT_DSN, 0), 0);
 }
