@@ -190,12 +190,13 @@ static int cmd_show_port(struct command_call *call)
 static int refused(struct command_call *call, const char *what, int e)
 {
     const struct port *port = call->arg[0].port;
-    const char *why = e == -ENOTSUP  ? "its device cannot do that"
-                      : e == -EINVAL ? "its device does not take that value"
-                      : e == -EIO    ? "its device does not answer"
-                      : e == -ENOMEM ? "there is no memory"
-                      : e == -EPERM  ? "no IOMMU fences it (iommu=strict)"
-                                     : strerror(-e);
+    const char *why = e == -ENOTSUP      ? "its device cannot do that"
+                      : e == -EINVAL     ? "its device does not take that value"
+                      : e == -EIO        ? "its device does not answer"
+                      : e == -ENOMEM     ? "there is no memory"
+                      : e == -EPERM      ? "no IOMMU fences it (iommu=strict)"
+                      : e == -EADDRINUSE ? "one of its VFs has that address"
+                                         : strerror(-e);
     return command_error(call, "port %u (%s): %s: %s", port->number, port->driver, what, why);
 }
 

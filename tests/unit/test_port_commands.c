@@ -209,6 +209,10 @@ static void addresses(void **state)
     fails("port 0 mac 02:00:00:00:00:98",
           "error: port 0 (fake): mac is not changed: its device does not answer\n");
     assert_int_equal(fake.mac[5], 1);
+    answer = -EADDRINUSE;
+    fails("port 0 mac 02:00:00:00:00:09",
+          "error: port 0 (fake): mac is not changed: one of its VFs has that address\n");
+    answer = 0;
 }
 
 static void mtus(void **state)
