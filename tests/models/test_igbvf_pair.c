@@ -77,9 +77,32 @@ static void settle(void)
     fail_msg("a setting stays open");
 }
 
-static void make(unsigned count, struct packet_cache *cache)
+static void vfs_come(unsigned count, struct packet_cache *cache)
 {
     const char *why = NULL;
+    unsigned first = port_count();
+    assert_int_equal(pf->vf->enable(pf, count, false, &why), 0);
+    vfs = count;
+    for (unsigned i = 0; i < count; i++) {
+        assert_true(pci_probe_function(model.function->sriov->vf[i]));
+        vf[i] = port_get(first + i);
+        vf[i]->rxq[0]->cache = vf[i]->txq[0]->cache = cache;
+    }
+}
+
+static void vfs_go(void)
+{
+    for (unsigned i = vfs; i > 0; i--) {
+        struct pci_function *f = model.function->sriov->vf[i - 1];
+        pci_remove_function(f);
+        assert_int_equal(host_dma_mapped(&f->dma), 0);
+    }
+    pf->vf->disable(pf);
+    assert_int_equal(pf->vf_count, 0);
+}
+
+static void make(unsigned count, struct packet_cache *cache)
+{
     igb_model_init(&model, chip, pf_mac);
     pf_pool = packet_pool_create(PF_PACKETS);
     packet_cache_init(&pf_cache, pf_pool);
@@ -88,24 +111,13 @@ static void make(unsigned count, struct packet_cache *cache)
     for (unsigned i = 0; i < pf->rx_queues; i++)
         pf->rxq[i]->cache = pf->txq[i]->cache = &pf_cache;
     assert_int_equal(port_start(pf), 0);
-    assert_int_equal(pf->vf->enable(pf, count, false, &why), 0);
-    vfs = count;
-    for (unsigned i = 0; i < count; i++) {
-        assert_true(pci_probe_function(model.function->sriov->vf[i]));
-        vf[i] = port_get(1 + i);
-        vf[i]->rxq[0]->cache = vf[i]->txq[0]->cache = cache;
-    }
+    vfs_come(count, cache);
     settle();
 }
 
 static void unmake(void)
 {
-    for (unsigned i = vfs; i > 0; i--) {
-        struct pci_function *f = model.function->sriov->vf[i - 1];
-        pci_remove_function(f);
-        assert_int_equal(host_dma_mapped(&f->dma), 0);
-    }
-    pf->vf->disable(pf);
+    vfs_go();
     pci_remove_function(model.function);
     assert_int_equal(host_dma_mapped(&model.function->dma), 0);
     packet_cache_flush(&pf_cache);
@@ -418,6 +430,171 @@ static void a_long_silence_ends(void **state)
     traffic_flows();
 }
 
+/* Any life ------------------------------------------------------------------------------------ */
+
+#define LIVES 12u
+#define ACTIONS 300u
+#define NUMBERS_LEFT 6u /* ports' numbers are not used again */
+
+static uint32_t chance_seed;
+
+/* 0 to n - 1; xorshift32 (Marsaglia, "Xorshift RNGs", 2003), the same each time. */
+static uint32_t chance(uint32_t n)
+{
+    chance_seed ^= chance_seed << 13;
+    chance_seed ^= chance_seed >> 17;
+    chance_seed ^= chance_seed << 5;
+    return chance_seed % n;
+}
+
+static void pf_goes_down(unsigned k)
+{
+    port_stop(pf);
+}
+
+static void pf_comes_up(unsigned k)
+{
+    assert_int_equal(port_start(pf), 0);
+}
+
+static void pf_is_changed(unsigned k)
+{
+    const struct port_rx_mode mode = { .promiscuous = chance(2), .all_multicast = chance(2) };
+    assert_int_equal(port_set_mtu(pf, (uint16_t)(100 + chance(9000))), 0);
+    assert_int_equal(port_set_vlan(pf, (uint16_t)chance(5)), 0);
+    assert_int_equal(port_set_rx_mode(pf, &mode), 0);
+}
+
+static void vf_goes_down(unsigned k)
+{
+    port_stop(vf[k]);
+}
+
+static void vf_comes_up(unsigned k)
+{
+    assert_int_equal(port_start(vf[k]), 0);
+}
+
+/* Granted or refused, whenever the PF hears of it. */
+static void vf_is_changed(unsigned k)
+{
+    const uint8_t mac[MAC_LEN] = { 2, 0, 0, 0, 0, (uint8_t)chance(5) };
+    const struct port_rx_mode mode = { .promiscuous = chance(2), .all_multicast = chance(2) };
+    port_set_mac(vf[k], mac);
+    assert_int_equal(port_set_mtu(vf[k], (uint16_t)(100 + chance(9000))), 0);
+    assert_int_equal(port_set_vlan(vf[k], (uint16_t)chance(5)), 0);
+    assert_int_equal(port_set_rx_mode(vf[k], &mode), 0);
+}
+
+static void policy_is_changed(unsigned k)
+{
+    const uint8_t mac[MAC_LEN] = { 2, 0, 0, 0, 0, (uint8_t)(1 + chance(5)) };
+    struct vf_policy policy = policy_of(k);
+    const char *why = NULL;
+    policy.mac_set = chance(2);
+    if (policy.mac_set)
+        memcpy(policy.mac, mac, MAC_LEN);
+    policy.vlan = (uint16_t)(chance(2) * chance(4));
+    policy.trust = chance(2);
+    policy.spoofcheck = chance(2);
+    policy.link = chance(3) ? VF_LINK_AUTO : VF_LINK_DOWN;
+    if (pf->vf->set(pf, k, &policy, &why)) /* another has that address */
+        assert_non_null(why);
+}
+
+static void vf_is_reset(unsigned k)
+{
+    igb_model_vf_flr(&model, k);
+}
+
+static void wire_changes(unsigned k)
+{
+    igb_model_set_link(&model, chance(2));
+}
+
+static void doorbells_change(unsigned k)
+{
+    model.messages_vanish = !model.messages_vanish;
+}
+
+static void vfs_are_replaced(unsigned k)
+{
+    if (chance(8) || port_count() + VFS + NUMBERS_LEFT > PORT_MAX)
+        return;
+    vfs_go();
+    vfs_come(1 + chance(VFS), &vf_cache);
+}
+
+/* That arrives or not. */
+static void frame_under_way(unsigned from, unsigned to)
+{
+    struct packet *p = frame_for(vf[to]->mac, vf[from]->mac, 0), *got[PORT_BURST];
+    if (!port_tx_burst(vf[from]->txq[0], &p, 1))
+        packet_free(&vf_cache, p);
+    igb_model_run(&model);
+    packet_free_burst(&vf_cache, got, port_rx_burst(vf[to]->rxq[0], got, PORT_BURST));
+}
+
+static void act(void)
+{
+    static void (*const actions[])(unsigned k) = {
+        pf_goes_down,     pf_comes_up,       pf_comes_up,       pf_is_changed, vf_goes_down,
+        vf_comes_up,      vf_comes_up,       vf_comes_up,       vf_is_changed, vf_is_changed,
+        vf_is_changed,    policy_is_changed, policy_is_changed, vf_is_reset,   wire_changes,
+        doorbells_change, vfs_are_replaced,
+    };
+    actions[chance(sizeof actions / sizeof actions[0])](chance(vfs));
+    run_ms(1 + (chance(30) ? chance(6) : chance(3000)));
+    frame_under_way(chance(vfs), chance(vfs));
+}
+
+/* Everything as it should be, and time to get over what was. */
+static void all_is_well(void)
+{
+    model.messages_vanish = false;
+    assert_int_equal(port_start(pf), 0);
+    igb_model_set_link(&model, true);
+    for (unsigned k = 0; k < vfs; k++) {
+        struct vf_policy policy = policy_of(k);
+        policy.link = VF_LINK_AUTO;
+        set_policy(k, policy);
+        assert_int_equal(port_start(vf[k]), 0);
+    }
+    assert_in_range(all_up_within(12000), 0, 11999);
+    run_ms(11000); /* what it was granted is asked for again by then */
+    settle();
+}
+
+/* What either end believes of a VF is the same. */
+static void both_ends_agree(unsigned k)
+{
+    struct vf_info info;
+    pf->vf->info(pf, k, &info);
+    assert_int_equal(info.mailbox, VF_MAILBOX_OPEN);
+    assert_memory_equal(info.mac, vf[k]->mac, MAC_LEN);
+    assert_true(info.mtu >= vf[k]->mtu);
+    assert_int_equal(info.vlans, vf[k]->vlan != 0);
+    assert_int_equal(info.promiscuous, vf[k]->rx_mode.promiscuous);
+}
+
+/* Whatever happens in whatever order: nothing breaks, and when all is well again each VF comes up
+ * by itself. */
+static void any_life_ends_well(void **state)
+{
+    for (chance_seed = 1; chance_seed <= LIVES; chance_seed++) {
+        uint32_t life = chance_seed;
+        chance_seed *= 2654435761u; /* Knuth's: seeds that are far apart */
+        for (unsigned i = 0; i < ACTIONS; i++)
+            act();
+        all_is_well();
+        for (unsigned k = 0; k < vfs; k++)
+            both_ends_agree(k);
+        tear_down(state);
+        set_up(state);
+        chance_seed = life;
+    }
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -433,6 +610,7 @@ int main(void)
         TEST(the_mailboxes_rest),
         TEST(lost_doorbells_are_rung_again),
         TEST(a_long_silence_ends),
+        TEST(any_life_ends_well),
     };
     int failed = conformance("igbvf_with_igb_82576", IGB_MODEL_82576);
     failed += conformance("igbvf_with_igb_i350", IGB_MODEL_I350);
