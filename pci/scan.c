@@ -114,8 +114,7 @@ static uint16_t vendor_read(const struct pci_function *f)
 
 static bool exists(uint32_t bdf)
 {
-    struct pci_function probe = { .bdf = bdf, .config_size = PCI_CONFIG_SIZE };
-    uint16_t vendor = pci_read16(&probe, PCI_VENDOR_ID);
+    uint16_t vendor = (uint16_t)pci_get_access()->read(bdf, PCI_VENDOR_ID, 2);
     return vendor != NOBODY && vendor != 0;
 }
 
@@ -213,8 +212,7 @@ static bool has_link_below(const struct pci_function *parent)
 static void scan_device(struct scan *s, struct pci_function *parent, uint32_t bdf)
 {
     bool first = scan_function(s, parent, bdf);
-    struct pci_function probe = { .bdf = bdf, .config_size = PCI_CONFIG_SIZE };
-    if (first && !(pci_read8(&probe, PCI_HEADER_TYPE) & PCI_HEADER_MULTIFUNCTION))
+    if (first && !(pci_get_access()->read(bdf, PCI_HEADER_TYPE, 1) & PCI_HEADER_MULTIFUNCTION))
         return;
     for (unsigned n = 1; n < FUNCTIONS; n++)
         scan_function(s, parent, bdf + n);
