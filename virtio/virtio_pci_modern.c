@@ -232,9 +232,18 @@ int virtio_pci_modern_attach(struct virtio_pci_device *v)
 {
     enum { COMMON, NOTIFY, CONFIG, STRUCTURES };
     struct structure s[STRUCTURES] = {
-        [COMMON] = { VIRTIO_PCI_CAP_COMMON_CFG, CAP_SIZE, COMMON_SIZE, 4 },
-        [NOTIFY] = { VIRTIO_PCI_CAP_NOTIFY_CFG, CAP_NOTIFY_SIZE, 2, 2 },
-        [CONFIG] = { VIRTIO_PCI_CAP_DEVICE_CFG, CAP_SIZE, 1, 4 },
+        [COMMON] = { .type = VIRTIO_PCI_CAP_COMMON_CFG,
+                     .cap_size = CAP_SIZE,
+                     .min_length = COMMON_SIZE,
+                     .align = 4 },
+        [NOTIFY] = { .type = VIRTIO_PCI_CAP_NOTIFY_CFG,
+                     .cap_size = CAP_NOTIFY_SIZE,
+                     .min_length = 2,
+                     .align = 2 },
+        [CONFIG] = { .type = VIRTIO_PCI_CAP_DEVICE_CFG,
+                     .cap_size = CAP_SIZE,
+                     .min_length = 1,
+                     .align = 4 },
     };
     structures_find(v->function, s, STRUCTURES);
     if (!s[COMMON].cap || !s[NOTIFY].cap)
