@@ -139,6 +139,26 @@ static bool has_id(struct bytes device, const char *hid)
            load_le32(value.at + 1) == eisa_id(hid);
 }
 
+static bool contains(struct bytes b, const void *what, size_t length)
+{
+    const uint8_t *at = b.at, *end = b.at + b.size;
+    while ((size_t)(end - at) >= length &&
+           (at = memchr(at, *(const uint8_t *)what, (size_t)(end - at) - length + 1))) {
+        if (!memcmp(at, what, length))
+            return true;
+        at++;
+    }
+    return false;
+}
+
+/* Most tables name no such device, and it takes less to see that. */
+static bool mentions(struct bytes table, const char *hid)
+{
+    size_t length = strlen(hid);
+    uint32_t eisa = length == 7 ? eisa_id(hid) : 0;
+    return contains(table, hid, length) || (eisa && contains(table, &eisa, sizeof eisa));
+}
+
 /* Resource descriptors, 6.4 ------------------------------------------------------- */
 
 #define SMALL_IO 0x08u       /* 6.4.2.5 */
@@ -275,6 +295,8 @@ bool acpi_find_device(const uint8_t *aml, size_t size, const char *hid, unsigned
 {
     struct bytes inside;
     const uint8_t *at = aml, *end = aml + size;
+    if (!mentions((struct bytes){ aml, size }, hid))
+        return false;
     for (; (at = next_device(at, end, &inside)) < end; at++) {
         if (!has_id(inside, hid))
             continue;

@@ -117,17 +117,25 @@ static bool windows_of_firmware(void)
     return found;
 }
 
+static const struct boot_info *machine;
+
 /* What firmware left unplaced goes where RAM is not. */
-static int find_functions(const struct boot_info *info)
+static void add_windows(void)
 {
     uint64_t low_end = 0, ram_end = 0;
-    for (unsigned i = 0; i < info->memory_count; i++) {
-        ram_end = info->memory[i].start + info->memory[i].size;
+    for (unsigned i = 0; i < machine->memory_count; i++) {
+        ram_end = machine->memory[i].start + machine->memory[i].size;
         if (ram_end <= FOUR_GIB)
             low_end = ram_end;
     }
     if (!windows_of_firmware())
         pci_windows_of_pc(low_end, ram_end, paging_physical_end());
+}
+
+static int find_functions(const struct boot_info *info)
+{
+    machine = info;
+    pci_windows_from(add_windows);
     int e = pci_init();
     return e ? 0 : pci_scan();
 }

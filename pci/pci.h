@@ -126,6 +126,8 @@ void pci_look(struct pci_function *f);
  * or it is widened into what is free beside it; on root buses, from these rows, first
  * row first.  Without rows nothing is placed there.  -EINVAL: empty or wrapping; -ENOSPC. */
 int pci_window_add(uint64_t base, uint64_t size);
+/* Who adds the rows where it takes time to find them: asked when something has no place. */
+void pci_windows_from(void (*source)(void));
 /* Never placed on: ECAM itself, say.  The same errors. */
 int pci_window_reserve(uint64_t base, uint64_t size);
 /* The windows of a PC whose RAM ends at low_end below 4 GiB and at ram_end

@@ -32,6 +32,7 @@ void pci_window_close(struct pci_function *bridge, enum pci_window_kind kind);
 const char *pci_window_name(enum pci_window_kind kind);
 uint64_t pci_window_unit(enum pci_window_kind kind);     /* size and alignment are multiples */
 void pci_windows_reset(void);
+void pci_windows_ask(void);     /* the source, once (space.c) */
 /* Everything that has no place yet (place.c). */
 void pci_place_all(void);
 

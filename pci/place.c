@@ -668,6 +668,7 @@ static void placing_fill(struct placing *p)
 static void place_incomplete(void)
 {
     struct placing p = { 0 };
+    pci_windows_ask();
     for (struct pci_function *f = pci_first(); f; f = f->next, p.count++)
         pci_look(f);
     p.functions = calloc(p.count + 1, sizeof *p.functions);

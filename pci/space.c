@@ -38,9 +38,25 @@ int pci_window_reserve(uint64_t base, uint64_t size)
     return row_add(&reserved, base, size);
 }
 
+static void (*windows_source)(void);
+
+void pci_windows_from(void (*source)(void))
+{
+    windows_source = source;
+}
+
+void pci_windows_ask(void)
+{
+    void (*source)(void) = windows_source;
+    windows_source = NULL;
+    if (source)
+        source();
+}
+
 void pci_windows_reset(void)
 {
     roots.count = reserved.count = 0;
+    windows_source = NULL;
 }
 
 uint64_t add_saturating(uint64_t a, uint64_t b)

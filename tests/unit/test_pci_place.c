@@ -304,6 +304,32 @@ static void nothing_is_placed_over_what_was_left_alone(void **state)
     assert_int_equal(function_of(off)->bar[0].base, PCISPACE_MEMORY + 4 * KIB);
 }
 
+static unsigned asked;
+
+static void add_window(void)
+{
+    asked++;
+    pci_window_add(PCISPACE_MEMORY, PCISPACE_MEMORY_SIZE);
+}
+
+static void windows_are_asked_for_when_something_has_no_place(void **state)
+{
+    struct pcispace_device *on = endpoint(NULL, 0, mem4k);
+    put(on, PCI_BAR0, 0xfebf0000, 4);
+    on->config[PCI_COMMAND] = PCI_COMMAND_MEMORY;
+    pci_reset();
+    asked = 0;
+    pci_windows_from(add_window);
+    pci_scan();
+    assert_int_equal(asked, 0);
+    struct pcispace_device *off = endpoint(NULL, 1, mem4k);
+    pci_scan();
+    assert_int_equal(asked, 1);
+    assert_int_equal(function_of(off)->bar[0].base, PCISPACE_MEMORY);
+    pci_scan();
+    assert_int_equal(asked, 1);
+}
+
 /* Whoever enables what lies behind turns on the bridge's other kind as well. */
 static void bridge_that_is_half_on_is_looked_at(void **state)
 {
@@ -1068,6 +1094,7 @@ int main(void)
         TEST(what_is_on_and_no_driver_wants_is_left_alone),
         TEST(nothing_is_placed_over_what_was_left_alone),
         TEST(bridge_that_is_half_on_is_looked_at),
+        TEST(windows_are_asked_for_when_something_has_no_place),
         TEST(rom_is_switched_off),
         TEST(host_bridges_are_left_alone),
         TEST(everything_unplaced_gets_a_place),
