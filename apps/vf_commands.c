@@ -305,9 +305,9 @@ static void show_policy(struct out *out, const struct vf_info *info)
                p->trust ? "on" : "off", rate, link_names[p->link]);
 }
 
-static void show_granted(struct out *out, const struct port *master, const struct vf_info *info)
+static void show_granted(struct out *out, const char *state, const struct vf_info *info)
 {
-    out_printf(out, "    mailbox   %s\n", mailbox_text(master, info));
+    out_printf(out, "    mailbox   %s\n", state);
     out_printf(out, "    granted   mtu %u, %u addresses, %u vlans, %u groups%s%s\n", info->mtu,
                info->macs, info->vlans, info->multicast, info->promiscuous ? ", promiscuous" : "",
                info->all_multicast ? ", all multicast" : "");
@@ -349,6 +349,7 @@ static bool show_vf(struct out *out, unsigned number, unsigned vf)
     const struct pci_function *f = master->pci->sriov->vf[vf];
     const struct port *port = port_of(f);
     master->vf->info(master, vf, &info);
+    const char *state = mailbox_text(master, &info);
     pci_bdf_format(f->bdf, bdf);
     mac_format(info.mac, mac);
     if (port)
@@ -356,7 +357,7 @@ static bool show_vf(struct out *out, unsigned number, unsigned vf)
     out_printf(out, "  vf %-3u  %s  %s  link %s  %s\n", vf, bdf, mac,
                vf_link_text(master, port, &info), name);
     show_policy(out, &info);
-    show_granted(out, master, &info);
+    show_granted(out, state, &info);
     show_counts(out, &info);
     return true;
 }

@@ -461,6 +461,29 @@ static void show_vfs_tells_all(void **state)
     pf_wire->port.vf_count = 2;
 }
 
+static char shown[4096];
+
+/* While the policy is printed the PF goes down, and so it could be gone altogether. */
+static void write_and_stop(struct out *out, const char *text, size_t n)
+{
+    strncat(shown, text,
+            n < sizeof shown - strlen(shown) - 1 ? n : sizeof shown - strlen(shown) - 1);
+    if (strstr(shown, "policy"))
+        pf_wire->port.state = PORT_STOPPED;
+}
+
+/* kernel/task.h: nothing that a print may change is looked at again after it. */
+static void a_vf_is_shown_as_it_was_at_one_moment(void **state)
+{
+    struct out out = { .write = write_and_stop };
+    does("vf 00:03.0 count 1");
+    mailbox = VF_MAILBOX_CLOSED;
+    shown[0] = 0;
+    assert_int_equal(command_run("show vfs", &out, "test", 0), 0);
+    pf_wire->port.state = PORT_RUNNING;
+    assert_non_null(strstr(shown, "closed: its driver has not reset yet\n"));
+}
+
 /* What is printed, fed back, gives the same, though the VFs' ports then have other numbers: VFs
  * come before what is said of their ports, which are named by their PCI addresses. */
 static void the_configuration_can_be_fed_back(void **state)
@@ -514,6 +537,7 @@ int main(void)
         T(policies_are_refused_with_what_was_expected),
         T(a_huge_rate_is_not_cut),
         T(show_vfs_tells_all),
+        T(a_vf_is_shown_as_it_was_at_one_moment),
         T(the_configuration_can_be_fed_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
