@@ -464,22 +464,22 @@ static void show_vfs_tells_all(void **state)
 static char shown[4096];
 
 /* While the policy is printed the PF goes down, and so it could be gone altogether. */
-static void write_and_stop(struct out *out, const char *text, size_t n)
+static void write_and_stop(struct out *to, const char *more, size_t n)
 {
-    strncat(shown, text,
-            n < sizeof shown - strlen(shown) - 1 ? n : sizeof shown - strlen(shown) - 1);
+    size_t room = sizeof shown - strlen(shown) - 1;
+    strncat(shown, more, n < room ? n : room);
     if (strstr(shown, "policy"))
         pf_wire->port.state = PORT_STOPPED;
 }
 
-/* kernel/task.h: nothing that a print may change is looked at again after it. */
+/* kernel/task.h: nothing that may change while something is printed is looked at again after it. */
 static void a_vf_is_shown_as_it_was_at_one_moment(void **state)
 {
-    struct out out = { .write = write_and_stop };
+    struct out watcher = { .write = write_and_stop };
     does("vf 00:03.0 count 1");
     mailbox = VF_MAILBOX_CLOSED;
     shown[0] = 0;
-    assert_int_equal(command_run("show vfs", &out, "test", 0), 0);
+    assert_int_equal(command_run("show vfs", &watcher, "test", 0), 0);
     pf_wire->port.state = PORT_RUNNING;
     assert_non_null(strstr(shown, "closed: its driver has not reset yet\n"));
 }
