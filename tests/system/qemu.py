@@ -25,9 +25,9 @@ TRAFFIC = os.path.join(BUILD, "traffic")
 QEMU = "qemu-system-x86_64"
 
 # Limits against hanging, not expectations: the machine may be slow and shared.
-BOOT_LIMIT = 60
-COMMAND_LIMIT = 30
-FRAME_LIMIT = 10
+BOOT_LIMIT = 240
+COMMAND_LIMIT = 180
+FRAME_LIMIT = 30
 QUIET = 0.3         # how long nothing must come for "nothing came" to be believed
 
 PROMPT = "millrace> "
@@ -327,7 +327,7 @@ class Appliance:
 
     # Traffic
 
-    def traffic(self, what, *options, timeout=600):
+    def traffic(self, what, *options, timeout=1500):
         """Runs build/traffic on ports 0 and 1; (status, its figures)."""
         assert not self.plugged
         run = subprocess.Popen([TRAFFIC, what, "--a", "%s,%s" % (self.wires[0].local, self.wires[0].remote),

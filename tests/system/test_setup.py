@@ -173,7 +173,7 @@ def test_no_mirror_is_named():
 
 
 def test_nothing_missing_takes_no_time_and_says_nothing():
-    result = subprocess.run([os.path.join(ROOT, "tools/setup")], capture_output=True, text=True, timeout=30)
+    result = subprocess.run([os.path.join(ROOT, "tools/setup")], capture_output=True, text=True, timeout=120)
     said = [line for line in result.stdout.splitlines() if "clang-format-14 is not available" not in line]
     assert (result.returncode, said, result.stderr) == (0, [], "")
 
@@ -187,7 +187,7 @@ def test_without_root_it_says_what_to_run(tmp_path):
     identity.write_text("#!/bin/sh\necho 1000\n")
     identity.chmod(0o755)
     result = subprocess.run([os.path.join(ROOT, "tools/setup"), "--run"], capture_output=True, text=True,
-                            env={**os.environ, "PATH": "%s:%s" % (tmp_path, os.environ["PATH"])}, timeout=60)
+                            env={**os.environ, "PATH": "%s:%s" % (tmp_path, os.environ["PATH"])}, timeout=240)
     assert result.returncode == 1
     assert "sudo tools/setup --run" in result.stderr
     assert "newlib-source" in result.stderr

@@ -71,7 +71,7 @@ def program(folder, name, text):
 
 def run_tool(folder, *words):
     return subprocess.run([os.path.join(ROOT, "tools", words[0]), *words[1:]], cwd=folder, text=True,
-                          capture_output=True, check=False, timeout=60)
+                          capture_output=True, check=False, timeout=240)
 
 
 def test_run_fuzz_counts_crashes(tmp_path):

@@ -305,7 +305,7 @@ static struct options {
     .mode = MODE_L2,
     .frames = 1000,
     .window = 64,
-    .seconds = 300,
+    .seconds = 1200,
     .flows = 16,
     .hosts = 4,
     .size_count = 1,
@@ -864,7 +864,7 @@ static const char usage[] =
     "  --window N       blast: frames under way in either direction (default 64)\n"
     "  --sizes N,N,...  blast, flood: frame lengths without FCS, in turn (default 60)\n"
     "  --flows N        blast, flood: UDP source ports in turn (default 16)\n"
-    "  --seconds N      blast, flood: gives up after (default 300)\n"
+    "  --seconds N      blast, flood: gives up after (default 1200)\n"
     "  --one-way        blast, flood: from a to b only\n"
     "  --deaf           flood: takes no frame off the wires before all are sent\n";
 
