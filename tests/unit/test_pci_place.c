@@ -1,4 +1,4 @@
-/* BAR sizing (PCI 6.2.5.1) and places for what firmware left unset (Bridge 3.2.5). */
+/* Places for what firmware left unset (Bridge 3.2.5). */
 #include "tests/host/test.h"
 
 #include "kernel/compiler.h"
@@ -7,6 +7,7 @@
 #include "pci/sriov.h"
 #include "tests/host/host.h"
 #include "tests/models/made_pf.h"
+#include "tests/models/pci_tree.h"
 #include "tests/models/q35_recording.h"
 
 #include <errno.h>
@@ -15,78 +16,8 @@
 #define KIB 1024ull
 #define MIB (1024 * KIB)
 #define GIB (1024 * MIB)
-#define MADE_UP 64u
 
-static struct pcispace_device made[MADE_UP];
 static struct made_pf pf[2];
-static unsigned made_count;
-
-static int set_up(void **state)
-{
-    host_reset();
-    pcispace_reset();
-    memset(made, 0, sizeof made);
-    made_count = 0;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    assert_int_equal(pcispace_violations(), 0);
-    pci_reset();
-    pci_set_access(NULL);
-    return 0;
-}
-
-static const struct pcispace_bar io32 = { .size = 32, .io = true };
-static const struct pcispace_bar mem4k = { .size = 4 * KIB };
-
-static struct pcispace_device *endpoint(struct pcispace_device *above, unsigned device,
-                                        struct pcispace_bar bar)
-{
-    struct pcispace_device *d = &made[made_count++];
-    pcispace_device_init(d, 0x1234, (uint16_t)made_count, 0x020000);
-    d->bar[0] = bar;
-    pcispace_add(d, above, device, 0);
-    return d;
-}
-
-static struct pcispace_device *bridge(struct pcispace_device *above, unsigned device)
-{
-    struct pcispace_device *d = &made[made_count++];
-    pcispace_bridge_init(d, 0x1234, (uint16_t)made_count);
-    pcispace_add(d, above, device, 0);
-    return d;
-}
-
-static void put(struct pcispace_device *d, uint16_t at, uint64_t value, unsigned size)
-{
-    for (unsigned i = 0; i < size; i++)
-        d->config[at + i] = (uint8_t)(value >> 8 * i);
-}
-
-static void set_memory_window(struct pcispace_device *b, uint64_t base, uint64_t last)
-{
-    put(b, PCI_MEMORY_BASE, base >> 16, 2);
-    put(b, PCI_MEMORY_LIMIT, last >> 16, 2);
-}
-
-/* What a port without any trouble is; its windows are closed. */
-static struct pcispace_device *root_port(unsigned device)
-{
-    struct pcispace_device *d = &made[made_count++];
-    made_port_init(d, PCI_EXPRESS_ROOT_PORT, true, true);
-    pcispace_add(d, NULL, device, 0);
-    return d;
-}
-
-static void set_prefetchable_window(struct pcispace_device *b, uint64_t base, uint64_t last)
-{
-    put(b, PCI_PREFETCH_BASE, (base >> 16 & 0xfff0) | 1, 2);
-    put(b, PCI_PREFETCH_LIMIT, (last >> 16 & 0xfff0) | 1, 2);
-    put(b, PCI_PREFETCH_BASE_HIGH, base >> 32, 4);
-    put(b, PCI_PREFETCH_LIMIT_HIGH, last >> 32, 4);
-}
 
 /* An 82576 with so many VFs of two BARs of this size. */
 static struct pcispace_device *physical(unsigned n, struct pcispace_device *above, uint16_t total,
@@ -96,11 +27,6 @@ static struct pcispace_device *physical(unsigned n, struct pcispace_device *abov
     pf[n].offset[1] = pf[n].stride[1] = 1;
     made_pf_add(&pf[n], above, 0);
     return &pf[n].device;
-}
-
-static struct pci_function *function_of(const struct pcispace_device *d)
-{
-    return pci_find(PCI_BDF(d->segment, pcispace_bus(d), d->devfn >> 3, d->devfn & 7));
 }
 
 /* Whatever was placed: at a multiple of its size, within what the bridge above
@@ -190,183 +116,6 @@ static unsigned unplaced(void)
     return n;
 }
 
-/* Sizes ----------------------------------------------------------------------------- */
-
-static void kinds_and_sizes_are_read(void **state)
-{
-    struct pcispace_device *d = &made[0];
-    pcispace_device_init(d, 0x1234, 1, 0x020000);
-    d->bar[0] = (struct pcispace_bar){ .size = 4, .io = true };
-    d->bar[1] = (struct pcispace_bar){ .size = 16 };
-    d->bar[2] = (struct pcispace_bar){ .size = 8 * GIB, .is64 = true, .prefetchable = true };
-    d->bar[4] = (struct pcispace_bar){ .size = MIB, .prefetchable = true };
-    pcispace_add(d, NULL, 0, 0);
-    pci_scan();
-    const struct pci_bar *bar = pci_first()->bar;
-    assert_true(bar[0].io && !bar[1].io);
-    assert_int_equal(bar[0].size, 4);
-    assert_int_equal(bar[1].size, 16);
-    assert_false(bar[1].is64 || bar[1].prefetchable);
-    assert_int_equal(bar[2].size, 8 * GIB);
-    assert_true(bar[2].is64 && bar[2].prefetchable);
-    assert_int_equal(bar[3].size, 0);
-    assert_true(bar[4].prefetchable && !bar[4].is64);
-    assert_int_equal(bar[5].size, 0);
-}
-
-/* The upper 16 bits of an I/O BAR may be hardwired to 0 (PCI 6.2.5.1). */
-static void io_bar_of_16_bits_is_sized(void **state)
-{
-    struct pcispace_device *d = endpoint(NULL, 0, io32);
-    put(d, PCI_BAR0 + 2, 0, 2);
-    memset(d->writable + PCI_BAR0 + 2, 0, 2);
-    pci_scan();
-    assert_int_equal(pci_first()->bar[0].size, 32);
-    assert_int_not_equal(pci_first()->bar[0].base, 0);
-}
-
-/* There are 64 KiB of I/O ports: beyond them is no place. */
-static void io_bar_beyond_the_ports_is_unplaced(void **state)
-{
-    struct pcispace_device *d = endpoint(NULL, 0, io32);
-    memset(d->writable + PCI_BAR0, 0, 2);
-    put(d, PCI_BAR0, 0x00100001, 4);
-    d->writable[PCI_BAR0 + 2] = 0xf0;
-    d->writable[PCI_BAR0 + 3] = 0xff;
-    pci_scan();
-    assert_true(pci_first()->bar[0].io);
-    assert_int_equal(pci_first()->bar[0].size, MIB);
-    assert_int_equal(pci_first()->bar[0].base, 0);
-}
-
-/* A 64-bit BAR needs a second register; the last one has none. */
-static void bar_of_64_bits_in_the_last_register_is_ignored(void **state)
-{
-    struct pcispace_device *d = endpoint(NULL, 0, mem4k);
-    put(d, PCI_BAR0 + 20, PCI_BAR_TYPE_64, 4);
-    put(d, PCI_CAPABILITIES, 0, 4);
-    memset(d->writable + PCI_BAR0 + 21, 0xff, 3);
-    pci_scan();
-    assert_int_equal(pci_first()->bar[5].size, 0);
-}
-
-static void reserved_memory_types_are_ignored(void **state)
-{
-    struct pcispace_device *d = endpoint(NULL, 0, mem4k);
-    d->config[PCI_BAR0] = 6;
-    pci_scan();
-    assert_int_equal(pci_first()->bar[0].size, 0);
-}
-
-/* Sizing must not make a BAR decode anywhere meanwhile (judged by tear_down). */
-static void decoding_is_off_while_sizing_and_on_afterwards(void **state)
-{
-    struct pcispace_device *d = endpoint(NULL, 0, mem4k);
-    put(d, PCI_BAR0, 0xfebf0000, 4);
-    d->config[PCI_COMMAND] = PCI_COMMAND_MEMORY | PCI_COMMAND_IO;
-    pci_scan();
-    pci_look(pci_first());
-    assert_int_equal(d->config[PCI_COMMAND], PCI_COMMAND_MEMORY | PCI_COMMAND_IO);
-    assert_int_equal(pci_first()->bar[0].base, 0xfebf0000);
-}
-
-static void count_write(void *ctx, uint16_t offset, unsigned size)
-{
-    ++*(unsigned *)ctx;
-}
-
-/* Each change of what a function decodes makes a hypervisor build its memory map anew. */
-static void what_is_on_and_no_driver_wants_is_left_alone(void **state)
-{
-    unsigned writes = 0;
-    struct pcispace_device *d = endpoint(NULL, 0, mem4k);
-    put(d, PCI_BAR0, 0xfebf0000, 4);
-    d->config[PCI_COMMAND] = PCI_COMMAND_MEMORY;
-    d->config_written = count_write;
-    d->ctx = &writes;
-    pci_scan();
-    assert_int_equal(writes, 0);
-    pci_look(pci_first());
-    assert_int_equal(pci_first()->bar[0].size, 4 * KIB);
-    assert_int_equal(pci_first()->bar[0].base, 0xfebf0000);
-    unsigned look = writes;
-    pci_look(pci_first());
-    assert_true(look && writes == look);
-}
-
-static void nothing_is_placed_over_what_was_left_alone(void **state)
-{
-    struct pcispace_device *on = endpoint(NULL, 0, mem4k), *off = endpoint(NULL, 1, mem4k);
-    put(on, PCI_BAR0, PCISPACE_MEMORY, 4);
-    on->config[PCI_COMMAND] = PCI_COMMAND_MEMORY;
-    pci_scan();
-    assert_int_equal(function_of(on)->bar[0].size, 4 * KIB);
-    assert_int_equal(function_of(off)->bar[0].base, PCISPACE_MEMORY + 4 * KIB);
-}
-
-static unsigned asked;
-
-static void add_window(void)
-{
-    asked++;
-    pci_window_add(PCISPACE_MEMORY, PCISPACE_MEMORY_SIZE);
-}
-
-static void windows_are_asked_for_when_something_has_no_place(void **state)
-{
-    struct pcispace_device *on = endpoint(NULL, 0, mem4k);
-    put(on, PCI_BAR0, 0xfebf0000, 4);
-    on->config[PCI_COMMAND] = PCI_COMMAND_MEMORY;
-    pci_reset();
-    asked = 0;
-    pci_windows_from(add_window);
-    pci_scan();
-    assert_int_equal(asked, 0);
-    struct pcispace_device *off = endpoint(NULL, 1, mem4k);
-    pci_scan();
-    assert_int_equal(asked, 1);
-    assert_int_equal(function_of(off)->bar[0].base, PCISPACE_MEMORY);
-    pci_scan();
-    assert_int_equal(asked, 1);
-}
-
-/* Whoever enables what lies behind turns on the bridge's other kind as well. */
-static void bridge_that_is_half_on_is_looked_at(void **state)
-{
-    for (unsigned i = 0; i < 2; i++) {
-        pcispace_bridge_init(&made[i], 0x1234, 1);
-        made[i].bar[0] = mem4k;
-        put(&made[i], PCI_BAR0, PCISPACE_MEMORY + i * MIB, 4);
-        pcispace_add(&made[i], NULL, i, 0);
-    }
-    made[0].config[PCI_COMMAND] = PCI_COMMAND_MEMORY;
-    made[1].config[PCI_COMMAND] = PCI_COMMAND_IO | PCI_COMMAND_MEMORY;
-    pci_scan();
-    assert_int_equal(function_of(&made[0])->bar[0].size, 4 * KIB);
-    assert_int_equal(function_of(&made[1])->bar[0].size, 0);
-}
-
-/* PCI 6.2.5.2: an enabled ROM may share the decoder. */
-static void rom_is_switched_off(void **state)
-{
-    struct pcispace_device *d = endpoint(NULL, 0, mem4k);
-    put(d, PCI_ROM_BAR, 0xfeb00001, 4);
-    memset(d->writable + PCI_ROM_BAR, 0xff, 4);
-    pci_scan();
-    assert_int_equal(d->config[PCI_ROM_BAR] & PCI_ROM_ENABLE, 0);
-    assert_int_equal(d->config[PCI_ROM_BAR + 3], 0xfe);
-}
-
-static void host_bridges_are_left_alone(void **state)
-{
-    struct pcispace_device *d = &made[0];
-    pcispace_device_init(d, 0x8086, 1, 0x060000);
-    d->bar[0] = mem4k;
-    pcispace_add(d, NULL, 0, 0);
-    pci_scan();
-    assert_int_equal(pci_first()->bar[0].size, 0);
-}
-
 /* Places ---------------------------------------------------------------------------- */
 
 static void everything_unplaced_gets_a_place(void **state)
@@ -396,8 +145,8 @@ static void second_scan_moves_nothing(void **state)
 static void partly_placed_machine_is_completed(void **state)
 {
     q35_load();
-    put(q35_device(1, 0, 0), PCI_BAR0, 0, 4);
-    put(q35_device(0, 0x10, 0), PCI_BAR0, 0, 4);
+    pci_tree_put(q35_device(1, 0, 0), PCI_BAR0, 0, 4);
+    pci_tree_put(q35_device(0, 0x10, 0), PCI_BAR0, 0, 4);
     q35_device(1, 0, 0)->config[PCI_COMMAND] = 0;
     q35_device(0, 0x10, 0)->config[PCI_COMMAND] = 0;
     pci_scan();
@@ -410,27 +159,27 @@ static void partly_placed_machine_is_completed(void **state)
 
 static void largest_goes_first(void **state)
 {
-    struct pcispace_device *small = endpoint(NULL, 0, mem4k);
+    struct pcispace_device *small = pci_tree_endpoint(NULL, 0, pci_tree_mem4k);
     struct pcispace_device *large =
-        endpoint(NULL, 1, (struct pcispace_bar){ .size = PCISPACE_MEMORY_SIZE / 2 });
+        pci_tree_endpoint(NULL, 1, (struct pcispace_bar){ .size = PCISPACE_MEMORY_SIZE / 2 });
     struct pcispace_device *other =
-        endpoint(NULL, 2, (struct pcispace_bar){ .size = PCISPACE_MEMORY_SIZE / 4 });
+        pci_tree_endpoint(NULL, 2, (struct pcispace_bar){ .size = PCISPACE_MEMORY_SIZE / 4 });
     pci_scan();
     assert_int_equal(unplaced(), 0);
-    assert_int_equal(function_of(large)->bar[0].base, PCISPACE_MEMORY);
-    assert_true(function_of(other)->bar[0].base < function_of(small)->bar[0].base);
+    assert_int_equal(pci_tree_function(large)->bar[0].base, PCISPACE_MEMORY);
+    assert_true(pci_tree_function(other)->bar[0].base < pci_tree_function(small)->bar[0].base);
     assert_all_fits();
 }
 
 /* What may lie above 4 GiB makes room for what may not. */
 static void low_memory_goes_to_32_bit_bars_first(void **state)
 {
-    struct pcispace_device *wide =
-        endpoint(NULL, 0, (struct pcispace_bar){ .size = PCISPACE_MEMORY_SIZE, .is64 = true });
-    struct pcispace_device *narrow = endpoint(NULL, 1, mem4k);
+    struct pcispace_device *wide = pci_tree_endpoint(
+        NULL, 0, (struct pcispace_bar){ .size = PCISPACE_MEMORY_SIZE, .is64 = true });
+    struct pcispace_device *narrow = pci_tree_endpoint(NULL, 1, pci_tree_mem4k);
     pci_scan();
-    assert_int_equal(function_of(narrow)->bar[0].base, PCISPACE_MEMORY);
-    assert_int_equal(function_of(wide)->bar[0].base, PCISPACE_MEMORY64);
+    assert_int_equal(pci_tree_function(narrow)->bar[0].base, PCISPACE_MEMORY);
+    assert_int_equal(pci_tree_function(wide)->bar[0].base, PCISPACE_MEMORY64);
     assert_int_equal(wide->config[PCI_BAR0 + 4], PCISPACE_MEMORY64 >> 32);
 }
 
@@ -438,9 +187,9 @@ static void bar_of_32_bits_never_goes_above_4_gib(void **state)
 {
     pci_reset();
     pci_window_add(PCISPACE_MEMORY64, PCISPACE_MEMORY64_SIZE);
-    struct pcispace_device *d = endpoint(NULL, 0, mem4k);
+    struct pcispace_device *d = pci_tree_endpoint(NULL, 0, pci_tree_mem4k);
     pci_scan();
-    assert_int_equal(function_of(d)->bar[0].base, 0);
+    assert_int_equal(pci_tree_function(d)->bar[0].base, 0);
     assert_true(host_log_contains("is short"));
 }
 
@@ -448,58 +197,60 @@ static void reserved_memory_is_kept_free(void **state)
 {
     assert_int_equal(pci_window_reserve(PCISPACE_MEMORY, 16 * MIB), 0);
     assert_int_equal(pci_window_reserve(PCISPACE_MEMORY + 17 * MIB, 1), 0);
-    struct pcispace_device *d = endpoint(NULL, 0, (struct pcispace_bar){ .size = 2 * MIB });
+    struct pcispace_device *d =
+        pci_tree_endpoint(NULL, 0, (struct pcispace_bar){ .size = 2 * MIB });
     pci_scan();
-    assert_int_equal(function_of(d)->bar[0].base, PCISPACE_MEMORY + 18 * MIB);
+    assert_int_equal(pci_tree_function(d)->bar[0].base, PCISPACE_MEMORY + 18 * MIB);
 }
 
 /* Bridge 3.2.5.8, 3.2.5.9: memory in units of 1 MiB; 64-bit prefetchable apart. */
 static void windows_are_opened_for_what_is_behind(void **state)
 {
-    struct pcispace_device *outer = bridge(NULL, 1), *inner = bridge(outer, 0);
-    struct pcispace_device *d = endpoint(inner, 0, mem4k);
-    struct pcispace_device *p = endpoint(
+    struct pcispace_device *outer = pci_tree_bridge(NULL, 1), *inner = pci_tree_bridge(outer, 0);
+    struct pcispace_device *d = pci_tree_endpoint(inner, 0, pci_tree_mem4k);
+    struct pcispace_device *p = pci_tree_endpoint(
         inner, 1, (struct pcispace_bar){ .size = 64 * GIB, .is64 = true, .prefetchable = true });
-    endpoint(inner, 2, io32);
+    pci_tree_endpoint(inner, 2, pci_tree_io32);
     pci_scan();
     assert_int_equal(unplaced(), 0);
     assert_all_fits();
-    const struct pci_function *b = function_of(inner);
+    const struct pci_function *b = pci_tree_function(inner);
     assert_int_equal(b->window[PCI_WINDOW_MEMORY].size, MIB);
     assert_int_equal(b->window[PCI_WINDOW_IO].size, 4 * KIB);
     assert_int_equal(b->window[PCI_WINDOW_PREFETCHABLE].size, 64 * GIB);
-    assert_true(function_of(p)->bar[0].base >= 4 * GIB);
-    assert_true(function_of(d)->bar[0].base < 4 * GIB);
-    assert_int_equal(function_of(outer)->window[PCI_WINDOW_PREFETCHABLE].size, 64 * GIB);
+    assert_true(pci_tree_function(p)->bar[0].base >= 4 * GIB);
+    assert_true(pci_tree_function(d)->bar[0].base < 4 * GIB);
+    assert_int_equal(pci_tree_function(outer)->window[PCI_WINDOW_PREFETCHABLE].size, 64 * GIB);
 }
 
 /* Bridge 3.2.5.9: without the optional windows, all memory is one. */
 static void bridge_without_prefetchable_window_takes_all_as_memory(void **state)
 {
-    struct pcispace_device *b = bridge(NULL, 1);
+    struct pcispace_device *b = pci_tree_bridge(NULL, 1);
     memset(b->writable + PCI_PREFETCH_BASE, 0, 12);
     memset(b->writable + PCI_IO_BASE, 0, 2);
-    put(b, PCI_PREFETCH_BASE, 0, 4);
-    struct pcispace_device *d = endpoint(
+    pci_tree_put(b, PCI_PREFETCH_BASE, 0, 4);
+    struct pcispace_device *d = pci_tree_endpoint(
         b, 0, (struct pcispace_bar){ .size = 2 * MIB, .is64 = true, .prefetchable = true });
-    struct pcispace_device *i = endpoint(b, 1, io32);
+    struct pcispace_device *i = pci_tree_endpoint(b, 1, pci_tree_io32);
     pci_scan();
-    assert_false(function_of(b)->window[PCI_WINDOW_PREFETCHABLE].implemented);
-    assert_int_equal(function_of(b)->window[PCI_WINDOW_MEMORY].size, 2 * MIB);
-    assert_int_equal(function_of(d)->bar[0].base, function_of(b)->window[PCI_WINDOW_MEMORY].base);
-    assert_int_equal(function_of(i)->bar[0].base, 0);
+    assert_false(pci_tree_function(b)->window[PCI_WINDOW_PREFETCHABLE].implemented);
+    assert_int_equal(pci_tree_function(b)->window[PCI_WINDOW_MEMORY].size, 2 * MIB);
+    assert_int_equal(pci_tree_function(d)->bar[0].base,
+                     pci_tree_function(b)->window[PCI_WINDOW_MEMORY].base);
+    assert_int_equal(pci_tree_function(i)->bar[0].base, 0);
     assert_true(host_log_contains("the I/O window of 0000:00:01.0 is not there"));
 }
 
 /* QEMU's root ports without I/O: hardwired to what reads as closed. */
 static void window_hardwired_to_closed_is_not_implemented(void **state)
 {
-    struct pcispace_device *b = bridge(NULL, 1);
-    put(b, PCI_IO_BASE, 0x00f0, 2);
+    struct pcispace_device *b = pci_tree_bridge(NULL, 1);
+    pci_tree_put(b, PCI_IO_BASE, 0x00f0, 2);
     memset(b->writable + PCI_IO_BASE, 0, 2);
-    endpoint(b, 0, io32);
+    pci_tree_endpoint(b, 0, pci_tree_io32);
     pci_scan();
-    assert_false(function_of(b)->window[PCI_WINDOW_IO].implemented);
+    assert_false(pci_tree_function(b)->window[PCI_WINDOW_IO].implemented);
     assert_true(host_log_contains("the I/O window of 0000:00:01.0 is not there"));
 }
 
@@ -507,27 +258,28 @@ static void window_hardwired_to_closed_is_not_implemented(void **state)
  * takes the last MiB there before what is smaller does. */
 static void narrow_window_behind_a_wide_one_stays_low(void **state)
 {
-    struct pcispace_device *wide = bridge(NULL, 1), *narrow = bridge(wide, 0);
-    put(narrow, PCI_PREFETCH_BASE, 0, 4);
+    struct pcispace_device *wide = pci_tree_bridge(NULL, 1), *narrow = pci_tree_bridge(wide, 0);
+    pci_tree_put(narrow, PCI_PREFETCH_BASE, 0, 4);
     memset(narrow->writable + PCI_PREFETCH_BASE_HIGH, 0, 8);
-    struct pcispace_device *d = endpoint(
+    struct pcispace_device *d = pci_tree_endpoint(
         narrow, 0, (struct pcispace_bar){ .size = MIB, .is64 = true, .prefetchable = true });
-    struct pcispace_device *small = endpoint(NULL, 2, (struct pcispace_bar){ .size = MIB / 2 });
+    struct pcispace_device *small =
+        pci_tree_endpoint(NULL, 2, (struct pcispace_bar){ .size = MIB / 2 });
     unsigned device = 3;
     for (uint64_t size = PCISPACE_MEMORY_SIZE / 2; size >= MIB; size /= 2)
-        endpoint(NULL, device++, (struct pcispace_bar){ .size = size });
+        pci_tree_endpoint(NULL, device++, (struct pcispace_bar){ .size = size });
     pci_scan();
     assert_all_fits();
-    assert_true(function_of(wide)->window[PCI_WINDOW_PREFETCHABLE].base < 4 * GIB);
-    assert_int_not_equal(function_of(d)->bar[0].base, 0);
+    assert_true(pci_tree_function(wide)->window[PCI_WINDOW_PREFETCHABLE].base < 4 * GIB);
+    assert_int_not_equal(pci_tree_function(d)->bar[0].base, 0);
     assert_int_equal(unplaced(), 1);
-    assert_int_equal(function_of(small)->bar[0].base, 0);
+    assert_int_equal(pci_tree_function(small)->bar[0].base, 0);
 }
 
 /* After reset a window may be open onto address 0 (Bridge 3.2.5.6). */
 static void windows_nobody_needs_are_closed(void **state)
 {
-    struct pcispace_device *b = bridge(NULL, 1);
+    struct pcispace_device *b = pci_tree_bridge(NULL, 1);
     pci_scan();
     assert_true(b->config[PCI_IO_BASE] > b->config[PCI_IO_LIMIT]);
     assert_true(b->config[PCI_MEMORY_BASE + 1] > b->config[PCI_MEMORY_LIMIT + 1]);
@@ -539,54 +291,58 @@ static void windows_nobody_needs_are_closed(void **state)
  * hem in a third; the message names it. */
 static void short_window_is_named(void **state)
 {
-    struct pcispace_device *b = bridge(NULL, 4), *below = bridge(NULL, 3), *above = bridge(NULL, 5);
-    set_memory_window(below, 0xc3f00000, 0xc3ffffff);
-    set_memory_window(b, 0xc4000000, 0xc40fffff);
-    set_memory_window(above, 0xc4100000, 0xc41fffff);
-    endpoint(below, 0, (struct pcispace_bar){ .size = MIB });
-    endpoint(above, 0, (struct pcispace_bar){ .size = MIB });
-    put(&made[3], PCI_BAR0, 0xc3f00000, 4);
-    put(&made[4], PCI_BAR0, 0xc4100000, 4);
-    struct pcispace_device *set = endpoint(b, 0, (struct pcispace_bar){ .size = 256 * KIB });
-    put(set, PCI_BAR0, 0xc4000000, 4);
-    struct pcispace_device *fits = endpoint(b, 1, (struct pcispace_bar){ .size = 512 * KIB });
-    endpoint(b, 2, (struct pcispace_bar){ .size = MIB });
+    struct pcispace_device *b = pci_tree_bridge(NULL, 4), *below = pci_tree_bridge(NULL, 3),
+                           *above = pci_tree_bridge(NULL, 5);
+    pci_tree_set_memory_window(below, 0xc3f00000, 0xc3ffffff);
+    pci_tree_set_memory_window(b, 0xc4000000, 0xc40fffff);
+    pci_tree_set_memory_window(above, 0xc4100000, 0xc41fffff);
+    pci_tree_endpoint(below, 0, (struct pcispace_bar){ .size = MIB });
+    pci_tree_endpoint(above, 0, (struct pcispace_bar){ .size = MIB });
+    pci_tree_put(pci_tree_device(3), PCI_BAR0, 0xc3f00000, 4);
+    pci_tree_put(pci_tree_device(4), PCI_BAR0, 0xc4100000, 4);
+    struct pcispace_device *set =
+        pci_tree_endpoint(b, 0, (struct pcispace_bar){ .size = 256 * KIB });
+    pci_tree_put(set, PCI_BAR0, 0xc4000000, 4);
+    struct pcispace_device *fits =
+        pci_tree_endpoint(b, 1, (struct pcispace_bar){ .size = 512 * KIB });
+    pci_tree_endpoint(b, 2, (struct pcispace_bar){ .size = MIB });
     pci_scan();
-    assert_int_equal(function_of(b)->window[PCI_WINDOW_MEMORY].base, 0xc4000000);
-    assert_int_equal(function_of(b)->window[PCI_WINDOW_MEMORY].size, MIB);
+    assert_int_equal(pci_tree_function(b)->window[PCI_WINDOW_MEMORY].base, 0xc4000000);
+    assert_int_equal(pci_tree_function(b)->window[PCI_WINDOW_MEMORY].size, MIB);
     assert_int_equal(unplaced(), 1);
-    assert_int_equal(function_of(fits)->bar[0].base, 0xc4080000);
+    assert_int_equal(pci_tree_function(fits)->bar[0].base, 0xc4080000);
     assert_true(host_log_contains("and the memory window of 0000:00:04.0 is short"));
 }
 
 /* Nothing is behind it yet: it may as well lie elsewhere. */
 static void empty_window_that_is_short_is_placed_anew(void **state)
 {
-    struct pcispace_device *b = bridge(NULL, 4);
-    set_memory_window(b, 0xc4000000, 0xc40fffff);
-    endpoint(b, 0, (struct pcispace_bar){ .size = 4 * MIB });
+    struct pcispace_device *b = pci_tree_bridge(NULL, 4);
+    pci_tree_set_memory_window(b, 0xc4000000, 0xc40fffff);
+    pci_tree_endpoint(b, 0, (struct pcispace_bar){ .size = 4 * MIB });
     pci_scan();
-    assert_int_equal(function_of(b)->window[PCI_WINDOW_MEMORY].base, PCISPACE_MEMORY);
-    assert_int_equal(function_of(b)->window[PCI_WINDOW_MEMORY].size, 4 * MIB);
+    assert_int_equal(pci_tree_function(b)->window[PCI_WINDOW_MEMORY].base, PCISPACE_MEMORY);
+    assert_int_equal(pci_tree_function(b)->window[PCI_WINDOW_MEMORY].size, 4 * MIB);
     assert_int_equal(unplaced(), 0);
     assert_all_fits();
 }
 
 static void window_grows_upwards_over_all_levels(void **state)
 {
-    struct pcispace_device *outer = bridge(NULL, 4), *inner = bridge(outer, 0);
-    set_memory_window(outer, 0xc4000000, 0xc40fffff);
-    set_memory_window(inner, 0xc4000000, 0xc40fffff);
+    struct pcispace_device *outer = pci_tree_bridge(NULL, 4), *inner = pci_tree_bridge(outer, 0);
+    pci_tree_set_memory_window(outer, 0xc4000000, 0xc40fffff);
+    pci_tree_set_memory_window(inner, 0xc4000000, 0xc40fffff);
     outer->config[PCI_SECONDARY_BUS] = 1;
     outer->config[PCI_SUBORDINATE_BUS] = 2;
     inner->config[PCI_SECONDARY_BUS] = inner->config[PCI_SUBORDINATE_BUS] = 2;
-    struct pcispace_device *set = endpoint(inner, 0, (struct pcispace_bar){ .size = 256 * KIB });
-    put(set, PCI_BAR0, 0xc4000000, 4);
-    struct pcispace_device *d = endpoint(inner, 1, (struct pcispace_bar){ .size = MIB });
+    struct pcispace_device *set =
+        pci_tree_endpoint(inner, 0, (struct pcispace_bar){ .size = 256 * KIB });
+    pci_tree_put(set, PCI_BAR0, 0xc4000000, 4);
+    struct pcispace_device *d = pci_tree_endpoint(inner, 1, (struct pcispace_bar){ .size = MIB });
     pci_scan();
-    assert_int_equal(function_of(d)->bar[0].base, 0xc4100000);
-    assert_int_equal(function_of(set)->bar[0].base, 0xc4000000);
-    assert_int_equal(function_of(inner)->window[PCI_WINDOW_MEMORY].size, 2 * MIB);
+    assert_int_equal(pci_tree_function(d)->bar[0].base, 0xc4100000);
+    assert_int_equal(pci_tree_function(set)->bar[0].base, 0xc4000000);
+    assert_int_equal(pci_tree_function(inner)->window[PCI_WINDOW_MEMORY].size, 2 * MIB);
     assert_int_equal(made_get(outer, PCI_MEMORY_LIMIT, 2) & PCI_MEMORY_WINDOW, 0xc410);
     assert_int_equal(made_get(inner, PCI_MEMORY_LIMIT, 2) & PCI_MEMORY_WINDOW, 0xc410);
     assert_all_fits();
@@ -594,33 +350,34 @@ static void window_grows_upwards_over_all_levels(void **state)
 
 static void window_grows_downwards_where_it_cannot_upwards(void **state)
 {
-    struct pcispace_device *b = bridge(NULL, 4), *above = bridge(NULL, 5);
-    set_memory_window(b, 0xc4000000, 0xc40fffff);
-    set_memory_window(above, 0xc4100000, 0xc41fffff);
-    struct pcispace_device *set = endpoint(b, 0, (struct pcispace_bar){ .size = MIB });
-    put(set, PCI_BAR0, 0xc4000000, 4);
-    struct pcispace_device *other = endpoint(above, 0, (struct pcispace_bar){ .size = MIB });
-    put(other, PCI_BAR0, 0xc4100000, 4);
-    struct pcispace_device *d = endpoint(b, 1, (struct pcispace_bar){ .size = 2 * MIB });
+    struct pcispace_device *b = pci_tree_bridge(NULL, 4), *above = pci_tree_bridge(NULL, 5);
+    pci_tree_set_memory_window(b, 0xc4000000, 0xc40fffff);
+    pci_tree_set_memory_window(above, 0xc4100000, 0xc41fffff);
+    struct pcispace_device *set = pci_tree_endpoint(b, 0, (struct pcispace_bar){ .size = MIB });
+    pci_tree_put(set, PCI_BAR0, 0xc4000000, 4);
+    struct pcispace_device *other =
+        pci_tree_endpoint(above, 0, (struct pcispace_bar){ .size = MIB });
+    pci_tree_put(other, PCI_BAR0, 0xc4100000, 4);
+    struct pcispace_device *d = pci_tree_endpoint(b, 1, (struct pcispace_bar){ .size = 2 * MIB });
     pci_scan();
-    assert_int_equal(function_of(d)->bar[0].base, 0xc3e00000);
-    assert_int_equal(function_of(b)->window[PCI_WINDOW_MEMORY].base, 0xc3e00000);
-    assert_int_equal(function_of(b)->window[PCI_WINDOW_MEMORY].size, 3 * MIB);
+    assert_int_equal(pci_tree_function(d)->bar[0].base, 0xc3e00000);
+    assert_int_equal(pci_tree_function(b)->window[PCI_WINDOW_MEMORY].base, 0xc3e00000);
+    assert_int_equal(pci_tree_function(b)->window[PCI_WINDOW_MEMORY].size, 3 * MIB);
     assert_all_fits();
 }
 
 /* A memory window ends at 4 GiB, and what is not PCI's is not taken. */
 static void window_does_not_grow_beyond_what_is_allowed(void **state)
 {
-    struct pcispace_device *b = bridge(NULL, 4);
-    set_memory_window(b, 0xdff00000, 0xdfffffff);
-    struct pcispace_device *set = endpoint(b, 0, (struct pcispace_bar){ .size = MIB });
-    put(set, PCI_BAR0, 0xdff00000, 4);
-    endpoint(b, 1, (struct pcispace_bar){ .size = MIB });
+    struct pcispace_device *b = pci_tree_bridge(NULL, 4);
+    pci_tree_set_memory_window(b, 0xdff00000, 0xdfffffff);
+    struct pcispace_device *set = pci_tree_endpoint(b, 0, (struct pcispace_bar){ .size = MIB });
+    pci_tree_put(set, PCI_BAR0, 0xdff00000, 4);
+    pci_tree_endpoint(b, 1, (struct pcispace_bar){ .size = MIB });
     pci_window_reserve(0xdfe00000, 1);
     pci_scan();
-    assert_int_equal(function_of(b)->window[PCI_WINDOW_MEMORY].base, 0xdff00000);
-    assert_int_equal(function_of(b)->window[PCI_WINDOW_MEMORY].size, MIB);
+    assert_int_equal(pci_tree_function(b)->window[PCI_WINDOW_MEMORY].base, 0xdff00000);
+    assert_int_equal(pci_tree_function(b)->window[PCI_WINDOW_MEMORY].size, MIB);
     assert_int_equal(unplaced(), 1);
 }
 
@@ -630,14 +387,14 @@ static void memory_window_ends_at_4_gib(void **state)
     pci_reset();
     pci_window_add(0xf0000000, 512 * MIB);
     pci_window_reserve(0xffe00000, MIB);
-    struct pcispace_device *b = bridge(NULL, 4);
-    set_memory_window(b, 0xfff00000, 0xffffffff);
-    struct pcispace_device *set = endpoint(b, 0, (struct pcispace_bar){ .size = MIB });
-    put(set, PCI_BAR0, 0xfff00000, 4);
-    endpoint(b, 1, (struct pcispace_bar){ .size = MIB, .is64 = true });
+    struct pcispace_device *b = pci_tree_bridge(NULL, 4);
+    pci_tree_set_memory_window(b, 0xfff00000, 0xffffffff);
+    struct pcispace_device *set = pci_tree_endpoint(b, 0, (struct pcispace_bar){ .size = MIB });
+    pci_tree_put(set, PCI_BAR0, 0xfff00000, 4);
+    pci_tree_endpoint(b, 1, (struct pcispace_bar){ .size = MIB, .is64 = true });
     pci_scan();
     assert_int_equal(unplaced(), 1);
-    assert_int_equal(function_of(b)->window[PCI_WINDOW_MEMORY].size, MIB);
+    assert_int_equal(pci_tree_function(b)->window[PCI_WINDOW_MEMORY].size, MIB);
     assert_false(host_log_contains("window reads"));
 }
 
@@ -645,31 +402,31 @@ static void memory_window_ends_at_4_gib(void **state)
 static void window_at_the_end_of_everything_does_not_grow_upwards(void **state)
 {
     const struct pcispace_bar wide = { .size = MIB, .is64 = true, .prefetchable = true };
-    struct pcispace_device *b = bridge(NULL, 4);
-    set_prefetchable_window(b, 0xfffffffffff00000, UINT64_MAX);
-    struct pcispace_device *set = endpoint(b, 0, wide);
-    put(set, PCI_BAR0, 0xfff00000 | PCI_BAR_TYPE_64 | PCI_BAR_PREFETCH, 4);
-    put(set, PCI_BAR0 + 4, UINT32_MAX, 4);
-    struct pcispace_device *d = endpoint(b, 1, wide);
+    struct pcispace_device *b = pci_tree_bridge(NULL, 4);
+    pci_tree_set_prefetchable_window(b, 0xfffffffffff00000, UINT64_MAX);
+    struct pcispace_device *set = pci_tree_endpoint(b, 0, wide);
+    pci_tree_put(set, PCI_BAR0, 0xfff00000 | PCI_BAR_TYPE_64 | PCI_BAR_PREFETCH, 4);
+    pci_tree_put(set, PCI_BAR0 + 4, UINT32_MAX, 4);
+    struct pcispace_device *d = pci_tree_endpoint(b, 1, wide);
     pci_scan();
-    assert_int_equal(function_of(set)->bar[0].base, 0xfffffffffff00000);
-    assert_int_equal(function_of(d)->bar[0].base, 0);
-    assert_int_equal(function_of(b)->window[PCI_WINDOW_PREFETCHABLE].size, MIB);
+    assert_int_equal(pci_tree_function(set)->bar[0].base, 0xfffffffffff00000);
+    assert_int_equal(pci_tree_function(d)->bar[0].base, 0);
+    assert_int_equal(pci_tree_function(b)->window[PCI_WINDOW_PREFETCHABLE].size, MIB);
 }
 
 /* A bridge whose limit is stuck goes on as it was. */
 static void window_that_refuses_to_grow_stays(void **state)
 {
-    struct pcispace_device *b = bridge(NULL, 4);
-    set_memory_window(b, 0xc4000000, 0xc40fffff);
+    struct pcispace_device *b = pci_tree_bridge(NULL, 4);
+    pci_tree_set_memory_window(b, 0xc4000000, 0xc40fffff);
     memset(b->writable + PCI_MEMORY_LIMIT, 0, 2);
-    struct pcispace_device *set = endpoint(b, 0, (struct pcispace_bar){ .size = MIB });
-    put(set, PCI_BAR0, 0xc4000000, 4);
-    struct pcispace_device *d = endpoint(b, 1, (struct pcispace_bar){ .size = MIB });
+    struct pcispace_device *set = pci_tree_endpoint(b, 0, (struct pcispace_bar){ .size = MIB });
+    pci_tree_put(set, PCI_BAR0, 0xc4000000, 4);
+    struct pcispace_device *d = pci_tree_endpoint(b, 1, (struct pcispace_bar){ .size = MIB });
     pci_scan();
-    assert_int_equal(function_of(b)->window[PCI_WINDOW_MEMORY].size, MIB);
-    assert_int_equal(function_of(set)->bar[0].base, 0xc4000000);
-    assert_int_equal(function_of(d)->bar[0].base, 0);
+    assert_int_equal(pci_tree_function(b)->window[PCI_WINDOW_MEMORY].size, MIB);
+    assert_int_equal(pci_tree_function(set)->bar[0].base, 0xc4000000);
+    assert_int_equal(pci_tree_function(d)->bar[0].base, 0);
     assert_true(host_log_contains("memory window reads c4000000-c40fffff after"));
 }
 
@@ -677,55 +434,55 @@ static void window_that_refuses_to_grow_stays(void **state)
 
 static void windows_are_opened_with_room_for_vfs(void **state)
 {
-    struct pcispace_device *a = root_port(1), *b = root_port(2);
+    struct pcispace_device *a = pci_tree_root_port(1), *b = pci_tree_root_port(2);
     physical(0, a, 63, 16 * KIB);
     physical(1, b, 256, MIB);
     pci_scan();
     assert_int_equal(unplaced(), 0);
     assert_all_fits();
     for (unsigned i = 0; i < 2; i++) {
-        const struct pci_sriov *s = function_of(&pf[i].device)->sriov;
+        const struct pci_sriov *s = pci_tree_function(&pf[i].device)->sriov;
         assert_int_equal(s->placed_vfs, s->total_vfs);
         assert_true(s->bar[0].base && s->bar[3].base);
     }
-    assert_int_equal(function_of(a)->window[PCI_WINDOW_PREFETCHABLE].size, 2 * MIB);
-    assert_int_equal(function_of(b)->window[PCI_WINDOW_PREFETCHABLE].size, 512 * MIB);
-    assert_int_equal(function_of(b)->window[PCI_WINDOW_MEMORY].size, MIB);
+    assert_int_equal(pci_tree_function(a)->window[PCI_WINDOW_PREFETCHABLE].size, 2 * MIB);
+    assert_int_equal(pci_tree_function(b)->window[PCI_WINDOW_PREFETCHABLE].size, 512 * MIB);
+    assert_int_equal(pci_tree_function(b)->window[PCI_WINDOW_MEMORY].size, MIB);
 }
 
 /* On a bus without a bridge, and in the gaps of a window that firmware opened. */
 static void vfs_use_the_gaps(void **state)
 {
-    struct pcispace_device *b = root_port(1);
-    set_prefetchable_window(b, 0x800000000, 0x8001fffff);
+    struct pcispace_device *b = pci_tree_root_port(1);
+    pci_tree_set_prefetchable_window(b, 0x800000000, 0x8001fffff);
     physical(0, b, 8, 16 * KIB);
     pf[1].offset[0] = 0;
     physical(1, NULL, 8, 16 * KIB);
     pci_scan();
     assert_all_fits();
-    assert_int_equal(function_of(b)->window[PCI_WINDOW_PREFETCHABLE].size, 2 * MIB);
-    assert_int_equal(function_of(&pf[0].device)->sriov->bar[0].base, 0x800000000);
-    assert_int_equal(function_of(&pf[0].device)->sriov->bar[3].base, 0x800020000);
-    assert_int_not_equal(function_of(&pf[1].device)->sriov->bar[0].base, 0);
+    assert_int_equal(pci_tree_function(b)->window[PCI_WINDOW_PREFETCHABLE].size, 2 * MIB);
+    assert_int_equal(pci_tree_function(&pf[0].device)->sriov->bar[0].base, 0x800000000);
+    assert_int_equal(pci_tree_function(&pf[0].device)->sriov->bar[3].base, 0x800020000);
+    assert_int_not_equal(pci_tree_function(&pf[1].device)->sriov->bar[0].base, 0);
 }
 
 /* 256 VFs of 2 MiB and the PF's own BAR in a window of 128 MiB that cannot grow: 31 of
  * them, with both BARs. */
 static void as_many_vfs_as_fit_are_placed(void **state)
 {
-    struct pcispace_device *b = root_port(1);
-    set_prefetchable_window(b, 0x900000000, 0x907ffffff);
+    struct pcispace_device *b = pci_tree_root_port(1);
+    pci_tree_set_prefetchable_window(b, 0x900000000, 0x907ffffff);
     pci_window_reserve(0x908000000, GIB);
     pci_window_reserve(0x8f0000000, 256 * MIB);
     pci_window_reserve(PCISPACE_MEMORY + MIB, PCISPACE_MEMORY_SIZE - MIB);
     made_pf_init(&pf[0], 0x10c9, 256, 2 * MIB);
     pf[0].device.bar[2] =
         (struct pcispace_bar){ .size = 2 * MIB, .is64 = true, .prefetchable = true };
-    put(&pf[0].device, PCI_BAR0 + 12, 9, 4);
-    put(&pf[0].device, PCI_REVISION + 1, 0x010000, 3); /* not a NIC: it does not move */
+    pci_tree_put(&pf[0].device, PCI_BAR0 + 12, 9, 4);
+    pci_tree_put(&pf[0].device, PCI_REVISION + 1, 0x010000, 3); /* not a NIC: it does not move */
     made_pf_add(&pf[0], b, 0);
     pci_scan();
-    const struct pci_function *f = function_of(&pf[0].device);
+    const struct pci_function *f = pci_tree_function(&pf[0].device);
     assert_int_equal(f->bar[2].base, 0x900000000);
     assert_int_equal(f->sriov->placed_vfs, 31);
     assert_true(host_log_contains("31 of 256 VFs have a place: VF BAR 0 needs 200000 bytes for "
@@ -736,9 +493,9 @@ static void as_many_vfs_as_fit_are_placed(void **state)
 /* Hemmed in, full, and nobody but NICs in it: the whole window lies elsewhere then. */
 static void window_of_nics_moves_for_vfs(void **state)
 {
-    struct pcispace_device *b = root_port(1);
-    set_prefetchable_window(b, 0x900000000, 0x9000fffff);
-    set_memory_window(b, 0xc4000000, 0xc40fffff);
+    struct pcispace_device *b = pci_tree_root_port(1);
+    pci_tree_set_prefetchable_window(b, 0x900000000, 0x9000fffff);
+    pci_tree_set_memory_window(b, 0xc4000000, 0xc40fffff);
     pci_window_reserve(0x900100000, GIB);
     pci_window_reserve(0x8f0000000, 256 * MIB);
     pci_window_reserve(0xc4100000, MIB);
@@ -746,18 +503,19 @@ static void window_of_nics_moves_for_vfs(void **state)
     made_pf_init(&pf[0], 0x10c9, 128, 16 * KIB);
     pf[0].offset[1] = pf[0].stride[1] = 1;
     pf[0].device.bar[2] = (struct pcispace_bar){ .size = MIB, .is64 = true, .prefetchable = true };
-    put(&pf[0].device, PCI_BAR0, 0xc4000000, 4);
-    put(&pf[0].device, PCI_BAR0 + 12, 9, 4);
+    pci_tree_put(&pf[0].device, PCI_BAR0, 0xc4000000, 4);
+    pci_tree_put(&pf[0].device, PCI_BAR0 + 12, 9, 4);
     pf[0].device.config[PCI_COMMAND] = PCI_COMMAND_MEMORY;
     made_pf_add(&pf[0], b, 0);
-    struct pcispace_device *other = root_port(2), *nic = endpoint(other, 0, mem4k);
-    set_memory_window(other, 0xd0000000, 0xd00fffff);
-    put(nic, PCI_BAR0, 0xd0000000, 4);
+    struct pcispace_device *other = pci_tree_root_port(2),
+                           *nic = pci_tree_endpoint(other, 0, pci_tree_mem4k);
+    pci_tree_set_memory_window(other, 0xd0000000, 0xd00fffff);
+    pci_tree_put(nic, PCI_BAR0, 0xd0000000, 4);
     pci_scan();
-    assert_int_equal(function_of(nic)->bar[0].base, 0xd0000000);
-    const struct pci_function *f = function_of(&pf[0].device);
+    assert_int_equal(pci_tree_function(nic)->bar[0].base, 0xd0000000);
+    const struct pci_function *f = pci_tree_function(&pf[0].device);
     assert_int_equal(f->sriov->placed_vfs, 128);
-    const struct pci_window *w = &function_of(b)->window[PCI_WINDOW_PREFETCHABLE];
+    const struct pci_window *w = &pci_tree_function(b)->window[PCI_WINDOW_PREFETCHABLE];
     assert_int_not_equal(w->base, 0x900000000);
     assert_int_equal(w->size, 5 * MIB);
     assert_int_equal(made_get(&pf[0].device, PCI_BAR0 + 12, 4), f->bar[2].base >> 32);
@@ -771,23 +529,23 @@ static void window_of_nics_moves_for_vfs(void **state)
 /* Where VFs have room as it is, nothing moves. */
 static void nothing_moves_without_need(void **state)
 {
-    struct pcispace_device *b = root_port(1);
-    set_prefetchable_window(b, 0x900000000, 0x9001fffff);
+    struct pcispace_device *b = pci_tree_root_port(1);
+    pci_tree_set_prefetchable_window(b, 0x900000000, 0x9001fffff);
     made_pf_init(&pf[0], 0x10c9, 8, 16 * KIB);
     pf[0].device.bar[2] = (struct pcispace_bar){ .size = MIB, .is64 = true, .prefetchable = true };
-    put(&pf[0].device, PCI_BAR0 + 12, 9, 4);
+    pci_tree_put(&pf[0].device, PCI_BAR0 + 12, 9, 4);
     made_pf_add(&pf[0], b, 0);
     pci_scan();
-    assert_int_equal(function_of(&pf[0].device)->bar[2].base, 0x900000000);
-    assert_int_equal(function_of(b)->window[PCI_WINDOW_PREFETCHABLE].base, 0x900000000);
+    assert_int_equal(pci_tree_function(&pf[0].device)->bar[2].base, 0x900000000);
+    assert_int_equal(pci_tree_function(b)->window[PCI_WINDOW_PREFETCHABLE].base, 0x900000000);
 }
 
 /* In a window that cannot grow a BAR goes before VFs of larger alignment, seven of which
  * would fill it. */
 static void bars_go_before_vfs(void **state)
 {
-    struct pcispace_device *b = root_port(1);
-    set_prefetchable_window(b, 0x900000000, 0x9000fffff);
+    struct pcispace_device *b = pci_tree_root_port(1);
+    pci_tree_set_prefetchable_window(b, 0x900000000, 0x9000fffff);
     pci_window_reserve(0x900100000, GIB);
     pci_window_reserve(0x8f0000000, 256 * MIB);
     pci_window_reserve(PCISPACE_MEMORY + MIB, PCISPACE_MEMORY_SIZE - MIB);
@@ -796,14 +554,14 @@ static void bars_go_before_vfs(void **state)
         (struct pcispace_bar){ .size = 16 * KIB, .is64 = true, .prefetchable = true };
     pf[0].device.bar[4] =
         (struct pcispace_bar){ .size = 128 * KIB, .is64 = true, .prefetchable = true };
-    put(&pf[0].device, PCI_BAR0, PCISPACE_MEMORY, 4);
-    put(&pf[0].device, PCI_BAR0 + 20, 9, 4);
-    put(&pf[0].device, PCI_REVISION + 1, 0x010000, 3);
-    set_memory_window(b, PCISPACE_MEMORY, PCISPACE_MEMORY + 128 * KIB - 1);
+    pci_tree_put(&pf[0].device, PCI_BAR0, PCISPACE_MEMORY, 4);
+    pci_tree_put(&pf[0].device, PCI_BAR0 + 20, 9, 4);
+    pci_tree_put(&pf[0].device, PCI_REVISION + 1, 0x010000, 3);
+    pci_tree_set_memory_window(b, PCISPACE_MEMORY, PCISPACE_MEMORY + 128 * KIB - 1);
     pci_window_reserve(PCISPACE_MEMORY, MIB);
     made_pf_add(&pf[0], b, 0);
     pci_scan();
-    const struct pci_function *f = function_of(&pf[0].device);
+    const struct pci_function *f = pci_tree_function(&pf[0].device);
     assert_int_not_equal(f->bar[2].base, 0);
     assert_int_equal(f->sriov->placed_vfs, 6);
     assert_all_fits();
@@ -812,24 +570,24 @@ static void bars_go_before_vfs(void **state)
 /* One BAR of the VFs has its place from firmware, the other has room for half of them. */
 static void vf_bar_of_firmware_stays_when_the_other_is_short(void **state)
 {
-    struct pcispace_device *b = root_port(1);
-    set_prefetchable_window(b, 0x900000000, 0x9000fffff);
+    struct pcispace_device *b = pci_tree_root_port(1);
+    pci_tree_set_prefetchable_window(b, 0x900000000, 0x9000fffff);
     pci_window_reserve(0x900100000, GIB);
     pci_window_reserve(0x8f0000000, 256 * MIB);
     pci_window_reserve(PCISPACE_MEMORY + MIB, PCISPACE_MEMORY_SIZE - MIB);
     made_pf_init(&pf[0], 0x10c9, 8, 64 * KIB);
     pf[0].device.bar[2] =
         (struct pcispace_bar){ .size = 256 * KIB, .is64 = true, .prefetchable = true };
-    put(&pf[0].device, PCI_BAR0 + 12, 9, 4);
-    put(&pf[0].device, PCI_REVISION + 1, 0x010000, 3);
-    put(&pf[0].device, PCI_BAR0, PCISPACE_MEMORY, 4);
-    set_memory_window(b, PCISPACE_MEMORY, PCISPACE_MEMORY + 128 * KIB - 1);
+    pci_tree_put(&pf[0].device, PCI_BAR0 + 12, 9, 4);
+    pci_tree_put(&pf[0].device, PCI_REVISION + 1, 0x010000, 3);
+    pci_tree_put(&pf[0].device, PCI_BAR0, PCISPACE_MEMORY, 4);
+    pci_tree_set_memory_window(b, PCISPACE_MEMORY, PCISPACE_MEMORY + 128 * KIB - 1);
     pci_window_reserve(PCISPACE_MEMORY, MIB);
     made_pf_set(&pf[0], PCI_SRIOV_BAR0 + 2, 0x0008, 2);
     made_pf_set(&pf[0], PCI_SRIOV_BAR0 + 4, 9, 4);
     made_pf_add(&pf[0], b, 0);
     pci_scan();
-    const struct pci_sriov *s = function_of(&pf[0].device)->sriov;
+    const struct pci_sriov *s = pci_tree_function(&pf[0].device)->sriov;
     assert_int_equal(s->bar[0].base, 0x900080000);
     assert_int_equal(s->bar[3].base, 0x900040000);
     assert_int_equal(s->placed_vfs, 4);
@@ -841,34 +599,34 @@ static void fewer_vfs_rather_than_a_bar_without_place(void **state)
 {
     pci_reset();
     pci_window_add(PCISPACE_MEMORY, 48 * MIB);
-    physical(0, root_port(1), 128, 128 * KIB);
+    physical(0, pci_tree_root_port(1), 128, 128 * KIB);
     for (unsigned i = 2; i < 32; i++)
-        endpoint(NULL, i, (struct pcispace_bar){ .size = MIB, .is64 = true });
+        pci_tree_endpoint(NULL, i, (struct pcispace_bar){ .size = MIB, .is64 = true });
     pci_scan();
     assert_int_equal(unplaced(), 0);
-    assert_int_equal(function_of(&pf[0].device)->sriov->placed_vfs, 64);
+    assert_int_equal(pci_tree_function(&pf[0].device)->sriov->placed_vfs, 64);
     assert_all_fits();
 }
 
 /* Bridge 3.2.5.8: what may be prefetched may also lie where nothing is. */
 static void prefetchable_vf_bars_go_where_others_are_when_need_be(void **state)
 {
-    struct pcispace_device *b = root_port(1);
-    set_prefetchable_window(b, 0x900000000, 0x9000fffff);
-    set_memory_window(b, 0xc4000000, 0xc41fffff);
+    struct pcispace_device *b = pci_tree_root_port(1);
+    pci_tree_set_prefetchable_window(b, 0x900000000, 0x9000fffff);
+    pci_tree_set_memory_window(b, 0xc4000000, 0xc41fffff);
     pci_window_reserve(0x900100000, GIB);
     pci_window_reserve(0x8f0000000, 256 * MIB);
     made_pf_init(&pf[0], 0x10c9, 8, 16 * KIB);
     pf[0].device.bar[2] = (struct pcispace_bar){ .size = MIB, .is64 = true, .prefetchable = true };
-    put(&pf[0].device, PCI_BAR0, 0xc4000000, 4);
-    put(&pf[0].device, PCI_BAR0 + 12, 9, 4);
+    pci_tree_put(&pf[0].device, PCI_BAR0, 0xc4000000, 4);
+    pci_tree_put(&pf[0].device, PCI_BAR0 + 12, 9, 4);
     made_pf_add(&pf[0], b, 0);
     pci_scan();
-    const struct pci_function *f = function_of(&pf[0].device);
+    const struct pci_function *f = pci_tree_function(&pf[0].device);
     assert_int_equal(f->bar[2].base, 0x900000000);
     assert_int_equal(f->sriov->bar[0].base, 0xc4020000);
     assert_int_equal(f->sriov->placed_vfs, 8);
-    assert_int_equal(function_of(b)->window[PCI_WINDOW_MEMORY].size, 2 * MIB);
+    assert_int_equal(pci_tree_function(b)->window[PCI_WINDOW_MEMORY].size, 2 * MIB);
     assert_all_fits();
 }
 
@@ -877,14 +635,14 @@ static void vfs_take_nothing_from_others(void **state)
 {
     pci_reset();
     pci_window_add(PCISPACE_MEMORY, 64 * MIB);
-    struct pcispace_device *b = root_port(1);
+    struct pcispace_device *b = pci_tree_root_port(1);
     physical(0, b, 256, 128 * KIB);
     for (unsigned i = 2; i < 32; i++)
-        endpoint(NULL, i, (struct pcispace_bar){ .size = MIB });
+        pci_tree_endpoint(NULL, i, (struct pcispace_bar){ .size = MIB });
     pci_scan();
     assert_int_equal(unplaced(), 0);
     assert_all_fits();
-    const struct pci_sriov *s = function_of(&pf[0].device)->sriov;
+    const struct pci_sriov *s = pci_tree_function(&pf[0].device)->sriov;
     assert_int_equal(s->placed_vfs, 128);
     assert_true(host_log_contains("128 of 256 VFs have a place: VF BAR 0 needs 20000 bytes for "
                                   "each, and the memory space of the root buses is short"));
@@ -892,15 +650,15 @@ static void vfs_take_nothing_from_others(void **state)
 
 static void vf_bars_of_firmware_are_kept(void **state)
 {
-    struct pcispace_device *b = root_port(1);
-    set_prefetchable_window(b, 0x900000000, 0x9001fffff);
+    struct pcispace_device *b = pci_tree_root_port(1);
+    pci_tree_set_prefetchable_window(b, 0x900000000, 0x9001fffff);
     physical(0, b, 8, 16 * KIB);
     made_pf_set(&pf[0], PCI_SRIOV_BAR0 + 2, 0x0010, 2);
     made_pf_set(&pf[0], PCI_SRIOV_BAR0 + 4, 9, 4);
     made_pf_set(&pf[0], PCI_SRIOV_BAR0 + 14, 0x0018, 2);
     made_pf_set(&pf[0], PCI_SRIOV_BAR0 + 16, 0xa, 4);
     pci_scan();
-    const struct pci_sriov *s = function_of(&pf[0].device)->sriov;
+    const struct pci_sriov *s = pci_tree_function(&pf[0].device)->sriov;
     assert_int_equal(s->bar[0].base, 0x900100000);
     assert_int_equal(s->bar[3].base, 0x900000000);
     assert_int_equal(s->placed_vfs, 8);
@@ -910,25 +668,25 @@ static void vf_bars_of_firmware_are_kept(void **state)
 
 static void room_for_vfs_grows_the_window(void **state)
 {
-    struct pcispace_device *b = root_port(1);
-    set_prefetchable_window(b, 0x900000000, 0x9000fffff);
+    struct pcispace_device *b = pci_tree_root_port(1);
+    pci_tree_set_prefetchable_window(b, 0x900000000, 0x9000fffff);
     physical(0, b, 128, 16 * KIB);
     made_pf_set(&pf[0], PCI_SRIOV_BAR0 + 4, 9, 4);
     pf[0].device.writable[MADE_PF_SRIOV + PCI_SRIOV_BAR0 + 2] = 0xff;
     pci_scan();
-    const struct pci_function *f = function_of(&pf[0].device);
+    const struct pci_function *f = pci_tree_function(&pf[0].device);
     assert_int_equal(f->sriov->placed_vfs, 128);
     assert_all_fits();
 }
 
 static void bar_larger_than_the_space_is_told_and_others_go_on(void **state)
 {
-    struct pcispace_device *huge = endpoint(
+    struct pcispace_device *huge = pci_tree_endpoint(
         NULL, 0, (struct pcispace_bar){ .size = 1ull << 63, .is64 = true, .prefetchable = true });
-    struct pcispace_device *d = endpoint(NULL, 1, mem4k);
+    struct pcispace_device *d = pci_tree_endpoint(NULL, 1, pci_tree_mem4k);
     pci_scan();
-    assert_int_equal(function_of(huge)->bar[0].base, 0);
-    assert_int_equal(function_of(d)->bar[0].base, PCISPACE_MEMORY);
+    assert_int_equal(pci_tree_function(huge)->bar[0].base, 0);
+    assert_int_equal(pci_tree_function(d)->bar[0].base, PCISPACE_MEMORY);
     assert_true(host_log_contains("0000:00:00.0: BAR 0 has no place: it needs 8000000000000000 "
                                   "bytes, and the memory space of the root buses is short"));
 }
@@ -936,15 +694,15 @@ static void bar_larger_than_the_space_is_told_and_others_go_on(void **state)
 /* Sums of what devices ask for never wrap: five quarters are not one. */
 static void needs_do_not_wrap(void **state)
 {
-    struct pcispace_device *b = bridge(NULL, 1);
+    struct pcispace_device *b = pci_tree_bridge(NULL, 1);
     for (unsigned i = 0; i < 5; i++)
-        endpoint(b, i,
-                 (struct pcispace_bar){ .size = 1ull << 62, .is64 = true, .prefetchable = true });
-    struct pcispace_device *d = endpoint(NULL, 2, mem4k);
+        pci_tree_endpoint(
+            b, i, (struct pcispace_bar){ .size = 1ull << 62, .is64 = true, .prefetchable = true });
+    struct pcispace_device *d = pci_tree_endpoint(NULL, 2, pci_tree_mem4k);
     assert_int_equal(pci_window_add(0, UINT64_MAX), 0);
     pci_scan();
-    assert_int_equal(function_of(b)->window[PCI_WINDOW_PREFETCHABLE].size, 0);
-    assert_int_not_equal(function_of(d)->bar[0].base, 0);
+    assert_int_equal(pci_tree_function(b)->window[PCI_WINDOW_PREFETCHABLE].size, 0);
+    assert_int_not_equal(pci_tree_function(d)->bar[0].base, 0);
     assert_true(host_log_contains("0000:00:01.0: its prefetchable window has no place"));
     assert_false(host_log_contains("0000:01:00.0: BAR 0"));
 }
@@ -957,20 +715,20 @@ static void addresses_do_not_wrap(void **state)
     pci_window_add(0xffffffffffe00000, 0x180000);
     pci_window_reserve(0, MIB);
     struct pcispace_device *d =
-        endpoint(NULL, 0, (struct pcispace_bar){ .size = MIB, .is64 = true });
+        pci_tree_endpoint(NULL, 0, (struct pcispace_bar){ .size = MIB, .is64 = true });
     pci_scan();
-    assert_int_equal(function_of(d)->bar[0].base, 0xffffffffffe00000);
+    assert_int_equal(pci_tree_function(d)->bar[0].base, 0xffffffffffe00000);
 }
 
 /* One BAR that cannot be had does not take its neighbours along. */
 static void absurd_bar_does_not_cost_the_others(void **state)
 {
-    struct pcispace_device *b = bridge(NULL, 1);
-    struct pcispace_device *d = endpoint(b, 0, mem4k);
-    endpoint(b, 1, (struct pcispace_bar){ .size = 2 * GIB });
+    struct pcispace_device *b = pci_tree_bridge(NULL, 1);
+    struct pcispace_device *d = pci_tree_endpoint(b, 0, pci_tree_mem4k);
+    pci_tree_endpoint(b, 1, (struct pcispace_bar){ .size = 2 * GIB });
     pci_scan();
     assert_int_equal(unplaced(), 1);
-    assert_int_not_equal(function_of(d)->bar[0].base, 0);
+    assert_int_not_equal(pci_tree_function(d)->bar[0].base, 0);
     assert_true(host_log_contains("0000:01:01.0: BAR 0 has no place: it needs 80000000 bytes, and "
                                   "the memory window of 0000:00:01.0 is short"));
 }
@@ -978,41 +736,41 @@ static void absurd_bar_does_not_cost_the_others(void **state)
 static void without_windows_nothing_is_placed(void **state)
 {
     pci_reset();
-    struct pcispace_device *d = endpoint(NULL, 0, mem4k);
+    struct pcispace_device *d = pci_tree_endpoint(NULL, 0, pci_tree_mem4k);
     pci_scan();
-    assert_int_equal(function_of(d)->bar[0].base, 0);
+    assert_int_equal(pci_tree_function(d)->bar[0].base, 0);
     assert_int_equal(d->config[PCI_COMMAND], 0);
 }
 
 /* Reached through no window of its bridge: that is no place. */
 static void bar_outside_its_bridge_is_placed_anew(void **state)
 {
-    struct pcispace_device *b = bridge(NULL, 4);
-    set_memory_window(b, 0xc4000000, 0xc40fffff);
-    struct pcispace_device *d = endpoint(b, 0, mem4k);
-    put(d, PCI_BAR0, 0xd0000000, 4);
+    struct pcispace_device *b = pci_tree_bridge(NULL, 4);
+    pci_tree_set_memory_window(b, 0xc4000000, 0xc40fffff);
+    struct pcispace_device *d = pci_tree_endpoint(b, 0, pci_tree_mem4k);
+    pci_tree_put(d, PCI_BAR0, 0xd0000000, 4);
     pci_scan();
-    assert_int_equal(function_of(d)->bar[0].base, 0xc4000000);
+    assert_int_equal(pci_tree_function(d)->bar[0].base, 0xc4000000);
     assert_true(host_log_contains("BAR 0 at d0000000 lies outside its bridge's windows"));
 }
 
 /* A bridge with subtractive decoding (class 060401) forwards what is nobody else's. */
 static void behind_a_subtractive_bridge_any_place_is_good(void **state)
 {
-    struct pcispace_device *b = bridge(NULL, 4);
-    put(b, PCI_REVISION + 1, 0x060401, 3);
-    struct pcispace_device *d = endpoint(b, 0, mem4k);
-    put(d, PCI_BAR0, 0xd0000000, 4);
+    struct pcispace_device *b = pci_tree_bridge(NULL, 4);
+    pci_tree_put(b, PCI_REVISION + 1, 0x060401, 3);
+    struct pcispace_device *d = pci_tree_endpoint(b, 0, pci_tree_mem4k);
+    pci_tree_put(d, PCI_BAR0, 0xd0000000, 4);
     pci_scan();
-    assert_int_equal(function_of(d)->bar[0].base, 0xd0000000);
+    assert_int_equal(pci_tree_function(d)->bar[0].base, 0xd0000000);
 }
 
 static void address_that_does_not_stick_is_no_place(void **state)
 {
-    struct pcispace_device *d = endpoint(NULL, 0, mem4k);
+    struct pcispace_device *d = pci_tree_endpoint(NULL, 0, pci_tree_mem4k);
     d->writable[PCI_BAR0 + 3] = 0x7f;
     pci_scan();
-    assert_int_equal(function_of(d)->bar[0].base, 0);
+    assert_int_equal(pci_tree_function(d)->bar[0].base, 0);
     assert_true(host_log_contains("BAR 0 reads 40000000 after c0000000 was written"));
 }
 
@@ -1041,15 +799,15 @@ static void windows_of_a_pc_avoid_ram(void **state)
         { 3 * GIB - 1, 3 * GIB, 1ull << 32, 3 * GIB, 0 },
     };
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
-        set_up(state);
+        pci_tree_set_up(state);
         pci_reset();
         pci_windows_of_pc(rows[i].low_end, rows[i].ram_end, rows[i].address_end);
-        struct pcispace_device *low = endpoint(NULL, 0, mem4k);
+        struct pcispace_device *low = pci_tree_endpoint(NULL, 0, pci_tree_mem4k);
         struct pcispace_device *high =
-            endpoint(NULL, 1, (struct pcispace_bar){ .size = 2 * GIB, .is64 = true });
+            pci_tree_endpoint(NULL, 1, (struct pcispace_bar){ .size = 2 * GIB, .is64 = true });
         pci_scan();
-        assert_int_equal(function_of(low)->bar[0].base, rows[i].low);
-        assert_int_equal(function_of(high)->bar[0].base, rows[i].high);
+        assert_int_equal(pci_tree_function(low)->bar[0].base, rows[i].low);
+        assert_int_equal(pci_tree_function(high)->bar[0].base, rows[i].high);
     }
 }
 
@@ -1059,11 +817,12 @@ static void hypertransport_is_kept_free(void **state)
     pci_reset();
     pci_windows_of_pc(GIB, 0xfd00000000 - GIB, 1ull << 40);
     struct pcispace_bar two_gib = { .size = 2 * GIB, .is64 = true };
-    struct pcispace_device *d = endpoint(NULL, 0, two_gib), *other = endpoint(NULL, 1, two_gib);
-    endpoint(NULL, 2, (struct pcispace_bar){ .size = GIB, .is64 = true });
+    struct pcispace_device *d = pci_tree_endpoint(NULL, 0, two_gib),
+                           *other = pci_tree_endpoint(NULL, 1, two_gib);
+    pci_tree_endpoint(NULL, 2, (struct pcispace_bar){ .size = GIB, .is64 = true });
     pci_scan();
-    assert_int_equal(function_of(d)->bar[0].base, 0);
-    assert_int_equal(function_of(other)->bar[0].base, 0);
+    assert_int_equal(pci_tree_function(d)->bar[0].base, 0);
+    assert_int_equal(pci_tree_function(other)->bar[0].base, 0);
     assert_int_equal(unplaced(), 2);
 }
 
@@ -1072,9 +831,10 @@ static void many_functions_fit(void **state)
 {
     struct pcispace_device *above = NULL;
     for (unsigned i = 0; i < 10; i++) {
-        above = bridge(i % 3 ? above : NULL, i % 3 ? 1 : i);
+        above = pci_tree_bridge(i % 3 ? above : NULL, i % 3 ? 1 : i);
         for (unsigned k = 0; k < 4; k++)
-            endpoint(above, 10 + k, (struct pcispace_bar){ .size = 4 * KIB << (i + k) % 9 });
+            pci_tree_endpoint(above, 10 + k,
+                              (struct pcispace_bar){ .size = 4 * KIB << (i + k) % 9 });
     }
     pci_scan();
     assert_int_equal(unplaced(), 0);
@@ -1083,20 +843,8 @@ static void many_functions_fit(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, pci_tree_set_up, pci_tree_tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(kinds_and_sizes_are_read),
-        TEST(io_bar_of_16_bits_is_sized),
-        TEST(io_bar_beyond_the_ports_is_unplaced),
-        TEST(bar_of_64_bits_in_the_last_register_is_ignored),
-        TEST(reserved_memory_types_are_ignored),
-        TEST(decoding_is_off_while_sizing_and_on_afterwards),
-        TEST(what_is_on_and_no_driver_wants_is_left_alone),
-        TEST(nothing_is_placed_over_what_was_left_alone),
-        TEST(bridge_that_is_half_on_is_looked_at),
-        TEST(windows_are_asked_for_when_something_has_no_place),
-        TEST(rom_is_switched_off),
-        TEST(host_bridges_are_left_alone),
         TEST(everything_unplaced_gets_a_place),
         TEST(second_scan_moves_nothing),
         TEST(partly_placed_machine_is_completed),
