@@ -97,8 +97,8 @@ static uint32_t make_packets(void)
     return count;
 }
 
-/* What the only host bridge forwards to its bus, as far as firmware says it in constants and
- * RAM's own legacy holes are left out; false: not known. */
+/* What the only host bridge forwards to its bus, where firmware says it in constants; what lies
+ * below 1 MiB is left out. False: not known. */
 static bool windows_of_firmware(void)
 {
     struct acpi_device bridge, other;
