@@ -61,10 +61,10 @@ def is_up(netdev):
 
 # ---- The initramfs -------------------------------------------------------------------
 
-def module_files():
-    """Name with underscores -> path of every module of the kernel."""
+def module_files(folder):
+    """Name with underscores -> path of every module of the kernel in folder."""
     files = {}
-    for path in glob.glob(os.path.join(NESTED, "linux", "**", "*.ko*"), recursive=True):
+    for path in glob.glob(os.path.join(folder, "linux", "**", "*.ko*"), recursive=True):
         name = os.path.basename(path).split(".ko")[0].replace("-", "_")
         files[name] = path
     return files
@@ -80,9 +80,9 @@ def module_content(path):
         return f.read()
 
 
-def load_order(names):
+def load_order(names, folder=NESTED):
     """(name, content) of modules, each behind what it depends on; what is built in is left out."""
-    files, order = module_files(), {}
+    files, order = module_files(folder), {}
 
     def visit(name):
         name = name.replace("-", "_")
