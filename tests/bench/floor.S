@@ -5,6 +5,10 @@
  * command line it leaves through isa-debug-exit after its line (tools/accel);
  * without one it halts.
  *
+ * With ONCE_BLOCKS it first runs that many blocks of five instructions, each block
+ * once, and its line ends in the TSC cycles that took (hex): what an emulator takes
+ * to translate code of that size, which is the least that code can cost.
+ *
  * Entry state: Xen "PVH guest start-of-day", docs/misc/pvh.pandoc: 32-bit
  * protected mode, paging off, flat segments, EBX: hvm_start_info. */
 
@@ -26,6 +30,31 @@
     .code32
     .global floor_start
 floor_start:
+#ifdef ONCE_BLOCKS
+    mov $once_stack_top, %esp
+    rdtsc
+    mov %eax, %ebp
+    .rept ONCE_BLOCKS
+    mov 8(%esp), %eax
+    lea 4(%eax, %eax, 2), %ecx
+    mov %ecx, 12(%esp)
+    test %ecx, %ecx
+    js 1f                           /* ends the block, either way */
+1:
+    .endr
+    rdtsc
+    sub %ebp, %eax
+    mov $once_cycles, %edi
+    mov $8, %ecx
+digit:
+    rol $4, %eax
+    mov %eax, %edx
+    and $15, %edx
+    mov once_digits(%edx), %dl
+    mov %dl, (%edi)
+    inc %edi
+    loop digit
+#endif
     mov $floor_text, %esi
 next:
     lodsb
@@ -55,7 +84,21 @@ halted:
     hlt
     jmp halted
 
-    .section .rodata
+    .data
 floor_text:
-    .asciz "ready: floor\r\n"
+    .ascii "ready: floor"
+#ifdef ONCE_BLOCKS
+    .ascii " "
+once_cycles:
+    .ascii "        "
+#endif
+    .asciz "\r\n"
+#ifdef ONCE_BLOCKS
+once_digits:
+    .ascii "0123456789abcdef"
+    .bss
+    .skip 64
+once_stack_top:
+    .skip 16
+#endif
     .section .note.GNU-stack, "", @progbits
