@@ -131,6 +131,21 @@ void memory_stats(struct memory_stats *s)
     s->heap = memory_heap_bytes;
 }
 
+static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
+{
+    return a < b + b_size && b < a + a_size;
+}
+
+bool memory_is_ours(uint64_t pa, uint64_t size)
+{
+    bool ours = overlap(pa, size, (uintptr_t)image_start, stats.image);
+    for (unsigned i = 0; i < map->memory_count; i++)
+        ours |= overlap(pa, size, map->memory[i].start, map->memory[i].size);
+    for (unsigned i = 0; i < map->module_count; i++)
+        ours |= overlap(pa, size, map->module[i].start, map->module[i].size);
+    return ours;
+}
+
 bool memory_is_ram(uint64_t pa, uint64_t size)
 {
     for (unsigned i = 0; i < map->memory_count; i++) {

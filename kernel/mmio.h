@@ -12,7 +12,8 @@
 
 /* Maps size bytes of physical address pa, uncached, not executable.  The
  * pointer is only for the accessors below.  NULL when pa..pa+size is empty,
- * wraps, or there is no memory for page tables.  Mappings are never undone. */
+ * wraps, or there is no memory for page tables; and, after a log line, when any of
+ * it is RAM that is ours.  Mappings are never undone. */
 void *mmio_map(uint64_t pa, uint64_t size);
 
 #ifdef MILLRACE_HOSTED

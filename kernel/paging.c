@@ -3,6 +3,7 @@
 
 #include "boot/boot_info.h"
 #include "kernel/cpu.h"
+#include "kernel/log.h"
 #include "kernel/machine.h"
 #include "kernel/memory.h"
 #include "kernel/mmio.h"
@@ -186,10 +187,15 @@ uint64_t paging_physical_end(void)
     return min_u64(1ull << min_u64(bits, 52), PHYSICAL_MAX);
 }
 
-static void *map_window(uint64_t base, uint64_t pa, uint64_t size, enum page_kind kind)
+static bool can_be_mapped(uint64_t pa, uint64_t size)
 {
     uint64_t limit = paging_physical_end();
-    if (!root || !size || pa >= limit || size > limit - pa)
+    return root && size && pa < limit && size <= limit - pa;
+}
+
+static void *map_window(uint64_t base, uint64_t pa, uint64_t size, enum page_kind kind)
+{
+    if (!can_be_mapped(pa, size))
         return NULL;
     uint64_t start = ALIGN_DOWN(pa, PAGE_SIZE), end = ALIGN_UP(pa + size, PAGE_SIZE);
     if (paging_map(base + start, start, end - start, kind))
@@ -197,8 +203,15 @@ static void *map_window(uint64_t base, uint64_t pa, uint64_t size, enum page_kin
     return (void *)(uintptr_t)(base + pa);
 }
 
+/* Where registers are is a device's or a table's word.  In RAM they would be a second way into
+ * it, writable and past every IOMMU. */
 void *mmio_map(uint64_t pa, uint64_t size)
 {
+    if (can_be_mapped(pa, size) && memory_is_ours(pa, size)) {
+        log_error("memory: %lx to %lx is ours: not taken for a device's registers",
+                  (unsigned long)pa, (unsigned long)(pa + size - 1));
+        return NULL;
+    }
     return map_window(MMIO_BASE, pa, size, PAGE_DEVICE);
 }
 

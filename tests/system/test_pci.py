@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from debugger import Debugger
 from qemu import Appliance
 
 FRAME = bytes.fromhex("ffffffffffff" "020000000101" "88b5") + b"across the bus".ljust(46, b".")
@@ -221,3 +222,24 @@ def test_errors_are_decoded_counted_and_cleared(tmp_path):
             assert time.monotonic() < end, text
         assert "uncorrectable none, correctable none" in text
         forwards(appliance)
+
+
+def test_a_bar_that_names_our_own_memory_is_refused(tmp_path):
+    """What a BAR reads is the device's word: the registers it would name are our code, which nobody fences."""
+    debugger = Debugger(tmp_path)
+    with Appliance(nics=["virtio-modern"], extra=debugger.options, wait_ready=False) as machine:
+        debugger.connect(machine)
+        at = debugger.run_to("kernel_main")
+        bar = 0x20 | 1 << 11 | 1 << 31                  # BAR 4 of 00:01.0, through CF8
+        for command in ("o/w 0xcf8 %#x" % bar, "o/w 0xcfc 0x10000c", "o/w 0xcf8 %#x" % (bar + 4), "o/w 0xcfc 0"):
+            debugger.monitor("human-monitor-command", **{"command-line": command})
+        code = debugger.ask("m100000,1000")
+        assert at >> 20 == 1 and code.strip("0")
+        debugger.run()
+        machine.ready()
+        assert "memory: 100000 to 103fff is ours: not taken for a device's registers\n" in machine.transcript
+        assert "pci 0000:00:01.0: BAR 4 at 100000 cannot be mapped\n" in machine.transcript
+        debugger.pause()
+        after = debugger.ask("m100000,1000")
+        debugger.run()
+        assert after == code
