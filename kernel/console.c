@@ -32,7 +32,7 @@ static struct {
 
 static struct console_device *devices[CONSOLE_DEVICES_MAX];
 static unsigned device_count;
-static void (*wait_hook)(void);
+static bool (*wait_hook)(void);
 
 _Static_assert((CONSOLE_OUTPUT_SIZE & (CONSOLE_OUTPUT_SIZE - 1)) == 0, "reduced by masking");
 _Static_assert((CONSOLE_INPUT_SIZE & (CONSOLE_INPUT_SIZE - 1)) == 0, "reduced by masking");
@@ -145,16 +145,9 @@ int console_getc(void)
                : (unsigned char)input.bytes[input.tail++ & (CONSOLE_INPUT_SIZE - 1)];
 }
 
-void console_set_wait(void (*wait)(void))
+void console_set_wait(bool (*wait)(void))
 {
     wait_hook = wait;
-}
-
-void console_wait(void)
-{
-    move();
-    if (wait_hook)
-        wait_hook();
 }
 
 /* Gives up a backlog but for its last byte, which tells when the device takes
@@ -166,24 +159,36 @@ static void pass_over(struct console_device *d)
     d->stalled = true;
 }
 
-/* Waits until there is room for a byte; a device that is already stalled, or
- * takes nothing for so long, is not waited for. */
-static void make_room(void)
+/* True when a device has no room below `most` and is still to be waited for. */
+static bool someone_is_full(uint32_t most, bool late)
 {
+    bool full = false;
+    for (unsigned i = 0; i < device_count; i++)
+        if (backlog(devices[i]) < most)
+            continue;
+        else if (late || devices[i]->stalled)
+            pass_over(devices[i]);
+        else
+            full = true;
+    return full;
+}
+
+/* Waits until there is room for a byte, and returns for how many; a device that is already
+ * stalled, or takes nothing for so long, is not waited for. */
+static uint32_t make_room(void)
+{
+    uint32_t most = wait_hook ? CONSOLE_OUTPUT_SIZE - CONSOLE_RESERVE : CONSOLE_OUTPUT_SIZE;
     struct deadline d = deadline_us(CONSOLE_STALL_US);
-    for (bool late = false;; late = deadline_passed(&d)) {
-        bool full = false;
-        for (unsigned i = 0; i < device_count; i++)
-            if (backlog(devices[i]) < CONSOLE_OUTPUT_SIZE)
-                continue;
-            else if (late || devices[i]->stalled)
-                pass_over(devices[i]);
-            else
-                full = true;
-        if (!full)
-            return;
-        console_wait();
+    bool late = false;
+    while (someone_is_full(most, late)) {
+        move();
+        late = deadline_passed(&d);
+        if (wait_hook && !wait_hook()) {
+            most = CONSOLE_OUTPUT_SIZE;
+            late = true;
+        }
     }
+    return most - longest_backlog();
 }
 
 static void put(const char *text, size_t n)
@@ -197,9 +202,8 @@ static void put(const char *text, size_t n)
 void console_write(const char *text, size_t n)
 {
     while (n) {
-        make_room();
+        size_t piece = min_u64(n, make_room());
         uint32_t at = output.head & (CONSOLE_OUTPUT_SIZE - 1);
-        size_t piece = min_u64(n, CONSOLE_OUTPUT_SIZE - longest_backlog());
         piece = min_u64(piece, CONSOLE_OUTPUT_SIZE - at);
         put(text, piece);
         text += piece;

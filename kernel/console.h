@@ -2,13 +2,16 @@
  *
  * Output goes into a ring and leaves in slices (console_poll) as fast as each
  * device takes it; input is fetched by the same call into a ring of its own.
- * Traffic goes on meanwhile.  A writer that finds the ring full waits in
- * console_wait(), which runs the rest of the machine until there is room.
+ * Traffic goes on meanwhile.  A writer that finds the ring full waits, and lets
+ * the rest of the machine run until there is room.
  *
  * Several devices show the same text, each at its own pace; the slowest holds
  * back the writer.  A device that takes nothing for CONSOLE_STALL_US while a
  * writer waits is passed over until it takes bytes again, and the log tells
  * how many it missed: a dead terminal does not stop the appliance.
+ *
+ * The poll loop itself never waits here: CONSOLE_RESERVE bytes of the ring are for
+ * its lines alone, and a device that has not even room for those is passed over.
  *
  * Text written before there is a device is kept, the last CONSOLE_OUTPUT_SIZE
  * bytes of it, and shown by every device that is added later. */
@@ -19,6 +22,7 @@
 #include <stdint.h>
 
 #define CONSOLE_OUTPUT_SIZE 32768u
+#define CONSOLE_RESERVE 4096u
 #define CONSOLE_INPUT_SIZE 4096u
 #define CONSOLE_DEVICES_MAX 6u
 #define CONSOLE_STALL_US 5000000u
@@ -65,10 +69,10 @@ int console_getc(void);   /* next input byte or -1 */
 void console_poll(void);  /* moves bytes; called from the poll loop */
 void console_flush(void); /* waits, bounded, until all output has left */
 
-/* Replaces the way a full output ring or `console_getc_wait` waits: set once
- * the poll loop runs (kernel/task.h); before that, waiting polls the device. */
-void console_set_wait(void (*wait)(void));
-void console_wait(void);
+/* How to wait for room in the output ring: set once the poll loop runs (kernel/task.h);
+ * before that, waiting polls the devices.  wait() lets the rest of the machine run, or
+ * returns false: then its caller is the rest of the machine and must not wait. */
+void console_set_wait(bool (*wait)(void));
 
 void console_options_reset(void); /* part of the next */
 /* No devices, empty rings, no wait: how it was at the first instruction. */

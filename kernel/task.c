@@ -5,7 +5,6 @@
 #include "kernel/console.h"
 #include "kernel/machine.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 void task_switch(uint64_t *save_sp, uint64_t load_sp);
@@ -44,10 +43,12 @@ void task_resume(void)
     in_task = false;
 }
 
-void task_yield(void)
+bool task_yield(void)
 {
-    if (in_task)
-        task_switch(&task_sp, loop_sp);
-    else
+    if (!in_task) {
         console_poll();
+        return false;
+    }
+    task_switch(&task_sp, loop_sp);
+    return true;
 }

@@ -10,7 +10,11 @@
  * numbers and keys across output, not pointers into tables. */
 #pragma once
 
+#include <stdbool.h>
+
 /* entry runs at the first task_resume() and must never return. */
 void task_init(void (*entry)(void));
 void task_resume(void); /* poll loop -> console, until it yields */
-void task_yield(void);  /* console -> poll loop; outside the task: one turn of waiting */
+/* Console -> poll loop, and true once the loop has had a turn.  Outside the task the console's
+ * bytes move and the answer is false: what the others wait for is the caller. */
+bool task_yield(void);

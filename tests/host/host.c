@@ -464,11 +464,12 @@ void task_init(void (*entry)(void))
     (void)entry;
 }
 void task_resume(void) {}
-void task_yield(void)
+bool task_yield(void)
 {
     now_us += 100;
     if (yield)
         yield();
+    return true;
 }
 
 /* The machine --------------------------------------------------------------- */

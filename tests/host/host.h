@@ -64,7 +64,7 @@ bool host_log_contains(const char *text);
 void host_console_type(const char *text);       /* input for console_getc() */
 const char *host_console_output(void);          /* all text since host_reset() */
 
-/* Called whenever the program would wait (task_yield, console_wait): lets a
+/* Called whenever the program would wait (task_yield): lets a
  * test run the rest of the world. */
 void host_set_yield(void (*fn)(void));
 

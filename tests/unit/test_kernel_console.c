@@ -3,6 +3,7 @@
 
 #include "kernel/compiler.h"
 #include "kernel/log.h"
+#include "kernel/time.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
 
@@ -122,11 +123,19 @@ static void one_slice_for_each_poll(void **state)
 
 static unsigned turns;
 
-static void take_a_turn(void)
+static bool take_a_turn(void)
 {
     turns++;
     console_poll();
     host_advance_us(100);
+    return true;
+}
+
+/* As in the poll loop. */
+static bool must_not_wait(void)
+{
+    turns++;
+    return false;
 }
 
 /* More text than the ring: the writer waits, the machine runs, nothing is lost. */
@@ -184,6 +193,51 @@ static void a_stalled_device_is_passed_over(void **state)
     console_flush();
     assert_memory_equal(one.text + one.count - 5, "again", 5);
     assert_memory_equal(two.text + 100000, big, 100000);
+}
+
+static void fill_up(void)
+{
+    console_set_wait(take_a_turn);
+    one.budget = 0;
+    fill(big, CONSOLE_OUTPUT_SIZE - CONSOLE_RESERVE, 7);
+    console_write(big, CONSOLE_OUTPUT_SIZE - CONSOLE_RESERVE);
+    console_set_wait(must_not_wait);
+    turns = 0;
+}
+
+/* What the loop says while a command fills a slow terminal: there is room kept for it. */
+static void the_loop_has_room_of_its_own(void **state)
+{
+    console_add(&one.device);
+    fill_up();
+    put("port 0: link down\n");
+    assert_true(turns <= 1);
+    one.budget = SIZE_MAX;
+    console_flush();
+    assert_int_equal(one.count, CONSOLE_OUTPUT_SIZE - CONSOLE_RESERVE + 18);
+    assert_string_equal(one.text + one.count - 18, "port 0: link down\n");
+    assert_false(host_log_contains("missed"));
+}
+
+/* Nor does it wait when that is full too; terminals that keep up miss nothing. */
+static void the_loop_waits_for_nobody(void **state)
+{
+    console_add(&one.device);
+    console_add(&two.device);
+    fill_up();
+    uint64_t before = time_us();
+    for (unsigned i = 0; i < 2 * CONSOLE_RESERVE / 18; i++)
+        put("port 0: link down\n");
+    assert_true(time_us() - before < US_PER_MS); /* the clock itself takes its time here */
+    assert_true(turns <= 2 * CONSOLE_RESERVE / 18);
+    console_flush();
+    assert_int_equal(two.count,
+                     CONSOLE_OUTPUT_SIZE - CONSOLE_RESERVE + 2 * CONSOLE_RESERVE / 18 * 18);
+    one.budget = SIZE_MAX;
+    console_poll();
+    console_flush();
+    assert_true(host_log_contains("console: one missed"));
+    assert_string_equal(one.text + one.count - 18, "port 0: link down\n");
 }
 
 /* Slow is not dead: a byte now and then is enough. */
@@ -280,6 +334,8 @@ int main(void)
         T(nothing_is_lost_when_the_ring_is_full),
         T(without_a_hook_waiting_polls),
         T(a_stalled_device_is_passed_over),
+        T(the_loop_has_room_of_its_own),
+        T(the_loop_waits_for_nobody),
         T(a_slow_device_loses_nothing),
         T(flush_is_bounded),
         T(input_in_order_from_all_devices),
