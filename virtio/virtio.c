@@ -45,21 +45,21 @@ int virtio_reset(struct virtio_device *dev)
             break;
     /* A device that says it is reset needs the bus no more; one that does not
      * say so must not have it any more. */
-    dev->transport->set_dma(dev, false);
+    bool cut_off = dev->transport->set_dma(dev, false);
     dev->features = 0;
     if (!status)
         return 0;
-    log_error("%s: reset not done: device_status %02x, expected 00", dev->name, status);
-    return -EIO;
+    log_error("%s: reset not done: device_status %02x, expected 00%s", dev->name, status,
+              cut_off ? "" : "; it keeps the memory it has");
+    return cut_off ? -EIO : -EBUSY;
 }
 
 /* Initialization, virtio 1.2 3.1.1 --------------------------------------------- */
 
 int virtio_begin(struct virtio_device *dev)
 {
-    int e = virtio_reset(dev); /* step 1 */
-    if (e)
-        return e;
+    if (virtio_reset(dev)) /* step 1 */
+        return -EIO;
     add_status(dev, VIRTIO_STATUS_ACKNOWLEDGE); /* step 2 */
     add_status(dev, VIRTIO_STATUS_DRIVER);      /* step 3 */
     return 0;

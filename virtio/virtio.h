@@ -57,8 +57,8 @@ struct virtio_transport {
     /* Tells the device where vq lies, sets vq->notify and what it needs, and
      * enables the queue.  0 or -E... with a log line. */
     int (*queue_enable)(struct virtio_device *dev, struct virtqueue *vq);
-    /* Whether the device may reach memory at all. */
-    void (*set_dma)(struct virtio_device *dev, bool on);
+    /* Whether the device may reach memory at all; returns whether that is so now. */
+    bool (*set_dma)(struct virtio_device *dev, bool on);
 };
 
 struct virtio_device {
@@ -90,7 +90,8 @@ void virtio_driver_ok(struct virtio_device *dev);
 /* Gives up: FAILED until the next reset. */
 void virtio_set_failed(struct virtio_device *dev);
 /* 0 once the device says that it is reset.  -EIO with a log line when it does
- * not; then its access to memory has been cut off at the bus. */
+ * not; then its access to memory has been cut off at the bus.  -EBUSY likewise, where
+ * there is no bus to do so: what it was given is its own until a reset succeeds. */
 int virtio_reset(struct virtio_device *dev);
 
 /* n consecutive bytes of configuration that belong together (virtio 1.2 2.5.1,

@@ -173,7 +173,8 @@ static int start(struct virtio_console *c)
 /* First no access to memory lands any more, then the memory goes. */
 static void stop(struct virtio_console *c)
 {
-    virtio_reset(c->dev);
+    if (virtio_reset(c->dev) == -EBUSY)
+        return;
     while (virtqueue_detach(&c->rx))
         continue;
     virtqueue_free(&c->rx);

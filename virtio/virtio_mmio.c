@@ -136,7 +136,10 @@ static void begin_queue(struct virtio_device *dev, struct virtqueue *vq)
     set(dev, MMIO_QUEUE_NUM, vq->size);
 }
 
-static void mmio_set_dma(struct virtio_device *dev, bool on) {}
+static bool mmio_set_dma(struct virtio_device *dev, bool on)
+{
+    return on;
+}
 
 /* Version 2 ------------------------------------------------------------------------ */
 

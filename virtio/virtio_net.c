@@ -700,17 +700,22 @@ static int control_start(struct virtio_net *net)
                               CONTROL_SEGMENTS);
 }
 
+static void release(struct virtio_net *net)
+{
+    tx_stop(net);
+    rx_stop(net);
+    virtqueue_free(&net->control);
+    unshare_memory(net);
+}
+
 /* Whatever start() got to.  The reset comes first: only then nothing more is
  * written to memory that we are about to free (virtio 1.2 3.3.1). */
 static void virtio_net_stop(struct port *port)
 {
     struct virtio_net *net = to_net(port);
     net->live = false;
-    virtio_reset(net->dev);
-    tx_stop(net);
-    rx_stop(net);
-    virtqueue_free(&net->control);
-    unshare_memory(net);
+    if (virtio_reset(net->dev) != -EBUSY)
+        release(net);
 }
 
 /* Step 7 of virtio 1.2 3.1.1, in the order of 5.1.5. */
@@ -733,8 +738,10 @@ static int virtio_net_start(struct port *port)
 {
     struct virtio_net *net = to_net(port);
     int e = handshake(net);
-    if (!e)
+    if (!e) {
+        release(net); /* what it kept where it did not reset when it was stopped */
         e = start_queues(net);
+    }
     if (e) {
         virtio_net_stop(port);
         return e;

@@ -15,9 +15,10 @@
 #define TRANSITIONAL 1u
 #define CONSOLE 2u
 
-void virtio_pci_set_dma(struct virtio_device *dev, bool on)
+bool virtio_pci_set_dma(struct virtio_device *dev, bool on)
 {
     pci_bus_master(container_of(dev, struct virtio_pci_device, dev)->function, on);
+    return true;
 }
 
 /* Modern where the function has it and offers VERSION_1, else legacy where the

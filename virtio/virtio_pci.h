@@ -29,4 +29,4 @@ struct virtio_pci_device {
 int virtio_pci_modern_attach(struct virtio_pci_device *v);
 int virtio_pci_legacy_attach(struct virtio_pci_device *v);
 /* Shared by both transports. */
-void virtio_pci_set_dma(struct virtio_device *dev, bool on);
+bool virtio_pci_set_dma(struct virtio_device *dev, bool on);

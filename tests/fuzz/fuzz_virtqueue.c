@@ -132,7 +132,10 @@ static int queue_enable(struct virtio_device *dev, struct virtqueue *vq)
     return 0;
 }
 
-static void set_dma(struct virtio_device *dev, bool on) {}
+static bool set_dma(struct virtio_device *dev, bool on)
+{
+    return true;
+}
 
 static void scribble(struct virtqueue *vq)
 {

@@ -61,9 +61,10 @@ static int queue_enable(struct virtio_device *dev, struct virtqueue *vq)
     vq->notify = notify;
     return 0;
 }
-static void set_dma(struct virtio_device *dev, bool on)
+static bool set_dma(struct virtio_device *dev, bool on)
 {
     dma_on = on;
+    return true;
 }
 
 static const struct virtio_transport transport = { .name = "test",

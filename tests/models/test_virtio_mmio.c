@@ -5,9 +5,11 @@
 #include "tests/models/conformance.h"
 #include "tests/models/virtio_net_model.h"
 
+#include "nic/packet.h"
 #include "nic/port.h"
 #include "virtio/virtio_mmio.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define BIT(n) (1ull << (n))
@@ -188,6 +190,36 @@ static void a_broken_device_is_a_failed_port(void **state)
     assert_int_equal(port_get(0)->state, PORT_FAILED);
 }
 
+/* No bus cuts it off: a device that is still live keeps what it can write, until it resets. */
+static void a_device_that_does_not_reset_keeps_its_memory(void **state)
+{
+    static struct packet_cache cache;
+    struct packet_pool *pool = packet_pool_create(1024);
+    packet_cache_init(&cache, pool);
+    assert_int_equal(probe(), 1);
+    port->rxq[0]->cache = port->txq[0]->cache = &cache;
+    assert_int_equal(port_start(port), 0);
+    size_t mapped = host_dma_mapped(port->dma);
+
+    model->reset_reads = ~0u;
+    port_stop(port);
+    assert_true(host_log_contains("reset not done: device_status 0f, expected 00; it keeps the "
+                                  "memory it has"));
+    assert_int_equal(host_dma_mapped(port->dma), mapped);
+    assert_int_equal(port_start(port), -EIO);
+    assert_int_equal(host_dma_mapped(port->dma), mapped);
+
+    model->reset_reads = 0;
+    model->resetting = 0;
+    assert_int_equal(port_start(port), 0);
+    assert_int_equal(host_dma_mapped(port->dma), mapped);
+    port_stop(port);
+    assert_int_equal(host_dma_mapped(port->dma), 0);
+    packet_cache_flush(&cache);
+    assert_int_equal(packet_pool_available(pool), 1024);
+    packet_pool_destroy(pool);
+}
+
 static void the_same_slot_twice_is_one_port(void **state)
 {
     struct virtio_mmio_slot slots[] = { { MODEL_MMIO_BASE, MODEL_MMIO_SIZE },
@@ -238,6 +270,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_window_without_magic_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_version_from_the_future_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_broken_device_is_a_failed_port, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_device_that_does_not_reset_keeps_its_memory, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(the_same_slot_twice_is_one_port, set_up, tear_down),
         cmocka_unit_test(the_command_line_names_slots),
     };
