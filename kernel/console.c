@@ -125,7 +125,10 @@ static bool move(void)
     bool progress = false;
     for (unsigned i = 0; i < device_count; i++) {
         progress |= device_send(devices[i]);
-        device_receive(devices[i]);
+        if (devices[i]->draw)
+            devices[i]->draw(devices[i]);
+        if (devices[i]->read)
+            device_receive(devices[i]);
     }
     hold_input();
     return progress;

@@ -27,13 +27,15 @@
 #define CONSOLE_DEVICES_MAX 6u
 #define CONSOLE_STALL_US 5000000u
 
-/* One device under the console.  hold and idle may be NULL. */
+/* One device under the console.  All but name and write may be missing. */
 struct console_device {
     const char *name; /* "ttyS0", "vga" */
     /* Takes up to n bytes without waiting; returns how many. */
     size_t (*write)(struct console_device *d, const char *text, size_t n);
     /* One byte, or -1 when there is none. */
     int (*read)(struct console_device *d);
+    /* A piece of what it has taken but still has to show; called with each poll. */
+    void (*draw)(struct console_device *d);
     /* Asks the other side to stop sending (true), or to go on. */
     void (*hold)(struct console_device *d, bool on);
     /* True when all that write() took has left. */

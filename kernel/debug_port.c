@@ -16,16 +16,11 @@ static size_t debug_write(struct console_device *d, const char *text, size_t n)
     return n;
 }
 
-static int debug_read(struct console_device *d)
-{
-    return -1;
-}
-
 struct console_device *debug_port_probe(void)
 {
-    static struct console_device device = {
-        .name = "debugcon", .write = debug_write, .read = debug_read, .base = DEBUG_PORT
-    };
+    static struct console_device device = { .name = "debugcon",
+                                            .write = debug_write,
+                                            .base = DEBUG_PORT };
     if (pio_read8(DEBUG_PORT) != DEBUG_PORT)
         return NULL;
     log_info("debugcon: port e9");

@@ -1,7 +1,7 @@
 /* framebuffer.c - a text screen drawn into a linear framebuffer.
  *
  * A pixel written may cost as much as forwarding a packet, so text only changes cells,
- * and a look at the console draws a few of those that differ from what is shown:
+ * and each poll of the console draws a few of those that differ from what is shown:
  * drawing follows behind, and a screen that scrolled ten lines meanwhile is drawn once. */
 #include "kernel/framebuffer.h"
 
@@ -21,7 +21,7 @@
 #define ROWS_MIN 10u
 #define COLUMNS_MAX 256u
 #define ROWS_MAX 100u
-#define DRAW_SLICE 16u   /* cells drawn in one look at the console */
+#define DRAW_SLICE 16u   /* cells drawn in one poll of the console */
 #define LOOK_SLICE 2048u /* cells compared */
 #define UNKNOWN 0x00     /* shown: whatever firmware left there */
 #define CURSOR 0x80      /* shown with a cursor under it */
@@ -108,8 +108,7 @@ static void draw(unsigned cell, uint8_t what)
     fb.shown[cell] = what;
 }
 
-/* Where the console asks for input, a piece of the picture follows. */
-static int fb_read(struct console_device *d)
+static void fb_draw(struct console_device *d)
 {
     unsigned drawn = 0;
     for (unsigned looked = 0; fb.to_do && looked < LOOK_SLICE && drawn < DRAW_SLICE; looked++) {
@@ -121,7 +120,6 @@ static int fb_read(struct console_device *d)
         fb.next = fb.next + 1 < cells() ? fb.next + 1 : 0;
         fb.to_do--;
     }
-    return -1;
 }
 
 static bool fb_idle(struct console_device *d)
@@ -164,7 +162,7 @@ struct console_device *framebuffer_probe(void)
     fb.ink = grey(fb.told.red) | grey(fb.told.green) | grey(fb.told.blue);
     fb.paper = 0;
     s->device = (struct console_device){
-        .name = "fb", .read = fb_read, .idle = fb_idle, .base = fb.told.base
+        .name = "fb", .draw = fb_draw, .idle = fb_idle, .base = fb.told.base
     };
     s->ops = &fb_ops;
     screen_init(s);

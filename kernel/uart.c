@@ -33,9 +33,7 @@
 #define UART_MCR_LOOP 0x10
 #define UART_LSR 5           /* RO: Line Status */
 #define UART_LSR_DR 0x01     /* Data Ready */
-#define UART_LSR_PE 0x04     /* Parity Error */
-#define UART_LSR_FE 0x08     /* Framing Error */
-#define UART_LSR_BI 0x10     /* Break Interrupt */
+#define UART_LSR_ERRORS 0x1c /* Parity, Framing, Break Interrupt: a read resets them (DS 8.4) */
 #define UART_LSR_THRE 0x20   /* THR (with FIFO: all of it) empty */
 #define UART_LSR_TEMT 0x40   /* nothing left to shift out either */
 #define UART_LSR_ABSENT 0xff /* nobody drives the bus */
@@ -84,6 +82,14 @@ static void uart_write(const struct uart *u, unsigned n, uint8_t value)
         mmio_write8(reg, value);
 }
 
+/* A look at LSR takes the errors of the oldest byte away: they are kept until it is fetched. */
+static uint8_t uart_status(struct uart *u)
+{
+    uint8_t lsr = uart_read(u, UART_LSR);
+    u->errors |= lsr & UART_LSR_ERRORS;
+    return lsr;
+}
+
 static struct uart *uart_of(struct console_device *d)
 {
     return container_of(d, struct uart, device);
@@ -99,7 +105,7 @@ static size_t uart_send(struct console_device *d, const char *text, size_t n)
 
     if (now < u->next_full_look_us)
         return 0;
-    uint8_t lsr = uart_read(u, UART_LSR);
+    uint8_t lsr = uart_status(u);
     if (!(lsr & UART_LSR_THRE) || lsr == UART_LSR_ABSENT) {
         u->next_full_look_us = now + UART_FULL_LOOK_US;
         return 0;
@@ -131,11 +137,11 @@ static int uart_receive(struct console_device *d)
     if (now < u->next_look_us)
         return -1;
     for (unsigned i = 0; i < UART_FIFO_SIZE; i++) {
-        uint8_t lsr = uart_read(u, UART_LSR);
-        if (!(lsr & UART_LSR_DR))
+        if (!(uart_status(u) & UART_LSR_DR))
             break;
-        uint8_t c = uart_read(u, UART_RBR);
-        if (!(lsr & (UART_LSR_PE | UART_LSR_FE | UART_LSR_BI)))
+        uint8_t c = uart_read(u, UART_RBR), errors = u->errors;
+        u->errors = 0;
+        if (!errors)
             return c;
     }
     u->next_look_us = now + UART_LOOK_US;
@@ -149,7 +155,7 @@ static void uart_hold(struct console_device *d, bool on)
 
 static bool uart_idle(struct console_device *d)
 {
-    return uart_read(uart_of(d), UART_LSR) & UART_LSR_TEMT;
+    return uart_status(uart_of(d)) & UART_LSR_TEMT;
 }
 
 /* Loopback (DS 8.7): the modem outputs come back as the modem inputs, DTR as

@@ -13,6 +13,7 @@ struct uart {
     uint8_t fifo_size;
     int early;                  /* a byte that came before set-up, or -1 */
     char last;                  /* last byte sent, for CR before LF */
+    uint8_t errors;             /* of the oldest byte received, as a look for something else saw */
     uint64_t next_look_us;      /* for input */
     uint64_t next_full_look_us; /* for room to send */
 };

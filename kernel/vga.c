@@ -98,11 +98,6 @@ static const struct screen_ops vga_ops = { .show = vga_show,
                                            .scroll = vga_scroll,
                                            .cursor = vga_cursor };
 
-static int vga_read(struct console_device *d)
-{
-    return -1;
-}
-
 /* The cursor's place keeps what is written to it, where there is a VGA; then
  * whether its memory is at B8000 and means text, which it does not after a
  * boot loader or UEFI has chosen a graphics mode. */
@@ -122,14 +117,12 @@ struct console_device *vga_probe(void)
 {
     if (!vga_shows_text())
         return NULL;
-    vga = (struct vga){
-        .screen = { .device = { .name = "vga", .read = vga_read, .base = VGA_TEXT_PA },
-                    .ops = &vga_ops,
-                    .rows = ROWS,
-                    .columns = COLUMNS,
-                    .cells = vga.cells },
-        .memory = mmio_map(VGA_TEXT_PA, VGA_TEXT_SIZE)
-    };
+    vga = (struct vga){ .screen = { .device = { .name = "vga", .base = VGA_TEXT_PA },
+                                    .ops = &vga_ops,
+                                    .rows = ROWS,
+                                    .columns = COLUMNS,
+                                    .cells = vga.cells },
+                        .memory = mmio_map(VGA_TEXT_PA, VGA_TEXT_SIZE) };
     if (!vga.memory)
         return NULL;
     crtc_write16(VGA_CRTC_START_HIGH, 0);

@@ -14,11 +14,14 @@ void uart_model_init(struct uart_model *m)
     m->dll = 12; /* some speed that firmware chose */
 }
 
-static uint8_t lsr(const struct uart_model *m)
+/* DS 8.4: a read resets the error bits. */
+static uint8_t lsr(struct uart_model *m)
 {
     uint8_t v = 0;
-    if (m->received_head != m->received_tail)
+    if (m->received_head != m->received_tail) {
         v |= 1 | m->received[m->received_tail % 4096].errors;
+        m->received[m->received_tail % 4096].errors = 0;
+    }
     if (!m->in_fifo)
         v |= 0x60;
     return v;

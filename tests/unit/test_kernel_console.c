@@ -309,6 +309,30 @@ static void input_is_held_not_lost(void **state)
     assert_int_equal(one.holds, one.releases);
 }
 
+static unsigned drawn;
+
+static void count_drawing(struct console_device *d)
+{
+    drawn++;
+}
+
+/* Input that nobody takes stops no screen. */
+static void a_screen_is_drawn_while_input_waits(void **state)
+{
+    fill(big, 2 * CONSOLE_INPUT_SIZE, 6);
+    big[2 * CONSOLE_INPUT_SIZE] = 0;
+    one.typed = big;
+    console_add(&one.device);
+    two.device.read = NULL;
+    two.device.draw = count_drawing;
+    console_add(&two.device);
+    for (unsigned i = 0; i < 2 * CONSOLE_INPUT_SIZE; i++)
+        console_poll();
+    drawn = 0;
+    console_poll();
+    assert_int_equal(drawn, 1);
+}
+
 static void too_many_devices(void **state)
 {
     struct console_device d[CONSOLE_DEVICES_MAX + 1] = { 0 };
@@ -340,6 +364,7 @@ int main(void)
         T(flush_is_bounded),
         T(input_in_order_from_all_devices),
         T(input_is_held_not_lost),
+        T(a_screen_is_drawn_while_input_waits),
         T(too_many_devices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

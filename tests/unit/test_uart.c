@@ -248,6 +248,20 @@ static void memory_mapped(unsigned stride, unsigned access)
     assert_int_equal(d->read(d), 'k');
 }
 
+/* The look for room to send is what takes the error bits away. */
+static void errors_seen_while_sending_count_later(void **state)
+{
+    struct console_device *d = probe();
+    host_advance_us(1000);
+    uart_model_type_error(&model, 'F', 0x08);
+    send(d, "x");
+    host_advance_us(1000);
+    assert_int_equal(d->read(d), -1);
+    uart_model_type(&model, "k");
+    host_advance_us(1000);
+    assert_int_equal(d->read(d), 'k');
+}
+
 static void registers_in_memory_with_any_stride(void **state)
 {
     memory_mapped(1, 1);
@@ -273,6 +287,7 @@ int main(void)
         T(early_keys_are_kept),
         T(an_idle_line_costs_little),
         T(bytes_with_errors_are_dropped),
+        T(errors_seen_while_sending_count_later),
         T(a_uart_that_goes_away),
         T(hold_takes_rts_away),
         T(registers_in_memory_with_any_stride),

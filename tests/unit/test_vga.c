@@ -216,7 +216,7 @@ static void slices(void **state)
     assert_int_equal(d->write(d, text, sizeof text), 64);
     assert_int_equal(d->write(d, "ab\ncd", 5), 3);
     assert_int_equal(d->write(d, "", 0), 0);
-    assert_int_equal(d->read(d), -1);
+    assert_null(d->read); /* output only */
 }
 
 /* What line editors send (ECMA-48), and what they do not. */
