@@ -353,7 +353,8 @@ bool acpi_spcr(struct acpi_serial *serial)
                     spcr.interface_type, gas->space_id);
         return false;
     }
-    uint8_t access = gas->access_size ? (uint8_t)(1u << (gas->access_size - 1)) : 1;
+    /* In I/O space a 16550's registers are bytes side by side, whatever the structure says. */
+    uint8_t access = mmio && gas->access_size ? (uint8_t)(1u << (gas->access_size - 1)) : 1;
     uint8_t spacing = mmio ? gas->bit_width / 8 : 1;
     *serial = (struct acpi_serial){ .mmio = mmio,
                                     .address = gas->address,

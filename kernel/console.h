@@ -53,10 +53,12 @@ struct console_device {
 /* Whether console_init() knows what is meant; looks at nothing but the text. */
 bool console_option_is_valid(const char *option);
 /* Opens what one `console=` option names: "ttyS0[,115200]", "vga", "fb", "debugcon", "hvc0";
- * called once for each.  NULL, or nothing usable named: the port that ACPI's SPCR names, or
- * else ttyS0, and vga, fb and debugcon, as far as they are there.  0, -EINVAL or -ENODEV (after
- * a log line) when the option itself could not be honoured. */
+ * called once for each.  0, or -EINVAL or -ENODEV after a log line. */
 int console_init(const char *option);
+/* After the options: where none could be honoured and none is for a device that turns up
+ * later, the port that ACPI's SPCR names, or else ttyS0, and vga, fb and debugcon, as far as
+ * they are there. */
+void console_init_default(void);
 /* Whether a device that turns up later, as a driver finds it, shall be added: "hvc0" was
  * named by an option, or no option was given. */
 bool console_is_wanted(const char *name);

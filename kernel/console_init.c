@@ -23,15 +23,34 @@ static const struct {
     { "ttyS0", 0x3f8 }, { "ttyS1", 0x2f8 }, { "ttyS2", 0x3e8 }, { "ttyS3", 0x2e8 }
 };
 
-static struct uart uarts[ARRAY_SIZE(serial_ports)], spcr_uart, named_uart;
+/* Those at a place that an option gives, in the order of the options. */
+static const char *const place_names[CONSOLE_DEVICES_MAX] = { "uart0", "uart1", "uart2",
+                                                              "uart3", "uart4", "uart5" };
 
-/* Once only: a device that is in use is not set up again. */
-static int add_uart(struct uart *u, const char *name, const struct acpi_serial *where)
+static struct uart uarts[CONSOLE_DEVICES_MAX];
+static unsigned uart_count, place_count;
+
+/* Once only, whatever it is called: a device that is in use is not set up again. */
+static int add_uart(const char *name, const struct acpi_serial *where)
 {
-    if (console_has(name))
-        return 0;
+    for (unsigned i = 0; i < uart_count; i++)
+        if (!uarts[i].registers == !where->mmio && uarts[i].device.base == where->address)
+            return 0;
+    if (uart_count == ARRAY_SIZE(uarts))
+        return -ENOSPC;
+    struct uart *u = &uarts[uart_count];
     int e = uart_probe(u, name, where);
-    return e ? e : console_add(&u->device);
+    e = e ? e : console_add(&u->device);
+    uart_count += !e;
+    return e;
+}
+
+static int add_place(const struct acpi_serial *where)
+{
+    unsigned before = uart_count;
+    int e = add_uart(place_names[place_count], where);
+    place_count += uart_count - before;
+    return e;
 }
 
 static int add_serial(unsigned n, uint32_t baud)
@@ -39,7 +58,7 @@ static int add_serial(unsigned n, uint32_t baud)
     const struct acpi_serial where = {
         .address = serial_ports[n].port, .register_stride = 1, .access_size = 1, .baud = baud
     };
-    return add_uart(&uarts[n], serial_ports[n].name, &where);
+    return add_uart(serial_ports[n].name, &where);
 }
 
 /* What has a name of its own and is found by looking. */
@@ -70,7 +89,7 @@ static int add_spcr(void)
         if (!where.mmio && where.address == serial_ports[i].port)
             return add_serial(i, 0);
     where.baud = 0;
-    return add_uart(&spcr_uart, "spcr", &where);
+    return add_uart("spcr", &where);
 }
 
 static void add_default(void)
@@ -99,7 +118,8 @@ static bool parse_baud(const char *text, uint32_t *baud)
     unsigned long value =
         text[0] == ',' && text[1] >= '1' && text[1] <= '9' ? strtoul(text + 1, &end, 10) : 0;
     *baud = (uint32_t)value;
-    return value >= BAUD_MIN && value <= UART_BAUD_MAX && (!*end || !strcmp(end, "n8"));
+    return value >= BAUD_MIN && value <= UART_BAUD_MAX && uart_can_do(*baud) &&
+           (!*end || !strcmp(end, "n8"));
 }
 
 static const char *skip(const char *text, const char *prefix)
@@ -190,6 +210,7 @@ void console_options_reset(void)
 {
     late_named = 0;
     any_named = false;
+    uart_count = place_count = 0;
 }
 
 static int add_wish(const char *option)
@@ -207,20 +228,22 @@ static int add_wish(const char *option)
     case WISH_SERIAL:
         return add_serial(w.number, w.where.baud);
     default:
-        return add_uart(&named_uart, "uart", &w.where);
+        return add_place(&w.where);
     }
 }
 
 int console_init(const char *option)
 {
-    int e = 0;
-    if (option)
-        e = add_wish(option);
+    int e = add_wish(option);
     if (e == -EINVAL)
         log_error("error: console=%s: expected " CONSOLE_OPTIONS, option);
     else if (e)
         log_error("error: console=%s: no such device here", option);
+    return e;
+}
+
+void console_init_default(void)
+{
     if (!console_has(NULL) && !late_named)
         add_default();
-    return e;
 }

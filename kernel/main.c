@@ -57,8 +57,7 @@ static void open_console(const struct boot_info *info)
     framebuffer_set(&info->framebuffer);
     for (unsigned i = 0; i < options.consoles; i++)
         console_init(options.console[i]);
-    if (!options.consoles)
-        console_init(NULL);
+    console_init_default();
 }
 
 static uint64_t memory_mib(void)

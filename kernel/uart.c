@@ -179,10 +179,23 @@ static bool uart_answers(const struct uart *u)
     return some == (UART_MSR_DCD | UART_MSR_CTS) && other == UART_MSR_DSR;
 }
 
-/* DS 8.3: the divisor of a 1.8432 MHz clock. */
+/* DS 8.3: of a 1.8432 MHz clock. */
+static uint16_t divisor_of(uint32_t baud)
+{
+    return (uint16_t)((UART_BAUD_MAX + baud / 2) / baud);
+}
+
+/* Sender and receiver may differ by half a bit in the ten of a character, less the sixteenth
+ * that the receiver is late in noticing: 3 % is safe. */
+bool uart_can_do(uint32_t baud)
+{
+    uint32_t is = UART_BAUD_MAX / divisor_of(baud);
+    return (is > baud ? is - baud : baud - is) <= baud * 3 / 100;
+}
+
 static void uart_set_baud(const struct uart *u, uint32_t baud)
 {
-    uint16_t divisor = (uint16_t)((UART_BAUD_MAX + baud / 2) / baud);
+    uint16_t divisor = divisor_of(baud);
     uart_write(u, UART_LCR, UART_LCR_8N1 | UART_LCR_DLAB);
     uart_write(u, UART_DLL, divisor & 0xff);
     uart_write(u, UART_DLM, (uint8_t)(divisor >> 8));

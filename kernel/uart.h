@@ -5,6 +5,8 @@
 #include "kernel/console.h"
 
 #define UART_BAUD_MAX 115200u
+/* Whether a 16550 can be set to that speed, not 0, to within what a line forgives. */
+bool uart_can_do(uint32_t baud);
 
 struct uart {
     struct console_device device;

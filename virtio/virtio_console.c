@@ -187,13 +187,14 @@ int virtio_console_create(struct virtio_device *dev, const char *failure)
 {
     static struct virtio_console consoles[CONSOLES];
     static const char *const names[CONSOLES] = { "hvc0", "hvc1", "hvc2", "hvc3" };
-    static unsigned count;
+    static unsigned found; /* numbers them, wanted or not: hvc1 is always the second */
+    unsigned number = found++;
     if (failure)
         return -EIO;
-    if (count == CONSOLES || !console_is_wanted(names[count]))
+    if (number >= CONSOLES || !console_is_wanted(names[number]))
         return -ENODEV;
-    struct virtio_console *c = &consoles[count];
-    *c = (struct virtio_console){ .device = { .name = names[count],
+    struct virtio_console *c = &consoles[number];
+    *c = (struct virtio_console){ .device = { .name = names[number],
                                               .write = virtio_console_write,
                                               .read = virtio_console_read,
                                               .idle = virtio_console_idle },
@@ -210,7 +211,6 @@ int virtio_console_create(struct virtio_device *dev, const char *failure)
         stop(c);
         return e;
     }
-    count++;
-    log_info("%s: console on %s", names[count - 1], dev->name);
+    log_info("%s: console on %s", names[number], dev->name);
     return 0;
 }

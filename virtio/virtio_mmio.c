@@ -286,7 +286,11 @@ static bool probe_one(const struct virtio_mmio_slot *slot, unsigned number)
     if (!v)
         return false;
     snprintf(v->dev.name, sizeof v->dev.name, "virtio %" PRIx64, slot->base);
-    v->registers = mmio_map(slot->base, slot->size);
+    if (slot->size >= VIRTIO_MMIO_SIZE_MIN)
+        v->registers = mmio_map(slot->base, slot->size);
+    else
+        log_warning("%s: %" PRIu64 " bytes, expected at least %u", v->dev.name, slot->size,
+                    VIRTIO_MMIO_SIZE_MIN);
     v->dev.transport = v->registers ? identify(v->registers, v->dev.name, &id) : NULL;
     v->config_length = (uint32_t)min_u64(slot->size - VIRTIO_MMIO_SIZE_MIN, UINT16_MAX);
     v->dma.requester_id = REQUESTER_NONE + number;

@@ -190,6 +190,15 @@ static void a_second_one_without_its_option_is_left_alone(void **state)
     assert_int_equal(virtio_console_create(&second, "no registers"), -EIO);
 }
 
+/* Found as the fourth, it is hvc3, though nobody wanted the two before it. */
+static void the_number_is_the_devices_own(void **state)
+{
+    console_options_reset();
+    assert_int_equal(console_init("hvc3"), 0);
+    assert_int_equal(virtio_console_create(&device, NULL), 0);
+    assert_true(console_has("hvc3"));
+}
+
 static uint64_t ones(void *ctx, uint64_t offset, unsigned size)
 {
     return UINT64_MAX;
@@ -214,6 +223,7 @@ int main(void)
         cmocka_unit_test(a_lie_about_the_length_breaks_nothing),
         cmocka_unit_test(notifications_say_that_there_is_something),
         cmocka_unit_test(a_second_one_without_its_option_is_left_alone),
+        cmocka_unit_test(the_number_is_the_devices_own),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }

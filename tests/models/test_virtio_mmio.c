@@ -173,6 +173,14 @@ static void a_window_without_magic_is_told(void **state)
     assert_true(host_log_contains("MagicValue ffffffff, expected 74726976"));
 }
 
+static void a_window_that_is_too_small_is_told(void **state)
+{
+    struct virtio_mmio_slot slot = { MODEL_MMIO_BASE, 0xff };
+    assert_int_equal(virtio_mmio_probe(&slot, 1), 0);
+    assert_true(host_log_contains(": 255 bytes, expected at least 256"));
+    assert_int_equal(port_count(), 0);
+}
+
 static void a_version_from_the_future_is_told(void **state)
 {
     model->version = 3;
@@ -268,6 +276,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_empty_slot_is_no_port, set_up, tear_down),
         cmocka_unit_test_setup_teardown(other_devices_are_no_port, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_window_without_magic_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_window_that_is_too_small_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_version_from_the_future_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_broken_device_is_a_failed_port, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_device_that_does_not_reset_keeps_its_memory, set_up,

@@ -424,6 +424,9 @@ static void spcr_in_io_and_memory_space(void **state)
     assert_true(spcr(1, 1, 8, 0, 0x3f8, 3, &s));
     assert_int_equal(s.access_size, 1);
     assert_int_equal(s.baud, 9600);
+    assert_true(spcr(0, 1, 8, 3, 0x2e0, 0, &s)); /* whatever the access size says */
+    assert_int_equal(s.register_stride, 1);
+    assert_int_equal(s.access_size, 1);
     assert_true(spcr(0x12, 0, 32, 3, 0xfedc9000, 0, &s));
     assert_true(s.mmio);
     assert_int_equal(s.address, 0xfedc9000);

@@ -74,7 +74,7 @@ static void say(const char *text)
 static void default_is_ttys0(void **state)
 {
     both_ports();
-    assert_int_equal(console_init(NULL), 0);
+    console_init_default();
     assert_true(console_has("ttyS0"));
     assert_false(console_has("ttyS1"));
     assert_false(console_has("vga"));
@@ -88,7 +88,7 @@ static void default_is_what_spcr_names(void **state)
 {
     both_ports();
     add_spcr(1, 8, 1, 0x2f8);
-    assert_int_equal(console_init(NULL), 0);
+    console_init_default();
     assert_true(console_has("ttyS1"));
     assert_false(console_has("ttyS0"));
     assert_int_equal(com2.dll, 12);
@@ -98,7 +98,7 @@ static void default_is_what_spcr_names(void **state)
     elsewhere.stride = elsewhere.access = 4;
     uart_model_add_mmio(&elsewhere, 0xfedc9000);
     add_spcr(0, 32, 3, 0xfedc9000);
-    assert_int_equal(console_init(NULL), 0);
+    console_init_default();
     assert_true(console_has("spcr"));
     assert_int_equal(elsewhere.dll, 12);
     say("mmio");
@@ -110,7 +110,7 @@ static void ttys0_when_spcr_names_nothing_real(void **state)
     uart_model_add_pio(&com1, 0x3f8);
     uart_model_add_nothing(0x2f8);
     add_spcr(1, 8, 1, 0x2f8);
-    assert_int_equal(console_init(NULL), 0);
+    console_init_default();
     assert_true(console_has("ttyS0"));
     assert_false(console_has("ttyS1"));
 }
@@ -156,6 +156,8 @@ static void wrong_words_are_told_and_the_default_taken(void **state)
                                          "ttyS0,0",
                                          "ttyS0,49",
                                          "ttyS0,115201",
+                                         "ttyS0,76800",
+                                         "ttyS0,100000",
                                          "ttyS0,9x",
                                          "ttyS0,-9600",
                                          "ttyS0,+50",
@@ -169,6 +171,7 @@ static void wrong_words_are_told_and_the_default_taken(void **state)
         setup(NULL);
         both_ports();
         assert_int_equal(console_init(wrong[i]), -EINVAL);
+        console_init_default();
         assert_true(host_log_contains("error: console="));
         assert_true(console_has("ttyS0"));
         assert_int_equal(com1.dll, 12);
@@ -180,11 +183,13 @@ static void what_is_not_there_is_told(void **state)
     uart_model_add_pio(&com1, 0x3f8);
     uart_model_add_nothing(0x2f8);
     assert_int_equal(console_init("ttyS1"), -ENODEV);
+    console_init_default();
     assert_true(host_log_contains("error: console=ttyS1: no such device here"));
     assert_true(console_has("ttyS0"));
     setup(NULL);
     uart_model_add_pio(&com1, 0x3f8);
     assert_int_equal(console_init("vga"), -ENODEV);
+    console_init_default();
     assert_true(console_has("ttyS0"));
 }
 
@@ -192,7 +197,7 @@ static void what_is_not_there_is_told(void **state)
 static void nothing_at_all(void **state)
 {
     uart_model_add_nothing(0x3f8);
-    assert_int_equal(console_init(NULL), 0);
+    console_init_default();
     assert_false(console_has(NULL));
     say("to nobody");
     console_flush();
@@ -205,16 +210,50 @@ static void a_16550_is_where_the_option_says(void **state)
     elsewhere.stride = elsewhere.access = 4;
     uart_model_add_mmio(&elsewhere, 0xfe000000);
     assert_int_equal(console_init("uart8250,mmio32,0xfe000000,9600n8"), 0);
-    assert_true(console_has("uart"));
+    assert_true(console_has("uart0"));
     assert_false(console_has("ttyS0"));
     assert_int_equal(elsewhere.dll, 12); /* 115200 / 9600 */
     setup(NULL);
     uart_model_add_pio(&elsewhere, 0x2e0);
     assert_int_equal(console_init("uart,io,0x2e0"), 0);
-    assert_true(console_has("uart"));
+    assert_true(console_has("uart0"));
     assert_int_equal(elsewhere.dll, 12); /* as it was */
     say("x");
     assert_int_equal(elsewhere.sent_count, 1);
+}
+
+/* One port has one device, whatever it is called; two places have two. */
+static void a_place_is_opened_once(void **state)
+{
+    both_ports();
+    uart_model_add_pio(&elsewhere, 0x2e0);
+    assert_int_equal(console_init("ttyS0"), 0);
+    assert_int_equal(console_init("uart8250,io,0x3f8"), 0);
+    assert_int_equal(console_init("uart8250,io,0x2f8"), 0);
+    assert_int_equal(console_init("uart8250,io,0x2e0"), 0);
+    say("x");
+    assert_string_equal(uart_model_sent(&com1), "x");
+    assert_string_equal(uart_model_sent(&com2), "x");
+    assert_string_equal(uart_model_sent(&elsewhere), "x");
+    assert_true(console_has("uart0") && console_has("uart1") && !console_has("uart2"));
+}
+
+/* What an option names is not opened for another that is not there. */
+static void the_first_that_is_absent_opens_no_other(void **state)
+{
+    uart_model_add_pio(&com1, 0x3f8);
+    uart_model_add_nothing(0x2f8);
+    assert_int_equal(console_init("ttyS1"), -ENODEV);
+    assert_int_equal(console_init("hvc0"), 0);
+    console_init_default();
+    assert_false(console_has(NULL));
+    setup(NULL);
+    uart_model_add_pio(&com1, 0x3f8);
+    uart_model_add_nothing(0x2f8);
+    assert_int_equal(console_init("ttyS1"), -ENODEV);
+    assert_int_equal(console_init("ttyS0,19200"), 0);
+    console_init_default();
+    assert_int_equal(com1.dll, 6);
 }
 
 /* A virtio console is there only when its driver has it: until then nothing else is opened. */
@@ -222,6 +261,7 @@ static void a_late_console_is_waited_for(void **state)
 {
     both_ports();
     assert_int_equal(console_init("hvc1"), 0);
+    console_init_default();
     assert_false(console_has(NULL));
     assert_true(console_is_wanted("hvc1"));
     assert_false(console_is_wanted("hvc0"));
@@ -233,7 +273,7 @@ static void a_late_console_is_waited_for(void **state)
 static void without_an_option_every_late_console_is_wanted(void **state)
 {
     both_ports();
-    assert_int_equal(console_init(NULL), 0);
+    console_init_default();
     assert_true(console_is_wanted("hvc0"));
     setup(NULL);
     both_ports();
@@ -254,6 +294,8 @@ int main(void)
         T(what_is_not_there_is_told),
         T(nothing_at_all),
         T(a_16550_is_where_the_option_says),
+        T(a_place_is_opened_once),
+        T(the_first_that_is_absent_opens_no_other),
         T(a_late_console_is_waited_for),
         T(without_an_option_every_late_console_is_wanted),
     };
