@@ -179,6 +179,7 @@ static void control_work(void)
 {
     static bool row_over;
     console_poll();
+    time_settle();
     fence_poll(time_us());
     pci_aer_poll(time_us());
     task_resume();

@@ -2,7 +2,7 @@
  *
  * Where neither CPU nor hypervisor tells, it is measured against another timer: roughly, in
  * a fraction of a millisecond, for the waits of the boot, and well at the boot's end,
- * over all that has passed since.  Nothing waits for a better measure. */
+ * over all that has passed since, or soon after.  Nothing waits for a better measure. */
 #include "kernel/time.h"
 
 #include "kernel/acpi.h"
@@ -214,18 +214,22 @@ const char *time_init(void)
     return source;
 }
 
-/* A timer that may have gone round meanwhile tells nothing; nor does an interval that
- * disagrees with the rough measure. */
+/* A timer that may have gone round meanwhile tells nothing, nor does an interval that
+ * disagrees with the rough measure: then another one begins. */
 void time_settle(void)
 {
-    if (!reference)
+    if (!reference || (rdtsc() - reference_start.tsc) / cycles_per_us < REFINE_US_MIN)
         return;
     struct sample end = sample(reference);
     uint64_t cycles = end.tsc - reference_start.tsc, us = cycles / cycles_per_us;
     uint32_t ticks = (end.ticks - reference_start.ticks) & reference->mask;
-    if (us < REFINE_US_MIN || us >= reference->mask / 2 * US_PER_S / reference->hz || !ticks)
-        return;
-    uint64_t hz = cycles * reference->hz / ticks, rough = cycles_per_us * US_PER_S;
-    if ((hz > rough ? hz - rough : rough - hz) < rough / CALIBRATION_AGREE)
+    bool whole = ticks && us < reference->mask / 2 * US_PER_S / reference->hz;
+    uint64_t hz = whole ? cycles * reference->hz / ticks : 0, rough = cycles_per_us * US_PER_S;
+    reference_start = end;
+    if ((hz > rough ? hz - rough : rough - hz) < rough / CALIBRATION_AGREE) {
         set_rate(hz);
+        log_debug("time: TSC at %lu kHz, by %s over %lu us", (unsigned long)(hz / 1000),
+                  reference->name, (unsigned long)us);
+        reference = NULL;
+    }
 }

@@ -1,5 +1,6 @@
 """Boot paths, the ready line, power off and reboot, limits of the image (contract.md)."""
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -74,6 +75,19 @@ def test_runs_in_little_memory(boot, mib):
         appliance.must("forward l2")
         appliance.wires[0].send(bytes.fromhex("020000000b02" "020000000a02" "88b5") + bytes(46))
         appliance.wires[1].expect(lambda frame: frame[12:14] == b"\x88\xb5")
+
+
+@pytest.mark.parametrize("machine,timer,nics", [("q35", "the ACPI timer", ["virtio"]),
+                                                ("pc,acpi=off", "the 8254", ["e1000e"])])
+def test_the_clock_is_measured_well_in_the_end(machine, timer, nics):
+    """A card takes 35 ms of the boot, in which the 8254 may go round: then it is measured again."""
+    with Appliance(machine=machine, nics=nics) as appliance:
+        end = time.monotonic() + 30
+        while not (match := re.search(r"time: TSC at (\d+) kHz, by %s over (\d+) us" % timer,
+                                      appliance.command("show log"))):
+            assert time.monotonic() < end
+        assert int(match.group(2)) >= 1000 and int(match.group(1)) > 100000
+        appliance.kill()
 
 
 def test_poweroff_ends_qemu_with_zero():
