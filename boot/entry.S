@@ -15,7 +15,7 @@
 #define CR0_PE 0x1
 #define CR0_SET 0x80010022      /* PG, WP, NE, MP */
 #define CR0_CLEAR 0x6000000c    /* CD, NW, TS, EM */
-#define CR4_SET 0x620           /* PAE, OSFXSR, OSXMMEXCPT */
+#define CR4_SET 0x660           /* PAE, MCE, OSFXSR, OSXMMEXCPT */
 #define MSR_EFER 0xc0000080
 #define EFER_SET 0x900          /* LME, NXE */
 #define PAGE_TABLE 0x3          /* present, writable */
@@ -99,8 +99,7 @@ start_multiboot:
     cmp $2048, %ecx
     jb 3b
 
-    mov %cr4, %eax
-    or $CR4_SET, %eax
+    mov $CR4_SET, %eax          /* and no LA57 or CET that a loader left on */
     mov %eax, %cr4
     mov $early_pml4, %eax
     mov %eax, %cr3

@@ -16,7 +16,7 @@
 #define SEGMENT 56
 
 #define CR0_PG 0x80000000
-#define CR4_PCIDE 0x20000
+#define CR4_PCIDE_CET 0x820000
 #define MSR_EFER 0xc0000080
 #define EFER_LME_NXE 0x900
 
@@ -27,7 +27,8 @@ leave_uefi:
     cli
     cld
     mov %cr4, %rax
-    and $~CR4_PCIDE, %rax       /* with it, paging cannot go off (SDM vol. 3, 4.10.1) */
+    and $~CR4_PCIDE_CET, %rax   /* with PCIDE paging cannot go off (SDM vol. 3, 4.10.1); CET
+                                 * would want a shadow of the far return below (vol. 1, shadow stacks) */
     mov %rax, %cr4
     lgdt GDT_POINTER(%rdi)
     lea 1f(%rip), %rax

@@ -9,6 +9,7 @@ import time
 import pytest
 
 import qemu
+from debugger import Debugger
 from qemu import Appliance
 
 
@@ -121,6 +122,33 @@ def test_the_third_panic_in_a_row_is_the_last(boot):
         appliance.read_until(r"NULL pointer.*halted: third panic in a row", 60)
         assert appliance.process.poll() is None
         appliance.kill()
+
+
+def test_a_loader_may_leave_five_level_paging_on(tmp_path):
+    """GRUB comes from firmware's long mode and takes CR4.LA57 along; our tables have four levels."""
+    debugger = Debugger(tmp_path)
+    with Appliance(nics=(), extra=["-no-reboot", "-cpu", "qemu64,+la57", *debugger.options], wait_ready=False) as machine:
+        debugger.connect(machine)
+        at = debugger.run_to("start_pvh")
+        scratch = 0x7000
+        code = bytes.fromhex("b800100000" "0f22e0" "e9") + (at - scratch - 13 & 0xffffffff).to_bytes(4, "little")
+        assert debugger.ask("M%x,%x:%s" % (scratch, len(code), code.hex())) == "OK"    # mov $1000h, %cr4; jmp
+        assert debugger.ask("P10=%s" % scratch.to_bytes(8, "little").hex()) == "OK"
+        debugger.run()
+        machine.ready()
+
+
+def test_a_machine_check_ends_in_a_report(tmp_path):
+    """With CR4.MCE clear the CPU would shut down instead (SDM vol. 3, 6.15, interrupt 18)."""
+    debugger = Debugger(tmp_path)
+    with Appliance(nics=(), append="panic=halt", extra=debugger.options, wait_ready=False) as machine:
+        debugger.connect(machine)
+        debugger.run()
+        machine.ready()
+        debugger.monitor("human-monitor-command",
+                         **{"command-line": "mce 0 1 0xbe00000000000134 0x5 0x1000 0x8c"})
+        machine.read_until(r"panic: machine check \(vector 18.*halted \(panic=halt\)", 60)
+        machine.kill()
 
 
 def test_a_panic_within_a_panic_still_resets(tmp_path):
