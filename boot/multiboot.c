@@ -10,6 +10,7 @@
 #include "boot/boot_info.h"
 
 #include "boot/boot_parse.h"
+#include "boot/image_name.h"
 #include "kernel/compiler.h"
 #include "kernel/endian.h"
 
@@ -267,14 +268,10 @@ static void mb1_add_modules(struct boot_info *info, const struct boot_reader *re
     }
 }
 
-/* Some loaders (iPXE, QEMU) put the image's name or URI in front; others
- * (GRUB 2) do not.  Our own command line starts with key=value or "--". */
 static void drop_image_name(char *line)
 {
-    size_t key = strspn(line, "abcdefghijklmnopqrstuvwxyz_");
     size_t word = strcspn(line, " ");
-
-    if ((key && line[key] == '=') || (word == 2 && !strncmp(line, "--", 2)))
+    if (!is_image_name(line, word))
         return;
     word += strspn(line + word, " ");
     memmove(line, line + word, strlen(line + word) + 1);

@@ -46,8 +46,8 @@ static void add_framebuffer(struct boot_info *info, const struct uefi_framebuffe
                                                    .size = f->size,
                                                    .width = f->width,
                                                    .height = f->height,
-                                                   .pitch = (uint64_t)f->stride * 4,
-                                                   .bits = 32,
+                                                   .pitch = (uint64_t)f->stride * (f->bits / 8),
+                                                   .bits = f->bits,
                                                    .red = f->red,
                                                    .green = f->green,
                                                    .blue = f->blue };
@@ -69,6 +69,8 @@ int boot_parse_uefi(struct boot_info *info, const struct boot_reader *reader, ui
         boot_set_command_line(info, reader, h->command_line);
     if (h->configuration)
         boot_add_module(info, reader, h->configuration, h->configuration_size);
+    if (h->configuration_lost)
+        boot_problem(info, "configuration: firmware could not read it; none is run");
     add_memory(info, reader, h);
     add_framebuffer(info, &h->framebuffer);
     boot_parse_end(info);

@@ -10,11 +10,12 @@
 
 #define UEFI_HANDOVER_MAGIC 0x4946454dull /* "MEFI" */
 
-/* A linear framebuffer, 32 bits a pixel; base 0: none. */
+/* A linear framebuffer; base 0: none. */
 struct uefi_framebuffer {
     uint64_t base, size;
     uint32_t width, height, stride; /* pixels; stride: from line to line */
     uint32_t red, green, blue;      /* masks of a pixel */
+    uint32_t bits;                  /* a pixel's */
 };
 
 struct uefi_handover {
@@ -25,6 +26,7 @@ struct uefi_handover {
     uint64_t acpi_rsdp;    /* 0: none in the configuration table */
     uint64_t command_line; /* bytes with their NUL; 0: none */
     uint64_t configuration, configuration_size; /* a file's bytes; 0: there is none */
+    uint64_t configuration_lost; /* not 0: there is one, and it could not be read */
     struct uefi_framebuffer framebuffer;
 };
 

@@ -37,13 +37,22 @@ static bool mac_of_path(EFI_LOADED_IMAGE *loaded, struct macs *macs)
     return false;
 }
 
+static bool is_on_a_volume(EFI_LOADED_IMAGE *loaded)
+{
+    void *volume;
+    return !EFI_ERROR(
+        BS->HandleProtocol(loaded->DeviceHandle, &gEfiSimpleFileSystemProtocolGuid, &volume));
+}
+
 static void macs_find(EFI_LOADED_IMAGE *loaded, struct macs *macs)
 {
     UINTN count = 0;
     EFI_HANDLE *handles = NULL;
     macs->count = 0;
-    if (mac_of_path(loaded, macs) ||
-        EFI_ERROR(BS->LocateHandleBuffer(ByProtocol, &network_guid, NULL, &count, &handles)))
+    if (mac_of_path(loaded, macs) || !is_on_a_volume(loaded))
+        return;
+    network_cards_start();
+    if (EFI_ERROR(BS->LocateHandleBuffer(ByProtocol, &network_guid, NULL, &count, &handles)))
         return;
     for (UINTN i = 0; i < count && macs->count < MACS_MAX; i++) {
         EFI_SIMPLE_NETWORK *card;
@@ -56,68 +65,61 @@ static void macs_find(EFI_LOADED_IMAGE *loaded, struct macs *macs)
 
 /* On a volume ------------------------------------------------------------------ */
 
-static bool file_read(EFI_FILE *file, struct file *to)
+static EFI_STATUS file_read(EFI_FILE *file, struct file *to)
 {
     uint64_t info_buffer[(sizeof(EFI_FILE_INFO) + 2 * PATH_LENGTH_MAX) / sizeof(uint64_t)];
     UINTN n = sizeof info_buffer;
     EFI_FILE_INFO *info = (EFI_FILE_INFO *)info_buffer;
-    if (EFI_ERROR(file->GetInfo(file, &gEfiFileInfoGuid, &n, info)) ||
-        (info->Attribute & EFI_FILE_DIRECTORY) || info->FileSize > CONFIGURATION_MAX)
-        return false;
+    EFI_STATUS status = file->GetInfo(file, &gEfiFileInfoGuid, &n, info);
+    if (EFI_ERROR(status))
+        return status;
+    if ((info->Attribute & EFI_FILE_DIRECTORY) || info->FileSize > CONFIGURATION_MAX)
+        return EFI_BAD_BUFFER_SIZE;
     to->at = pages_below_4g(info->FileSize + 1, EfiLoaderData);
-    n = info->FileSize;
-    if (!to->at || EFI_ERROR(file->Read(file, &n, (void *)(uintptr_t)to->at)))
-        return false;
-    to->size = n;
-    return true;
+    to->size = info->FileSize;
+    return to->at ? file->Read(file, &to->size, (void *)(uintptr_t)to->at) : EFI_OUT_OF_RESOURCES;
 }
 
-/* The folder of the path that the application was loaded by, with its last backslash.  The
- * path may come in several nodes, of unaligned UCS-2 (UEFI 2.10 10.3.5.4). */
+/* The folder of the path that the application was loaded by, with its last backslash. */
 static unsigned folder_of(EFI_LOADED_IMAGE *loaded, CHAR16 path[PATH_LENGTH_MAX])
 {
-    unsigned n = 0;
-    path[n++] = '\\';
+    unsigned n = path_append(path, 0, 1, NULL, 0);
     for (EFI_DEVICE_PATH *node = loaded->FilePath; node && !IsDevicePathEnd(node);
          node = NextDevicePathNode(node)) {
         if (DevicePathType(node) != MEDIA_DEVICE_PATH ||
             DevicePathSubType(node) != MEDIA_FILEPATH_DP)
             continue;
-        const uint8_t *text = (uint8_t *)node + sizeof *node;
-        unsigned room = (DevicePathNodeLength(node) - sizeof *node) / 2;
-        for (unsigned i = 0; i < room && n < PATH_LENGTH_MAX - CONFIGURATION_NAME_MAX; i++) {
-            CHAR16 c = (CHAR16)(text[2 * i] | text[2 * i + 1] << 8);
-            if (!c)
-                break;
-            if (c != '\\' || path[n - 1] != '\\')
-                path[n++] = c;
-        }
+        n = path_append(path, n, PATH_LENGTH_MAX - CONFIGURATION_NAME_MAX,
+                        (uint8_t *)node + sizeof *node,
+                        (DevicePathNodeLength(node) - sizeof *node) / 2);
     }
     while (path[n - 1] != '\\')
         n--;
     return n;
 }
 
-static bool read_from_volume(EFI_LOADED_IMAGE *loaded, const char *name, struct file *to)
+static EFI_STATUS read_from_volume(EFI_LOADED_IMAGE *loaded, const char *name, struct file *to)
 {
     CHAR16 path[PATH_LENGTH_MAX];
     EFI_FILE_IO_INTERFACE *volume;
     EFI_FILE *root, *file;
     if (EFI_ERROR(BS->HandleProtocol(loaded->DeviceHandle, &gEfiSimpleFileSystemProtocolGuid,
-                                     (void **)&volume)) ||
-        EFI_ERROR(volume->OpenVolume(volume, &root)))
-        return false;
+                                     (void **)&volume)))
+        return EFI_NOT_FOUND;
+    EFI_STATUS status = volume->OpenVolume(volume, &root);
+    if (EFI_ERROR(status))
+        return status;
     unsigned n = folder_of(loaded, path);
     do
         path[n++] = (CHAR16)*name;
     while (*name++);
-    bool found = !EFI_ERROR(root->Open(root, &file, path, EFI_FILE_MODE_READ, 0));
-    if (found) {
-        found = file_read(file, to);
+    status = root->Open(root, &file, path, EFI_FILE_MODE_READ, 0);
+    if (!EFI_ERROR(status)) {
+        status = file_read(file, to);
         file->Close(file);
     }
     root->Close(root);
-    return found;
+    return status;
 }
 
 /* From a TFTP server -------------------------------------------------------------- */
@@ -133,56 +135,74 @@ static bool boot_offer(const EFI_PXE_BASE_CODE_MODE *mode, struct boot_offer *of
            (mode->DhcpAckReceived && boot_offer_read(ack, PXE_PACKET_SIZE, offer));
 }
 
-static bool read_by_tftp(EFI_LOADED_IMAGE *loaded, const char *name, struct file *to)
+/* RFC 1350: what a server answers for a file that it does not have. */
+#define TFTP_NOT_FOUND 1u
+
+static EFI_STATUS tftp_read(EFI_PXE_BASE_CODE_PROTOCOL *pxe, uint64_t *size, char *text,
+                            EFI_IP_ADDRESS *server, char *path)
+{
+    memset(text, 0, CONFIGURATION_MAX + 1);
+    /* Without a block size firmware takes its own (RFC 2348); without asking for the file's size
+     * first, servers that do not know RFC 2349 will do. */
+    EFI_STATUS status = pxe->Mtftp(pxe, EFI_PXE_BASE_CODE_TFTP_READ_FILE, text, FALSE, size, NULL,
+                                   server, (UINT8 *)path, NULL, FALSE);
+    if (*size == CONFIGURATION_MAX) /* iPXE 1.21 leaves it as it was: the text tells its own */
+        *size = strlen(text);
+    if (status == EFI_TFTP_ERROR && pxe->Mode->TftpError.ErrorCode == TFTP_NOT_FOUND)
+        return EFI_NOT_FOUND;
+    return status;
+}
+
+static EFI_STATUS read_by_tftp(EFI_LOADED_IMAGE *loaded, const char *name, struct file *to)
 {
     static uint64_t buffer;
     EFI_PXE_BASE_CODE_PROTOCOL *pxe;
     struct boot_offer offer;
     char path[PATH_LENGTH_MAX];
     EFI_IP_ADDRESS server = { 0 };
-    UINT64 size = CONFIGURATION_MAX;
     if (EFI_ERROR(BS->HandleProtocol(loaded->DeviceHandle, &pxe_guid, (void **)&pxe)) ||
         !pxe->Mode->Started || pxe->Mode->UsingIpv6 || !boot_offer(pxe->Mode, &offer) ||
         !path_beside(offer.file, name, path, sizeof path))
-        return false;
+        return EFI_NOT_FOUND;
     if (!buffer)
         buffer = pages_below_4g(CONFIGURATION_MAX + 1, EfiLoaderData);
     if (!buffer)
-        return false;
+        return EFI_OUT_OF_RESOURCES;
     char *text = (char *)(uintptr_t)buffer;
-    memset(text, 0, CONFIGURATION_MAX + 1);
     memcpy(server.v4.Addr, offer.server, sizeof offer.server);
-    /* Without a block size firmware takes its own (RFC 2348); without asking for the file's size
-     * first, servers that do not know RFC 2349 will do. */
-    if (EFI_ERROR(pxe->Mtftp(pxe, EFI_PXE_BASE_CODE_TFTP_READ_FILE, text, FALSE, &size, NULL,
-                             &server, (UINT8 *)path, NULL, FALSE)))
-        return false;
-    /* iPXE 1.21 leaves the size as it was: the text tells its own. */
-    *to = (struct file){ .at = buffer, .size = strlen(text) };
-    return true;
+    *to = (struct file){ .at = buffer, .size = CONFIGURATION_MAX };
+    return tftp_read(pxe, &to->size, text, &server, path);
 }
 
 /* All ---------------------------------------------------------------------------- */
 
-static bool read_from_anywhere(EFI_LOADED_IMAGE *loaded, const char *name, struct file *file)
+static EFI_STATUS read_from_anywhere(EFI_LOADED_IMAGE *loaded, const uint8_t *mac,
+                                     struct file *file)
 {
-    if (!read_from_volume(loaded, name, file) && !read_by_tftp(loaded, name, file) &&
-        !read_by_http(loaded, name, file))
-        return false;
-    Print(L"millrace: %a, %ld bytes\n", name, file->size);
-    return true;
+    char name[CONFIGURATION_NAME_MAX];
+    configuration_name(mac, name);
+    EFI_STATUS status = read_from_volume(loaded, name, file);
+    if (status == EFI_NOT_FOUND)
+        status = read_by_tftp(loaded, name, file);
+    if (status == EFI_NOT_FOUND)
+        status = read_by_http(loaded, name, file);
+    if (!EFI_ERROR(status))
+        Print(L"millrace: %a, %ld bytes\n", name, file->size);
+    else if (status != EFI_NOT_FOUND)
+        Print(L"millrace: %a: %r; no configuration is run\n", name, status);
+    return status;
 }
 
-bool configuration_read(EFI_LOADED_IMAGE *loaded, struct file *file)
+EFI_STATUS configuration_read(EFI_LOADED_IMAGE *loaded, struct file *file)
 {
+    EFI_STATUS status = EFI_NOT_FOUND;
     struct macs macs;
-    char name[CONFIGURATION_NAME_MAX];
     macs_find(loaded, &macs);
-    for (unsigned i = 0; i < macs.count; i++) {
-        configuration_name(macs.mac[i], name);
-        if (read_from_anywhere(loaded, name, file))
-            return true;
-    }
-    configuration_name(NULL, name);
-    return read_from_anywhere(loaded, name, file);
+    for (unsigned i = 0; status == EFI_NOT_FOUND && i < macs.count; i++)
+        status = read_from_anywhere(loaded, macs.mac[i], file);
+    if (status == EFI_NOT_FOUND)
+        status = read_from_anywhere(loaded, NULL, file);
+    if (status == EFI_NOT_FOUND)
+        Print(L"millrace: no configuration found beside the application\n");
+    return status;
 }

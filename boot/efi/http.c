@@ -246,7 +246,7 @@ static EFI_STATUS read_with(struct http_protocol *http, struct place *place, str
     return status;
 }
 
-bool read_by_http(EFI_LOADED_IMAGE *loaded, const char *name, struct file *file)
+EFI_STATUS read_by_http(EFI_LOADED_IMAGE *loaded, const char *name, struct file *file)
 {
     struct place place;
     char uri[PATH_LENGTH_MAX];
@@ -258,13 +258,15 @@ bool read_by_http(EFI_LOADED_IMAGE *loaded, const char *name, struct file *file)
         EFI_ERROR(BS->LocateDevicePath(&binding_guid, &path, &card)) ||
         EFI_ERROR(BS->HandleProtocol(card, &binding_guid, (void **)&binding)) ||
         EFI_ERROR(binding->CreateChild(binding, &child)))
-        return false;
+        return EFI_NOT_FOUND;
     memcpy(place.uri, uri, sizeof uri);
     EFI_STATUS status = BS->HandleProtocol(child, &http_guid, (void **)&http);
     if (!EFI_ERROR(status))
         status = read_with(http, &place, file);
     binding->DestroyChild(binding, child);
-    if (EFI_ERROR(status) && status != EFI_NOT_FOUND)
-        Print(L"millrace: %a: %r\n", uri, status);
-    return !EFI_ERROR(status);
+    if (status == HTTP_ERROR) { /* a name that gnu-efi does not know */
+        Print(L"millrace: %a: refused by the server\n", uri);
+        status = EFI_PROTOCOL_ERROR;
+    }
+    return status;
 }

@@ -93,8 +93,16 @@ static uint64_t acpi_root(const EFI_SYSTEM_TABLE *system)
     return old;
 }
 
+/* UEFI 2.10 12.9: a pixel is as wide as its highest mask reaches. */
+static uint32_t bits_of(const EFI_PIXEL_BITMASK *masks)
+{
+    uint32_t all = masks->RedMask | masks->GreenMask | masks->BlueMask | masks->ReservedMask;
+    return all ? 32 - (uint32_t)__builtin_clz(all) : 0;
+}
+
 static bool masks_of(const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *i, struct uefi_framebuffer *f)
 {
+    f->bits = 32;
     switch (i->PixelFormat) {
     case PixelRedGreenBlueReserved8BitPerColor:
         f->red = 0xff, f->green = 0xff00, f->blue = 0xff0000;
@@ -106,7 +114,8 @@ static bool masks_of(const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *i, struct uefi_
         f->red = i->PixelInformation.RedMask;
         f->green = i->PixelInformation.GreenMask;
         f->blue = i->PixelInformation.BlueMask;
-        return true;
+        f->bits = bits_of(&i->PixelInformation);
+        return f->bits == 24 || f->bits == 32;
     default: /* only firmware can draw */
         return false;
     }
@@ -158,6 +167,32 @@ static void stop_network_stacks(void)
         BS->FreePool(handles);
 }
 
+static void each_network_card(void (*fn)(EFI_HANDLE handle, EFI_PCI_IO_PROTOCOL *pci))
+{
+    EFI_HANDLE *handles;
+    UINTN count = handles_with(&pci_guid, &handles);
+    for (UINTN i = 0; i < count; i++) {
+        EFI_PCI_IO_PROTOCOL *pci;
+        UINT8 class = 0;
+        if (!EFI_ERROR(BS->HandleProtocol(handles[i], &pci_guid, (void **)&pci)) &&
+            !EFI_ERROR(pci->Pci.Read(pci, EfiPciIoWidthUint8, PCI_CLASS, 1, &class)) &&
+            class == PCI_CLASS_NETWORK)
+            fn(handles[i], pci);
+    }
+    if (handles)
+        BS->FreePool(handles);
+}
+
+static void start_driver(EFI_HANDLE handle, EFI_PCI_IO_PROTOCOL *pci)
+{
+    BS->ConnectController(handle, NULL, NULL, TRUE);
+}
+
+void network_cards_start(void)
+{
+    each_network_card(start_driver);
+}
+
 /* Drivers leave bus mastering on when they let go, and one that does not let go as well. */
 static void rest(EFI_HANDLE handle, EFI_PCI_IO_PROTOCOL *pci)
 {
@@ -175,19 +210,8 @@ static void rest(EFI_HANDLE handle, EFI_PCI_IO_PROTOCOL *pci)
  * mastering off before anything else is done with what firmware used. */
 static void rest_network_cards(void)
 {
-    EFI_HANDLE *handles;
     stop_network_stacks();
-    UINTN count = handles_with(&pci_guid, &handles);
-    for (UINTN i = 0; i < count; i++) {
-        EFI_PCI_IO_PROTOCOL *pci;
-        UINT8 class = 0;
-        if (!EFI_ERROR(BS->HandleProtocol(handles[i], &pci_guid, (void **)&pci)) &&
-            !EFI_ERROR(pci->Pci.Read(pci, EfiPciIoWidthUint8, PCI_CLASS, 1, &class)) &&
-            class == PCI_CLASS_NETWORK)
-            rest(handles[i], pci);
-    }
-    if (handles)
-        BS->FreePool(handles);
+    each_network_card(rest);
 }
 
 /* Leaving --------------------------------------------------------------------------- */
@@ -308,10 +332,12 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
                                  .start_tsc = start_tsc,
                                  .acpi_rsdp = acpi_root(system),
                                  .command_line = command_line(loaded) };
-    if (configuration_read(loaded, &file)) {
+    status = configuration_read(loaded, &file);
+    if (!EFI_ERROR(status)) {
         h->configuration = file.at;
         h->configuration_size = file.size;
     }
+    h->configuration_lost = EFI_ERROR(status) && status != EFI_NOT_FOUND;
     framebuffer(&h->framebuffer);
 
     rest_network_cards();

@@ -48,8 +48,14 @@ bool options_read(const void *options, uint32_t size, char *line, unsigned room)
 /* millrace-02-00-00-00-00-01.conf, or millrace.conf where mac is NULL. */
 void configuration_name(const uint8_t *mac, char name[CONFIGURATION_NAME_MAX]);
 
-/* The file `name` in the folder of `path`, whose separator is a slash; false: too long.  A query or
- * fragment of a URI is no part of its path. */
+/* Appends a node of a file path, `length` characters of unaligned UCS-2, to the n that path has; a
+ * separator may be missing between nodes, or be in both (UEFI 2.10 10.3.5.4).  What is beyond room
+ * is left out.  Returns how many path has then. */
+unsigned path_append(uint16_t *path, unsigned n, unsigned room, const uint8_t *text,
+                     unsigned length);
+
+/* The file `name` in the folder of `path`, whose separators are slashes of either kind; false: too
+ * long.  A query or fragment of a URI is no part of its path. */
 bool path_beside(const char *path, const char *name, char *to, unsigned room);
 
 /* A PXE server's packet: the boot file that it names (RFC 2131 4.1, RFC 2132 9.3 to 9.5: header

@@ -2,6 +2,7 @@
  *
  * Sources: UEFI 2.10 9.1 (load options); RFC 2131 2 and 4.1, RFC 2132 (DHCP packet). */
 #include "boot/efi/plan.h"
+#include "boot/image_name.h"
 
 #include <string.h>
 
@@ -18,7 +19,7 @@ static bool copy_as_text(const uint8_t *bytes, uint32_t size, char *line, unsign
     const uint32_t step = is_wide(bytes, size) ? 2 : 1;
     unsigned n = 0;
     for (uint32_t at = 0; step <= size - at && bytes[at] && n < room - 1; at += step) {
-        uint8_t c = bytes[at];
+        uint8_t c = bytes[at] == '\r' || bytes[at] == '\n' ? ' ' : bytes[at];
         if ((c < ' ' && c != '\t') || c >= 127 || (step == 2 && bytes[at + 1])) {
             n = 0;
             break;
@@ -29,11 +30,10 @@ static bool copy_as_text(const uint8_t *bytes, uint32_t size, char *line, unsign
     return n || !size || !bytes[0];
 }
 
-static char *next_word(char *word)
+static size_t word_length(const char *word)
 {
     size_t quoted = *word == '"' ? 1 + strcspn(word + 1, "\"") : 0;
-    char *end = word + (quoted && word[quoted] ? quoted + 1 : strcspn(word, " \t"));
-    return end + strspn(end, " \t");
+    return quoted && word[quoted] ? quoted + 1 : strcspn(word, " \t");
 }
 
 static void cut(char *from, const char *to)
@@ -41,14 +41,11 @@ static void cut(char *from, const char *to)
     memmove(from, to, strlen(to) + 1);
 }
 
-/* Our own words start with key=value or "--": what does not is a name, which shells and iPXE
- * put first and boot managers leave out. */
 static void drop_name(char *line)
 {
-    size_t key = strspn(line, "abcdefghijklmnopqrstuvwxyz_");
-    if ((key && line[key] == '=') || !strncmp(line, "--", 3) || !strncmp(line, "-- ", 3))
-        return;
-    cut(line, next_word(line));
+    size_t n = word_length(line);
+    if (is_image_name(line, n))
+        cut(line, line + n + strspn(line + n, " \t"));
 }
 
 bool options_read(const void *options, uint32_t size, char *line, unsigned room)
@@ -80,13 +77,28 @@ bool path_beside(const char *path, const char *name, char *to, unsigned room)
 {
     size_t folder = 0, bytes = strlen(name) + 1;
     for (size_t i = 0; path[i] && path[i] != '?' && path[i] != '#'; i++)
-        if (path[i] == '/')
+        if (path[i] == '/' || path[i] == '\\')
             folder = i + 1;
     if (folder + bytes > room)
         return false;
     memcpy(to, path, folder);
     memcpy(to + folder, name, bytes);
     return true;
+}
+
+unsigned path_append(uint16_t *path, unsigned n, unsigned room, const uint8_t *text,
+                     unsigned length)
+{
+    if (n < room && (!n || path[n - 1] != '\\'))
+        path[n++] = '\\';
+    for (unsigned i = 0; i < length && n < room; i++) {
+        uint16_t c = (uint16_t)(text[2 * i] | text[2 * i + 1] << 8);
+        if (!c)
+            break;
+        if (c != '\\' || path[n - 1] != '\\')
+            path[n++] = c;
+    }
+    return n;
 }
 
 /* Boot offers --------------------------------------------------------------------- */

@@ -124,9 +124,11 @@ def test_the_network_folder_is_the_same_every_time(tmp_path):
 def test_a_new_network_folder_keeps_the_configurations(tmp_path):
     own = tmp_path / "millrace-02-00-00-00-00-01.conf"
     own.write_text("forward l2\n")
+    own.chmod(0o600)
     subprocess.run([os.path.join(ROOT, "tools", "make-pxe"), os.path.join(ROOT, "build", "millrace.elf"),
                     os.path.join(ROOT, "build", "millrace.efi"), str(tmp_path)], check=True)
     assert own.read_text() == "forward l2\n"
+    assert own.stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "millrace.elf").exists()
 
 

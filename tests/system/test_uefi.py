@@ -34,7 +34,23 @@ class Shell(boots.Uefi):
                 "-device", "virtio-blk-pci,drive=medium"]
 
 
-boots.KINDS.update({"hostile": Hostile, "shell": Shell})
+class Chain(boots.Uefi):
+    """GRUB's chainloader starts the application from a folder of its own."""
+
+    def options(self):
+        config = self.write("grub.cfg", "search --set=root --file /EFI/millrace/millrace.efi\n"
+                                        "chainloader /EFI/millrace/millrace.efi loglevel=debug\nboot\n")
+        self.write("esp/EFI/BOOT/BOOTX64.EFI", b"")
+        subprocess.run(["grub-mkimage", "-O", "x86_64-efi", "-p", "/", "-c", config, "-o",
+                        self.path("esp/EFI/BOOT/BOOTX64.EFI"), "part_msdos", "fat", "search", "chain", "boot"],
+                       check=True)
+        self.write_configuration("esp/EFI")
+        shutil.copy(self.application(), self.path("esp/EFI/millrace/millrace.efi"))
+        return [*self.firmware(), "-drive", "if=none,id=medium,format=raw,readonly=on,file=fat:" + self.path("esp"),
+                "-device", "virtio-blk-pci,drive=medium,bootindex=0"]
+
+
+boots.KINDS.update({"hostile": Hostile, "shell": Shell, "chain": Chain})
 
 
 def test_load_options_are_the_command_line():
@@ -81,9 +97,27 @@ def test_a_disk_has_a_configuration_for_each_card():
     """millrace-MAC.conf goes before millrace.conf, for a card that firmware drives."""
     own = "millrace-%s.conf" % qemu.port_mac(1).replace(":", "-")
     config = {own: "forward io\n", "millrace.conf": "forward l2\n"}
-    # A card that is in the boot order has its driver started.
-    with Appliance(boot="efi", config=config, nics=["virtio", "virtio-net-pci,bootindex=1"]) as appliance:
+    with Appliance(boot="efi", config=config) as appliance:     # no card is in the boot order
         assert READY.search(appliance.transcript).group(2) == "io"
+
+
+def test_started_by_grub_it_finds_what_lies_beside_it():
+    """GRUB tells folder and file in two nodes of the path (10.3.5.4)."""
+    config = {"millrace/millrace.conf": "forward mac\n", "millrace.conf": "forward io\n"}
+    with Appliance(boot="chain", config=config) as appliance:
+        assert "millrace: millrace.conf, 12 bytes" in appliance.transcript
+        assert READY.search(appliance.transcript).group(2) == "mac"
+
+
+@pytest.mark.parametrize("boot", ["efi", "efi-pxe", "efi-http"])
+def test_a_configuration_that_cannot_be_read_is_not_replaced_by_another(boot):
+    """A machine's own is there, but over 1 MiB: everybody's would be the wrong one."""
+    own = "millrace-%s.conf" % qemu.port_mac(0).replace(":", "-")
+    config = {own: "# long\n" * 160000 + "forward io\n", "millrace.conf": "forward l2\n"}
+    with Appliance(boot=boot, config=config, nics=["virtio-net-pci,bootindex=1" if boot == "efi" else "virtio"],
+                   wait_ready=False) as appliance:
+        assert appliance.ready().group(3) == "stopped"
+        assert "boot: configuration: firmware could not read it; none is run" in appliance.transcript
 
 
 def test_the_application_has_no_time_in_it():

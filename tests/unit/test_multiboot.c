@@ -445,6 +445,8 @@ static void mb1_image_name_is_dropped(void **state)
     mb1_command_line("build/millrace.elf  iommu=off", "iommu=off");
     mb1_command_line("millrace.elf", "");
     mb1_command_line("console=ttyS0 iommu=off", "console=ttyS0 iommu=off");
+    mb1_command_line("virtio_mmio.device=512@0xfeb00e00:12 -- stop",
+                     "virtio_mmio.device=512@0xfeb00e00:12 -- stop");
     mb1_command_line("-- forward l2", "-- forward l2");
     mb1_command_line("", "");
 }

@@ -133,10 +133,34 @@ static void a_framebuffer_is_described(void **state)
                                                       .stride = 1024,
                                                       .red = 0xff0000,
                                                       .green = 0xff00,
-                                                      .blue = 0xff };
+                                                      .blue = 0xff,
+                                                      .bits = 32 };
     assert_int_equal(parse(), 0);
     assert_int_equal(info.framebuffer.pitch, 4096);
     assert_int_equal(info.framebuffer.bits, 32);
+    set_up(state);
+    row_add(7, 0x200000, 16, 0xf);
+    handover.framebuffer = (struct uefi_framebuffer){ .base = 0x80000000,
+                                                      .size = 0x400000,
+                                                      .width = 800,
+                                                      .height = 600,
+                                                      .stride = 800,
+                                                      .red = 0xff0000,
+                                                      .green = 0xff00,
+                                                      .blue = 0xff,
+                                                      .bits = 24 };
+    assert_int_equal(parse(), 0);
+    assert_int_equal(info.framebuffer.pitch, 2400);
+}
+
+static void a_configuration_that_cannot_be_read_is_told(void **state)
+{
+    row_add(7, 0x200000, 16, 0xf);
+    handover.configuration_lost = 1;
+    assert_int_equal(parse(), -EINVAL);
+    assert_non_null(strstr(info.problem, "configuration: firmware could not read it"));
+    assert_int_equal(info.module_count, 0);
+    assert_int_equal(info.memory_count, 1);
 }
 
 int main(void)
@@ -147,6 +171,7 @@ int main(void)
         cmocka_unit_test_setup(configuration_and_command_line_arrive, set_up),
         cmocka_unit_test_setup(lies_are_named, set_up),
         cmocka_unit_test_setup(a_framebuffer_is_described, set_up),
+        cmocka_unit_test_setup(a_configuration_that_cannot_be_read_is_told, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,6 +28,9 @@ static void the_name_in_front_is_dropped(void **state)
     } rows[] = {
         { "", "" },
         { "millrace", "" },
+        { "quiet loglevel=debug", "quiet loglevel=debug" },
+        { "CONSOLE=ttyS0 -- stop", "CONSOLE=ttyS0 -- stop" },
+        { "--forward l2", "--forward l2" },
         { "millrace.efi loglevel=debug", "loglevel=debug" },
         { "FS0:\\EFI\\a=b\\millrace.efi -- forward l2", "-- forward l2" },
         { "\"fs0:\\my files\\millrace.efi\" -- stop", "-- stop" },
@@ -36,6 +39,8 @@ static void the_name_in_front_is_dropped(void **state)
         { "-- forward l2", "-- forward l2" },
         { "--", "--" },
         { "  \t iommu=off", "iommu=off" },
+        { "virtio_mmio.device=512@0xfeb00e00:12", "virtio_mmio.device=512@0xfeb00e00:12" },
+        { "iommu=off\r\n", "iommu=off  " },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         assert_true(read_wide(rows[i].options));
@@ -47,7 +52,7 @@ static void options_may_be_bytes(void **state)
 {
     assert_true(options_read("iommu=off", 9, line, sizeof line)); /* without an end */
     assert_string_equal(line, "iommu=off");
-    assert_true(options_read("x iommu=off\0junk", 16, line, sizeof line));
+    assert_true(options_read("x: iommu=off\0junk", 17, line, sizeof line));
     assert_string_equal(line, "iommu=off");
 }
 
@@ -91,8 +96,42 @@ static void a_file_lies_beside_another(void **state)
     assert_string_equal(to, "http://h:8/a/c");
     assert_true(path_beside("millrace.efi", "c", to, sizeof to));
     assert_string_equal(to, "c");
+    assert_true(path_beside("boot\\x64\\millrace.efi", "c", to, sizeof to));
+    assert_string_equal(to, "boot\\x64\\c");
     assert_true(path_beside("/", "123456789012345678901234567890", to, sizeof to));
     assert_false(path_beside("/", "1234567890123456789012345678901", to, sizeof to));
+}
+
+static const uint16_t *wide(const char *text)
+{
+    static uint16_t out[64];
+    unsigned n = 0;
+    do
+        out[n] = (uint8_t)text[n];
+    while (text[n++]);
+    return out;
+}
+
+/* UEFI 2.10 10.3.5.4: GRUB has the folder in one node and the file in the next. */
+static void nodes_of_a_path_are_joined(void **state)
+{
+    static const char *const rows[][3] = {
+        { "\\EFI\\a\\b.efi", "", "\\EFI\\a\\b.efi\\" },
+        { "\\EFI\\a", "b.efi", "\\EFI\\a\\b.efi" },
+        { "\\EFI\\a\\", "b.efi", "\\EFI\\a\\b.efi" },
+        { "EFI\\a\\", "\\b.efi", "\\EFI\\a\\b.efi" },
+    };
+    uint16_t path[64];
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        unsigned n = path_append(path, 0, 1, NULL, 0);
+        for (unsigned node = 0; node < 2; node++)
+            n = path_append(path, n, 64, (const uint8_t *)wide(rows[i][node]),
+                            (unsigned)strlen(rows[i][node]) + 1);
+        assert_int_equal(n, strlen(rows[i][2]));
+        assert_memory_equal(path, wide(rows[i][2]), 2 * n);
+    }
+    assert_int_equal(path_append(path, 5, 8, (const uint8_t *)wide("abcdef"), 6), 8);
+    assert_int_equal(path_append(path, 8, 8, (const uint8_t *)wide("abcdef"), 6), 8);
 }
 
 /* Boot offers (RFC 2131 2, RFC 2132 9) --------------------------------------------------- */
@@ -286,6 +325,7 @@ int main(void)
         cmocka_unit_test(long_options_are_cut),
         cmocka_unit_test(a_configuration_is_called_after_a_mac_address),
         cmocka_unit_test(a_file_lies_beside_another),
+        cmocka_unit_test(nodes_of_a_path_are_joined),
         cmocka_unit_test(an_offer_names_file_and_server),
         cmocka_unit_test(options_may_go_on_in_the_header),
         cmocka_unit_test(an_offer_without_file_server_or_cookie_is_none),
