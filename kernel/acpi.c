@@ -97,7 +97,15 @@ static bool rsdp_read(uint64_t pa, struct rsdp *rsdp)
 
 /* Tables ---------------------------------------------------------------------- */
 
-const struct acpi_header *acpi_table_at(uint64_t pa)
+static unsigned refused;
+
+unsigned acpi_refused(void)
+{
+    return refused;
+}
+
+/* The table there, whole and sound, or NULL after a log line. */
+static const struct acpi_header *verify(uint64_t pa)
 {
     const struct acpi_header *h = memory_map_table(pa, sizeof *h);
     if (!h) {
@@ -117,6 +125,17 @@ const struct acpi_header *acpi_table_at(uint64_t pa)
         return NULL;
     }
     return whole;
+}
+
+/* SeaBIOS keeps its tables at the end of RAM on microvm, and QEMU puts the configuration there. */
+const struct acpi_header *acpi_table_at(uint64_t pa)
+{
+    const struct acpi_header *h = verify(pa);
+    refused += !h;
+    if (!h && memory_is_module(pa))
+        log_error("error: the loader has put the configuration over firmware's ACPI tables; "
+                  "with QEMU's microvm use -bios qboot.rom");
+    return h;
 }
 
 /* 5.2.7 RSDT, 5.2.8 XSDT: a header, then addresses of entry_size bytes. */
@@ -143,7 +162,7 @@ static bool take_root(uint64_t pa, const char *signature, size_t entry_size)
 int acpi_init(uint64_t rsdp_pa)
 {
     struct rsdp rsdp;
-    table_count = 0;
+    table_count = refused = 0;
     dsdt_pa = 0;
     dsdt = NULL;
     if (!rsdp_pa || !rsdp_read(rsdp_pa, &rsdp)) {

@@ -20,6 +20,8 @@ _Static_assert(sizeof(struct acpi_header) == 36, "ACPI 5.2.6");
 /* Finds the RSDP (given, or by search of EBDA and E0000-FFFFF) and remembers
  * the verified tables of XSDT or RSDT.  0 or -ENOENT. */
 int acpi_init(uint64_t rsdp_pa);
+/* How many tables have been refused since. */
+unsigned acpi_refused(void);
 /* The index-th table with this signature, or NULL. */
 const struct acpi_header *acpi_find(const char signature[4], unsigned index);
 

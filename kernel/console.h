@@ -49,7 +49,8 @@ struct console_device {
 };
 
 #define CONSOLE_OPTIONS \
-    "ttyS0[,115200]|ttyS1|...|uart8250,io|mmio|mmio32,ADDRESS[,BAUD]|vga|fb|debugcon|hvc0"
+    "ttyS0[,115200]|ttyS1|...|uart8250,io|mmio|mmio16|mmio32,ADDRESS[,BAUD]|vga|fb|debugcon|" \
+    "hvc0|..."
 /* Whether console_init() knows what is meant; looks at nothing but the text. */
 bool console_option_is_valid(const char *option);
 /* Opens what one `console=` option names: "ttyS0[,115200]", "vga", "fb", "debugcon", "hvc0";
@@ -57,7 +58,7 @@ bool console_option_is_valid(const char *option);
 int console_init(const char *option);
 /* After the options: where none could be honoured and none is for a device that turns up
  * later, the port that ACPI's SPCR names, or else ttyS0, and vga, fb and debugcon, as far as
- * they are there. */
+ * they are there; and virtio consoles as they come. */
 void console_init_default(void);
 /* Whether a device that turns up later, as a driver finds it, shall be added: "hvc0" was
  * named by an option, or no option was given. */

@@ -244,6 +244,8 @@ int console_init(const char *option)
 
 void console_init_default(void)
 {
-    if (!console_has(NULL) && !late_named)
-        add_default();
+    if (console_has(NULL) || late_named)
+        return;
+    any_named = false; /* a virtio console will do as well */
+    add_default();
 }

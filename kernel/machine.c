@@ -11,6 +11,7 @@
 #include "kernel/startup.h"
 #include "kernel/time.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define KEYBOARD_COMMAND 0x64
@@ -59,8 +60,9 @@ const char *machine_boot_protocol(void)
 void machine_poweroff(void)
 {
     console_flush();
-    int e = acpi_poweroff();
-    log_error("poweroff: ACPI could not do it (error %d), and there is no other way", -e);
+    bool known = acpi_poweroff() != -ENOTSUP;
+    log_error("poweroff: %s, and there is no other way than ACPI",
+              known ? "the machine was told and stays on" : "no tables, \\_S5 or register for it");
 }
 
 void machine_reboot(void)

@@ -60,6 +60,13 @@ static void open_console(const struct boot_info *info)
     console_init_default();
 }
 
+static const char *verify_tables(uint64_t rsdp)
+{
+    if (acpi_init(rsdp))
+        return "no tables";
+    return acpi_refused() ? "not all tables are sound" : "tables verified";
+}
+
 static uint64_t memory_mib(void)
 {
     struct memory_stats m;
@@ -101,13 +108,12 @@ static uint32_t make_packets(void)
 static bool windows_of_firmware(void)
 {
     struct acpi_device bridge, other;
-    const char *id = "PNP0A08";
-    bool found = acpi_device(id, 0, &bridge);
-    if (!found)
-        found = acpi_device(id = "PNP0A03", 0, &bridge);
-    if (!found || acpi_device(id, 1, &other))
+    bool express = acpi_device("PNP0A08", 0, &bridge), found = false;
+    if (!express && !acpi_device("PNP0A03", 0, &bridge))
         return false;
-    found = false;
+    if (acpi_device(express ? "PNP0A08" : "PNP0A03", 1, &other) ||
+        (express && acpi_device("PNP0A03", 0, &other)))
+        return false;
     for (unsigned i = 0; i < bridge.count; i++) {
         const struct acpi_resource *r = &bridge.resource[i];
         if (r->kind == ACPI_RESOURCE_MEMORY && !r->consumed && r->base >= ONE_MIB)
@@ -215,7 +221,7 @@ void kernel_main(struct boot_info *info)
     done("devices: %u bus masters told to keep still", pci_quiesce());
     memory_init(info);
     done("memory: %" PRIu64 " MiB, mapped W^X", memory_mib());
-    done("acpi: %s", acpi_init(info->acpi_rsdp) ? "no tables" : "tables verified");
+    done("acpi: %s", verify_tables(info->acpi_rsdp));
     open_console(info);
     const char *clock = time_init();
     done("time: TSC at %" PRIu64 " MHz, by %s", time_cycles_per_us(), clock);

@@ -136,13 +136,24 @@ static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
     return a < b + b_size && b < a + a_size;
 }
 
+static bool touches_module(uint64_t pa, uint64_t size)
+{
+    bool touches = false;
+    for (unsigned i = 0; i < map->module_count; i++)
+        touches |= overlap(pa, size, map->module[i].start, map->module[i].size);
+    return touches;
+}
+
+bool memory_is_module(uint64_t pa)
+{
+    return touches_module(pa, 1);
+}
+
 bool memory_is_ours(uint64_t pa, uint64_t size)
 {
-    bool ours = overlap(pa, size, (uintptr_t)image_start, stats.image);
+    bool ours = overlap(pa, size, (uintptr_t)image_start, stats.image) || touches_module(pa, size);
     for (unsigned i = 0; i < map->memory_count; i++)
         ours |= overlap(pa, size, map->memory[i].start, map->memory[i].size);
-    for (unsigned i = 0; i < map->module_count; i++)
-        ours |= overlap(pa, size, map->module[i].start, map->module[i].size);
     return ours;
 }
 

@@ -30,6 +30,8 @@ void memory_stats(struct memory_stats *s);
 
 /* True when [pa, pa+size) is RAM by the boot memory map. */
 bool memory_is_ram(uint64_t pa, uint64_t size);
+/* True when a file that the loader brought lies at pa. */
+bool memory_is_module(uint64_t pa);
 /* True when any of it is RAM, the image or a module.  The range does not wrap. */
 bool memory_is_ours(uint64_t pa, uint64_t size);
 

@@ -236,8 +236,8 @@ bool virtio_mmio_parse(const char *text, struct virtio_mmio_slot *slot)
     at = at && *at == ':' ? parse_size(at + 1, &ignored) : NULL;
     if (at && *at == ':')
         at = parse_size(at + 1, &ignored);
-    return at && !*at && slot->base && slot->size >= VIRTIO_MMIO_SIZE_MIN &&
-           slot->size - 1 <= UINT64_MAX - slot->base;
+    return at && !*at && slot->base && slot->base % sizeof(uint32_t) == 0 &&
+           slot->size >= VIRTIO_MMIO_SIZE_MIN && slot->size - 1 <= UINT64_MAX - slot->base;
 }
 
 /* How to talk to what is in the window, and its kind; NULL: nothing that we know. */
@@ -286,11 +286,11 @@ static bool probe_one(const struct virtio_mmio_slot *slot, unsigned number)
     if (!v)
         return false;
     snprintf(v->dev.name, sizeof v->dev.name, "virtio %" PRIx64, slot->base);
-    if (slot->size >= VIRTIO_MMIO_SIZE_MIN)
-        v->registers = mmio_map(slot->base, slot->size);
-    else
+    if (slot->size < VIRTIO_MMIO_SIZE_MIN)
         log_warning("%s: %" PRIu64 " bytes, expected at least %u", v->dev.name, slot->size,
                     VIRTIO_MMIO_SIZE_MIN);
+    else if (!(v->registers = mmio_map(slot->base, slot->size)))
+        log_warning("%s: out of reach", v->dev.name);
     v->dev.transport = v->registers ? identify(v->registers, v->dev.name, &id) : NULL;
     v->config_length = (uint32_t)min_u64(slot->size - VIRTIO_MMIO_SIZE_MIN, UINT16_MAX);
     v->dma.requester_id = REQUESTER_NONE + number;

@@ -364,6 +364,11 @@ bool memory_is_ram(uint64_t pa, uint64_t size)
     return size && size <= ram_size && pa >= ram_start && pa - ram_start <= ram_size - size;
 }
 
+bool memory_is_module(uint64_t pa)
+{
+    return false;
+}
+
 /* Firmware tables ---------------------------------------------------------- */
 
 #define MEMORY_MAX 64

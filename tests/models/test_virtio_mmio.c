@@ -252,6 +252,7 @@ static void the_command_line_names_slots(void **state)
         { "@0xfeb00000:5", false, 0, 0 },
         { "128@0xfeb00000:5", false, 0, 0 },
         { "512@0:5", false, 0, 0 },
+        { "512@0xfeb00d01:5", false, 0, 0 },
         { "512@0xfffffffffffffff0:5", false, 0, 0 },
         { "99999999999999999999@0xfeb00000:5", false, 0, 0 },
         { "99999999999999M@0xfeb00000:5", false, 0, 0 },

@@ -91,6 +91,17 @@ def test_the_clock_is_measured_well_in_the_end(machine, timer, nics):
         appliance.kill()
 
 
+def test_tables_under_the_configuration_are_told():
+    """SeaBIOS keeps them at the end of RAM on microvm, where QEMU puts the file; qboot does not."""
+    long = "# a comment\n" * 300     # 3.6 KiB
+    with Appliance(machine="microvm,pcie=on,acpi=on", nics=(), config=long) as appliance:
+        assert "error: the loader has put the configuration over firmware's ACPI tables" in appliance.transcript
+        assert "there is no other way than ACPI" in appliance.command("poweroff") + appliance.transcript
+        appliance.kill()
+    with Appliance(machine="microvm,pcie=on,acpi=on", nics=(), config=long, extra=["-bios", "qboot.rom"]) as appliance:
+        assert "acpi: tables verified" in appliance.transcript
+
+
 def test_poweroff_ends_qemu_with_zero():
     with Appliance(nics=()) as appliance:
         appliance.poweroff()

@@ -189,7 +189,9 @@ static void what_is_not_there_is_told(void **state)
     setup(NULL);
     uart_model_add_pio(&com1, 0x3f8);
     assert_int_equal(console_init("vga"), -ENODEV);
+    assert_false(console_is_wanted("hvc0"));
     console_init_default();
+    assert_true(console_is_wanted("hvc0")); /* nobody else may be there */
     assert_true(console_has("ttyS0"));
 }
 
