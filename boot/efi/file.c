@@ -148,9 +148,10 @@ static EFI_STATUS tftp_read(EFI_PXE_BASE_CODE_PROTOCOL *pxe, uint64_t *size, cha
                                    server, (UINT8 *)path, NULL, FALSE);
     if (*size == CONFIGURATION_MAX) /* iPXE 1.21 leaves it as it was: the text tells its own */
         *size = strlen(text);
-    if (status == EFI_TFTP_ERROR && pxe->Mode->TftpError.ErrorCode == TFTP_NOT_FOUND)
-        return EFI_NOT_FOUND;
-    return status;
+    /* OVMF does not tell which error the server named. */
+    bool known = pxe->Mode->TftpErrorReceived;
+    bool absent = !known || pxe->Mode->TftpError.ErrorCode == TFTP_NOT_FOUND;
+    return status == EFI_TFTP_ERROR && absent ? EFI_NOT_FOUND : status;
 }
 
 static EFI_STATUS read_by_tftp(EFI_LOADED_IMAGE *loaded, const char *name, struct file *to)
