@@ -129,8 +129,8 @@ int address_add(uint16_t port, uint32_t address, unsigned length, struct address
         return e;
     addresses[count++] = a;
     address_counts[port]++;
-    route_refresh_static();
     neighbor_refresh();
+    route_refresh_static();
     neighbor_announce(&a);
     return 0;
 }

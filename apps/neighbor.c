@@ -102,7 +102,8 @@ static bool is_resolved(const struct neighbor *n)
            n->state == NEIGHBOR_PROBE || n->state == NEIGHBOR_STATIC;
 }
 
-/* From here on workers forward to it; the host route saves them a lookup.  If
+/* From here on workers forward to it; the host route saves them a lookup, where its own port's
+ * prefix is the longest that leads there: what somebody says by ARP outdoes no static route.  If
  * there is no memory for that, frames come round by the control core. */
 static void adjacency_publish(const struct neighbor *n)
 {
@@ -110,7 +111,8 @@ static void adjacency_publish(const struct neighbor *n)
     memcpy(&mac, n->mac, MAC_LEN);
     store_release(&adjacency_rewrite[adjacency_of(n)],
                   REWRITE_VALID | FIELD_PUT(REWRITE_PORT, (uint64_t)n->port) | mac);
-    route_update(n->address, 32, ROUTE_NEIGHBOR, adjacency_of(n));
+    route_update(n->address, 32, ROUTE_NEIGHBOR,
+                 route_is_connected(n->address) ? adjacency_of(n) : ADJACENCY_NONE);
 }
 
 static void adjacency_withdraw(const struct neighbor *n)
@@ -215,7 +217,8 @@ static unsigned evict_rank(const struct neighbor *n)
 {
     if (n->holds || n->state == NEIGHBOR_STATIC || n->state == NEIGHBOR_FREE)
         return 0;
-    return n->state == NEIGHBOR_FAILED              ? 4
+    return n->state == NEIGHBOR_IDLE                ? 5
+           : n->state == NEIGHBOR_FAILED            ? 4
            : n->state == NEIGHBOR_INCOMPLETE        ? 3
            : n->state == NEIGHBOR_STALE && !n->used ? 2
                                                     : 1;
@@ -378,10 +381,15 @@ static void neighbor_fail(struct core *control, struct neighbor *n, uint64_t now
                       ICMP_HOST_UNREACHABLE, 0);
 }
 
+static bool may_ask(uint64_t now_us)
+{
+    return limit_allows(&table->resolve, now_us, NEIGHBOR_RESOLVE_RATE, NEIGHBOR_RESOLVE_BURST);
+}
+
 static void neighbor_start(struct core *control, struct neighbor *n, struct packet *p)
 {
     uint64_t now_us = time_us();
-    if (!limit_allows(&table->resolve, now_us, NEIGHBOR_RESOLVE_RATE, NEIGHBOR_RESOLVE_BURST)) {
+    if (!may_ask(now_us)) {
         packet_refuse(control, p, DROP_neighbor_queue);
         return;
     }
@@ -391,12 +399,15 @@ static void neighbor_start(struct core *control, struct neighbor *n, struct pack
     neighbor_ask(n, now_us);
 }
 
+/* Nobody gets an entry who may not be asked for: a scan would fill the table with them. */
 static struct neighbor *output_neighbor(uint32_t adjacency, uint32_t destination)
 {
     if (adjacency >= ADJACENCY_NEIGHBOR)
         return &table->slot[adjacency - ADJACENCY_NEIGHBOR];
     struct neighbor *n = neighbor_find(destination);
-    return n ? n : neighbor_make(destination, (uint16_t)(adjacency - ADJACENCY_CONNECTED));
+    if (n || (table && !may_ask(time_us())))
+        return n;
+    return neighbor_make(destination, (uint16_t)(adjacency - ADJACENCY_CONNECTED));
 }
 
 void neighbor_output(struct core *control, uint32_t adjacency, uint32_t destination,
@@ -589,21 +600,40 @@ static bool is_on_prefix(uint32_t address, uint16_t port)
     return on && on->port == port && address_is_host(on, address) && !address_find(address);
 }
 
+/* An address is looked up without its port, so the other port's prefix ends the entry. */
+static bool has_moved(const struct neighbor *n)
+{
+    const struct address *on = address_covering(n->address);
+    return on && on->port != n->port;
+}
+
+static void say_removed(const struct neighbor *n)
+{
+    char text[IPV4_TEXT];
+    ipv4_format(n->address, text);
+    log_warning("neighbor %s: removed, its address is not on port %u any more", text, n->port);
+}
+
+static void refresh(struct neighbor *n)
+{
+    bool on = is_on_prefix(n->address, n->port), is_static = n->state == NEIGHBOR_STATIC;
+    if (on && is_resolved(n)) {
+        adjacency_publish(n);
+    } else if (is_static && !on && !has_moved(n)) {
+        adjacency_withdraw(n);
+    } else if (!on) {
+        if (is_static)
+            say_removed(n);
+        neighbor_remove(control_core(), n);
+    }
+}
+
 /* A static entry outlives its prefix, unused, and comes back with it. */
 void neighbor_refresh(void)
 {
-    for (unsigned i = 0; table && i < table->made; i++) {
-        struct neighbor *n = &table->slot[i];
-        if (n->state == NEIGHBOR_FREE)
-            continue;
-        bool on = is_on_prefix(n->address, n->port);
-        if (n->state == NEIGHBOR_STATIC && on)
-            adjacency_publish(n);
-        else if (n->state == NEIGHBOR_STATIC)
-            adjacency_withdraw(n);
-        else if (!on)
-            neighbor_remove(control_core(), n);
-    }
+    for (unsigned i = 0; table && i < table->made; i++)
+        if (table->slot[i].state != NEIGHBOR_FREE)
+            refresh(&table->slot[i]);
 }
 
 static void forget(struct core *control, struct neighbor *n, enum drop_reason why)
@@ -745,8 +775,10 @@ static void print_config(struct out *out)
         ipv4_format(n.address, text);
         mac_format(n.mac, mac);
         port_format(n.port, port);
+        /* Without its prefix the command would be refused: it is told, and not run again. */
         if (n.state == NEIGHBOR_STATIC)
-            out_printf(out, "neighbor add %s %s port %s\n", text, mac, port);
+            out_printf(out, "%sneighbor add %s %s port %s\n",
+                       is_on_prefix(n.address, n.port) ? "" : "# not in use: ", text, mac, port);
     }
 }
 

@@ -172,6 +172,20 @@ static const struct route *cover_find(uint32_t prefix, unsigned length)
     return best;
 }
 
+bool route_is_connected(uint32_t address)
+{
+    const struct route *r = cover_find(address, 32);
+    return r && r->adjacency[ROUTE_CONNECTED];
+}
+
+/* A static route inside a port's prefix came or went: whose host routes still hold? */
+static void look_again_below(uint32_t prefix, unsigned length)
+{
+    const struct address *on = address_covering(prefix);
+    if (on && length > on->length)
+        neighbor_refresh();
+}
+
 bool route_get(uint32_t prefix, unsigned length, struct route *route)
 {
     const struct node *n = node_find(prefix, length);
@@ -276,6 +290,7 @@ int route_add_static(uint32_t prefix, unsigned length, uint32_t gateway)
     n = node_find(prefix, length);
     n->route.is_static = true;
     n->route.gateway = gateway;
+    look_again_below(prefix, length);
     return 0;
 }
 
@@ -294,16 +309,19 @@ int route_delete_static(uint32_t prefix, unsigned length)
         count--;
         node_prune(prefix, length);
     }
+    look_again_below(prefix, length);
     return 0;
 }
 
 void route_refresh_static(void)
 {
     struct route r;
+    bool changed = false;
     for (bool more = route_next(NULL, &r); more; more = route_next(&r, &r)) {
         if (!r.is_static)
             continue;
         uint32_t was = r.adjacency[ROUTE_STATIC], is = gateway_hold(r.gateway);
+        changed |= is != was;
         if (is != was && route_update(r.prefix, r.length, ROUTE_STATIC, is) && is) {
             neighbor_release(r.gateway);
             is = was;
@@ -311,6 +329,8 @@ void route_refresh_static(void)
             neighbor_release(r.gateway);
         }
     }
+    if (changed)
+        neighbor_refresh();
 }
 
 /* Commands ---------------------------------------------------------------- */
@@ -417,8 +437,11 @@ static void print_config(struct out *out)
         char prefix[IPV4_PREFIX_TEXT], gateway[IPV4_TEXT];
         ipv4_format_prefix(r.prefix, r.length, prefix);
         ipv4_format(r.gateway, gateway);
+        /* Without its gateway's prefix the command would be refused: it is told, and not run again.
+         */
         if (r.is_static)
-            out_printf(out, "route add %s via %s\n", prefix, gateway);
+            out_printf(out, "%sroute add %s via %s\n",
+                       address_covering(r.gateway) ? "" : "# not in use: ", prefix, gateway);
     }
 }
 

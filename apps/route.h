@@ -59,3 +59,5 @@ int route_add_static(uint32_t prefix, unsigned length, uint32_t gateway);
 int route_delete_static(uint32_t prefix, unsigned length);
 /* Addresses of ports have changed: every static route is looked at again. */
 void route_refresh_static(void);
+/* Whether the longest usable prefix above a host's own route is a port's. */
+bool route_is_connected(uint32_t address);

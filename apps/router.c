@@ -108,10 +108,12 @@ static int address_fault(const uint8_t *frame, uint32_t source, uint32_t destina
 
 /* Workers ----------------------------------------------------------------- */
 
+/* The last quarter of the ring is for ARP: without it a port goes deaf when others are flooded. */
 static void punt(struct core *core, struct port *in, struct packet *p, uint16_t code)
 {
     struct note note = { .type = NOTE_PACKET, .port = in->number, .code = code, .packet = p };
-    if (!forward_note(core, &note))
+    bool room = code == PUNT_ARP || spsc_fill(&core->to_control) <= core->to_control.mask / 4 * 3;
+    if (!room || !forward_note(core, &note))
         forward_drop(core, in->number, DROP_control_full, p);
 }
 

@@ -21,6 +21,12 @@ struct spsc {
 int spsc_init(struct spsc *ring, uint32_t count, uint32_t element_size);
 void spsc_free(struct spsc *ring);
 
+/* How many are in it, by the producer's word. */
+static inline uint32_t spsc_fill(const struct spsc *ring)
+{
+    return ring->tail - load_acquire(&ring->head);
+}
+
 static inline bool spsc_push(struct spsc *ring, const void *element)
 {
     uint32_t tail = ring->tail;

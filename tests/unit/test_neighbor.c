@@ -410,6 +410,29 @@ static void scan_of_a_prefix_is_bounded(void **state)
     assert_true(bench_take_ipv4(1, &g));
 }
 
+/* What may not be asked for takes no place, and nothing is left when the scan is over. */
+static void a_scan_leaves_nothing_behind(void **state)
+{
+    struct neighbor_info n;
+    unsigned idle = 0, known = 0;
+    bench_command("port 4 address 10.8.0.1/13");
+    for (unsigned i = 0; i < 6000; i++) {
+        frame_ipv4(&f, 0, 10, HOST_A, IP(10, 9, 0, 0) + 2 * i + 1, 100);
+        for (unsigned k = 0; k < 2;
+             k++, store_be32(frame_ip(&f) + IPV4_DESTINATION, 0x0a0a0000 + i))
+            frame_seal(&f), bench_send(0, &f);
+        bench_is_quiet();
+    }
+    for (unsigned place = 0; neighbor_next(&place, &n);)
+        idle += n.state == NEIGHBOR_IDLE;
+    assert_int_equal(idle, 0);
+    for (unsigned i = 0; i < 2000; i++)
+        station_meet(2, i & 255, IP(10, 11, 0, 0) + 1 + i);
+    for (unsigned place = 0; neighbor_next(&place, &n);)
+        known += n.port == 4 && n.state == NEIGHBOR_REACHABLE;
+    assert_int_equal(known, 2000);
+}
+
 /* By hand ----------------------------------------------------------------- */
 
 static void static_neighbor_never_changes(void **state)
@@ -446,6 +469,56 @@ static void static_neighbor_comes_and_goes_with_its_prefix(void **state)
     bench_is_quiet();
     send_to_b(0);
     assert_true(bench_take_ipv4(1, &g));
+}
+
+/* Its prefix is another port's now: nobody finds it by address and sends to the old port. */
+static void static_neighbor_does_not_follow_a_prefix_that_moves(void **state)
+{
+    bench_command("neighbor add 198.51.100.77 02:00:00:00:00:77 port 2");
+    bench_command("port 2 no address 198.51.100.1/24");
+    assert_non_null(strstr(bench_output("show config"),
+                           "# not in use: neighbor add 198.51.100.77 02:00:00:00:00:77 port 2"));
+    bench_command("port 4 address 198.51.100.1/24");
+    assert_true(host_log_contains("neighbor 198.51.100.77: removed"));
+    assert_int_equal(state_of(IP(198, 51, 100, 77)), NEIGHBOR_FREE);
+    bench_command("route add 10.0.0.0/8 via 198.51.100.77");
+    bench_command("neighbor add 198.51.100.77 02:00:00:00:00:77 port 4");
+    frame_ipv4(&f, 0, 10, HOST_A, IP(10, 1, 2, 3), 100);
+    bench_send(0, &f);
+    assert_true(bench_take_ipv4(2, &g));
+    assert_int_equal(g.bytes[5], 0x77);
+    assert_false(bench_take_ipv4(1, &g));
+}
+
+/* A longer route is the operator's word; an ARP frame is anybody's. */
+static void a_longer_route_outdoes_a_neighbor(void **state)
+{
+    const uint32_t there = IP(192, 0, 2, 200);
+    station_meet(1, 20, HOST_B);
+    station_meet(2, 30, IP(203, 0, 113, 30));
+    bench_command("route add 192.0.2.128/25 via 198.51.100.20");
+    station_meet(0, 66, there);
+    frame_ipv4(&f, 2, 30, IP(203, 0, 113, 30), there, 100);
+    bench_send(2, &f);
+    assert_true(bench_take_ipv4(1, &g));
+    assert_false(bench_take_ipv4(0, &g));
+    bench_command("route delete 192.0.2.128/25");
+    bench_send(2, &f);
+    assert_true(bench_take_ipv4(0, &g));
+    assert_int_equal(g.bytes[5], 66);
+    bench_command("route add 192.0.2.128/25 via 198.51.100.20");
+    bench_send(2, &f);
+    assert_true(bench_take_ipv4(1, &g));
+    bench_command("port 2 no address 198.51.100.1/24"); /* the gateway's prefix goes */
+    assert_non_null(
+        strstr(bench_output("show config"), "# not in use: route add 192.0.2.128/25 via"));
+    bench_send(2, &f);
+    assert_true(bench_take_ipv4(0, &g));
+    bench_command("port 2 address 198.51.100.1/24");
+    station_meet(1, 20, HOST_B);
+    bench_send(2, &f);
+    assert_true(bench_take_ipv4(1, &g));
+    assert_false(bench_take_ipv4(0, &g));
 }
 
 static void neighbor_commands_refuse_nonsense(void **state)
@@ -500,6 +573,9 @@ int main(void)
         TEST(malformed_and_foreign_arp_is_dropped),
         TEST(flood_of_claims_is_bounded),
         TEST(scan_of_a_prefix_is_bounded),
+        TEST(a_scan_leaves_nothing_behind),
+        TEST(static_neighbor_does_not_follow_a_prefix_that_moves),
+        TEST(a_longer_route_outdoes_a_neighbor),
         TEST(static_neighbor_never_changes),
         TEST(static_neighbor_frees_what_waits),
         TEST(static_neighbor_comes_and_goes_with_its_prefix),

@@ -5,6 +5,7 @@
 #include "tests/host/test.h"
 #include "tests/models/bench.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define HOST_A IP(192, 0, 2, 10)    /* station 10 of wire 0 */
@@ -701,6 +702,86 @@ static void new_mac_is_announced(void **state)
     assert_memory_equal(g.bytes + 22, mac, MAC_LEN);
 }
 
+/* Five queues that fill the ring to the control core each turn leave ARP of the sixth its place. */
+#define FLOODED 5u
+
+static struct port *far[FLOODED + 1], *near[FLOODED + 1];
+
+static void wire_add(unsigned i)
+{
+    char line[64];
+    assert_int_equal(ring_port_pair_create(1024, &near[i], &far[i]), 0);
+    assert_int_equal(forward_port_up(near[i]), 0);
+    far[i]->rxq[0]->cache = far[i]->txq[0]->cache = &control_core()->cache;
+    assert_int_equal(port_start(far[i]), 0);
+    far[i]->rx_queues = 0; /* the test reads it, the appliance does not */
+    snprintf(line, sizeof line, "port %u address 10.%u.0.1/24", near[i]->number, i);
+    bench_command(line);
+}
+
+static void put_on(unsigned i, const struct frame *frame)
+{
+    struct packet *p = packet_alloc(&control_core()->cache);
+    memcpy(p->data, frame->bytes, frame->length);
+    p->length = (uint16_t)frame->length;
+    p->frame_length = frame->length;
+    assert_int_equal(port_tx_burst(far[i]->txq[0], &p, 1), 1);
+}
+
+/* What came out there; how much of it was ARP replies. */
+static unsigned replies(unsigned i)
+{
+    struct packet *p;
+    unsigned count = 0;
+    while (port_rx_burst(far[i]->rxq[0], &p, 1)) {
+        count += load_be16(p->data + 12) == 0x0806 && p->data[ETHERNET_HEADER + 7] == 2;
+        packet_free(&control_core()->cache, p);
+    }
+    return count;
+}
+
+static void wire_remove(unsigned i)
+{
+    char line[64];
+    snprintf(line, sizeof line, "port %u no address 10.%u.0.1/24", near[i]->number, i);
+    bench_command(line);
+    forward_port_down(near[i]);
+    replies(i);
+    port_stop(far[i]);
+    ring_port_destroy(near[i]);
+    ring_port_destroy(far[i]);
+}
+
+static void arp_has_its_place_in_a_flood(void **state)
+{
+    static struct frame expired[FLOODED], ask;
+    unsigned answered = 0;
+    for (unsigned i = 0; i <= FLOODED; i++)
+        wire_add(i);
+    for (unsigned i = 0; i < FLOODED; i++) {
+        frame_ipv4(&expired[i], 0, 10, HOST_A, HOST_B, 60);
+        memcpy(expired[i].bytes, near[i]->mac, MAC_LEN);
+        frame_ip(&expired[i])[IPV4_TTL] = 1;
+        frame_seal(&expired[i]);
+    }
+    frame_arp(&ask, 2, 50, 1, IP(10, FLOODED, 0, 50), IP(10, FLOODED, 0, 1));
+    for (unsigned turn = 0; turn < 1000; turn++) {
+        for (unsigned i = 0; i < FLOODED; i++)
+            for (unsigned k = 0; k < PORT_BURST; k++)
+                put_on(i, &expired[i]);
+        if (turn >= 500 && turn % 10 == 0)
+            put_on(FLOODED, &ask);
+        forward_turn();
+        host_advance_us(250);
+        for (unsigned i = 0; i <= FLOODED; i++)
+            answered += replies(i);
+    }
+    bench_run_ms(40);
+    assert_int_equal(answered, 50);
+    for (unsigned i = 0; i <= FLOODED; i++)
+        wire_remove(i);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, bench_tear_down)
 
 int main(void)
@@ -732,6 +813,7 @@ int main(void)
         TEST(port_without_an_address),
         TEST(time_to_live_runs_out),
         TEST(no_route_at_all),
+        TEST(arp_has_its_place_in_a_flood),
         TEST(too_big_and_may_not_be_fragmented),
         TEST(too_big_and_fragmented),
         TEST(chain_is_fragmented_and_forwarded),
