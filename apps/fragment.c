@@ -112,6 +112,8 @@ int fragment_packet(struct packet_cache *cache, const struct packet *whole, uint
     memcpy(cut.header, ip, cut.header_length);
     cut.fragment = load_be16(ip + IPV4_FRAGMENT);
     cut.left = load_be16(ip + IPV4_TOTAL_LENGTH) - cut.header_length;
+    if ((cut.fragment & IPV4_FRAGMENT_OFFSET) * 8u + cut.left > UINT16_MAX)
+        return -EOVERFLOW;
 
     unsigned n = 0;
     int e = 0;
@@ -201,6 +203,16 @@ static struct join *join_find(struct core *control, const uint8_t *ip)
     return oldest;
 }
 
+/* The network may deliver a fragment twice (RFC 791 3.2): the second one is nothing new. */
+static bool join_has(const struct join *j, const struct packet *p)
+{
+    for (unsigned i = 0; i < j->count; i++)
+        if (piece_begin(j->piece[i]) == piece_begin(p) && piece_end(j->piece[i]) == piece_end(p) &&
+            piece_is_last(j->piece[i]) == piece_is_last(p))
+            return true;
+    return false;
+}
+
 /* Into its place; false when it overlaps a neighbor or there is no room. */
 static bool join_insert(struct join *j, struct packet *p)
 {
@@ -264,6 +276,10 @@ struct packet *fragment_join(struct core *control, struct packet *piece)
         return NULL;
     }
     struct join *j = join_find(control, ip_of(piece));
+    if (join_has(j, piece)) {
+        forward_drop(control, piece->port, DROP_fragment, piece);
+        return NULL;
+    }
     if (!join_insert(j, piece)) {
         forward_drop(control, piece->port, DROP_fragment, piece);
         join_drop(control, j, DROP_fragment);

@@ -10,7 +10,8 @@
 
 /* Cuts the packet of a frame (Ethernet header first, DF clear) into frames whose
  * packets are at most mtu long, copies all; the original is left alone.
- * The number of fragments; -ENOBUFS (pool empty) or -E2BIG, and none made. */
+ * The number of fragments; -ENOBUFS (pool empty), -E2BIG, or -EOVERFLOW (itself a
+ * fragment, and one that ends beyond the longest datagram), and none made. */
 int fragment_packet(struct packet_cache *cache, const struct packet *whole, uint16_t mtu,
                     struct packet *fragments[FRAGMENTS_MAX]);
 

@@ -9,6 +9,7 @@
 #include "apps/neighbor.h"
 #include "apps/route.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* Why a frame is with the control core: struct note's code. */
@@ -218,7 +219,8 @@ static void send_fragments(struct core *control, struct packet *packet, uint32_t
         if (packet->port == PORT_NONE)
             packet_free(&control->cache, packet);
         else
-            forward_drop(control, packet->port, DROP_no_buffer, packet);
+            forward_drop(control, packet->port, n == -EOVERFLOW ? DROP_fragment : DROP_no_buffer,
+                         packet);
         return;
     }
     if (packet->port != PORT_NONE)

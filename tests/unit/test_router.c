@@ -702,6 +702,41 @@ static void new_mac_is_announced(void **state)
     assert_memory_equal(g.bytes + 22, mac, MAC_LEN);
 }
 
+/* Its last octet would be beyond what 16 bits count, and the offset wrap into the front. */
+static void a_fragment_beyond_the_longest_datagram_is_not_cut(void **state)
+{
+    bench_command("port 2 mtu 500");
+    frame_ipv4(&f, 0, 10, HOST_A, HOST_B, 1400);
+    store_be16(frame_ip(&f) + IPV4_FRAGMENT, 0x1ffe);
+    frame_seal(&f);
+    bench_send(0, &f);
+    assert_false(bench_take_ipv4(1, &g));
+    assert_int_equal(bench_drops(0, DROP_fragment), 1);
+    bench_command("port 2 mtu 1500");
+}
+
+/* RFC 791 3.2: a fragment may come twice. */
+static void a_fragment_that_comes_twice_spoils_nothing(void **state)
+{
+    static struct frame a, b;
+    frame_echo(&a, 0, 10, HOST_A, IP(192, 0, 2, 1), 20 + 1000);
+    b = a;
+    store_be16(frame_ip(&a) + IPV4_TOTAL_LENGTH, 20 + 504);
+    store_be16(frame_ip(&a) + IPV4_FRAGMENT, IPV4_FRAGMENT_MF);
+    a.length = ETHERNET_HEADER + 20 + 504;
+    frame_seal(&a);
+    memmove(frame_ip(&b) + 20, frame_ip(&b) + 20 + 504, 1000 - 504);
+    store_be16(frame_ip(&b) + IPV4_TOTAL_LENGTH, 20 + 496);
+    store_be16(frame_ip(&b) + IPV4_FRAGMENT, 504 / 8);
+    b.length = ETHERNET_HEADER + 20 + 496;
+    frame_seal(&b);
+    bench_send(0, &a);
+    bench_send(0, &a);
+    bench_send(0, &b);
+    assert_true(bench_take_ipv4(0, &g));
+    assert_int_equal(bench_drops(0, DROP_fragment), 1);
+}
+
 /* Five queues that fill the ring to the control core each turn leave ARP of the sixth its place. */
 #define FLOODED 5u
 
@@ -813,6 +848,8 @@ int main(void)
         TEST(port_without_an_address),
         TEST(time_to_live_runs_out),
         TEST(no_route_at_all),
+        TEST(a_fragment_beyond_the_longest_datagram_is_not_cut),
+        TEST(a_fragment_that_comes_twice_spoils_nothing),
         TEST(arp_has_its_place_in_a_flood),
         TEST(too_big_and_may_not_be_fragmented),
         TEST(too_big_and_fragmented),
