@@ -19,6 +19,7 @@
 
 #define RESET_SETTLE_US 10u /* 8254x SDM 13.4.1: 1 us before the first access after RST */
 #define RESET_US (10 * US_PER_MS)
+#define RELOAD_US (5 * US_PER_MS)
 #define EERD_US (10 * US_PER_MS) /* a word takes some 50 us at the EEPROM's 1 MHz */
 #define DRAIN_US 100u            /* a 9 KiB frame under way takes 74 us at 1 Gb/s */
 
@@ -431,10 +432,13 @@ void e1000_remove(struct pci_function *f)
 
 /* The 8254x -------------------------------------------------------------------- */
 
+/* The EEPROM is read anew, and the address of RAL(0) comes from it: what is written before is
+ * lost.  These chips do not tell when that is done (FreeBSD's em waits for 5 ms as well). */
 static int e1000_reset(struct e1000 *e)
 {
     e1000_quiet(e);
     int err = e1000_pull_reset(e);
+    time_delay_us(RELOAD_US);
     if (!err)
         e1000_write(e, E1000_IMC, E1000_IMC_ALL);
     return err;

@@ -25,8 +25,9 @@
 #define LOOK_US (10 * US_PER_MS) /* RQDPC counts to 4095 only */
 
 #define FCS 4u
-/* The chip's buffers are 2 KiB whatever it is told of headroom: so long a frame ends before. */
-#define FRAME_SHORT_MAX PACKET_ROOM
+/* The chip's buffers are 2 KiB whatever it is told of headroom: so long a frame ends before.  On
+ * an access port RLPML leaves room for a tag, which an untagged frame may fill otherwise. */
+#define FRAME_SHORT_MAX (PACKET_ROOM - VLAN_TAG)
 
 #define X(name, offset) offset,
 static const uint16_t counter_offsets[] = { IGB_COUNTERS(X) IGB_COUNTERS_WIDE(X) };
@@ -252,24 +253,6 @@ static int igb_set_mac(struct port *port, const uint8_t mac[MAC_LEN])
     return 0;
 }
 
-/* No tag is stripped before the filter and the queues know whose: frames of another VLAN would
- * look like ours. */
-static int igb_set_vlan(struct port *port, uint16_t vlan)
-{
-    struct igb *e = port->priv;
-    e->vlan = vlan;
-    if (port->state == PORT_RUNNING) {
-        write_stripping(e, false);
-        set_queue_vlans(e);
-        igb_write_rctl(e);
-        write_vlan_table(e);
-        write_frame_limit(e);
-        write_stripping(e, vlan);
-        tell_pf(e);
-    }
-    return 0;
-}
-
 /* Receive side scaling --------------------------------------------------------- */
 
 /* 82576 DS 7.1.1.7.  This key gives both directions of a connection the same hash, because the
@@ -457,6 +440,28 @@ static int change_buffers(struct igb *e)
     if (trouble)
         port_fail(&e->port, trouble);
     return trouble ? -EIO : 0;
+}
+
+/* No tag is stripped before the filter and the queues know whose: frames of another VLAN would
+ * look like ours.  Back to none the rings start afresh, or what was stripped already would come
+ * out untagged; beside VFs tags are put back. */
+static int igb_set_vlan(struct port *port, uint16_t vlan)
+{
+    struct igb *e = port->priv;
+    bool leaves = e->vlan && !vlan && !e->pf;
+    e->vlan = vlan;
+    if (port->state == PORT_RUNNING && leaves)
+        return change_buffers(e);
+    if (port->state == PORT_RUNNING) {
+        write_stripping(e, false);
+        set_queue_vlans(e);
+        igb_write_rctl(e);
+        write_vlan_table(e);
+        write_frame_limit(e);
+        write_stripping(e, vlan);
+        tell_pf(e);
+    }
+    return 0;
 }
 
 static int igb_set_mtu(struct port *port, uint16_t mtu)

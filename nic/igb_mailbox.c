@@ -331,6 +331,17 @@ static void serve(struct igb *e, unsigned vf, uint64_t now_us)
         serve_message(e, vf, now_us);
 }
 
+/* The buffer is ours, but a message came between the look at MBVFICR and that: it goes first.
+ * Written over, it would never be answered, and Linux's VF then sends nothing more until it resets.
+ */
+static bool spoke_meanwhile(struct igb *e, unsigned vf)
+{
+    if (!(igb_read(e, IGB_MBVFICR) & request_bit(vf)))
+        return false;
+    igb_write(e, MBX_P2V(vf), 0);
+    return true;
+}
+
 /* The VF has read.  Linux's VF driver resets when it is told so by a NACK, not by a missing CTS;
  * one that already says something gets its answer instead. */
 static void acknowledged(struct igb *e, unsigned vf, bool asks, uint64_t now_us)
@@ -339,7 +350,7 @@ static void acknowledged(struct igb *e, unsigned vf, bool asks, uint64_t now_us)
     struct igb_vf *v = vf_of(e, vf);
     bool wanted = v->nack && !v->cts && !asks;
     v->unread = v->nack = false;
-    if (wanted && take_buffer(e, vf))
+    if (wanted && take_buffer(e, vf) && !spoke_meanwhile(e, vf))
         tell(e, vf, &nack, 1, now_us);
 }
 
@@ -348,7 +359,8 @@ static void ping(struct igb *e, unsigned vf, bool asks, uint64_t now_us)
 {
     struct igb_vf *v = vf_of(e, vf);
     uint32_t message = MBX_PF_CONTROL | (v->cts ? MBX_CTS : 0);
-    if (asks || (v->unread && now_us - v->unread_us < UNREAD_US) || !own_buffer(e, vf, now_us))
+    if (asks || (v->unread && now_us - v->unread_us < UNREAD_US) || !own_buffer(e, vf, now_us) ||
+        spoke_meanwhile(e, vf))
         return;
     v->ping = false;
     v->nack = !v->cts;

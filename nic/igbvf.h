@@ -3,8 +3,8 @@
 #pragma once
 
 #include "nic/igbvf_regs.h"
-#include "nic/intel_port.h"
 #include "nic/intel_mbx.h"
+#include "nic/intel_port.h"
 #include "pci/pci.h"
 
 #include <stdbool.h>
@@ -91,10 +91,10 @@ struct igbvf {
 
     uint8_t mac_wanted[MAC_LEN], mac_granted[MAC_LEN]; /* zeros: none */
     bool mac_ours;                                     /* wanted by our user, not only accepted */
-    bool mac_asked_for; /* granted on our request, not with the reset */
-    bool mac_check;     /* it is asked for again */
-    uint16_t mtu_wanted, mtu_granted;                  /* 0: not known */
-    uint16_t vlan_wanted, vlan_granted, vlan_stale;    /* stale: granted, wanted no more */
+    bool mac_asked_for;                             /* granted on our request, not with the reset */
+    bool mac_check, mtu_check;                      /* asked for again, though granted */
+    uint16_t mtu_wanted, mtu_granted;               /* 0: not known */
+    uint16_t vlan_wanted, vlan_granted, vlan_stale; /* stale: granted, wanted no more */
     struct port_rx_mode rx_wanted;
     uint32_t promiscuous_granted, promiscuous_refused; /* MBX_PROMISC_... */
     unsigned multicast_granted;

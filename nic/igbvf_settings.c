@@ -102,8 +102,9 @@ static void mac_invent(struct igbvf *e)
 
 static unsigned mtu_ask(struct igbvf *e)
 {
-    if (e->mtu_wanted == e->mtu_granted)
+    if (e->mtu_wanted == e->mtu_granted && !e->mtu_check)
         return 0;
+    e->mtu_check = false;
     e->mail.words[0] = MBX_VF_SET_LPE;
     e->mail.words[1] = e->mtu_wanted + ETHERNET_HEADER + VLAN_TAG + FCS;
     return 2;
@@ -122,7 +123,10 @@ static void mtu_granted(struct igbvf *e)
 /* What was granted before stays; after a reset nothing is known, and the default is tried. */
 static void mtu_refused(struct igbvf *e)
 {
-    uint16_t asked = mtu_asked(e), kept = e->mtu_granted ? e->mtu_granted : MTU_DEFAULT;
+    uint16_t asked = mtu_asked(e);
+    if (asked == e->mtu_granted) /* any more */
+        e->mtu_granted = 0;
+    uint16_t kept = e->mtu_granted ? e->mtu_granted : MTU_DEFAULT;
     refused(e, "the PF refused frames that long: its own MTU, or its administrator, is in "
                "the way");
     if (asked <= MTU_DEFAULT && !e->mtu_granted)
@@ -325,7 +329,7 @@ void igbvf_settings_retry(struct igbvf *e)
  * tells nobody when he gives one: so what we asked for ourselves is asked for again. */
 void igbvf_settings_check(struct igbvf *e)
 {
-    e->mtu_granted = 0;
+    e->mtu_check = true;
     e->mac_check = e->mac_asked_for;
     e->due |= 1u << SETTING_MTU | 1u << SETTING_MAC;
 }
@@ -334,7 +338,7 @@ void igbvf_settings_check(struct igbvf *e)
 static void settings_forget(struct igbvf *e)
 {
     memset(e->mac_granted, 0, MAC_LEN);
-    e->mac_asked_for = e->mac_check = false;
+    e->mac_asked_for = e->mac_check = e->mtu_check = false;
     e->mtu_granted = e->vlan_granted = e->vlan_stale = e->tx.q.vlan = e->rx.q.vlan = 0;
     e->promiscuous_granted = e->promiscuous_refused = 0;
     e->multicast_granted = 0;

@@ -108,9 +108,24 @@ static const struct e1000_model_reg *find_known(const struct e1000_model *m, uin
     return row ? row : find_in(family, ARRAY_SIZE(family), reg);
 }
 
+/* The first words of the EEPROM become the address; the 8254x take their time over it. */
+static void load(struct e1000_model *m)
+{
+    m->reload_at_us = 0;
+    *reg_at(m, E1000_RAL(0)) = m->eeprom[0] | (uint32_t)m->eeprom[1] << 16;
+    *reg_at(m, E1000_RAH(0)) = m->eeprom[2] | E1000_RAH_AV;
+}
+
+static void load_when_due(struct e1000_model *m)
+{
+    if (m->reload_at_us && time_us() >= m->reload_at_us)
+        load(m);
+}
+
 /* 13.2: 32-bit accesses only, and nothing within 1 us of a reset (13.4.1). */
 static bool access_good(struct e1000_model *m, unsigned bar, uint64_t offset, unsigned size)
 {
+    load_when_due(m);
     if (bar != E1000_BAR || size != 4 || offset % 4) {
         e1000_model_violation(m, "access that is not 32 bits wide, or elsewhere", (uint32_t)offset,
                               size);
@@ -142,8 +157,8 @@ static void reset(struct e1000_model *m)
     memset(m->regs, 0, sizeof m->regs);
     memset(m->low_half_read, 0, sizeof m->low_half_read);
     *reg_at(m, E1000_CTRL) = CTRL_PHY_DEFAULT | (m->reset_sticks ? E1000_CTRL_RST : 0);
-    *reg_at(m, E1000_RAL(0)) = m->eeprom[0] | (uint32_t)m->eeprom[1] << 16;
-    *reg_at(m, E1000_RAH(0)) = m->eeprom[2] | E1000_RAH_AV;
+    m->reload_at_us = m->reset_at_us + (m->chip ? 0 : E1000_MODEL_RELOAD_US);
+    load_when_due(m);
     set_status(m);
     if (m->chip)
         m->chip->reset(m);
@@ -569,6 +584,7 @@ void e1000_model_init_as(struct e1000_model *m, const uint8_t mac[MAC_LEN],
     memcpy(m->eeprom, mac, MAC_LEN);
     m->cable = true;
     reset(m);
+    load(m); /* power came on long ago */
     m->reset_at_us = 0;
     pcispace_reset();
     pcispace_device_init(&m->device, 0x8086, id, 0x020000);

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #define E1000_MODEL_WORDS 64u
+#define E1000_MODEL_RELOAD_US 2000u /* of an 8254x, after CTRL.RST */
 
 struct e1000_model;
 
@@ -32,7 +33,7 @@ struct e1000_model_chip {
     const struct e1000_model_reg *known; /* go before the family's */
     unsigned known_count;
     uint16_t device_id;
-    void (*wire)(struct e1000_model *m); /* capabilities, and m->port above it */
+    void (*wire)(struct e1000_model *m);  /* capabilities, and m->port above it */
     void (*reset)(struct e1000_model *m); /* after the family's */
     /* Before the family's; true: that is all. */
     bool (*written)(struct e1000_model *m, uint32_t reg, uint32_t value);
@@ -48,6 +49,7 @@ struct e1000_model {
     bool cable;
     bool low_half_read[2]; /* GORC, GOTC */
     uint64_t reset_at_us;  /* of the last CTRL.RST */
+    uint64_t reload_at_us; /* when the EEPROM will have been read after that; 0: it has */
     unsigned violations;
     unsigned rctl_writes;
     bool masked; /* IMC was written since the last reset */
@@ -63,15 +65,15 @@ struct e1000_model {
     bool eeprom_dead;        /* EERD.DONE never comes */
 
     /* The 82574 only. */
-    struct pcispace_device port;   /* the root port above it */
-    uint64_t auto_read_takes_us;   /* EECD.AUTO_RD after a reset */
-    uint64_t owner_takes_us;       /* firmware keeps NVM and MDIO for so long after a reset */
-    uint64_t master_takes_us;      /* until its requests have ended */
+    struct pcispace_device port; /* the root port above it */
+    uint64_t auto_read_takes_us; /* EECD.AUTO_RD after a reset */
+    uint64_t owner_takes_us;     /* firmware keeps NVM and MDIO for so long after a reset */
+    uint64_t master_takes_us;    /* until its requests have ended */
     uint64_t master_asked_us, phy_reset_at_us, phy_done_us;
     unsigned phy_resets;
     bool master_sticks, owner_sticks, auto_read_never;
     bool owned_over_reset;
-    bool phy_is_firmwares;         /* MANC.BLK_PHY_RST */
+    bool phy_is_firmwares; /* MANC.BLK_PHY_RST */
 };
 
 /* Wipes the model, gives it this EEPROM address and makes it the only device of a

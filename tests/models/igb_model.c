@@ -518,6 +518,8 @@ static uint32_t read_counter(struct igb_model *m, uint32_t reg)
 
 static uint32_t pf_read(struct igb_model *m, uint32_t reg)
 {
+    if (m->before_pf_reads)
+        m->before_pf_reads(m, reg);
     const struct known *k = find_known(m, reg);
     if (k->kind == WRITE_ONLY)
         igb_model_violation(m, BY_PF, "write-only register read", reg, 0);

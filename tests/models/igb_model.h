@@ -38,9 +38,9 @@
 #define IGB_MODEL_QUEUES 16u
 #define IGB_MODEL_BAR_SIZE 0x20000u
 #define IGB_MODEL_VF_BAR_SIZE 0x4000u
-#define IGB_MODEL_WORDS 64u         /* of the NVM: 0 to 2 the MAC, sum of all 0xbaba */
-#define IGB_MODEL_MESSAGE 16u       /* words in a mailbox */
-#define IGB_MODEL_FRAME 9728u       /* longest on the wire, FCS included: 82576 DS 1.3, 9.5 KiB */
+#define IGB_MODEL_WORDS 64u   /* of the NVM: 0 to 2 the MAC, sum of all 0xbaba */
+#define IGB_MODEL_MESSAGE 16u /* words in a mailbox */
+#define IGB_MODEL_FRAME 9728u /* longest on the wire, FCS included: 82576 DS 1.3, 9.5 KiB */
 #define IGB_MODEL_FIFO 32u
 
 enum igb_model_chip { IGB_MODEL_82576, IGB_MODEL_I350 };
@@ -70,39 +70,41 @@ struct igb_model_vf {
 
 /* What a queue knows beyond its registers. */
 struct igb_model_queue {
-    uint64_t asked_us;   /* when its enable bit was written last */
-    bool was_on;         /* before that */
-    bool held;           /* blocked by malicious-driver detection until the PF frees it */
-    uint64_t next_ns;    /* rate: not before */
+    uint64_t asked_us;      /* when its enable bit was written last */
+    bool was_on;            /* before that */
+    bool held;              /* blocked by malicious-driver detection until the PF frees it */
+    uint64_t next_ns;       /* rate: not before */
     uint32_t context[2][4]; /* transmit contexts */
     bool context_valid[2];
 };
 
 struct igb_model {
+    /* Before the PF's driver reads a register: what else happens then. */
+    void (*before_pf_reads)(struct igb_model *m, uint32_t reg);
     struct pcispace_device bridge; /* the root port */
     struct pcispace_device device; /* the PF; unused by igb_model_init_vf() */
     struct pci_function *function; /* the PF, or the lone VF, as the scan found it */
     struct igb_model_vf vf[IGB_MODEL_VFS];
     enum igb_model_chip chip;
-    bool lone;                     /* igb_model_init_vf() */
+    bool lone; /* igb_model_init_vf() */
     uint32_t regs[IGB_MODEL_BAR_SIZE / 4];
     uint16_t phy[32];
     uint16_t nvm[IGB_MODEL_WORDS];
     uint32_t mailbox[IGB_MODEL_VFS]; /* V2PMAILBOX of each VF */
     uint32_t rate[IGB_MODEL_QUEUES];
     struct igb_model_queue rx[IGB_MODEL_QUEUES], tx[IGB_MODEL_QUEUES];
-    struct igb_model_fifo wire;      /* sent, not yet taken */
-    uint16_t sriov;                  /* offset of the PF's capability */
+    struct igb_model_fifo wire; /* sent, not yet taken */
+    uint16_t sriov;             /* offset of the PF's capability */
     bool cable;
     uint64_t reset_at_us, nvm_asked_us, mdic_asked_us, master_asked_us, vf_enabled_us;
-    unsigned next_queue;             /* round robin */
-    unsigned violations;             /* by the PF's driver */
-    bool vfs_are_hostile;            /* what they break is counted, but not told */
+    unsigned next_queue;  /* round robin */
+    unsigned violations;  /* by the PF's driver */
+    bool vfs_are_hostile; /* what they break is counted, but not told */
     unsigned resets, rctl_writes;
     unsigned messages_lost;
-    bool low_half_read[4];           /* GORC, GOTC, TOR, TOT */
-    uint32_t pools_locked;           /* 82576: their queues were VFs', until IOVCTL.REUSE_VFQ */
-    uint32_t vfta_tries;             /* writes of the same VFTA register in a row */
+    bool low_half_read[4]; /* GORC, GOTC, TOR, TOT */
+    uint32_t pools_locked; /* 82576: their queues were VFs', until IOVCTL.REUSE_VFQ */
+    uint32_t vfta_tries;   /* writes of the same VFTA register in a row */
     uint32_t vfta_last;
 
     /* How slow it is. */

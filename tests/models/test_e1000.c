@@ -586,6 +586,19 @@ static void end_without_data_is_no_error(void **state)
     assert_int_equal(port->rxq[0]->errors, 0);
 }
 
+/* A restart is a reset, after which the chip takes its address from the EEPROM once more. */
+static void address_survives_a_restart(void **state)
+{
+    static const uint8_t mine[MAC_LEN] = { 2, 0xaa, 0xbb, 0xcc, 0xdd, 0xee };
+    struct port_device_stats stats;
+    run();
+    assert_int_equal(port_set_mac(port, mine), 0);
+    assert_int_equal(port_set_mtu(port, 9000), 0);
+    host_advance_us(10000);
+    port->ops->stats(port, &stats); /* any access: the model looks at the time */
+    assert_int_equal(reg(E1000_RAL(0)), 0xccbbaa02u);
+}
+
 static void frame_that_never_ends_is_given_back_by_stop(void **state)
 {
     run();
@@ -689,6 +702,7 @@ int main(void)
         TEST(descriptor_errors_are_errors),
         TEST(chains_that_break_the_rules_are_errors),
         TEST(end_without_data_is_no_error),
+        TEST(address_survives_a_restart),
         TEST(frame_that_never_ends_is_given_back_by_stop),
         TEST(scribbled_transmit_rings_free_each_frame_once),
         TEST(restart_that_fails_fails_the_port),

@@ -536,6 +536,34 @@ static void a_link_change_is_told_to_those_who_listen(void **state)
     assert_int_equal(master.reply[0], MBX_PF_CONTROL | MBX_CTS);
 }
 
+/* A message that is finished just when a ping is due: after the look at MBVFICR, before the PF
+ * has the buffer. */
+static void send_when_a_ping_is_due(struct igb_model *m, uint32_t reg)
+{
+    static const uint32_t lpe[] = { MBX_VF_SET_LPE, 1522 };
+    const struct igb *e = master.port->priv;
+    if (reg == IGB_VFLRE && e->pf->vf[0].ping && igb_model_vf_send(m, 0, lpe, 2))
+        m->before_pf_reads = NULL;
+}
+
+static void a_ping_is_not_written_over_a_message(void **state)
+{
+    unsigned answers = 0, pings = 0;
+    master_reset_vf(0);
+    master.model.before_pf_reads = send_when_a_ping_is_due;
+    igb_model_set_link(&master.model, false);
+    for (unsigned ms = 0; ms < 500; ms++) {
+        master_polls(1);
+        if (!master_hears(0))
+            continue;
+        answers += (master.reply[0] & MBX_TYPE) == MBX_VF_SET_LPE;
+        pings += (master.reply[0] & MBX_TYPE) == MBX_PF_CONTROL;
+    }
+    assert_null(master.model.before_pf_reads); /* it was sent */
+    assert_int_equal(answers, 1);
+    assert_int_equal(pings, 1);
+}
+
 /* An answer that the VF has not read is not written over, for some time. */
 static void a_ping_waits_for_its_turn(void **state)
 {
@@ -743,6 +771,7 @@ int main(void)
         T(a_buffer_held_in_silence_is_taken_back_for_a_ping),
         T(the_log_is_not_flooded),
         T(a_link_change_is_told_to_those_who_listen),
+        T(a_ping_is_not_written_over_a_message),
         T(a_ping_waits_for_its_turn),
         T(a_vf_that_reads_and_does_nothing_is_told_again),
         T(a_vf_that_reads_and_resets_is_answered),

@@ -1,5 +1,7 @@
 /* nic/igb.c over the model: several queues and the hash that chooses among them, and an access
  * port of a VLAN.  Sections: 82576 DS. */
+#include "kernel/endian.h"
+#include "nic/intel_ring.h"
 #include "nic/vf.h"
 #include "pci/pci_regs.h"
 #include "tests/host/host.h"
@@ -192,6 +194,42 @@ static void without_vlan_tags_are_none_of_our_business(void **state)
     assert_true(rig_exchange());
 }
 
+/* On an access port RLPML has room for the tag, which an untagged frame may use. */
+static void no_frame_is_longer_than_its_buffer(void **state)
+{
+    static uint8_t frame[PACKET_ROOM + VLAN_TAG];
+    rig_run(1);
+    assert_int_equal(port_set_vlan(rig.port, 100), 0);
+    memset(frame, 0x77, sizeof frame);
+    memcpy(frame, rig.port->mac, MAC_LEN);
+    for (uint16_t mtu = 1890; mtu < 1910; mtu++) {
+        assert_int_equal(port_set_mtu(rig.port, mtu), 0);
+        struct intel_rxq *q = container_of(rig.port->rxq[0], struct intel_rxq, queue);
+        uint8_t *behind = q->packets[q->head & q->mask]->buffer + PACKET_BUFFER_SIZE, was[8];
+        struct packet *p;
+        memcpy(was, behind, sizeof was);
+        rig_inject(frame, sizeof frame);
+        assert_memory_equal(behind, was, sizeof was);
+        while (port_rx_burst(rig.port->rxq[0], &p, 1))
+            packet_free(&rig.cache, p);
+    }
+}
+
+/* What came with the old tag is not untagged because there is no VLAN any more. */
+static void frames_of_the_old_vlan_keep_their_tag(void **state)
+{
+    uint8_t frame[120];
+    struct packet *p;
+    rig_run(1);
+    assert_int_equal(port_set_vlan(rig.port, 100), 0);
+    assert_true(rig_inject(frame, tagged(frame, 100)));
+    assert_int_equal(port_set_vlan(rig.port, 0), 0);
+    while (port_rx_burst(rig.port->rxq[0], &p, 1)) {
+        assert_int_equal(load_be16(p->data + 12), 0x8100);
+        packet_free(&rig.cache, p);
+    }
+}
+
 /* The chip forgets contexts with the queue; so must we. */
 static void tag_survives_stop_and_start(void **state)
 {
@@ -368,6 +406,8 @@ int main(void)
         TEST(tags_are_put_on_and_taken_off),
         TEST(other_vlans_are_filtered),
         TEST(without_vlan_tags_are_none_of_our_business),
+        TEST(no_frame_is_longer_than_its_buffer),
+        TEST(frames_of_the_old_vlan_keep_their_tag),
         TEST(tag_survives_stop_and_start),
         TEST(longest_frames_pass_with_a_tag),
         TEST(access_port_works_beside_vfs),

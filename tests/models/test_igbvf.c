@@ -297,6 +297,20 @@ static void mtu_is_negotiated(void **state)
     traffic_flows();
 }
 
+/* What was granted is asked for again now and then; a refusal of more does not take it away. */
+static void a_larger_mtu_refused_leaves_the_granted_one(void **state)
+{
+    start_and_link();
+    assert_int_equal(port_set_mtu(port, 4000), 0);
+    settle();
+    port_stop(port);
+    assert_int_equal(port_start(port), 0);
+    refuse(MBX_VF_SET_LPE, true);
+    assert_int_equal(port_set_mtu(port, 9000), 0);
+    settle();
+    assert_int_equal(port->mtu, 4000);
+}
+
 /* After a reset nothing is granted; what was is asked for, then the default. */
 static void a_pf_that_came_back_smaller_is_lived_with(void **state)
 {
@@ -524,6 +538,7 @@ int main(void)
         TEST(an_address_taken_away_in_silence_is_noticed),
         TEST(another_address_after_a_reset_is_adopted),
         TEST(mtu_is_negotiated),
+        TEST(a_larger_mtu_refused_leaves_the_granted_one),
         TEST(a_pf_that_came_back_smaller_is_lived_with),
         TEST(vlan_is_asked_for_and_changed),
         TEST(vlan_frames_are_tagged_on_the_wire_only),
