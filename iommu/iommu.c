@@ -392,9 +392,9 @@ static int region_add(struct domain *d, uint64_t pa, uint64_t size, unsigned acc
     if (!r)
         return -ENOMEM;
     int e = iommu_table_map(&d->table, pa, pa, size, access);
-    if (e) {
+    if (e) { /* what was there for a moment may have been looked at */
         free(r);
-        return e;
+        return forget(d) ? -EIO : e;
     }
     *r = (struct region){ d->regions, pa, size, access, 1 };
     d->regions = r;
@@ -547,6 +547,15 @@ bool iommu_unit_info(unsigned index, struct iommu_unit_info *info)
     return true;
 }
 
+/* Those of bridges that speak for it are its own. */
+static uint64_t faults_of(const struct device *v)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < v->requesters; i++)
+        sum += iommu_fault_count((v->dma->requester_id & ~0xffffu) | v->requester[i]);
+    return sum;
+}
+
 bool iommu_device_info(unsigned index, struct iommu_device_info *info)
 {
     const struct device *v = devices;
@@ -560,6 +569,6 @@ bool iommu_device_info(unsigned index, struct iommu_device_info *info)
                                         .tables = v->domain->table.pages,
                                         .reserved_regions = v->reserved_regions,
                                         .device_tlb = v->device_tlb,
-                                        .faults = iommu_fault_count(v->dma->requester_id) };
+                                        .faults = faults_of(v) };
     return true;
 }

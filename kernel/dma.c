@@ -43,10 +43,10 @@ int dma_alloc(struct dma_device *dev, size_t size, size_t align, enum dma_direct
         return e;
     memset(got.va, 0, got.size);
     e = dma_share(dev, &got, dir);
-    if (e)
-        page_free(got.va, got.size);
-    else
+    if (!e)
         *mem = got;
+    else if (e != -EIO) /* then a device may reach it still, and it is lost */
+        page_free(got.va, got.size);
     return e;
 }
 

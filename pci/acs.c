@@ -106,16 +106,6 @@ static bool bridge_isolates(const struct pci_function *bridge)
     }
 }
 
-/* The highest bridge that does not isolate what is below it, else the function. */
-static const struct pci_function *anchor_of(const struct pci_function *f)
-{
-    const struct pci_function *anchor = f;
-    for (const struct pci_function *b = f->parent; b; b = b->parent)
-        if (!bridge_isolates(b))
-            anchor = b;
-    return anchor;
-}
-
 static bool function_isolates(const struct pci_function *f)
 {
     return acs_in_force(f, ACS_DEVICE) || chip_isolates(f);
@@ -128,6 +118,35 @@ static bool are_of_one_device(const struct pci_function *a, const struct pci_fun
     b = b->pf ? b->pf : b;
     return a->bdf >> 3 == b->bdf >> 3 ||
            (a->bdf >> 8 == b->bdf >> 8 && pci_forwards_ari(a->parent));
+}
+
+/* A request is controlled where it comes in (6.12.1.1): one port without control opens the
+ * whole switch, and so does a function beside its upstream port (6.12.1.2). */
+static bool switch_isolates(const struct pci_function *up)
+{
+    for (const struct pci_function *f = pci_first(); f; f = f->next) {
+        bool port = f->parent == up && pci_express_type(f) == PCI_EXPRESS_DOWNSTREAM_PORT;
+        bool beside = f != up && f->parent == up->parent && are_of_one_device(f, up);
+        if ((port && !acs_in_force(f, ACS_PORT)) || (beside && !function_isolates(up)))
+            return false;
+    }
+    return true;
+}
+
+static bool keeps_apart(const struct pci_function *bridge)
+{
+    return bridge_isolates(bridge) &&
+           (pci_express_type(bridge) != PCI_EXPRESS_UPSTREAM_PORT || switch_isolates(bridge));
+}
+
+/* The highest bridge that does not isolate what is below it, else the function. */
+static const struct pci_function *anchor_of(const struct pci_function *f)
+{
+    const struct pci_function *anchor = f;
+    for (const struct pci_function *b = f->parent; b; b = b->parent)
+        if (!keeps_apart(b))
+            anchor = b;
+    return anchor;
 }
 
 uint32_t pci_isolation_group(const struct pci_function *f)

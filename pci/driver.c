@@ -81,16 +81,18 @@ void pci_remove_function(struct pci_function *f)
 #define POWER_UP_US (10 * US_PER_MS) /* PM 5.4, from D3hot to D0 */
 #define NO_VENDOR 0xffffu
 
-/* A function that leaves D3hot may have forgotten its BARs (PM 5.4.1). */
+/* A function that leaves D3hot may have forgotten its BARs and what was set (PM 5.4.1). */
 static void power_up(struct pci_function *f)
 {
     uint16_t at = f->power, control = at ? pci_read16(f, at + PCI_POWER_CONTROL) : 0;
+    struct pci_controls controls;
     if (!(control & PCI_POWER_STATE))
         return;
+    pci_controls_save(f, &controls);
     pci_write16(f, at + PCI_POWER_CONTROL,
                 control & (uint16_t) ~(PCI_POWER_STATE | PCI_POWER_PME_STATUS));
     time_delay_us(POWER_UP_US);
-    pci_bars_restore(f);
+    pci_controls_restore(f, &controls);
 }
 
 static uint16_t decode_bit(const struct pci_bar *bar)

@@ -30,9 +30,9 @@ bool pci_window_write(struct pci_function *bridge, enum pci_window_kind kind, ui
                       uint64_t size);
 void pci_window_close(struct pci_function *bridge, enum pci_window_kind kind);
 const char *pci_window_name(enum pci_window_kind kind);
-uint64_t pci_window_unit(enum pci_window_kind kind);     /* size and alignment are multiples */
+uint64_t pci_window_unit(enum pci_window_kind kind); /* size and alignment are multiples */
 void pci_windows_reset(void);
-void pci_windows_ask(void);     /* the source, once (space.c) */
+void pci_windows_ask(void); /* the source, once (space.c) */
 /* Everything that has no place yet (place.c). */
 void pci_place_all(void);
 
@@ -66,7 +66,22 @@ void pci_msi_off(struct pci_function *f);
 void pci_wait_until(uint64_t end_us);
 bool pci_answers(const struct pci_function *f);
 bool pci_answers_until(const struct pci_function *f, uint64_t end_us);
-/* What it forgot in a reset or in D3hot. */
+/* Control registers of 16 bits that a reset clears (PCIe 6.6.2, 9.2.2.3), and so may the way out
+ * of D3hot (PM 5.4.1): they are put back together with the BARs (reset.c). */
+enum {
+    PCI_SAVED_DEVICE_CTL,
+    PCI_SAVED_DEVICE_CTL2,
+    PCI_SAVED_ACS,
+    PCI_SAVED_ATS,
+    PCI_SAVED_SRIOV,
+    PCI_SAVED
+};
+struct pci_controls {
+    uint16_t command;
+    uint16_t at[PCI_SAVED], value[PCI_SAVED]; /* at 0: the function has none */
+};
+void pci_controls_save(const struct pci_function *f, struct pci_controls *s);
+void pci_controls_restore(struct pci_function *f, const struct pci_controls *s);
 void pci_bars_restore(struct pci_function *f);
 void pci_acs_enable(const struct pci_function *f);
 /* Whether VFs of this PF would be kept apart; 0, or -EPERM and why not (acs.c). */

@@ -386,14 +386,14 @@ static uint64_t depth_key(const struct request *q)
     return q->f->parent ? (uint64_t)q->f->parent->bdf + 1 : 0;
 }
 
-/* Root buses first, then what lies behind each bridge; there VFs last, first what
- * cannot lie elsewhere, then the largest. */
+/* Root buses first, then what lies behind each bridge; there VFs last, then the largest first,
+ * as need_add() counts on.  On root buses what cannot lie elsewhere goes before that. */
 static int compare_requests(const void *a, const void *b)
 {
     const struct request *x = a, *y = b;
     int order = compare_u64(depth_key(x), depth_key(y));
     order = order ? order : compare_u64(x->what == REQUEST_VFS, y->what == REQUEST_VFS);
-    order = order ? order : compare_u64(y->low, x->low);
+    order = order || x->f->parent ? order : compare_u64(y->low, x->low);
     order = order ? order : compare_u64(y->align, x->align);
     order = order ? order : compare_u64(x->f->bdf, y->f->bdf);
     return order ? order : compare_u64(x->index, y->index);

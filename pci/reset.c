@@ -14,39 +14,32 @@
 #define ANSWER_US (1000 * US_PER_MS)  /* and "not ready" is legal for so long, 6.6.1 */
 #define NOT_READY 0x0001u             /* vendor ID, 2.3.1.1 */
 
-/* Control registers of 16 bits that a reset clears (6.6.2, 9.2.2.3). */
-enum { DEVICE_CTL, DEVICE_CTL2, ACS, ATS, SRIOV, SAVED };
-
-struct saved {
-    uint16_t command;
-    uint16_t at[SAVED], value[SAVED]; /* at 0: the function has none */
-};
-
 static uint16_t control_of(const struct pci_function *f, uint16_t id, uint16_t offset)
 {
     uint16_t at = pci_find_extended_capability(f, id, 0);
     return at ? at + offset : 0;
 }
 
-static void save(const struct pci_function *f, struct saved *s)
+void pci_controls_save(const struct pci_function *f, struct pci_controls *s)
 {
     unsigned version =
         FIELD_GET(PCI_EXPRESS_VERSION, pci_read16(f, f->express + PCI_EXPRESS_CAPABILITIES));
-    *s = (struct saved){
+    *s = (struct pci_controls){
         .command = pci_read16(f, PCI_COMMAND),
-        .at = { [DEVICE_CTL] = f->express + PCI_EXPRESS_DEVICE_CTL,
-                [DEVICE_CTL2] = version >= 2 ? f->express + PCI_EXPRESS_DEVICE_CTL2 : 0,
-                [ACS] = control_of(f, PCI_EXT_ACS, PCI_ACS_CONTROL),
-                [ATS] = control_of(f, PCI_EXT_ATS, PCI_ATS_CONTROL),
-                [SRIOV] = f->sriov ? f->sriov->at + PCI_SRIOV_CONTROL : 0 },
+        .at = { [PCI_SAVED_DEVICE_CTL] = f->express ? f->express + PCI_EXPRESS_DEVICE_CTL : 0,
+                [PCI_SAVED_DEVICE_CTL2] =
+                    f->express && version >= 2 ? f->express + PCI_EXPRESS_DEVICE_CTL2 : 0,
+                [PCI_SAVED_ACS] = control_of(f, PCI_EXT_ACS, PCI_ACS_CONTROL),
+                [PCI_SAVED_ATS] = control_of(f, PCI_EXT_ATS, PCI_ATS_CONTROL),
+                [PCI_SAVED_SRIOV] = f->sriov ? f->sriov->at + PCI_SRIOV_CONTROL : 0 },
     };
-    for (unsigned i = 0; i < SAVED; i++)
+    for (unsigned i = 0; i < PCI_SAVED; i++)
         s->value[i] = s->at[i] ? pci_read16(f, s->at[i]) : 0;
 }
 
-static void restore(struct pci_function *f, const struct saved *s)
+void pci_controls_restore(struct pci_function *f, const struct pci_controls *s)
 {
-    for (unsigned i = 0; i < SAVED; i++)
+    for (unsigned i = 0; i < PCI_SAVED; i++)
         if (s->at[i])
             pci_write16(f, s->at[i], s->value[i]);
     pci_bars_restore(f);
@@ -105,10 +98,10 @@ static bool can_reset(const struct pci_function *f)
 }
 
 /* Nobody asks meanwhile, the control slice least of all. */
-static bool reset_and_wait(struct pci_function *f, const struct saved *s)
+static bool reset_and_wait(struct pci_function *f, const struct pci_controls *s)
 {
     pci_aer_rest(f, true);
-    pci_write16(f, s->at[DEVICE_CTL], s->value[DEVICE_CTL] | PCI_EXPRESS_RESET);
+    pci_write16(f, s->at[PCI_SAVED_DEVICE_CTL], s->value[PCI_SAVED_DEVICE_CTL] | PCI_EXPRESS_RESET);
     pci_wait_until(time_us() + SILENCE_US);
     bool answers = pci_answers_until(f, time_us() + ANSWER_US);
     pci_aer_rest(f, false);
@@ -117,7 +110,7 @@ static bool reset_and_wait(struct pci_function *f, const struct saved *s)
 
 int pci_function_reset(struct pci_function *f)
 {
-    struct saved saved;
+    struct pci_controls saved;
     if (f->sriov && f->sriov->num_vfs)
         return -EBUSY;
     if (!can_reset(f))
@@ -125,7 +118,7 @@ int pci_function_reset(struct pci_function *f)
     if (f->sriov)
         pci_wait_until(f->sriov->settled_us);
     pci_look(f);
-    save(f, &saved);
+    pci_controls_save(f, &saved);
     pci_write16(f, PCI_COMMAND, saved.command & (uint16_t)~PCI_COMMAND_MASTER);
     pending_wait(f);
     if (!reset_and_wait(f, &saved)) {
@@ -134,6 +127,6 @@ int pci_function_reset(struct pci_function *f)
                 (unsigned)((SILENCE_US + ANSWER_US) / US_PER_MS));
         return -ETIMEDOUT;
     }
-    restore(f, &saved);
+    pci_controls_restore(f, &saved);
     return 0;
 }

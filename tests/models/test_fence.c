@@ -192,14 +192,14 @@ static void test_ports_with_acs_keep_apart(void **state)
     assert_int_equal(acs_control(a), PORT_ACS & ~PCI_ACS_DT);
 }
 
-/* One port of a switch without ACS lets what is below it reach the others. */
+/* One port of a switch without ACS lets what is below it reach all the others. */
 static void test_switch_port_without_acs_joins_what_is_below(void **state)
 {
     struct pcispace_device *root = bridge(NULL, 2, 0, PCI_EXPRESS_ROOT_PORT);
     struct pcispace_device *up = bridge(root, 0, 0, PCI_EXPRESS_UPSTREAM_PORT);
     struct pcispace_device *a = bridge(up, 0, 0, PCI_EXPRESS_DOWNSTREAM_PORT);
-    struct pcispace_device *b = bridge(up, 0, 1, PCI_EXPRESS_DOWNSTREAM_PORT);
-    struct pcispace_device *c = bridge(up, 0, 2, PCI_EXPRESS_DOWNSTREAM_PORT);
+    struct pcispace_device *b = bridge(up, 1, 0, PCI_EXPRESS_DOWNSTREAM_PORT);
+    struct pcispace_device *c = bridge(up, 2, 0, PCI_EXPRESS_DOWNSTREAM_PORT);
     struct pcispace_device *x = device(a, 0, 0, PCI_EXPRESS_ENDPOINT);
     struct pcispace_device *y = device(b, 0, 0, PCI_EXPRESS_ENDPOINT);
     struct pcispace_device *z = device(c, 0, 0, PCI_EXPRESS_ENDPOINT);
@@ -208,7 +208,28 @@ static void test_switch_port_without_acs_joins_what_is_below(void **state)
     pci_scan();
     pci_acs_enable_all();
     assert_together(x, y);
+    assert_together(x, z);
+    acs(a, PORT_ACS);
+    acs(b, PORT_ACS);
+    pci_scan();
+    pci_acs_enable_all();
+    assert_apart(x, y);
     assert_apart(x, z);
+}
+
+/* An endpoint that shares a device with the upstream port, neither with ACS. */
+static void test_function_beside_an_upstream_port_is_joined(void **state)
+{
+    struct pcispace_device *root = bridge(NULL, 2, 0, PCI_EXPRESS_ROOT_PORT);
+    struct pcispace_device *up = bridge(root, 0, 0, PCI_EXPRESS_UPSTREAM_PORT);
+    struct pcispace_device *beside = device(root, 0, 1, PCI_EXPRESS_ENDPOINT);
+    struct pcispace_device *a = bridge(up, 0, 0, PCI_EXPRESS_DOWNSTREAM_PORT);
+    struct pcispace_device *x = device(a, 0, 0, PCI_EXPRESS_ENDPOINT);
+    acs(root, PORT_ACS);
+    acs(a, PORT_ACS);
+    pci_scan();
+    pci_acs_enable_all();
+    assert_together(x, beside);
 }
 
 /* A control that does not exist has nothing to control (6.12.1.1). */
@@ -296,6 +317,7 @@ int main(void)
         cmocka_unit_test_setup(test_too_many_aliases_are_refused, setup),
         cmocka_unit_test_setup(test_ports_with_acs_keep_apart, setup),
         cmocka_unit_test_setup(test_switch_port_without_acs_joins_what_is_below, setup),
+        cmocka_unit_test_setup(test_function_beside_an_upstream_port_is_joined, setup),
         cmocka_unit_test_setup(test_missing_controls_are_not_waited_for, setup),
         cmocka_unit_test_setup(test_control_that_stays_off_isolates_nothing, setup),
         cmocka_unit_test_setup(test_functions_of_one_device, setup),

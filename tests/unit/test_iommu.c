@@ -747,10 +747,38 @@ static void every_reason_has_a_text(void **state)
         assert_null(strstr(iommu_fault_text((uint8_t)r), "do not know"));
 }
 
+/* Memory runs out in the middle: what was mapped for a moment may be in a cache. */
+static void a_mapping_half_made_is_flushed(void **state)
+{
+    begin();
+    attach(&nic);
+    assert_int_equal(map(&nic, 0x100000, 0x1000, DMA_BIDIRECTIONAL), 0);
+    host_page_fail_after(1); /* pages on both sides of 2 MiB want one table more each */
+    unsigned flushes = model.iotlb_flushes;
+    assert_int_not_equal(map(&nic, 2 * MIB - 0x1000, 0x2000, DMA_BIDIRECTIONAL), 0);
+    assert_true(model.iotlb_flushes > flushes);
+}
+
+/* Behind a bridge to PCI the unit sees the bridge's ID. */
+static void faults_under_another_name_are_the_devices(void **state)
+{
+    struct iommu_place place = place_of(&nic);
+    uint64_t at;
+    place.aliases = 1;
+    place.alias[0] = 0x0200;
+    begin();
+    assert_int_equal(iommu_attach(&nic, &place), 0);
+    assert_int_not_equal(vtd_model_dma(&model, 0x0200, 0x5000, true, &at), 0);
+    iommu_poll(10 * US_PER_S);
+    assert_int_equal(info_of(&nic).faults, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(no_table),
+        T(a_mapping_half_made_is_flushed),
+        T(faults_under_another_name_are_the_devices),
         T(a_table_that_lies),
         T(a_device_has_its_own_domain),
         T(the_pool_takes_large_pages),

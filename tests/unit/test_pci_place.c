@@ -841,11 +841,24 @@ static void many_functions_fit(void **state)
     assert_all_fits();
 }
 
+/* A small 32-bit BAR in front of a large 64-bit one would leave a gap that nobody counted. */
+static void a_window_is_filled_as_it_was_counted(void **state)
+{
+    struct pcispace_device *a = pci_tree_bridge(NULL, 1), *b = pci_tree_bridge(NULL, 2);
+    pci_tree_endpoint(a, 1, (struct pcispace_bar){ .size = MIB });
+    pci_tree_endpoint(a, 2, (struct pcispace_bar){ .size = 16 * MIB, .is64 = true });
+    pci_tree_endpoint(b, 1, (struct pcispace_bar){ .size = MIB });
+    pci_scan();
+    assert_int_equal(unplaced(), 0);
+    assert_all_fits();
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, pci_tree_set_up, pci_tree_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(everything_unplaced_gets_a_place),
+        TEST(a_window_is_filled_as_it_was_counted),
         TEST(second_scan_moves_nothing),
         TEST(partly_placed_machine_is_completed),
         TEST(largest_goes_first),

@@ -825,10 +825,43 @@ static void functions_are_offered_and_taken_back(void **state)
     assert_int_equal(removes, 1);
 }
 
+/* Out of D3hot without No_Soft_Reset a function is as after a reset (PM 5.4.1). */
+static void (*written)(void *, uint16_t, unsigned);
+static uint16_t power;
+
+static void forget_when_woken(void *ctx, uint16_t offset, unsigned size)
+{
+    struct made_pf *m = ctx;
+    written(ctx, offset, size);
+    if (offset != power + PCI_POWER_CONTROL || m->device.config[offset] & PCI_POWER_STATE)
+        return;
+    m->device.config[MADE_PF_SRIOV + PCI_SRIOV_CONTROL] = 0;
+    written(ctx, MADE_PF_SRIOV + PCI_SRIOV_CONTROL, 2);
+}
+
+static void a_pf_that_slept_has_its_vfs_where_they_were(void **state)
+{
+    static const uint8_t capability[8] = { 1, 0, 3, 0, 3 }; /* power management, in D3hot */
+    const char *why;
+    made_port_init(&port, PCI_EXPRESS_ROOT_PORT, true, true);
+    pcispace_add(&port, NULL, 1, 0);
+    made_pf_init(&pf[0], I82576, 7, 16 * KIB);
+    made_pf_add(&pf[0], &port, 0);
+    power = pcispace_capability(&pf[0].device, capability, sizeof capability);
+    pf[0].device.writable[power + PCI_POWER_CONTROL] = 3;
+    written = pf[0].device.config_written;
+    pf[0].device.config_written = forget_when_woken;
+    pci_scan();
+    struct pci_function *f = pci_find(PCI_BDF(0, 1, 0, 0));
+    assert_int_equal(pci_enable(f), 0);
+    assert_int_equal(enable(f, 2, &why), 0);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        TEST(a_pf_that_slept_has_its_vfs_where_they_were),
         TEST(routing_ids_are_as_the_document_counts),
         TEST(routing_ids_do_not_wrap),
         TEST(vfs_of_a_bus_range_are_counted),
