@@ -613,10 +613,25 @@ static void commit(struct placing *p)
 
 /* All ---------------------------------------------------------------------------- */
 
+/* Bridges above were looked at before: what they do not forward, this one cannot. */
+static void close_unreachable(struct pci_function *f)
+{
+    for (unsigned i = 0; i < PCI_WINDOWS; i++) {
+        struct pci_window *w = &f->window[i];
+        if (!w->size || is_reachable(f, i == PCI_WINDOW_IO, w->base, w->size))
+            continue;
+        pci_log(LOG_WARNING, f, "its window at %" PRIx64 " lies outside those of the bridge above",
+                w->base);
+        w->given = false;
+        pci_window_close(f, i);
+    }
+}
+
 /* A BAR outside its bridge's windows cannot be reached: that is no place.  A
  * bridge with subtractive decoding forwards what nobody else claims. */
 static void forget_unreachable(struct pci_function *f)
 {
+    close_unreachable(f);
     for (unsigned i = 0; i < PCI_BARS; i++) {
         struct pci_bar *bar = &f->bar[i];
         if (bar->base && !is_reachable(f, bar->io, bar->base, bar->size)) {

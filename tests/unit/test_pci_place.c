@@ -841,6 +841,23 @@ static void many_functions_fit(void **state)
     assert_all_fits();
 }
 
+/* The bridge above forwards nothing, so the window and the BAR below it are no places. */
+static void a_window_that_the_bridge_above_does_not_forward_is_none(void **state)
+{
+    struct pcispace_device *a = pci_tree_bridge(NULL, 1), *b = pci_tree_bridge(a, 1);
+    struct pcispace_device *d = pci_tree_endpoint(b, 1, pci_tree_mem4k);
+    pci_tree_put(a, PCI_PRIMARY_BUS, 0x020100, 3);
+    pci_tree_put(b, PCI_PRIMARY_BUS, 0x020201, 3);
+    pci_tree_set_memory_window(b, 0xe0000000, 0xe00fffff);
+    pci_tree_put(d, PCI_BAR0, 0xe0000000, 4);
+    pci_scan();
+    assert_true(host_log_contains("lies outside those of the bridge above"));
+    assert_int_equal(unplaced(), 0);
+    assert_all_fits();
+    assert_true(pci_tree_function(a)->window[PCI_WINDOW_MEMORY].size);
+    assert_int_equal(pci_enable(pci_tree_function(d)), 0);
+}
+
 /* A small 32-bit BAR in front of a large 64-bit one would leave a gap that nobody counted. */
 static void a_window_is_filled_as_it_was_counted(void **state)
 {
@@ -858,6 +875,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, pci_tree_set_up, pci_tree_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(everything_unplaced_gets_a_place),
+        TEST(a_window_that_the_bridge_above_does_not_forward_is_none),
         TEST(a_window_is_filled_as_it_was_counted),
         TEST(second_scan_moves_nothing),
         TEST(partly_placed_machine_is_completed),
