@@ -783,7 +783,6 @@ static bool blast_turn(unsigned way, struct wire wires[2], uint64_t begin, bool 
     struct direction *d = &blast.ways[way];
     uint8_t f[FRAME_MAX];
     uint64_t n = blast_allowance(d, begin, flood ? 0 : options.window);
-    *wants = n > 0;
     while (n-- && wire_send(&wires[way], f, blast_build(f, way, d->sent))) {
         if (!d->sent)
             d->first_at = now_ns();
@@ -793,6 +792,7 @@ static bool blast_turn(unsigned way, struct wire wires[2], uint64_t begin, bool 
     }
     if (!options.deaf || blast_all_sent())
         blast_receive(!way, &wires[!way]);
+    *wants = blast_allowance(d, begin, flood ? 0 : options.window) > 0; /* arrivals make room */
     uint64_t now = now_ns();
     if (flood)
         return d->sent < d->goal || now - d->moved_at < DRAIN_NS;
