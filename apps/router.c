@@ -395,6 +395,15 @@ static void port_watch(struct core *control, const struct port *port)
         neighbor_announce_port(i);
 }
 
+/* A link that is back before the next tick was down all the same. */
+static void router_link_changed(struct port *port)
+{
+    if (port->state == PORT_RUNNING && port->link.up)
+        return;
+    router.announced[port->number].up = false;
+    neighbor_flush_port(control_core(), port->number);
+}
+
 /* With one core the tick runs between bursts, so every worker is quiescent;
  * with more, forward.c must call fib_quiescent() after a round of all. */
 static void router_tick(struct core *control, uint64_t now_us)
@@ -453,5 +462,6 @@ FORWARD_MODE(router_mode) = {
     .burst = router_burst,
     .note = router_note,
     .tick = router_tick,
+    .link_changed = router_link_changed,
     .held = router_held,
 };

@@ -548,6 +548,19 @@ static void link_down_forgets_what_was_learned(void **state)
     assert_int_equal(bench_drops(0, DROP_host_unreachable), 1);
 }
 
+/* Back before anybody looked: who is there now is not known, and is told again. */
+static void a_link_that_flaps_is_noticed(void **state)
+{
+    station_meet(1, 20, HOST_B);
+    bench_run_ms(15);
+    bench_is_quiet();
+    forward_port_down(bench.port[1]);
+    forward_port_up(bench.port[1]);
+    bench_run_ms(30);
+    assert_int_equal(state_of(HOST_B), NEIGHBOR_FREE);
+    assert_true(bench_take_arp(1, &g));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, bench_tear_down)
 
 int main(void)
@@ -581,6 +594,7 @@ int main(void)
         TEST(static_neighbor_comes_and_goes_with_its_prefix),
         TEST(neighbor_commands_refuse_nonsense),
         TEST(link_down_forgets_what_was_learned),
+        TEST(a_link_that_flaps_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
