@@ -298,7 +298,8 @@ static void poll_drivers(uint64_t now)
     }
 }
 
-int forward_port_up(struct port *port)
+/* 0, or why it did not start; then it is stopped, or failed by its own doing. */
+static int try_up(struct port *port)
 {
     if (port->state == PORT_FAILED)
         return -EIO;
@@ -311,14 +312,19 @@ int forward_port_up(struct port *port)
         port->txq[i]->cache = &forward.core[i % forward.cores]->cache;
     tell_rx_mode(port, wants_promiscuous(port)); /* the driver starts with that, not another */
     int e = port_start(port);
-    if (e) {
-        if (port->state != PORT_FAILED && e != -EPERM)
-            port_fail(port, e == -ENOMEM ? "no memory to start" : "did not start");
+    if (e)
         return e;
-    }
     apply_rx_mode(port);
     poll_link(port);
     return 0;
+}
+
+int forward_port_up(struct port *port)
+{
+    int e = try_up(port);
+    if (e && port->state != PORT_FAILED && e != -EPERM)
+        port_fail(port, e == -ENOMEM ? "no memory to start" : "did not start");
+    return e;
 }
 
 void forward_port_down(struct port *port)
@@ -343,16 +349,29 @@ void forward_port_remove(struct port *port)
     forward.promiscuous[port->number] = false;
 }
 
+/* Where there is no memory for so many, it goes on with those it had. */
 int forward_set_queues(struct port *port, uint16_t queues)
 {
     bool running = port->state == PORT_RUNNING;
+    uint16_t rx = port->rx_queues, tx = port->tx_queues;
     if (queues == port->rx_queues && queues == port->tx_queues)
         return 0;
     if (running)
         forward_port_down(port);
     int e = port_set_queues(port, queues);
-    int up = running ? forward_port_up(port) : 0;
-    return e ? e : up;
+    if (!running)
+        return e;
+    if (!e)
+        e = try_up(port);
+    if (e == -ENOMEM) {
+        port->rx_queues = rx;
+        port->tx_queues = tx;
+    }
+    if (port->state != PORT_RUNNING) {
+        int up = forward_port_up(port);
+        e = e ? e : up;
+    }
+    return e;
 }
 
 void forward_ports_up(void)

@@ -5,6 +5,7 @@
 #include "tests/host/test.h"
 #include "tests/models/bench.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -702,6 +703,33 @@ static void new_mac_is_announced(void **state)
     assert_memory_equal(g.bytes + 22, mac, MAC_LEN);
 }
 
+static const struct port_ops *real_ops;
+
+static int start_one_queue(struct port *port)
+{
+    return port->rx_queues > 1 ? -ENOMEM : real_ops->start(port);
+}
+
+/* A port that worked goes on working when it cannot have more queues. */
+static void more_queues_than_there_is_memory_for(void **state)
+{
+    struct port *p = bench.port[0];
+    struct port_ops ops = *p->ops;
+    real_ops = p->ops;
+    ops.start = start_one_queue;
+    p->ops = &ops;
+    p->limits.rx_queues_max = p->limits.tx_queues_max = 2;
+    p->rxq[1] = p->rxq[0];
+    p->txq[1] = p->txq[0];
+    bench_command_fails("port 0 queues 2", "no memory");
+    assert_int_equal(p->state, PORT_RUNNING);
+    assert_int_equal(p->rx_queues, 1);
+    assert_int_equal(p->tx_queues, 1);
+    p->rxq[1] = p->txq[1] = NULL;
+    p->limits.rx_queues_max = p->limits.tx_queues_max = 1;
+    p->ops = real_ops;
+}
+
 /* Its last octet would be beyond what 16 bits count, and the offset wrap into the front. */
 static void a_fragment_beyond_the_longest_datagram_is_not_cut(void **state)
 {
@@ -848,6 +876,7 @@ int main(void)
         TEST(port_without_an_address),
         TEST(time_to_live_runs_out),
         TEST(no_route_at_all),
+        TEST(more_queues_than_there_is_memory_for),
         TEST(a_fragment_beyond_the_longest_datagram_is_not_cut),
         TEST(a_fragment_that_comes_twice_spoils_nothing),
         TEST(arp_has_its_place_in_a_flood),
