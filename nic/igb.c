@@ -443,15 +443,11 @@ static int change_buffers(struct igb *e)
 }
 
 /* No tag is stripped before the filter and the queues know whose: frames of another VLAN would
- * look like ours.  Back to none the rings start afresh, or what was stripped already would come
- * out untagged; beside VFs tags are put back. */
+ * look like ours. */
 static int igb_set_vlan(struct port *port, uint16_t vlan)
 {
     struct igb *e = port->priv;
-    bool leaves = e->vlan && !vlan && !e->pf;
     e->vlan = vlan;
-    if (port->state == PORT_RUNNING && leaves)
-        return change_buffers(e);
     if (port->state == PORT_RUNNING) {
         write_stripping(e, false);
         set_queue_vlans(e);

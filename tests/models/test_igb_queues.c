@@ -1,6 +1,5 @@
 /* nic/igb.c over the model: several queues and the hash that chooses among them, and an access
  * port of a VLAN.  Sections: 82576 DS. */
-#include "kernel/endian.h"
 #include "nic/intel_ring.h"
 #include "nic/vf.h"
 #include "pci/pci_regs.h"
@@ -215,21 +214,6 @@ static void no_frame_is_longer_than_its_buffer(void **state)
     }
 }
 
-/* What came with the old tag is not untagged because there is no VLAN any more. */
-static void frames_of_the_old_vlan_keep_their_tag(void **state)
-{
-    uint8_t frame[120];
-    struct packet *p;
-    rig_run(1);
-    assert_int_equal(port_set_vlan(rig.port, 100), 0);
-    assert_true(rig_inject(frame, tagged(frame, 100)));
-    assert_int_equal(port_set_vlan(rig.port, 0), 0);
-    while (port_rx_burst(rig.port->rxq[0], &p, 1)) {
-        assert_int_equal(load_be16(p->data + 12), 0x8100);
-        packet_free(&rig.cache, p);
-    }
-}
-
 /* The chip forgets contexts with the queue; so must we. */
 static void tag_survives_stop_and_start(void **state)
 {
@@ -407,7 +391,6 @@ int main(void)
         TEST(other_vlans_are_filtered),
         TEST(without_vlan_tags_are_none_of_our_business),
         TEST(no_frame_is_longer_than_its_buffer),
-        TEST(frames_of_the_old_vlan_keep_their_tag),
         TEST(tag_survives_stop_and_start),
         TEST(longest_frames_pass_with_a_tag),
         TEST(access_port_works_beside_vfs),
