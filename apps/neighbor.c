@@ -217,8 +217,7 @@ static unsigned evict_rank(const struct neighbor *n)
 {
     if (n->holds || n->state == NEIGHBOR_STATIC || n->state == NEIGHBOR_FREE)
         return 0;
-    return n->state == NEIGHBOR_IDLE                ? 5
-           : n->state == NEIGHBOR_FAILED            ? 4
+    return n->state == NEIGHBOR_FAILED              ? 4
            : n->state == NEIGHBOR_INCOMPLETE        ? 3
            : n->state == NEIGHBOR_STALE && !n->used ? 2
                                                     : 1;

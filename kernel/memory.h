@@ -32,7 +32,7 @@ void memory_stats(struct memory_stats *s);
 bool memory_is_ram(uint64_t pa, uint64_t size);
 /* True when a file that the loader brought lies at pa. */
 bool memory_is_module(uint64_t pa);
-/* True when any of it is RAM, the image or a module.  The range does not wrap. */
+/* True when any of it is RAM, the image or a module; false of a range that wraps. */
 bool memory_is_ours(uint64_t pa, uint64_t size);
 
 /* Firmware's tables, read only: a pointer to size bytes at pa, or NULL when the

@@ -187,15 +187,10 @@ uint64_t paging_physical_end(void)
     return min_u64(1ull << min_u64(bits, 52), PHYSICAL_MAX);
 }
 
-static bool can_be_mapped(uint64_t pa, uint64_t size)
-{
-    uint64_t limit = paging_physical_end();
-    return root && size && pa < limit && size <= limit - pa;
-}
-
 static void *map_window(uint64_t base, uint64_t pa, uint64_t size, enum page_kind kind)
 {
-    if (!can_be_mapped(pa, size))
+    uint64_t limit = paging_physical_end();
+    if (!root || !size || pa >= limit || size > limit - pa)
         return NULL;
     uint64_t start = ALIGN_DOWN(pa, PAGE_SIZE), end = ALIGN_UP(pa + size, PAGE_SIZE);
     if (paging_map(base + start, start, end - start, kind))
@@ -207,7 +202,7 @@ static void *map_window(uint64_t base, uint64_t pa, uint64_t size, enum page_kin
  * it, writable and past every IOMMU. */
 void *mmio_map(uint64_t pa, uint64_t size)
 {
-    if (can_be_mapped(pa, size) && memory_is_ours(pa, size)) {
+    if (root && memory_is_ours(pa, size)) {
         log_error("memory: %lx to %lx is ours: not taken for a device's registers",
                   (unsigned long)pa, (unsigned long)(pa + size - 1));
         return NULL;

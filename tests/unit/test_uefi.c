@@ -138,19 +138,11 @@ static void a_framebuffer_is_described(void **state)
     assert_int_equal(parse(), 0);
     assert_int_equal(info.framebuffer.pitch, 4096);
     assert_int_equal(info.framebuffer.bits, 32);
-    set_up(state);
-    row_add(7, 0x200000, 16, 0xf);
-    handover.framebuffer = (struct uefi_framebuffer){ .base = 0x80000000,
-                                                      .size = 0x400000,
-                                                      .width = 800,
-                                                      .height = 600,
-                                                      .stride = 800,
-                                                      .red = 0xff0000,
-                                                      .green = 0xff00,
-                                                      .blue = 0xff,
-                                                      .bits = 24 };
+    handover.framebuffer.bits = 24;
+    loader_memory_reset();
     assert_int_equal(parse(), 0);
-    assert_int_equal(info.framebuffer.pitch, 2400);
+    assert_int_equal(info.framebuffer.pitch, 3072);
+    assert_int_equal(info.framebuffer.bits, 24);
 }
 
 static void a_configuration_that_cannot_be_read_is_told(void **state)
