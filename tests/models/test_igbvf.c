@@ -311,6 +311,19 @@ static void a_larger_mtu_refused_leaves_the_granted_one(void **state)
     assert_int_equal(port->mtu, 4000);
 }
 
+/* The PF refuses what it granted before, without a reset: then it is not granted any more. */
+static void a_granted_mtu_may_be_taken_away(void **state)
+{
+    start_and_link();
+    assert_int_equal(port_set_mtu(port, 4000), 0);
+    settle();
+    port_stop(port);
+    refuse(MBX_VF_SET_LPE, true);
+    assert_int_equal(port_start(port), 0);
+    settle();
+    assert_int_equal(port->mtu, MTU_DEFAULT);
+}
+
 /* After a reset nothing is granted; what was is asked for, then the default. */
 static void a_pf_that_came_back_smaller_is_lived_with(void **state)
 {
@@ -539,6 +552,7 @@ int main(void)
         TEST(another_address_after_a_reset_is_adopted),
         TEST(mtu_is_negotiated),
         TEST(a_larger_mtu_refused_leaves_the_granted_one),
+        TEST(a_granted_mtu_may_be_taken_away),
         TEST(a_pf_that_came_back_smaller_is_lived_with),
         TEST(vlan_is_asked_for_and_changed),
         TEST(vlan_frames_are_tagged_on_the_wire_only),
