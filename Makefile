@@ -49,8 +49,11 @@ $(LIBC): tools/build-newlib
 
 # ---- The image -----------------------------------------------------------------
 
-BARE_C := $(wildcard boot/*.c kernel/*.c pci/*.c iommu/*.c nic/*.c virtio/*.c apps/*.c)
-BARE_S := $(wildcard boot/*.S kernel/*.S)
+# Every source below these folders, at any depth; what is firmware's application is not the image's.
+ROOMS := pci iommu nic virtio apps
+find = $(sort $(shell find $(2) -name '*.$(1)'))
+BARE_C := $(filter-out boot/efi/%,$(call find,c,boot kernel $(ROOMS)))
+BARE_S := $(filter-out boot/efi/%,$(call find,S,boot kernel))
 BARE_O := $(BARE_C:%.c=$(B)/obj/%.o) $(BARE_S:%.S=$(B)/obj/%.S.o) $(B)/obj/version.o
 
 # -ffreestanding alone makes every memcpy() of a field a call; newlib has the
@@ -104,7 +107,7 @@ $(B)/millrace.elf: $(B)/stage1.elf tools/symbols
 	@$(OBJCOPY) --strip-all $(B)/millrace.debug $@
 
 # The same image with a driver that attacks from behind the IOMMU: for tests only.
-ATTACK_O := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/attack/*.c))
+ATTACK_O := $(patsubst %.c,$(B)/obj/%.o,$(call find,c,tests/attack))
 $(B)/attack.elf: $(BARE_O) $(ATTACK_O) $(B)/obj/symbols0.o linker.ld $(LIBC)
 	@echo '  LD      $@'
 	@$(LD) $(LDFLAGS) --strip-all -o $@ $(BARE_O) $(ATTACK_O) $(B)/obj/symbols0.o $(LIBC)
@@ -115,7 +118,7 @@ EFI_CRT0 := $(firstword $(wildcard $(addsuffix /crt0-efi-x86_64.o,/usr/lib /usr/
 	/usr/lib/x86_64-linux-gnu /usr/lib/x86_64-linux-gnu/gnuefi)))
 EFI_LDS := $(firstword $(wildcard $(addsuffix /elf_x86_64_efi.lds,/usr/lib /usr/lib/gnuefi \
 	/usr/lib/x86_64-linux-gnu /usr/lib/x86_64-linux-gnu/gnuefi)))
-EFI_O := $(patsubst %.c,$(B)/obj/%.o,$(wildcard boot/efi/*.c)) $(B)/obj/boot/efi/leave.S.o
+EFI_O := $(patsubst %.c,$(B)/obj/%.o,$(call find,c,boot/efi)) $(B)/obj/boot/efi/leave.S.o
 EFI_CFLAGS := $(COMMON) -O2 -Iboot/efi -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 \
 	-ffreestanding -fpic -fshort-wchar -mno-red-zone -fno-stack-protector -fcf-protection=none \
 	-fno-strict-aliasing -fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns \
@@ -168,11 +171,9 @@ $(B)/pxe/millrace.efi: $(B)/millrace.elf $(B)/millrace.efi tools/make-pxe tools/
 
 # ---- The same sources as a Linux program, under sanitizers ------------------------
 
-# Of kernel/ and boot/ only what has no machine in it.
-HOSTED_C := $(wildcard pci/*.c iommu/*.c nic/*.c virtio/*.c apps/*.c tests/host/*.c) \
-	$(wildcard boot/boot_info.c boot/pvh.c boot/multiboot.c boot/uefi.c boot/efi/elf.c boot/efi/words.c) \
-	$(wildcard kernel/acpi*.c kernel/console.c kernel/console_init.c kernel/log.c kernel/uart.c kernel/vga.c \
-	kernel/screen.c kernel/framebuffer.c kernel/font.c kernel/debug_port.c)
+# Of boot/ and kernel/ only what has no machine in it.
+HOSTED_C := $(filter-out kernel/x86/% kernel/main.c,$(call find,c,kernel $(ROOMS) tests/host)) \
+	$(filter-out boot/main.c,$(wildcard boot/*.c)) $(call find,c,boot/efi/plan)
 MODEL_C := $(filter-out tests/models/test_%,$(wildcard tests/models/*.c))
 TEST_C := $(wildcard tests/unit/test_*.c tests/models/test_*.c)
 
@@ -256,7 +257,7 @@ style:
 	@tools/check-style
 
 # Every header compiles alone, as the image and as a Linux program.
-HEADERS := $(wildcard boot/*.h kernel/*.h pci/*.h iommu/*.h nic/*.h virtio/*.h apps/*.h)
+HEADERS := $(wildcard boot/*.h) $(call find,h,kernel $(ROOMS))
 headers: $(HEADERS:%=$(B)/headers/%.ok)
 $(B)/headers/%.ok: % | $(LIBC)
 	@mkdir -p $(@D)

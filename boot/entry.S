@@ -5,7 +5,7 @@
  * 3.3) and Multiboot1 (0.6.96, 3.2): same state, %eax = magic, %ebx = info.
  * boot/efi/ leaves UEFI for that state too, with the magic number of start_uefi.
  * All leave through boot_main(magic, info) on the boot stack, with the first
- * 4 GiB mapped one to one until kernel/paging.c maps for good. */
+ * 4 GiB mapped one to one until kernel/x86/paging.c maps for good. */
 
 #define MB1_MAGIC 0x1badb002
 #define MB1_FLAGS 0x00010003    /* address fields; page-aligned modules; memory map */

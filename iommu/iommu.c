@@ -357,7 +357,7 @@ bool iommu_device_tlb(const struct dma_device *dev)
     return v && v->device_tlb;
 }
 
-/* What kernel/dma.c asks ------------------------------------------------------------ */
+/* What kernel/x86/dma.c asks ------------------------------------------------------------ */
 
 static unsigned access_of(enum dma_direction dir)
 {

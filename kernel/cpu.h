@@ -66,7 +66,7 @@ NORETURN static inline void cpu_halt(void)
 bool cpu_has_1g_pages(void);
 
 /* GDT, TSS with exception stacks, IDT, and the legacy interrupt controllers
- * masked (kernel/exception.c). */
+ * masked (kernel/x86/exception.c). */
 void exception_init(void);
 /* Reset without any table: keyboard controller, port CF9, then a triple fault. */
 NORETURN void cpu_reset(void);

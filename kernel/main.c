@@ -1,9 +1,9 @@
 /* main.c - the boot as a list.  Reading kernel_main() top to bottom is the tour
  * of the house; the console prints the same phrases. */
-#include "apps/config.h"
-#include "apps/console.h"
-#include "apps/fence.h"
-#include "apps/forward.h"
+#include "apps/console/config.h"
+#include "apps/console/console.h"
+#include "apps/forward/forward.h"
+#include "apps/machine/fence.h"
 #include "boot/boot_info.h"
 #include "iommu/iommu.h"
 #include "kernel/acpi.h"

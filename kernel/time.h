@@ -1,6 +1,6 @@
 /* time.h - one monotonic clock, counted from the image's first instruction.
  *
- * Bare metal: the TSC, its frequency from CPUID or calibrated (kernel/time.c).
+ * Bare metal: the TSC, its frequency from CPUID or calibrated (kernel/x86/time.c).
  * Hosted: a clock that only moves when the test moves it (tests/host/host.h),
  * or the host's own clock for benchmarks. */
 #pragma once

@@ -27,7 +27,7 @@
  *   short a first segment) is freed by the driver and counted in the queue's
  *   errors, as is what tx_burst can never send.  stats() does not repeat those:
  *   a port's rx_errors are its device's and its receive queues' added up.  Drops
- *   decided above the port are counted above it (apps/stats.h).
+ *   decided above the port are counted above it (apps/forward/stats.h).
  *
  * Frames
  *   A received frame's first segment need not have headroom (a jumbo frame may

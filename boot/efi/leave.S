@@ -1,7 +1,7 @@
 /* leave.S - from UEFI's long mode to where a 32-bit loader would leave the machine.
  *
  * leave_uefi is copied to memory below 4 GiB and called with %rdi = struct departure
- * (boot/efi/plan.h), below 4 GiB too.  Nothing of the firmware is needed after it: paging goes
+ * (boot/efi/plan/plan.h), below 4 GiB too.  Nothing of the firmware is needed after it: paging goes
  * off first (Intel SDM vol. 3, 10.8.5.4), so that neither firmware's page tables nor the
  * application itself are in the way of the segments that are copied to their places.
  * Position-independent, writes nothing beside itself (firmware may have made it read-only);

@@ -1,7 +1,7 @@
 /* loader.h - between the files of the UEFI application that speak with firmware. */
 #pragma once
 
-#include "boot/efi/plan.h"
+#include "boot/efi/plan/plan.h"
 
 #include <efi.h>
 #include <efilib.h>

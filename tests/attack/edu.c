@@ -4,7 +4,7 @@
  * Document: QEMU, docs/specs/edu.rst.  The device copies between its 4 KiB
  * buffer and any address that it is told; started with
  * dma_mask=0xffffffffffffffff it leaves none out.  A copy takes 100 ms. */
-#include "apps/command.h"
+#include "apps/console/command.h"
 #include "iommu/iommu.h"
 #include "kernel/log.h"
 #include "kernel/mmio.h"

@@ -1,9 +1,9 @@
 /* mailbox.c - a VF that floods its mailbox, under the command of the console.  Linked into
  * build/attack.elf only, never into the appliance. */
-#include "apps/command.h"
+#include "apps/console/command.h"
 #include "kernel/mmio.h"
 #include "kernel/task.h"
-#include "nic/intel_mbx.h"
+#include "nic/intel/intel_mbx.h"
 #include "pci/pci.h"
 
 #include <inttypes.h>

@@ -7,12 +7,12 @@
  *
  * Of l3 there is a burst of packets, whose TTL is set back each round, for io as well; once
  * as if their device had said that the header checksum is right, once as if it said nothing. */
-#include "apps/address.h"
-#include "apps/fdb.h"
-#include "apps/forward.h"
-#include "apps/ipv4.h"
-#include "apps/neighbor.h"
-#include "apps/router.h"
+#include "apps/bridge/fdb.h"
+#include "apps/forward/forward.h"
+#include "apps/ip/address.h"
+#include "apps/ip/ipv4.h"
+#include "apps/ip/neighbor.h"
+#include "apps/ip/router.h"
 #include "tests/host/host.h"
 
 #include <stdio.h>

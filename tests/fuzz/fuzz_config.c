@@ -2,9 +2,9 @@
  * the configuration file.  Every error is one printable line, and all of them
  * are counted.  Commands that do something have tests of their own: a text in
  * which one could be meant is parsed, but not run. */
-#include "apps/config.h"
+#include "apps/console/config.h"
 
-#include "apps/command.h"
+#include "apps/console/command.h"
 #include "tests/host/host.h"
 
 #include <stdlib.h>

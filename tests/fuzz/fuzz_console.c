@@ -4,8 +4,8 @@
  * sound; a line gives at most one error line, and all of it printable.  Commands
  * that print or change something have tests; here only rows without effect are
  * run, the appliance's own are matched through `help` and completion. */
-#include "apps/command.h"
-#include "apps/line_editor.h"
+#include "apps/console/command.h"
+#include "apps/console/line_editor.h"
 #include "tests/host/host.h"
 
 #include <stdlib.h>

@@ -4,8 +4,8 @@
  * Frames handed up keep the rules of nic/packet.h, and in the end every packet is back in the
  * pool, once. */
 #include "kernel/mmio.h"
-#include "nic/igb_regs.h"
-#include "nic/igb_ring.h"
+#include "nic/intel/igb/igb_regs.h"
+#include "nic/intel/igb/igb_ring.h"
 #include "tests/host/host.h"
 #include "tests/models/conformance.h"
 

@@ -5,9 +5,9 @@
  * once. */
 #include "kernel/log.h"
 #include "kernel/time.h"
-#include "nic/igb_regs.h"
-#include "nic/igbvf_regs.h"
-#include "nic/intel_mbx.h"
+#include "nic/intel/igb/igb_regs.h"
+#include "nic/intel/igb/igbvf_regs.h"
+#include "nic/intel/intel_mbx.h"
 #include "nic/port.h"
 #include "pci/pci.h"
 #include "tests/host/host.h"

@@ -1,6 +1,6 @@
 /* Frames of any bytes and lengths through every mode, while links fall, ports
  * go and come, transmit rings fill and modes change.  Whatever comes: the law of
- * conservation of apps/stats.h holds after every turn, the bridge sends no
+ * conservation of apps/forward/stats.h holds after every turn, the bridge sends no
  * frame back to where it came from, and at the end every packet is back. */
 #include "tests/host/host.h"
 #include "tests/models/lan.h"

@@ -3,7 +3,7 @@
  * of the document.  One 82576 and one I350 live through all inputs (VFs take long to make); in
  * the end of each their VFs are as new. */
 #include "kernel/time.h"
-#include "nic/igb_pf.h"
+#include "nic/intel/igb/igb_pf.h"
 #include "tests/host/host.h"
 #include "tests/models/igb_model.h"
 

@@ -1,7 +1,7 @@
 /* Configuration space that a device made up: the input is one function's bytes,
  * on root bus 0, behind a bridge, or as the bridge itself.  Scan, placing, walks
  * and `show pci` must end, and what was placed must keep the rules of placing. */
-#include "apps/command.h"
+#include "apps/console/command.h"
 #include "pci/pci.h"
 #include "pci/pci_regs.h"
 #include "tests/host/host.h"

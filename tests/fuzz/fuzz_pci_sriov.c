@@ -2,7 +2,7 @@
  * can be written, what the ports above can do, and what is then asked of the PF.  Scan,
  * placing, `vf count` and `show pci` must end; VFs in force have routing IDs of their own,
  * in order, and BARs behind their bridge that are nobody else's. */
-#include "apps/command.h"
+#include "apps/console/command.h"
 #include "kernel/time.h"
 #include "pci/aer.h"
 #include "pci/pci.h"

@@ -1,6 +1,6 @@
 /* What others write and the UEFI application reads: a DHCP server's packets, load options, paths,
  * firmware's memory map, an ELF file. */
-#include "boot/efi/plan.h"
+#include "boot/efi/plan/plan.h"
 
 #include <stdlib.h>
 #include <string.h>

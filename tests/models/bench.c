@@ -1,10 +1,10 @@
 /* bench.c - a router on a bench (bench.h). */
 #include "tests/models/bench.h"
 
-#include "apps/address.h"
-#include "apps/command.h"
-#include "apps/neighbor.h"
-#include "apps/router.h"
+#include "apps/console/command.h"
+#include "apps/ip/address.h"
+#include "apps/ip/neighbor.h"
+#include "apps/ip/router.h"
 #include "tests/host/host.h"
 
 #include <stdio.h>

@@ -3,11 +3,11 @@
  *
  * Wire i is router port bench.port[i]; the stations on it have the MACs
  * 02:00:00:00:i:n.  bench_tear_down() checks the conservation law of
- * apps/stats.h and that every packet is back in the pool. */
+ * apps/forward/stats.h and that every packet is back in the pool. */
 #pragma once
 
-#include "apps/forward.h"
-#include "apps/ipv4.h"
+#include "apps/forward/forward.h"
+#include "apps/ip/ipv4.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* e1000_model.c - the device's side of nic/e1000.c, from the 8254x SDM, and what the
+/* e1000_model.c - the device's side of e1000.c, from the 8254x SDM, and what the
  * 82574 has in common with it (e1000_model.h).
  *
  * Not modelled, and never used by the driver: interrupts, offloads, the PHY's
@@ -6,7 +6,7 @@
 #include "tests/models/e1000_model.h"
 
 #include "kernel/time.h"
-#include "nic/intel_ring.h"
+#include "nic/intel/intel_ring.h"
 #include "tests/host/host.h"
 
 #include <inttypes.h>

@@ -1,5 +1,5 @@
-/* e1000_model.h - the device's side of nic/e1000.c, from the 8254x SDM, and of
- * nic/e1000e.c, from the 82574 DS (e1000e_model.c has what that chip does its own way).
+/* e1000_model.h - the device's side of e1000.c, from the 8254x SDM, and of
+ * e1000e.c, from the 82574 DS (e1000e_model.c has what that chip does its own way).
  *
  * Strict: whatever the document forbids is counted, named on stderr and done
  * nothing about.  It works only when asked: frames come in by e1000_model_inject()
@@ -7,7 +7,7 @@
  * DMA mappings, and only with bus mastering on. */
 #pragma once
 
-#include "nic/e1000_regs.h"
+#include "nic/intel/e1000/e1000_regs.h"
 #include "nic/port.h"
 #include "pci/pci.h"
 #include "tests/models/pcispace.h"

@@ -3,7 +3,7 @@
  * Strict about what QEMU's model lets pass: who owns NVM and MDIO, how a reset is
  * begun, how long the NVM and the PHY are busy after it, and the bits that are to have
  * a value before a unit is switched on. */
-#include "nic/e1000e_regs.h"
+#include "nic/intel/e1000/e1000e_regs.h"
 #include "tests/models/e1000_model.h"
 
 #include "kernel/time.h"

@@ -2,7 +2,7 @@
 #include "tests/models/igb_master.h"
 
 #include "kernel/time.h"
-#include "nic/igb_pf.h"
+#include "nic/intel/igb/igb_pf.h"
 #include "pci/sriov.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"

@@ -1,7 +1,7 @@
-/* igb_master.h - nic/igb_pf.c and nic/igb_mailbox.c over the model, VFs in the test's hands. */
+/* igb_master.h - igb_pf.c and igb_mailbox.c over the model, VFs in the test's hands. */
 #pragma once
 
-#include "nic/intel_mbx.h"
+#include "nic/intel/intel_mbx.h"
 #include "nic/vf.h"
 #include "tests/models/igb_model.h"
 

@@ -3,7 +3,7 @@
 #include "tests/models/igb_model_internal.h"
 
 #include "kernel/time.h"
-#include "nic/intel_mbx.h"
+#include "nic/intel/intel_mbx.h"
 #include "pci/pci_regs.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* igb_rig.c - nic/igb.c on the igb model (igb_rig.h). */
+/* igb_rig.c - igb.c on the igb model (igb_rig.h). */
 #include "tests/models/igb_rig.h"
 
 #include "pci/pci_regs.h"

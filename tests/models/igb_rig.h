@@ -1,4 +1,4 @@
-/* igb_rig.h - nic/igb.c on the igb model, with a pool of packets: what tests of that driver
+/* igb_rig.h - igb.c on the igb model, with a pool of packets: what tests of that driver
  * share. */
 #pragma once
 

@@ -1,11 +1,11 @@
-/* igbvf_bench.h - a lone VF on a bench: nic/igbvf.c over the model, its PF in the test's hands.
+/* igbvf_bench.h - a lone VF on a bench: igbvf.c over the model, its PF in the test's hands.
  *
  * For test programs, each of which is one of its own: everything here is static.  igb_model.h's
  * `pf` says what the PF grants; poll_both() gives both sides their turn. */
 #pragma once
 
 #include "kernel/time.h"
-#include "nic/intel_mbx.h"
+#include "nic/intel/intel_mbx.h"
 #include "pci/pci_regs.h"
 #include "pci/sriov.h"
 #include "tests/host/host.h"

@@ -1,7 +1,7 @@
 /* lan.h - an appliance of a few wire ports, and frames to try it with. */
 #pragma once
 
-#include "apps/forward.h"
+#include "apps/forward/forward.h"
 #include "tests/models/wire_port.h"
 
 #define LAN_PORTS_MAX 8u

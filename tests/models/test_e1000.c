@@ -1,4 +1,4 @@
-/* nic/e1000.c over the model: the conformance suite, then what is its own: address,
+/* e1000.c over the model: the conformance suite, then what is its own: address,
  * reset, link, filters, statistics, and a device that lies.  Sections: 8254x SDM. */
 #include "pci/pci_regs.h"
 #include "tests/host/host.h"

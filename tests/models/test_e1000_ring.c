@@ -1,4 +1,4 @@
-/* nic/e1000_ring.c over both chips' models: the VLAN of an access port, and what the
+/* e1000_ring.c over both chips' models: the VLAN of an access port, and what the
  * device says of IPv4 headers.  Sections: 8254x SDM. */
 #include "tests/host/host.h"
 #include "tests/host/test.h"

@@ -1,7 +1,7 @@
-/* nic/e1000e.c over the 82574's model: the conformance suite, then what that chip does
+/* e1000e.c over the 82574's model: the conformance suite, then what that chip does
  * its own way.  What it shares with the 8254x is in test_e1000.c and test_e1000_ring.c.
  * Sections: 82574 DS. */
-#include "nic/e1000e_regs.h"
+#include "nic/intel/e1000/e1000e_regs.h"
 #include "pci/pci_regs.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"

@@ -1,8 +1,8 @@
 /* Functions and ports behind a model of a unit: attaching, trust, faults that
  * stop a port, and what `show iommu` says of it all. */
-#include "apps/command.h"
-#include "apps/fence.h"
-#include "apps/forward.h"
+#include "apps/console/command.h"
+#include "apps/forward/forward.h"
+#include "apps/machine/fence.h"
 #include "iommu/iommu.h"
 #include "kernel/time.h"
 #include "pci/pci_internal.h"

@@ -1,4 +1,4 @@
-/* nic/igb.c over the model, 82576 and I350: the conformance suite, then what is its own:
+/* igb.c over the model, 82576 and I350: the conformance suite, then what is its own:
  * address, reset, link, filters, statistics, and a chip that lies.  Queues and VLANs:
  * test_igb_queues.c.  Sections: 82576 DS. */
 #include "kernel/time.h"

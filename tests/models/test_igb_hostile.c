@@ -1,7 +1,7 @@
-/* A VF that does whatever comes to its mind, beside one that behaves, under nic/igb.c on the
+/* A VF that does whatever comes to its mind, beside one that behaves, under igb.c on the
  * model: the PF breaks no rule, and neither its port nor the good VF loses a frame or waits long
  * for an answer.  82576 DS 7.8.2.9, 7.10.3; both chips. */
-#include "nic/intel_mbx.h"
+#include "nic/intel/intel_mbx.h"
 #include "nic/vf.h"
 #include "pci/sriov.h"
 #include "tests/host/host.h"

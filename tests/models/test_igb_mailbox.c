@@ -1,8 +1,8 @@
-/* nic/igb_mailbox.c over the model: every message, honest and hostile, in and out of order; what
+/* igb_mailbox.c over the model: every message, honest and hostile, in and out of order; what
  * Linux's and DPDK's VF drivers send.  Sections: 82576 DS, but where others are named. */
 #include "kernel/log.h"
 #include "kernel/time.h"
-#include "nic/igb_pf.h"
+#include "nic/intel/igb/igb_pf.h"
 #include "pci/pci_regs.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"

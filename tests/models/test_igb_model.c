@@ -2,7 +2,7 @@
  * a driver.  Mailboxes and the switch: test_igb_switch.c.  Sections: 82576 DS, but where others
  * are named. */
 #include "kernel/mmio.h"
-#include "nic/intel_mbx.h"
+#include "nic/intel/intel_mbx.h"
 #include "pci/pci_regs.h"
 #include "pci/sriov.h"
 #include "tests/host/host.h"

@@ -1,7 +1,7 @@
-/* nic/igb_pf.c over the model: VFs come and go, the switch and its filters, policies, events,
+/* igb_pf.c over the model: VFs come and go, the switch and its filters, policies, events,
  * counters.  Messages are test_igb_mailbox.c's.  Sections: 82576 DS, but where others are named. */
 #include "kernel/time.h"
-#include "nic/igb_pf.h"
+#include "nic/intel/igb/igb_pf.h"
 #include "pci/pci_regs.h"
 #include "pci/sriov.h"
 #include "tests/host/host.h"

@@ -1,6 +1,6 @@
-/* nic/igb.c over the model: several queues and the hash that chooses among them, and an access
+/* igb.c over the model: several queues and the hash that chooses among them, and an access
  * port of a VLAN.  Sections: 82576 DS. */
-#include "nic/intel_ring.h"
+#include "nic/intel/intel_ring.h"
 #include "nic/vf.h"
 #include "pci/pci_regs.h"
 #include "tests/host/host.h"

@@ -1,7 +1,7 @@
-/* nic/igb_ring.c by itself: two register blocks, and what is written where and when. */
+/* igb_ring.c by itself: two register blocks, and what is written where and when. */
 #include "kernel/mmio.h"
-#include "nic/igb_regs.h"
-#include "nic/igb_ring.h"
+#include "nic/intel/igb/igb_regs.h"
+#include "nic/intel/igb/igb_ring.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
 #include "tests/models/conformance.h"

@@ -1,7 +1,7 @@
 /* The model of the 82576 and I350 itself: mailboxes, VFs on the bus, and the switch, without a
  * driver.  Sections: 82576 DS, but where others are named. */
 #include "kernel/mmio.h"
-#include "nic/intel_mbx.h"
+#include "nic/intel/intel_mbx.h"
 #include "pci/pci_regs.h"
 #include "pci/sriov.h"
 #include "tests/host/host.h"

@@ -1,4 +1,4 @@
-/* nic/igbvf.c over the model of a lone VF: the conformance suite, address, settings and their
+/* igbvf.c over the model of a lone VF: the conformance suite, address, settings and their
  * refusals, counters, probe and remove.  How the PF is lost and found: test_igbvf_recovery.c.
  * What a PF says is as Linux's igb says it (tests/data/mailbox). */
 #include "tests/models/igbvf_bench.h"

@@ -1,4 +1,4 @@
-/* Both ends in this house: nic/igb.c with nic/igb_pf.c drive the PF of the model, nic/igbvf.c its
+/* Both ends in this house: igb.c with igb_pf.c drive the PF of the model, igbvf.c its
  * VFs, in one poll loop as in the image.  The conformance suite on a VF, then policies, resets
  * and what each end makes of the other's. */
 #include "kernel/time.h"

@@ -1,4 +1,4 @@
-/* nic/igbvf.c over the model of a lone VF: every way to lose the PF and to find it again, in
+/* igbvf.c over the model of a lone VF: every way to lose the PF and to find it again, in
  * bounded time and without a queue touched meanwhile; and a PF that lies. */
 #include "tests/models/igbvf_bench.h"
 

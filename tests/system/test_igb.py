@@ -237,7 +237,7 @@ def test_both_directions_of_a_flow_share_a_queue():
 
 
 def test_counts_stay_when_queues_go():
-    """apps/stats.h: counters never go back, whatever the number of queues."""
+    """apps/forward/stats.h: counters never go back, whatever the number of queues."""
     with Appliance(nics=NICS, config="forward l2\n") as appliance:
         restart(appliance, "port 0 queues 8")
         sent = 0

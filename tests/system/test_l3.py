@@ -221,7 +221,7 @@ def test_an_echo_with_a_wrong_checksum_is_not_answered(router):
 
 
 def test_errors_are_rate_limited(router):
-    """RFC 1812 4.3.2.8: 250 a second and port (apps/icmp.c), and its burst, however slow the machine is."""
+    """RFC 1812 4.3.2.8: 250 a second and port (apps/ip/icmp.c), and its burst, however slow the machine is."""
     began = time.monotonic()
     for n in range(3000):
         router.wires[0].send(ALICE.to_router(dst="8.8.8.8") / probe(n))

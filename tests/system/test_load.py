@@ -29,7 +29,7 @@ def test_a_million_frames_arrive_unharmed(mode):
 
 
 def check_law(stats):
-    """apps/stats.h: rx + originated + copied == tx + consumed + drops + held."""
+    """apps/forward/stats.h: rx + originated + copied == tx + consumed + drops + held."""
     check_conservation(stats)
     ports = stats["ports"]
 

@@ -21,7 +21,7 @@ TWO = ["igb", "igb"]
 STATION = bytes.fromhex("020000000a01")
 ELSEWHERE = bytes.fromhex("020000000b01")
 
-# 82576 DS 8.14, as in nic/igb_virt_regs.h
+# 82576 DS 8.14, as in nic/intel/igb/igb_virt_regs.h
 MRQC, VT_CTL, VFRE, VFTE, DTXSWC, QDE = 0x5818, 0x581c, 0x0c8c, 0x0c90, 0x3500, 0x2408
 
 

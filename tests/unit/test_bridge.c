@@ -1,5 +1,5 @@
-/* apps/bridge.c: mode l2, by the rules of IEEE 802.1Q clause 8. */
-#include "apps/fdb.h"
+/* apps/bridge/bridge.c: mode l2, by the rules of IEEE 802.1Q clause 8. */
+#include "apps/bridge/fdb.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
 #include "tests/models/lan.h"

@@ -1,6 +1,6 @@
-/* apps/command.c: the grammar of contract.md, "Configuration" and "Commands".
+/* apps/console/command.c: the grammar of contract.md, "Configuration" and "Commands".
  * Its own rows stand beside the appliance's; their first words are not used there. */
-#include "apps/command.h"
+#include "apps/console/command.h"
 #include "tests/host/host.h"
 
 #include <inttypes.h>

@@ -1,7 +1,7 @@
-/* apps/config.c: the three sources of contract.md, "Configuration". */
-#include "apps/config.h"
+/* apps/console/config.c: the three sources of contract.md, "Configuration". */
+#include "apps/console/config.h"
 
-#include "apps/command.h"
+#include "apps/console/command.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
 

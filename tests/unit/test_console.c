@@ -1,7 +1,7 @@
-/* apps/console.c: the prompt, as a person at a terminal sees it. */
-#include "apps/console.h"
+/* apps/console/console.c: the prompt, as a person at a terminal sees it. */
+#include "apps/console/console.h"
 
-#include "apps/command.h"
+#include "apps/console/command.h"
 #include "kernel/log.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"

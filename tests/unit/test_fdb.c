@@ -1,5 +1,5 @@
-/* apps/fdb.c: the filtering database of IEEE 802.1Q 8.7 and 8.8. */
-#include "apps/fdb.h"
+/* apps/bridge/fdb.c: the filtering database of IEEE 802.1Q 8.7 and 8.8. */
+#include "apps/bridge/fdb.h"
 #include "kernel/log.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"

@@ -1,7 +1,7 @@
 /* The forwarding trie against the plainest model of longest match: a list that
  * is searched from end to end (RFC 1812 5.2.4.3: the longest prefix wins). */
-#include "apps/fib.h"
-#include "apps/ipv4.h"
+#include "apps/ip/fib.h"
+#include "apps/ip/ipv4.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
 

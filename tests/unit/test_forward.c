@@ -1,4 +1,4 @@
-/* apps/forward.c: bursts, drops, ports, modes (apps/forward.h, stats.h). */
+/* apps/forward/forward.c: bursts, drops, ports, modes (apps/forward/forward.h, stats.h). */
 #include "tests/host/host.h"
 #include "tests/host/test.h"
 #include "tests/models/lan.h"

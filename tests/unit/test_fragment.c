@@ -1,6 +1,6 @@
 /* Fragmentation: RFC 791 3.2, RFC 1812 4.2.2.7. */
-#include "apps/fragment.h"
-#include "apps/ipv4.h"
+#include "apps/ip/fragment.h"
+#include "apps/ip/ipv4.h"
 #include "nic/port.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"

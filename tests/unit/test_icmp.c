@@ -1,8 +1,8 @@
 /* Packets for the appliance itself: RFC 792, RFC 1812 4.3 and 4.2.2.7, and `ping`. */
-#include "apps/command.h"
-#include "apps/fragment.h"
-#include "apps/icmp.h"
-#include "apps/neighbor.h"
+#include "apps/console/command.h"
+#include "apps/ip/fragment.h"
+#include "apps/ip/icmp.h"
+#include "apps/ip/neighbor.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
 #include "tests/models/bench.h"

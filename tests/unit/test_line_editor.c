@@ -1,5 +1,5 @@
-/* apps/line_editor.c: the keys of docs/console.md, and bytes that are none. */
-#include "apps/line_editor.h"
+/* apps/console/line_editor.c: the keys of docs/console.md, and bytes that are none. */
+#include "apps/console/line_editor.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
 

@@ -1,6 +1,6 @@
 /* apps/{io,mac,macswap,rxonly,txonly}.c: what testpmd's modes of those names do. */
-#include "apps/ipv4.h"
-#include "apps/test_frame.h"
+#include "apps/ip/ipv4.h"
+#include "apps/modes/test_frame.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
 #include "tests/models/lan.h"

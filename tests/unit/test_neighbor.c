@@ -1,7 +1,7 @@
 /* ARP and the neighbor table: RFC 826, RFC 1122 2.3.2, RFC 1812 3.3.2, RFC 5227. */
-#include "apps/fib.h"
-#include "apps/icmp.h"
-#include "apps/neighbor.h"
+#include "apps/ip/fib.h"
+#include "apps/ip/icmp.h"
+#include "apps/ip/neighbor.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
 #include "tests/models/bench.h"

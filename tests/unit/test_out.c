@@ -1,5 +1,5 @@
-/* apps/out.c: text of any length arrives whole, on the console as anywhere. */
-#include "apps/out.h"
+/* apps/console/out.c: text of any length arrives whole, on the console as anywhere. */
+#include "apps/console/out.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
 

@@ -1,5 +1,5 @@
-/* apps/parse.c: numbers and addresses, the whole string or nothing. */
-#include "apps/command.h"
+/* apps/console/parse.c: numbers and addresses, the whole string or nothing. */
+#include "apps/console/command.h"
 #include "tests/host/host.h"
 
 #include <setjmp.h>

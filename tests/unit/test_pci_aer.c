@@ -1,7 +1,7 @@
 /* Advanced error reporting, polled: PCIe 6.2 and 7.8.4. */
 #include "tests/host/test.h"
 
-#include "apps/command.h"
+#include "apps/console/command.h"
 #include "kernel/time.h"
 #include "pci/aer.h"
 #include "pci/pci_regs.h"

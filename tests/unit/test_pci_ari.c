@@ -1,7 +1,7 @@
 /* Alternative routing IDs: PCIe 6.13 (rules), 7.8.7 (capability). */
 #include "tests/host/test.h"
 
-#include "apps/command.h"
+#include "apps/console/command.h"
 #include "pci/pci.h"
 #include "pci/pci_regs.h"
 #include "tests/host/host.h"

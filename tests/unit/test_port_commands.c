@@ -1,7 +1,7 @@
-/* apps/port_commands.c and apps/system_commands.c, at the prompt's side of the
+/* apps/forward/port_commands.c and apps/machine/system_commands.c, at the prompt's side of the
  * matcher: contract.md, "Commands". */
-#include "apps/command.h"
-#include "apps/forward.h"
+#include "apps/console/command.h"
+#include "apps/forward/forward.h"
 #include "kernel/log.h"
 #include "kernel/machine.h"
 #include "kernel/time.h"

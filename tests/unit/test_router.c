@@ -1,6 +1,6 @@
 /* Mode l3, rule by rule. */
-#include "apps/icmp.h"
-#include "apps/neighbor.h"
+#include "apps/ip/icmp.h"
+#include "apps/ip/neighbor.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
 #include "tests/models/bench.h"

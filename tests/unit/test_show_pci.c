@@ -1,7 +1,7 @@
 /* show pci and show pci BDF over the recorded q35 and over hostile bytes. */
 #include "tests/host/test.h"
 
-#include "apps/command.h"
+#include "apps/console/command.h"
 #include "pci/pci.h"
 #include "pci/pci_regs.h"
 #include "pci/sriov.h"

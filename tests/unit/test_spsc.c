@@ -1,5 +1,5 @@
-/* apps/spsc.h: a bounded ring keeps order, says when it is full, wraps. */
-#include "apps/spsc.h"
+/* apps/forward/spsc.h: a bounded ring keeps order, says when it is full, wraps. */
+#include "apps/forward/spsc.h"
 #include "tests/host/test.h"
 
 #include <pthread.h>

@@ -1,7 +1,7 @@
-/* apps/stats.c and the commands of contract.md that show, clear and configure
+/* apps/forward/stats.c and the commands of contract.md that show, clear and configure
  * what the forwarding core holds. */
-#include "apps/command.h"
-#include "apps/fdb.h"
+#include "apps/bridge/fdb.h"
+#include "apps/console/command.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
 #include "tests/models/lan.h"

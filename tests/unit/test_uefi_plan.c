@@ -1,5 +1,5 @@
-/* The UEFI application's own decisions: boot/efi/elf.c and words.c. */
-#include "boot/efi/plan.h"
+/* The UEFI application's own decisions: boot/efi/plan/elf.c and words.c. */
+#include "boot/efi/plan/plan.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,10 +1,11 @@
-/* apps/vf_commands.c over a master driver that does as it is told, or refuses: who is meant, what
- * is made and in which order, what goes with a port, and what the configuration says. */
-#include "apps/address.h"
-#include "apps/command.h"
-#include "apps/fdb.h"
-#include "apps/forward.h"
-#include "apps/neighbor.h"
+/* apps/machine/vf_commands.c over a master driver that does as it is told, or refuses: who is
+ * meant, what is made and in which order, what goes with a port, and what the configuration says.
+ */
+#include "apps/bridge/fdb.h"
+#include "apps/console/command.h"
+#include "apps/forward/forward.h"
+#include "apps/ip/address.h"
+#include "apps/ip/neighbor.h"
 #include "nic/vf.h"
 #include "pci/pci_regs.h"
 #include "pci/sriov.h"

@@ -1,0 +1,313 @@
+/* fdb.c - hash table of stations, one writer, readers without locks (fdb.h). */
+#include "apps/bridge/fdb.h"
+
+#include "kernel/log.h"
+#include "kernel/random.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define BUCKET_ENTRIES 4u
+#define AGE_MS ((int32_t)(FDB_AGE_US / US_PER_MS))
+#define SWEEP_TICKS 100u /* a tick comes every 10 ms */
+
+#define WHERE_PORT 0x0000ffffu
+#define WHERE_GENERATION 0x7fff0000u /* of the port, when it was learned */
+#define WHERE_FIXED 0x80000000u      /* a static entry */
+
+struct entry {
+    uint64_t key;   /* 0: empty; no station has the address 0 */
+    uint32_t where; /* control core */
+    uint32_t seen;  /* ms, wraps; workers and control core */
+};
+
+struct bucket {
+    struct entry entry[BUCKET_ENTRIES];
+} CACHE_ALIGNED;
+
+_Static_assert(sizeof(struct bucket) == CACHE_LINE, "a lookup touches one line a bucket");
+
+static struct {
+    struct bucket *bucket;
+    uint32_t mask;
+    uint32_t now_ms;
+    uint64_t seed[2];
+    uint32_t generation[PORT_MAX]; /* already in place under WHERE_GENERATION */
+    /* The rest is the control core's. */
+    uint32_t learned, fixed, limit, sweep_at;
+    uint64_t refused;
+    bool full_told;
+} fdb;
+
+/* Two 64-bit multiplications mix 60 bits of key into two 32-bit halves; who
+ * does not know the seed cannot choose stations that crowd one bucket. */
+static uint64_t hash(uint64_t key)
+{
+    uint64_t h = (key ^ fdb.seed[0]) * (fdb.seed[1] | 1);
+    h = (h ^ h >> 32) * 0x9e3779b97f4a7c15ull;
+    return h ^ h >> 29;
+}
+
+static struct bucket *bucket_of(uint64_t h, unsigned which)
+{
+    return &fdb.bucket[(which ? h >> 32 : h) & fdb.mask];
+}
+
+static struct entry *entry_find(uint64_t key, uint64_t h)
+{
+    if (unlikely(!key))
+        return NULL;
+    for (unsigned b = 0; b < 2; b++) {
+        struct bucket *bucket = bucket_of(h, b);
+        for (unsigned i = 0; i < BUCKET_ENTRIES; i++)
+            if (load_acquire(&bucket->entry[i].key) == key)
+                return &bucket->entry[i];
+    }
+    return NULL;
+}
+
+static uint32_t where_now(uint16_t port)
+{
+    return load_relaxed(&fdb.generation[port]) | port;
+}
+
+static bool is_live(uint32_t where, uint32_t seen)
+{
+    if (where & WHERE_FIXED)
+        return true;
+    /* Signed: `seen` may be younger than the clock that this core reads. */
+    return where == where_now((uint16_t)(where & WHERE_PORT)) &&
+           (int32_t)(load_relaxed(&fdb.now_ms) - seen) < AGE_MS;
+}
+
+static bool entry_live(const struct entry *e)
+{
+    return is_live(load_relaxed(&e->where), load_relaxed(&e->seen));
+}
+
+/* Workers ------------------------------------------------------------------ */
+
+uint64_t fdb_prefetch(uint64_t key)
+{
+    uint64_t h = hash(key);
+    __builtin_prefetch(bucket_of(h, 0));
+    __builtin_prefetch(bucket_of(h, 1));
+    return h;
+}
+
+bool fdb_lookup(uint64_t key, uint64_t h, uint16_t *port)
+{
+    const struct entry *e = entry_find(key, h);
+    if (!e)
+        return false;
+    uint32_t where = load_acquire(&e->where), seen = load_acquire(&e->seen);
+    if (!is_live(where, seen))
+        return false;
+    *port = (uint16_t)(where & WHERE_PORT);
+    return load_relaxed(&e->key) == key;
+}
+
+/* `seen` is written once per tick and station, so that the line stays shared. */
+bool fdb_refresh(uint64_t key, uint64_t h, uint16_t port)
+{
+    struct entry *e = entry_find(key, h);
+    if (!e)
+        return false;
+    uint32_t where = load_relaxed(&e->where), now = load_relaxed(&fdb.now_ms);
+    if (where & WHERE_FIXED)
+        return true;
+    if (where != where_now(port) || !entry_live(e))
+        return false;
+    if (load_relaxed(&e->seen) != now)
+        store_relaxed(&e->seen, now);
+    return true;
+}
+
+/* Control core: set-up ------------------------------------------------------- */
+
+int fdb_init(uint32_t stations)
+{
+    /* Twice as many entries as stations: both buckets are hardly ever full. */
+    uint32_t limit = 1u << (31 - __builtin_clz(stations | BUCKET_ENTRIES));
+    uint32_t buckets = limit * 2 / BUCKET_ENTRIES;
+    struct bucket *bucket = aligned_alloc(CACHE_LINE, buckets * sizeof *bucket);
+    if (!bucket)
+        return -ENOMEM;
+    memset(bucket, 0, buckets * sizeof *bucket);
+    memset(&fdb, 0, sizeof fdb);
+    fdb.bucket = bucket;
+    fdb.mask = buckets - 1;
+    fdb.limit = limit;
+    fdb.now_ms = (uint32_t)(time_us() / US_PER_MS);
+    fdb.seed[0] = random_word();
+    fdb.seed[1] = random_word();
+    return 0;
+}
+
+void fdb_free(void)
+{
+    free(fdb.bucket);
+    memset(&fdb, 0, sizeof fdb);
+}
+
+/* Control core: entries ------------------------------------------------------ */
+
+static void entry_write(struct entry *e, uint64_t key, uint32_t where)
+{
+    store_release(&e->where, where);
+    store_release(&e->seen, fdb.now_ms);
+    store_release(&e->key, key);
+}
+
+static void entry_empty(struct entry *e)
+{
+    if (e->where & WHERE_FIXED)
+        fdb.fixed--;
+    else
+        fdb.learned--;
+    store_release(&e->key, 0);
+}
+
+static struct entry *bucket_room(struct bucket *bucket, unsigned *room)
+{
+    struct entry *free_entry = NULL;
+    for (unsigned i = 0; i < BUCKET_ENTRIES; i++) {
+        struct entry *e = &bucket->entry[i];
+        if (e->key && !entry_live(e))
+            entry_empty(e);
+        if (!e->key) {
+            free_entry = e;
+            (*room)++;
+        }
+    }
+    return free_entry;
+}
+
+/* An empty entry in the emptier of the key's buckets; NULL: both are full. */
+static struct entry *entry_room(uint64_t key)
+{
+    uint64_t h = hash(key);
+    unsigned room[2] = { 0, 0 };
+    struct entry *first = bucket_room(bucket_of(h, 0), &room[0]);
+    struct entry *second = bucket_room(bucket_of(h, 1), &room[1]);
+    return room[0] >= room[1] ? first : second;
+}
+
+static struct entry *entry_evict(uint64_t key)
+{
+    uint64_t h = hash(key);
+    for (unsigned i = 0; i < 2 * BUCKET_ENTRIES; i++) {
+        struct entry *e = &bucket_of(h, i / BUCKET_ENTRIES)->entry[i % BUCKET_ENTRIES];
+        if (!(e->where & WHERE_FIXED)) {
+            entry_empty(e);
+            return e;
+        }
+    }
+    return NULL;
+}
+
+static void refuse(void)
+{
+    fdb.refused++;
+    if (fdb.full_told)
+        return;
+    fdb.full_told = true;
+    log_warning("fdb: full with %" PRIu32 " stations; frames to others are flooded", fdb.learned);
+}
+
+void fdb_learn(uint64_t key, uint16_t port)
+{
+    struct entry *e = entry_find(key, hash(key));
+    if (e && e->where & WHERE_FIXED)
+        return;
+    if (!e) {
+        e = entry_room(key);
+        if (!e || fdb.learned >= fdb.limit) {
+            refuse();
+            return;
+        }
+        fdb.learned++;
+    }
+    entry_write(e, key, where_now(port));
+}
+
+int fdb_add_static(uint64_t key, uint16_t port)
+{
+    struct entry *e = entry_find(key, hash(key));
+    if (e)
+        entry_empty(e);
+    else
+        e = entry_room(key);
+    if (!e)
+        e = entry_evict(key);
+    if (!e)
+        return -ENOSPC;
+    fdb.fixed++;
+    entry_write(e, key, WHERE_FIXED | port);
+    return 0;
+}
+
+int fdb_delete(uint64_t key)
+{
+    struct entry *e = entry_find(key, hash(key));
+    bool live = e && entry_live(e);
+    if (e)
+        entry_empty(e);
+    return live ? 0 : -ENOENT;
+}
+
+/* The 15 bits come round after 32768 flushes; the sweeper is through long before. */
+void fdb_flush_port(uint16_t port)
+{
+    uint32_t next = (fdb.generation[port] + WHERE_PORT + 1) & WHERE_GENERATION;
+    store_relaxed(&fdb.generation[port], next);
+}
+
+static void sweep_bucket(struct bucket *bucket)
+{
+    unsigned room = 0;
+    bucket_room(bucket, &room);
+}
+
+void fdb_tick(uint64_t now_us)
+{
+    store_relaxed(&fdb.now_ms, (uint32_t)(now_us / US_PER_MS));
+    for (uint32_t i = 0; i <= fdb.mask / SWEEP_TICKS; i++)
+        sweep_bucket(&fdb.bucket[fdb.sweep_at++ & fdb.mask]);
+    if (fdb.learned < fdb.limit / 4 * 3)
+        fdb.full_told = false;
+}
+
+/* Control core: looking ------------------------------------------------------ */
+
+void fdb_counts(struct fdb_counts *counts)
+{
+    *counts = (struct fdb_counts){
+        .learned = fdb.learned, .fixed = fdb.fixed, .limit = fdb.limit, .refused = fdb.refused
+    };
+}
+
+static void row_fill(const struct entry *e, struct fdb_row *row)
+{
+    row->vlan = (uint16_t)(e->key >> 48);
+    for (unsigned i = 0; i < MAC_LEN; i++)
+        row->mac[i] = (uint8_t)(e->key >> 8 * i);
+    row->port = (uint16_t)(e->where & WHERE_PORT);
+    row->fixed = e->where & WHERE_FIXED;
+    row->age_s = (fdb.now_ms - e->seen) / 1000;
+}
+
+bool fdb_next(uint32_t *cursor, struct fdb_row *row)
+{
+    for (; *cursor < fdb.limit * 2; ++*cursor) {
+        const struct entry *e =
+            &fdb.bucket[*cursor / BUCKET_ENTRIES].entry[*cursor % BUCKET_ENTRIES];
+        if (!e->key || !entry_live(e))
+            continue;
+        row_fill(e, row);
+        ++*cursor;
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,193 @@
+/* config.c - options and configuration (config.h). */
+#include "apps/console/config.h"
+
+#include "apps/console/command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define OPTION_MAX 64u
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Options ------------------------------------------------------------------- */
+
+/* Kept as it is for console_init(). */
+static bool set_console(struct options *o, const char *value)
+{
+    if (strlen(value) >= OPTION_CONSOLE_MAX || o->consoles == CONSOLE_DEVICES_MAX ||
+        !console_option_is_valid(value))
+        return false;
+    strcpy(o->console[o->consoles++], value);
+    return true;
+}
+
+static bool set_iommu(struct options *o, const char *value)
+{
+    static const char *const words[] = {
+        [IOMMU_ON] = "on", [IOMMU_OFF] = "off", [IOMMU_STRICT] = "strict"
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(words); i++)
+        if (!strcmp(value, words[i])) {
+            o->iommu = (enum iommu_option)i;
+            return true;
+        }
+    return false;
+}
+
+static bool set_ats(struct options *o, const char *value)
+{
+    return pci_trusted_parse(value, &o->ats);
+}
+
+static bool set_log_level(struct options *o, const char *value)
+{
+    return log_level_parse(value, &o->log_level);
+}
+
+static bool set_panic(struct options *o, const char *value)
+{
+    if (strcmp(value, "halt"))
+        return false;
+    o->panic_halt = true;
+    return true;
+}
+
+/* As Linux spells it, and as QEMU, Firecracker and others write it for their guests. */
+static bool set_mmio(struct options *o, const char *value)
+{
+    if (o->mmio_slots == VIRTIO_MMIO_SLOTS_MAX ||
+        !virtio_mmio_parse(value, &o->mmio[o->mmio_slots]))
+        return false;
+    o->mmio_slots++;
+    return true;
+}
+
+static const struct option {
+    const char *name;   /* with its '=' */
+    const char *values; /* for errors */
+    bool (*set)(struct options *o, const char *value);
+} options[] = {
+    { "ats=", "all|BDF[,BDF...]", set_ats },
+    { "console=", CONSOLE_OPTIONS, set_console },
+    { "iommu=", "on|off|strict", set_iommu },
+    { "loglevel=", "error|warning|info|debug", set_log_level },
+    { "panic=", "halt", set_panic },
+    { "virtio_mmio.device=", "SIZE@BASE:IRQ[:ID]", set_mmio },
+};
+
+/* 0, or negative after the one line that says why not. */
+static int set_option(struct options *o, const char *text, size_t n, struct command_call *call)
+{
+    char word[OPTION_MAX];
+
+    command_printable(word, sizeof word, text, n);
+    for (unsigned i = 0; i < ARRAY_SIZE(options); i++) {
+        size_t name = strlen(options[i].name);
+        if (strncmp(word, options[i].name, name))
+            continue;
+        if (n < sizeof word && options[i].set(o, word + name))
+            return 0;
+        return command_error(call, "wrong option '%s', expected %s%s", word, options[i].name,
+                             options[i].values);
+    }
+    return command_error(call,
+                         "unknown option '%s', expected ats=, console=, iommu=, loglevel=, panic=, "
+                         "virtio_mmio.device= or -- and commands",
+                         word);
+}
+
+static void reverse(char *from, char *to)
+{
+    while (from < to) {
+        char c = *from;
+        *from++ = *--to;
+        *to = c;
+    }
+}
+
+/* Rotates in place: each part is reversed, then the whole. */
+void config_devices_first(char *text)
+{
+    char *commands = strstr(text, "-- ");
+    char *devices = commands ? strstr(commands, " virtio_mmio.device=") : NULL;
+    if (!devices || (commands > text && !is_blank(commands[-1])))
+        return;
+    char *end = text + strlen(text);
+    reverse(commands, devices);
+    reverse(devices + 1, end);
+    reverse(commands, end);
+}
+
+static void write_nothing(struct out *out, const char *text, size_t n) {}
+
+unsigned config_parse_command_line(const char *text, struct options *o, const char **commands,
+                                   struct out *out)
+{
+    struct out nowhere = { .write = write_nothing };
+    struct command_call call = { .out = out ? out : &nowhere, .source = "command line" };
+    unsigned errors = 0;
+
+    *o = (struct options){ .log_level = LOG_INFO };
+    for (;;) {
+        size_t n = 0;
+        while (is_blank(*text))
+            text++;
+        while (text[n] && !is_blank(text[n]))
+            n++;
+        if (!n || (n == 2 && !strncmp(text, "--", 2))) {
+            if (commands)
+                *commands = text + n;
+            return errors;
+        }
+        errors += set_option(o, text, n, &call) < 0;
+        text += n;
+    }
+}
+
+void port_format(unsigned number, char text[PORT_TEXT])
+{
+    const struct port *port = port_get(number);
+    if (port && port->pci && port->pci->pf)
+        pci_bdf_format(port->pci->bdf, text);
+    else
+        snprintf(text, PORT_TEXT, "%u", number);
+}
+
+/* Sources ------------------------------------------------------------------- */
+
+static void count_errors(struct out *out, const char *source, unsigned errors)
+{
+    if (errors)
+        out_printf(out, "%s: %u error%s\n", source, errors, errors == 1 ? "" : "s");
+}
+
+/* An editor's byte order mark (Unicode 15 23.8) is no part of the text. */
+static void skip_byte_order_mark(const char **file, size_t *size)
+{
+    if (*size >= 3 && !memcmp(*file, "\xef\xbb\xbf", 3)) {
+        *file += 3;
+        *size -= 3;
+    }
+}
+
+unsigned config_run(const char *command_line, const char *file, size_t size, struct out *out)
+{
+    struct options o;
+    const char *commands;
+    unsigned in_file = 0;
+    unsigned errors = config_parse_command_line(command_line, &o, &commands, out);
+
+    if (file) {
+        skip_byte_order_mark(&file, &size);
+        in_file = command_run_text(file, size, '\n', out, "configuration");
+        count_errors(out, "configuration", in_file);
+    }
+    errors += command_run_text(commands, strlen(commands), ';', out, "command line");
+    count_errors(out, "command line", errors);
+    return in_file + errors;
+}

@@ -1,0 +1,52 @@
+/* out.c - text on its way out of a command (out.h). */
+#include "apps/console/out.h"
+
+#include "kernel/console.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OUT_BUFFER 256u /* nearly every line fits; the rest go through the heap */
+
+void out_text(struct out *out, const char *text)
+{
+    out->write(out, text, strlen(text));
+}
+
+void out_printf(struct out *out, const char *fmt, ...)
+{
+    char buffer[OUT_BUFFER], *text = buffer;
+    va_list args;
+
+    va_start(args, fmt);
+    int n = vsnprintf(buffer, sizeof buffer, fmt, args);
+    va_end(args);
+    if (n >= (int)sizeof buffer && (text = malloc((size_t)n + 1))) {
+        va_start(args, fmt);
+        vsnprintf(text, (size_t)n + 1, fmt, args);
+        va_end(args);
+    }
+    if (!text) { /* no heap left: what there is, and a mark that it was cut */
+        out->write(out, buffer, sizeof buffer - 1);
+        out_text(out, "...\n");
+    } else if (n > 0) {
+        out->write(out, text, (size_t)n);
+    }
+    if (text != buffer)
+        free(text);
+}
+
+static void write_console(struct out *out, const char *text, size_t n)
+{
+    console_write(text, n);
+}
+
+struct out out_console = { .write = write_console };
+
+void mac_format(const uint8_t *mac, char text[MAC_TEXT])
+{
+    snprintf(text, MAC_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
+             mac[4], mac[5]);
+}

@@ -1,0 +1,614 @@
+/* forward.c - the poll loop: who polls what, who sends, and who does the rest.
+ *
+ * A turn is: receive from every queue and let the mode deal with each burst;
+ * do a bounded piece of the control core's work; send what has gathered. */
+#include "apps/forward/forward.h"
+
+#include "apps/bridge/fdb.h"
+#include "apps/modes/test_frame.h"
+#include "kernel/log.h"
+#include "kernel/time.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CORES 1u            /* one CPU so far: control and worker in one */
+#define NOTES 1024u         /* ring from a worker to the control core */
+#define NOTES_PER_TURN 128u /* so that a flood of them does not stop the queues */
+#define SENDS 2048u         /* ring from the control core: a burst for every port */
+
+/* A 16550 takes 16 characters, 1.4 ms at 115200 baud: the console must be
+ * looked at that often.  A look costs about as much as forwarding a burst (on
+ * a VM a register read leaves the guest), so a busy loop looks no oftener than needed. */
+#define HOOK_BUSY_US 500u
+#define HOOK_IDLE_US 50u
+#define TICK_US 10000u
+#define LINK_US 100000u
+#define PORTS_US 1000u /* mailboxes: an answer within a millisecond, however many ask */
+
+/* Stations the bridge can know: a few for each packet, within bounds. */
+#define STATIONS_PER_PACKET 4u
+#define STATIONS_MAX 65536u
+#define STATIONS_MIN 1024u
+
+TABLE_DECLARE(forward_modes, struct forward_mode);
+
+static struct {
+    struct packet_pool *pool;
+    struct core *core[CORES_MAX];
+    unsigned cores; /* 0 before forward_init() */
+    const struct forward_mode *mode;
+    bool running;
+    bool in_control; /* a command may run turns while it waits */
+    unsigned ports_begun;
+    bool promiscuous[PORT_MAX];
+    void (*hook)(void);
+    uint64_t hook_at, tick_at, link_at, ports_at;
+} forward;
+
+/* Data path ---------------------------------------------------------------- */
+
+void forward_drop(struct core *core, uint16_t port, enum drop_reason why, struct packet *packet)
+{
+    core->counters[port].drops[why]++;
+    packet_free(&core->cache, packet);
+}
+
+void forward_drop_burst(struct core *core, uint16_t port, enum drop_reason why,
+                        struct packet **packets, uint16_t n)
+{
+    core->counters[port].drops[why] += n;
+    packet_free_burst(&core->cache, packets, n);
+}
+
+void forward_consume(struct core *core, struct packet *packet)
+{
+    core->counters[packet->port].consumed++;
+    packet_free(&core->cache, packet);
+}
+
+bool forward_note(struct core *core, const struct note *note)
+{
+    return spsc_push(&core->to_control, note);
+}
+
+static bool can_send(const struct port *out)
+{
+    return out->state == PORT_RUNNING && out->link.up;
+}
+
+/* out: NULL when the port is gone; then the frames have nowhere to go. */
+static void tx_flush(struct core *core, uint16_t number, struct port *out)
+{
+    struct tx_buffer *buffer = &core->tx[number];
+    uint16_t n = buffer->count, sent = 0;
+    bool up = out && can_send(out);
+    if (likely(up))
+        sent = port_tx_burst(out->txq[core->number], buffer->packets, n);
+    if (unlikely(sent < n))
+        forward_drop_burst(core, number, up ? DROP_tx_full : DROP_tx_down, buffer->packets + sent,
+                           n - sent);
+    buffer->count = 0;
+    core->tx_pending &= ~(1ull << number);
+}
+
+void forward_send(struct core *core, struct port *out, struct packet *packet)
+{
+    struct tx_buffer *buffer = &core->tx[out->number];
+    if (unlikely(packet->frame_length > port_frame_limit(out))) {
+        forward_drop(core, out->number, DROP_tx_too_long, packet);
+        return;
+    }
+    buffer->packets[buffer->count++] = packet;
+    core->tx_pending |= 1ull << out->number;
+    if (buffer->count == PORT_BURST)
+        tx_flush(core, out->number, out);
+}
+
+void forward_flush(struct core *core)
+{
+    while (core->tx_pending) {
+        uint16_t number = (uint16_t)__builtin_ctzll(core->tx_pending);
+        tx_flush(core, number, port_get(number));
+    }
+}
+
+void forward_offer(struct core *core, struct port *out, struct packet **packets, uint16_t n)
+{
+    uint16_t sent = 0;
+    if (can_send(out))
+        sent = port_tx_burst(out->txq[core->number], packets, n);
+    core->counters[out->number].originated += sent;
+    packet_free_burst(&core->cache, packets + sent, n - sent);
+}
+
+static unsigned poll_queue(struct core *core, struct port_queue *queue)
+{
+    struct packet *packets[PORT_BURST];
+    uint16_t n = port_rx_burst(queue, packets, PORT_BURST);
+    if (!n)
+        return 0;
+    if (likely(forward.running))
+        forward.mode->burst(core, queue->port, packets, n);
+    else
+        forward_drop_burst(core, queue->port->number, DROP_stopped, packets, n);
+    return n;
+}
+
+/* Queue q of every port belongs to core q modulo their number. */
+static unsigned poll_ports(struct core *core)
+{
+    unsigned received = 0;
+    for (unsigned i = 0; i < port_count(); i++) {
+        struct port *port = port_get(i);
+        if (!port || port->state != PORT_RUNNING)
+            continue;
+        for (unsigned q = core->number; q < port->rx_queues; q += forward.cores)
+            received += poll_queue(core, port->rxq[q]);
+    }
+    return received;
+}
+
+static void take_sends(struct core *core)
+{
+    struct send_request request;
+    while (spsc_pop(&core->from_control, &request)) {
+        struct port *out = port_get(request.port);
+        if (out)
+            forward_send(core, out, request.packet);
+        else
+            forward_drop(core, request.port, DROP_tx_down, request.packet);
+    }
+}
+
+/* Control core: frames ------------------------------------------------------ */
+
+struct core *control_core(void)
+{
+    return forward.core[0];
+}
+
+unsigned core_count(void)
+{
+    return forward.cores;
+}
+
+struct core *core_get(unsigned number)
+{
+    return number < forward.cores ? forward.core[number] : NULL;
+}
+
+void control_forward(struct core *control, struct port *out, struct packet *packet)
+{
+    const struct send_request request = { .packet = packet, .port = out->number };
+    if (!spsc_push(&control->from_control, &request))
+        forward_drop(control, out->number, DROP_tx_full, packet);
+}
+
+void control_originate(struct core *control, struct port *out, struct packet *packet)
+{
+    control->counters[out->number].originated++;
+    control_forward(control, out, packet);
+}
+
+static void take_note(struct core *control, const struct note *note)
+{
+    if (forward.mode->note)
+        forward.mode->note(control, note);
+    else if (note->packet)
+        forward_drop(control, note->packet->port, DROP_stopped, note->packet);
+}
+
+static void take_notes(struct core *control, unsigned most)
+{
+    struct note note;
+    for (unsigned i = 0; i < forward.cores; i++)
+        for (unsigned n = 0; n < most && spsc_pop(&forward.core[i]->to_control, &note); n++)
+            take_note(control, &note);
+}
+
+/* Only the control core takes notes out, so it may also look at those inside. */
+static uint64_t notes_held(const struct spsc *ring)
+{
+    const struct note *notes = ring->slots;
+    uint32_t tail = load_acquire(&ring->tail);
+    uint64_t held = 0;
+    for (uint32_t i = ring->head; i != tail; i++)
+        held += notes[i & ring->mask].packet != NULL;
+    return held;
+}
+
+uint64_t forward_held(void)
+{
+    uint64_t held = forward_get_mode()->held ? forward_get_mode()->held() : 0;
+    for (unsigned i = 0; i < forward.cores; i++) {
+        const struct core *core = forward.core[i];
+        held += notes_held(&core->to_control);
+        held += load_acquire(&core->from_control.tail) - load_acquire(&core->from_control.head);
+        for (unsigned port = 0; port < PORT_MAX; port++)
+            held += core->tx[port].count;
+    }
+    return held;
+}
+
+/* Control core: ports ------------------------------------------------------- */
+
+static bool wants_promiscuous(const struct port *port)
+{
+    bool spared =
+        forward.mode->no_promiscuous || (forward.mode->no_promiscuous_vfs && port->uplink);
+    return forward.promiscuous[port->number] || !spared;
+}
+
+static int tell_rx_mode(struct port *port, bool promiscuous)
+{
+    struct port_rx_mode mode = port->rx_mode;
+    mode.promiscuous = mode.all_multicast = promiscuous;
+    return port_set_rx_mode(port, &mode);
+}
+
+static int apply_rx_mode(struct port *port)
+{
+    bool wanted = wants_promiscuous(port);
+    int e = tell_rx_mode(port, wanted);
+    if (e && wanted)
+        log_warning("port %u: cannot receive what is meant for other stations: %s", port->number,
+                    strerror(-e));
+    return wanted ? e : 0;
+}
+
+static void say_link(const struct port *port)
+{
+    const char *duplex = port->link.full_duplex ? "full" : "half";
+    if (!port->link.up)
+        log_info("port %u: link down", port->number);
+    else if (port->link.speed_mbps)
+        log_info("port %u: link up, %" PRIu32 " Mb/s %s duplex", port->number,
+                 port->link.speed_mbps, duplex);
+    else
+        log_info("port %u: link up", port->number);
+}
+
+static void poll_link(struct port *port)
+{
+    if (!port_poll_link(port))
+        return;
+    say_link(port);
+    if (forward.mode->link_changed)
+        forward.mode->link_changed(port);
+}
+
+static void poll_links(void)
+{
+    for (unsigned i = 0; i < port_count(); i++) {
+        struct port *port = port_get(i);
+        if (port)
+            poll_link(port);
+    }
+}
+
+static void poll_drivers(uint64_t now)
+{
+    for (unsigned i = 0; i < port_count(); i++) {
+        struct port *port = port_get(i);
+        if (port && port_poll(port, now))
+            poll_link(port);
+    }
+}
+
+/* 0, or why it did not start; then it is stopped, or failed by its own doing. */
+static int try_up(struct port *port)
+{
+    if (port->state == PORT_FAILED)
+        return -EIO;
+    port->admin_up = true;
+    if (port->state == PORT_RUNNING)
+        return 0;
+    for (unsigned i = 0; i < port->rx_queues; i++)
+        port->rxq[i]->cache = &forward.core[i % forward.cores]->cache;
+    for (unsigned i = 0; i < port->tx_queues; i++)
+        port->txq[i]->cache = &forward.core[i % forward.cores]->cache;
+    tell_rx_mode(port, wants_promiscuous(port)); /* the driver starts with that, not another */
+    int e = port_start(port);
+    if (e)
+        return e;
+    apply_rx_mode(port);
+    poll_link(port);
+    return 0;
+}
+
+int forward_port_up(struct port *port)
+{
+    int e = try_up(port);
+    if (e && port->state != PORT_FAILED && e != -EPERM)
+        port_fail(port, e == -ENOMEM ? "no memory to start" : "did not start");
+    return e;
+}
+
+void forward_port_down(struct port *port)
+{
+    port->admin_up = false;
+    for (unsigned i = 0; i < forward.cores; i++)
+        tx_flush(forward.core[i], port->number, port);
+    port_stop(port);
+    poll_link(port);
+}
+
+/* The mode reads its notes while it still knows the port, and what it sends then is dropped at
+ * a port that is down. */
+void forward_port_remove(struct port *port)
+{
+    forward_port_down(port);
+    take_notes(control_core(), NOTES);
+    for (unsigned i = 0; i < forward.cores; i++) {
+        take_sends(forward.core[i]);
+        tx_flush(forward.core[i], port->number, port);
+    }
+    forward.promiscuous[port->number] = false;
+}
+
+/* Where there is no memory for so many, it goes on with those it had. */
+int forward_set_queues(struct port *port, uint16_t queues)
+{
+    bool running = port->state == PORT_RUNNING;
+    uint16_t rx = port->rx_queues, tx = port->tx_queues;
+    if (queues == port->rx_queues && queues == port->tx_queues)
+        return 0;
+    if (running)
+        forward_port_down(port);
+    int e = port_set_queues(port, queues);
+    if (!running)
+        return e;
+    if (!e)
+        e = try_up(port);
+    if (e == -ENOMEM) {
+        port->rx_queues = rx;
+        port->tx_queues = tx;
+    }
+    if (port->state != PORT_RUNNING) {
+        int up = forward_port_up(port);
+        e = e ? e : up;
+    }
+    return e;
+}
+
+void forward_ports_up(void)
+{
+    while (forward.ports_begun < port_count()) {
+        struct port *port = port_get(forward.ports_begun++);
+        if (port && port->admin_up && port->state == PORT_STOPPED)
+            forward_port_up(port);
+    }
+}
+
+int forward_set_promiscuous(struct port *port, bool on)
+{
+    bool before = forward.promiscuous[port->number];
+    forward.promiscuous[port->number] = on;
+    int e = apply_rx_mode(port);
+    if (e)
+        forward.promiscuous[port->number] = before;
+    return e;
+}
+
+bool forward_promiscuous(const struct port *port)
+{
+    return forward.promiscuous[port->number];
+}
+
+struct port *forward_peer(const struct port *port)
+{
+    return port_get(port->number ^ 1u);
+}
+
+/* Control core: modes ------------------------------------------------------- */
+
+const struct forward_mode *forward_find_mode(const char *name)
+{
+    TABLE_FOR_EACH (forward_modes, struct forward_mode, mode)
+        if (!strcmp(mode->name, name))
+            return mode;
+    return NULL;
+}
+
+const struct forward_mode *forward_get_mode(void)
+{
+    return forward.mode ? forward.mode : forward_find_mode("l2");
+}
+
+bool forward_running(void)
+{
+    return forward.running;
+}
+
+/* With one core this runs between bursts, so nobody is inside the old mode.
+ * Notes are in the language of the mode that was in force when they were
+ * written, and are read before it goes. */
+int forward_set_mode(const struct forward_mode *mode)
+{
+    const struct forward_mode *old = forward.mode;
+    if (mode == old)
+        return 0;
+    int e = mode->start ? mode->start() : 0;
+    if (e)
+        return e;
+    take_notes(control_core(), NOTES);
+    forward.mode = mode;
+    if (old->stop)
+        old->stop();
+    for (unsigned i = 0; i < port_count(); i++)
+        if (port_get(i) && port_get(i)->state == PORT_RUNNING)
+            apply_rx_mode(port_get(i));
+    return 0;
+}
+
+void forward_start(void)
+{
+    forward_ports_up();
+    forward.running = true;
+}
+
+void forward_stop(void)
+{
+    forward.running = false;
+}
+
+int forward_start_tx_first(void)
+{
+    struct core *control = control_core();
+    forward_ports_up();
+    for (unsigned i = 0; i < port_count(); i++) {
+        struct port *out = port_get(i);
+        struct packet *packets[PORT_BURST];
+        if (!out || !can_send(out))
+            continue;
+        if (!packet_alloc_burst(&control->cache, packets, PORT_BURST))
+            return -ENOMEM;
+        for (unsigned k = 0; k < PORT_BURST; k++) {
+            test_frame_build(out, packets[k]);
+            control_originate(control, out, packets[k]);
+        }
+    }
+    forward_start();
+    return 0;
+}
+
+/* The loop ------------------------------------------------------------------- */
+
+static bool due(uint64_t *at, uint64_t now, uint64_t every)
+{
+    if (now < *at)
+        return false;
+    *at = now + every;
+    return true;
+}
+
+static void control_slice(struct core *control, bool busy)
+{
+    uint64_t now = time_us();
+    if (forward.in_control)
+        return;
+    forward.in_control = true;
+    forward_ports_up();
+    if (due(&forward.tick_at, now, TICK_US)) {
+        stats_tick(now);
+        if (forward.mode->tick)
+            forward.mode->tick(control, now);
+    }
+    if (due(&forward.ports_at, now, PORTS_US))
+        poll_drivers(now);
+    if (due(&forward.link_at, now, LINK_US))
+        poll_links();
+    if (forward.hook && due(&forward.hook_at, now, busy ? HOOK_BUSY_US : HOOK_IDLE_US))
+        forward.hook();
+    forward.in_control = false;
+}
+
+unsigned forward_turn(void)
+{
+    struct core *core = control_core();
+    uint64_t begin = time_cycles();
+    bool makes_frames = forward.running && forward.mode->turn;
+    unsigned received = poll_ports(core);
+    bool busy = received || makes_frames;
+    if (makes_frames)
+        forward.mode->turn(core);
+    take_notes(core, NOTES_PER_TURN);
+    take_sends(core);
+    forward_flush(core);
+    control_slice(core, busy);
+    core->packets += received;
+    if (busy)
+        core->busy_cycles += time_cycles() - begin;
+    else
+        core->idle_cycles += time_cycles() - begin;
+    return received;
+}
+
+void forward_set_control_hook(void (*hook)(void))
+{
+    forward.hook = hook;
+}
+
+/* Set-up --------------------------------------------------------------------- */
+
+static struct core *core_create(unsigned number)
+{
+    struct core *core = aligned_alloc(CACHE_LINE, ALIGN_UP(sizeof *core, (size_t)CACHE_LINE));
+    if (!core)
+        return NULL;
+    memset(core, 0, sizeof *core);
+    core->number = number;
+    packet_cache_init(&core->cache, forward.pool);
+    if (spsc_init(&core->to_control, NOTES, sizeof(struct note)))
+        goto fail;
+    if (spsc_init(&core->from_control, SENDS, sizeof(struct send_request)))
+        goto fail_to_control;
+    return core;
+fail_to_control:
+    spsc_free(&core->to_control);
+fail:
+    free(core);
+    return NULL;
+}
+
+static void core_destroy(struct core *core)
+{
+    struct send_request request;
+    while (spsc_pop(&core->from_control, &request))
+        packet_free(&core->cache, request.packet);
+    packet_cache_flush(&core->cache);
+    spsc_free(&core->from_control);
+    spsc_free(&core->to_control);
+    free(core);
+}
+
+static void cores_destroy(void)
+{
+    while (forward.cores)
+        core_destroy(forward.core[--forward.cores]);
+    fdb_free();
+}
+
+int forward_init(uint32_t packets)
+{
+    uint64_t stations = max_u64((uint64_t)packets * STATIONS_PER_PACKET, STATIONS_MIN);
+    memset(&forward, 0, sizeof forward);
+    stats_reset();
+    forward.pool = packet_pool_create(packets);
+    if (!forward.pool)
+        return -ENOMEM;
+    if (fdb_init((uint32_t)min_u64(stations, STATIONS_MAX)))
+        goto fail;
+    for (; forward.cores < CORES; forward.cores++)
+        if (!(forward.core[forward.cores] = core_create(forward.cores)))
+            goto fail;
+    forward.mode = forward_find_mode("l2");
+    if (!forward.mode->start || !forward.mode->start())
+        return 0;
+fail:
+    cores_destroy();
+    packet_pool_destroy(forward.pool);
+    return -ENOMEM;
+}
+
+void forward_shutdown(void)
+{
+    uint32_t missing;
+    forward_stop();
+    for (unsigned i = 0; i < port_count(); i++)
+        if (port_get(i))
+            forward_port_down(port_get(i));
+    take_notes(control_core(), NOTES);
+    forward_flush(control_core());
+    if (forward.mode->stop)
+        forward.mode->stop();
+    cores_destroy();
+    missing = packet_pool_count(forward.pool) - packet_pool_available(forward.pool);
+    if (missing)
+        log_error("forward: %" PRIu32 " packets are missing", missing);
+    packet_pool_destroy(forward.pool);
+    memset(&forward, 0, sizeof forward);
+}

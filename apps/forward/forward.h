@@ -1,0 +1,150 @@
+/* forward.h - cores, the poll loop, and the forwarding modes behind it.
+ *
+ * A core owns its receive queues, its transmit queue on every port, its packet
+ * cache and its counters.  The control core owns the console, neighbors,
+ * tables and timers.  They speak through single-producer single-consumer
+ * rings (apps/forward/spsc.h): workers post notes, control posts frames to send.  With
+ * one CPU one core plays both roles and the control work runs in slices
+ * inside the poll loop; the rings are the same. */
+#pragma once
+
+#include "apps/forward/spsc.h"
+#include "apps/forward/stats.h"
+#include "kernel/table.h"
+#include "nic/packet.h"
+#include "nic/port.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CORES_MAX 64u
+
+/* From a worker to the control core.  A note that carries a packet carries its
+ * ownership. */
+enum note_type {
+    NOTE_PACKET,        /* a frame for the slow path; `code` is the mode's own */
+    NOTE_LEARN,         /* bridge: station `mac` of VLAN `code` was seen on `port` */
+};
+
+struct note {
+    uint8_t type;
+    uint8_t mac[MAC_LEN];
+    uint16_t port;
+    uint16_t code;
+    struct packet *packet;
+};
+
+/* From the control core to a worker: send this out of that port. */
+struct send_request {
+    struct packet *packet;
+    uint16_t port;
+};
+
+struct tx_buffer {
+    uint16_t count;
+    struct packet *packets[PORT_BURST];
+};
+
+struct core {
+    unsigned number;
+    struct packet_cache cache;
+    struct spsc to_control;     /* struct note */
+    struct spsc from_control;   /* struct send_request */
+    uint64_t packets;           /* frames received by this core */
+    uint64_t busy_cycles, idle_cycles;
+    uint64_t tx_pending;        /* bit per port: its buffer is not empty */
+    struct tx_buffer tx[PORT_MAX];
+    struct port_counters counters[PORT_MAX];
+};
+
+/* One forwarding mode a file; registered with FORWARD_MODE. */
+struct forward_mode {
+    const char *name;
+    const char *help;           /* one phrase for `help forward` */
+    bool no_promiscuous;        /* ports listen to their own address only (l3) */
+    bool no_promiscuous_vfs;    /* VFs do, whose PF's port listens for them (l2) */
+    /* optional, control core: called when the mode is chosen (0 or -E...) and when
+     * another one has taken its place; `start` and `stop` of the console only
+     * let frames through or not.  stop() gives back what the mode holds. */
+    int (*start)(void);
+    void (*stop)(void);
+    /* Owns all n packets (1 to PORT_BURST) afterwards.  Data path: never prints, never waits. */
+    void (*burst)(struct core *core, struct port *in, struct packet **packets, uint16_t n);
+    /* optional, data path: once a turn while forwarding runs, for modes that make frames. */
+    void (*turn)(struct core *core);
+    /* optional, control core */
+    void (*note)(struct core *control, const struct note *note);    /* owns note->packet */
+    void (*tick)(struct core *control, uint64_t now_us);            /* every 10 ms or so */
+    void (*link_changed)(struct port *port);
+    uint64_t (*held)(void);     /* frames waiting inside (conservation) */
+};
+
+#define FORWARD_MODE(symbol) TABLE_ENTRY(forward_modes, struct forward_mode, symbol)
+
+/* Data path, on the core that owns `core` ---------------------------------- */
+
+/* Queues the frame for port `out`; sent at the end of the turn or when the
+ * buffer is full.  Takes ownership: what cannot be sent is dropped and counted
+ * on `out` (tx_full, tx_down, tx_too_long). */
+void forward_send(struct core *core, struct port *out, struct packet *packet);
+void forward_flush(struct core *core);
+/* Counts one reason on one port and frees the frame. */
+void forward_drop(struct core *core, uint16_t port, enum drop_reason why, struct packet *packet);
+void forward_drop_burst(struct core *core, uint16_t port, enum drop_reason why,
+                        struct packet **packets, uint16_t n);
+void forward_consume(struct core *core, struct packet *packet); /* counted on packet->port */
+/* Sends frames that the appliance made, as many as the port takes: those are
+ * counted as originated, the rest is freed as if it had never been. */
+void forward_offer(struct core *core, struct port *out, struct packet **packets, uint16_t n);
+/* Posts to the control core; false when its ring is full (the caller still
+ * owns the packet and drops it as control_full). */
+bool forward_note(struct core *core, const struct note *note);
+
+/* Control core -------------------------------------------------------------- */
+
+/* Sends a frame made by the control core (counted as originated on `out`) or
+ * one that it received and passes on (forwarded: not counted again). */
+void control_originate(struct core *control, struct port *out, struct packet *packet);
+void control_forward(struct core *control, struct port *out, struct packet *packet);
+struct core *control_core(void);
+unsigned core_count(void);
+struct core *core_get(unsigned number);
+
+int forward_init(uint32_t packets);     /* pool, cores, tables; 0 or -ENOMEM */
+/* Tests: stops every port and frees everything; logs an error when packets are missing. */
+void forward_shutdown(void);
+const struct forward_mode *forward_find_mode(const char *name);
+const struct forward_mode *forward_get_mode(void);      /* never NULL: l2 from the start */
+bool forward_running(void);
+/* 0, or -E... with the old mode still in force.  Live. */
+int forward_set_mode(const struct forward_mode *mode);
+void forward_start(void);
+void forward_stop(void);
+/* testpmd's `start tx_first`: one burst of frames out of every port, then start. */
+int forward_start_tx_first(void);
+
+/* Received frames on their way inside the appliance: in rings, buffers, the mode. */
+uint64_t forward_held(void);
+
+/* `port N up|down`: sets admin_up, gives the queues to cores.  A port that does
+ * not start is failed from then on, unless it only lacks a fence (-EPERM). */
+int forward_port_up(struct port *port);     /* starts it; 0 or -E... */
+void forward_port_down(struct port *port);  /* flushes and stops it */
+/* Its driver is about to remove it: down, and no note or frame inside is for it any more. */
+void forward_port_remove(struct port *port);
+/* `port N queues K`: a running port is down meanwhile.  0 or -E... of either half. */
+int forward_set_queues(struct port *port, uint16_t queues);
+/* Starts every port that was registered since the last call and was not taken
+ * down: ports begin up.  Each turn does it too. */
+void forward_ports_up(void);
+/* The user's wish (`port N promiscuous on|off`); a mode that needs it goes before.  0 or -E... */
+int forward_set_promiscuous(struct port *port, bool on);
+bool forward_promiscuous(const struct port *port);      /* the wish, not the outcome */
+/* The partner of a port for io and mac: 0-1, 2-3, ...; NULL: none. */
+struct port *forward_peer(const struct port *port);
+
+/* One turn: poll every queue once, flush, do control work when it is due.
+ * Returns the frames received, 0: idle.  The poll loop is `for (;;) forward_turn();` */
+unsigned forward_turn(void);
+/* Hook for what else the control slice runs (console task); called often. */
+void forward_set_control_hook(void (*hook)(void));

@@ -1,0 +1,336 @@
+/* port_commands.c - one port: what it is, what it counted, what can be set.
+ *
+ * A port may go while its text is printed (kernel/task.h), so each part of
+ * `show port` looks it up anew and prints from copies. */
+#include "apps/console/command.h"
+#include "apps/forward/forward.h"
+#include "apps/forward/stats.h"
+#include "kernel/time.h"
+#include "pci/pci.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DEVICE_COUNTERS 64u
+#define GRANT_US \
+    (3 * US_PER_S) /* for who grants settings to answer; a PF that is away takes longer */
+
+/* show port ------------------------------------------------------------------ */
+
+static const char *fence(const struct port *p)
+{
+    if (p->unfenced)
+        return "unfenced: goes round the IOMMU";
+    if (!p->dma)
+        return "no device";
+    return p->dma->domain ? "fenced by the IOMMU" : "unfenced: no IOMMU is used";
+}
+
+static void show_vlan(struct out *out, unsigned vlan)
+{
+    if (vlan)
+        out_printf(out, "  vlan           %u: its frames alone, without their tag on this side\n",
+                   vlan);
+    else
+        out_text(out, "  vlan           none: tags are left alone\n");
+}
+
+static void show_identity(struct out *out, unsigned number)
+{
+    static const char *const states[] = {
+        [PORT_STOPPED] = "stopped", [PORT_RUNNING] = "running", [PORT_FAILED] = "failed"
+    };
+    const struct port *port = port_get(number);
+    if (!port)
+        return;
+    struct port p = *port;
+    char where[32] = "no bus", mac[MAC_TEXT], permanent[MAC_TEXT];
+
+    if (p.pci)
+        pci_bdf_format(p.pci->bdf, where);
+    else if (p.mmio_address)
+        snprintf(where, sizeof where, "mmio 0x%" PRIx64, p.mmio_address);
+    mac_format(p.mac, mac);
+    mac_format(p.permanent_mac, permanent);
+    out_printf(out, "port %u: %s, %s, %s%s%s\n", p.number, p.driver, where, states[p.state],
+               p.state == PORT_FAILED ? ": " : "",
+               p.state == PORT_FAILED && p.failure ? p.failure : "");
+    out_printf(out, "  admin          %s\n", p.admin_up ? "up" : "down");
+    out_printf(out, "  dma            %s\n", fence(&p));
+    if (memcmp(p.mac, (uint8_t[MAC_LEN]){ 0 }, MAC_LEN))
+        out_printf(out, "  mac            %s, permanent %s\n", mac, permanent);
+    else
+        out_text(out, "  mac            none yet: the PF gives it\n");
+    if (p.pending)
+        out_text(out, "  settings       asked for, the PF has not answered yet\n");
+    if (p.refusal)
+        out_printf(out, "  refused        %s\n", p.refusal);
+    out_printf(out, "  mtu            %u\n", p.mtu);
+    show_vlan(out, p.vlan);
+    out_printf(out, "  queues         %u rx, %u tx\n", p.rx_queues, p.tx_queues);
+    out_printf(out, "  receives       %s, %s, %u group addresses\n",
+               p.rx_mode.promiscuous ? "all stations' frames" : "its own frames",
+               p.rx_mode.all_multicast ? "all multicast" : "chosen multicast",
+               p.rx_mode.multicast_count);
+}
+
+static void show_link(struct out *out, unsigned number)
+{
+    const struct port *port = port_get(number);
+    struct port_link link = port ? port->link : (struct port_link){ 0 };
+
+    if (!link.up)
+        out_text(out, "  link           down\n");
+    else if (!link.speed_mbps)
+        out_text(out, "  link           up, speed unknown\n");
+    else
+        out_printf(out, "  link           up, %" PRIu32 " Mbit/s, %s duplex\n", link.speed_mbps,
+                   link.full_duplex ? "full" : "half");
+}
+
+static void show_limits(struct out *out, unsigned number)
+{
+    const struct port *port = port_get(number);
+    if (!port)
+        return;
+    struct port_limits l = port->limits;
+
+    out_printf(out,
+               "  limits         frame %" PRIu32 ", rx %u queues of %u to %u, tx %u of %u to %u\n",
+               l.max_frame, l.rx_queues_max, l.rx_size_min, l.rx_size_max, l.tx_queues_max,
+               l.tx_size_min, l.tx_size_max);
+}
+
+static void show_queue(struct out *out, const char *side, unsigned queue, unsigned size,
+                       const struct queue_totals *t)
+{
+    out_printf(out,
+               "  %s queue %-4u  %u descriptors, %" PRIu64 " packets, %" PRIu64 " bytes, %" PRIu64
+               " errors\n",
+               side, queue, size, t->packets, t->bytes, t->errors);
+}
+
+static void show_queues(struct out *out, unsigned number)
+{
+    const struct port *port;
+    struct queue_totals t;
+
+    for (unsigned i = 0; (port = port_get(number)) && i < port->rx_queues; i++) {
+        stats_rx_queue(port, i, &t);
+        show_queue(out, "rx", i, port->rxq[i]->size, &t);
+    }
+    for (unsigned i = 0; (port = port_get(number)) && i < port->tx_queues; i++) {
+        stats_tx_queue(port, i, &t);
+        show_queue(out, "tx", i, port->txq[i]->size, &t);
+    }
+}
+
+static void show_count(struct out *out, const char *name, uint64_t value)
+{
+    out_printf(out, "  %-24s %12" PRIu64 "\n", name, value);
+}
+
+static void show_totals(struct out *out, unsigned number)
+{
+    const struct port *port = port_get(number);
+    struct port_totals t;
+    if (!port)
+        return;
+
+    stats_port_totals(port, &t);
+    show_count(out, "rx_packets", t.rx_packets);
+    show_count(out, "rx_bytes", t.rx_bytes);
+    show_count(out, "tx_packets", t.tx_packets);
+    show_count(out, "tx_bytes", t.tx_bytes);
+    show_count(out, "rx_missed", t.rx_missed);
+    show_count(out, "rx_errors", t.rx_errors);
+    show_count(out, "tx_errors", t.tx_errors);
+    show_count(out, "rx_dropped", t.rx_dropped);
+    show_count(out, "tx_dropped", t.tx_dropped);
+    show_count(out, "consumed", t.counters.consumed);
+    show_count(out, "originated", t.counters.originated);
+    show_count(out, "copied", t.counters.copied);
+    for (unsigned i = 0; i < DROP_REASON_COUNT; i++)
+        if (t.counters.drops[i])
+            out_printf(out, "  drop %-19s %12" PRIu64 "  %s\n", drop_names[i], t.counters.drops[i],
+                       drop_texts[i]);
+}
+
+static void show_device_counters(struct out *out, unsigned number)
+{
+    static struct port_counter rows[DEVICE_COUNTERS]; /* the console's, too big for its stack */
+    struct port *port = port_get(number);
+    unsigned n = port && port->ops->counters ? port->ops->counters(port, rows, DEVICE_COUNTERS) : 0;
+
+    for (unsigned i = 0; i < n; i++)
+        out_printf(out, "  device %-17s %12" PRIu64 "\n", rows[i].name, rows[i].value);
+}
+
+COMMAND(cmd_show_port, "show port PORT", "Show all about one port");
+static int cmd_show_port(struct command_call *call)
+{
+    unsigned number = call->arg[0].port->number;
+    bool failed = call->arg[0].port->state == PORT_FAILED;
+
+    show_identity(call->out, number);
+    if (failed) /* there is nothing behind it to ask */
+        return 0;
+    show_link(call->out, number);
+    show_limits(call->out, number);
+    show_queues(call->out, number);
+    show_totals(call->out, number);
+    show_device_counters(call->out, number);
+    return 0;
+}
+
+/* port ------------------------------------------------------------------------ */
+
+static int refused(struct command_call *call, const char *what, int e)
+{
+    const struct port *port = call->arg[0].port;
+    const char *why = e == -ENOTSUP      ? "its device cannot do that"
+                      : e == -EINVAL     ? "its device does not take that value"
+                      : e == -EIO        ? "its device does not answer"
+                      : e == -ENOMEM     ? "there is no memory"
+                      : e == -EPERM      ? "no IOMMU fences it (iommu=strict)"
+                      : e == -EADDRINUSE ? "one of its VFs has that address"
+                                         : strerror(-e);
+    return command_error(call, "port %u (%s): %s: %s", port->number, port->driver, what, why);
+}
+
+/* The outcome of a setting: in force; refused by the device or by who grants it; or still
+ * asked for, when there was no answer. */
+static int outcome(struct command_call *call, const char *what, int e)
+{
+    unsigned number = call->arg[0].port->number;
+    uint64_t end = time_us() + GRANT_US;
+    const struct port *port;
+    if (e)
+        return refused(call, what, e);
+    while ((port = port_get(number)) && port->pending && time_us() < end)
+        if (!command_wait(call))
+            break;
+    if (!port)
+        return command_error(call, "port %u went meanwhile", number);
+    if (port->pending)
+        return command_error(call,
+                             "port %u (%s): %s yet: the PF does not answer; it stays asked for",
+                             number, port->driver, what);
+    if (port->refusal)
+        return command_error(call, "port %u (%s): %s: %s", number, port->driver, what,
+                             port->refusal);
+    return 0;
+}
+
+COMMAND(cmd_port_up_down, "port PORT up|down", "Start a port, or take it out of use");
+static int cmd_port_up_down(struct command_call *call)
+{
+    struct port *port = call->arg[0].port;
+
+    if (call->arg[1].choice) {
+        forward_port_down(port);
+        return 0;
+    }
+    int e = forward_port_up(port);
+    return e ? refused(call, "does not start", e) : 0;
+}
+
+COMMAND(cmd_port_mac, "port PORT mac MAC", "Set a port's address");
+static int cmd_port_mac(struct command_call *call)
+{
+    const uint8_t *mac = call->arg[1].mac;
+
+    if (!mac_is_station(mac))
+        return command_error(call,
+                             "'%s' is no station's address, expected one with an even first "
+                             "octet that is not all zeros",
+                             call->arg[1].word);
+    return outcome(call, "mac is not changed", port_set_mac(call->arg[0].port, mac));
+}
+
+COMMAND(cmd_port_mtu, "port PORT mtu NUMBER", "Set the longest packet a port sends and accepts");
+static int cmd_port_mtu(struct command_call *call)
+{
+    struct port *port = call->arg[0].port;
+    uint64_t mtu = call->arg[1].number, max = port->limits.max_frame - ETHERNET_HEADER - VLAN_TAG;
+
+    if (mtu < MTU_MIN || mtu > max)
+        return command_error(call, "mtu '%s' is out of range, expected %u to %u", call->arg[1].word,
+                             MTU_MIN, (unsigned)max);
+    return outcome(call, "mtu is not changed", port_set_mtu(port, (uint16_t)mtu));
+}
+
+COMMAND(cmd_port_promiscuous, "port PORT promiscuous on|off",
+        "Receive frames for other stations; modes that need it do so anyway");
+static int cmd_port_promiscuous(struct command_call *call)
+{
+    struct port *port = call->arg[0].port;
+    unsigned number = port->number;
+    bool on = !call->arg[1].choice, before = forward_promiscuous(port);
+    int e = forward_set_promiscuous(port, on);
+    if (e || !on) /* nobody refuses less */
+        return e ? refused(call, "promiscuous is not changed", e) : 0;
+    e = outcome(call, "promiscuous is not changed", 0);
+    port = port_get(number);
+    if (e && port && port->refusal)
+        forward_set_promiscuous(port, before);
+    return e;
+}
+
+COMMAND(cmd_port_vlan, "port PORT vlan NUMBER",
+        "Make a port the access port of a VLAN: tagged on the wire, not here; 0: of none");
+static int cmd_port_vlan(struct command_call *call)
+{
+    uint64_t vlan = call->arg[1].number;
+
+    if (vlan > VLAN_MAX)
+        return command_error(call, "vlan '%s' is out of range, expected 1 to %u, or 0 for none",
+                             call->arg[1].word, VLAN_MAX);
+    return outcome(call, "vlan is not changed", port_set_vlan(call->arg[0].port, (uint16_t)vlan));
+}
+
+COMMAND(cmd_port_queues, "port PORT queues NUMBER",
+        "Set how many queues a port receives and sends with; a running one starts anew");
+static int cmd_port_queues(struct command_call *call)
+{
+    struct port *port = call->arg[0].port;
+    uint64_t queues = call->arg[1].number;
+    unsigned max = port_queues_limit(port);
+
+    if (!queues || queues > max)
+        return command_error(call, "queues '%s' is out of range, expected %s%u", call->arg[1].word,
+                             max > 1 ? "1 to " : "", max);
+    int e = forward_set_queues(port, (uint16_t)queues);
+    return e ? refused(call, "does not start with that many queues", e) : 0;
+}
+
+/* What differs from how a port begins.  A failed port takes no commands. */
+static void print_config(struct out *out)
+{
+    for (unsigned i = 0; i < port_count(); i++) {
+        const struct port *port = port_get(i);
+        if (!port || port->state == PORT_FAILED)
+            continue;
+        struct port p = *port;
+        bool promiscuous = forward_promiscuous(port);
+        char mac[MAC_TEXT], name[PORT_TEXT];
+        mac_format(p.mac, mac);
+        port_format(i, name);
+        if (p.rx_queues > QUEUES_DEFAULT)
+            out_printf(out, "port %s queues %u\n", name, p.rx_queues);
+        if (p.vlan)
+            out_printf(out, "port %s vlan %u\n", name, p.vlan);
+        if (memcmp(p.mac, p.permanent_mac, MAC_LEN))
+            out_printf(out, "port %s mac %s\n", name, mac);
+        if (p.mtu != MTU_DEFAULT)
+            out_printf(out, "port %s mtu %u\n", name, p.mtu);
+        if (promiscuous)
+            out_printf(out, "port %s promiscuous on\n", name);
+        if (!p.admin_up)
+            out_printf(out, "port %s down\n", name);
+    }
+}
+
+CONFIG_PRINTER(port_config) = { .order = CONFIG_PORT, .print = print_config };

@@ -1,0 +1,294 @@
+/* stats_commands.c - what is shown of ports, counters and cores. */
+#include "apps/console/command.h"
+#include "apps/forward/forward.h"
+#include "kernel/time.h"
+#include "pci/pci.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Ports ---------------------------------------------------------------------- */
+
+/* What the operator calls it: a port that is up may be without a link. */
+static const char *state_text(const struct port *port)
+{
+    if (port->state == PORT_FAILED)
+        return "failed";
+    return port->state == PORT_RUNNING ? "up" : "down";
+}
+
+#define LINK_TEXT 32u
+
+static void link_format(const struct port *port, char text[LINK_TEXT])
+{
+    if (!port->link.up)
+        strcpy(text, "no link");
+    else if (!port->link.speed_mbps)
+        strcpy(text, "link up");
+    else
+        snprintf(text, LINK_TEXT, "%" PRIu32 " Mb/s", port->link.speed_mbps);
+}
+
+#define PLACE_TEXT 20u
+
+/* Where the device is: on PCI, in memory, or nowhere. */
+static void place_format(const struct port *port, char text[PLACE_TEXT])
+{
+    if (port->pci)
+        pci_bdf_format(port->pci->bdf, text);
+    else if (port->mmio_address)
+        snprintf(text, PLACE_TEXT, "0x%" PRIx64, port->mmio_address);
+    else
+        strcpy(text, "-");
+}
+
+static void show_port(struct out *out, const struct port *port)
+{
+    char place[PLACE_TEXT], mac[MAC_TEXT], link[LINK_TEXT];
+    place_format(port, place);
+    mac_format(port->mac, mac);
+    link_format(port, link);
+    out_printf(out, "%-4u  %-8s  %-18s  %s  %-6s  %-11s  %5u%s%s%s%s\n", port->number, port->driver,
+               place, mac, state_text(port), link, port->mtu,
+               port->rx_mode.promiscuous ? "  promiscuous" : "", port->unfenced ? "  unfenced" : "",
+               port->failure ? "  " : "", port->failure ? port->failure : "");
+}
+
+COMMAND(cmd_show_ports, "show ports", "List the ports");
+static int cmd_show_ports(struct command_call *call)
+{
+    out_printf(call->out, "%-4s  %-8s  %-18s  %-17s  %-6s  %-11s  %5s\n", "port", "driver",
+               "device", "mac", "state", "link", "mtu");
+    for (unsigned i = 0; i < port_count(); i++)
+        if (port_get(i))
+            show_port(call->out, port_get(i));
+    return 0;
+}
+
+/* Counters for people ---------------------------------------------------------- */
+
+static void show_way(struct out *out, const char *way, uint64_t packets, uint64_t bytes,
+                     uint64_t rate, uint64_t byte_rate)
+{
+    out_printf(out, "  %s  %14" PRIu64 " packets  %16" PRIu64 " bytes", way, packets, bytes);
+    out_printf(out, "  %9" PRIu64 " packets/s  %12" PRIu64 " bit/s\n", rate, byte_rate * 8);
+}
+
+static void show_some(struct out *out, const char *name, uint64_t value, const char *text)
+{
+    if (value)
+        out_printf(out, "  %-20s  %12" PRIu64 "  %s\n", name, value, text);
+}
+
+static void show_queue(struct out *out, const char *way, unsigned i, const struct queue_totals *q)
+{
+    out_printf(out, "  %s queue %-3u  %12" PRIu64 " packets  %16" PRIu64 " bytes\n", way, i,
+               q->packets, q->bytes);
+}
+
+/* Ports may go while this prints, so it asks for the port each time. */
+static void show_queues(struct out *out, unsigned number)
+{
+    const struct port *port;
+    struct queue_totals q;
+    for (unsigned i = 0; (port = port_get(number)) && i < port->rx_queues; i++) {
+        stats_rx_queue(port, i, &q);
+        if (port->rx_queues > 1)
+            show_queue(out, "rx", i, &q);
+    }
+    for (unsigned i = 0; (port = port_get(number)) && i < port->tx_queues; i++) {
+        stats_tx_queue(port, i, &q);
+        if (port->tx_queues > 1)
+            show_queue(out, "tx", i, &q);
+    }
+}
+
+static void show_port_stats(struct out *out, unsigned number)
+{
+    const struct port *port = port_get(number);
+    struct port_totals t;
+    struct port_rates r;
+    char link[LINK_TEXT];
+    if (!port)
+        return;
+    stats_port_totals(port, &t);
+    stats_port_rates(port, &r);
+    link_format(port, link);
+    out_printf(out, "port %u  %s  %s  %s\n", number, port->driver, state_text(port), link);
+    show_way(out, "rx", t.rx_packets, t.rx_bytes, r.rx_packets, r.rx_bytes);
+    show_way(out, "tx", t.tx_packets, t.tx_bytes, r.tx_packets, r.tx_bytes);
+    show_some(out, "consumed", t.counters.consumed, "received for the appliance itself");
+    show_some(out, "originated", t.counters.originated, "made by the appliance");
+    show_some(out, "copied", t.counters.copied, "extra frames: flooding, fragments");
+    show_some(out, "rx_missed", t.rx_missed, "refused by the device: no buffers");
+    show_some(out, "rx_errors", t.rx_errors, "bad on arrival: length, CRC");
+    show_some(out, "tx_errors", t.tx_errors, "failed in the device");
+    for (unsigned why = 0; why < DROP_REASON_COUNT; why++)
+        if (t.counters.drops[why])
+            out_printf(out, "  drop %-15s  %12" PRIu64 "  %s\n", drop_names[why],
+                       t.counters.drops[why], drop_texts[why]);
+    show_queues(out, number);
+}
+
+COMMAND(cmd_show_stats, "show stats", "Show the ports' counters, rates and drops by reason");
+static int cmd_show_stats(struct command_call *call)
+{
+    if (!port_count())
+        out_text(call->out, "no ports\n");
+    for (unsigned i = 0; i < port_count(); i++)
+        show_port_stats(call->out, i);
+    return 0;
+}
+
+COMMAND(cmd_clear_stats, "clear stats", "Count from zero again");
+static int cmd_clear_stats(struct command_call *call)
+{
+    stats_clear();
+    return 0;
+}
+
+/* Counters for programs ---------------------------------------------------------- */
+
+/* All of it is read before the first byte is printed: printing may take long,
+ * and the sums must be right among each other.  Only one console runs commands. */
+static struct {
+    uint64_t held;
+    struct port_totals port[PORT_MAX];
+    struct core_totals core[CORES_MAX];
+} snapshot;
+
+static void snapshot_take(void)
+{
+    snapshot.held = forward_held();
+    for (unsigned i = 0; i < port_count(); i++)
+        if (port_get(i))
+            stats_port_totals(port_get(i), &snapshot.port[i]);
+    for (unsigned i = 0; i < core_count(); i++)
+        stats_core_totals(i, &snapshot.core[i]);
+}
+
+static void json_number(struct out *out, const char *name, uint64_t value)
+{
+    out_printf(out, ", \"%s\": %" PRIu64, name, value);
+}
+
+static void json_drops(struct out *out, const struct port_counters *counters)
+{
+    out_text(out, ", \"drops\": {");
+    for (unsigned why = 0; why < DROP_REASON_COUNT; why++)
+        out_printf(out, "%s\"%s\": %" PRIu64, why ? ", " : "", drop_names[why],
+                   counters->drops[why]);
+    out_text(out, "}");
+}
+
+/* Ports may go while this prints, so it asks for the port each time. */
+static void json_queues(struct out *out, unsigned number)
+{
+    const struct port *port;
+    struct queue_totals q;
+    out_text(out, ", \"rx_queues\": [");
+    for (unsigned i = 0; (port = port_get(number)) && i < port->rx_queues; i++) {
+        stats_rx_queue(port, i, &q);
+        out_printf(out, "%s{\"packets\": %" PRIu64 ", \"bytes\": %" PRIu64 "}", i ? ", " : "",
+                   q.packets, q.bytes);
+    }
+    out_text(out, "], \"tx_queues\": [");
+    for (unsigned i = 0; (port = port_get(number)) && i < port->tx_queues; i++) {
+        stats_tx_queue(port, i, &q);
+        out_printf(out, "%s{\"packets\": %" PRIu64 ", \"bytes\": %" PRIu64 "}", i ? ", " : "",
+                   q.packets, q.bytes);
+    }
+    out_text(out, "]");
+}
+
+static void json_identity(struct out *out, const struct port *port)
+{
+    char place[PLACE_TEXT], mac[MAC_TEXT];
+    const char *quote = port->pci ? "\"" : "";
+    mac_format(port->mac, mac);
+    place_format(port, place);
+    out_printf(out,
+               "{\"port\": %u, \"driver\": \"%s\", \"bdf\": %s%s%s, \"mac\": \"%s\", "
+               "\"state\": \"%s\", \"link\": \"%s\"",
+               port->number, port->driver, quote, port->pci ? place : "null", quote, mac,
+               state_text(port), port->link.up ? "up" : "down");
+}
+
+static void json_port(struct out *out, const struct port *port)
+{
+    unsigned number = port->number;
+    const struct port_totals *t = &snapshot.port[number];
+    json_identity(out, port);
+    json_number(out, "rx_packets", t->rx_packets);
+    json_number(out, "rx_bytes", t->rx_bytes);
+    json_number(out, "tx_packets", t->tx_packets);
+    json_number(out, "tx_bytes", t->tx_bytes);
+    json_number(out, "rx_dropped", t->rx_dropped);
+    json_number(out, "tx_dropped", t->tx_dropped);
+    json_number(out, "rx_errors", t->rx_errors);
+    json_number(out, "rx_missed", t->rx_missed);
+    json_number(out, "tx_errors", t->tx_errors);
+    json_number(out, "consumed", t->counters.consumed);
+    json_number(out, "originated", t->counters.originated);
+    json_number(out, "copied", t->counters.copied);
+    json_drops(out, &t->counters);
+    json_queues(out, number);
+    out_text(out, "}");
+}
+
+static const char *role_text(unsigned core)
+{
+    if (core_get(core) != control_core())
+        return "worker";
+    return core_count() == 1 ? "control+worker" : "control";
+}
+
+static void json_core(struct out *out, unsigned i)
+{
+    const struct core_totals *t = &snapshot.core[i];
+    out_printf(out, "%s{\"core\": %u, \"role\": \"%s\", \"packets\": %" PRIu64, i ? ", " : "", i,
+               role_text(i), t->packets);
+    json_number(out, "busy_cycles", t->busy_cycles);
+    json_number(out, "idle_cycles", t->idle_cycles);
+    out_text(out, "}");
+}
+
+COMMAND(cmd_show_stats_json, "show stats json", "The same as one line of JSON");
+static int cmd_show_stats_json(struct command_call *call)
+{
+    const char *comma = "";
+    snapshot_take();
+    out_printf(call->out, "{\"uptime_us\": %" PRIu64 ", \"forwarding\": \"%s\"", time_us(),
+               forward_running() ? forward_get_mode()->name : "stopped");
+    json_number(call->out, "held", snapshot.held);
+    out_text(call->out, ", \"ports\": [");
+    for (unsigned i = 0, n = port_count(); i < n; i++) {
+        if (!port_get(i))
+            continue;
+        out_text(call->out, comma);
+        json_port(call->out, port_get(i));
+        comma = ", ";
+    }
+    out_text(call->out, "], \"cores\": [");
+    for (unsigned i = 0; i < core_count(); i++)
+        json_core(call->out, i);
+    out_text(call->out, "]}\n");
+    return 0;
+}
+
+/* Cores ---------------------------------------------------------------------- */
+
+COMMAND(cmd_show_cpu, "show cpu", "Show the cores, what they do and how busy they are");
+static int cmd_show_cpu(struct command_call *call)
+{
+    out_printf(call->out, "%-4s  %-14s  %14s  %s\n", "core", "role", "packets",
+               "busy over the last second");
+    for (unsigned i = 0; i < core_count(); i++) {
+        struct core_totals t;
+        stats_core_totals(i, &t);
+        out_printf(call->out, "%-4u  %-14s  %14" PRIu64 "  %u %%\n", i, role_text(i), t.packets,
+                   t.busy_percent);
+    }
+    return 0;
+}

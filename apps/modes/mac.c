@@ -1,0 +1,29 @@
+/* mac.c - mode mac: like io, with the addresses that the next link expects, as
+ * testpmd's mode of that name has them: from the port that sends, to the
+ * station taken to be behind it. */
+#include "apps/forward/forward.h"
+#include "apps/modes/test_frame.h"
+
+#include <string.h>
+
+static void mac_burst(struct core *core, struct port *in, struct packet **packets, uint16_t n)
+{
+    uint8_t addresses[2 * MAC_LEN];
+    struct port *out = forward_peer(in);
+    if (!out) {
+        forward_drop_burst(core, in->number, DROP_no_peer, packets, n);
+        return;
+    }
+    test_frame_peer_mac(out, addresses);
+    memcpy(addresses + MAC_LEN, out->mac, MAC_LEN);
+    for (uint16_t i = 0; i < n; i++) {
+        memcpy(packets[i]->data, addresses, sizeof addresses);
+        forward_send(core, out, packets[i]);
+    }
+}
+
+FORWARD_MODE(mac_mode) = {
+    .name = "mac",
+    .help = "as io; source becomes the sending port's MAC, destination 02:00:00:00:00:PORT",
+    .burst = mac_burst,
+};

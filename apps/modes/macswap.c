@@ -1,0 +1,32 @@
+/* macswap.c - mode macswap: like io, with source and destination exchanged, as
+ * testpmd's mode of that name does; the frame leaves by the other port of the pair. */
+#include "apps/forward/forward.h"
+
+#include <string.h>
+
+static void swap_addresses(uint8_t *frame)
+{
+    uint8_t destination[MAC_LEN];
+    memcpy(destination, frame, MAC_LEN);
+    memcpy(frame, frame + MAC_LEN, MAC_LEN);
+    memcpy(frame + MAC_LEN, destination, MAC_LEN);
+}
+
+static void macswap_burst(struct core *core, struct port *in, struct packet **packets, uint16_t n)
+{
+    struct port *out = forward_peer(in);
+    if (!out) {
+        forward_drop_burst(core, in->number, DROP_no_peer, packets, n);
+        return;
+    }
+    for (uint16_t i = 0; i < n; i++) {
+        swap_addresses(packets[i]->data);
+        forward_send(core, out, packets[i]);
+    }
+}
+
+FORWARD_MODE(macswap_mode) = {
+    .name = "macswap",
+    .help = "as io; source and destination MAC change places",
+    .burst = macswap_burst,
+};

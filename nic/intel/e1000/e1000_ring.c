@@ -1,0 +1,118 @@
+/* e1000_ring.c - legacy descriptor rings (e1000_ring.h).
+ *
+ * Document: 8254x SDM (named in e1000_regs.h), chapter 3; the 82574's legacy format is
+ * the same (82574 DS 7.1.3, 7.2.3). */
+#include "nic/intel/e1000/e1000_ring.h"
+
+#include "nic/intel/e1000/e1000_regs.h"
+
+#include "kernel/mmio.h"
+
+#define RX_BUFFER_SIZE 2048u /* what RCTL.BSIZE 0 means, whatever the frame */
+
+/* Receive -------------------------------------------------------------------- */
+
+/* The device filters tags only (RCTL.VFE): untagged frames are left to us. */
+static bool rx_vlan_ours(const struct intel_rxq *rx, uint64_t result)
+{
+    return !rx->vlan || ((result & E1000_RXD_VP) && FIELD_GET(E1000_RXD_VID, result) == rx->vlan);
+}
+
+/* 8254x SDM 3.2.3.1: IPE means something when IPCS is set and IXSM is not. */
+static uint8_t rx_checksum(uint64_t result)
+{
+    if ((result & (E1000_RXD_IXSM | E1000_RXD_IPCS)) != E1000_RXD_IPCS)
+        return 0;
+    return result & E1000_RXD_IPE ? PACKET_IP_CHECKSUM_BAD : PACKET_IP_CHECKSUM_GOOD;
+}
+
+/* The frame that is now complete, or NULL; `result` is its last descriptor's. */
+static struct packet *rx_complete(struct intel_rxq *rx, uint64_t result)
+{
+    if ((result & E1000_RXD_ERRORS) || !intel_rx_good(rx))
+        return intel_rx_drop(rx, &rx->queue.errors);
+    if (!rx_vlan_ours(rx, result))
+        return intel_rx_drop(rx, &rx->filtered);
+    return intel_rx_accept(rx, rx_checksum(result));
+}
+
+uint16_t e1000_rx_burst(struct port_queue *queue, struct packet **packets, uint16_t n)
+{
+    struct intel_rxq *rx = container_of(queue, struct intel_rxq, queue);
+    uint64_t result;
+    uint32_t slot;
+    uint16_t got = 0;
+    while (got < n && intel_rx_next(rx, E1000_RXD_DD, &slot, &result)) {
+        bool end = result & E1000_RXD_EOP;
+        intel_rx_append(rx, slot, FIELD_GET(E1000_RXD_LENGTH, result), end);
+        if (!end)
+            continue;
+        struct packet *p = rx_complete(rx, result);
+        if (p)
+            packets[got++] = p;
+    }
+    intel_rx_refill(rx);
+    return got;
+}
+
+/* 8254x SDM 14.4.  The device writes RX_BUFFER_SIZE bytes where frames may be that long.
+ * With RCTL.LPE clear they end at 1522, and there is room for headroom. */
+void e1000_rxq_enable(struct intel_rxq *rx, uint8_t *regs, bool long_frames, uint16_t vlan)
+{
+    rx->tail_register = regs + E1000_RDT;
+    rx->vlan = vlan;
+    rx->room = long_frames ? RX_BUFFER_SIZE : PACKET_ROOM;
+    mmio_write32(regs + E1000_RDBAL, (uint32_t)rx->memory.iova);
+    mmio_write32(regs + E1000_RDBAH, (uint32_t)(rx->memory.iova >> 32));
+    mmio_write32(regs + E1000_RDLEN, (uint32_t)((rx->mask + 1) * sizeof *rx->ring));
+    mmio_write32(regs + E1000_RDH, 0);
+    mmio_write32(regs + E1000_RDT, 0);
+    intel_rx_refill(rx);
+}
+
+/* Transmit ------------------------------------------------------------------- */
+
+static void tx_put(struct intel_txq *tx, struct packet *first)
+{
+    uint32_t start = tx->tail & tx->mask;
+    uint64_t tag = tx->vlan ? E1000_TXD_VLE | FIELD_PUT(E1000_TXD_TAG, (uint64_t)tx->vlan) : 0;
+    for (const struct packet *p = first; p; p = p->next) {
+        struct intel_tx_desc *desc = intel_tx_next(tx);
+        desc->address = packet_iova(p);
+        desc->command = FIELD_PUT(E1000_TXD_LENGTH, (uint64_t)p->length) | tag |
+                        (p->next ? 0 : E1000_TXD_EOP | E1000_TXD_IFCS | E1000_TXD_RS);
+    }
+    intel_tx_note(tx, start, first);
+}
+
+/* The device wants 48 bytes at least (8254x SDM 3.3.3): frames are padded beyond that. */
+uint16_t e1000_tx_burst(struct port_queue *queue, struct packet **packets, uint16_t n)
+{
+    struct intel_txq *tx = container_of(queue, struct intel_txq, queue);
+    uint32_t before = tx->tail;
+    uint16_t taken = 0;
+    intel_tx_reclaim(tx, E1000_TXD_DD);
+    for (; taken < n; taken++) {
+        struct packet *p = packets[taken];
+        if (!intel_tx_check(tx, p))
+            continue;
+        if (!intel_tx_fits(tx, p, 0))
+            break;
+        intel_tx_take(tx, p);
+        tx_put(tx, p);
+    }
+    intel_tx_tell(tx, before);
+    return taken;
+}
+
+/* 8254x SDM 14.5. */
+void e1000_txq_enable(struct intel_txq *tx, uint8_t *regs, uint16_t vlan)
+{
+    tx->tail_register = regs + E1000_TDT;
+    tx->vlan = vlan;
+    mmio_write32(regs + E1000_TDBAL, (uint32_t)tx->memory.iova);
+    mmio_write32(regs + E1000_TDBAH, (uint32_t)(tx->memory.iova >> 32));
+    mmio_write32(regs + E1000_TDLEN, (uint32_t)((tx->mask + 1) * sizeof *tx->ring));
+    mmio_write32(regs + E1000_TDH, 0);
+    mmio_write32(regs + E1000_TDT, 0);
+}

@@ -1,0 +1,187 @@
+/* e1000e.c - Intel 82574L as a port: what differs from the 8254x (e1000.h).
+ *
+ * Document: 82574 DS (named in e1000e_regs.h).  Errata and the bits that are only
+ * said to be 1 or 0 were compared with Intel's own drivers; QEMU's model of the 82574L
+ * has none of these traps, so the model in tests/models sets them.
+ *
+ * Legacy descriptors (7.1.3), one queue: the second one, RSS, needs the extended
+ * format (7.1.11).  Not supported besides what e1000.c says: MSI-X (nothing is
+ * ever unmasked), time stamps, header split, pass-through of management traffic
+ * (firmware's business; it is told that a driver is there, CTRL_EXT.DRV_LOAD). */
+#include "nic/intel/e1000/e1000.h"
+#include "nic/intel/e1000/e1000e_regs.h"
+
+#include "kernel/log.h"
+#include "kernel/time.h"
+#include "pci/pci_regs.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#define MASTER_US (80 * US_PER_MS)     /* completions on their way: PCIe 2.8, 50 ms at most */
+#define OWNER_US (50 * US_PER_MS)      /* firmware gives the NVM back after an access */
+#define AUTO_READ_US (10 * US_PER_MS)  /* the NVM is read after a reset */
+#define EERD_US (10 * US_PER_MS)       /* one word */
+#define PHY_CONFIG_US (25 * US_PER_MS) /* after that, the PHY is configured from the NVM */
+#define PHY_RESET_US 100u              /* how long CTRL.PHY_RST is to stay */
+#define PHY_AWAKE_US (10 * US_PER_MS)  /* and how long the PHY then takes */
+
+static void change(struct e1000 *e, uint32_t reg, uint32_t clear, uint32_t set)
+{
+    e1000_write(e, reg, (e1000_read(e, reg) & ~clear) | set);
+}
+
+/* Ownership of NVM and MDIO --------------------------------------------------- */
+
+/* EXTCNF_CTRL: the bit stays 0 while hardware or firmware is the owner, so it is
+ * written until it reads 1.  0 or -ETIMEDOUT. */
+static int e1000e_own(struct e1000 *e)
+{
+    struct deadline deadline = deadline_us(OWNER_US);
+    uint32_t value;
+    bool late;
+    do {
+        late = deadline_passed(&deadline);
+        change(e, E1000E_EXTCNF_CTRL, 0, E1000E_EXTCNF_CTRL_SW);
+        value = e1000_read(e, E1000E_EXTCNF_CTRL);
+        if (value & E1000E_EXTCNF_CTRL_SW)
+            return 0;
+    } while (!late);
+    log_warning("%s: EXTCNF_CTRL is %08" PRIx32 " after %" PRIu64 " us, expected %08" PRIx32
+                " under mask %08" PRIx32,
+                e->name, value, (uint64_t)OWNER_US, E1000E_EXTCNF_CTRL_SW, E1000E_EXTCNF_CTRL_SW);
+    return -ETIMEDOUT;
+}
+
+static void e1000e_disown(struct e1000 *e)
+{
+    change(e, E1000E_EXTCNF_CTRL, E1000E_EXTCNF_CTRL_SW, 0);
+}
+
+/* Address ------------------------------------------------------------------------ */
+
+static int e1000e_read_word(struct e1000 *e, uint32_t word, uint16_t *value)
+{
+    int err = e1000e_own(e);
+    if (err)
+        return err;
+    e1000_write(e, E1000_EERD, FIELD_PUT(E1000E_EERD_ADDR, word) | E1000E_EERD_START);
+    err = e1000_wait(e, "EERD", E1000_EERD, E1000E_EERD_DONE, E1000E_EERD_DONE, EERD_US);
+    if (!err)
+        *value = (uint16_t)FIELD_GET(E1000_EERD_DATA, e1000_read(e, E1000_EERD));
+    e1000e_disown(e);
+    return err;
+}
+
+/* Reset ---------------------------------------------------------------------------- */
+
+/* 82574 DS 4.6.2 and 3.1: no request of the device may be under way when it is reset, or
+ * the link could hang, and the PHY's bus must be ours.  A device that does not come to
+ * rest, or firmware that keeps the bus, is told and reset all the same: there is
+ * nothing better to do with it. */
+static int e1000e_reset(struct e1000 *e)
+{
+    if (!e1000_answers(e))
+        return -EIO;
+    change(e, E1000_CTRL, E1000_CTRL_RST, E1000E_CTRL_MASTER_DISABLE);
+    e1000_wait(e, "STATUS", E1000_STATUS, E1000E_STATUS_MASTER, 0, MASTER_US);
+    e1000_quiet(e);
+    e1000e_own(e);
+    int err = e1000_pull_reset(e);
+    e1000e_disown(e);
+    if (err ||
+        e1000_wait(e, "EECD", E1000E_EECD, E1000E_EECD_AUTO_RD, E1000E_EECD_AUTO_RD, AUTO_READ_US))
+        return -EIO;
+    e1000_write(e, E1000_IMC, E1000_IMC_ALL);
+    return 0;
+}
+
+/* Once, at probe -------------------------------------------------------------------- */
+
+/* Erratum: with L0s or L1 completions get lost and the transmitter hangs.  The device
+ * first, then the port above it (PCIe 5.4.1.3). */
+static void e1000e_stop_aspm(const struct pci_function *f)
+{
+    for (unsigned end = 0; f && end < 2; f = f->parent, end++) {
+        if (!f->express)
+            continue;
+        uint16_t reg = (uint16_t)(f->express + PCI_EXPRESS_LINK_CTL), value = pci_read16(f, reg);
+        if (value & PCI_EXPRESS_LINK_ASPM)
+            pci_write16(f, reg, (uint16_t)(value & ~PCI_EXPRESS_LINK_ASPM));
+    }
+}
+
+/* 82574 DS 4.2: CTRL.PHY_RST for 100 us, with the PHY's bus ours.  Somebody may have left
+ * the PHY switched off or forced, and CTRL.RST does not reach it.  Its link comes back by
+ * negotiation. */
+static void e1000e_reset_phy(struct e1000 *e)
+{
+    if (e1000_read(e, E1000E_MANC) & E1000E_MANC_BLK_PHY_RST) {
+        log_info("%s: management firmware uses the PHY: it stays as it is", e->name);
+        return;
+    }
+    if (e1000e_own(e))
+        return;
+    uint32_t ctrl = e1000_read(e, E1000_CTRL);
+    e1000_write(e, E1000_CTRL, ctrl | E1000_CTRL_PHY_RST);
+    e1000_flush(e);
+    time_delay_us(PHY_RESET_US);
+    e1000_write(e, E1000_CTRL, ctrl & ~E1000_CTRL_PHY_RST);
+    e1000_flush(e);
+    e1000e_disown(e);
+    time_delay_us(PHY_AWAKE_US);
+}
+
+/* Between the reset and the first use of NVM and PHY, the device uses them itself. */
+static void e1000e_settle(struct e1000 *e)
+{
+    e1000e_stop_aspm(e->pci);
+    time_delay_us(PHY_CONFIG_US);
+    e1000e_reset_phy(e);
+}
+
+/* Before each start -------------------------------------------------------------------- */
+
+/* 82574 DS 4.6.5 and 4.6.6.  RFCTL stays 0, for legacy descriptors.  WTHRESH 1: whoever polls wants
+ * each descriptor when it is done, not when there are several. */
+static void e1000e_prepare(struct e1000 *e)
+{
+    uint32_t each = E1000E_DCTL_GRAN | FIELD_PUT(E1000E_DCTL_WTHRESH, 1u);
+    change(e, E1000E_CTRL_EXT, E1000E_CTRL_EXT_ZERO,
+           E1000E_CTRL_EXT_ONE | E1000E_CTRL_EXT_DRV_LOAD);
+    change(e, E1000E_GCR, 0, E1000E_GCR_ERRATA);
+    change(e, E1000E_GCR2, 0, E1000E_GCR2_ERRATUM);
+    change(e, E1000E_TARC0, E1000E_TARC0_ZERO, E1000E_TARC0_ONE);
+    e1000_write(e, E1000E_RXDCTL, each);
+    e1000_write(e, E1000E_TXDCTL, each | E1000E_TXDCTL_ONE);
+}
+
+/* Probe ---------------------------------------------------------------------------------- */
+
+static const struct e1000_chip e1000e_chip = {
+    .driver = "e1000e",
+    .ctrl_clear = E1000E_CTRL_ZERO,
+    .tctl = E1000E_TCTL_MULR | FIELD_PUT(E1000E_TCTL_RRTHRESH, 1u),
+    /* 10.2.6: the gap of IEEE 802.3 on copper, as it is after a reset. */
+    .tipg = FIELD_PUT(E1000_TIPG_IPGT, 8u) | FIELD_PUT(E1000_TIPG_IPGR1, 8u) |
+            FIELD_PUT(E1000_TIPG_IPGR2, 6u),
+    .reset = e1000e_reset,
+    .settle = e1000e_settle,
+    .read_word = e1000e_read_word,
+    .prepare = e1000e_prepare,
+};
+
+static int e1000e_probe(struct pci_function *f, const struct pci_id *id)
+{
+    return e1000_probe_chip(f, &e1000e_chip);
+}
+
+/* 82574 DS 9.1: 82574L. */
+static const struct pci_id e1000e_ids[] = {
+    { 0x8086, 0x10d3, 0 },
+    { 0 },
+};
+
+PCI_DRIVER(e1000e_driver) = {
+    .name = "e1000e", .ids = e1000e_ids, .probe = e1000e_probe, .remove = e1000_remove
+};

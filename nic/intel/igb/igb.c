@@ -1,0 +1,666 @@
+/* igb.c - Intel 82576 and I350 as a port: the physical function.
+ *
+ * Documents: named in igb_regs.h.  Compared with QEMU's model of the 82576, whose deviations
+ * are told where they matter.  The rings are in igb_ring.c, NVM, PHY and link in igb_link.c,
+ * virtual functions in igb_pf.c.
+ *
+ * Not supported: segmentation and checksum insertion, flow control (neither sent nor obeyed),
+ * forced speed, wake-up, time stamps, interrupts (we poll). */
+#include "nic/intel/igb/igb.h"
+#include "nic/intel/igb/igb_virt_regs.h"
+
+#include "kernel/mmio.h"
+#include "kernel/time.h"
+#include "pci/sriov.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MASTER_US (100 * US_PER_MS) /* requests under way: PCIe's completion time-out */
+#define DRAIN_US 100u               /* a 9 KiB frame under way takes 74 us at 1 Gb/s */
+#define RESET_SETTLE_US US_PER_MS   /* 82576 DS 8.2.1: before the first access after RST */
+#define RESET_US (10 * US_PER_MS)
+#define NVM_LOAD_US (10 * US_PER_MS)
+#define LOOK_US (10 * US_PER_MS) /* RQDPC counts to 4095 only */
+
+#define FCS 4u
+/* The chip's buffers are 2 KiB whatever it is told of headroom: so long a frame ends before.  On
+ * an access port RLPML leaves room for a tag, which an untagged frame may fill otherwise. */
+#define FRAME_SHORT_MAX (PACKET_ROOM - VLAN_TAG)
+
+#define X(name, offset) offset,
+static const uint16_t counter_offsets[] = { IGB_COUNTERS(X) IGB_COUNTERS_WIDE(X) };
+#undef X
+#define X(name, offset) #name,
+static const char *const counter_names[] = { IGB_COUNTERS(X) IGB_COUNTERS_WIDE(X) };
+#undef X
+static const char *const dropped_names[IGB_QUEUES_MAX] = {
+    "RQDPC0", "RQDPC1", "RQDPC2", "RQDPC3", "RQDPC4", "RQDPC5", "RQDPC6", "RQDPC7",
+};
+
+/* Registers ----------------------------------------------------------------- */
+
+uint32_t igb_read(const struct igb *e, uint32_t reg)
+{
+    return mmio_read32(e->regs + reg);
+}
+
+void igb_write(struct igb *e, uint32_t reg, uint32_t value)
+{
+    mmio_write32(e->regs + reg, value);
+}
+
+/* Writes are posted (PCI 3.0 3.2.5); a read of the same device pushes them out. */
+static void igb_flush(const struct igb *e)
+{
+    (void)igb_read(e, IGB_STATUS);
+}
+
+int igb_wait(struct igb *e, enum log_level level, const char *name, uint32_t reg, uint32_t mask,
+             uint32_t wanted, uint64_t limit_us)
+{
+    return intel_wait(level, e->name, name, e->regs + reg, mask, wanted, limit_us);
+}
+
+/* STATUS; 0, nothing up, of a device that left the bus.  Such a one answers all
+ * ones, which STATUS never is: some of its bits are reserved as 0 (82576 DS 8.2.2). */
+uint32_t igb_status(struct igb *e)
+{
+    uint32_t status = igb_read(e, IGB_STATUS);
+    bool gone = status == UINT32_MAX;
+    if (gone && !e->gone)
+        log_error("%s: STATUS is ffffffff, the device does not answer any more", e->name);
+    e->gone = gone;
+    return gone ? 0 : status;
+}
+
+static bool igb_answers(struct igb *e)
+{
+    if (!e->regs) /* failed before they were mapped */
+        return false;
+    igb_status(e);
+    return !e->gone;
+}
+
+/* Address ------------------------------------------------------------------- */
+
+/* Receive address 0 is ours; never valid with half an old address in it.  The pool counts
+ * only where there are pools. */
+static void write_mac(struct igb *e)
+{
+    uint32_t low, high = 0;
+    memcpy(&low, e->mac, 4);
+    memcpy(&high, e->mac + 4, 2);
+    igb_write(e, IGB_RAH(0), 0);
+    igb_write(e, IGB_RAL(0), low);
+    igb_write(e, IGB_RAH(0), high | FIELD_PUT(IGB_RAH_POOL, 1u << e->pool) | IGB_RAH_AV);
+    igb_flush(e);
+}
+
+/* Statistics ----------------------------------------------------------------- */
+
+/* Which of the chip's queues is the port's queue n: without pools the same; pool p of the 82576
+ * has p and p + 8, of the I350 p (82576 DS 7.10.3). */
+static unsigned queue_index(const struct igb *e, unsigned n)
+{
+    return e->pf ? e->pool + n * IGB_POOLS : n;
+}
+
+/* Of each ring what the chip dropped for want of buffers. */
+static void collect_dropped(struct igb *e)
+{
+    for (unsigned i = 0; i < e->queues; i++)
+        if (e->rx[i].live)
+            e->dropped[i] +=
+                FIELD_GET(IGB_Q_DROPPED_COUNT, mmio_read32(e->rx[i].block + IGB_Q_DROPPED));
+}
+
+static void collect(struct igb *e)
+{
+    if (!igb_answers(e))
+        return;
+    intel_collect(e->regs, counter_offsets, IGB_COUNTERS_BEFORE_WIDE + 1, IGB_COUNTERS_ALL,
+                  e->counters);
+    collect_dropped(e);
+}
+
+/* Reset ---------------------------------------------------------------------- */
+
+static void mask_interrupts(struct igb *e)
+{
+    igb_write(e, IGB_IMC, IGB_INTERRUPTS);
+    igb_write(e, IGB_EIMC, IGB_INTERRUPTS);
+}
+
+/* No new requests on PCIe, and none under way: 82576 DS 5.2.3.3 (I210 DS 5.2.3.3).  One that is
+ * stuck is no reason to leave the device running. */
+static void disable_master(struct igb *e)
+{
+    igb_write(e, IGB_CTRL, igb_read(e, IGB_CTRL) | IGB_CTRL_MASTER_DISABLE);
+    igb_wait(e, LOG_WARNING, "STATUS", IGB_STATUS, IGB_STATUS_MASTER, 0, MASTER_US);
+}
+
+/* 82576 DS 4.2.1.6 and 4.5: afterwards all registers have their initial values, but the PHY
+ * keeps its link.  No DMA afterwards.  Without an NVM AUTO_RD never comes (QEMU):
+ * it is waited for once. */
+static int reset(struct igb *e)
+{
+    if (!igb_answers(e))
+        return -EIO;
+    mask_interrupts(e);
+    igb_write(e, IGB_RCTL, e->rctl = 0);
+    igb_write(e, IGB_TCTL, 0);
+    igb_flush(e);
+    time_delay_us(DRAIN_US);
+    disable_master(e);
+    igb_write(e, IGB_CTRL, igb_read(e, IGB_CTRL) | IGB_CTRL_RST);
+    time_delay_us(RESET_SETTLE_US);
+    if (igb_wait(e, LOG_ERROR, "CTRL", IGB_CTRL, IGB_CTRL_RST, 0, RESET_US))
+        return -EIO;
+    if (!e->no_auto_read &&
+        igb_wait(e, LOG_DEBUG, "EEC", IGB_EEC, IGB_EEC_AUTO_RD, IGB_EEC_AUTO_RD, NVM_LOAD_US))
+        e->no_auto_read = true;
+    mask_interrupts(e);
+    return 0;
+}
+
+/* Settings ------------------------------------------------------------------- */
+
+/* RLPML decides how long a frame may be, so LPE is always on. */
+void igb_write_rctl(struct igb *e)
+{
+    const struct port_rx_mode *mode = &e->mode;
+    uint32_t rctl = IGB_RCTL_EN | IGB_RCTL_BAM | IGB_RCTL_SECRC | IGB_RCTL_LPE |
+                    FIELD_PUT(IGB_RCTL_MO, 0u) | (e->vlan || e->vlan_filter ? IGB_RCTL_VFE : 0) |
+                    (mode->promiscuous ? IGB_RCTL_UPE | IGB_RCTL_MPE : 0) |
+                    (mode->all_multicast ? IGB_RCTL_MPE : 0);
+    if (rctl != e->rctl)
+        igb_write(e, IGB_RCTL, rctl);
+    e->rctl = rctl;
+    igb_flush(e);
+}
+
+/* With pools the table is the master driver's. */
+static void write_multicast(struct igb *e)
+{
+    uint32_t table[IGB_MTA_REGS] = { 0 };
+    intel_multicast_add(table, &e->mode);
+    for (uint32_t i = 0; i < IGB_MTA_REGS && !e->pf; i++)
+        igb_write(e, IGB_MTA(i), table[i]);
+}
+
+static void write_stripping(struct igb *e, bool on)
+{
+    uint32_t ctrl = igb_read(e, IGB_CTRL) & ~IGB_CTRL_VME;
+    igb_write(e, IGB_CTRL, ctrl | (on ? IGB_CTRL_VME : 0));
+}
+
+/* With pools the table of VLANs is the master driver's. */
+static void write_vlan_table(struct igb *e)
+{
+    for (uint32_t i = 0; i < IGB_VFTA_REGS && !e->pf; i++)
+        for (unsigned n = 0; n < e->chip->vfta_writes; n++)
+            igb_write(e, IGB_VFTA(i), e->vlan && i == e->vlan / 32u ? 1u << e->vlan % 32 : 0);
+}
+
+static void set_queue_vlans(struct igb *e)
+{
+    for (unsigned i = 0; i < e->queues; i++)
+        e->rx[i].q.vlan = e->tx[i].q.vlan = e->vlan;
+}
+
+static uint32_t frame_limit(uint16_t mtu)
+{
+    return mtu + ETHERNET_HEADER + VLAN_TAG;
+}
+
+/* FCS and the tag of an access port come on top; with pools each has a limit of its own. */
+static void write_frame_limit(struct igb *e)
+{
+    uint32_t limit = frame_limit(e->mtu) + FCS + (e->vlan ? VLAN_TAG : 0);
+    igb_write(e, IGB_RLPML, e->pf ? IGB_FRAME_MAX : limit);
+}
+
+static void tell_pf(struct igb *e)
+{
+    if (e->pf)
+        igb_pf_rx_mode_changed(e);
+}
+
+static int igb_set_rx_mode(struct port *port, const struct port_rx_mode *mode)
+{
+    struct igb *e = port->priv;
+    e->mode = *mode;
+    if (port->state == PORT_RUNNING) {
+        write_multicast(e);
+        igb_write_rctl(e);
+        tell_pf(e);
+    }
+    return 0;
+}
+
+static int igb_set_mac(struct port *port, const uint8_t mac[MAC_LEN])
+{
+    struct igb *e = port->priv;
+    if (e->pf && !igb_pf_may_have(e, mac))
+        return -EADDRINUSE;
+    memcpy(e->mac, mac, MAC_LEN);
+    if (port->state == PORT_RUNNING) {
+        write_mac(e);
+        tell_pf(e);
+    }
+    return 0;
+}
+
+/* Receive side scaling --------------------------------------------------------- */
+
+/* 82576 DS 7.1.1.7.  This key gives both directions of a connection the same hash, because the
+ * same 16 bits repeat (Woo and Park, "Scalable TCP session monitoring with symmetric receive-side
+ * scaling", 2012). */
+static void init_scaling(struct igb *e)
+{
+    bool several = e->queues > 1;
+    uint32_t mode = several ? IGB_MRQC_MODE_RSS : IGB_MRQC_MODE_ONE;
+    if (e->pf)
+        mode = several ? IGB_MRQC_MODE_VMDQ_RSS : IGB_MRQC_MODE_VMDQ;
+    for (uint32_t i = 0; i < IGB_RSSRK_REGS; i++)
+        igb_write(e, IGB_RSSRK(i), 0x5a6d5a6du);
+    for (uint32_t i = 0; i < IGB_RETA_REGS; i++) {
+        uint32_t entries = 0;
+        for (uint32_t n = 0; n < 4; n++)
+            entries |= (4 * i + n) % e->queues << 8 * n;
+        igb_write(e, IGB_RETA(i), entries);
+    }
+    igb_write(e, IGB_RXCSUM, IGB_RXCSUM_IPOFL | IGB_RXCSUM_TUOFL | IGB_RXCSUM_PCSD);
+    igb_write(e, IGB_MRQC, FIELD_PUT(IGB_MRQC_MODE, mode) | (several ? IGB_MRQC_FIELDS : 0));
+}
+
+/* Start and stop ------------------------------------------------------------- */
+
+/* 82576 DS 4.5.9, after a reset, before the receiver goes on. */
+static void init_receive(struct igb *e)
+{
+    /* Receive addresses: ours, and no other that somebody left there. */
+    write_mac(e);
+    for (uint32_t i = 1; i < e->chip->addresses; i++) {
+        igb_write(e, IGB_RAH(i), 0);
+        igb_write(e, IGB_RAL(i), 0);
+    }
+    for (uint32_t i = 0; i < IGB_UTA_REGS; i++)
+        igb_write(e, IGB_UTA(i), 0);
+    write_multicast(e);
+    set_queue_vlans(e);
+    write_vlan_table(e);
+    write_stripping(e, e->vlan);
+    write_frame_limit(e);
+    init_scaling(e);
+}
+
+/* 0 or -ETIMEDOUT.  With several queues, or VFs, one without buffers is not to hold up the
+ * others (82576 DS 7.1.4). */
+static int enable_queues(struct igb *e)
+{
+    int err = 0;
+    for (unsigned i = 0; i < e->queues && !err; i++) {
+        e->rx[i].tags = e->pf;
+        e->rx[i].echo = e->tx[i].echo = e->pf && igb_echoes(e->pci) ? &e->echo : NULL;
+        e->rx[i].block = e->regs + IGB_RX_BLOCK(queue_index(e, i));
+        e->tx[i].block = e->regs + IGB_TX_BLOCK(queue_index(e, i));
+        err = igb_txq_enable(&e->tx[i], e->name);
+        if (!err)
+            err = igb_rxq_enable(&e->rx[i], e->name, e->long_frames, e->queues > 1 || e->pf);
+    }
+    return err;
+}
+
+static int disable_queues(struct igb *e)
+{
+    int err = 0;
+    for (unsigned i = 0; i < e->queues; i++) {
+        if (e->rx[i].live && igb_rxq_disable(&e->rx[i], e->name))
+            err = -EIO;
+        if (e->tx[i].live && igb_txq_disable(&e->tx[i], e->name))
+            err = -EIO;
+    }
+    return err;
+}
+
+static bool needs_long_frames(uint16_t mtu)
+{
+    return frame_limit(mtu) > FRAME_SHORT_MAX;
+}
+
+/* The device is reset and its rings are there: to work.  Its packet buffers keep their default
+ * split, which holds more than a frame of ours each way.  0 or -ETIMEDOUT. */
+static int bring_up(struct igb *e)
+{
+    e->long_frames = needs_long_frames(e->mtu);
+    pci_bus_master(e->pci, true);
+    igb_set_up_link(e);
+    init_receive(e);
+    if (e->pf)
+        igb_pf_configure(e);
+    int err = enable_queues(e);
+    if (err)
+        return err;
+    igb_write(e, IGB_TCTL,
+              (igb_read(e, IGB_TCTL) & ~IGB_TCTL_CT) | IGB_TCTL_EN | IGB_TCTL_PSP |
+                  FIELD_PUT(IGB_TCTL_CT, 0x0fu));
+    igb_write_rctl(e);
+    e->link_up = false;
+    if (e->pf)
+        igb_pf_open(e);
+    return 0;
+}
+
+/* NULL, or what went wrong: afterwards no DMA lands, and the rings are as they were. */
+static const char *take_down(struct igb *e)
+{
+    collect(e); /* the reset clears them */
+    if (e->gone)
+        return "the device does not answer any more";
+    if (e->pf)
+        igb_pf_close(e);
+    int err = disable_queues(e);
+    if (reset(e))
+        return "reset did not complete";
+    return err ? "a queue did not stop" : NULL;
+}
+
+/* Whatever of a start there is goes away; the rings are there.  First no DMA lands any more,
+ * then memory is freed.  Bus mastering goes off even when the reset does not complete. */
+static void tear_down(struct igb *e)
+{
+    const char *trouble = take_down(e);
+    pci_bus_master(e->pci, false);
+    for (unsigned i = 0; i < e->queues; i++)
+        e->rx[i].live = e->tx[i].live = false;
+    intel_rings_destroy(&e->port, e->queues);
+    e->queues = 0;
+    if (trouble)
+        port_fail(&e->port, trouble);
+}
+
+static void take_settings(struct igb *e)
+{
+    e->mode = e->port.rx_mode;
+    e->vlan = e->port.vlan;
+    e->mtu = e->port.mtu;
+    memcpy(e->mac, e->port.mac, MAC_LEN);
+}
+
+static int igb_start(struct port *port)
+{
+    struct igb *e = port->priv;
+    uint16_t queues = port->rx_queues;
+    if (e->pf && queues > e->chip->queues_per_pool)
+        queues = e->chip->queues_per_pool;
+    int err = intel_rings_create(port, queues);
+    if (err)
+        return err;
+    e->queues = queues;
+    take_settings(e);
+    err = bring_up(e);
+    if (err)
+        tear_down(e);
+    return err;
+}
+
+static void igb_stop(struct port *port)
+{
+    tear_down(port->priv);
+}
+
+int igb_restart(struct igb *e, struct igb_pf *pf, uint8_t pool)
+{
+    struct port *port = &e->port;
+    bool running = port->state == PORT_RUNNING;
+    port_stop(port);
+    e->pf = pf;
+    e->pool = pool;
+    e->vlan_filter = pf;
+    if (!running || port->state == PORT_FAILED)
+        return port->state == PORT_FAILED ? -EIO : 0;
+    int err = port_start(port);
+    if (err && port->state != PORT_FAILED)
+        port_fail(port, "did not start again");
+    return err;
+}
+
+/* Long frames use the receive buffers differently, so the rings start afresh when they come
+ * or go; frames under way are lost. */
+static int change_buffers(struct igb *e)
+{
+    const char *trouble = take_down(e);
+    if (!trouble)
+        intel_rings_drop(&e->port, e->queues);
+    if (!trouble && bring_up(e))
+        trouble = "a queue did not start";
+    if (trouble)
+        port_fail(&e->port, trouble);
+    return trouble ? -EIO : 0;
+}
+
+/* No tag is stripped before the filter and the queues know whose: frames of another VLAN would
+ * look like ours. */
+static int igb_set_vlan(struct port *port, uint16_t vlan)
+{
+    struct igb *e = port->priv;
+    e->vlan = vlan;
+    if (port->state == PORT_RUNNING) {
+        write_stripping(e, false);
+        set_queue_vlans(e);
+        igb_write_rctl(e);
+        write_vlan_table(e);
+        write_frame_limit(e);
+        write_stripping(e, vlan);
+        tell_pf(e);
+    }
+    return 0;
+}
+
+static int igb_set_mtu(struct port *port, uint16_t mtu)
+{
+    struct igb *e = port->priv;
+    e->mtu = mtu;
+    if (port->state != PORT_RUNNING)
+        return 0;
+    if (needs_long_frames(mtu) != e->long_frames)
+        return change_buffers(e);
+    write_frame_limit(e);
+    tell_pf(e);
+    return 0;
+}
+
+/* Each frame that the device refused is in exactly one of the four receive errors
+ * by their definitions: bad CRC, or short or long with a good or, short, a bad one.
+ * The others overlap with these and are shown only.  What queues dropped is in no MPC. */
+static void igb_stats(struct port *port, struct port_device_stats *stats)
+{
+    struct igb *e = port->priv;
+    const uint64_t *c = e->counters;
+    collect(e);
+    stats->rx_missed = c[IGB_COUNTER_MPC];
+    for (unsigned i = 0; i < IGB_QUEUES_MAX; i++)
+        stats->rx_missed += e->dropped[i];
+    stats->rx_errors =
+        c[IGB_COUNTER_CRCERRS] + c[IGB_COUNTER_RUC] + c[IGB_COUNTER_ROC] + c[IGB_COUNTER_RFC];
+    stats->tx_errors = c[IGB_COUNTER_ECOL] + c[IGB_COUNTER_LATECOL];
+}
+
+static uint64_t filtered(const struct igb *e)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < IGB_QUEUES_MAX; i++)
+        sum += e->rx[i].q.filtered;
+    return sum;
+}
+
+static unsigned igb_counters(struct port *port, struct port_counter *rows, unsigned n)
+{
+    struct igb *e = port->priv;
+    unsigned i = 0;
+    collect(e);
+    if (i < n) /* these two are not the chip's: dropped by igb_ring.c */
+        rows[i++] = (struct port_counter){ .name = "other_vlan", .value = filtered(e) };
+    if (i < n)
+        rows[i++] = (struct port_counter){ .name = "echoes", .value = e->echo.dropped };
+    for (unsigned k = 0; i < n && k < ARRAY_SIZE(counter_names); k++)
+        rows[i++] = (struct port_counter){ .name = counter_names[k], .value = e->counters[k] };
+    for (unsigned k = 0; i < n && k < port->limits.rx_queues_max; k++)
+        rows[i++] = (struct port_counter){ .name = dropped_names[k], .value = e->dropped[k] };
+    return i;
+}
+
+/* Every millisecond or so.  What is not urgent is looked at ten times less often: on a VM each
+ * register read leaves the guest. */
+static bool igb_poll(struct port *port, uint64_t now_us)
+{
+    struct igb *e = port->priv;
+    struct port_link link;
+    if (e->pf)
+        igb_pf_poll(e, now_us);
+    if (port->state != PORT_RUNNING || now_us < e->look_at)
+        return false;
+    e->look_at = now_us + LOOK_US;
+    igb_link(port, &link);
+    if (e->gone) {
+        port_fail(port, "the device does not answer any more");
+        return true;
+    }
+    collect_dropped(e);
+    if (link.up != e->link_up && e->pf)
+        igb_pf_link_changed(e, link.up);
+    e->link_up = link.up;
+    return link.up != port->link.up;
+}
+
+static const struct port_ops igb_ops = { .start = igb_start,
+                                         .stop = igb_stop,
+                                         .link = igb_link,
+                                         .stats = igb_stats,
+                                         .set_mac = igb_set_mac,
+                                         .set_rx_mode = igb_set_rx_mode,
+                                         .set_mtu = igb_set_mtu,
+                                         .set_vlan = igb_set_vlan,
+                                         .counters = igb_counters,
+                                         .poll = igb_poll };
+
+/* 82576 DS 8.10, 8.12; frames: 9.5 KiB. */
+static const struct port_limits igb_limits = INTEL_PORT_LIMITS(IGB_QUEUES_MAX);
+
+/* Probe ---------------------------------------------------------------------- */
+
+enum { CHIP_82576, CHIP_I350 };
+
+static const struct igb_chip chips[] = {
+    [CHIP_82576] = { .name = "82576",
+                     .queues_per_pool = 2,
+                     .addresses = 24,
+                     .vfta_writes = 1,
+                     .rate_limit = true,
+                     .txswc = IGB_DTXSWC,
+                     .dtxctl = IGB_DTXCTL_VLAN_ADDED | IGB_DTXCTL_SPOOF_INT },
+    [CHIP_I350] = { .name = "I350",
+                    .queues_per_pool = 1,
+                    .addresses = 32,
+                    .vfta_writes = 10,
+                    .malicious_detection = true,
+                    .dma_strips = true,
+                    .txswc = IGB_TXSWC,
+                    .dtxctl = IGB_DTXCTL_SPOOF_QUEUE | IGB_DTXCTL_MDP_EN | IGB_DTXCTL_SPOOF_INT },
+};
+
+/* The last pool is the PF's own. */
+static unsigned vf_max(const struct pci_function *f)
+{
+    unsigned most = f->sriov ? f->sriov->total_vfs : 0;
+    return most < IGB_POOLS - 1 ? most : IGB_POOLS - 1;
+}
+
+static struct igb *create(struct pci_function *f, const struct igb_chip *chip)
+{
+    struct igb *e = port_alloc("igb", sizeof *e);
+    if (!e)
+        return NULL;
+    e->pci = f;
+    e->chip = chip;
+    memcpy(e->name, "igb ", 4);
+    pci_bdf_format(f->bdf, e->name + 4);
+    e->port = (struct port){ .rx_queues = 1,
+                             .tx_queues = 1,
+                             .ops = &igb_ops,
+                             .vf_max = vf_max(f),
+                             .driver = "igb",
+                             .limits = igb_limits,
+                             .dma = &f->dma,
+                             .pci = f,
+                             .priv = e };
+    e->port.vf = e->port.vf_max ? &igb_vf_ops : NULL;
+    for (uint16_t i = 0; i < IGB_QUEUES_MAX; i++) {
+        igb_rxq_init(&e->rx[i], &e->port, i);
+        igb_txq_init(&e->tx[i], &e->port, i);
+    }
+    return e;
+}
+
+/* NULL, or what went wrong.  The device is reset before anything else: whoever
+ * had it before us may have left it running. */
+static const char *set_up(struct igb *e)
+{
+    if (pci_enable(e->pci))
+        return "its function does not answer";
+    e->regs = pci_map_bar(e->pci, IGB_BAR, IGB_BAR_SIZE);
+    if (!e->regs)
+        return "no registers";
+    if (!igb_answers(e) || reset(e))
+        return "reset did not complete";
+    igb_find_phy(e);
+    if (igb_read_mac(e))
+        return "no usable MAC address";
+    collect(e); /* what was before the probe is none of ours */
+    memset(e->counters, 0, sizeof e->counters);
+    return NULL;
+}
+
+static int igb_probe(struct pci_function *f, const struct pci_id *id)
+{
+    struct igb *e = create(f, &chips[id->quirks]);
+    return e ? port_register_probed(&e->port, set_up(e)) : -ENOMEM;
+}
+
+static void igb_remove(struct pci_function *f)
+{
+    struct igb *e = f->driver_data;
+    if (!e) /* there was no number for its port */
+        return;
+    if (e->pf)
+        igb_vf_ops.disable(&e->port);
+    port_stop(&e->port);
+    port_unregister(&e->port);
+    f->driver_data = NULL;
+    free(e);
+}
+
+/* The quirk is the chip.  Intel's names; what has no PHY of the chip's own tells by CTRL_EXT. */
+static const struct pci_id igb_ids[] = {
+    { 0x8086, 0x10c9, CHIP_82576 }, /* copper */
+    { 0x8086, 0x10e6, CHIP_82576 }, /* fibre */
+    { 0x8086, 0x10e7, CHIP_82576 }, /* SerDes */
+    { 0x8086, 0x10e8, CHIP_82576 }, /* quad copper */
+    { 0x8086, 0x150a, CHIP_82576 }, /* NS */
+    { 0x8086, 0x150d, CHIP_82576 }, /* quad SerDes */
+    { 0x8086, 0x1518, CHIP_82576 }, /* NS SerDes */
+    { 0x8086, 0x1526, CHIP_82576 }, /* ET2 quad copper */
+    { 0x8086, 0x1521, CHIP_I350 },  /* copper */
+    { 0x8086, 0x1522, CHIP_I350 },  /* fibre */
+    { 0x8086, 0x1523, CHIP_I350 },  /* SerDes */
+    { 0x8086, 0x1524, CHIP_I350 },  /* SGMII */
+    { 0x8086, 0x1546, CHIP_I350 },  /* DA4 */
+    { 0 },
+};
+
+PCI_DRIVER(igb_driver) = {
+    .name = "igb", .ids = igb_ids, .probe = igb_probe, .remove = igb_remove
+};

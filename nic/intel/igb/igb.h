@@ -1,0 +1,104 @@
+/* igb.h - the 82576 and I350 PF: between its driver (igb.c) and its master driver (igb_pf.c). */
+#pragma once
+
+#include "kernel/log.h"
+#include "nic/intel/igb/igb_regs.h"
+#include "nic/intel/igb/igb_ring.h"
+#include "nic/intel/intel_port.h"
+#include "nic/vf.h"
+#include "pci/pci.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define IGB_QUEUES_MAX 8u /* of a port, each way */
+#define IGB_POOLS 8u
+
+/* What differs between the chips; the ID table names one. */
+struct igb_chip {
+    const char *name; /* "82576" */
+    uint8_t queues_per_pool;
+    uint8_t addresses; /* receive address registers: 24, 32 */
+    uint8_t vfta_writes; /* of each word, while the switch is on */
+    bool rate_limit, malicious_detection;
+    bool dma_strips; /* tags are stripped queue by queue, behind the switch (I350) */
+    uint32_t txswc;  /* where the switch's register is */
+    uint32_t dtxctl; /* what of DTXCTL goes on with pools */
+};
+
+struct igb_pf; /* igb_pf.c's own: VFs, policies, mailboxes */
+
+struct igb {
+    struct igb_rxq rx[IGB_QUEUES_MAX];
+    struct igb_txq tx[IGB_QUEUES_MAX];
+    struct port port;
+    uint8_t *regs;
+    struct pci_function *pci;
+    const struct igb_chip *chip;
+    struct igb_pf *pf; /* NULL: no VFs in force */
+    uint8_t pool;      /* of the PF itself: the first after the VFs'; 0 without VFs */
+    bool vlan_filter;  /* the master driver wants RCTL.VFE, whatever the PF's own VLAN */
+    /* The port's settings as the chip has them while it runs; the port's own fields
+     * follow when an operation was a success. */
+    struct port_rx_mode mode;
+    uint16_t vlan, mtu;
+    uint8_t mac[MAC_LEN];
+    uint16_t queues;   /* rings there are, each way; 0: stopped */
+    uint32_t rctl;     /* as last written */
+    bool long_frames;  /* buffers are used from the first byte */
+    bool no_auto_read; /* the chip does not tell that it has read its NVM */
+    bool gone;         /* told that registers read all ones */
+    bool serdes;       /* no PHY of the chip's own */
+    bool link_up;      /* as the master driver was told */
+    uint64_t look_at;  /* when poll() looks at the link and the drop counters next */
+    struct igb_echo echo;
+    uint64_t counters[IGB_COUNTERS_ALL];
+    uint64_t dropped[IGB_QUEUES_MAX]; /* by queue: RQDPC */
+    char name[sizeof "igb " + PCI_BDF_LEN];
+};
+
+uint32_t igb_read(const struct igb *e, uint32_t reg);
+void igb_write(struct igb *e, uint32_t reg, uint32_t value);
+/* STATUS; 0 of a device that left the bus: then e->gone is set. */
+uint32_t igb_status(struct igb *e);
+/* Waits until the masked register has the wanted value: 0, or -ETIMEDOUT with a log line. */
+int igb_wait(struct igb *e, enum log_level level, const char *name, uint32_t reg, uint32_t mask,
+             uint32_t wanted, uint64_t limit_us);
+
+/* igb_link.c, called by igb.c ------------------------------------------------------- */
+
+/* The port's address, from the NVM or as the chip loaded it: 0 or -EADDRNOTAVAIL. */
+int igb_read_mac(struct igb *e);
+/* After the first reset: waits, bounded, until the PHY may be touched; sets e->serdes. */
+void igb_find_phy(struct igb *e);
+/* After each reset; a link that is there stays. */
+void igb_set_up_link(struct igb *e);
+void igb_link(struct port *port, struct port_link *link);
+
+/* igb_pf.c, called by igb.c ------------------------------------------------------- */
+
+extern const struct vf_ops igb_vf_ops;
+/* The rest is called only with e->pf.  igb.c writes: RCTL, RAL and RAH 0 (with the PF's pool),
+ * RETA, RSSRK, MRQC (pools, and their hash), RLPML (any length), and neither MTA nor VFTA. */
+/* At the end of every bring-up of the chip, before its queues, receiver and transmitter go on:
+ * pools, switch, filters and policies as they should be; mailboxes shut. */
+void igb_pf_configure(struct igb *e);
+/* The chip works again (or for the first time): PF reset done, mailboxes open. */
+void igb_pf_open(struct igb *e);
+/* A reset of the chip is coming: VFs are told, and their queues are off. */
+void igb_pf_close(struct igb *e);
+/* Served from the port's poll(): resets, messages, events.  Bounded. */
+void igb_pf_poll(struct igb *e, uint64_t now_us);
+void igb_pf_link_changed(struct igb *e, bool up);
+/* False: a VF has that address. */
+bool igb_pf_may_have(const struct igb *e, const uint8_t mac[MAC_LEN]);
+/* The PF's own filters that VFs share with it: e->mac, vlan, mode, mtu. */
+void igb_pf_rx_mode_changed(struct igb *e);
+
+/* igb.c, called by igb_pf.c --------------------------------------------------------- */
+
+/* Writes RCTL anew: `vlan_filter` changed. */
+void igb_write_rctl(struct igb *e);
+/* Stops the port, lets VFs come or go, and starts it, if it ran, on the queues of that pool:
+ * 0 or -E...  pf NULL, pool 0: no VFs. */
+int igb_restart(struct igb *e, struct igb_pf *pf, uint8_t pool);

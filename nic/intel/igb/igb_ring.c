@@ -1,0 +1,300 @@
+/* igb_ring.c - advanced descriptor rings of the 82576 and I350, PF and VF (igb_ring.h).
+ *
+ * Documents: named in igb_regs.h; receive 82576 DS 7.1, transmit 7.2.  Compared with QEMU's
+ * model of the 82576.
+ *
+ * Used: one buffer a descriptor, several descriptors a frame, VLAN insertion through a
+ * context, the verdict on IPv4 header checksums.  Not used: header split, segmentation,
+ * checksum insertion, time stamps, head write-back. */
+#include "nic/intel/igb/igb_ring.h"
+
+#include "kernel/endian.h"
+#include "kernel/mmio.h"
+#include "kernel/random.h"
+#include "kernel/time.h"
+#include "nic/intel/igb/igb_regs.h"
+#include "nic/intel/intel_port.h"
+#include "pci/pci.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define ENABLE_US (10 * US_PER_MS)
+#define DISABLE_US (10 * US_PER_MS)
+#define SETTLE_US 100u /* what a disabled receive queue had begun lands: a few microseconds */
+
+#define ETHERTYPE_TAG 0x8100u /* IEEE 802.1Q 9.6 */
+
+/* Descriptors are fetched and written back as they come: we poll, and would wait for what the
+ * chip gathers.  One at a time is the most that the 82576 may gather (its specification update). */
+#define RX_CTL \
+    (FIELD_PUT(IGB_Q_CTL_PTHRESH, 8u) | FIELD_PUT(IGB_Q_CTL_HTHRESH, 8u) | \
+     FIELD_PUT(IGB_Q_CTL_WTHRESH, 1u))
+#define TX_CTL (FIELD_PUT(IGB_Q_CTL_PTHRESH, 8u) | FIELD_PUT(IGB_Q_CTL_HTHRESH, 1u))
+
+/* Registers ----------------------------------------------------------------- */
+
+/* Waits until the queue says that it is on, or off; 0 or -ETIMEDOUT. */
+static int queue_wait(uint8_t *block, const char *name, const char *reg, uint32_t wanted,
+                      uint64_t limit_us)
+{
+    return intel_wait(LOG_ERROR, name, reg, block + IGB_Q_CTL, IGB_Q_CTL_ENABLE, wanted, limit_us);
+}
+
+/* A queue is programmed while it is off, and after a reset the first is on (I210 DS 4.5.10, 8.10).
+ * 0 or -ETIMEDOUT. */
+static int queue_program(uint8_t *block, const char *name, const char *reg,
+                         const struct dma_memory *ring, uint32_t descriptors)
+{
+    mmio_write32(block + IGB_Q_CTL, 0);
+    int err = queue_wait(block, name, reg, 0, DISABLE_US);
+    if (err)
+        return err;
+    mmio_write32(block + IGB_Q_BAL, (uint32_t)ring->iova);
+    mmio_write32(block + IGB_Q_BAH, (uint32_t)(ring->iova >> 32));
+    mmio_write32(block + IGB_Q_LEN, descriptors * (uint32_t)sizeof(struct intel_rx_desc));
+    mmio_write32(block + IGB_Q_HEAD, 0);
+    mmio_write32(block + IGB_Q_TAIL, 0);
+    return 0;
+}
+
+/* Echoes --------------------------------------------------------------------- */
+
+#define SUBSYSTEM_QEMU 0x1af4u
+
+bool igb_echoes(const struct pci_function *f)
+{
+    return f->subsystem_vendor == SUBSYSTEM_QEMU;
+}
+
+/* Of the first 60 bytes, as if padded: that is all that padding changes. */
+static uint64_t echo_hash(const struct packet *p)
+{
+    uint8_t head[FRAME_PADDED + 4] = { 0 };
+    uint64_t hash = 0, word;
+    packet_read(p, 0, head, p->frame_length < FRAME_PADDED ? p->frame_length : FRAME_PADDED);
+    for (unsigned i = 0; i < sizeof head; i += sizeof word) {
+        memcpy(&word, head + i, sizeof word);
+        hash = random_mix(hash ^ word);
+    }
+    return hash ? hash : 1;
+}
+
+static void echo_note(struct igb_echo *echo, const struct packet *p)
+{
+    uint64_t hash = echo_hash(p);
+    echo->sent[hash % IGB_ECHO_SLOTS] = hash;
+}
+
+/* Each once. */
+static bool echo_is(struct igb_echo *echo, const struct packet *p)
+{
+    uint64_t hash = echo_hash(p), *slot = &echo->sent[hash % IGB_ECHO_SLOTS];
+    if (*slot != hash)
+        return false;
+    *slot = 0;
+    return true;
+}
+
+void igb_rxq_init(struct igb_rxq *rx, struct port *port, uint16_t index)
+{
+    *rx = (struct igb_rxq){ 0 };
+    intel_rxq_init(&rx->q, port, index, igb_rx_burst);
+}
+
+void igb_txq_init(struct igb_txq *tx, struct port *port, uint16_t index)
+{
+    *tx = (struct igb_txq){ 0 };
+    intel_txq_init(&tx->q, port, index, igb_tx_burst);
+}
+
+/* Receive -------------------------------------------------------------------- */
+
+/* 82576 DS 7.1.11: IPE means something only together with IPCS.  Fragments, options and tags do
+ * not matter (82575 SDM 5.5.1); of IPv4 in IPv6 it would be the inner header, which is not what
+ * packet.h promises. */
+static uint8_t rx_checksum_flags(uint64_t info, uint64_t result)
+{
+    if (!(result & IGB_RXD_IPCS) || !(info & IGB_RXD_INFO_IPV4) || (info & IGB_RXD_INFO_IPV6))
+        return 0;
+    return result & IGB_RXD_IPE ? PACKET_IP_CHECKSUM_BAD : PACKET_IP_CHECKSUM_GOOD;
+}
+
+/* In front of the type; the addresses move, or else the rest does. */
+static void rx_put_tag(struct intel_rxq *rx, uint64_t result)
+{
+    struct packet *p = rx->first;
+    uint16_t tag = (uint16_t)FIELD_GET(IGB_RXD_TAG, result);
+    if (p->data - p->buffer >= (ptrdiff_t)VLAN_TAG) {
+        memmove(p->data - VLAN_TAG, p->data, 2 * MAC_LEN);
+        p->data -= VLAN_TAG;
+    } else if (packet_tailroom(p) >= VLAN_TAG) {
+        memmove(p->data + 2 * MAC_LEN + VLAN_TAG, p->data + 2 * MAC_LEN,
+                (size_t)p->length - 2 * MAC_LEN);
+    } else {
+        rx->bad = true;
+        return;
+    }
+    store_be16(p->data + 2 * MAC_LEN, ETHERTYPE_TAG);
+    store_be16(p->data + 2 * MAC_LEN + 2, tag);
+    p->length = (uint16_t)(p->length + VLAN_TAG);
+    p->frame_length += VLAN_TAG;
+}
+
+/* Whether the chip stripped the access port's tag.  Untagged frames pass its filter (82575 SDM
+ * 10.3, table 84) and are no part of the VLAN.  The I350 swaps the tag's bytes on what comes
+ * through its switch (as Intel's drivers know). */
+static bool rx_vlan_ours(const struct intel_rxq *rx, uint64_t result)
+{
+    uint16_t tag = (uint16_t)FIELD_GET(IGB_RXD_TAG, result);
+    return (result & IGB_RXD_VP) &&
+           ((tag & IGB_VID) == rx->vlan ||
+            ((result & IGB_RXD_LB) && (__builtin_bswap16(tag) & IGB_VID) == rx->vlan));
+}
+
+/* The frame that is now complete, or NULL. */
+static struct packet *rx_complete(struct igb_rxq *rx, uint64_t info, uint64_t result)
+{
+    struct intel_rxq *q = &rx->q;
+    bool tag = rx->tags && !q->vlan && (result & IGB_RXD_VP);
+    if (unlikely(tag) && !q->bad && q->first->length >= FRAME_MIN)
+        rx_put_tag(q, result);
+    if ((result & IGB_RXD_RXE) || !intel_rx_good(q))
+        return intel_rx_drop(q, &q->queue.errors);
+    if (unlikely(rx->echo) && echo_is(rx->echo, q->first))
+        return intel_rx_drop(q, &rx->echo->dropped);
+    if (q->vlan && !rx_vlan_ours(q, result))
+        return intel_rx_drop(q, &q->filtered);
+    return intel_rx_accept(q, rx_checksum_flags(info, result));
+}
+
+uint16_t igb_rx_burst(struct port_queue *queue, struct packet **packets, uint16_t n)
+{
+    struct igb_rxq *rx = container_of(queue, struct igb_rxq, q.queue);
+    struct intel_rxq *q = &rx->q;
+    uint64_t result;
+    uint32_t slot;
+    uint16_t got = 0;
+    if (!rx->live)
+        return 0;
+    while (got < n && intel_rx_next(q, IGB_RXD_DD, &slot, &result)) {
+        uint64_t info = load_relaxed(&q->ring[slot].address);
+        bool end = result & IGB_RXD_EOP;
+        intel_rx_append(q, slot, FIELD_GET(IGB_RXD_LENGTH, result), end);
+        if (!end)
+            continue;
+        struct packet *p = rx_complete(rx, info, result);
+        if (p)
+            packets[got++] = p;
+    }
+    intel_rx_refill(q);
+    return got;
+}
+
+/* The chip writes up to 2 KiB where frames may be that long; else there is room for headroom.
+ * 82576 DS 4.5.9 (I210 DS 4.5.9): memory first, the queue on, then the tail: writes of it before
+ * are ignored (82575 SDM 14.3.59). */
+int igb_rxq_enable(struct igb_rxq *rx, const char *name, bool long_frames, bool drop)
+{
+    rx->q.tail_register = rx->block + IGB_Q_TAIL;
+    rx->q.room = long_frames ? PACKET_BUFFER_SIZE : PACKET_ROOM;
+    int err = queue_program(rx->block, name, "RXDCTL", &rx->q.memory, rx->q.mask + 1);
+    if (err)
+        return err;
+    mmio_write32(rx->block + IGB_Q_SRRCTL, FIELD_PUT(IGB_SRRCTL_BSIZE, PACKET_BUFFER_SIZE / 1024) |
+                                               FIELD_PUT(IGB_SRRCTL_TYPE, 1u) |
+                                               (drop ? IGB_SRRCTL_DROP : 0));
+    mmio_write32(rx->block + IGB_Q_CTL, RX_CTL | IGB_Q_CTL_ENABLE);
+    err = queue_wait(rx->block, name, "RXDCTL", IGB_Q_CTL_ENABLE, ENABLE_US);
+    if (err)
+        return err;
+    rx->live = true;
+    intel_rx_refill(&rx->q);
+    return 0;
+}
+
+int igb_rxq_disable(struct igb_rxq *rx, const char *name)
+{
+    rx->live = false;
+    mmio_write32(rx->block + IGB_Q_CTL, RX_CTL);
+    int err = queue_wait(rx->block, name, "RXDCTL", 0, DISABLE_US);
+    time_delay_us(SETTLE_US);
+    return err;
+}
+
+/* Transmit ------------------------------------------------------------------- */
+
+static bool tx_needs_context(const struct igb_txq *tx)
+{
+    return tx->q.vlan && tx->q.vlan != tx->context;
+}
+
+/* The tag is in a context that the chip keeps for the queue until there is another (82576 DS
+ * 7.2.2.2; 82575 SDM 5.6.2): told once, and again when it changes. */
+static void tx_put_context(struct igb_txq *tx)
+{
+    struct intel_tx_desc *desc = intel_tx_next(&tx->q);
+    desc->address = FIELD_PUT(IGB_TXC_VLAN, (uint64_t)tx->q.vlan) |
+                    FIELD_PUT(IGB_TXC_MACLEN, (uint64_t)ETHERNET_HEADER);
+    desc->command = IGB_TXD_CONTEXT | IGB_TXD_DEXT;
+    tx->context = tx->q.vlan;
+}
+
+static void tx_put(struct igb_txq *tx, struct packet *first)
+{
+    uint32_t start = tx->q.tail & tx->q.mask;
+    uint64_t every = IGB_TXD_DATA | IGB_TXD_DEXT | IGB_TXD_IFCS | (tx->q.vlan ? IGB_TXD_VLE : 0) |
+                     FIELD_PUT(IGB_TXD_PAYLEN, (uint64_t)first->frame_length);
+    if (tx_needs_context(tx))
+        tx_put_context(tx);
+    for (const struct packet *p = first; p; p = p->next) {
+        struct intel_tx_desc *desc = intel_tx_next(&tx->q);
+        desc->address = packet_iova(p);
+        desc->command = every | FIELD_PUT(IGB_TXD_LENGTH, (uint64_t)p->length) |
+                        (p->next ? 0 : IGB_TXD_EOP | IGB_TXD_RS);
+    }
+    intel_tx_note(&tx->q, start, first);
+}
+
+uint16_t igb_tx_burst(struct port_queue *queue, struct packet **packets, uint16_t n)
+{
+    struct igb_txq *tx = container_of(queue, struct igb_txq, q.queue);
+    uint32_t before = tx->q.tail;
+    uint16_t taken = 0;
+    if (!tx->live)
+        return 0;
+    intel_tx_reclaim(&tx->q, IGB_TXD_DD);
+    for (; taken < n; taken++) {
+        struct packet *p = packets[taken];
+        if (!intel_tx_check(&tx->q, p))
+            continue;
+        if (!intel_tx_fits(&tx->q, p, tx_needs_context(tx)))
+            break;
+        intel_tx_take(&tx->q, p);
+        if (unlikely(tx->echo))
+            echo_note(tx->echo, p);
+        tx_put(tx, p);
+    }
+    intel_tx_tell(&tx->q, before);
+    return taken;
+}
+
+int igb_txq_enable(struct igb_txq *tx, const char *name)
+{
+    tx->context = 0;
+    tx->q.tail_register = tx->block + IGB_Q_TAIL;
+    int err = queue_program(tx->block, name, "TXDCTL", &tx->q.memory, tx->q.mask + 1);
+    if (err)
+        return err;
+    mmio_write32(tx->block + IGB_Q_CTL, TX_CTL | IGB_Q_CTL_ENABLE);
+    err = queue_wait(tx->block, name, "TXDCTL", IGB_Q_CTL_ENABLE, ENABLE_US);
+    tx->live = !err;
+    return err;
+}
+
+int igb_txq_disable(struct igb_txq *tx, const char *name)
+{
+    tx->live = false;
+    mmio_write32(tx->block + IGB_Q_CTL, TX_CTL);
+    return queue_wait(tx->block, name, "TXDCTL", 0, DISABLE_US);
+}

@@ -1,0 +1,420 @@
+/* igbvf_settings.c - what a virtual function asks of its PF, and what it gets.
+ *
+ * Wanted is what our user, or a mode, asked for; granted is what the PF said yes to since the
+ * last reset.  A table row asks for the difference, one message at a time.  A refusal puts the
+ * port back to what is granted, says why in port->refusal, and tells the log. */
+#include "nic/intel/igb/igbvf.h"
+
+#include "kernel/log.h"
+#include "kernel/random.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FCS 4u
+#define SETTINGS_ALL 0x1fu
+
+static bool mac_equal(const uint8_t a[MAC_LEN], const uint8_t b[MAC_LEN])
+{
+    return !memcmp(a, b, MAC_LEN);
+}
+
+static void refused(struct igbvf *e, const char *why)
+{
+    e->refusals++;
+    if (e->asked & 1u << e->mail.setting)
+        e->port.refusal = why;
+}
+
+/* Settings: address ------------------------------------------------------- */
+
+static void mail_put_mac(struct igbvf *e, const uint8_t mac[MAC_LEN])
+{
+    e->mail.words[1] = e->mail.words[2] = 0;
+    memcpy(&e->mail.words[1], mac, MAC_LEN);
+}
+
+static unsigned mac_ask(struct igbvf *e)
+{
+    if (mac_equal(e->mac_wanted, e->mac_granted) && !e->mac_check)
+        return 0;
+    e->mac_check = false;
+    e->mail.words[0] = MBX_VF_SET_MAC;
+    mail_put_mac(e, e->mac_wanted);
+    return 3;
+}
+
+static void mac_granted(struct igbvf *e)
+{
+    e->mac_asked_for = true;
+    memcpy(e->mac_granted, &e->mail.words[1], MAC_LEN);
+    if (!mac_is_station(e->port.permanent_mac))
+        memcpy(e->port.permanent_mac, e->mac_granted, MAC_LEN);
+    if (mac_equal(e->mac_granted, e->mac_wanted))
+        memcpy(e->port.mac, e->mac_granted, MAC_LEN);
+}
+
+/* Ours is what the PF's administrator set.  Without any there is no sending. */
+static void mac_refused(struct igbvf *e)
+{
+    char asked[MAC_TEXT], kept[MAC_TEXT];
+    uint8_t mac[MAC_LEN];
+    memcpy(mac, &e->mail.words[1], MAC_LEN);
+    igbvf_mac_text(mac, asked);
+    if (!mac_is_station(e->mac_granted)) {
+        refused(e, "the PF gives this VF no address and refuses its own choice");
+        if (igbvf_lost(e, NEWS_NO_MAC))
+            log_warning("%s: the PF gives no MAC address and refused %s: set one for this VF at "
+                        "the PF; trying again in %u ms",
+                        e->name, asked, igbvf_pause_ms(e));
+        if (!e->mac_ours)
+            memset(e->mac_wanted, 0, MAC_LEN);
+        return;
+    }
+    if (mac_equal(mac, e->mac_granted)) {
+        if (igbvf_lost(e, NEWS_MAC_TAKEN))
+            log_warning("%s: the PF takes MAC %s away: its administrator set another; resetting "
+                        "to learn it",
+                        e->name, asked);
+        return;
+    }
+    refused(e, "the PF refused the address: its administrator set another");
+    if (igbvf_tells(e, NEWS_REFUSED_MAC))
+        log_warning("%s: the PF refused MAC %s: its administrator set another; keeping %s", e->name,
+                    asked, igbvf_mac_text(e->mac_granted, kept));
+    if (!mac_equal(mac, e->mac_wanted)) /* wanted anew meanwhile */
+        return;
+    e->mac_ours = false;
+    memcpy(e->mac_wanted, e->mac_granted, MAC_LEN);
+    memcpy(e->port.mac, e->mac_granted, MAC_LEN);
+}
+
+/* Not secret, only unlike others': locally administered, IEEE 802 8.2. */
+static void mac_invent(struct igbvf *e)
+{
+    uint64_t x = random_word();
+    memcpy(e->mac_wanted, &x, MAC_LEN);
+    e->mac_wanted[0] = (uint8_t)((e->mac_wanted[0] & ~1u) | 2u);
+}
+
+/* Settings: longest frame ------------------------------------------------- */
+
+static unsigned mtu_ask(struct igbvf *e)
+{
+    if (e->mtu_wanted == e->mtu_granted && !e->mtu_check)
+        return 0;
+    e->mtu_check = false;
+    e->mail.words[0] = MBX_VF_SET_LPE;
+    e->mail.words[1] = e->mtu_wanted + ETHERNET_HEADER + VLAN_TAG + FCS;
+    return 2;
+}
+
+static uint16_t mtu_asked(const struct igbvf *e)
+{
+    return (uint16_t)(e->mail.words[1] - ETHERNET_HEADER - VLAN_TAG - FCS);
+}
+
+static void mtu_granted(struct igbvf *e)
+{
+    e->mtu_granted = mtu_asked(e);
+}
+
+/* What was granted before stays; after a reset nothing is known, and the default is tried. */
+static void mtu_refused(struct igbvf *e)
+{
+    uint16_t asked = mtu_asked(e);
+    if (asked == e->mtu_granted) /* any more */
+        e->mtu_granted = 0;
+    uint16_t kept = e->mtu_granted ? e->mtu_granted : MTU_DEFAULT;
+    refused(e, "the PF refused frames that long: its own MTU, or its administrator, is in "
+               "the way");
+    if (asked <= MTU_DEFAULT && !e->mtu_granted)
+        e->mtu_granted = kept = asked; /* then as the chip comes: it passes them */
+    if (kept != asked && igbvf_tells(e, NEWS_REFUSED_MTU))
+        log_warning("%s: the PF refused frames of %" PRIu32 " bytes (MTU %u): raise the PF's MTU "
+                    "first; MTU is %u",
+                    e->name, e->mail.words[1], asked, kept);
+    if (e->mtu_wanted != asked) /* wanted anew meanwhile */
+        return;
+    e->mtu_wanted = e->port.mtu = kept;
+    e->due |= 1u << SETTING_MTU;
+}
+
+/* Settings: VLAN ---------------------------------------------------------- */
+
+#define VLAN_ADD FIELD_PUT(MBX_INFO, 1u)
+
+static unsigned vlan_ask(struct igbvf *e)
+{
+    uint16_t add = 0, vlan = e->vlan_stale;
+    if (!vlan && e->vlan_wanted != e->vlan_granted)
+        vlan = (add = e->vlan_wanted) ? add : e->vlan_granted;
+    e->mail.words[0] = MBX_VF_SET_VLAN | (add ? VLAN_ADD : 0);
+    e->mail.words[1] = vlan;
+    return vlan ? 2 : 0;
+}
+
+static void vlan_granted(struct igbvf *e)
+{
+    uint16_t vlan = (uint16_t)e->mail.words[1];
+    if (e->mail.words[0] & VLAN_ADD) {
+        e->vlan_stale = e->vlan_granted;
+        e->vlan_granted = vlan;
+    } else if (vlan == e->vlan_stale) {
+        e->vlan_stale = 0;
+    } else {
+        e->vlan_granted = 0;
+    }
+    e->tx.q.vlan = e->rx.q.vlan = e->vlan_granted;
+    e->due |= 1u << SETTING_VLAN;
+}
+
+static void vlan_refused(struct igbvf *e)
+{
+    uint16_t vlan = (uint16_t)e->mail.words[1];
+    if (!(e->mail.words[0] & VLAN_ADD)) { /* it passes what nobody here takes any more */
+        vlan_granted(e);
+        return;
+    }
+    refused(e, "the PF refused the VLAN: it has one set for this VF, or no filter left");
+    if (igbvf_tells(e, NEWS_REFUSED_VLAN))
+        log_warning("%s: the PF refused VLAN %u: it has one set for this VF, or no filter left",
+                    e->name, vlan);
+    if (vlan != e->vlan_wanted)
+        return;
+    e->vlan_wanted = e->port.vlan = e->vlan_granted;
+}
+
+/* Settings: what is received ---------------------------------------------- */
+
+/* Bits 47:36 of the address, as the 82576's MTA is indexed with RCTL.MO 0, 82576 DS 8.10.14;
+ * every PF's driver sets that. */
+static uint16_t multicast_hash(const uint8_t mac[MAC_LEN])
+{
+    return (uint16_t)((uint32_t)mac[5] << 4 | mac[4] >> 4);
+}
+
+static unsigned multicast_ask(struct igbvf *e)
+{
+    uint16_t hashes[MBX_MULTICAST_MAX] = { 0 };
+    const struct port_rx_mode *mode = &e->rx_wanted;
+    unsigned count =
+        mode->multicast_count < MBX_MULTICAST_MAX ? mode->multicast_count : MBX_MULTICAST_MAX;
+    bool all = mode->multicast_count > MBX_MULTICAST_MAX ||
+               ((mode->all_multicast || mode->promiscuous) &&
+                e->promiscuous_refused & MBX_PROMISC_MULTICAST);
+    if (!count && !all && !e->multicast_granted)
+        return 0;
+    for (unsigned i = 0; i < count; i++)
+        hashes[i] = multicast_hash(mode->multicast[i]);
+    e->mail.words[0] =
+        MBX_VF_SET_MULTICAST |
+        FIELD_PUT(MBX_INFO, all ? MBX_MULTICAST_OVERFLOW | MBX_MULTICAST_MAX : count);
+    memcpy(&e->mail.words[1], hashes, sizeof hashes);
+    return MBX_WORDS;
+}
+
+static void multicast_granted(struct igbvf *e)
+{
+    e->multicast_granted = FIELD_GET(MBX_INFO, e->mail.words[0]);
+}
+
+static void multicast_refused(struct igbvf *e)
+{
+    refused(e, "the PF refused the group addresses: their frames do not arrive");
+    if (igbvf_tells(e, NEWS_REFUSED_MULTICAST))
+        log_warning("%s: the PF refused %u group addresses: their frames do not arrive", e->name,
+                    e->rx_wanted.multicast_count);
+}
+
+static uint32_t promiscuous_wanted(const struct igbvf *e)
+{
+    const struct port_rx_mode *mode = &e->rx_wanted;
+    uint32_t bits = (mode->promiscuous ? MBX_PROMISC_UNICAST | MBX_PROMISC_MULTICAST : 0) |
+                    (mode->all_multicast ? MBX_PROMISC_MULTICAST : 0);
+    return bits & ~e->promiscuous_refused;
+}
+
+static unsigned promiscuous_ask(struct igbvf *e)
+{
+    uint32_t bits = promiscuous_wanted(e);
+    e->mail.words[0] = MBX_VF_SET_PROMISC | FIELD_PUT(MBX_INFO, bits);
+    return bits != e->promiscuous_granted;
+}
+
+static void promiscuous_granted(struct igbvf *e)
+{
+    e->promiscuous_granted = FIELD_GET(MBX_INFO, e->mail.words[0]);
+    e->port.rx_mode.promiscuous = e->promiscuous_granted & MBX_PROMISC_UNICAST;
+    if (e->port.rx_mode.promiscuous && e->asked & 1u << SETTING_PROMISCUOUS)
+        e->port.refusal = NULL; /* it may have been refused before */
+}
+
+/* Linux's igb grants all multicast at most; others ask for trust.  Some know neither. */
+static void promiscuous_refused(struct igbvf *e)
+{
+    uint32_t asked = FIELD_GET(MBX_INFO, e->mail.words[0]);
+    if (asked & MBX_PROMISC_UNICAST) {
+        e->promiscuous_refused |= MBX_PROMISC_UNICAST;
+        e->port.rx_mode.promiscuous = false;
+        refused(e,
+                "the PF does not let this VF see other stations' frames (promiscuous): "
+                "bridging needs `trust on` there (Linux's igb never grants it), routing does not");
+        if (igbvf_tells(e, NEWS_REFUSED_PROMISCUOUS))
+            log_warning("%s: the PF refused promiscuous mode: frames for stations behind this "
+                        "appliance do not arrive; a bridge (l2) over this VF needs `trust on` at "
+                        "the PF (Linux's igb never grants it), routing (l3) works without",
+                        e->name);
+        e->due |= 1u << SETTING_PROMISCUOUS;
+    } else if (asked) {
+        e->promiscuous_refused |= MBX_PROMISC_MULTICAST;
+        e->due |= 1u << SETTING_MULTICAST;
+        if (igbvf_tells(e, NEWS_REFUSED_ALL_MULTICAST))
+            log_debug("%s: the PF refuses all multicast by that name; asked as more "
+                      "groups than a list holds",
+                      e->name);
+    } else {
+        e->promiscuous_granted = 0;
+    }
+}
+
+/* The table --------------------------------------------------------------- */
+
+/* ask: the message in e->mail.words, its length in words; 0: granted is what is wanted. */
+static const struct setting {
+    unsigned (*ask)(struct igbvf *e);
+    void (*granted)(struct igbvf *e);
+    void (*refused)(struct igbvf *e);
+} settings[] = {
+    [SETTING_MAC] = { mac_ask, mac_granted, mac_refused },
+    [SETTING_MTU] = { mtu_ask, mtu_granted, mtu_refused },
+    [SETTING_VLAN] = { vlan_ask, vlan_granted, vlan_refused },
+    [SETTING_MULTICAST] = { multicast_ask, multicast_granted, multicast_refused },
+    [SETTING_PROMISCUOUS] = { promiscuous_ask, promiscuous_granted, promiscuous_refused },
+};
+
+bool igbvf_settings_next(struct igbvf *e)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(settings); i++) {
+        if (!(e->due & 1u << i))
+            continue;
+        e->due &= ~(1u << i);
+        e->mail.setting = (enum igbvf_setting)i;
+        e->mail.count = settings[i].ask(e);
+        if (e->mail.count)
+            return true;
+    }
+    return false;
+}
+
+void igbvf_settings_answered(struct igbvf *e, bool granted)
+{
+    const struct setting *setting = &settings[e->mail.setting];
+    if (granted)
+        setting->granted(e);
+    else
+        setting->refused(e);
+}
+
+void igbvf_settings_retry(struct igbvf *e)
+{
+    if (!(e->promiscuous_refused & MBX_PROMISC_UNICAST && e->rx_wanted.promiscuous))
+        return;
+    e->promiscuous_refused &= ~MBX_PROMISC_UNICAST;
+    e->due |= 1u << SETTING_PROMISCUOUS;
+}
+
+/* Linux's igb refuses a VF the address that its administrator gave it, even the same one, and
+ * tells nobody when he gives one: so what we asked for ourselves is asked for again. */
+void igbvf_settings_check(struct igbvf *e)
+{
+    e->mtu_check = true;
+    e->mac_check = e->mac_asked_for;
+    e->due |= 1u << SETTING_MTU | 1u << SETTING_MAC;
+}
+
+/* After a reset the PF remembers nothing, and what it refused it may grant. */
+static void settings_forget(struct igbvf *e)
+{
+    memset(e->mac_granted, 0, MAC_LEN);
+    e->mac_asked_for = e->mac_check = e->mtu_check = false;
+    e->mtu_granted = e->vlan_granted = e->vlan_stale = e->tx.q.vlan = e->rx.q.vlan = 0;
+    e->promiscuous_granted = e->promiscuous_refused = 0;
+    e->multicast_granted = 0;
+    e->due = SETTINGS_ALL;
+}
+
+static void mac_given(struct igbvf *e, const uint8_t mac[MAC_LEN])
+{
+    char text[MAC_TEXT];
+    bool other = mac_is_station(e->port.mac) && !mac_equal(e->port.mac, mac);
+    memcpy(e->mac_granted, mac, MAC_LEN);
+    memcpy(e->port.permanent_mac, mac, MAC_LEN);
+    if (e->mac_ours)
+        return;
+    memcpy(e->mac_wanted, mac, MAC_LEN);
+    memcpy(e->port.mac, mac, MAC_LEN);
+    if (other && igbvf_tells(e, NEWS_ADOPTED))
+        log_info("%s: the PF gives another MAC address: %s", e->name, igbvf_mac_text(mac, text));
+}
+
+void igbvf_settings_begin(struct igbvf *e, const uint8_t *mac)
+{
+    char text[MAC_TEXT];
+    settings_forget(e);
+    if (mac && mac_is_station(mac)) {
+        mac_given(e, mac);
+        return;
+    }
+    if (mac && igbvf_tells(e, NEWS_BAD_MAC))
+        log_warning("%s: the PF gives MAC %s, which is no station's address", e->name,
+                    igbvf_mac_text(mac, text));
+    if (mac_is_station(e->mac_wanted))
+        return;
+    mac_invent(e);
+    if (igbvf_tells(e, NEWS_NO_MAC_GIVEN))
+        log_info("%s: the PF gives no MAC address; asking for %s", e->name,
+                 igbvf_mac_text(e->mac_wanted, text));
+}
+
+/* Settings: what is wanted ------------------------------------------------ */
+
+static int igbvf_ask(struct igbvf *e, uint32_t due)
+{
+    e->due |= due;
+    e->asked = due;
+    e->port.pending = true;
+    e->port.refusal = NULL;
+    return 0;
+}
+
+int igbvf_set_mac(struct port *port, const uint8_t mac[MAC_LEN])
+{
+    struct igbvf *e = port->priv;
+    memcpy(e->mac_wanted, mac, MAC_LEN);
+    e->mac_ours = true;
+    return igbvf_ask(e, 1u << SETTING_MAC);
+}
+
+int igbvf_set_mtu(struct port *port, uint16_t mtu)
+{
+    struct igbvf *e = port->priv;
+    e->mtu_wanted = mtu;
+    return igbvf_ask(e, 1u << SETTING_MTU);
+}
+
+int igbvf_set_vlan(struct port *port, uint16_t vlan)
+{
+    struct igbvf *e = port->priv;
+    e->vlan_wanted = vlan;
+    return igbvf_ask(e, 1u << SETTING_VLAN);
+}
+
+int igbvf_set_rx_mode(struct port *port, const struct port_rx_mode *mode)
+{
+    struct igbvf *e = port->priv;
+    e->rx_wanted = *mode;
+    e->promiscuous_refused = 0;
+    return igbvf_ask(e, 1u << SETTING_MULTICAST | 1u << SETTING_PROMISCUOUS);
+}

@@ -1,0 +1,46 @@
+/* intel_port.h - what drivers of Intel's NICs do alike, whatever their registers' places. */
+#pragma once
+
+#include "kernel/log.h"
+#include "nic/intel/intel_ring.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* So many queues each way, rings of intel_ring.h, frames up to FRAME_MAX: the shortest limit
+ * of these chips is 9.5 KiB. */
+#define INTEL_PORT_LIMITS(queues) \
+    { \
+        .rx_queues_max = (queues), .tx_queues_max = (queues), \
+        .rx_size_min = INTEL_RING_SIZE_MIN, .rx_size_max = INTEL_RING_SIZE_MAX, \
+        .rx_size_default = INTEL_RING_SIZE_DEFAULT, .tx_size_min = INTEL_RING_SIZE_MIN, \
+        .tx_size_max = INTEL_RING_SIZE_MAX, .tx_size_default = INTEL_RING_SIZE_DEFAULT, \
+        .size_power_of_two = true, \
+        .size_multiple = 8, /* RDLEN and TDLEN count 128 bytes */ \
+        .max_frame = FRAME_MAX, \
+    }
+
+/* Waits until the masked register has the wanted value: 0, or -ETIMEDOUT with a log line of this
+ * level.  `device`, `name`: for the line. */
+int intel_wait(enum log_level level, const char *device, const char *name, uint8_t *reg,
+               uint32_t mask, uint32_t wanted, uint64_t limit_us);
+
+/* Adds registers that reading clears to what was read before.  The first `narrow` of `count`
+ * have 32 bits; of the others the upper half, which clears both, is read last. */
+void intel_collect(uint8_t *regs, const uint16_t *offsets, unsigned narrow, unsigned count,
+                   uint64_t *counters);
+
+/* Of the fields of STATUS; 0 in `up`: nothing of the others counts. */
+struct port_link intel_link(uint32_t up, uint32_t full_duplex, uint32_t speed);
+
+/* The multicast table with offset 0 (RCTL.MO): bits 47:36 of an address, whose first byte on the
+ * wire is bits 7:0, choose one of 4096 bits (8254x SDM 13.5.1, 82576 DS 8.10). */
+#define INTEL_MULTICAST_WORDS 128u
+void intel_multicast_add(uint32_t table[INTEL_MULTICAST_WORDS], const struct port_rx_mode *mode);
+
+/* The rings of a port's first queues each way, and the packet pool, for its device: 0, or -E...
+ * with a log line and nothing left behind. */
+int intel_rings_create(struct port *port, uint16_t queues);
+/* When the device has let go of them. */
+void intel_rings_drop(struct port *port, uint16_t queues);
+void intel_rings_destroy(struct port *port, uint16_t queues);
