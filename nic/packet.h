@@ -16,6 +16,7 @@
 
 #include "kernel/compiler.h"
 #include "kernel/dma.h"
+#include "nic/ethernet.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,7 +25,7 @@
 #define PACKET_HEADROOM 128u     /* free in front of a fresh packet's data */
 #define PACKET_HEADER_MIN 128u
 #define PACKET_ROOM (PACKET_BUFFER_SIZE - PACKET_HEADROOM)
-#define FRAME_MIN 14u         /* an Ethernet header; shorter is a runt to us */
+#define FRAME_MIN ETHERNET_HEADER /* shorter is a runt to us */
 #define FRAME_MAX 9216u       /* longest frame without FCS that any port takes */
 #define FRAME_SEGMENTS_MAX 8u /* a longer chain is refused by ports */
 

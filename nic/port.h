@@ -36,6 +36,7 @@
 #pragma once
 
 #include "kernel/compiler.h"
+#include "nic/ethernet.h"
 #include "nic/packet.h"
 
 #include <stdbool.h>
@@ -45,12 +46,7 @@
 #define PORT_MAX 64u
 #define PORT_QUEUES_MAX 16u
 #define QUEUES_DEFAULT 1u /* ports begin with one each way */
-#define MAC_LEN 6u
 #define MTU_MIN 68u /* RFC 791 3.2: every module forwards 68 octets */
-#define MTU_DEFAULT 1500u
-#define ETHERNET_HEADER 14u
-#define VLAN_TAG 4u
-#define VLAN_MAX 4094u /* IEEE 802.1Q 9.6: 4095 is reserved, 0 is no VLAN */
 
 struct port;
 struct port_queue;
@@ -158,12 +154,6 @@ struct port {
                                   * it for a device without a domain, a driver if it knows more */
     void *priv;                  /* the driver's */
 };
-
-/* An individual address, and not all zeros. */
-static inline bool mac_is_station(const uint8_t mac[MAC_LEN])
-{
-    return !(mac[0] & 1) && (mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5]);
-}
 
 /* For drivers: zeroed memory that starts on a cache line, as queues want it; free() takes it
  * back.  NULL with a log line. */

@@ -44,9 +44,3 @@ static void write_console(struct out *out, const char *text, size_t n)
 }
 
 struct out out_console = { .write = write_console };
-
-void mac_format(const uint8_t *mac, char text[MAC_TEXT])
-{
-    snprintf(text, MAC_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
-             mac[4], mac[5]);
-}

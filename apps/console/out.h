@@ -15,6 +15,3 @@ void out_printf(struct out *out, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void out_text(struct out *out, const char *text);
 
 extern struct out out_console;
-
-#define MAC_TEXT 18u /* "02:00:00:00:00:01" and its NUL */
-void mac_format(const uint8_t *mac, char text[MAC_TEXT]);

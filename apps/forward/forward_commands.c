@@ -55,17 +55,11 @@ CONFIG_PRINTER(forward_config) = { .order = CONFIG_FORWARD, .print = print_forwa
 
 /* The bridge's table ----------------------------------------------------------- */
 
-static bool is_station(const uint8_t *mac)
-{
-    uint64_t key = fdb_key(0, mac);
-    return key && !(key & FDB_KEY_GROUP);
-}
-
 COMMAND(cmd_fdb_add, "fdb add MAC port PORT", "Pin a station to a port of the bridge");
 static int cmd_fdb_add(struct command_call *call)
 {
     const uint8_t *mac = call->arg[0].mac;
-    if (!is_station(mac))
+    if (!mac_is_station(mac))
         return command_error(call, "%s is no station's address, expected a unicast one",
                              call->arg[0].word);
     if (fdb_add_static(fdb_key(0, mac), call->arg[1].port->number))

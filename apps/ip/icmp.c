@@ -4,9 +4,9 @@
 #include "apps/ip/address.h"
 #include "apps/ip/fib.h"
 #include "apps/ip/ipv4.h"
-#include "apps/ip/limit.h"
 #include "apps/ip/neighbor.h"
 #include "apps/ip/router.h"
+#include "kernel/limit.h"
 
 /* Offsets from the ICMP header's first byte (RFC 792). */
 #define ICMP_TYPE 0u
@@ -45,7 +45,7 @@ static struct packet *datagram_make(struct core *control, uint32_t source, uint3
         return NULL;
     uint8_t *ip = p->data + ETHERNET_HEADER;
     memset(p->data, 0, ETHERNET_HEADER + IPV4_HEADER_MIN + ICMP_HEADER);
-    store_be16(p->data + 12, ETHERTYPE_IPV4);
+    store_be16(p->data + ETHERNET_TYPE, ETHERTYPE_IPV4);
     ip[IPV4_VERSION_IHL] = 0x45;
     ip[IPV4_TOS] = tos;
     store_be16(ip + IPV4_TOTAL_LENGTH, (uint16_t)(IPV4_HEADER_MIN + length));

@@ -6,17 +6,11 @@
 #pragma once
 
 #include "kernel/endian.h"
+#include "nic/ethernet.h"
 #include "nic/packet.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-#define ETHERTYPE_IPV4 0x0800u
-#define ETHERTYPE_ARP 0x0806u
-#define ETHERTYPE_VLAN 0x8100u         /* IEEE 802.1Q */
-#define ETHERTYPE_SERVICE_VLAN 0x88a8u /* IEEE 802.1ad */
-#define ETHERTYPE_IPV6 0x86ddu
-#define FRAME_PADDED 60u /* IEEE 802.3 minimum without FCS */
 
 /* Offsets, RFC 791 3.1 */
 #define IPV4_VERSION_IHL 0u

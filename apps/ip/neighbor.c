@@ -4,8 +4,8 @@
 #include "apps/console/command.h"
 #include "apps/ip/icmp.h"
 #include "apps/ip/ipv4.h"
-#include "apps/ip/limit.h"
 #include "apps/ip/router.h"
+#include "kernel/limit.h"
 #include "kernel/log.h"
 
 #include <errno.h>
@@ -277,7 +277,6 @@ static struct neighbor *neighbor_make(uint32_t address, uint16_t port)
 
 /* ARP out ----------------------------------------------------------------- */
 
-static const uint8_t broadcast_mac[MAC_LEN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 static const uint8_t zero_mac[MAC_LEN];
 
 static void arp_send(struct port *out, unsigned op, const uint8_t *ethernet_to, uint32_t sender,
@@ -291,7 +290,7 @@ static void arp_send(struct port *out, unsigned op, const uint8_t *ethernet_to, 
     memset(d, 0, FRAME_PADDED);
     memcpy(d, ethernet_to, MAC_LEN);
     memcpy(d + MAC_LEN, out->mac, MAC_LEN);
-    store_be16(d + 12, ETHERTYPE_ARP);
+    store_be16(d + ETHERNET_TYPE, ETHERTYPE_ARP);
     store_be16(d + ARP_HTYPE, ARP_HTYPE_ETHERNET);
     store_be16(d + ARP_PTYPE, ETHERTYPE_IPV4);
     d[ARP_HLEN] = MAC_LEN;
@@ -315,7 +314,7 @@ static void neighbor_ask(struct neighbor *n, uint64_t now_us)
     n->tries++;
     n->expires_us = now_us + NEIGHBOR_RETRY_US;
     if (out && us)
-        arp_send(out, ARP_REQUEST, n->state == NEIGHBOR_PROBE ? n->mac : broadcast_mac, us->address,
+        arp_send(out, ARP_REQUEST, n->state == NEIGHBOR_PROBE ? n->mac : mac_broadcast, us->address,
                  zero_mac, n->address);
 }
 
@@ -323,7 +322,7 @@ void neighbor_announce(const struct address *address)
 {
     struct port *out = port_get(address->port);
     if (router_running() && out && out->state == PORT_RUNNING && out->link.up)
-        arp_send(out, ARP_REQUEST, broadcast_mac, address->address, zero_mac, address->address);
+        arp_send(out, ARP_REQUEST, mac_broadcast, address->address, zero_mac, address->address);
 }
 
 void neighbor_announce_port(uint16_t port)
@@ -509,15 +508,14 @@ static bool arp_parse(const struct packet *p, struct arp *arp)
  * taken, not more often than DEFEND_INTERVAL, and carry on. */
 static void arp_conflict(const struct port *in, const struct arp *arp)
 {
-    char text[IPV4_TEXT];
+    char text[IPV4_TEXT], mac[MAC_TEXT];
     uint64_t now_us = time_us();
     const struct address *ours = address_find(arp->sender);
     if (!table_init() || now_us < table->defended_us)
         return;
     table->defended_us = now_us + DEFEND_INTERVAL_US;
     ipv4_format(arp->sender, text);
-    log_warning("port %u: %02x:%02x:%02x:%02x:%02x:%02x uses our address %s", in->number,
-                arp->mac[0], arp->mac[1], arp->mac[2], arp->mac[3], arp->mac[4], arp->mac[5], text);
+    log_warning("port %u: %s uses our address %s", in->number, mac_format(arp->mac, mac), text);
     neighbor_announce(ours);
 }
 
@@ -750,17 +748,12 @@ static int cmd_show_neighbors(struct command_call *call)
     unsigned place = 0, shown = 0;
     out_printf(call->out, "%-15s  %-17s  %-4s  %s\n", "address", "mac", "port", "state");
     for (; neighbor_next(&place, &n); shown++) {
-        char text[IPV4_TEXT];
+        char text[IPV4_TEXT], mac[MAC_TEXT];
         ipv4_format(n.address, text);
         bool known = n.state != NEIGHBOR_IDLE && n.state != NEIGHBOR_INCOMPLETE &&
                      n.state != NEIGHBOR_FAILED;
-        if (known)
-            out_printf(call->out, "%-15s  %02x:%02x:%02x:%02x:%02x:%02x  %-4u  %s\n", text,
-                       n.mac[0], n.mac[1], n.mac[2], n.mac[3], n.mac[4], n.mac[5], n.port,
-                       neighbor_state_names[n.state]);
-        else
-            out_printf(call->out, "%-15s  %-17s  %-4u  %s\n", text, "-", n.port,
-                       neighbor_state_names[n.state]);
+        out_printf(call->out, "%-15s  %-17s  %-4u  %s\n", text,
+                   known ? mac_format(n.mac, mac) : "-", n.port, neighbor_state_names[n.state]);
     }
     out_printf(call->out, "%u neighbors, at most %u\n", shown, NEIGHBORS_MAX);
     return 0;

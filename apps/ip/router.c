@@ -42,7 +42,7 @@ static int ethernet_fault(const struct port *in, const uint8_t *frame)
         return DROP_not_for_us;
     if (frame[MAC_LEN] & 1)
         return DROP_group_source;
-    switch (load_be16(frame + 12)) {
+    switch (ethernet_type(frame)) {
     case ETHERTYPE_IPV4:
     case ETHERTYPE_ARP:
         return address_counts[in->number] ? FINE : DROP_no_address;
@@ -188,7 +188,7 @@ static void router_burst(struct core *core, struct port *in, struct packet **pac
         int fault = ethernet_fault(in, p->data);
         if (fault != FINE)
             forward_drop(core, in->number, (enum drop_reason)fault, p);
-        else if (load_be16(p->data + 12) == ETHERTYPE_IPV4)
+        else if (ethernet_type(p->data) == ETHERTYPE_IPV4)
             receive_ipv4(core, in, p);
         else
             punt(core, in, p, PUNT_ARP);

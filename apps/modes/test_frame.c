@@ -44,7 +44,7 @@ void test_frame_build(const struct port *out, struct packet *packet)
     memset(frame, 0, FRAME_LENGTH);
     test_frame_peer_mac(out, frame);
     memcpy(frame + MAC_LEN, out->mac, MAC_LEN);
-    store_be16(frame + 2 * MAC_LEN, ETHERTYPE_IPV4);
+    store_be16(frame + ETHERNET_TYPE, ETHERTYPE_IPV4);
     build_ipv4(frame + ETHERNET_HEADER);
     build_udp(frame + ETHERNET_HEADER + IPV4_HEADER_MIN);
     packet->length = FRAME_LENGTH;

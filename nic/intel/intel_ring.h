@@ -26,8 +26,6 @@
 #define INTEL_RING_SIZE_MAX 4096u
 #define INTEL_RING_SIZE_DEFAULT 256u
 
-#define FRAME_PADDED 60u /* IEEE 802.3 4.2.3.3, without FCS */
-
 struct intel_rx_desc {
     uint64_t address;
     uint64_t result; /* 0 when given to the device */

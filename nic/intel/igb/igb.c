@@ -24,7 +24,6 @@
 #define NVM_LOAD_US (10 * US_PER_MS)
 #define LOOK_US (10 * US_PER_MS) /* RQDPC counts to 4095 only */
 
-#define FCS 4u
 /* The chip's buffers are 2 KiB whatever it is told of headroom: so long a frame ends before.  On
  * an access port RLPML leaves room for a tag, which an untagged frame may fill otherwise. */
 #define FRAME_SHORT_MAX (PACKET_ROOM - VLAN_TAG)
@@ -218,7 +217,7 @@ static uint32_t frame_limit(uint16_t mtu)
 /* FCS and the tag of an access port come on top; with pools each has a limit of its own. */
 static void write_frame_limit(struct igb *e)
 {
-    uint32_t limit = frame_limit(e->mtu) + FCS + (e->vlan ? VLAN_TAG : 0);
+    uint32_t limit = frame_limit(e->mtu) + ETHERNET_FCS + (e->vlan ? VLAN_TAG : 0);
     igb_write(e, IGB_RLPML, e->pf ? IGB_FRAME_MAX : limit);
 }
 

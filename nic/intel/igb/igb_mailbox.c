@@ -22,7 +22,6 @@
 /* A driver that comes up sends some ten messages, and one for each of its VLANs. */
 #define MESSAGES_PER_S 200u
 #define MESSAGES_BURST 64u
-#define TOKEN_US (US_PER_S / MESSAGES_PER_S)
 #define STUCK_US (10 * US_PER_MS)   /* a VF copies 64 bytes in some us */
 #define UNREAD_US (100 * US_PER_MS) /* our message is overwritten after that, read or not */
 #define HELD_DOWN "the administrator holds its link down"
@@ -281,16 +280,6 @@ static void answer_request(struct igb *e, unsigned vf, const uint32_t *message, 
 
 /* Serving ------------------------------------------------------------------------------- */
 
-static bool has_token(const struct igb_vf *v, uint64_t now_us)
-{
-    return v->full_us <= now_us + (MESSAGES_BURST - 1) * TOKEN_US;
-}
-
-static void take_token(struct igb_vf *v, uint64_t now_us)
-{
-    v->full_us = (v->full_us > now_us ? v->full_us : now_us) + TOKEN_US;
-}
-
 /* An answer of ours that comes back, or a request without a message, is nothing to answer. */
 static void serve_message(struct igb *e, unsigned vf, uint64_t now_us)
 {
@@ -300,7 +289,7 @@ static void serve_message(struct igb *e, unsigned vf, uint64_t now_us)
     for (unsigned i = 0; i < MBX_WORDS; i++)
         message[i] = igb_read(e, MBX_PF_MEMORY(vf, i));
     igb_write(e, MBX_P2V(vf), MBX_P2V_ACK | MBX_P2V_PFU);
-    take_token(v, now_us);
+    limit_take(&v->tokens, now_us, MESSAGES_PER_S);
     v->messages++;
     v->stuck = v->waiting = v->unread = false;
     if (message[0] & (MBX_ACK | MBX_NACK)) {
@@ -322,7 +311,7 @@ static void serve(struct igb *e, unsigned vf, uint64_t now_us)
         v->invalid++;
         return;
     }
-    if (!has_token(v, now_us)) {
+    if (!limit_allows(&v->tokens, now_us, MESSAGES_PER_S, MESSAGES_BURST)) {
         v->deferred += !v->waiting;
         v->waiting = true;
         return;

@@ -28,7 +28,6 @@
     (100 * US_PER_MS)  /* between the end of VF Enable and IOVCTL, as Intel's drivers do */
 #define STRIKES_MAX 4u /* malicious-driver events until a VF is muted */
 #define RATE_MAX_MBPS 1000u
-#define FCS 4u
 #define ALL_BITS 0xffffffffu
 
 static void put(struct igb *e, uint32_t reg, uint32_t *last, uint32_t value)
@@ -345,7 +344,7 @@ static uint32_t vmolr_of_vf(const struct igb *e, const struct igb_vf *v)
 
 static uint32_t vmolr_of_pf(const struct igb *e)
 {
-    uint32_t frame = e->mtu + ETHERNET_HEADER + VLAN_TAG + FCS + (e->vlan ? VLAN_TAG : 0);
+    uint32_t frame = e->mtu + ETHERNET_HEADER + VLAN_TAG + ETHERNET_FCS + (e->vlan ? VLAN_TAG : 0);
     uint32_t value = IGB_VMOLR_LPE | IGB_VMOLR_BAM | strip_bits(e, e->vlan);
     value |= FIELD_PUT(IGB_VMOLR_RLPML, frame);
     if (!e->vlan)
@@ -811,7 +810,7 @@ static enum vf_mailbox mailbox_state(const struct igb_vf *v)
 /* The chip counts the FCS. */
 static uint64_t bytes_of(uint64_t octets, uint64_t packets)
 {
-    return octets > FCS * packets ? octets - FCS * packets : 0;
+    return octets > ETHERNET_FCS * packets ? octets - ETHERNET_FCS * packets : 0;
 }
 
 static void pf_info(struct port *port, unsigned vf, struct vf_info *info)
@@ -828,7 +827,7 @@ static void pf_info(struct port *port, unsigned vf, struct vf_info *info)
         .mailbox = mailbox_state(v),
         .promiscuous = v->promiscuous,
         .all_multicast = vf_all_multicast(v),
-        .mtu = (uint16_t)(v->frame - ETHERNET_HEADER - VLAN_TAG - FCS),
+        .mtu = (uint16_t)(v->frame - ETHERNET_HEADER - VLAN_TAG - ETHERNET_FCS),
         .macs = v->mac_count,
         .vlans = v->vlan_count,
         .multicast = v->hash_count,

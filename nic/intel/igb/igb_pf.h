@@ -11,6 +11,7 @@
 #include "nic/intel/igb/igb_virt_regs.h"
 #include "nic/intel/intel_mbx.h"
 
+#include "kernel/limit.h"
 #include "kernel/time.h"
 
 #include <stdbool.h>
@@ -48,7 +49,8 @@ struct igb_vf {
     bool muted;       /* by malicious-driver detection */
     bool blocked;     /* by it, until MDFB reads clear */
     unsigned strikes; /* events of it in a row */
-    uint64_t held_us, unread_us, muted_us, full_us, log_us; /* full_us: token bucket */
+    uint64_t held_us, unread_us, muted_us, log_us;
+    struct limit tokens;
     unsigned unlogged;
 
     /* Counters, and what the chip's read last time. */

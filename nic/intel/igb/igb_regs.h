@@ -252,7 +252,6 @@ enum { IGB_COUNTERS_BEFORE_WIDE = IGB_COUNTERS_NARROW - 1, IGB_COUNTERS_WIDE(X) 
 #define IGB_RXD_LB 0x0000000000040000ull        /* status: came through the chip's own switch */
 #define IGB_RXD_LENGTH 0x0000ffff00000000ull
 #define IGB_RXD_TAG 0xffff000000000000ull       /* that was stripped: priority, DEI, VLAN */
-#define IGB_VID 0x0fffu                         /* of a tag, the VLAN */
 
 /* Transmit descriptor, advanced, 82576 DS 7.2.2: struct intel_tx_desc.  Data, whose address and
  * command it has, or a context, with IGB_TXC_* in place of the address; the chip sets DD when RS

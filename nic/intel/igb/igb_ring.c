@@ -23,8 +23,6 @@
 #define DISABLE_US (10 * US_PER_MS)
 #define SETTLE_US 100u /* what a disabled receive queue had begun lands: a few microseconds */
 
-#define ETHERTYPE_TAG 0x8100u /* IEEE 802.1Q 9.6 */
-
 /* Descriptors are fetched and written back as they come: we poll, and would wait for what the
  * chip gathers.  One at a time is the most that the 82576 may gather (its specification update). */
 #define RX_CTL \
@@ -135,8 +133,8 @@ static void rx_put_tag(struct intel_rxq *rx, uint64_t result)
         rx->bad = true;
         return;
     }
-    store_be16(p->data + 2 * MAC_LEN, ETHERTYPE_TAG);
-    store_be16(p->data + 2 * MAC_LEN + 2, tag);
+    store_be16(p->data + ETHERNET_TYPE, ETHERTYPE_VLAN);
+    store_be16(p->data + VLAN_TCI, tag);
     p->length = (uint16_t)(p->length + VLAN_TAG);
     p->frame_length += VLAN_TAG;
 }
@@ -148,8 +146,8 @@ static bool rx_vlan_ours(const struct intel_rxq *rx, uint64_t result)
 {
     uint16_t tag = (uint16_t)FIELD_GET(IGB_RXD_TAG, result);
     return (result & IGB_RXD_VP) &&
-           ((tag & IGB_VID) == rx->vlan ||
-            ((result & IGB_RXD_LB) && (__builtin_bswap16(tag) & IGB_VID) == rx->vlan));
+           ((tag & VLAN_TCI_VID) == rx->vlan ||
+            ((result & IGB_RXD_LB) && (__builtin_bswap16(tag) & VLAN_TCI_VID) == rx->vlan));
 }
 
 /* The frame that is now complete, or NULL. */

@@ -60,13 +60,6 @@ bool igbvf_tells(struct igbvf *e, enum igbvf_news news)
     return true;
 }
 
-const char *igbvf_mac_text(const uint8_t mac[MAC_LEN], char text[MAC_TEXT])
-{
-    snprintf(text, MAC_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
-             mac[4], mac[5]);
-    return text;
-}
-
 /* Reset ------------------------------------------------------------------- */
 
 /* The VF's own reset: its queues are off, and the PF's driver, told by its chip, forgets
@@ -378,7 +371,7 @@ static void igbvf_settle(struct igbvf *e)
     e->told = 0;
     e->settled_us = e->now_us;
     e->check_us = e->now_us + CHECK_US;
-    igbvf_mac_text(e->mac_granted, text);
+    mac_format(e->mac_granted, text);
     if (e->lost_us && igbvf_tells(e, NEWS_BACK))
         log_info("%s: the PF is back after %" PRIu64 " ms: MAC %s, MTU %u", e->name,
                  (uint64_t)((e->now_us - e->lost_us) / US_PER_MS), text, e->port.mtu);

@@ -117,8 +117,6 @@ bool igbvf_lost(struct igbvf *e, enum igbvf_news why);
 /* Milliseconds until that reset. */
 unsigned igbvf_pause_ms(const struct igbvf *e);
 
-#define MAC_TEXT sizeof "00:00:00:00:00:00"
-const char *igbvf_mac_text(const uint8_t mac[MAC_LEN], char text[MAC_TEXT]);
 
 /* igbvf_settings.c, called by igbvf.c -------------------------------------------------- */
 

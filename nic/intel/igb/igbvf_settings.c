@@ -12,13 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FCS 4u
 #define SETTINGS_ALL 0x1fu
-
-static bool mac_equal(const uint8_t a[MAC_LEN], const uint8_t b[MAC_LEN])
-{
-    return !memcmp(a, b, MAC_LEN);
-}
 
 static void refused(struct igbvf *e, const char *why)
 {
@@ -61,7 +55,7 @@ static void mac_refused(struct igbvf *e)
     char asked[MAC_TEXT], kept[MAC_TEXT];
     uint8_t mac[MAC_LEN];
     memcpy(mac, &e->mail.words[1], MAC_LEN);
-    igbvf_mac_text(mac, asked);
+    mac_format(mac, asked);
     if (!mac_is_station(e->mac_granted)) {
         refused(e, "the PF gives this VF no address and refuses its own choice");
         if (igbvf_lost(e, NEWS_NO_MAC))
@@ -82,7 +76,7 @@ static void mac_refused(struct igbvf *e)
     refused(e, "the PF refused the address: its administrator set another");
     if (igbvf_tells(e, NEWS_REFUSED_MAC))
         log_warning("%s: the PF refused MAC %s: its administrator set another; keeping %s", e->name,
-                    asked, igbvf_mac_text(e->mac_granted, kept));
+                    asked, mac_format(e->mac_granted, kept));
     if (!mac_equal(mac, e->mac_wanted)) /* wanted anew meanwhile */
         return;
     e->mac_ours = false;
@@ -106,13 +100,13 @@ static unsigned mtu_ask(struct igbvf *e)
         return 0;
     e->mtu_check = false;
     e->mail.words[0] = MBX_VF_SET_LPE;
-    e->mail.words[1] = e->mtu_wanted + ETHERNET_HEADER + VLAN_TAG + FCS;
+    e->mail.words[1] = e->mtu_wanted + ETHERNET_HEADER + VLAN_TAG + ETHERNET_FCS;
     return 2;
 }
 
 static uint16_t mtu_asked(const struct igbvf *e)
 {
-    return (uint16_t)(e->mail.words[1] - ETHERNET_HEADER - VLAN_TAG - FCS);
+    return (uint16_t)(e->mail.words[1] - ETHERNET_HEADER - VLAN_TAG - ETHERNET_FCS);
 }
 
 static void mtu_granted(struct igbvf *e)
@@ -356,7 +350,7 @@ static void mac_given(struct igbvf *e, const uint8_t mac[MAC_LEN])
     memcpy(e->mac_wanted, mac, MAC_LEN);
     memcpy(e->port.mac, mac, MAC_LEN);
     if (other && igbvf_tells(e, NEWS_ADOPTED))
-        log_info("%s: the PF gives another MAC address: %s", e->name, igbvf_mac_text(mac, text));
+        log_info("%s: the PF gives another MAC address: %s", e->name, mac_format(mac, text));
 }
 
 void igbvf_settings_begin(struct igbvf *e, const uint8_t *mac)
@@ -369,13 +363,13 @@ void igbvf_settings_begin(struct igbvf *e, const uint8_t *mac)
     }
     if (mac && igbvf_tells(e, NEWS_BAD_MAC))
         log_warning("%s: the PF gives MAC %s, which is no station's address", e->name,
-                    igbvf_mac_text(mac, text));
+                    mac_format(mac, text));
     if (mac_is_station(e->mac_wanted))
         return;
     mac_invent(e);
     if (igbvf_tells(e, NEWS_NO_MAC_GIVEN))
         log_info("%s: the PF gives no MAC address; asking for %s", e->name,
-                 igbvf_mac_text(e->mac_wanted, text));
+                 mac_format(e->mac_wanted, text));
 }
 
 /* Settings: what is wanted ------------------------------------------------ */
