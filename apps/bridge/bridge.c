@@ -56,39 +56,39 @@ static void flood_prepare(struct flood *flood, const struct port *in)
 
 /* The last port gets the frame itself.  A copy that cannot be made counts as
  * made and dropped. */
-static void flood_send(struct core *core, const struct port *in, struct flood *flood,
+static void flood_send(struct worker *worker, const struct port *in, struct flood *flood,
                        struct packet *packet)
 {
-    struct port_counters *counters = &core->counters[in->number];
+    struct port_counters *counters = &worker->counters[in->number];
     if (!flood->ready)
         flood_prepare(flood, in);
     if (!flood->count) {
-        forward_drop(core, in->number, DROP_no_peer, packet);
+        forward_drop(worker, in->number, DROP_no_peer, packet);
         return;
     }
     for (unsigned i = 0; i + 1 < flood->count; i++) {
-        struct packet *copy = packet_copy(&core->cache, packet);
+        struct packet *copy = packet_copy(&worker->cache, packet);
         counters->copied++;
         if (copy)
-            forward_send(core, flood->out[i], copy);
+            forward_send(worker, flood->out[i], copy);
         else
             counters->drops[DROP_no_buffer]++;
     }
-    forward_send(core, flood->out[flood->count - 1], packet);
+    forward_send(worker, flood->out[flood->count - 1], packet);
 }
 
 /* 802.1Q 8.7: from the source of every frame that was received well. */
-static void learn(struct core *core, const struct port *in, const struct packet *packet,
+static void learn(struct worker *worker, const struct port *in, const struct packet *packet,
                   const struct address *source)
 {
     struct note note = { .type = NOTE_LEARN, .port = in->number, .code = VLAN_ALL };
     if (likely(fdb_refresh(source->key, source->hash, in->number)) || !source->key)
         return;
     memcpy(note.mac, packet->data + MAC_LEN, MAC_LEN);
-    forward_note(core, &note); /* when the ring is full, a later frame will do */
+    forward_note(worker, &note); /* when the ring is full, a later frame will do */
 }
 
-static void relay(struct core *core, const struct port *in, struct flood *flood,
+static void relay(struct worker *worker, const struct port *in, struct flood *flood,
                   struct packet *packet, const struct address *destination)
 {
     uint16_t number;
@@ -96,11 +96,11 @@ static void relay(struct core *core, const struct port *in, struct flood *flood,
     if (fdb_lookup(destination->key, destination->hash, &number)) /* no group is in there */
         out = port_get(number);
     if (!out)
-        flood_send(core, in, flood, packet);
+        flood_send(worker, in, flood, packet);
     else if (share_wire(in, out))
-        forward_drop(core, in->number, DROP_same_port, packet);
+        forward_drop(worker, in->number, DROP_same_port, packet);
     else
-        forward_send(core, out, packet);
+        forward_send(worker, out, packet);
 }
 
 /* What a VF hears, its PF's port has heard as well, or has sent itself: all but frames for the
@@ -136,7 +136,8 @@ static struct address read_address(const uint8_t *mac)
 
 /* Headers, then both buckets of both addresses, are under way before the first
  * of them is looked at.  A talker's frames come in rows: it is learned once a row. */
-static void bridge_burst(struct core *core, struct port *in, struct packet **packets, uint16_t n)
+static void bridge_burst(struct worker *worker, struct port *in, struct packet **packets,
+                         uint16_t n)
 {
     struct address destination[PORT_BURST], source[PORT_BURST];
     struct flood flood = { .ready = false };
@@ -149,35 +150,35 @@ static void bridge_burst(struct core *core, struct port *in, struct packet **pac
     }
     for (uint16_t i = 0; i < n; i++) {
         if ((destination[i].key & RESERVED_ADDRESS_MASK) == RESERVED_ADDRESS) {
-            forward_drop(core, in->number, DROP_reserved_address, packets[i]);
+            forward_drop(worker, in->number, DROP_reserved_address, packets[i]);
             continue;
         }
         if (source[i].key & FDB_KEY_GROUP) {
-            forward_drop(core, in->number, DROP_group_source, packets[i]);
+            forward_drop(worker, in->number, DROP_group_source, packets[i]);
             continue;
         }
         if (unlikely(behind_uplink(in))) {
             if (is_copy(in, packets[i], &source[i]))
-                forward_drop(core, in->number, DROP_shared_wire, packets[i]);
+                forward_drop(worker, in->number, DROP_shared_wire, packets[i]);
             else
-                relay(core, in, &flood, packets[i], &destination[i]);
+                relay(worker, in, &flood, packets[i], &destination[i]);
             continue;
         }
         if (source[i].key != learned)
-            learn(core, in, packets[i], &source[i]);
+            learn(worker, in, packets[i], &source[i]);
         learned = source[i].key;
         if (unlikely(in->vf_count) && is_for_vf(in, packets[i])) {
-            forward_drop(core, in->number, DROP_shared_wire, packets[i]);
+            forward_drop(worker, in->number, DROP_shared_wire, packets[i]);
             continue;
         }
-        relay(core, in, &flood, packets[i], &destination[i]);
+        relay(worker, in, &flood, packets[i], &destination[i]);
     }
 }
 
 /* Control core -------------------------------------------------------------- */
 
 /* What was learned before the link went down is out of date. */
-static void bridge_note(struct core *control, const struct note *note)
+static void bridge_note(struct worker *control, const struct note *note)
 {
     const struct port *port = port_get(note->port);
     if (note->packet)
@@ -186,7 +187,7 @@ static void bridge_note(struct core *control, const struct note *note)
         fdb_learn(fdb_key(note->code, note->mac), note->port);
 }
 
-static void bridge_tick(struct core *control, uint64_t now_us)
+static void bridge_tick(struct worker *control, uint64_t now_us)
 {
     fdb_tick(now_us);
 }

@@ -18,8 +18,8 @@
 
 struct entry {
     uint64_t key;   /* 0: empty; no station has the address 0 */
-    uint32_t where; /* control core */
-    uint32_t seen;  /* ms, wraps; workers and control core */
+    uint32_t where; /* control task */
+    uint32_t seen;  /* ms, wraps; workers and control task */
 };
 
 struct bucket {
@@ -34,7 +34,7 @@ static struct {
     uint32_t now_ms;
     uint64_t seed[2];
     uint32_t generation[PORT_MAX]; /* already in place under WHERE_GENERATION */
-    /* The rest is the control core's. */
+    /* The rest is the control task's. */
     uint32_t learned, fixed, limit, sweep_at;
     uint64_t refused;
     bool full_told;

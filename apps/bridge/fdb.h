@@ -6,7 +6,7 @@
  * entries; a station is in one of two buckets, which a hash with a seed of this
  * boot chooses.  Memory is given once, for twice as many entries as may be learned.
  *
- * Who writes: the control core alone inserts, moves and removes.  Workers look
+ * Who writes: the control task alone inserts, moves and removes.  Workers look
  * up without locks and refresh an entry's `seen`.  An entry is written value
  * first and its key last, and is emptied key first, so a worker that finds the
  * same key before and after it read the value has the value of that key.  (Had
@@ -45,7 +45,7 @@ static inline uint64_t fdb_key(uint16_t vlan, const uint8_t *mac)
 /* Fetches the buckets early and tells where they are, for the two below. */
 uint64_t fdb_prefetch(uint64_t key);
 bool fdb_lookup(uint64_t key, uint64_t hash, uint16_t *port);
-/* The station was seen on `port`.  False: the control core must learn that. */
+/* The station was seen on `port`.  False: the control task must learn that. */
 bool fdb_refresh(uint64_t key, uint64_t hash, uint16_t port);
 
 /* Control core -------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* forward.c - the poll loop: who polls what, who sends, and who does the rest.
  *
  * A turn is: receive from every queue and let the mode deal with each burst;
- * do a bounded piece of the control core's work; send what has gathered. */
+ * do a bounded piece of the control task's work; send what has gathered. */
 #include "apps/forward/forward.h"
 
 #include "apps/bridge/fdb.h"
@@ -15,9 +15,9 @@
 #include <string.h>
 
 #define CORES 1u            /* one CPU so far: control and worker in one */
-#define NOTES 1024u         /* ring from a worker to the control core */
+#define NOTES 1024u         /* ring from a worker to the control task */
 #define NOTES_PER_TURN 128u /* so that a flood of them does not stop the queues */
-#define SENDS 2048u         /* ring from the control core: a burst for every port */
+#define SENDS 2048u         /* ring from the control task: a burst for every port */
 
 /* A 16550 takes 16 characters, 1.4 ms at 115200 baud: the console must be
  * looked at that often.  A look costs about as much as forwarding a burst (on
@@ -37,7 +37,7 @@ TABLE_DECLARE(forward_modes, struct forward_mode);
 
 static struct {
     struct packet_pool *pool;
-    struct core *core[CORES_MAX];
+    struct worker *worker[WORKERS_MAX];
     unsigned cores; /* 0 before forward_init() */
     const struct forward_mode *mode;
     bool running;
@@ -50,28 +50,28 @@ static struct {
 
 /* Data path ---------------------------------------------------------------- */
 
-void forward_drop(struct core *core, uint16_t port, enum drop_reason why, struct packet *packet)
+void forward_drop(struct worker *worker, uint16_t port, enum drop_reason why, struct packet *packet)
 {
-    core->counters[port].drops[why]++;
-    packet_free(&core->cache, packet);
+    worker->counters[port].drops[why]++;
+    packet_free(&worker->cache, packet);
 }
 
-void forward_drop_burst(struct core *core, uint16_t port, enum drop_reason why,
+void forward_drop_burst(struct worker *worker, uint16_t port, enum drop_reason why,
                         struct packet **packets, uint16_t n)
 {
-    core->counters[port].drops[why] += n;
-    packet_free_burst(&core->cache, packets, n);
+    worker->counters[port].drops[why] += n;
+    packet_free_burst(&worker->cache, packets, n);
 }
 
-void forward_consume(struct core *core, struct packet *packet)
+void forward_consume(struct worker *worker, struct packet *packet)
 {
-    core->counters[packet->port].consumed++;
-    packet_free(&core->cache, packet);
+    worker->counters[packet->port].consumed++;
+    packet_free(&worker->cache, packet);
 }
 
-bool forward_note(struct core *core, const struct note *note)
+bool forward_note(struct worker *worker, const struct note *note)
 {
-    return spsc_push(&core->to_control, note);
+    return spsc_push(&worker->to_control, note);
 }
 
 static bool can_send(const struct port *out)
@@ -80,120 +80,120 @@ static bool can_send(const struct port *out)
 }
 
 /* out: NULL when the port is gone; then the frames have nowhere to go. */
-static void tx_flush(struct core *core, uint16_t number, struct port *out)
+static void tx_flush(struct worker *worker, uint16_t number, struct port *out)
 {
-    struct tx_buffer *buffer = &core->tx[number];
+    struct tx_buffer *buffer = &worker->tx[number];
     uint16_t n = buffer->count, sent = 0;
     bool up = out && can_send(out);
     if (likely(up))
-        sent = port_tx_burst(out->txq[core->number], buffer->packets, n);
+        sent = port_tx_burst(out->txq[worker->number], buffer->packets, n);
     if (unlikely(sent < n))
-        forward_drop_burst(core, number, up ? DROP_tx_full : DROP_tx_down, buffer->packets + sent,
+        forward_drop_burst(worker, number, up ? DROP_tx_full : DROP_tx_down, buffer->packets + sent,
                            n - sent);
     buffer->count = 0;
-    core->tx_pending &= ~(1ull << number);
+    worker->tx_pending &= ~(1ull << number);
 }
 
-void forward_send(struct core *core, struct port *out, struct packet *packet)
+void forward_send(struct worker *worker, struct port *out, struct packet *packet)
 {
-    struct tx_buffer *buffer = &core->tx[out->number];
+    struct tx_buffer *buffer = &worker->tx[out->number];
     if (unlikely(packet->frame_length > port_frame_limit(out))) {
-        forward_drop(core, out->number, DROP_tx_too_long, packet);
+        forward_drop(worker, out->number, DROP_tx_too_long, packet);
         return;
     }
     buffer->packets[buffer->count++] = packet;
-    core->tx_pending |= 1ull << out->number;
+    worker->tx_pending |= 1ull << out->number;
     if (buffer->count == PORT_BURST)
-        tx_flush(core, out->number, out);
+        tx_flush(worker, out->number, out);
 }
 
-void forward_flush(struct core *core)
+void forward_flush(struct worker *worker)
 {
-    while (core->tx_pending) {
-        uint16_t number = (uint16_t)__builtin_ctzll(core->tx_pending);
-        tx_flush(core, number, port_get(number));
+    while (worker->tx_pending) {
+        uint16_t number = (uint16_t)__builtin_ctzll(worker->tx_pending);
+        tx_flush(worker, number, port_get(number));
     }
 }
 
-void forward_offer(struct core *core, struct port *out, struct packet **packets, uint16_t n)
+void forward_offer(struct worker *worker, struct port *out, struct packet **packets, uint16_t n)
 {
     uint16_t sent = 0;
     if (can_send(out))
-        sent = port_tx_burst(out->txq[core->number], packets, n);
-    core->counters[out->number].originated += sent;
-    packet_free_burst(&core->cache, packets + sent, n - sent);
+        sent = port_tx_burst(out->txq[worker->number], packets, n);
+    worker->counters[out->number].originated += sent;
+    packet_free_burst(&worker->cache, packets + sent, n - sent);
 }
 
-static unsigned poll_queue(struct core *core, struct port_queue *queue)
+static unsigned poll_queue(struct worker *worker, struct port_queue *queue)
 {
     struct packet *packets[PORT_BURST];
     uint16_t n = port_rx_burst(queue, packets, PORT_BURST);
     if (!n)
         return 0;
     if (likely(forward.running))
-        forward.mode->burst(core, queue->port, packets, n);
+        forward.mode->burst(worker, queue->port, packets, n);
     else
-        forward_drop_burst(core, queue->port->number, DROP_stopped, packets, n);
+        forward_drop_burst(worker, queue->port->number, DROP_stopped, packets, n);
     return n;
 }
 
 /* Queue q of every port belongs to core q modulo their number. */
-static unsigned poll_ports(struct core *core)
+static unsigned poll_ports(struct worker *worker)
 {
     unsigned received = 0;
     for (unsigned i = 0; i < port_count(); i++) {
         struct port *port = port_get(i);
         if (!port || port->state != PORT_RUNNING)
             continue;
-        for (unsigned q = core->number; q < port->rx_queues; q += forward.cores)
-            received += poll_queue(core, port->rxq[q]);
+        for (unsigned q = worker->number; q < port->rx_queues; q += forward.cores)
+            received += poll_queue(worker, port->rxq[q]);
     }
     return received;
 }
 
-static void take_sends(struct core *core)
+static void take_sends(struct worker *worker)
 {
     struct send_request request;
-    while (spsc_pop(&core->from_control, &request)) {
+    while (spsc_pop(&worker->from_control, &request)) {
         struct port *out = port_get(request.port);
         if (out)
-            forward_send(core, out, request.packet);
+            forward_send(worker, out, request.packet);
         else
-            forward_drop(core, request.port, DROP_tx_down, request.packet);
+            forward_drop(worker, request.port, DROP_tx_down, request.packet);
     }
 }
 
 /* Control core: frames ------------------------------------------------------ */
 
-struct core *control_core(void)
+struct worker *control_worker(void)
 {
-    return forward.core[0];
+    return forward.worker[0];
 }
 
-unsigned core_count(void)
+unsigned worker_count(void)
 {
     return forward.cores;
 }
 
-struct core *core_get(unsigned number)
+struct worker *worker_get(unsigned number)
 {
-    return number < forward.cores ? forward.core[number] : NULL;
+    return number < forward.cores ? forward.worker[number] : NULL;
 }
 
-void control_forward(struct core *control, struct port *out, struct packet *packet)
+void control_forward(struct worker *control, struct port *out, struct packet *packet)
 {
     const struct send_request request = { .packet = packet, .port = out->number };
     if (!spsc_push(&control->from_control, &request))
         forward_drop(control, out->number, DROP_tx_full, packet);
 }
 
-void control_originate(struct core *control, struct port *out, struct packet *packet)
+void control_originate(struct worker *control, struct port *out, struct packet *packet)
 {
     control->counters[out->number].originated++;
     control_forward(control, out, packet);
 }
 
-static void take_note(struct core *control, const struct note *note)
+static void take_note(struct worker *control, const struct note *note)
 {
     if (forward.mode->note)
         forward.mode->note(control, note);
@@ -201,15 +201,15 @@ static void take_note(struct core *control, const struct note *note)
         forward_drop(control, note->packet->port, DROP_stopped, note->packet);
 }
 
-static void take_notes(struct core *control, unsigned most)
+static void take_notes(struct worker *control, unsigned most)
 {
     struct note note;
     for (unsigned i = 0; i < forward.cores; i++)
-        for (unsigned n = 0; n < most && spsc_pop(&forward.core[i]->to_control, &note); n++)
+        for (unsigned n = 0; n < most && spsc_pop(&forward.worker[i]->to_control, &note); n++)
             take_note(control, &note);
 }
 
-/* Only the control core takes notes out, so it may also look at those inside. */
+/* Only the control task takes notes out, so it may also look at those inside. */
 static uint64_t notes_held(const struct spsc *ring)
 {
     const struct note *notes = ring->slots;
@@ -224,11 +224,11 @@ uint64_t forward_held(void)
 {
     uint64_t held = forward_get_mode()->held ? forward_get_mode()->held() : 0;
     for (unsigned i = 0; i < forward.cores; i++) {
-        const struct core *core = forward.core[i];
-        held += notes_held(&core->to_control);
-        held += load_acquire(&core->from_control.tail) - load_acquire(&core->from_control.head);
+        const struct worker *worker = forward.worker[i];
+        held += notes_held(&worker->to_control);
+        held += load_acquire(&worker->from_control.tail) - load_acquire(&worker->from_control.head);
         for (unsigned port = 0; port < PORT_MAX; port++)
-            held += core->tx[port].count;
+            held += worker->tx[port].count;
     }
     return held;
 }
@@ -307,9 +307,9 @@ static int try_up(struct port *port)
     if (port->state == PORT_RUNNING)
         return 0;
     for (unsigned i = 0; i < port->rx_queues; i++)
-        port->rxq[i]->cache = &forward.core[i % forward.cores]->cache;
+        port->rxq[i]->cache = &forward.worker[i % forward.cores]->cache;
     for (unsigned i = 0; i < port->tx_queues; i++)
-        port->txq[i]->cache = &forward.core[i % forward.cores]->cache;
+        port->txq[i]->cache = &forward.worker[i % forward.cores]->cache;
     tell_rx_mode(port, wants_promiscuous(port)); /* the driver starts with that, not another */
     int e = port_start(port);
     if (e)
@@ -331,7 +331,7 @@ void forward_port_down(struct port *port)
 {
     port->admin_up = false;
     for (unsigned i = 0; i < forward.cores; i++)
-        tx_flush(forward.core[i], port->number, port);
+        tx_flush(forward.worker[i], port->number, port);
     port_stop(port);
     poll_link(port);
 }
@@ -341,10 +341,10 @@ void forward_port_down(struct port *port)
 void forward_port_remove(struct port *port)
 {
     forward_port_down(port);
-    take_notes(control_core(), NOTES);
+    take_notes(control_worker(), NOTES);
     for (unsigned i = 0; i < forward.cores; i++) {
-        take_sends(forward.core[i]);
-        tx_flush(forward.core[i], port->number, port);
+        take_sends(forward.worker[i]);
+        tx_flush(forward.worker[i], port->number, port);
     }
     forward.promiscuous[port->number] = false;
 }
@@ -434,7 +434,7 @@ int forward_set_mode(const struct forward_mode *mode)
     int e = mode->start ? mode->start() : 0;
     if (e)
         return e;
-    take_notes(control_core(), NOTES);
+    take_notes(control_worker(), NOTES);
     forward.mode = mode;
     if (old->stop)
         old->stop();
@@ -457,7 +457,7 @@ void forward_stop(void)
 
 int forward_start_tx_first(void)
 {
-    struct core *control = control_core();
+    struct worker *control = control_worker();
     forward_ports_up();
     for (unsigned i = 0; i < port_count(); i++) {
         struct port *out = port_get(i);
@@ -485,7 +485,7 @@ static bool due(uint64_t *at, uint64_t now, uint64_t every)
     return true;
 }
 
-static void control_slice(struct core *control, bool busy)
+static void control_slice(struct worker *control, bool busy)
 {
     uint64_t now = time_us();
     if (forward.in_control)
@@ -508,22 +508,22 @@ static void control_slice(struct core *control, bool busy)
 
 unsigned forward_turn(void)
 {
-    struct core *core = control_core();
+    struct worker *worker = control_worker();
     uint64_t begin = time_cycles();
     bool makes_frames = forward.running && forward.mode->turn;
-    unsigned received = poll_ports(core);
+    unsigned received = poll_ports(worker);
     bool busy = received || makes_frames;
     if (makes_frames)
-        forward.mode->turn(core);
-    take_notes(core, NOTES_PER_TURN);
-    take_sends(core);
-    forward_flush(core);
-    control_slice(core, busy);
-    core->packets += received;
+        forward.mode->turn(worker);
+    take_notes(worker, NOTES_PER_TURN);
+    take_sends(worker);
+    forward_flush(worker);
+    control_slice(worker, busy);
+    worker->packets += received;
     if (busy)
-        core->busy_cycles += time_cycles() - begin;
+        worker->busy_cycles += time_cycles() - begin;
     else
-        core->idle_cycles += time_cycles() - begin;
+        worker->idle_cycles += time_cycles() - begin;
     return received;
 }
 
@@ -534,41 +534,41 @@ void forward_set_control_hook(void (*hook)(void))
 
 /* Set-up --------------------------------------------------------------------- */
 
-static struct core *core_create(unsigned number)
+static struct worker *worker_create(unsigned number)
 {
-    struct core *core = aligned_alloc(CACHE_LINE, ALIGN_UP(sizeof *core, (size_t)CACHE_LINE));
-    if (!core)
+    struct worker *worker = aligned_alloc(CACHE_LINE, ALIGN_UP(sizeof *worker, (size_t)CACHE_LINE));
+    if (!worker)
         return NULL;
-    memset(core, 0, sizeof *core);
-    core->number = number;
-    packet_cache_init(&core->cache, forward.pool);
-    if (spsc_init(&core->to_control, NOTES, sizeof(struct note)))
+    memset(worker, 0, sizeof *worker);
+    worker->number = number;
+    packet_cache_init(&worker->cache, forward.pool);
+    if (spsc_init(&worker->to_control, NOTES, sizeof(struct note)))
         goto fail;
-    if (spsc_init(&core->from_control, SENDS, sizeof(struct send_request)))
+    if (spsc_init(&worker->from_control, SENDS, sizeof(struct send_request)))
         goto fail_to_control;
-    return core;
+    return worker;
 fail_to_control:
-    spsc_free(&core->to_control);
+    spsc_free(&worker->to_control);
 fail:
-    free(core);
+    free(worker);
     return NULL;
 }
 
-static void core_destroy(struct core *core)
+static void worker_destroy(struct worker *worker)
 {
     struct send_request request;
-    while (spsc_pop(&core->from_control, &request))
-        packet_free(&core->cache, request.packet);
-    packet_cache_flush(&core->cache);
-    spsc_free(&core->from_control);
-    spsc_free(&core->to_control);
-    free(core);
+    while (spsc_pop(&worker->from_control, &request))
+        packet_free(&worker->cache, request.packet);
+    packet_cache_flush(&worker->cache);
+    spsc_free(&worker->from_control);
+    spsc_free(&worker->to_control);
+    free(worker);
 }
 
-static void cores_destroy(void)
+static void workers_destroy(void)
 {
     while (forward.cores)
-        core_destroy(forward.core[--forward.cores]);
+        worker_destroy(forward.worker[--forward.cores]);
     fdb_free();
 }
 
@@ -583,13 +583,13 @@ int forward_init(uint32_t packets)
     if (fdb_init((uint32_t)min_u64(stations, STATIONS_MAX)))
         goto fail;
     for (; forward.cores < CORES; forward.cores++)
-        if (!(forward.core[forward.cores] = core_create(forward.cores)))
+        if (!(forward.worker[forward.cores] = worker_create(forward.cores)))
             goto fail;
     forward.mode = forward_find_mode("l2");
     if (!forward.mode->start || !forward.mode->start())
         return 0;
 fail:
-    cores_destroy();
+    workers_destroy();
     packet_pool_destroy(forward.pool);
     return -ENOMEM;
 }
@@ -601,11 +601,11 @@ void forward_shutdown(void)
     for (unsigned i = 0; i < port_count(); i++)
         if (port_get(i))
             forward_port_down(port_get(i));
-    take_notes(control_core(), NOTES);
-    forward_flush(control_core());
+    take_notes(control_worker(), NOTES);
+    forward_flush(control_worker());
     if (forward.mode->stop)
         forward.mode->stop();
-    cores_destroy();
+    workers_destroy();
     missing = packet_pool_count(forward.pool) - packet_pool_available(forward.pool);
     if (missing)
         log_error("forward: %" PRIu32 " packets are missing", missing);

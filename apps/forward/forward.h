@@ -1,7 +1,7 @@
 /* forward.h - cores, the poll loop, and the forwarding modes behind it.
  *
  * A core owns its receive queues, its transmit queue on every port, its packet
- * cache and its counters.  The control core owns the console, neighbors,
+ * cache and its counters.  The control task owns the console, neighbors,
  * tables and timers.  They speak through single-producer single-consumer
  * rings (apps/forward/spsc.h): workers post notes, control posts frames to send.  With
  * one CPU one core plays both roles and the control work runs in slices
@@ -17,9 +17,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CORES_MAX 64u
+#define WORKERS_MAX 64u
 
-/* From a worker to the control core.  A note that carries a packet carries its
+/* From a worker to the control task.  A note that carries a packet carries its
  * ownership. */
 enum note_type {
     NOTE_PACKET,        /* a frame for the slow path; `code` is the mode's own */
@@ -34,7 +34,7 @@ struct note {
     struct packet *packet;
 };
 
-/* From the control core to a worker: send this out of that port. */
+/* From the control task to a worker: send this out of that port. */
 struct send_request {
     struct packet *packet;
     uint16_t port;
@@ -45,7 +45,7 @@ struct tx_buffer {
     struct packet *packets[PORT_BURST];
 };
 
-struct core {
+struct worker {
     unsigned number;
     struct packet_cache cache;
     struct spsc to_control;     /* struct note */
@@ -63,18 +63,18 @@ struct forward_mode {
     const char *help;           /* one phrase for `help forward` */
     bool no_promiscuous;        /* ports listen to their own address only (l3) */
     bool no_promiscuous_vfs;    /* VFs do, whose PF's port listens for them (l2) */
-    /* optional, control core: called when the mode is chosen (0 or -E...) and when
+    /* optional, control task: called when the mode is chosen (0 or -E...) and when
      * another one has taken its place; `start` and `stop` of the console only
      * let frames through or not.  stop() gives back what the mode holds. */
     int (*start)(void);
     void (*stop)(void);
     /* Owns all n packets (1 to PORT_BURST) afterwards.  Data path: never prints, never waits. */
-    void (*burst)(struct core *core, struct port *in, struct packet **packets, uint16_t n);
+    void (*burst)(struct worker *worker, struct port *in, struct packet **packets, uint16_t n);
     /* optional, data path: once a turn while forwarding runs, for modes that make frames. */
-    void (*turn)(struct core *core);
-    /* optional, control core */
-    void (*note)(struct core *control, const struct note *note);    /* owns note->packet */
-    void (*tick)(struct core *control, uint64_t now_us);            /* every 10 ms or so */
+    void (*turn)(struct worker *worker);
+    /* optional, control task */
+    void (*note)(struct worker *control, const struct note *note);    /* owns note->packet */
+    void (*tick)(struct worker *control, uint64_t now_us);            /* every 10 ms or so */
     void (*link_changed)(struct port *port);
     uint64_t (*held)(void);     /* frames waiting inside (conservation) */
 };
@@ -86,29 +86,30 @@ struct forward_mode {
 /* Queues the frame for port `out`; sent at the end of the turn or when the
  * buffer is full.  Takes ownership: what cannot be sent is dropped and counted
  * on `out` (tx_full, tx_down, tx_too_long). */
-void forward_send(struct core *core, struct port *out, struct packet *packet);
-void forward_flush(struct core *core);
+void forward_send(struct worker *worker, struct port *out, struct packet *packet);
+void forward_flush(struct worker *worker);
 /* Counts one reason on one port and frees the frame. */
-void forward_drop(struct core *core, uint16_t port, enum drop_reason why, struct packet *packet);
-void forward_drop_burst(struct core *core, uint16_t port, enum drop_reason why,
+void forward_drop(struct worker *worker, uint16_t port, enum drop_reason why,
+                  struct packet *packet);
+void forward_drop_burst(struct worker *worker, uint16_t port, enum drop_reason why,
                         struct packet **packets, uint16_t n);
-void forward_consume(struct core *core, struct packet *packet); /* counted on packet->port */
+void forward_consume(struct worker *worker, struct packet *packet); /* counted on packet->port */
 /* Sends frames that the appliance made, as many as the port takes: those are
  * counted as originated, the rest is freed as if it had never been. */
-void forward_offer(struct core *core, struct port *out, struct packet **packets, uint16_t n);
-/* Posts to the control core; false when its ring is full (the caller still
+void forward_offer(struct worker *worker, struct port *out, struct packet **packets, uint16_t n);
+/* Posts to the control task; false when its ring is full (the caller still
  * owns the packet and drops it as control_full). */
-bool forward_note(struct core *core, const struct note *note);
+bool forward_note(struct worker *worker, const struct note *note);
 
 /* Control core -------------------------------------------------------------- */
 
-/* Sends a frame made by the control core (counted as originated on `out`) or
+/* Sends a frame made by the control task (counted as originated on `out`) or
  * one that it received and passes on (forwarded: not counted again). */
-void control_originate(struct core *control, struct port *out, struct packet *packet);
-void control_forward(struct core *control, struct port *out, struct packet *packet);
-struct core *control_core(void);
-unsigned core_count(void);
-struct core *core_get(unsigned number);
+void control_originate(struct worker *control, struct port *out, struct packet *packet);
+void control_forward(struct worker *control, struct port *out, struct packet *packet);
+struct worker *control_worker(void);
+unsigned worker_count(void);
+struct worker *worker_get(unsigned number);
 
 int forward_init(uint32_t packets);     /* pool, cores, tables; 0 or -ENOMEM */
 /* Tests: stops every port and frees everything; logs an error when packets are missing. */

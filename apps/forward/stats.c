@@ -24,7 +24,7 @@ const bool drop_is_tx[DROP_REASON_COUNT] = { DROP_REASONS(X) };
 static struct {
     struct port_totals port[PORT_MAX];
     struct queue_totals rx[PORT_MAX][PORT_QUEUES_MAX], tx[PORT_MAX][PORT_QUEUES_MAX];
-    struct core_totals core[CORES_MAX];
+    struct worker_totals worker[WORKERS_MAX];
 } cleared;
 
 /* The last two looks of stats_tick(). */
@@ -32,8 +32,8 @@ static struct {
     uint64_t at_us;
     struct port_rates port[PORT_MAX]; /* absolute */
     struct port_rates rate[PORT_MAX];
-    struct core_totals core[CORES_MAX];
-    unsigned busy_percent[CORES_MAX];
+    struct worker_totals worker[WORKERS_MAX];
+    unsigned busy_percent[WORKERS_MAX];
 } sample;
 
 /* A counter that fell (a device was reset behind its driver's back) shows 0,
@@ -93,8 +93,8 @@ static void add_queues(const struct port *port, struct port_totals *t)
 
 static void add_cores(const struct port *port, struct port_totals *t)
 {
-    for (unsigned i = 0; i < core_count(); i++) {
-        const struct port_counters *c = &core_get(i)->counters[port->number];
+    for (unsigned i = 0; i < worker_count(); i++) {
+        const struct port_counters *c = &worker_get(i)->counters[port->number];
         for (unsigned why = 0; why < DROP_REASON_COUNT; why++)
             t->counters.drops[why] += load_relaxed(&c->drops[why]);
         t->counters.consumed += load_relaxed(&c->consumed);
@@ -149,18 +149,18 @@ void stats_port_totals(const struct port *port, struct port_totals *t)
 
 /* Cores -------------------------------------------------------------------- */
 
-static void core_read(unsigned number, struct core_totals *t)
+static void worker_read(unsigned number, struct worker_totals *t)
 {
-    const struct core *core = core_get(number);
-    *t = (struct core_totals){ .packets = load_relaxed(&core->packets),
-                               .busy_cycles = load_relaxed(&core->busy_cycles),
-                               .idle_cycles = load_relaxed(&core->idle_cycles) };
+    const struct worker *worker = worker_get(number);
+    *t = (struct worker_totals){ .packets = load_relaxed(&worker->packets),
+                                 .busy_cycles = load_relaxed(&worker->busy_cycles),
+                                 .idle_cycles = load_relaxed(&worker->idle_cycles) };
 }
 
-void stats_core_totals(unsigned number, struct core_totals *t)
+void stats_worker_totals(unsigned number, struct worker_totals *t)
 {
-    const struct core_totals *then = &cleared.core[number];
-    core_read(number, t);
+    const struct worker_totals *then = &cleared.worker[number];
+    worker_read(number, t);
     t->packets = since(t->packets, then->packets);
     t->busy_cycles = since(t->busy_cycles, then->busy_cycles);
     t->idle_cycles = since(t->idle_cycles, then->idle_cycles);
@@ -181,8 +181,8 @@ void stats_clear(void)
             queue_read(port->txq[q], &cleared.tx[i][q]);
         }
     }
-    for (unsigned i = 0; i < core_count(); i++)
-        core_read(i, &cleared.core[i]);
+    for (unsigned i = 0; i < worker_count(); i++)
+        worker_read(i, &cleared.worker[i]);
 }
 
 void stats_reset(void)
@@ -220,8 +220,8 @@ static void sample_port(const struct port *port, uint64_t us)
 
 static void sample_core(unsigned number)
 {
-    struct core_totals now, *then = &sample.core[number];
-    core_read(number, &now);
+    struct worker_totals now, *then = &sample.worker[number];
+    worker_read(number, &now);
     uint64_t busy = now.busy_cycles - then->busy_cycles;
     uint64_t all = busy + now.idle_cycles - then->idle_cycles;
     sample.busy_percent[number] = all ? (unsigned)(busy * 100 / all) : 0;
@@ -236,7 +236,7 @@ void stats_tick(uint64_t now_us)
     for (unsigned i = 0; i < port_count(); i++)
         if (port_get(i))
             sample_port(port_get(i), us);
-    for (unsigned i = 0; i < core_count(); i++)
+    for (unsigned i = 0; i < worker_count(); i++)
         sample_core(i);
     sample.at_us = now_us;
 }

@@ -94,11 +94,11 @@ struct queue_totals {
 void stats_rx_queue(const struct port *port, unsigned queue, struct queue_totals *totals);
 void stats_tx_queue(const struct port *port, unsigned queue, struct queue_totals *totals);
 
-struct core_totals {
+struct worker_totals {
     uint64_t packets, busy_cycles, idle_cycles;
     unsigned busy_percent;      /* over the last whole second */
 };
-void stats_core_totals(unsigned core, struct core_totals *totals);
+void stats_worker_totals(unsigned worker, struct worker_totals *totals);
 
-void stats_tick(uint64_t now_us);   /* control core, often; samples once a second */
+void stats_tick(uint64_t now_us);   /* control task, often; samples once a second */
 void stats_reset(void);             /* from zero: forward_init */

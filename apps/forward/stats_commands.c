@@ -155,7 +155,7 @@ static int cmd_clear_stats(struct command_call *call)
 static struct {
     uint64_t held;
     struct port_totals port[PORT_MAX];
-    struct core_totals core[CORES_MAX];
+    struct worker_totals worker[WORKERS_MAX];
 } snapshot;
 
 static void snapshot_take(void)
@@ -164,8 +164,8 @@ static void snapshot_take(void)
     for (unsigned i = 0; i < port_count(); i++)
         if (port_get(i))
             stats_port_totals(port_get(i), &snapshot.port[i]);
-    for (unsigned i = 0; i < core_count(); i++)
-        stats_core_totals(i, &snapshot.core[i]);
+    for (unsigned i = 0; i < worker_count(); i++)
+        stats_worker_totals(i, &snapshot.worker[i]);
 }
 
 static void json_number(struct out *out, const char *name, uint64_t value)
@@ -237,16 +237,16 @@ static void json_port(struct out *out, const struct port *port)
     out_text(out, "}");
 }
 
-static const char *role_text(unsigned core)
+static const char *role_text(unsigned worker)
 {
-    if (core_get(core) != control_core())
+    if (worker_get(worker) != control_worker())
         return "worker";
-    return core_count() == 1 ? "control+worker" : "control";
+    return worker_count() == 1 ? "control+worker" : "control";
 }
 
 static void json_core(struct out *out, unsigned i)
 {
-    const struct core_totals *t = &snapshot.core[i];
+    const struct worker_totals *t = &snapshot.worker[i];
     out_printf(out, "%s{\"core\": %u, \"role\": \"%s\", \"packets\": %" PRIu64, i ? ", " : "", i,
                role_text(i), t->packets);
     json_number(out, "busy_cycles", t->busy_cycles);
@@ -271,7 +271,7 @@ static int cmd_show_stats_json(struct command_call *call)
         comma = ", ";
     }
     out_text(call->out, "], \"cores\": [");
-    for (unsigned i = 0; i < core_count(); i++)
+    for (unsigned i = 0; i < worker_count(); i++)
         json_core(call->out, i);
     out_text(call->out, "]}\n");
     return 0;
@@ -284,9 +284,9 @@ static int cmd_show_cpu(struct command_call *call)
 {
     out_printf(call->out, "%-4s  %-14s  %14s  %s\n", "core", "role", "packets",
                "busy over the last second");
-    for (unsigned i = 0; i < core_count(); i++) {
-        struct core_totals t;
-        stats_core_totals(i, &t);
+    for (unsigned i = 0; i < worker_count(); i++) {
+        struct worker_totals t;
+        stats_worker_totals(i, &t);
         out_printf(call->out, "%-4u  %-14s  %14" PRIu64 "  %u %%\n", i, role_text(i), t.packets,
                    t.busy_percent);
     }

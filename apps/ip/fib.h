@@ -4,7 +4,7 @@
  * of the prefix that put it there, adjacency) or the number of a node of 256
  * further slots.  Every change becomes visible by single-word stores, a new
  * node only once it is filled, so a reader that runs meanwhile finds either
- * the old route or the new one.  One writer: the control core.
+ * the old route or the new one.  One writer: the control task.
  *
  * A node that is no longer referenced may still be read by a worker in the
  * middle of a burst; it is reused only after fib_quiescent() has been called

@@ -169,7 +169,7 @@ static bool piece_is_last(const struct packet *p)
     return !(load_be16(ip_of(p) + IPV4_FRAGMENT) & IPV4_FRAGMENT_MF);
 }
 
-static void join_drop(struct core *control, struct join *j, enum drop_reason why)
+static void join_drop(struct worker *control, struct join *j, enum drop_reason why)
 {
     while (j->count) {
         struct packet *p = j->piece[--j->count];
@@ -185,7 +185,7 @@ static bool join_is_of(const struct join *j, const uint8_t *ip)
            j->protocol == ip[IPV4_PROTOCOL];
 }
 
-static struct join *join_find(struct core *control, const uint8_t *ip)
+static struct join *join_find(struct worker *control, const uint8_t *ip)
 {
     struct join *oldest = &joins[0];
     for (unsigned i = 0; i < FRAGMENT_JOINS; i++) {
@@ -240,7 +240,7 @@ static bool join_is_whole(const struct join *j)
 }
 
 /* The packet that the pieces make: one stands for it, the others are consumed. */
-static struct packet *join_finish(struct core *control, struct join *j)
+static struct packet *join_finish(struct worker *control, struct join *j)
 {
     const struct packet *first = j->piece[0];
     struct packet_cache *cache = &control->cache;
@@ -266,7 +266,7 @@ static struct packet *join_finish(struct core *control, struct join *j)
     return whole;
 }
 
-struct packet *fragment_join(struct core *control, struct packet *piece)
+struct packet *fragment_join(struct worker *control, struct packet *piece)
 {
     uint32_t room = FRAME_MAX - ETHERNET_HEADER - IPV4_HEADER_MAX;
     bool sane = piece_length(piece) && piece_end(piece) <= room &&
@@ -288,7 +288,7 @@ struct packet *fragment_join(struct core *control, struct packet *piece)
     return join_is_whole(j) ? join_finish(control, j) : NULL;
 }
 
-void fragment_tick(struct core *control, uint64_t now_us)
+void fragment_tick(struct worker *control, uint64_t now_us)
 {
     for (unsigned i = 0; i < FRAGMENT_JOINS; i++) {
         struct join *j = &joins[i];
@@ -307,7 +307,7 @@ uint64_t fragment_held(void)
     return held;
 }
 
-void fragment_stop(struct core *control)
+void fragment_stop(struct worker *control)
 {
     for (unsigned i = 0; i < FRAGMENT_JOINS; i++)
         join_drop(control, &joins[i], DROP_stopped);

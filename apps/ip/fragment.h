@@ -25,8 +25,8 @@ int fragment_packet(struct packet_cache *cache, const struct packet *whole, uint
 
 /* Takes one fragment, checked, as it came in; gives the whole packet once the
  * last one is there, else NULL.  Owns the fragment. */
-struct packet *fragment_join(struct core *control, struct packet *piece);
-void fragment_tick(struct core *control, uint64_t now_us); /* Time Exceeded, code 1 */
+struct packet *fragment_join(struct worker *control, struct packet *piece);
+void fragment_tick(struct worker *control, uint64_t now_us); /* Time Exceeded, code 1 */
 uint64_t fragment_held(void);
-void fragment_stop(struct core *control); /* drops what waits */
+void fragment_stop(struct worker *control); /* drops what waits */
 void fragment_reset(void);                /* tests: forgets it */

@@ -37,7 +37,7 @@ static bool is_error(uint8_t type)
 
 /* An IPv4 header of 20 octets around an ICMP message of `length` octets; the
  * caller fills the message behind it. */
-static struct packet *datagram_make(struct core *control, uint32_t source, uint32_t destination,
+static struct packet *datagram_make(struct worker *control, uint32_t source, uint32_t destination,
                                     uint8_t tos, uint32_t length)
 {
     struct packet *p = packet_alloc(&control->cache);
@@ -111,7 +111,7 @@ static bool take_token(uint16_t port)
     return true;
 }
 
-void icmp_error(struct core *control, const struct packet *about, uint8_t type, uint8_t code,
+void icmp_error(struct worker *control, const struct packet *about, uint8_t type, uint8_t code,
                 uint32_t rest)
 {
     const uint8_t *ip = about->data + ETHERNET_HEADER;
@@ -143,7 +143,7 @@ void icmp_error(struct core *control, const struct packet *about, uint8_t type, 
 /* RFC 1812 4.3.3.6: everything that came goes back, from the address that was
  * asked, with the TOS and the recorded route of the request (the options were
  * checked and stamped on the way here). */
-static void echo_reply(struct core *control, struct packet *request)
+static void echo_reply(struct worker *control, struct packet *request)
 {
     struct packet *p = packet_copy(&control->cache, request);
     if (!p) {
@@ -188,7 +188,7 @@ static void answer_pass(const uint8_t *ip, uint32_t length)
     ping_answered(&answer);
 }
 
-void icmp_receive(struct core *control, struct packet *packet)
+void icmp_receive(struct worker *control, struct packet *packet)
 {
     const uint8_t *ip = packet->data + ETHERNET_HEADER;
     unsigned header = ipv4_header_length(ip);
@@ -214,7 +214,7 @@ bool icmp_can_reach(uint32_t destination)
     return !ipv4_is_martian(destination) && source_towards(destination);
 }
 
-bool icmp_echo_send(struct core *control, uint32_t destination, uint16_t id, uint16_t sequence,
+bool icmp_echo_send(struct worker *control, uint32_t destination, uint16_t id, uint16_t sequence,
                     uint16_t data_length)
 {
     uint32_t from = source_towards(destination);

@@ -34,16 +34,16 @@
 
 /* Tells the source of `about`, a received frame that the caller keeps, unless
  * RFC 1812 4.3.2.7 forbids it or there were too many. */
-void icmp_error(struct core *control, const struct packet *about, uint8_t type, uint8_t code,
+void icmp_error(struct worker *control, const struct packet *about, uint8_t type, uint8_t code,
                 uint32_t rest);
 /* An ICMP message to an address of ours, header checked, whole.  Owns it. */
-void icmp_receive(struct core *control, struct packet *packet);
+void icmp_receive(struct worker *control, struct packet *packet);
 void icmp_reset(void); /* tests: full token buckets */
 
 /* Ping (ping.c) ----------------------------------------------------------- */
 
 /* Sends one echo request; false: no way there, or no packet. */
-bool icmp_echo_send(struct core *control, uint32_t destination, uint16_t id, uint16_t sequence,
+bool icmp_echo_send(struct worker *control, uint32_t destination, uint16_t id, uint16_t sequence,
                     uint16_t data_length);
 /* Does a route lead there, from an address of ours? */
 bool icmp_can_reach(uint32_t destination);

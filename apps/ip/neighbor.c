@@ -104,7 +104,7 @@ static bool is_resolved(const struct neighbor *n)
 
 /* From here on workers forward to it; the host route saves them a lookup, where its own port's
  * prefix is the longest that leads there: what somebody says by ARP outdoes no static route.  If
- * there is no memory for that, frames come round by the control core. */
+ * there is no memory for that, frames come round by the control task. */
 static void adjacency_publish(const struct neighbor *n)
 {
     uint64_t mac = 0;
@@ -133,7 +133,7 @@ static struct packet *queue_pop(struct neighbor *n)
     return p;
 }
 
-static void packet_refuse(struct core *control, struct packet *p, enum drop_reason why)
+static void packet_refuse(struct worker *control, struct packet *p, enum drop_reason why)
 {
     if (p->port == PORT_NONE)
         packet_free(&control->cache, p); /* never counted: it never existed outside */
@@ -141,13 +141,13 @@ static void packet_refuse(struct core *control, struct packet *p, enum drop_reas
         forward_drop(control, p->port, why, p);
 }
 
-static void queue_drop(struct core *control, struct neighbor *n, enum drop_reason why)
+static void queue_drop(struct worker *control, struct neighbor *n, enum drop_reason why)
 {
     while (n->first)
         packet_refuse(control, queue_pop(n), why);
 }
 
-static void queue_push(struct core *control, struct neighbor *n, struct packet *p)
+static void queue_push(struct worker *control, struct neighbor *n, struct packet *p)
 {
     if (n->queued == NEIGHBOR_QUEUE_MAX) /* RFC 1122 2.3.2.2: keep the latest */
         packet_refuse(control, queue_pop(n), DROP_neighbor_queue);
@@ -166,7 +166,7 @@ static void queue_push(struct core *control, struct neighbor *n, struct packet *
     table->held += p->port != PORT_NONE;
 }
 
-static void transmit(struct core *control, const struct neighbor *n, struct packet *p)
+static void transmit(struct worker *control, const struct neighbor *n, struct packet *p)
 {
     struct port *out = port_get(n->port);
     if (!out) {
@@ -194,7 +194,7 @@ static void bucket_remove(struct neighbor *n)
 }
 
 /* Ends what was learned.  The entry goes, unless a route holds it. */
-static void neighbor_remove(struct core *control, struct neighbor *n)
+static void neighbor_remove(struct worker *control, struct neighbor *n)
 {
     adjacency_withdraw(n);
     queue_drop(control, n, DROP_neighbor_queue);
@@ -224,7 +224,7 @@ static unsigned evict_rank(const struct neighbor *n)
 }
 
 /* The table is full: the least useful of the next few round the clock goes. */
-static bool neighbor_evict(struct core *control)
+static bool neighbor_evict(struct worker *control)
 {
     struct neighbor *victim = NULL;
     unsigned best = 0;
@@ -240,7 +240,7 @@ static bool neighbor_evict(struct core *control)
     return victim;
 }
 
-static struct neighbor *slot_take(struct core *control)
+static struct neighbor *slot_take(struct worker *control)
 {
     if (table->made < NEIGHBORS_MAX)
         return &table->slot[table->made++];
@@ -261,7 +261,7 @@ static bool table_init(void)
 /* A new idle entry, or NULL when there is no room. */
 static struct neighbor *neighbor_make(uint32_t address, uint16_t port)
 {
-    struct neighbor *n = table_init() ? slot_take(control_core()) : NULL;
+    struct neighbor *n = table_init() ? slot_take(control_worker()) : NULL;
     if (!n)
         return NULL;
     uint32_t *bucket = bucket_of(address);
@@ -282,7 +282,7 @@ static const uint8_t zero_mac[MAC_LEN];
 static void arp_send(struct port *out, unsigned op, const uint8_t *ethernet_to, uint32_t sender,
                      const uint8_t *target_mac, uint32_t target)
 {
-    struct core *control = control_core();
+    struct worker *control = control_worker();
     struct packet *p = packet_alloc(&control->cache);
     if (!p)
         return;
@@ -355,7 +355,7 @@ static void enter(struct neighbor *n, enum neighbor_state state, uint64_t expire
 }
 
 /* The MAC is known: what waited goes first, so that nothing overtakes it. */
-static void neighbor_resolve(struct core *control, struct neighbor *n, const uint8_t *mac,
+static void neighbor_resolve(struct worker *control, struct neighbor *n, const uint8_t *mac,
                              enum neighbor_state state)
 {
     memcpy(n->mac, mac, MAC_LEN);
@@ -367,7 +367,7 @@ static void neighbor_resolve(struct core *control, struct neighbor *n, const uin
 
 /* RFC 1812 3.3.2: unreachable only now that asking has proved fruitless.  The
  * entry may be evicted by what the errors set in motion: it is left first. */
-static void neighbor_fail(struct core *control, struct neighbor *n, uint64_t now_us)
+static void neighbor_fail(struct worker *control, struct neighbor *n, uint64_t now_us)
 {
     struct packet *waiting[NEIGHBOR_QUEUE_MAX];
     unsigned count = 0;
@@ -384,7 +384,7 @@ static bool may_ask(uint64_t now_us)
     return limit_allows(&table->resolve, now_us, NEIGHBOR_RESOLVE_RATE, NEIGHBOR_RESOLVE_BURST);
 }
 
-static void neighbor_start(struct core *control, struct neighbor *n, struct packet *p)
+static void neighbor_start(struct worker *control, struct neighbor *n, struct packet *p)
 {
     uint64_t now_us = time_us();
     if (!may_ask(now_us)) {
@@ -408,7 +408,7 @@ static struct neighbor *output_neighbor(uint32_t adjacency, uint32_t destination
     return neighbor_make(destination, (uint16_t)(adjacency - ADJACENCY_CONNECTED));
 }
 
-void neighbor_output(struct core *control, uint32_t adjacency, uint32_t destination,
+void neighbor_output(struct worker *control, uint32_t adjacency, uint32_t destination,
                      struct packet *packet)
 {
     struct neighbor *n = output_neighbor(adjacency, destination);
@@ -438,7 +438,7 @@ static void use_note(struct neighbor *n, uint64_t now_us)
     n->used = true;
 }
 
-static void neighbor_serve(struct core *control, struct neighbor *n, uint64_t now_us)
+static void neighbor_serve(struct worker *control, struct neighbor *n, uint64_t now_us)
 {
     bool expired = now_us >= n->expires_us;
     use_note(n, now_us);
@@ -473,7 +473,7 @@ static void neighbor_serve(struct core *control, struct neighbor *n, uint64_t no
     }
 }
 
-void neighbor_tick(struct core *control, uint64_t now_us)
+void neighbor_tick(struct worker *control, uint64_t now_us)
 {
     unsigned slots = table ? table->made : 0;
     for (unsigned i = 0; i < slots && i < TICK_SLOTS; i++) {
@@ -528,7 +528,7 @@ static bool is_ours_elsewhere(const struct arp *arp)
 
 /* RFC 826 "packet reception": a known pair is brought up to date whoever was
  * asked; a new one is learned only when we were. */
-static void arp_learn(struct core *control, struct port *in, const struct arp *arp)
+static void arp_learn(struct worker *control, struct port *in, const struct arp *arp)
 {
     struct neighbor *n = neighbor_find(arp->sender);
     if (!n && arp->for_us)
@@ -540,7 +540,7 @@ static void arp_learn(struct core *control, struct port *in, const struct arp *a
         neighbor_resolve(control, n, arp->mac, arp->for_us ? NEIGHBOR_REACHABLE : NEIGHBOR_STALE);
 }
 
-void neighbor_receive(struct core *control, struct port *in, struct packet *packet)
+void neighbor_receive(struct worker *control, struct port *in, struct packet *packet)
 {
     struct arp arp;
     if (!arp_parse(packet, &arp)) {
@@ -588,7 +588,7 @@ void neighbor_release(uint32_t address)
 {
     struct neighbor *n = neighbor_find(address);
     if (n && n->holds && --n->holds == 0 && n->state == NEIGHBOR_IDLE)
-        neighbor_remove(control_core(), n);
+        neighbor_remove(control_worker(), n);
 }
 
 static bool is_on_prefix(uint32_t address, uint16_t port)
@@ -621,7 +621,7 @@ static void refresh(struct neighbor *n)
     } else if (!on) {
         if (is_static)
             say_removed(n);
-        neighbor_remove(control_core(), n);
+        neighbor_remove(control_worker(), n);
     }
 }
 
@@ -633,21 +633,21 @@ void neighbor_refresh(void)
             refresh(&table->slot[i]);
 }
 
-static void forget(struct core *control, struct neighbor *n, enum drop_reason why)
+static void forget(struct worker *control, struct neighbor *n, enum drop_reason why)
 {
     queue_drop(control, n, why);
     if (n->state != NEIGHBOR_FREE && n->state != NEIGHBOR_STATIC)
         neighbor_remove(control, n);
 }
 
-void neighbor_flush_port(struct core *control, uint16_t port)
+void neighbor_flush_port(struct worker *control, uint16_t port)
 {
     for (unsigned i = 0; table && i < table->made; i++)
         if (table->slot[i].port == port)
             forget(control, &table->slot[i], DROP_host_unreachable);
 }
 
-void neighbor_stop(struct core *control)
+void neighbor_stop(struct worker *control)
 {
     for (unsigned i = 0; table && i < table->made; i++)
         forget(control, &table->slot[i], DROP_stopped);
@@ -667,7 +667,7 @@ int neighbor_add_static(uint32_t address, const uint8_t mac[MAC_LEN], uint16_t p
         n = neighbor_make(address, port);
     if (!n)
         return -ENOSPC;
-    neighbor_resolve(control_core(), n, mac, NEIGHBOR_STATIC);
+    neighbor_resolve(control_worker(), n, mac, NEIGHBOR_STATIC);
     return 0;
 }
 
@@ -676,7 +676,7 @@ int neighbor_delete(uint32_t address)
     struct neighbor *n = neighbor_find(address);
     if (!n || n->state == NEIGHBOR_IDLE)
         return -ENOENT;
-    neighbor_remove(control_core(), n);
+    neighbor_remove(control_worker(), n);
     return 0;
 }
 

@@ -79,20 +79,20 @@ bool neighbor_next_hop(uint32_t adjacency, uint32_t destination, struct next_hop
 /* Sends the frame to where the adjacency leads (ADJACENCY_CONNECTED and above;
  * `destination` is the next hop of a connected one), or lets it wait.  The
  * frame is complete but for its Ethernet addresses.  Owns it. */
-void neighbor_output(struct core *control, uint32_t adjacency, uint32_t destination,
+void neighbor_output(struct worker *control, uint32_t adjacency, uint32_t destination,
                      struct packet *packet);
 /* An ARP frame that came in.  Owns it. */
-void neighbor_receive(struct core *control, struct port *in, struct packet *packet);
-void neighbor_tick(struct core *control, uint64_t now_us);
+void neighbor_receive(struct worker *control, struct port *in, struct packet *packet);
+void neighbor_tick(struct worker *control, uint64_t now_us);
 uint64_t neighbor_held(void);             /* received frames waiting */
-void neighbor_stop(struct core *control); /* drops what waits, forgets what was learned */
+void neighbor_stop(struct worker *control); /* drops what waits, forgets what was learned */
 
 /* A route's gateway: its adjacency, made and kept until released as often as it
  * was held.  0: table full. */
 uint32_t neighbor_hold(uint32_t address, uint16_t port);
 void neighbor_release(uint32_t address);
 void neighbor_refresh(void); /* addresses changed: forget who is on no prefix any more */
-void neighbor_flush_port(struct core *control,
+void neighbor_flush_port(struct worker *control,
                          uint16_t port); /* link down: forget what was learned */
 /* Gratuitous ARP (RFC 5227 2.3), when the router runs and the port is up. */
 void neighbor_announce(const struct address *address);

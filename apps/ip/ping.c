@@ -86,7 +86,7 @@ static bool ping_once(struct command_call *call, uint32_t to, struct summary *su
     uint64_t sent_us = time_us();
     waiting.answered = false;
     waiting.sequence++;
-    sum->sent += icmp_echo_send(control_core(), to, waiting.id, waiting.sequence, PING_DATA);
+    sum->sent += icmp_echo_send(control_worker(), to, waiting.id, waiting.sequence, PING_DATA);
     bool go_on = wait_until(call, sent_us + PING_INTERVAL_US, true);
     if (go_on || waiting.answered)
         report(call->out, sum, sent_us);

@@ -237,7 +237,7 @@ static int fib_publish(const struct route *r)
 int route_update(uint32_t prefix, unsigned length, enum route_source source, uint32_t adjacency)
 {
     /* One core: control work runs between bursts, so no reader is under way. */
-    if (core_count() <= 1)
+    if (worker_count() <= 1)
         fib_quiescent();
     struct node *n = adjacency ? node_get(prefix, length) : node_find(prefix, length);
     if (!n)

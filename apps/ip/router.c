@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* Why a frame is with the control core: struct note's code. */
+/* Why a frame is with the control task: struct note's code. */
 enum { PUNT_ARP, PUNT_IPV4, PUNT_REDIRECT };
 
 #define FINE (-1) /* beside the drop reasons */
@@ -110,32 +110,34 @@ static int address_fault(const uint8_t *frame, uint32_t source, uint32_t destina
 /* Workers ----------------------------------------------------------------- */
 
 /* The last quarter of the ring is for ARP: without it a port goes deaf when others are flooded. */
-static void punt(struct core *core, struct port *in, struct packet *p, uint16_t code)
+static void punt(struct worker *worker, struct port *in, struct packet *p, uint16_t code)
 {
     struct note note = { .type = NOTE_PACKET, .port = in->number, .code = code, .packet = p };
-    bool room = code == PUNT_ARP || spsc_fill(&core->to_control) <= core->to_control.mask / 4 * 3;
-    if (!room || !forward_note(core, &note))
-        forward_drop(core, in->number, DROP_control_full, p);
+    bool room =
+        code == PUNT_ARP || spsc_fill(&worker->to_control) <= worker->to_control.mask / 4 * 3;
+    if (!room || !forward_note(worker, &note))
+        forward_drop(worker, in->number, DROP_control_full, p);
 }
 
 /* The packet leaves by the port it came in on: its source might have had a
- * shorter way.  The control core gets a copy to think about, so that the flow
+ * shorter way.  The control task gets a copy to think about, so that the flow
  * keeps its order. */
-static void redirect_suggest(struct core *core, struct port *in, const struct packet *p)
+static void redirect_suggest(struct worker *worker, struct port *in, const struct packet *p)
 {
     if (!load_relaxed(&redirect_due))
         return;
     store_relaxed(&redirect_due, false);
-    struct packet *copy = packet_copy(&core->cache, p);
+    struct packet *copy = packet_copy(&worker->cache, p);
     if (!copy)
         return;
     copy->port = in->number;
-    core->counters[in->number].copied++;
-    punt(core, in, copy, PUNT_REDIRECT);
+    worker->counters[in->number].copied++;
+    punt(worker, in, copy, PUNT_REDIRECT);
 }
 
 /* The ordinary packet to a resolved next hop; false: nothing done. */
-static bool forward_fast(struct core *core, struct port *in, struct packet *p, uint32_t adjacency)
+static bool forward_fast(struct worker *worker, struct port *in, struct packet *p,
+                         uint32_t adjacency)
 {
     uint8_t *frame = p->data, *ip = frame + ETHERNET_HEADER;
     uint64_t rewrite = load_acquire(&adjacency_rewrite[adjacency]);
@@ -145,41 +147,42 @@ static bool forward_fast(struct core *core, struct port *in, struct packet *p, u
     if (!out || load_be16(ip + IPV4_TOTAL_LENGTH) > out->mtu)
         return false;
     if (out == in)
-        redirect_suggest(core, in, p);
+        redirect_suggest(worker, in, p);
     if (!load_relaxed(&adjacency_used[adjacency]))
         store_relaxed(&adjacency_used[adjacency], 1);
     memcpy(frame, &rewrite, MAC_LEN);
     memcpy(frame + MAC_LEN, out->mac, MAC_LEN);
     ipv4_decrement_ttl(ip);
-    forward_send(core, out, p);
+    forward_send(worker, out, p);
     return true;
 }
 
-static void receive_ipv4(struct core *core, struct port *in, struct packet *p)
+static void receive_ipv4(struct worker *worker, struct port *in, struct packet *p)
 {
     const uint8_t *ip = p->data + ETHERNET_HEADER;
     int fault = header_fault(p);
     if (fault != FINE) {
-        forward_drop(core, in->number, (enum drop_reason)fault, p);
+        forward_drop(worker, in->number, (enum drop_reason)fault, p);
         return;
     }
     uint32_t destination = load_be32(ip + IPV4_DESTINATION);
     uint32_t adjacency = fib_lookup(destination);
     fault = address_fault(p->data, load_be32(ip + IPV4_SOURCE), destination, adjacency);
     if (fault != FINE) {
-        forward_drop(core, in->number, (enum drop_reason)fault, p);
+        forward_drop(worker, in->number, (enum drop_reason)fault, p);
         return;
     }
     /* What Ethernet padded stays padded; anything longer is not the packet's. */
     uint32_t length = ETHERNET_HEADER + load_be16(ip + IPV4_TOTAL_LENGTH);
     length = length > FRAME_PADDED ? length : FRAME_PADDED;
     if (unlikely(p->frame_length > length))
-        ipv4_packet_trim(&core->cache, p, length);
-    if (!forward_fast(core, in, p, adjacency))
-        punt(core, in, p, PUNT_IPV4);
+        ipv4_packet_trim(&worker->cache, p, length);
+    if (!forward_fast(worker, in, p, adjacency))
+        punt(worker, in, p, PUNT_IPV4);
 }
 
-static void router_burst(struct core *core, struct port *in, struct packet **packets, uint16_t n)
+static void router_burst(struct worker *worker, struct port *in, struct packet **packets,
+                         uint16_t n)
 {
     for (unsigned i = 0; i < n; i++)
         __builtin_prefetch(packets[i]->data);
@@ -187,18 +190,18 @@ static void router_burst(struct core *core, struct port *in, struct packet **pac
         struct packet *p = packets[i];
         int fault = ethernet_fault(in, p->data);
         if (fault != FINE)
-            forward_drop(core, in->number, (enum drop_reason)fault, p);
+            forward_drop(worker, in->number, (enum drop_reason)fault, p);
         else if (ethernet_type(p->data) == ETHERTYPE_IPV4)
-            receive_ipv4(core, in, p);
+            receive_ipv4(worker, in, p);
         else
-            punt(core, in, p, PUNT_ARP);
+            punt(worker, in, p, PUNT_ARP);
     }
 }
 
 /* Control core: sending --------------------------------------------------- */
 
-void router_refuse(struct core *control, struct packet *packet, enum drop_reason why, uint8_t type,
-                   uint8_t code, uint32_t rest)
+void router_refuse(struct worker *control, struct packet *packet, enum drop_reason why,
+                   uint8_t type, uint8_t code, uint32_t rest)
 {
     if (packet->port == PORT_NONE) {
         packet_free(&control->cache, packet);
@@ -210,7 +213,7 @@ void router_refuse(struct core *control, struct packet *packet, enum drop_reason
 
 /* Of the pieces of a received packet the first stands for the packet and the
  * others are extra; pieces of our own are all extra and counted when sent. */
-static void send_fragments(struct core *control, struct packet *packet, uint32_t adjacency,
+static void send_fragments(struct worker *control, struct packet *packet, uint32_t adjacency,
                            uint32_t destination, uint16_t mtu)
 {
     struct packet *fragments[FRAGMENTS_MAX];
@@ -230,7 +233,7 @@ static void send_fragments(struct core *control, struct packet *packet, uint32_t
         neighbor_output(control, adjacency, destination, fragments[i]);
 }
 
-static void send_fitting(struct core *control, struct packet *packet, uint32_t adjacency,
+static void send_fitting(struct worker *control, struct packet *packet, uint32_t adjacency,
                          uint32_t destination, uint16_t mtu)
 {
     if (load_be16(packet->data + ETHERNET_HEADER + IPV4_TOTAL_LENGTH) > mtu)
@@ -239,7 +242,7 @@ static void send_fitting(struct core *control, struct packet *packet, uint32_t a
         neighbor_output(control, adjacency, destination, packet);
 }
 
-void router_output(struct core *control, struct packet *packet)
+void router_output(struct worker *control, struct packet *packet)
 {
     uint8_t *ip = packet->data + ETHERNET_HEADER;
     uint32_t destination = load_be32(ip + IPV4_DESTINATION);
@@ -258,7 +261,7 @@ void router_output(struct core *control, struct packet *packet)
 
 /* RFC 1812 5.2.7.2: out where it came in, source and next hop on one subnet,
  * no source route (those are refused). */
-static void redirect_consider(struct core *control, struct packet *p)
+static void redirect_consider(struct worker *control, struct packet *p)
 {
     const uint8_t *ip = p->data + ETHERNET_HEADER;
     uint32_t destination = load_be32(ip + IPV4_DESTINATION), source = load_be32(ip + IPV4_SOURCE);
@@ -273,7 +276,7 @@ static void redirect_consider(struct core *control, struct packet *p)
 
 /* Source routes are refused, as RFC 7126 4.3 and 4.4 advise and against RFC
  * 1812 5.3.13.4; a strict one that has lost its way is told so (5.2.2). */
-static bool options_refused(struct core *control, struct packet *p)
+static bool options_refused(struct worker *control, struct packet *p)
 {
     uint8_t pointer = IPV4_DESTINATION;
     bool to_us =
@@ -298,7 +301,7 @@ static bool options_refused(struct core *control, struct packet *p)
 }
 
 /* RFC 1812 5.2.3.  TTL does not matter here (4.2.2.9). */
-static void deliver(struct core *control, struct packet *p)
+static void deliver(struct worker *control, struct packet *p)
 {
     uint8_t *ip = p->data + ETHERNET_HEADER;
     if (ipv4_header_length(ip) > IPV4_HEADER_MIN)
@@ -319,7 +322,7 @@ static void deliver(struct core *control, struct packet *p)
 }
 
 /* RFC 1812 5.2.1.2, in its order: next hop, time to live, length. */
-static void forward_slow(struct core *control, struct packet *p, uint32_t adjacency)
+static void forward_slow(struct worker *control, struct packet *p, uint32_t adjacency)
 {
     uint8_t *ip = p->data + ETHERNET_HEADER;
     uint32_t destination = load_be32(ip + IPV4_DESTINATION);
@@ -346,7 +349,7 @@ static void forward_slow(struct core *control, struct packet *p, uint32_t adjace
     }
 }
 
-static void receive_slow(struct core *control, struct packet *p)
+static void receive_slow(struct worker *control, struct packet *p)
 {
     const uint8_t *ip = p->data + ETHERNET_HEADER;
     uint32_t adjacency = fib_lookup(load_be32(ip + IPV4_DESTINATION));
@@ -360,7 +363,7 @@ static void receive_slow(struct core *control, struct packet *p)
         forward_slow(control, p, adjacency);
 }
 
-static void router_note(struct core *control, const struct note *note)
+static void router_note(struct worker *control, const struct note *note)
 {
     struct packet *p = note->packet;
     struct port *in = port_get(note->port);
@@ -381,7 +384,7 @@ static void router_note(struct core *control, const struct note *note)
 
 /* A port that came up, or has a new MAC, tells its neighbors; what was learned
  * behind one that went down is forgotten. */
-static void port_watch(struct core *control, const struct port *port)
+static void port_watch(struct worker *control, const struct port *port)
 {
     bool up = port->state == PORT_RUNNING && port->link.up;
     uint16_t i = port->number;
@@ -401,14 +404,14 @@ static void router_link_changed(struct port *port)
     if (port->state == PORT_RUNNING && port->link.up)
         return;
     router.announced[port->number].up = false;
-    neighbor_flush_port(control_core(), port->number);
+    neighbor_flush_port(control_worker(), port->number);
 }
 
 /* With one core the tick runs between bursts, so every worker is quiescent;
  * with more, forward.c must call fib_quiescent() after a round of all. */
-static void router_tick(struct core *control, uint64_t now_us)
+static void router_tick(struct worker *control, uint64_t now_us)
 {
-    if (core_count() <= 1)
+    if (worker_count() <= 1)
         fib_quiescent();
     for (unsigned i = 0; i < port_count() && router_running(); i++) {
         const struct port *port = port_get(i);
@@ -433,8 +436,8 @@ static int router_start(void)
 static void router_stop(void)
 {
     router.on = false;
-    neighbor_stop(control_core());
-    fragment_stop(control_core());
+    neighbor_stop(control_worker());
+    fragment_stop(control_worker());
 }
 
 static uint64_t router_held(void)

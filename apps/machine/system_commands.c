@@ -66,7 +66,7 @@ static int cmd_show_log(struct command_call *call)
 COMMAND(cmd_show_memory, "show memory", "Show what memory is used for");
 static int cmd_show_memory(struct command_call *call)
 {
-    const struct packet_pool *pool = core_count() ? control_core()->cache.pool : NULL;
+    const struct packet_pool *pool = worker_count() ? control_worker()->cache.pool : NULL;
     struct memory_stats m;
 
     memory_stats(&m);

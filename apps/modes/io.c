@@ -1,15 +1,15 @@
 /* io.c - mode io: what comes in on one port of a pair leaves by the other, as it is. */
 #include "apps/forward/forward.h"
 
-static void io_burst(struct core *core, struct port *in, struct packet **packets, uint16_t n)
+static void io_burst(struct worker *worker, struct port *in, struct packet **packets, uint16_t n)
 {
     struct port *out = forward_peer(in);
     if (!out) {
-        forward_drop_burst(core, in->number, DROP_no_peer, packets, n);
+        forward_drop_burst(worker, in->number, DROP_no_peer, packets, n);
         return;
     }
     for (uint16_t i = 0; i < n; i++)
-        forward_send(core, out, packets[i]);
+        forward_send(worker, out, packets[i]);
 }
 
 FORWARD_MODE(io_mode) = {

@@ -6,19 +6,19 @@
 
 #include <string.h>
 
-static void mac_burst(struct core *core, struct port *in, struct packet **packets, uint16_t n)
+static void mac_burst(struct worker *worker, struct port *in, struct packet **packets, uint16_t n)
 {
     uint8_t addresses[2 * MAC_LEN];
     struct port *out = forward_peer(in);
     if (!out) {
-        forward_drop_burst(core, in->number, DROP_no_peer, packets, n);
+        forward_drop_burst(worker, in->number, DROP_no_peer, packets, n);
         return;
     }
     test_frame_peer_mac(out, addresses);
     memcpy(addresses + MAC_LEN, out->mac, MAC_LEN);
     for (uint16_t i = 0; i < n; i++) {
         memcpy(packets[i]->data, addresses, sizeof addresses);
-        forward_send(core, out, packets[i]);
+        forward_send(worker, out, packets[i]);
     }
 }
 

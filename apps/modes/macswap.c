@@ -12,16 +12,17 @@ static void swap_addresses(uint8_t *frame)
     memcpy(frame + MAC_LEN, destination, MAC_LEN);
 }
 
-static void macswap_burst(struct core *core, struct port *in, struct packet **packets, uint16_t n)
+static void macswap_burst(struct worker *worker, struct port *in, struct packet **packets,
+                          uint16_t n)
 {
     struct port *out = forward_peer(in);
     if (!out) {
-        forward_drop_burst(core, in->number, DROP_no_peer, packets, n);
+        forward_drop_burst(worker, in->number, DROP_no_peer, packets, n);
         return;
     }
     for (uint16_t i = 0; i < n; i++) {
         swap_addresses(packets[i]->data);
-        forward_send(core, out, packets[i]);
+        forward_send(worker, out, packets[i]);
     }
 }
 

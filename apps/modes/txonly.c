@@ -3,28 +3,29 @@
 #include "apps/forward/forward.h"
 #include "apps/modes/test_frame.h"
 
-static void txonly_burst(struct core *core, struct port *in, struct packet **packets, uint16_t n)
+static void txonly_burst(struct worker *worker, struct port *in, struct packet **packets,
+                         uint16_t n)
 {
-    core->counters[in->number].consumed += n;
-    packet_free_burst(&core->cache, packets, n);
+    worker->counters[in->number].consumed += n;
+    packet_free_burst(&worker->cache, packets, n);
 }
 
-static void send_burst(struct core *core, struct port *out)
+static void send_burst(struct worker *worker, struct port *out)
 {
     struct packet *packets[PORT_BURST];
-    if (!packet_alloc_burst(&core->cache, packets, PORT_BURST))
+    if (!packet_alloc_burst(&worker->cache, packets, PORT_BURST))
         return; /* all under way; they come back as they are sent */
     for (unsigned i = 0; i < PORT_BURST; i++)
         test_frame_build(out, packets[i]);
-    forward_offer(core, out, packets, PORT_BURST);
+    forward_offer(worker, out, packets, PORT_BURST);
 }
 
-static void txonly_turn(struct core *core)
+static void txonly_turn(struct worker *worker)
 {
     for (unsigned i = 0; i < port_count(); i++) {
         struct port *out = port_get(i);
         if (out && out->state == PORT_RUNNING)
-            send_burst(core, out);
+            send_burst(worker, out);
     }
 }
 

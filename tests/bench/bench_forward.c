@@ -52,9 +52,9 @@ static void station(uint8_t *mac, uint8_t kind, uint32_t number)
  * macswap would teach the bridge otherwise, so each row begins afresh. */
 static void put_frames(uint32_t frames)
 {
-    struct core *core = control_core();
+    struct worker *worker = control_worker();
     for (uint32_t i = 0; i < frames; i++) {
-        struct packet *p = packet_alloc(&core->cache);
+        struct packet *p = packet_alloc(&worker->cache);
         if (!p)
             die("too few packets");
         memset(p->data, 0, FRAME_LENGTH);
@@ -91,7 +91,7 @@ static void put_routed(void)
         neighbor_add_static(LAN_B + 1, in->mac, out->number))
         die("no route");
     for (routed_count = 0; routed_count < PORT_BURST; routed_count++) {
-        struct packet *p = packet_alloc(&control_core()->cache);
+        struct packet *p = packet_alloc(&control_worker()->cache);
         if (!p)
             die("too few packets");
         memset(p->data, 0, FRAME_LENGTH);

@@ -99,7 +99,7 @@ static void begin(void)
 
 static void end(void)
 {
-    const struct packet_cache *cache = &control_core()->cache;
+    const struct packet_cache *cache = &control_worker()->cache;
     for (unsigned i = 0; i < PORTS; i++)
         forward_port_up(&lan[i]->port);
     lan_run();

@@ -90,7 +90,7 @@ int bench_set_up(void **state)
     router_reset();
     host_set_time_us(US_PER_S);
     require(forward_init(bench_packets) == 0);
-    packet_cache_init(&far_cache, control_core()->cache.pool);
+    packet_cache_init(&far_cache, control_worker()->cache.pool);
     for (unsigned i = 0; i < BENCH_WIRES; i++)
         wire_make(i);
     require(forward_set_mode(forward_find_mode("l3")) == 0);
@@ -116,7 +116,7 @@ bool bench_is_conserved(void)
 {
     uint64_t in = 0, out = forward_held();
     for (unsigned i = 0; i < BENCH_WIRES; i++) {
-        const struct port_counters *c = &control_core()->counters[bench.port[i]->number];
+        const struct port_counters *c = &control_worker()->counters[bench.port[i]->number];
         in += bench.port[i]->rxq[0]->packets + c->originated + c->copied;
         out += bench.port[i]->txq[0]->packets + counted(c);
     }
@@ -125,7 +125,7 @@ bool bench_is_conserved(void)
 
 int bench_tear_down(void **state)
 {
-    bench_run_ms(1); /* what the control core still has to send */
+    bench_run_ms(1); /* what the control task still has to send */
     bench_is_quiet();
     require(bench_is_conserved());
     forward_set_mode(forward_find_mode("l2"));
@@ -138,9 +138,9 @@ int bench_tear_down(void **state)
         ring_port_destroy(bench.far[i]);
     }
     packet_cache_flush(&far_cache);
-    for (unsigned i = 0; i < core_count(); i++)
-        packet_cache_flush(&core_get(i)->cache);
-    require(packet_pool_available(control_core()->cache.pool) == bench_packets);
+    for (unsigned i = 0; i < worker_count(); i++)
+        packet_cache_flush(&worker_get(i)->cache);
+    require(packet_pool_available(control_worker()->cache.pool) == bench_packets);
     router_reset();
     forward_shutdown();
     port_reset_registry();
@@ -233,7 +233,7 @@ bool bench_is_quiet(void)
 
 uint64_t bench_drops(unsigned wire, enum drop_reason why)
 {
-    return control_core()->counters[bench.port[wire]->number].drops[why];
+    return control_worker()->counters[bench.port[wire]->number].drops[why];
 }
 
 uint64_t bench_all_drops(void)

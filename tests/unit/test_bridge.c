@@ -334,7 +334,7 @@ static void notes_of_a_port_that_went_down_teach_nothing(void **state)
     const struct note note = { .type = NOTE_LEARN, .mac = { 2, 0, 0, 0, 0, 1 }, .port = 0 };
     uint16_t port;
     forward_port_down(&lan[0]->port);
-    assert_true(forward_note(control_core(), &note));
+    assert_true(forward_note(control_worker(), &note));
     lan_run();
     assert_false(fdb_lookup(fdb_key(0, mac), fdb_prefetch(fdb_key(0, mac)), &port));
 }
@@ -376,16 +376,16 @@ static void tagged_frames_are_carried_unchanged(void **state)
 static void copies_that_cannot_be_made_are_counted(void **state)
 {
     static struct packet *all[LAN_PACKETS];
-    struct core *core = control_core();
+    struct worker *worker = control_worker();
     unsigned n = 0;
-    while (n < LAN_PACKETS && (all[n] = packet_alloc(&core->cache)))
+    while (n < LAN_PACKETS && (all[n] = packet_alloc(&worker->cache)))
         n++;
-    packet_free(&core->cache, all[--n]);
+    packet_free(&worker->cache, all[--n]);
     send(0, B, A, 1);
     assert_int_equal(sent_by(1), 0x8); /* the original, on the last port */
     assert_int_equal(lan_drops(0, DROP_no_buffer), 2);
     lan_check_conservation();
-    packet_free_burst(&core->cache, all, n);
+    packet_free_burst(&worker->cache, all, n);
 }
 
 static void a_full_table_floods(void **state)

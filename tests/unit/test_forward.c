@@ -111,14 +111,14 @@ static void too_long_for_the_other_port_is_counted_there(void **state)
 /* A driver refuses what port.h forbids, here a chain of too many segments. */
 static void what_the_driver_refuses_is_tx_refused(void **state)
 {
-    struct core *core = control_core();
+    struct worker *worker = control_worker();
     struct packet *packets[FRAME_SEGMENTS_MAX + 1];
-    assert_true(packet_alloc_burst(&core->cache, packets, FRAME_SEGMENTS_MAX + 1));
+    assert_true(packet_alloc_burst(&worker->cache, packets, FRAME_SEGMENTS_MAX + 1));
     for (unsigned i = 0; i < FRAME_SEGMENTS_MAX; i++)
         packets[i]->next = packets[i + 1];
     packets[0]->length = 60;
     packets[0]->frame_length = 60;
-    control_originate(core, &lan[0]->port, packets[0]);
+    control_originate(worker, &lan[0]->port, packets[0]);
     lan_run();
     assert_int_equal(lan_drops(0, DROP_tx_refused), 1);
 }
@@ -191,7 +191,7 @@ static void a_port_that_dies_is_left_out(void **state)
 
 static void control_sends_are_counted_as_originated(void **state)
 {
-    struct core *control = control_core();
+    struct worker *control = control_worker();
     struct packet *packet = packet_alloc(&control->cache);
     struct port_totals t;
     memset(packet->data, 7, packet->length = 60);
@@ -209,7 +209,7 @@ static void control_sends_are_counted_as_originated(void **state)
 /* More than the ring takes: the rest is counted, nothing is lost in silence. */
 static void control_sends_are_bounded(void **state)
 {
-    struct core *control = control_core();
+    struct worker *control = control_worker();
     for (unsigned i = 0; i < 3000; i++) {
         struct packet *packet = packet_alloc(&control->cache);
         memset(packet->data, 7, packet->length = 60);
@@ -239,16 +239,16 @@ static void slow_stop(void)
     slow_stopped++;
 }
 
-static void slow_burst(struct core *core, struct port *in, struct packet **packets, uint16_t n)
+static void slow_burst(struct worker *worker, struct port *in, struct packet **packets, uint16_t n)
 {
     for (uint16_t i = 0; i < n; i++) {
         const struct note note = { .type = NOTE_PACKET, .port = in->number, .packet = packets[i] };
-        if (!forward_note(core, &note))
-            forward_drop(core, in->number, DROP_control_full, packets[i]);
+        if (!forward_note(worker, &note))
+            forward_drop(worker, in->number, DROP_control_full, packets[i]);
     }
 }
 
-static void slow_note(struct core *control, const struct note *note)
+static void slow_note(struct worker *control, const struct note *note)
 {
     slow_noted++;
     forward_consume(control, note->packet);
@@ -285,10 +285,10 @@ static void a_mode_switch_hands_notes_to_the_mode_that_wrote_them(void **state)
 {
     const struct note note = { .type = NOTE_PACKET,
                                .port = 0,
-                               .packet = packet_alloc(&control_core()->cache) };
+                               .packet = packet_alloc(&control_worker()->cache) };
     note.packet->port = 0;
-    control_core()->counters[0].originated++; /* comes from nowhere */
-    assert_true(forward_note(control_core(), &note));
+    control_worker()->counters[0].originated++; /* comes from nowhere */
+    assert_true(forward_note(control_worker(), &note));
     assert_int_equal(forward_held(), 1);
     assert_int_equal(forward_set_mode(forward_find_mode("io")), 0);
     assert_int_equal(slow_noted, 1);
@@ -380,20 +380,20 @@ static void spend_100_us(void)
 
 static void busy_and_idle_time_are_told_apart(void **state)
 {
-    struct core_totals before, after;
+    struct worker_totals before, after;
     forward_set_control_hook(spend_100_us);
     host_advance_us(1000);
-    stats_core_totals(0, &before);
+    stats_worker_totals(0, &before);
     lan_send(0, A, B, 1);
     forward_turn();
-    stats_core_totals(0, &after);
+    stats_worker_totals(0, &after);
     assert_int_equal(after.packets - before.packets, 1);
     assert_int_equal(after.busy_cycles - before.busy_cycles, 100);
     assert_int_equal(after.idle_cycles, before.idle_cycles);
     host_advance_us(1000);
     forward_turn();
     before = after;
-    stats_core_totals(0, &after);
+    stats_worker_totals(0, &after);
     assert_int_equal(after.busy_cycles, before.busy_cycles);
     assert_int_equal(after.idle_cycles - before.idle_cycles, 100);
 }

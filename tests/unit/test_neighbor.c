@@ -418,7 +418,7 @@ static void a_scan_leaves_nothing_behind(void **state)
     bench_command("port 4 address 10.8.0.1/13");
     for (unsigned ms = 0; ms < 300; ms++) {
         for (unsigned k = 0; k < 20; k++) {
-            struct packet *p = packet_alloc(&control_core()->cache);
+            struct packet *p = packet_alloc(&control_worker()->cache);
             frame_ipv4(&f, 0, 10, HOST_A, IP(10, 9, 0, 0) + 20 * ms + k, 60);
             memcpy(p->data, f.bytes, f.length);
             p->length = (uint16_t)f.length;

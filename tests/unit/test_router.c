@@ -765,7 +765,7 @@ static void a_fragment_that_comes_twice_spoils_nothing(void **state)
     assert_int_equal(bench_drops(0, DROP_fragment), 1);
 }
 
-/* Five queues that fill the ring to the control core each turn leave ARP of the sixth its place. */
+/* Five queues that fill the ring to the control task each turn leave ARP of the sixth its place. */
 #define FLOODED 5u
 
 static struct port *far[FLOODED + 1], *near[FLOODED + 1];
@@ -775,7 +775,7 @@ static void wire_add(unsigned i)
     char line[64];
     assert_int_equal(ring_port_pair_create(1024, &near[i], &far[i]), 0);
     assert_int_equal(forward_port_up(near[i]), 0);
-    far[i]->rxq[0]->cache = far[i]->txq[0]->cache = &control_core()->cache;
+    far[i]->rxq[0]->cache = far[i]->txq[0]->cache = &control_worker()->cache;
     assert_int_equal(port_start(far[i]), 0);
     far[i]->rx_queues = 0; /* the test reads it, the appliance does not */
     snprintf(line, sizeof line, "port %u address 10.%u.0.1/24", near[i]->number, i);
@@ -784,7 +784,7 @@ static void wire_add(unsigned i)
 
 static void put_on(unsigned i, const struct frame *frame)
 {
-    struct packet *p = packet_alloc(&control_core()->cache);
+    struct packet *p = packet_alloc(&control_worker()->cache);
     memcpy(p->data, frame->bytes, frame->length);
     p->length = (uint16_t)frame->length;
     p->frame_length = frame->length;
@@ -798,7 +798,7 @@ static unsigned replies(unsigned i)
     unsigned count = 0;
     while (port_rx_burst(far[i]->rxq[0], &p, 1)) {
         count += load_be16(p->data + 12) == 0x0806 && p->data[ETHERNET_HEADER + 7] == 2;
-        packet_free(&control_core()->cache, p);
+        packet_free(&control_worker()->cache, p);
     }
     return count;
 }

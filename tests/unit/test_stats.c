@@ -82,10 +82,10 @@ static void packets_and_bytes_add_up(void **state)
 
 static void dropped_is_the_sum_of_reasons(void **state)
 {
-    struct core *core = control_core();
+    struct worker *worker = control_worker();
     uint64_t sum[2] = { 0 };
     for (unsigned why = 0; why < DROP_REASON_COUNT; why++) {
-        core->counters[0].drops[why] = why + 1;
+        worker->counters[0].drops[why] = why + 1;
         sum[drop_is_tx[why]] += why + 1;
     }
     assert_int_equal(totals(0).rx_dropped, sum[0]);
@@ -286,10 +286,10 @@ static void json_has_what_the_contract_names(void **state)
 
 static void json_counts_what_is_held(void **state)
 {
-    struct core *core = control_core();
-    struct packet *p = packet_alloc(&core->cache);
+    struct worker *worker = control_worker();
+    struct packet *p = packet_alloc(&worker->cache);
     memset(p->data, 2, p->frame_length = p->length = 60);
-    control_originate(core, &lan[0]->port, p);
+    control_originate(worker, &lan[0]->port, p);
     run("show stats json");
     assert_int_equal(json_number(text, "held"), 1);
     assert_int_equal(json_number(text, "originated"), 1);

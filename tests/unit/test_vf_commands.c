@@ -350,25 +350,25 @@ static void a_port_that_goes_takes_along_what_names_it(void **state)
 static void frames_for_a_port_that_goes_are_dropped_and_counted(void **state)
 {
     static const uint8_t frame[64] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 7 };
-    struct core *core = control_core();
+    struct worker *worker = control_worker();
     struct packet *p[3];
     does("vf 00:03.0 count 1");
     does("forward l2");
     wire_put(pf_wire, frame, sizeof frame);
     forward_turn();
-    assert_true(packet_alloc_burst(&core->cache, p, 3));
+    assert_true(packet_alloc_burst(&worker->cache, p, 3));
     for (unsigned i = 0; i < 3; i++) {
         p[i]->length = 64;
         p[i]->frame_length = 64;
         p[i]->port = 2;
     }
     const struct note note = { .type = NOTE_PACKET, .port = 2, .packet = p[1] };
-    forward_send(core, port_get(2), p[0]);
-    assert_true(forward_note(core, &note));
-    control_originate(core, port_get(2), p[2]);
+    forward_send(worker, port_get(2), p[0]);
+    assert_true(forward_note(worker, &note));
+    control_originate(worker, port_get(2), p[2]);
     does("vf 00:03.0 count 0");
     assert_int_equal(forward_held(), 0);
-    assert_int_equal(core->tx_pending, 0);
+    assert_int_equal(worker->tx_pending, 0);
     for (unsigned i = 0; i < 3; i++)
         forward_turn();
     assert_int_equal(forward_held(), 0);
