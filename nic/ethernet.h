@@ -48,6 +48,14 @@ static inline bool mac_equal(const uint8_t a[MAC_LEN], const uint8_t b[MAC_LEN])
     return !memcmp(a, b, MAC_LEN);
 }
 
+/* As one word: the first octet lowest, so that bit 0 tells a group address (IEEE 802 8.2). */
+#define MAC_WORD 0x0000ffffffffffffull
+#define MAC_WORD_GROUP 1ull
+static inline uint64_t mac_load(const uint8_t *mac)
+{
+    return (uint64_t)load_le16(mac + 4) << 32 | load_le32(mac);
+}
+
 /* Writes and returns `text`. */
 const char *mac_format(const uint8_t *mac, char text[MAC_TEXT]);
 

@@ -44,6 +44,7 @@
 
 #define PORT_BURST 32u /* the usual burst; a queue takes any n */
 #define PORT_MAX 64u
+#define PORT_NONE UINT16_MAX /* no port's number: packet->port of a frame that came from none */
 #define PORT_QUEUES_MAX 16u
 #define QUEUES_DEFAULT 1u /* ports begin with one each way */
 #define MTU_MIN 68u /* RFC 791 3.2: every module forwards 68 octets */

@@ -5,6 +5,9 @@
 #include "apps/forward/forward.h"
 
 #include "apps/bridge/fdb.h"
+#include "apps/forward/event.h"
+#include "apps/forward/interface.h"
+#include "apps/forward/job.h"
 #include "apps/modes/test_frame.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
@@ -33,6 +36,8 @@
 #define STATIONS_MAX 65536u
 #define STATIONS_MIN 1024u
 
+#define JOBS_MAX 16u
+
 TABLE_DECLARE(forward_modes, struct forward_mode);
 
 static struct {
@@ -46,6 +51,7 @@ static struct {
     bool promiscuous[PORT_MAX];
     void (*hook)(void);
     uint64_t hook_at, tick_at, link_at, ports_at;
+    uint64_t job_at[JOBS_MAX];
 } forward;
 
 /* Data path ---------------------------------------------------------------- */
@@ -130,10 +136,14 @@ static unsigned poll_queue(struct worker *worker, struct port_queue *queue)
     uint16_t n = port_rx_burst(queue, packets, PORT_BURST);
     if (!n)
         return 0;
-    if (likely(forward.running))
-        forward.mode->burst(worker, queue->port, packets, n);
-    else
+    if (unlikely(!forward.running)) {
         forward_drop_burst(worker, queue->port->number, DROP_stopped, packets, n);
+    } else if (forward.mode->burst) {
+        forward.mode->burst(worker, queue->port, packets, n);
+    } else {
+        struct interface *interface = interface_of_port(queue->port);
+        interface->input(worker, interface, packets, n);
+    }
     return n;
 }
 
@@ -209,6 +219,14 @@ static void take_notes(struct worker *control, unsigned most)
             take_note(control, &note);
 }
 
+static uint64_t jobs_held(void)
+{
+    uint64_t held = 0;
+    TABLE_FOR_EACH (control_jobs, struct control_job, job)
+        held += job->held ? job->held() : 0;
+    return held;
+}
+
 /* Only the control task takes notes out, so it may also look at those inside. */
 static uint64_t notes_held(const struct spsc *ring)
 {
@@ -222,7 +240,7 @@ static uint64_t notes_held(const struct spsc *ring)
 
 uint64_t forward_held(void)
 {
-    uint64_t held = forward_get_mode()->held ? forward_get_mode()->held() : 0;
+    uint64_t held = jobs_held() + (forward_get_mode()->held ? forward_get_mode()->held() : 0);
     for (unsigned i = 0; i < forward.cores; i++) {
         const struct worker *worker = forward.worker[i];
         held += notes_held(&worker->to_control);
@@ -273,11 +291,12 @@ static void say_link(const struct port *port)
 
 static void poll_link(struct port *port)
 {
-    if (!port_poll_link(port))
-        return;
-    say_link(port);
-    if (forward.mode->link_changed)
+    bool changed = port_poll_link(port);
+    if (changed)
+        say_link(port);
+    if (changed && forward.mode->link_changed)
         forward.mode->link_changed(port);
+    interface_follow_port(port);
 }
 
 static void poll_links(void)
@@ -346,6 +365,7 @@ void forward_port_remove(struct port *port)
         take_sends(forward.worker[i]);
         tx_flush(forward.worker[i], port->number, port);
     }
+    interface_destroy(interface_of_port(port));
     forward.promiscuous[port->number] = false;
 }
 
@@ -378,6 +398,8 @@ void forward_ports_up(void)
 {
     while (forward.ports_begun < port_count()) {
         struct port *port = port_get(forward.ports_begun++);
+        if (port)
+            interface_of_port(port);
         if (port && port->admin_up && port->state == PORT_STOPPED)
             forward_port_up(port);
     }
@@ -423,6 +445,12 @@ bool forward_running(void)
     return forward.running;
 }
 
+static void say_mode_changed(void)
+{
+    const struct event event = { .kind = EVENT_MODE_CHANGED };
+    event_post(&event);
+}
+
 /* With one core this runs between bursts, so nobody is inside the old mode.
  * Notes are in the language of the mode that was in force when they were
  * written, and are read before it goes. */
@@ -438,6 +466,7 @@ int forward_set_mode(const struct forward_mode *mode)
     forward.mode = mode;
     if (old->stop)
         old->stop();
+    say_mode_changed();
     for (unsigned i = 0; i < port_count(); i++)
         if (port_get(i) && port_get(i)->state == PORT_RUNNING)
             apply_rx_mode(port_get(i));
@@ -448,11 +477,13 @@ void forward_start(void)
 {
     forward_ports_up();
     forward.running = true;
+    say_mode_changed();
 }
 
 void forward_stop(void)
 {
     forward.running = false;
+    say_mode_changed();
 }
 
 int forward_start_tx_first(void)
@@ -485,6 +516,14 @@ static bool due(uint64_t *at, uint64_t now, uint64_t every)
     return true;
 }
 
+static void run_jobs(struct worker *control, uint64_t now)
+{
+    unsigned i = 0;
+    TABLE_FOR_EACH (control_jobs, struct control_job, job)
+        if (i < JOBS_MAX && due(&forward.job_at[i++], now, job->every_us) && job->run)
+            job->run(control, now);
+}
+
 static void control_slice(struct worker *control, bool busy)
 {
     uint64_t now = time_us();
@@ -497,6 +536,7 @@ static void control_slice(struct worker *control, bool busy)
         if (forward.mode->tick)
             forward.mode->tick(control, now);
     }
+    run_jobs(control, now);
     if (due(&forward.ports_at, now, PORTS_US))
         poll_drivers(now);
     if (due(&forward.link_at, now, LINK_US))
@@ -601,6 +641,7 @@ void forward_shutdown(void)
     for (unsigned i = 0; i < port_count(); i++)
         if (port_get(i))
             forward_port_down(port_get(i));
+    interfaces_destroy();
     take_notes(control_worker(), NOTES);
     forward_flush(control_worker());
     if (forward.mode->stop)

@@ -65,9 +65,6 @@ extern uint8_t adjacency_used[ADJACENCY_COUNT]; /* set by workers, cleared by th
 
 /* Control core ------------------------------------------------------------ */
 
-/* A frame that the appliance itself made, until it is sent: packet->port. */
-#define PORT_NONE UINT16_MAX
-
 /* Where an adjacency leads: out of which port, to whom.  False below
  * ADJACENCY_CONNECTED: those lead nowhere. */
 struct next_hop {

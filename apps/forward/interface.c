@@ -1,0 +1,170 @@
+/* interface.c - the registry of interfaces, and what follows from their state. */
+#include "apps/forward/interface.h"
+
+#include "apps/forward/event.h"
+#include "apps/forward/forward.h"
+#include "apps/forward/quiesce.h"
+#include "kernel/numbered.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct numbered interfaces; /* by their numbers */
+static struct numbered by_port;    /* a port's untagged traffic, by the port's number */
+
+struct interface *interface_get(unsigned number)
+{
+    return numbered_get(&interfaces, number);
+}
+
+unsigned interface_limit(void)
+{
+    return load_relaxed(&interfaces.limit);
+}
+
+struct interface *interface_find(const char *name)
+{
+    for (unsigned i = 0; i < interface_limit(); i++) {
+        struct interface *interface = interface_get(i);
+        if (interface && !strcmp(interface->name, name))
+            return interface;
+    }
+    return NULL;
+}
+
+static void post(enum event_kind kind, struct interface *interface)
+{
+    const struct event event = { .kind = kind, .interface = interface };
+    event_post(&event);
+}
+
+/* Until somebody takes the frames. */
+static void drop_burst(struct worker *worker, struct interface *interface, struct packet **packets,
+                       uint16_t n)
+{
+    for (uint16_t i = 0; i < n; i++)
+        forward_drop(worker, packets[i]->port, DROP_ethertype, packets[i]);
+}
+
+static int interface_register(struct interface *interface)
+{
+    unsigned number = numbered_lowest(&interfaces);
+    if (number == NUMBERED_MAX)
+        return -ENOSPC;
+    if (interface->port && numbered_set(&by_port, interface->port->number, interface))
+        return -ENOMEM;
+    interface->number = (uint16_t)number;
+    interface->port_number = interface->port ? interface->port->number : PORT_NONE;
+    int e = numbered_set(&interfaces, number, interface);
+    if (e && interface->port)
+        numbered_clear(&by_port, interface->port->number);
+    return e;
+}
+
+struct interface *interface_create(enum interface_kind kind, const char *name, struct port *port,
+                                   interface_burst_fn *output)
+{
+    if (interface_find(name)) {
+        errno = EEXIST;
+        return NULL;
+    }
+    struct interface *interface = calloc(1, sizeof *interface);
+    if (!interface)
+        return NULL;
+    *interface = (struct interface){ .input = drop_burst,
+                                     .output = output,
+                                     .ip_input = drop_burst,
+                                     .port = port,
+                                     .kind = kind,
+                                     .mtu = MTU_DEFAULT };
+    snprintf(interface->name, sizeof interface->name, "%s", name);
+    int e = interface_register(interface);
+    if (e) {
+        free(interface);
+        errno = -e;
+        return NULL;
+    }
+    post(EVENT_INTERFACE_ADDED, interface);
+    return interface;
+}
+
+void interface_destroy(struct interface *interface)
+{
+    struct interface_state down = { .mtu = interface->mtu };
+    memcpy(down.mac, interface->mac, MAC_LEN);
+    interface_update(interface, &down);
+    post(EVENT_INTERFACE_GONE, interface);
+    if (interface->port)
+        numbered_clear(&by_port, interface->port_number);
+    numbered_clear(&interfaces, interface->number);
+    workers_quiesce();
+    free(interface);
+}
+
+void interface_update(struct interface *interface, const struct interface_state *state)
+{
+    bool differs = interface->mtu != state->mtu || !mac_equal(interface->mac, state->mac);
+    if (interface->up && !state->up) {
+        store_relaxed(&interface->up, false);
+        post(EVENT_INTERFACE_DOWN, interface);
+    }
+    if (differs) {
+        store_relaxed(&interface->mtu, state->mtu);
+        memcpy(interface->mac, state->mac, MAC_LEN);
+        store_relaxed(&interface->mac_word, mac_load(state->mac));
+        post(EVENT_INTERFACE_CHANGED, interface);
+    }
+    if (!interface->up && state->up) {
+        store_relaxed(&interface->up, true);
+        post(EVENT_INTERFACE_UP, interface);
+    }
+}
+
+void interface_set_input(struct interface *interface, interface_burst_fn *input)
+{
+    store_release(&interface->input, input);
+}
+
+/* Ports --------------------------------------------------------------------- */
+
+static void send_by_port(struct worker *worker, struct interface *interface,
+                         struct packet **packets, uint16_t n)
+{
+    for (uint16_t i = 0; i < n; i++)
+        forward_send(worker, interface->port, packets[i]);
+}
+
+struct interface *interface_of_port(struct port *port)
+{
+    struct interface *interface = numbered_get(&by_port, port->number);
+    char name[INTERFACE_NAME];
+    if (interface)
+        return interface;
+    snprintf(name, sizeof name, "%u", port->number);
+    interface = interface_create(INTERFACE_PORT, name, port, send_by_port);
+    if (interface)
+        interface_follow_port(port);
+    return interface;
+}
+
+void interface_follow_port(struct port *port)
+{
+    struct interface *interface = numbered_get(&by_port, port->number);
+    struct interface_state state = { .up = port->state == PORT_RUNNING && port->link.up,
+                                     .mtu = port->mtu };
+    if (!interface)
+        return;
+    memcpy(state.mac, port->mac, MAC_LEN);
+    interface_update(interface, &state);
+}
+
+void interfaces_destroy(void)
+{
+    for (unsigned i = interface_limit(); i-- > 0;)
+        if (interface_get(i))
+            interface_destroy(interface_get(i));
+    numbered_free(&interfaces);
+    numbered_free(&by_port);
+}

@@ -1,0 +1,77 @@
+/* interface.h - where frames enter and leave the logic.
+ *
+ * An interface is a port's untagged traffic, or a bridge seen from above (one VLAN
+ * of a port will be another).  It has a MAC, an MTU, a state, and one input
+ * function for a burst; addresses, neighbors, routes and filters belong to
+ * interfaces.  The registry and every change are the control task's; workers read
+ * the hot part, each word of it by itself.
+ *
+ * Life: interface_create() posts EVENT_INTERFACE_ADDED.  Its state follows what it
+ * lies on (interface_update()), with events for what differs.  interface_destroy()
+ * takes it down, posts EVENT_INTERFACE_GONE, waits until no worker holds it, and
+ * only then frees it and its number. */
+#pragma once
+
+#include "kernel/compiler.h"
+#include "nic/ethernet.h"
+#include "nic/packet.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define INTERFACE_NAME 16u /* with its NUL */
+#define INTERFACE_NONE UINT16_MAX
+
+struct interface;
+struct port;
+struct worker;
+
+enum interface_kind { INTERFACE_PORT, INTERFACE_VLAN, INTERFACE_BRIDGE };
+
+/* Owns all n packets (1 to PORT_BURST).  Data path: never prints, never waits. */
+typedef void interface_burst_fn(struct worker *worker, struct interface *interface,
+                                struct packet **packets, uint16_t n);
+
+struct interface {
+    /* hot */
+    interface_burst_fn *input;    /* whole frames that came in; never NULL */
+    interface_burst_fn *output;   /* whole frames to send; never NULL */
+    interface_burst_fn *ip_input; /* what `input` is where no bridge has taken it over */
+    struct port *port;            /* what it lies on; NULL: a bridge */
+    struct bridge *bridge;        /* the bridge that it is or is a member of; NULL: none */
+    uint64_t mac_word;            /* as mac_load() gives it */
+    uint32_t addresses;           /* in effect, of any family; 0: nothing is delivered locally */
+    uint16_t number;              /* of the registry: no user sees it */
+    uint16_t mtu;
+    bool up;
+    /* the control task's */
+    enum interface_kind kind;
+    uint16_t port_number;      /* of `port` */
+    char name[INTERFACE_NAME]; /* a port's number, a bridge's name */
+    uint8_t mac[MAC_LEN];
+};
+
+/* What an interface follows. */
+struct interface_state {
+    bool up;
+    uint16_t mtu;
+    uint8_t mac[MAC_LEN];
+};
+
+/* NULL with errno EEXIST (the name is taken), ENOMEM or ENOSPC. */
+struct interface *interface_create(enum interface_kind kind, const char *name, struct port *port,
+                                   interface_burst_fn *output);
+void interface_destroy(struct interface *interface);
+/* Takes the state over and posts what differs: DOWN first, CHANGED, UP last. */
+void interface_update(struct interface *interface, const struct interface_state *state);
+/* Who takes the frames from now on; a burst under way may still go to who did before. */
+void interface_set_input(struct interface *interface, interface_burst_fn *input);
+
+struct interface *interface_get(unsigned number); /* NULL: none; also for workers */
+unsigned interface_limit(void);                   /* every number in use is below it */
+struct interface *interface_find(const char *name);
+/* The interface of a port's untagged traffic, made if it is not there yet; NULL: no memory. */
+struct interface *interface_of_port(struct port *port);
+/* Takes over the port's state, MAC and MTU; called whenever they may have changed. */
+void interface_follow_port(struct port *port);
+void interfaces_destroy(void); /* tests: all of them, and the registry's memory */
