@@ -21,10 +21,10 @@ static uint16_t null_tx_burst(struct port_queue *q, struct packet **packets, uin
 {
     for (uint16_t i = 0; i < n; i++) {
         if (port_can_send(q->port, packets[i])) {
-            q->packets++;
-            q->bytes += packets[i]->frame_length;
+            counter_add(&q->packets, 1);
+            counter_add(&q->bytes, packets[i]->frame_length);
         } else {
-            q->errors++;
+            counter_add(&q->errors, 1);
         }
         packet_free(q->cache, packets[i]);
     }

@@ -53,14 +53,14 @@ static uint16_t ring_rx_burst(struct port_queue *q, struct packet **packets, uin
     while (got < n && head != tail) {
         struct packet *p = w->slots[head++ & w->mask];
         if (p->frame_length > port_frame_limit(q->port)) {
-            q->errors++;
+            counter_add(&q->errors, 1);
             packet_free(q->cache, p);
             continue;
         }
         p->port = q->port->number;
         p->flags = 0; /* what was said of it elsewhere; it may have been rewritten since */
-        q->packets++;
-        q->bytes += p->frame_length;
+        counter_add(&q->packets, 1);
+        counter_add(&q->bytes, p->frame_length);
         packets[got++] = p;
     }
     store_release(&w->head, head);
@@ -78,15 +78,15 @@ static uint16_t ring_tx_burst(struct port_queue *q, struct packet **packets, uin
     for (; taken < n; taken++) {
         struct packet *p = packets[taken];
         if (!port_can_send(q->port, p)) {
-            q->errors++;
+            counter_add(&q->errors, 1);
             packet_free(q->cache, p);
             continue;
         }
         if (tail - head > w->mask)
             break;
         w->slots[tail++ & w->mask] = p;
-        q->packets++;
-        q->bytes += p->frame_length;
+        counter_add(&q->packets, 1);
+        counter_add(&q->bytes, p->frame_length);
     }
     store_release(&w->tail, tail);
     return taken;

@@ -452,7 +452,7 @@ static struct packet *rx_finish(struct net_rx *rx)
         return frame;
     }
     packet_free(rx->queue.cache, frame);
-    rx->queue.errors++;
+    counter_add(&rx->queue.errors, 1);
     return NULL;
 }
 
@@ -515,10 +515,10 @@ static uint16_t virtio_net_rx_burst(struct port_queue *queue, struct packet **pa
                                                      : rx_begin(net, packet, written);
         if (!frame)
             continue;
-        queue->bytes += frame->frame_length;
+        counter_add(&queue->bytes, frame->frame_length);
         packets[count++] = frame;
     }
-    queue->packets += count;
+    counter_add(&queue->packets, count);
     if (rx_refill(net))
         virtqueue_notify(&rx->vq);
     return count;
@@ -629,15 +629,15 @@ static uint16_t virtio_net_tx_burst(struct port_queue *queue, struct packet **pa
         struct packet *frame = packets[taken];
         unsigned segments = tx_segments(net, frame, s);
         if (unlikely(!segments)) {
-            queue->errors++;
+            counter_add(&queue->errors, 1);
             packet_free(queue->cache, frame);
             continue;
         }
         uint32_t length = frame->frame_length;
         if (!tx_post(tx, s, segments, frame))
             break;
-        queue->packets++;
-        queue->bytes += length;
+        counter_add(&queue->packets, 1);
+        counter_add(&queue->bytes, length);
     }
     if (queue->packets != sent) {
         virtqueue_publish(&tx->vq);

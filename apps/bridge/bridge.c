@@ -68,11 +68,11 @@ static void flood_send(struct worker *worker, const struct port *in, struct floo
     }
     for (unsigned i = 0; i + 1 < flood->count; i++) {
         struct packet *copy = packet_copy(&worker->cache, packet);
-        counters->copied++;
+        counter_add(&counters->copied, 1);
         if (copy)
             forward_send(worker, flood->out[i], copy);
         else
-            counters->drops[DROP_no_buffer]++;
+            counter_add(&counters->drops[DROP_no_buffer], 1);
     }
     forward_send(worker, flood->out[flood->count - 1], packet);
 }

@@ -58,20 +58,20 @@ static struct {
 
 void forward_drop(struct worker *worker, uint16_t port, enum drop_reason why, struct packet *packet)
 {
-    worker->counters[port].drops[why]++;
+    counter_add(&worker->counters[port].drops[why], 1);
     packet_free(&worker->cache, packet);
 }
 
 void forward_drop_burst(struct worker *worker, uint16_t port, enum drop_reason why,
                         struct packet **packets, uint16_t n)
 {
-    worker->counters[port].drops[why] += n;
+    counter_add(&worker->counters[port].drops[why], n);
     packet_free_burst(&worker->cache, packets, n);
 }
 
 void forward_consume(struct worker *worker, struct packet *packet)
 {
-    worker->counters[packet->port].consumed++;
+    counter_add(&worker->counters[packet->port].consumed, 1);
     packet_free(&worker->cache, packet);
 }
 
@@ -126,7 +126,7 @@ void forward_offer(struct worker *worker, struct port *out, struct packet **pack
     uint16_t sent = 0;
     if (can_send(out))
         sent = port_tx_burst(out->txq[worker->number], packets, n);
-    worker->counters[out->number].originated += sent;
+    counter_add(&worker->counters[out->number].originated, sent);
     packet_free_burst(&worker->cache, packets + sent, n - sent);
 }
 
@@ -199,7 +199,7 @@ void control_forward(struct worker *control, struct port *out, struct packet *pa
 
 void control_originate(struct worker *control, struct port *out, struct packet *packet)
 {
-    control->counters[out->number].originated++;
+    counter_add(&control->counters[out->number].originated, 1);
     control_forward(control, out, packet);
 }
 
@@ -559,11 +559,11 @@ unsigned forward_turn(void)
     take_sends(worker);
     forward_flush(worker);
     control_slice(worker, busy);
-    worker->packets += received;
+    counter_add(&worker->packets, received);
     if (busy)
-        worker->busy_cycles += time_cycles() - begin;
+        counter_add(&worker->busy_cycles, time_cycles() - begin);
     else
-        worker->idle_cycles += time_cycles() - begin;
+        counter_add(&worker->idle_cycles, time_cycles() - begin);
     return received;
 }
 

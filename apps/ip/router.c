@@ -131,7 +131,7 @@ static void redirect_suggest(struct worker *worker, struct port *in, const struc
     if (!copy)
         return;
     copy->port = in->number;
-    worker->counters[in->number].copied++;
+    counter_add(&worker->counters[in->number].copied, 1);
     punt(worker, in, copy, PUNT_REDIRECT);
 }
 
@@ -227,7 +227,7 @@ static void send_fragments(struct worker *control, struct packet *packet, uint32
         return;
     }
     if (packet->port != PORT_NONE)
-        control->counters[packet->port].copied += (unsigned)n - 1;
+        counter_add(&control->counters[packet->port].copied, (unsigned)n - 1);
     packet_free(&control->cache, packet);
     for (int i = 0; i < n; i++)
         neighbor_output(control, adjacency, destination, fragments[i]);

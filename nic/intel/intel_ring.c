@@ -126,7 +126,7 @@ void intel_rx_refill(struct intel_rxq *rx)
 struct packet *intel_rx_drop(struct intel_rxq *rx, uint64_t *counter)
 {
     rx_drop_partial(rx);
-    *counter += 1;
+    counter_add(counter, 1);
     return NULL;
 }
 

@@ -144,8 +144,8 @@ static inline struct packet *intel_rx_accept(struct intel_rxq *rx, uint8_t flags
     rx->segments = 0;
     p->port = rx->queue.port->number;
     p->flags = flags;
-    rx->queue.packets++;
-    rx->queue.bytes += p->frame_length;
+    counter_add(&rx->queue.packets, 1);
+    counter_add(&rx->queue.bytes, p->frame_length);
     return p;
 }
 
@@ -172,7 +172,7 @@ static inline bool intel_tx_check(struct intel_txq *tx, struct packet *p)
 {
     if (likely(port_can_send(tx->queue.port, p)))
         return true;
-    tx->queue.errors++;
+    counter_add(&tx->queue.errors, 1);
     packet_free(tx->queue.cache, p);
     return false;
 }
@@ -189,8 +189,8 @@ static inline bool intel_tx_fits(const struct intel_txq *tx, const struct packet
 /* The frame is ours, and is made ready to be put into the ring. */
 static inline void intel_tx_take(struct intel_txq *tx, struct packet *p)
 {
-    tx->queue.packets++;
-    tx->queue.bytes += p->frame_length;
+    counter_add(&tx->queue.packets, 1);
+    counter_add(&tx->queue.bytes, p->frame_length);
     if (p->frame_length < FRAME_PADDED)
         intel_tx_pad(p);
 }

@@ -38,14 +38,14 @@ static uint16_t wire_rx_burst(struct port_queue *q, struct packet **packets, uin
     while (got < n && wire->in.head != wire->in.tail) {
         struct wire_frame *frame = &wire->in.frame[wire->in.head % WIRE_FRAMES];
         if (!rx_wanted(q->port, frame)) {
-            q->errors++;
+            counter_add(&q->errors, 1);
         } else {
             struct packet *p = packet_of(q->cache, frame);
             if (!p)
                 break;
             p->port = q->port->number;
-            q->packets++;
-            q->bytes += frame->length;
+            counter_add(&q->packets, 1);
+            counter_add(&q->bytes, frame->length);
             packets[got++] = p;
         }
         free(frame->bytes);
@@ -69,15 +69,15 @@ static uint16_t wire_tx_burst(struct port_queue *q, struct packet **packets, uin
     for (; taken < n && wire->room; taken++) {
         struct packet *p = packets[taken];
         if (!port_can_send(q->port, p)) {
-            q->errors++;
+            counter_add(&q->errors, 1);
         } else {
             struct wire_frame frame = { .length = p->frame_length,
                                         .bytes = malloc(p->frame_length) };
             if (!packet_read(p, 0, frame.bytes, frame.length))
                 abort();
             way_add(&wire->out, frame);
-            q->packets++;
-            q->bytes += frame.length;
+            counter_add(&q->packets, 1);
+            counter_add(&q->bytes, frame.length);
             wire->room -= wire->room != WIRE_ROOM_ALL;
         }
         packet_free(q->cache, p);

@@ -1,4 +1,5 @@
-/* nic/ethernet.h and kernel/limit.h: facts that several rooms lean on. */
+/* nic/ethernet.h, kernel/limit.h and counter_add(): facts that several rooms lean on. */
+#include "kernel/compiler.h"
 #include "kernel/limit.h"
 #include "nic/ethernet.h"
 #include "tests/host/test.h"
@@ -38,11 +39,20 @@ static void a_bucket_holds_a_burst_and_fills_at_its_rate(void **state)
     }
 }
 
+static void a_counter_adds(void **state)
+{
+    uint64_t counter = UINT32_MAX;
+    counter_add(&counter, 1);
+    counter_add(&counter, 41);
+    assert_int_equal(counter, UINT32_MAX + 42ull);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_station_has_an_individual_address),
         cmocka_unit_test(addresses_as_text),
+        cmocka_unit_test(a_counter_adds),
         cmocka_unit_test(a_bucket_holds_a_burst_and_fills_at_its_rate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -504,7 +504,8 @@ static unsigned igb_counters(struct port *port, struct port_counter *rows, unsig
     if (i < n) /* these two are not the chip's: dropped by igb_ring.c */
         rows[i++] = (struct port_counter){ .name = "other_vlan", .value = filtered(e) };
     if (i < n)
-        rows[i++] = (struct port_counter){ .name = "echoes", .value = e->echo.dropped };
+        rows[i++] =
+            (struct port_counter){ .name = "echoes", .value = load_relaxed(&e->echo.dropped) };
     for (unsigned k = 0; i < n && k < ARRAY_SIZE(counter_names); k++)
         rows[i++] = (struct port_counter){ .name = counter_names[k], .value = e->counters[k] };
     for (unsigned k = 0; i < n && k < port->limits.rx_queues_max; k++)

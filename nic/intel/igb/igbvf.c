@@ -508,7 +508,7 @@ static unsigned igbvf_counters(struct port *port, struct port_counter *rows, uns
 {
     struct igbvf *e = port->priv;
     const struct port_counter ours[] = { { "frames outside VLAN", e->rx.q.filtered },
-                                         { "echoes", e->echo.dropped },
+                                         { "echoes", load_relaxed(&e->echo.dropped) },
                                          { "resets", e->generation },
                                          { "mailbox timeouts", e->timeouts },
                                          { "mailbox refusals", e->refusals },
