@@ -193,6 +193,10 @@ struct packet *packet_copy(struct packet_cache *cache, const struct packet *pack
         to->port = from->port;
         to->frame_length = from->frame_length;
         to->user = from->user;
+        to->flags = from->flags & PACKET_VLAN;
+        to->vlan = from->vlan;
+        to->interface = from->interface;
+        to->hash = from->hash;
         memcpy(to->data, from->data, from->length);
         *tail = to;
         tail = &to->next;

@@ -35,6 +35,9 @@
  * header as it was received: who rewrites it does not ask them again. */
 #define PACKET_IP_CHECKSUM_GOOD 0x01u
 #define PACKET_IP_CHECKSUM_BAD 0x02u
+/* The frame's outermost 802.1Q tag lies beside it, its TCI in `vlan`: a receiver took it off,
+ * or whoever sends wants it on the wire.  packet_copy() keeps it. */
+#define PACKET_VLAN 0x04u
 
 struct packet {
     uint8_t *data;         /* first byte of this segment */
@@ -45,7 +48,10 @@ struct packet {
     uint8_t *buffer;       /* start of the buffer; constant */
     uint64_t buffer_iova;  /* what every device calls it; constant */
     uint64_t user;         /* whoever holds the packet may use it */
-    uint8_t flags;         /* PACKET_*: what the device said of the frame (first segment) */
+    uint8_t flags;         /* PACKET_*: what goes with the frame (first segment) */
+    uint16_t vlan;         /* with PACKET_VLAN */
+    uint16_t interface;    /* the layer above's, as `user`: ports leave it alone */
+    uint32_t hash;         /* of its flow, for whoever filled it in: stale in a fresh packet */
 } CACHE_ALIGNED;
 
 _Static_assert(sizeof(struct packet) == CACHE_LINE, "one packet, one cache line");
@@ -81,13 +87,14 @@ uint32_t packet_pool_count(const struct packet_pool *pool);
 uint32_t packet_pool_available(const struct packet_pool *pool); /* without caches */
 const struct dma_memory *packet_pool_memory(const struct packet_pool *pool);
 
-/* All n or none: true and n fresh packets (data at the headroom, lengths 0, next NULL). */
+/* All n or none: true and n fresh packets (data at the headroom, lengths and flags 0,
+ * next NULL). */
 bool packet_alloc_burst(struct packet_cache *cache, struct packet **packets, uint32_t n);
 struct packet *packet_alloc(struct packet_cache *cache); /* NULL: none left */
 /* Whole chains. */
 void packet_free_burst(struct packet_cache *cache, struct packet **packets, uint32_t n);
 void packet_free(struct packet_cache *cache, struct packet *packet);
-/* A deep copy of the whole chain, headroom kept; NULL: none left. */
+/* A deep copy of the whole chain, headroom and tag kept; NULL: none left. */
 struct packet *packet_copy(struct packet_cache *cache, const struct packet *packet);
 /* Copies length bytes at offset of the frame out of the chain; false when it is shorter. */
 bool packet_read(const struct packet *packet, uint32_t offset, void *to, uint32_t length);

@@ -81,13 +81,19 @@ static void chains_are_freed_copied_and_read_whole(void **state)
     a->frame_length = 30;
     a->port = 3;
     a->user = 4;
-    a->flags = PACKET_IP_CHECKSUM_GOOD;
+    a->flags = PACKET_IP_CHECKSUM_GOOD | PACKET_VLAN;
+    a->vlan = 0x2064;
+    a->interface = 5;
+    a->hash = 0x89abcdef;
     memmove(b->data + 9, b->data, 20);
     b->data += 9;
     c = packet_copy(&cache, a);
     assert_int_equal(c->next->data - c->next->buffer, PACKET_HEADROOM + 9); /* headroom kept */
     assert_int_equal(c->user, 4);
-    assert_int_equal(c->flags, 0); /* nobody looked at the copy */
+    assert_int_equal(c->flags, PACKET_VLAN); /* nobody looked at the copy's checksum */
+    assert_int_equal(c->vlan, 0x2064);
+    assert_int_equal(c->interface, 5);
+    assert_int_equal(c->hash, 0x89abcdef);
     packet_free(&cache, a);
     assert_int_equal(c->frame_length, 30);
     assert_int_equal(c->port, 3);
