@@ -169,7 +169,8 @@ early_pd:
 boot_tsc:
     .skip 8
 
-/* Stacks, each above a guard page that paging.c leaves unmapped. */
+/* Stacks, each above a guard page that paging.c leaves unmapped; tasks have theirs elsewhere
+ * (kernel/x86/context.c). */
     .section .stacks, "aw", @nobits
     .balign 4096
     .globl stack_guard_boot, boot_stack_top
@@ -177,11 +178,6 @@ stack_guard_boot:
     .skip 4096
     .skip 65536
 boot_stack_top:
-    .globl stack_guard_task, task_stack_top
-stack_guard_task:
-    .skip 4096
-    .skip 65536
-task_stack_top:
     .globl stack_guard_exception, exception_stack_top
 stack_guard_exception:
     .skip 4096

@@ -180,7 +180,7 @@ static void configure(const struct boot_info *info)
                file ? file->size : 0, &out_console);
 }
 
-/* Part of every turn: characters move, and the console's task gets its share. */
+/* Part of every turn: characters move, and a task gets its share. */
 static void control_work(void)
 {
     static bool row_over;
@@ -188,11 +188,19 @@ static void control_work(void)
     time_settle();
     fence_poll(time_us());
     pci_aer_poll(time_us());
-    task_resume();
+    task_turn();
     if (!row_over && time_us() > PANIC_ROW_OVER_US) {
         panic_count_clear();
         row_over = true;
     }
+}
+
+/* The set-up ends here: from now on who waits is a task. */
+static void start_tasks(void)
+{
+    console_set_wait(task_yield);
+    if (work_start() || !task_create(console_task, NULL))
+        panic("no memory for the console's task");
 }
 
 static void say_ready(void)
@@ -237,7 +245,7 @@ void kernel_main(struct boot_info *info)
     time_settle();
     say_ready();
 
-    task_init(console_task);
+    start_tasks();
     forward_set_control_hook(control_work);
     for (;;)
         forward_turn();

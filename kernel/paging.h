@@ -2,7 +2,8 @@
  *
  *     0x0000_0000_0000  page 0: never mapped
  *     physical address  RAM, one to one, RW, no execute; the image W^X within
- *     0x1000_0000_0000  heap of malloc(), grown page by page
+ *     0x1000_0000_0000  stacks of tasks, each above a page that is never mapped
+ *     0x1000_0020_0000  heap of malloc(), grown page by page
  *     0x2000_0000_0000  + physical address: firmware tables, read only
  *     0x4000_0000_0000  + physical address: device registers, uncached
  *
@@ -12,7 +13,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define HEAP_BASE 0x100000000000ull
+#define STACKS_BASE 0x100000000000ull /* one page table maps them all */
+#define STACK_STRIDE 0x11000ull       /* an unmapped page and 64 KiB */
+#define HEAP_BASE 0x100000200000ull
 #define TABLE_BASE 0x200000000000ull
 #define MMIO_BASE 0x400000000000ull
 #define PHYSICAL_MAX 0x100000000000ull /* RAM and tables above 16 TiB are not used */

@@ -1,20 +1,46 @@
-/* task.h - the console's own stack.
+/* task.h - stacks for what waits: console sessions, slow control work.
  *
- * There is no scheduler.  The poll loop runs on the boot stack and, in the
- * control slice, resumes one coroutine: the console, which reads a line, runs
- * the command and prints.  Wherever that would wait (output ring full, no
- * key pressed, a ping outstanding) it yields back to the poll loop, so
- * commands are written straight down and traffic never stops for them.
+ * There is no scheduler.  The poll loop runs on the boot stack, and in each control slice it
+ * gives one task a turn, round robin.  A task is written straight down: where it would wait
+ * (output ring full, no key pressed, a ping outstanding, a device in reset) it yields, the loop
+ * goes on with traffic and the other tasks, and only the task that waits is held up.
  *
- * What follows for commands: anything may have changed after a print.  Hold
- * numbers and keys across output, not pointers into tables. */
+ * What follows for commands: anything may have changed after a print or a wait.  Hold numbers
+ * and keys across them, not pointers into tables.
+ *
+ * Only the control core creates tasks, gives turns and yields. */
 #pragma once
 
 #include <stdbool.h>
 
-/* entry runs at the first task_resume() and must never return. */
-void task_init(void (*entry)(void));
-void task_resume(void); /* poll loop -> console, until it yields */
-/* Console -> poll loop, and true once the loop has had a turn.  Outside the task the console's
+#define TASKS_MAX 12u /* console sessions, housekeeping, and some */
+
+struct task;
+
+/* entry(arg) runs from the first turn on, on a stack of its own above an unmapped page.  When it
+ * returns the task is over, and its place and stack serve the next one.  NULL: no memory or
+ * no place left. */
+struct task *task_create(void (*entry)(void *arg), void *arg);
+struct task *task_current(void); /* NULL: the poll loop, or the set-up before it */
+
+/* Poll loop: the next task runs until it yields or ends. */
+void task_turn(void);
+/* Task -> poll loop, and true once the loop has had a turn.  Outside a task the console's
  * bytes move and the answer is false: what the others wait for is the caller. */
 bool task_yield(void);
+void task_reset(void); /* tests: as if none had ever been created */
+
+/* Housekeeping: one task that does what has to be done and may have to wait, piece by piece in
+ * the order in which it was asked for.  The piece is its owner's and must live on; to ask for
+ * one that already stands in the queue changes nothing, one that runs is run once more. */
+struct work {
+    void (*run)(struct work *w);
+    struct work *next; /* the queue's own */
+    bool asked;
+};
+
+void work_ask(struct work *w);
+bool work_is_pending(const struct work *w); /* stands in the queue or runs */
+/* The next piece, here and now; false: there is none.  For the task and for tests. */
+bool work_run_next(void);
+int work_start(void); /* creates the task; 0 or -ENOMEM */

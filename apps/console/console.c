@@ -110,7 +110,7 @@ void console_task_reset(void)
     memset(&editor, 0, sizeof editor);
 }
 
-void console_task(void)
+void console_task(void *arg)
 {
     line_editor_init(&editor, &out_console, "millrace> ");
     log_set_sink(write_log);

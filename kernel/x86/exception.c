@@ -7,6 +7,7 @@
 #include "kernel/cpu.h"
 #include "kernel/machine.h"
 #include "kernel/mmio.h"
+#include "kernel/paging.h"
 #include "kernel/panic.h"
 #include "kernel/symbols.h"
 #include "kernel/time.h"
@@ -147,13 +148,26 @@ static void say_address(const char *what, uint64_t address)
         say("%s%016lx\n", what, (unsigned long)address);
 }
 
+static bool is_in_stacks(uint64_t address)
+{
+    return address - STACKS_BASE < HEAP_BASE - STACKS_BASE;
+}
+
+/* The image's stacks, or a task's. */
+static bool is_frame(uint64_t rbp)
+{
+    if (is_in_stacks(rbp))
+        return paging_is_mapped(rbp) && paging_is_mapped(rbp + 15);
+    return rbp >= (uintptr_t)stack_guard_boot && rbp <= (uintptr_t)stack_guard_end - 16;
+}
+
 /* Frame pointers lie on our stacks, aligned, and climb: anything else ends it. */
 static void say_backtrace(uint64_t rip, uint64_t rbp)
 {
     say("backtrace:\n");
     say_address("  ", rip);
     for (unsigned i = 0; i < BACKTRACE_MAX; i++) {
-        if ((rbp & 7) || rbp < (uintptr_t)stack_guard_boot || rbp > (uintptr_t)stack_guard_end - 16)
+        if ((rbp & 7) || !is_frame(rbp))
             break;
         const uint64_t *frame = (const uint64_t *)(uintptr_t)rbp;
         if (!in_text(frame[1]))
@@ -183,9 +197,11 @@ static void say_registers(const struct exception_frame *f)
 
 static bool is_guard(uint64_t address)
 {
-    extern uint8_t stack_guard_task[], stack_guard_exception[], stack_guard_double_fault[];
-    const uint8_t *const guards[] = { stack_guard_boot, stack_guard_task, stack_guard_exception,
+    extern uint8_t stack_guard_exception[], stack_guard_double_fault[];
+    const uint8_t *const guards[] = { stack_guard_boot, stack_guard_exception,
                                       stack_guard_double_fault };
+    if (is_in_stacks(address))
+        return (address - STACKS_BASE) % STACK_STRIDE < PAGE_SIZE;
     for (unsigned i = 0; i < ARRAY_SIZE(guards); i++)
         if (address - (uintptr_t)guards[i] < PAGE_SIZE)
             return true;

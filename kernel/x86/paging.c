@@ -23,8 +23,8 @@
 #define ENTRIES 512u /* of a table */
 
 extern uint8_t image_start[], text_end[], rodata_end[], image_end[];
-extern uint8_t stack_guard_boot[], stack_guard_task[], stack_guard_exception[],
-    stack_guard_double_fault[], stack_guard_end[];
+extern uint8_t stack_guard_boot[], stack_guard_exception[], stack_guard_double_fault[],
+    stack_guard_end[];
 
 static uint64_t *root;
 static unsigned large_level; /* the highest whose entries may map a page: 2 MiB or 1 GiB */
@@ -132,7 +132,7 @@ bool paging_is_mapped(uint64_t va)
 
 static void map_image(void)
 {
-    const uint8_t *const guards[] = { stack_guard_boot, stack_guard_task, stack_guard_exception,
+    const uint8_t *const guards[] = { stack_guard_boot, stack_guard_exception,
                                       stack_guard_double_fault, stack_guard_end };
     uint64_t text = (uintptr_t)image_start, rodata = (uintptr_t)text_end,
              data = (uintptr_t)rodata_end;

@@ -64,7 +64,12 @@ bool host_log_contains(const char *text);
 void host_console_type(const char *text);       /* input for console_getc() */
 const char *host_console_output(void);          /* all text since host_reset() */
 
-/* Called whenever the program would wait (task_yield): lets a
+/* Tasks ------------------------------------------------------------------------ */
+
+/* What kernel/task.c has of them works here too: a test gives them turns with task_turn().
+ * Outside of them task_yield() answers as if the test were one.  Either way time passes. */
+#define HOST_YIELD_US 100u
+/* Called whenever the program would wait outside a task (task_yield): lets a
  * test run the rest of the world. */
 void host_set_yield(void (*fn)(void));
 

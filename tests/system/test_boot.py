@@ -135,6 +135,18 @@ def test_the_third_panic_in_a_row_is_the_last(boot):
         appliance.kill()
 
 
+@pytest.mark.parametrize("crash,words", [
+    ("stack", r"write of 00001[0-9a-f]+: stack overflow.*overflow_stack\S*\+.*overflow_stack\S*\+"),
+    ("invalid", r"invalid opcode.*machine_crash\+.*cmd_debug_crash\+.*command_run\+"),
+])
+def test_a_panic_on_a_task_is_told(crash, words):
+    """A command at the prompt runs on a stack of its own, which has a guard page and a backtrace too."""
+    with Appliance(nics=(), append="panic=halt") as appliance:
+        appliance.type("debug crash %s\n" % crash)
+        appliance.read_until(r"panic: [^\n]*%s.*halted" % words)
+        appliance.kill()
+
+
 def test_a_loader_may_leave_five_level_paging_on(tmp_path):
     """GRUB comes from firmware's long mode and takes CR4.LA57 along; our tables have four levels."""
     if qemu.accelerator() != "tcg":

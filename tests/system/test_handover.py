@@ -69,7 +69,7 @@ def test_the_card_that_booted_us_writes_nothing(boot, nic, tmp_path):
         assert not written, "pages written: %s" % ["%x" % page for page in written[:20]]
 
         # The same look sees the driver's own reception, once it is up (QEMU's e1000 takes a second).
-        at = debugger.run_to("task_init")
+        at = debugger.run_to("work_start")
         end = time.monotonic() + FRAME_LIMIT
         while not written_while_spinning(machine, debugger, at):
             assert time.monotonic() < end, "not even the driver's ring is seen"

@@ -59,7 +59,7 @@ static const char *type(const char *keys)
     host_set_yield(yielded);
     host_console_type(keys);
     if (!setjmp(nothing_typed))
-        console_task();
+        console_task(NULL);
     host_set_yield(NULL);
     return host_console_output();
 }
@@ -96,7 +96,7 @@ static void the_log_does_not_tear_what_is_typed(void **state)
     host_set_yield(yielded_to_the_log);
     host_console_type("wlinez 2\b\b\b");
     if (!setjmp(nothing_typed))
-        console_task();
+        console_task(NULL);
     assert_string_equal(host_console_output(),
                         PROMPT "wlinez 2\b \b\b \b\b \b\r\x1b[Keth: link up\n" PROMPT "wline");
 }
