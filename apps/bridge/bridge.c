@@ -77,11 +77,13 @@ static void flood_send(struct worker *worker, const struct port *in, struct floo
     forward_send(worker, flood->out[flood->count - 1], packet);
 }
 
+static void bridge_note(struct worker *control, const struct note *note);
+
 /* 802.1Q 8.7: from the source of every frame that was received well. */
 static void learn(struct worker *worker, const struct port *in, const struct packet *packet,
                   const struct address *source)
 {
-    struct note note = { .type = NOTE_LEARN, .port = in->number, .code = VLAN_ALL };
+    struct note note = { .handle = bridge_note, .port = in->number, .code = VLAN_ALL };
     if (likely(fdb_refresh(source->key, source->hash, in->number)) || !source->key)
         return;
     memcpy(note.mac, packet->data + MAC_LEN, MAC_LEN);
@@ -181,9 +183,7 @@ static void bridge_burst(struct worker *worker, struct port *in, struct packet *
 static void bridge_note(struct worker *control, const struct note *note)
 {
     const struct port *port = port_get(note->port);
-    if (note->packet)
-        forward_drop(control, note->packet->port, DROP_stopped, note->packet);
-    if (note->type == NOTE_LEARN && port && port->state == PORT_RUNNING && port->link.up)
+    if (port && port->state == PORT_RUNNING && port->link.up)
         fdb_learn(fdb_key(note->code, note->mac), note->port);
 }
 
@@ -212,7 +212,6 @@ FORWARD_MODE(bridge_mode) = {
     .no_promiscuous_vfs = true,
     .start = bridge_start,
     .burst = bridge_burst,
-    .note = bridge_note,
     .tick = bridge_tick,
     .link_changed = bridge_link_changed,
 };

@@ -56,6 +56,12 @@ static struct {
 
 /* Data path ---------------------------------------------------------------- */
 
+struct port_counters *forward_counters(struct worker *worker, uint16_t port)
+{
+    static struct port_counters nowhere;
+    return likely(port < PORT_MAX) ? &worker->counters[port] : &nowhere;
+}
+
 void forward_drop(struct worker *worker, uint16_t port, enum drop_reason why, struct packet *packet)
 {
     counter_add(&worker->counters[port].drops[why], 1);
@@ -71,7 +77,7 @@ void forward_drop_burst(struct worker *worker, uint16_t port, enum drop_reason w
 
 void forward_consume(struct worker *worker, struct packet *packet)
 {
-    counter_add(&worker->counters[packet->port].consumed, 1);
+    counter_add(&forward_counters(worker, packet->port)->consumed, 1);
     packet_free(&worker->cache, packet);
 }
 
@@ -113,6 +119,13 @@ void forward_send(struct worker *worker, struct port *out, struct packet *packet
         tx_flush(worker, out->number, out);
 }
 
+void forward_send_burst(struct worker *worker, struct port *out, struct packet **packets,
+                        uint16_t n)
+{
+    for (uint16_t i = 0; i < n; i++)
+        forward_send(worker, out, packets[i]);
+}
+
 void forward_flush(struct worker *worker)
 {
     while (worker->tx_pending) {
@@ -126,7 +139,7 @@ void forward_offer(struct worker *worker, struct port *out, struct packet **pack
     uint16_t sent = 0;
     if (can_send(out))
         sent = port_tx_burst(out->txq[worker->number], packets, n);
-    counter_add(&worker->counters[out->number].originated, sent);
+    counter_add(&forward_counters(worker, out->number)->originated, sent);
     packet_free_burst(&worker->cache, packets + sent, n - sent);
 }
 
@@ -199,16 +212,13 @@ void control_forward(struct worker *control, struct port *out, struct packet *pa
 
 void control_originate(struct worker *control, struct port *out, struct packet *packet)
 {
-    counter_add(&control->counters[out->number].originated, 1);
+    counter_add(&forward_counters(control, out->number)->originated, 1);
     control_forward(control, out, packet);
 }
 
 static void take_note(struct worker *control, const struct note *note)
 {
-    if (forward.mode->note)
-        forward.mode->note(control, note);
-    else if (note->packet)
-        forward_drop(control, note->packet->port, DROP_stopped, note->packet);
+    note->handle(control, note);
 }
 
 static void take_notes(struct worker *control, unsigned most)

@@ -19,19 +19,18 @@
 
 #define WORKERS_MAX 64u
 
-/* From a worker to the control task.  A note that carries a packet carries its
- * ownership. */
-enum note_type {
-    NOTE_PACKET,        /* a frame for the slow path; `code` is the mode's own */
-    NOTE_LEARN,         /* bridge: station `mac` of VLAN `code` was seen on `port` */
-};
+struct worker;
 
+/* From a worker to the control task, which calls `handle`.  What the rest means is the
+ * sender's room's business; `packet`, where there is one, goes to the handler with its
+ * ownership. */
 struct note {
-    uint8_t type;
-    uint8_t mac[MAC_LEN];
-    uint16_t port;
-    uint16_t code;
+    void (*handle)(struct worker *control, const struct note *note);
     struct packet *packet;
+    uint16_t port;      /* it came in on, PORT_NONE: none */
+    uint16_t interface; /* likewise, INTERFACE_NONE */
+    uint16_t code;
+    uint8_t mac[MAC_LEN];
 };
 
 /* From the control task to a worker: send this out of that port. */
@@ -73,7 +72,6 @@ struct forward_mode {
     /* optional, data path: once a turn while forwarding runs, for modes that make frames. */
     void (*turn)(struct worker *worker);
     /* optional, control task */
-    void (*note)(struct worker *control, const struct note *note);    /* owns note->packet */
     void (*tick)(struct worker *control, uint64_t now_us);            /* every 10 ms or so */
     void (*link_changed)(struct port *port);
     uint64_t (*held)(void);     /* frames waiting inside (conservation) */
@@ -87,7 +85,11 @@ struct forward_mode {
  * buffer is full.  Takes ownership: what cannot be sent is dropped and counted
  * on `out` (tx_full, tx_down, tx_too_long). */
 void forward_send(struct worker *worker, struct port *out, struct packet *packet);
+void forward_send_burst(struct worker *worker, struct port *out, struct packet **packets,
+                        uint16_t n);
 void forward_flush(struct worker *worker);
+/* Where this worker counts what is `port`'s; never NULL. */
+struct port_counters *forward_counters(struct worker *worker, uint16_t port);
 /* Counts one reason on one port and frees the frame. */
 void forward_drop(struct worker *worker, uint16_t port, enum drop_reason why,
                   struct packet *packet);

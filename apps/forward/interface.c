@@ -132,8 +132,7 @@ void interface_set_input(struct interface *interface, interface_burst_fn *input)
 static void send_by_port(struct worker *worker, struct interface *interface,
                          struct packet **packets, uint16_t n)
 {
-    for (uint16_t i = 0; i < n; i++)
-        forward_send(worker, interface->port, packets[i]);
+    forward_send_burst(worker, interface->port, packets, n);
 }
 
 struct interface *interface_of_port(struct port *port)

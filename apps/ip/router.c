@@ -109,10 +109,12 @@ static int address_fault(const uint8_t *frame, uint32_t source, uint32_t destina
 
 /* Workers ----------------------------------------------------------------- */
 
+static void router_note(struct worker *control, const struct note *note);
+
 /* The last quarter of the ring is for ARP: without it a port goes deaf when others are flooded. */
 static void punt(struct worker *worker, struct port *in, struct packet *p, uint16_t code)
 {
-    struct note note = { .type = NOTE_PACKET, .port = in->number, .code = code, .packet = p };
+    struct note note = { .handle = router_note, .port = in->number, .code = code, .packet = p };
     bool room =
         code == PUNT_ARP || spsc_fill(&worker->to_control) <= worker->to_control.mask / 4 * 3;
     if (!room || !forward_note(worker, &note))
@@ -131,7 +133,7 @@ static void redirect_suggest(struct worker *worker, struct port *in, const struc
     if (!copy)
         return;
     copy->port = in->number;
-    counter_add(&worker->counters[in->number].copied, 1);
+    counter_add(&forward_counters(worker, in->number)->copied, 1);
     punt(worker, in, copy, PUNT_REDIRECT);
 }
 
@@ -227,7 +229,7 @@ static void send_fragments(struct worker *control, struct packet *packet, uint32
         return;
     }
     if (packet->port != PORT_NONE)
-        counter_add(&control->counters[packet->port].copied, (unsigned)n - 1);
+        counter_add(&forward_counters(control, packet->port)->copied, (unsigned)n - 1);
     packet_free(&control->cache, packet);
     for (int i = 0; i < n; i++)
         neighbor_output(control, adjacency, destination, fragments[i]);
@@ -367,8 +369,6 @@ static void router_note(struct worker *control, const struct note *note)
 {
     struct packet *p = note->packet;
     struct port *in = port_get(note->port);
-    if (note->type != NOTE_PACKET || !p)
-        return;
     p->port = note->port;
     if (!in)
         forward_drop(control, note->port, DROP_no_address, p);
@@ -463,7 +463,6 @@ FORWARD_MODE(router_mode) = {
     .start = router_start,
     .stop = router_stop,
     .burst = router_burst,
-    .note = router_note,
     .tick = router_tick,
     .link_changed = router_link_changed,
     .held = router_held,

@@ -6,7 +6,7 @@
 static void txonly_burst(struct worker *worker, struct port *in, struct packet **packets,
                          uint16_t n)
 {
-    counter_add(&worker->counters[in->number].consumed, n);
+    counter_add(&forward_counters(worker, in->number)->consumed, n);
     packet_free_burst(&worker->cache, packets, n);
 }
 

@@ -331,10 +331,18 @@ static void port_down_flushes(void **state)
 static void notes_of_a_port_that_went_down_teach_nothing(void **state)
 {
     const uint8_t mac[MAC_LEN] = { 2, 0, 0, 0, 0, 1 };
-    const struct note note = { .type = NOTE_LEARN, .mac = { 2, 0, 0, 0, 0, 1 }, .port = 0 };
+    struct packet *packet = packet_alloc(&control_worker()->cache);
+    struct lan_frame frame;
     uint16_t port;
+    lan_frame(&frame, B, A, 1);
+    memcpy(packet->data, frame.bytes, frame.length);
+    packet->length = (uint16_t)frame.length;
+    packet->frame_length = frame.length;
+    packet->port = 0;
+    forward_counters(control_worker(), 0)->originated++; /* comes from nowhere */
+    forward_get_mode()->burst(control_worker(), &lan[0]->port, &packet, 1);
+    assert_int_equal(spsc_fill(&control_worker()->to_control), 1);
     forward_port_down(&lan[0]->port);
-    assert_true(forward_note(control_worker(), &note));
     lan_run();
     assert_false(fdb_lookup(fdb_key(0, mac), fdb_prefetch(fdb_key(0, mac)), &port));
 }

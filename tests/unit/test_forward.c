@@ -239,27 +239,26 @@ static void slow_stop(void)
     slow_stopped++;
 }
 
-static void slow_burst(struct worker *worker, struct port *in, struct packet **packets, uint16_t n)
-{
-    for (uint16_t i = 0; i < n; i++) {
-        const struct note note = { .type = NOTE_PACKET, .port = in->number, .packet = packets[i] };
-        if (!forward_note(worker, &note))
-            forward_drop(worker, in->number, DROP_control_full, packets[i]);
-    }
-}
-
 static void slow_note(struct worker *control, const struct note *note)
 {
     slow_noted++;
     forward_consume(control, note->packet);
 }
 
+static void slow_burst(struct worker *worker, struct port *in, struct packet **packets, uint16_t n)
+{
+    for (uint16_t i = 0; i < n; i++) {
+        const struct note note = { .handle = slow_note, .port = in->number, .packet = packets[i] };
+        if (!forward_note(worker, &note))
+            forward_drop(worker, in->number, DROP_control_full, packets[i]);
+    }
+}
+
 static const struct forward_mode slow_mode = { .name = "slow",
                                                .no_promiscuous = true,
                                                .start = slow_start,
                                                .stop = slow_stop,
-                                               .burst = slow_burst,
-                                               .note = slow_note };
+                                               .burst = slow_burst };
 
 static int slow_set_up(void **state)
 {
@@ -283,11 +282,11 @@ static void notes_reach_the_control_core(void **state)
 
 static void a_mode_switch_hands_notes_to_the_mode_that_wrote_them(void **state)
 {
-    const struct note note = { .type = NOTE_PACKET,
+    const struct note note = { .handle = slow_note,
                                .port = 0,
                                .packet = packet_alloc(&control_worker()->cache) };
     note.packet->port = 0;
-    control_worker()->counters[0].originated++; /* comes from nowhere */
+    forward_counters(control_worker(), 0)->originated++; /* comes from nowhere */
     assert_true(forward_note(control_worker(), &note));
     assert_int_equal(forward_held(), 1);
     assert_int_equal(forward_set_mode(forward_find_mode("io")), 0);

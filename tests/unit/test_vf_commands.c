@@ -347,6 +347,11 @@ static void a_port_that_goes_takes_along_what_names_it(void **state)
 }
 
 /* Frames that are on their way to a port when it goes, in every place they can be. */
+static void consume_note(struct worker *control, const struct note *note)
+{
+    forward_consume(control, note->packet);
+}
+
 static void frames_for_a_port_that_goes_are_dropped_and_counted(void **state)
 {
     static const uint8_t frame[64] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 7 };
@@ -362,7 +367,7 @@ static void frames_for_a_port_that_goes_are_dropped_and_counted(void **state)
         p[i]->frame_length = 64;
         p[i]->port = 2;
     }
-    const struct note note = { .type = NOTE_PACKET, .port = 2, .packet = p[1] };
+    const struct note note = { .handle = consume_note, .port = 2, .packet = p[1] };
     forward_send(worker, port_get(2), p[0]);
     assert_true(forward_note(worker, &note));
     control_originate(worker, port_get(2), p[2]);
