@@ -187,11 +187,6 @@ static void bridge_note(struct worker *control, const struct note *note)
         fdb_learn(fdb_key(note->code, note->mac), note->port);
 }
 
-static void bridge_tick(struct worker *control, uint64_t now_us)
-{
-    fdb_tick(now_us);
-}
-
 static void bridge_link_changed(struct port *port)
 {
     if (!port->link.up)
@@ -212,6 +207,5 @@ FORWARD_MODE(bridge_mode) = {
     .no_promiscuous_vfs = true,
     .start = bridge_start,
     .burst = bridge_burst,
-    .tick = bridge_tick,
     .link_changed = bridge_link_changed,
 };

@@ -1,6 +1,7 @@
 /* fdb.c - hash table of stations, one writer, readers without locks (fdb.h). */
 #include "apps/bridge/fdb.h"
 
+#include "apps/forward/job.h"
 #include "kernel/log.h"
 #include "kernel/random.h"
 
@@ -10,7 +11,13 @@
 
 #define BUCKET_ENTRIES 4u
 #define AGE_MS ((int32_t)(FDB_AGE_US / US_PER_MS))
-#define SWEEP_TICKS 100u /* a tick comes every 10 ms */
+#define TICK_US (10 * US_PER_MS)
+#define SWEEP_TICKS (FDB_SWEEP_US / TICK_US)
+
+/* Stations that can be known: a few for each packet, within bounds. */
+#define STATIONS_PER_PACKET 4u
+#define STATIONS_MAX 65536u
+#define STATIONS_MIN 1024u
 
 #define WHERE_PORT 0x0000ffffu
 #define WHERE_GENERATION 0x7fff0000u /* of the port, when it was learned */
@@ -311,3 +318,18 @@ bool fdb_next(uint32_t *cursor, struct fdb_row *row)
     }
     return false;
 }
+
+/* The appliance's ----------------------------------------------------------- */
+
+static int init_for(uint32_t packets)
+{
+    uint64_t stations = max_u64((uint64_t)packets * STATIONS_PER_PACKET, STATIONS_MIN);
+    return fdb_init((uint32_t)min_u64(stations, STATIONS_MAX));
+}
+
+static void tick(struct worker *control, uint64_t now_us)
+{
+    fdb_tick(now_us);
+}
+
+CONTROL_JOB(fdb_job) = { .every_us = TICK_US, .run = tick, .init = init_for, .free = fdb_free };

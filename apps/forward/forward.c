@@ -4,7 +4,6 @@
  * do a bounded piece of the control task's work; send what has gathered. */
 #include "apps/forward/forward.h"
 
-#include "apps/bridge/fdb.h"
 #include "apps/forward/event.h"
 #include "apps/forward/interface.h"
 #include "apps/forward/job.h"
@@ -30,11 +29,6 @@
 #define TICK_US 10000u
 #define LINK_US 100000u
 #define PORTS_US 1000u /* mailboxes: an answer within a millisecond, however many ask */
-
-/* Stations the bridge can know: a few for each packet, within bounds. */
-#define STATIONS_PER_PACKET 4u
-#define STATIONS_MAX 65536u
-#define STATIONS_MIN 1024u
 
 #define JOBS_MAX 16u
 
@@ -619,26 +613,41 @@ static void workers_destroy(void)
 {
     while (forward.cores)
         worker_destroy(forward.worker[--forward.cores]);
-    fdb_free();
+}
+
+static void jobs_free(void)
+{
+    TABLE_FOR_EACH (control_jobs, struct control_job, job)
+        if (job->free)
+            job->free();
+}
+
+static int jobs_init(uint32_t packets)
+{
+    int e = 0;
+    TABLE_FOR_EACH (control_jobs, struct control_job, job)
+        if (!e && job->init)
+            e = job->init(packets);
+    return e;
 }
 
 int forward_init(uint32_t packets)
 {
-    uint64_t stations = max_u64((uint64_t)packets * STATIONS_PER_PACKET, STATIONS_MIN);
     memset(&forward, 0, sizeof forward);
     stats_reset();
     forward.pool = packet_pool_create(packets);
     if (!forward.pool)
         return -ENOMEM;
-    if (fdb_init((uint32_t)min_u64(stations, STATIONS_MAX)))
-        goto fail;
     for (; forward.cores < CORES; forward.cores++)
         if (!(forward.worker[forward.cores] = worker_create(forward.cores)))
             goto fail;
     forward.mode = forward_find_mode("l2");
+    if (jobs_init(packets))
+        goto fail;
     if (!forward.mode->start || !forward.mode->start())
         return 0;
 fail:
+    jobs_free();
     workers_destroy();
     packet_pool_destroy(forward.pool);
     return -ENOMEM;
@@ -656,6 +665,7 @@ void forward_shutdown(void)
     forward_flush(control_worker());
     if (forward.mode->stop)
         forward.mode->stop();
+    jobs_free();
     workers_destroy();
     missing = packet_pool_count(forward.pool) - packet_pool_available(forward.pool);
     if (missing)

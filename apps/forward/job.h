@@ -1,4 +1,4 @@
-/* job.h - a room's own work in the control task: timers, cursors, what it holds.
+/* job.h - a room's own work in the control task: timers, cursors, tables, what it holds.
  *
  * Registered beside its subject; run from the control slice, so it does a bounded
  * piece and comes back. */
@@ -14,6 +14,9 @@ struct control_job {
     uint64_t every_us; /* 0: in every slice, for work that goes on where it stopped */
     void (*run)(struct worker *control, uint64_t now_us); /* NULL: nothing to do */
     uint64_t (*held)(void); /* received frames that wait in this room (stats.h); NULL: none ever */
+    /* The room's tables, before the first frame: 0, or -E... and no appliance; NULL: none. */
+    int (*init)(uint32_t packets); /* of the pool */
+    void (*free)(void);            /* tests: gives back what init() made, or nothing */
 };
 
 /* CONTROL_JOB(symbol) = { .every_us = ..., .run = ... }; */
