@@ -3,7 +3,7 @@
  * 64 bytes per VF that one side at a time owns.  A side takes the buffer (PFU, VFU),
  * writes a message, and tells the other (STS, REQ), which gives the buffer back
  * when it has read and acknowledged it.  The PF's answer is its own message: the VF's
- * type with ACK or NACK.  Both ends are in this house: igb_pf.c serves, igbvf.c asks.
+ * type with ACK or NACK.  Both ends are in this house: vf_server.c serves, igbvf.c asks.
  *
  * Document: Intel 82576EB Datasheet, 320961, revision 2.63 ("82576 DS"), 7.8.2.9 and
  * 8.14; the messages are those of Intel's drivers (Linux 6.1 igb and igbvf, DPDK). */
@@ -27,12 +27,12 @@
 #define MBX_VF_MEMORY(n) (0x0800u + 4 * (n)) /* VMBMEM of this VF, word n */
 
 /* PF's view, P2VMAILBOX of each VF */
-#define MBX_P2V(vf) (0x0c00u + 4 * (vf))
+#define MBX_P2V_STRIDE 4u    /* from one VF's to the next's */
 #define MBX_P2V_STS 0x00000001u  /* WO, a message is there */
 #define MBX_P2V_ACK 0x00000002u  /* WO, VF's message was read */
 #define MBX_P2V_PFU 0x00000008u  /* RW, the PF owns it; sticks only when VFU is clear */
 #define MBX_P2V_RVFU 0x00000010u /* WO, takes it away from a VF that is stuck */
-#define MBX_PF_MEMORY(vf, n) (0x0800u + 64 * (vf) + 4 * (n)) /* VMBMEM of that VF */
+#define MBX_MEMORY_STRIDE 64u /* VMBMEM of one VF to that of the next */
 
 /* First word of a message */
 #define MBX_ACK 0x80000000u  /* the PF did it */

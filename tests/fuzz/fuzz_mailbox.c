@@ -63,8 +63,8 @@ static void check_vf(unsigned vf)
     struct vf_info info = infos[vf];
     bool up = igb_model_reg(model, IGB_VFRE) >> vf & 1;
     must(!(info.mac[0] & 1) && memcmp(info.mac, port->mac, MAC_LEN));
-    must(info.mtu >= IGB_VF_FRAME_MIN - 22 && info.mtu <= IGB_FRAME_MAX - 22);
-    must(info.macs <= IGB_VF_MACS && info.vlans < IGB_VLVF_REGS);
+    must(info.mtu >= VF_FRAME_MIN - 22 && info.mtu <= IGB_FRAME_MAX - 22);
+    must(info.macs <= VF_MACS && info.vlans < IGB_VLVF_REGS);
     must(info.policy.trust || !info.promiscuous);
     must(!info.policy.mac_set || info.policy.trust ||
          (!memcmp(info.mac, info.policy.mac, MAC_LEN) && !info.macs));
@@ -258,7 +258,7 @@ static void as_new(void)
         must(!port->vf->set(port, vf, &policy, &why));
     }
     polls(20); /* events that nobody looked at yet */
-    host_advance_us(IGB_VF_MUTED_US);
+    host_advance_us(VF_MUTED_US);
     for (unsigned vf = 0; vf < VFS; vf++)
         igb_model_vf_flr(model, vf);
     polls(2);

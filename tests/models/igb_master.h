@@ -1,4 +1,4 @@
-/* igb_master.h - igb_pf.c and igb_mailbox.c over the model, VFs in the test's hands. */
+/* igb_master.h - igb_pf.c and vf_server.c over the model, VFs in the test's hands. */
 #pragma once
 
 #include "nic/intel/intel_mbx.h"

@@ -1,5 +1,5 @@
-/* igb_mailbox.c over the model: every message, honest and hostile, in and out of order; what
- * Linux's and DPDK's VF drivers send.  Sections: 82576 DS, but where others are named. */
+/* vf_server.c and igb_pf.c over the model: every message, honest and hostile, in and out of order;
+ * what Linux's and DPDK's VF drivers send.  Sections: 82576 DS, but where others are named. */
 #include "kernel/log.h"
 #include "kernel/time.h"
 #include "nic/intel/igb/igb_pf.h"
@@ -174,12 +174,12 @@ static void further_addresses_are_filtered_for(void **state)
 {
     master_reset_vf(0);
     master_reset_vf(1);
-    for (uint32_t i = 0; i < IGB_VF_MACS; i++) {
+    for (uint32_t i = 0; i < VF_MACS; i++) {
         GRANTED(0, MBX_VF_SET_MAC | INFO(MBX_MAC_FILTER_ADD), MAC_WORDS(0x020000000050ull + i));
         assert_int_equal(master.reply[0] & MBX_INFO, INFO(MBX_MAC_FILTER_ADD));
     }
     GRANTED(0, MBX_VF_SET_MAC | INFO(MBX_MAC_FILTER_ADD), MAC_WORDS(0x020000000051ull));
-    assert_int_equal(master_info(0).macs, IGB_VF_MACS);
+    assert_int_equal(master_info(0).macs, VF_MACS);
     REFUSED(0, "a VF has at most 3 further addresses", MBX_VF_SET_MAC | INFO(MBX_MAC_FILTER_ADD),
             MAC_WORDS(0x02000000005full));
     REFUSED(1, "another VF has that address", MBX_VF_SET_MAC | INFO(MBX_MAC_FILTER_ADD),
@@ -203,14 +203,14 @@ static void address_filters_run_out(void **state)
     for (unsigned vf = 0; vf < 7; vf++) {
         igb_model_vf_play(&master.model, vf);
         master_reset_vf(vf);
-        for (uint32_t i = 0; i < IGB_VF_MACS; i++) {
+        for (uint32_t i = 0; i < VF_MACS; i++) {
             assert_true(MASTER_ASK(vf, MBX_VF_SET_MAC | INFO(MBX_MAC_FILTER_ADD),
                                    MAC_WORDS(0x020000000100ull + 16 * vf + i)));
             granted += master_acked(vf, MBX_VF_SET_MAC);
         }
     }
     if (chip == IGB_MODEL_I350) { /* has 32 receive addresses, enough for all */
-        assert_int_equal(granted, 7 * IGB_VF_MACS);
+        assert_int_equal(granted, 7 * VF_MACS);
         return;
     }
     assert_int_equal(granted, 24 - 1 - 7);
@@ -542,7 +542,7 @@ static void send_when_a_ping_is_due(struct igb_model *m, uint32_t reg)
 {
     static const uint32_t lpe[] = { MBX_VF_SET_LPE, 1522 };
     const struct igb *e = master.port->priv;
-    if (reg == IGB_VFLRE && e->pf->vf[0].ping && igb_model_vf_send(m, 0, lpe, 2))
+    if (reg == IGB_VFLRE && e->pf->server.vf[0].ping && igb_model_vf_send(m, 0, lpe, 2))
         m->before_pf_reads = NULL;
 }
 

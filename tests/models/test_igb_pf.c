@@ -654,7 +654,7 @@ static void malice_again_and_again_is_muted(void **state)
     igb_model_vf_flr(&master.model, 1); /* too soon */
     master_polls(1);
     assert_int_equal(master_info(1).mailbox, VF_MAILBOX_MUTED);
-    host_advance_us(IGB_VF_MUTED_US);
+    host_advance_us(VF_MUTED_US);
     assert_false(MASTER_ASK(1, MBX_VF_RESET));
     igb_model_vf_flr(&master.model, 1);
     master_polls(1);

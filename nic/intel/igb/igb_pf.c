@@ -1,32 +1,28 @@
 /* igb_pf.c - the 82576 and the I350 as masters of VFs: pools, the switch between them, filters,
- * policies, events and counters.  The mailbox server is igb_mailbox.c.
+ * events and counters.  What VFs may and what they ask for is vf_server.c's.
  *
  * Documents: 82576 DS 7.10.3 (virtualization), I350 DS 7.8.3 (named in igb_virt_regs.h).  Where a
  * chip, or QEMU's igb, does otherwise it is told in place.
  *
- * All that depends on a policy or on what a VF asked for is written by igb_pf_program() from
- * the state in struct igb_pf, so that a reset of the chip, a policy and a message go the same
+ * All that depends on a policy or on what a VF asked for is written by pf_program() from
+ * the state of the server, so that a reset of the chip, a policy and a message go the same
  * way.  Registers are compared with what was written last: a VF that makes us write pays with
- * its own messages (igb_mailbox.c), and what is the same costs nothing. */
+ * its own messages (vf_server.c), and what is the same costs nothing. */
 #include "nic/intel/igb/igb_pf.h"
 
 #include "kernel/log.h"
-#include "kernel/random.h"
 #include "kernel/task.h"
 #include "kernel/time.h"
 #include "pci/sriov.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define COLLECT_US US_PER_S /* octet counters wrap after 34 s at 1 Gb/s */
 #define EVENTS_US (10 * US_PER_MS)
 #define REUSE_US \
-    (100 * US_PER_MS)  /* between the end of VF Enable and IOVCTL, as Intel's drivers do */
-#define STRIKES_MAX 4u /* malicious-driver events until a VF is muted */
+    (100 * US_PER_MS) /* between the end of VF Enable and IOVCTL, as Intel's drivers do */
 #define RATE_MAX_MBPS 1000u
 #define ALL_BITS 0xffffffffu
 
@@ -36,6 +32,16 @@ static void put(struct igb *e, uint32_t reg, uint32_t *last, uint32_t value)
         return;
     igb_write(e, reg, value);
     *last = value;
+}
+
+static unsigned vf_count(const struct igb *e)
+{
+    return e->pf->server.count;
+}
+
+static const struct vf_state *vf_of(const struct igb *e, unsigned vf)
+{
+    return &e->pf->server.vf[vf];
 }
 
 static uint32_t pool_bit(unsigned pool)
@@ -65,8 +71,10 @@ static void put_address(struct igb *e, unsigned n, const uint8_t *mac, unsigned 
 static void put_addresses(struct igb *e)
 {
     unsigned n = IGB_RAR_FILTER;
-    for (unsigned i = 0; i < IGB_VFS_MAX; i++) {
-        const struct igb_vf *v = &e->pf->vf[i];
+    for (unsigned i = vf_count(e); i < IGB_VFS_MAX; i++)
+        put_address(e, IGB_RAR_VF + i, NULL, 0);
+    for (unsigned i = 0; i < vf_count(e); i++) {
+        const struct vf_state *v = vf_of(e, i);
         put_address(e, IGB_RAR_VF + i, v->cts ? v->mac : NULL, i);
         for (unsigned k = 0; k < v->mac_count && n < e->chip->addresses; k++)
             put_address(e, n++, v->macs[k], i);
@@ -75,90 +83,12 @@ static void put_addresses(struct igb *e)
         put_address(e, n++, NULL, 0);
 }
 
-static bool mac_is(const uint8_t *a, const uint8_t *b)
-{
-    return !memcmp(a, b, MAC_LEN);
-}
-
-static bool vf_has_mac(const struct igb_vf *v, const uint8_t mac[MAC_LEN])
-{
-    if (mac_is(v->policy.mac, mac) || mac_is(v->mac, mac))
-        return true;
-    for (unsigned k = 0; k < v->mac_count; k++)
-        if (mac_is(v->macs[k], mac))
-            return true;
-    return false;
-}
-
-static const char *mac_trouble(const struct igb *e, const struct igb_pf *pf, unsigned vf,
-                               const uint8_t mac[MAC_LEN])
-{
-    if (!mac_is_station(mac))
-        return "that is no station's address";
-    if (mac_is(mac, e->mac) || mac_is(mac, e->port.mac))
-        return "that address is the PF's";
-    for (unsigned i = 0; i < pf->count; i++)
-        if (i != vf && vf_has_mac(&pf->vf[i], mac))
-            return "another VF has that address";
-    return NULL;
-}
-
-const char *igb_vf_mac_trouble(const struct igb *e, unsigned vf, const uint8_t mac[MAC_LEN])
-{
-    return mac_trouble(e, e->pf, vf, mac);
-}
-
 bool igb_pf_may_have(const struct igb *e, const uint8_t mac[MAC_LEN])
 {
-    for (unsigned i = 0; i < e->pf->count; i++)
-        if (vf_has_mac(&e->pf->vf[i], mac))
-            return false;
-    return true;
-}
-
-unsigned igb_vf_filters_free(const struct igb *e)
-{
-    unsigned taken = 0;
-    for (unsigned i = 0; i < e->pf->count; i++)
-        taken += e->pf->vf[i].mac_count;
-    return e->chip->addresses - IGB_RAR_FILTER - taken;
-}
-
-/* Locally administered (IEEE 802-2014 8.4), and nobody else's here. */
-static void choose_mac(const struct igb *e, struct igb_pf *pf, unsigned vf)
-{
-    uint8_t *mac = pf->vf[vf].policy.mac;
-    do {
-        uint64_t r = random_word();
-        memcpy(mac, &r, MAC_LEN);
-        mac[0] = (uint8_t)((mac[0] & 0xfc) | 0x02);
-    } while (mac_trouble(e, pf, vf, mac));
-    memcpy(pf->vf[vf].mac, mac, MAC_LEN);
+    return !vf_server_has_mac(&e->pf->server, mac);
 }
 
 /* VLANs ---------------------------------------------------------------------------- */
-
-/* VLANs of the pools, entry 0 for priority-tagged frames (VLAN 0). */
-struct vlan_map {
-    unsigned count;
-    uint16_t vlan[IGB_VLVF_REGS];
-    uint8_t pools[IGB_VLVF_REGS];
-};
-
-static bool map_add(struct vlan_map *map, uint16_t vlan, uint8_t pools)
-{
-    unsigned i = 0;
-    while (i < map->count && map->vlan[i] != vlan)
-        i++;
-    if (i == IGB_VLVF_REGS)
-        return false;
-    if (i == map->count) {
-        map->vlan[map->count++] = vlan;
-        map->pools[i] = 0;
-    }
-    map->pools[i] |= pools;
-    return true;
-}
 
 /* A bridge on the PF takes part in every VLAN. */
 static bool pf_takes_all_vlans(const struct igb *e)
@@ -166,31 +96,12 @@ static bool pf_takes_all_vlans(const struct igb *e)
     return e->mode.promiscuous && !e->vlan;
 }
 
-static void map_vfs(const struct igb *e, struct vlan_map *map)
+static void map_make(const struct igb *e, struct vf_vlans *map)
 {
-    map->count = 0;
-    map_add(map, 0, 0);
-    for (unsigned i = 0; i < e->pf->count; i++) {
-        const struct igb_vf *v = &e->pf->vf[i];
-        map_add(map, v->policy.vlan, (uint8_t)pool_bit(i));
-        for (unsigned k = 0; k < v->vlan_count; k++)
-            map_add(map, v->vlans[k], (uint8_t)pool_bit(i));
-    }
-}
-
-static void map_make(const struct igb *e, struct vlan_map *map)
-{
-    map_vfs(e, map);
-    map_add(map, e->vlan, (uint8_t)pool_bit(e->pool));
+    vf_server_vlans(&e->pf->server, map);
+    vf_vlans_add(map, e->vlan, pool_bit(e->pool));
     for (unsigned i = 0; pf_takes_all_vlans(e) && i < map->count; i++)
-        map->pools[i] |= (uint8_t)pool_bit(e->pool);
-}
-
-bool igb_vf_vlan_fits(const struct igb *e, uint16_t vlan)
-{
-    struct vlan_map map;
-    map_vfs(e, &map);
-    return map_add(&map, vlan, 0) && map.count < IGB_VLVF_REGS; /* one is left for the PF's */
+        map->pools[i] |= pool_bit(e->pool);
 }
 
 /* The filter that VLAN has already, or a free one; IGB_VLVF_REGS: neither. */
@@ -206,7 +117,7 @@ static unsigned filter_of(const uint32_t vlvf[IGB_VLVF_REGS], uint16_t vlan)
     return free;
 }
 
-static void filters_make(const struct igb *e, const struct vlan_map *map,
+static void filters_make(const struct igb *e, const struct vf_vlans *map,
                          uint32_t vlvf[IGB_VLVF_REGS])
 {
     bool wanted[IGB_VLVF_REGS] = { false };
@@ -242,7 +153,7 @@ static void put_vfta(struct igb *e, unsigned n, uint32_t value)
 static void put_vlans(struct igb *e)
 {
     uint32_t vfta[IGB_VFTA_REGS], vlvf[IGB_VLVF_REGS];
-    struct vlan_map map;
+    struct vf_vlans map;
     map_make(e, &map);
     filters_make(e, &map, vlvf);
     memset(vfta, pf_takes_all_vlans(e) ? 0xff : 0, sizeof vfta);
@@ -259,11 +170,6 @@ static void put_vlans(struct igb *e)
 
 /* Groups, and stations nobody knows --------------------------------------------------- */
 
-static bool vf_all_multicast(const struct igb_vf *v)
-{
-    return v->all_multicast || v->overflow;
-}
-
 static bool pf_all_multicast(const struct igb *e)
 {
     return e->mode.promiscuous || e->mode.all_multicast;
@@ -276,8 +182,8 @@ static void put_groups(struct igb *e)
     uint32_t mta[IGB_MTA_REGS] = { 0 };
     bool all = pf_all_multicast(e);
     intel_multicast_add(mta, &e->mode);
-    for (unsigned i = 0; i < e->pf->count; i++) {
-        const struct igb_vf *v = &e->pf->vf[i];
+    for (unsigned i = 0; i < vf_count(e); i++) {
+        const struct vf_state *v = vf_of(e, i);
         all |= vf_all_multicast(v);
         for (unsigned k = 0; k < v->hash_count; k++)
             mta[v->hashes[k] / 32] |= 1u << v->hashes[k] % 32;
@@ -293,8 +199,8 @@ static void put_unknown(struct igb *e)
 {
     bool wanted = e->mode.promiscuous;
     uint32_t value;
-    for (unsigned i = 0; i < e->pf->count; i++)
-        wanted |= e->pf->vf[i].promiscuous;
+    for (unsigned i = 0; i < vf_count(e); i++)
+        wanted |= vf_of(e, i)->promiscuous;
     value = wanted ? ALL_BITS : 0;
     if (!e->pf->fresh && e->pf->uta == value)
         return;
@@ -305,12 +211,7 @@ static void put_unknown(struct igb *e)
 
 /* Pools ------------------------------------------------------------------------------ */
 
-bool igb_vf_may_speak(const struct igb_vf *v)
-{
-    return v->policy.link != VF_LINK_DOWN && !v->muted;
-}
-
-static bool vf_strips(const struct igb_vf *v)
+static bool vf_strips(const struct vf_state *v)
 {
     return v->policy.vlan || v->vlan_count;
 }
@@ -326,7 +227,7 @@ static uint32_t strip_bits(const struct igb *e, bool strips)
     return e->chip->dma_strips ? 0 : IGB_VMOLR_STRCRC | (strips ? IGB_VMOLR_STRVLAN : 0);
 }
 
-static uint32_t vmolr_of_vf(const struct igb *e, const struct igb_vf *v)
+static uint32_t vmolr_of_vf(const struct igb *e, const struct vf_state *v)
 {
     uint32_t frame = v->frame + (vf_strips(v) ? VLAN_TAG : 0);
     uint32_t value = IGB_VMOLR_LPE | IGB_VMOLR_BAM | strip_bits(e, vf_strips(v));
@@ -377,21 +278,21 @@ static void put_replicated(struct igb *e)
     bool strips = e->vlan;
     if (e->chip->dma_strips)
         return;
-    for (unsigned i = 0; i < e->pf->count; i++)
-        strips |= vf_strips(&e->pf->vf[i]);
+    for (unsigned i = 0; i < vf_count(e); i++)
+        strips |= vf_strips(vf_of(e, i));
     put(e, IGB_RPLOLR, &e->pf->rplolr, IGB_RPLOLR_STRCRC | (strips ? IGB_RPLOLR_STRVLAN : 0));
 }
 
 static void put_pools(struct igb *e)
 {
     uint32_t on = pool_bit(e->pool);
-    for (unsigned i = 0; i < e->pf->count; i++) {
-        const struct igb_vf *v = &e->pf->vf[i];
+    for (unsigned i = 0; i < vf_count(e); i++) {
+        const struct vf_state *v = vf_of(e, i);
         uint32_t tag = v->policy.vlan ? IGB_VMVIR_VLANA_DEFAULT | v->policy.vlan : 0;
         put(e, IGB_VMOLR(i), &e->pf->vmolr[i], vmolr_of_vf(e, v));
         put(e, IGB_VMVIR(i), &e->pf->vmvir[i], tag);
         put_dma_strip(e, i, vf_strips(v), v->policy.vlan);
-        if (v->cts && igb_vf_may_speak(v))
+        if (v->cts && vf_may_speak(v))
             on |= pool_bit(i);
     }
     put(e, IGB_VMOLR(e->pool), &e->pf->vmolr[e->pool], vmolr_of_pf(e));
@@ -407,8 +308,8 @@ static void put_switch(struct igb *e)
     uint32_t guarded = 0;
     uint32_t vt_ctl = IGB_VT_CTL_REP_EN | FIELD_PUT(IGB_VT_CTL_DEF_PL, (uint32_t)e->pool) |
                       (e->mode.promiscuous ? 0 : IGB_VT_CTL_DIS_DEF_PL);
-    for (unsigned i = 0; i < e->pf->count; i++)
-        if (e->pf->vf[i].policy.spoofcheck)
+    for (unsigned i = 0; i < vf_count(e); i++)
+        if (vf_of(e, i)->policy.spoofcheck)
             guarded |= pool_bit(i);
     put(e, IGB_VT_CTL, &e->pf->vt_ctl, vt_ctl);
     put(e, e->chip->txswc, &e->pf->txswc,
@@ -416,7 +317,8 @@ static void put_switch(struct igb *e)
             FIELD_PUT(IGB_TXSWC_VLANAS, guarded));
 }
 
-void igb_pf_program(struct igb *e)
+/* The registers follow what is wanted and granted; only what differs is written. */
+static void pf_program(struct igb *e)
 {
     put_addresses(e);
     put_vlans(e);
@@ -452,8 +354,8 @@ static void put_rates(struct igb *e)
     if (!e->chip->rate_limit)
         return;
     e->port.ops->link(&e->port, &link);
-    for (unsigned i = 0; i < e->pf->count; i++) {
-        uint32_t rate = e->pf->vf[i].policy.rate_mbps;
+    for (unsigned i = 0; i < vf_count(e); i++) {
+        uint32_t rate = vf_of(e, i)->policy.rate_mbps;
         uint32_t factor = rate && link.up ? rate_factor(link.speed_mbps, rate) : 0;
         put_rate(e, i, factor);
         put_rate(e, i + IGB_POOL_QUEUE_STRIDE, factor ? IGB_RTTBCNRC_RF_ENA | IGB_RTTBCNRC_RF : 0);
@@ -475,26 +377,17 @@ static void collect(struct igb *e, bool base)
     igb_status(e);
     if (e->gone)
         return;
-    for (unsigned i = 0; i < e->pf->count; i++) {
-        struct igb_vf *v = &e->pf->vf[i];
+    for (unsigned i = 0; i < vf_count(e); i++) {
+        struct igb_vf_counters *c = &e->pf->counters[i];
         for (unsigned k = 0; k < IGB_VF_COUNTERS; k++) {
             uint32_t now = igb_read(e, IGB_VF_COUNTER_BLOCK(i) + counter_offsets[k]);
-            v->total[k] += base ? 0 : (uint32_t)(now - v->last[k]);
-            v->last[k] = now;
+            c->total[k] += base ? 0 : (uint32_t)(now - c->last[k]);
+            c->last[k] = now;
         }
     }
 }
 
 /* Events ---------------------------------------------------------------------------------- */
-
-static void spoofed(struct igb *e, unsigned vf, uint64_t now_us)
-{
-    struct igb_vf *v = &e->pf->vf[vf];
-    v->spoofed++;
-    if (igb_vf_may_log(v, now_us))
-        log_warning("%s VF %u: sent with a source address or VLAN that is not its own, dropped",
-                    e->name, vf);
-}
 
 /* WVBR has a bit a queue.  On the I350 it may stay 0 and LVMMC tell the last queue instead. */
 static uint32_t spoof_events(struct igb *e)
@@ -510,72 +403,42 @@ static uint32_t spoof_events(struct igb *e)
     return pools;
 }
 
-/* The chip holds the queue back.  The VF starts anew, a few times; then it is left alone. */
-static void malicious(struct igb *e, unsigned vf, uint64_t now_us)
-{
-    struct igb_vf *v = &e->pf->vf[vf];
-    v->malicious++;
-    if (!v->muted && ++v->strikes >= STRIKES_MAX) {
-        v->muted = true;
-        v->muted_us = now_us;
-    }
-    log_warning("%s VF %u: malicious-driver detection stopped its queue%s", e->name, vf,
-                v->muted ? "; it is served no more until a function reset, in 10 s at the earliest"
-                         : ", it must reset");
-    igb_mbx_revoke(e, vf);
-}
-
 /* A bit that does not clear is no second event (I350 DS 8.14.11 has it both ways). */
 static void malicious_events(struct igb *e, uint64_t now_us)
 {
-    uint32_t blocked = igb_read(e, IGB_MDFB), handled = 0;
+    uint32_t blocked = igb_read(e, IGB_MDFB), handled;
     if (blocked == ALL_BITS)
         return;
-    for (unsigned i = 0; i < e->pf->count; i++) {
-        struct igb_vf *v = &e->pf->vf[i];
-        bool now = blocked & pool_bit(i), again = now && v->blocked;
-        v->blocked = now;
-        if (!now || again)
-            continue;
-        malicious(e, i, now_us);
-        handled |= pool_bit(i);
-    }
-    if (blocked & pool_bit(e->pool))
-        handled |= pool_bit(e->pool); /* the PF's own frames are no malice */
+    handled = blocked & ~e->pf->blocked & (pool_bit(vf_count(e)) - 1);
+    for (unsigned i = 0; i < vf_count(e); i++)
+        if (handled & pool_bit(i))
+            vf_server_malicious(&e->pf->server, i, now_us);
+    e->pf->blocked = blocked;
+    handled |= blocked & pool_bit(e->pool); /* the PF's own frames are no malice */
     if (!handled)
         return;
-    igb_pf_program(e);
+    pf_program(e);
     igb_write(e, IGB_MDFB, handled);
-    blocked = igb_read(e, IGB_MDFB);
-    for (unsigned i = 0; i < e->pf->count; i++)
-        e->pf->vf[i].blocked = blocked & pool_bit(i);
+    e->pf->blocked = igb_read(e, IGB_MDFB);
 }
 
 static void events(struct igb *e, uint64_t now_us)
 {
     uint32_t pools = spoof_events(e);
-    for (unsigned i = 0; i < e->pf->count; i++)
+    for (unsigned i = 0; i < vf_count(e); i++)
         if (pools & pool_bit(i))
-            spoofed(e, i, now_us);
+            vf_server_spoofed(&e->pf->server, i, now_us);
     if (e->chip->malicious_detection)
         malicious_events(e, now_us);
 }
 
 /* Life with igb.c ---------------------------------------------------------------------------- */
 
-void igb_vf_forget(struct igb *e, unsigned vf)
-{
-    struct igb_vf *v = &e->pf->vf[vf];
-    v->cts = v->promiscuous = v->all_multicast = v->overflow = false;
-    v->mac_count = v->vlan_count = v->hash_count = 0;
-    v->frame = IGB_VF_FRAME_DEFAULT;
-    memcpy(v->mac, v->policy.mac, MAC_LEN);
-}
-
 /* A reset of the function leaves its queues' registers as they were (specification updates of
  * both chips): whoever has the VF next must not write to where the last one had its memory. */
-void igb_vf_clear_queues(struct igb *e, unsigned vf)
+static void clear_queues(void *chip, unsigned vf)
 {
+    struct igb *e = chip;
     for (unsigned n = 0; n < e->chip->queues_per_pool; n++) {
         igb_write(e, IGB_TDWBAL(vf + n * IGB_POOL_QUEUE_STRIDE), 0);
         igb_write(e, IGB_TDWBAH(vf + n * IGB_POOL_QUEUE_STRIDE), 0);
@@ -594,10 +457,9 @@ void igb_pf_configure(struct igb *e)
 {
     e->pf->fresh = true;
     memset(e->pf->vlvf, 0, sizeof e->pf->vlvf);
-    for (unsigned i = 0; i < e->pf->count; i++)
-        igb_vf_forget(e, i);
+    vf_server_forget_all(&e->pf->server);
     configure_chip(e);
-    igb_pf_program(e);
+    pf_program(e);
     e->pf->fresh = false;
     put_rates(e);
     collect(e, true);
@@ -605,7 +467,10 @@ void igb_pf_configure(struct igb *e)
 
 void igb_pf_open(struct igb *e)
 {
-    igb_mbx_open(e);
+    igb_write(e, IGB_MBVFICR, IGB_MBVFICR_VFREQ | IGB_MBVFICR_VFACK);
+    igb_write(e, IGB_VFLRE, (1u << IGB_POOLS) - 1);
+    e->pf->blocked = 0;
+    vf_server_open(&e->pf->server);
     igb_write(e, IGB_CTRL_EXT, igb_read(e, IGB_CTRL_EXT) | IGB_CTRL_EXT_PFRSTD);
     e->pf->open = true;
 }
@@ -615,9 +480,7 @@ void igb_pf_close(struct igb *e)
     if (!e->pf->open)
         return;
     collect(e, false);
-    for (unsigned i = 0; i < e->pf->count; i++)
-        igb_vf_forget(e, i);
-    igb_mbx_close(e);
+    vf_server_close(&e->pf->server);
     igb_write(e, IGB_VFTE, pool_bit(e->pool));
     igb_write(e, IGB_VFRE, pool_bit(e->pool));
     e->pf->open = false;
@@ -635,7 +498,7 @@ void igb_pf_poll(struct igb *e, uint64_t now_us)
 {
     if (!e->pf->open)
         return;
-    if (!igb_mbx_poll(e, now_us))
+    if (!vf_server_poll(&e->pf->server, now_us))
         return;
     if (due(&e->pf->events_us, now_us, EVENTS_US))
         events(e, now_us);
@@ -648,29 +511,96 @@ void igb_pf_link_changed(struct igb *e, bool up)
     if (!e->pf->open)
         return;
     put_rates(e);
-    for (unsigned i = 0; i < e->pf->count; i++)
-        e->pf->vf[i].ping |= e->pf->vf[i].cts;
+    vf_server_link_changed(&e->pf->server);
 }
 
 void igb_pf_rx_mode_changed(struct igb *e)
 {
-    igb_pf_program(e);
+    pf_program(e);
+}
+
+/* Mailboxes ---------------------------------------------------------------------------------- */
+
+static vf_request_fn *const requests[] = {
+    [MBX_VF_SET_MAC] = vf_request_mac,
+    [MBX_VF_SET_MULTICAST] = vf_request_multicast,
+    [MBX_VF_SET_VLAN] = vf_request_vlan,
+    [MBX_VF_SET_LPE] = vf_request_frame,
+    [MBX_VF_SET_PROMISC] = vf_request_promiscuous,
+};
+
+static uint32_t request_bit(unsigned vf)
+{
+    return FIELD_PUT(IGB_MBVFICR_VFREQ, 1u << vf);
+}
+
+static bool take_events(void *chip, struct vf_events *events)
+{
+    struct igb *e = chip;
+    uint32_t causes = igb_read(e, IGB_MBVFICR);
+    if (causes == ALL_BITS)
+        return false;
+    events->requests = FIELD_GET(IGB_MBVFICR_VFREQ, causes);
+    events->acks = FIELD_GET(IGB_MBVFICR_VFACK, causes);
+    events->resets = igb_read(e, IGB_VFLRE) & (pool_bit(vf_count(e)) - 1);
+    if (events->resets)
+        igb_write(e, IGB_VFLRE, (uint32_t)events->resets);
+    if (events->acks)
+        igb_write(e, IGB_MBVFICR, causes & IGB_MBVFICR_VFACK);
+    return true;
+}
+
+static bool has_request(void *chip, unsigned vf)
+{
+    return igb_read(chip, IGB_MBVFICR) & request_bit(vf);
+}
+
+static void clear_request(void *chip, unsigned vf)
+{
+    igb_write(chip, IGB_MBVFICR, request_bit(vf));
+}
+
+static void program(void *chip)
+{
+    pf_program(chip);
 }
 
 /* VFs come and go ------------------------------------------------------------------------------ */
 
-static struct igb_pf *pf_create(const struct igb *e, unsigned count)
+static const struct vf_server_ops server_ops = { .requests = requests,
+                                                 .request_types = ARRAY_SIZE(requests),
+                                                 .take_events = take_events,
+                                                 .has_request = has_request,
+                                                 .clear_request = clear_request,
+                                                 .clear_queues = clear_queues,
+                                                 .program = program };
+
+static struct igb_pf *pf_create(struct igb *e, unsigned count)
 {
     struct igb_pf *pf = calloc(1, sizeof *pf);
     if (!pf)
         return NULL;
-    pf->count = count;
-    for (unsigned i = 0; i < count; i++)
-        pf->vf[i] = (struct igb_vf){ .policy = { .spoofcheck = true, .link = VF_LINK_AUTO },
-                                     .frame = IGB_VF_FRAME_DEFAULT };
-    for (unsigned i = 0; i < count; i++)
-        choose_mac(e, pf, i);
-    return pf;
+    pf->server =
+        (struct vf_server){ .ops = &server_ops,
+                            .limits = { .chip = e->chip->name,
+                                        .macs = e->chip->addresses - IGB_RAR_FILTER,
+                                        .vlans = IGB_VLVF_REGS,
+                                        .rate_mbps = e->chip->rate_limit ? RATE_MAX_MBPS : 0 },
+                            .chip = e,
+                            .name = e->name,
+                            .port = &e->port,
+                            .mailboxes = e->regs + IGB_P2VMAILBOX(0),
+                            .memory = e->regs + IGB_VMBMEM(0, 0) };
+    if (!vf_server_create(&pf->server, count))
+        return pf;
+    free(pf);
+    return NULL;
+}
+
+static void pf_destroy(struct igb_pf *pf)
+{
+    vf_server_destroy(&pf->server);
+    free(pf);
 }
 
 static int pf_enable(struct port *port, unsigned count, bool unisolated, const char **why)
@@ -699,7 +629,7 @@ static int pf_enable(struct port *port, unsigned count, bool unisolated, const c
     return 0;
 fail:
     (void)igb_restart(e, NULL, 0); /* a port that does not start says so itself */
-    free(pf);
+    pf_destroy(pf);
     return err;
 }
 
@@ -725,86 +655,23 @@ static void pf_disable(struct port *port)
     pci_sriov_disable(e->pci);
     reuse_queues(e);
     (void)igb_restart(e, NULL, 0);
-    free(pf);
+    pf_destroy(pf);
 }
 
 /* Policies ------------------------------------------------------------------------------ */
 
-static const char *chip_cannot(const struct igb *e, const char *what)
-{
-    static char text[96];
-    snprintf(text, sizeof text, "the %s %s", e->chip->name, what);
-    return text;
-}
-
-static int check_policy(struct igb *e, unsigned vf, const struct vf_policy *p, const char **why)
-{
-    const struct vf_policy *old = &e->pf->vf[vf].policy;
-    if (p->mac_set && (*why = igb_vf_mac_trouble(e, vf, p->mac)))
-        return -EINVAL;
-    *why = "VLANs are 1 to 4094";
-    if (p->vlan > VLAN_MAX)
-        return -EINVAL;
-    *why = chip_cannot(e, "has 32 VLAN filters, and all are taken");
-    if (p->vlan && p->vlan != old->vlan && !igb_vf_vlan_fits(e, p->vlan))
-        return -ENOSPC;
-    *why = chip_cannot(e, "has no rate limiter");
-    if (p->rate_mbps != old->rate_mbps && p->rate_mbps && !e->chip->rate_limit)
-        return -ENOTSUP;
-    *why = chip_cannot(e, "limits to 1 to 1000 Mb/s");
-    if (p->rate_mbps > RATE_MAX_MBPS)
-        return -EINVAL;
-    *why = chip_cannot(e, "cannot force a link up while the wire is down");
-    if (p->link != old->link && p->link == VF_LINK_UP)
-        return -ENOTSUP;
-    return 0;
-}
-
-/* Whether the VF holds what it could not get under the new policy, or has to learn something. */
-static bool must_restart(const struct igb_vf *v, const struct vf_policy *old)
-{
-    const struct vf_policy *p = &v->policy;
-    if (p->link != old->link || !mac_is(p->mac, old->mac))
-        return true;
-    if (p->vlan && v->vlan_count)
-        return true;
-    if (p->trust)
-        return false;
-    return v->promiscuous || v->all_multicast ||
-           (p->mac_set && (v->mac_count || !mac_is(v->mac, p->mac)));
-}
-
 static int pf_set(struct port *port, unsigned vf, const struct vf_policy *policy, const char **why)
 {
     struct igb *e = port->priv;
-    struct vf_policy old;
-    if (!e->pf || vf >= e->pf->count) {
-        *why = "there is no such VF";
+    *why = "there is no such VF";
+    if (!e->pf || vf >= vf_count(e))
         return -EINVAL;
-    }
-    int err = check_policy(e, vf, policy, why);
-    if (err)
+    int err = vf_server_set(&e->pf->server, vf, policy, why);
+    if (err || !e->pf->open) /* configure() will see it */
         return err;
-    old = e->pf->vf[vf].policy;
-    e->pf->vf[vf].policy = *policy;
-    if (must_restart(&e->pf->vf[vf], &old))
-        igb_mbx_revoke(e, vf);
-    else if (policy->trust && !old.trust)
-        e->pf->vf[vf].ping |= e->pf->vf[vf].cts; /* it may ask for more now */
-    if (!e->pf->open)
-        return 0; /* configure() will see it */
-    igb_pf_program(e);
+    pf_program(e);
     put_rates(e);
     return 0;
-}
-
-static enum vf_mailbox mailbox_state(const struct igb_vf *v)
-{
-    if (v->muted)
-        return VF_MAILBOX_MUTED;
-    if (v->stuck)
-        return VF_MAILBOX_STUCK;
-    return v->cts ? VF_MAILBOX_OPEN : VF_MAILBOX_CLOSED;
 }
 
 /* The chip counts the FCS. */
@@ -817,35 +684,17 @@ static void pf_info(struct port *port, unsigned vf, struct vf_info *info)
 {
     struct igb *e = port->priv;
     *info = (struct vf_info){ 0 };
-    if (!e->pf || vf >= e->pf->count)
+    if (!e->pf || vf >= vf_count(e))
         return;
     if (e->pf->open && port->state == PORT_RUNNING)
         collect(e, false);
-    const struct igb_vf *v = &e->pf->vf[vf];
-    *info = (struct vf_info){
-        .policy = v->policy,
-        .mailbox = mailbox_state(v),
-        .promiscuous = v->promiscuous,
-        .all_multicast = vf_all_multicast(v),
-        .mtu = (uint16_t)(v->frame - ETHERNET_HEADER - VLAN_TAG - ETHERNET_FCS),
-        .macs = v->mac_count,
-        .vlans = v->vlan_count,
-        .multicast = v->hash_count,
-        .rx_packets = v->total[RX_PACKETS],
-        .rx_bytes = bytes_of(v->total[RX_OCTETS], v->total[RX_PACKETS]),
-        .rx_multicast = v->total[RX_MULTICAST],
-        .tx_packets = v->total[TX_PACKETS],
-        .tx_bytes = bytes_of(v->total[TX_OCTETS], v->total[TX_PACKETS]),
-        .spoofed = v->spoofed,
-        .malicious = v->malicious,
-        .messages = v->messages,
-        .refused = v->refused,
-        .invalid = v->invalid,
-        .deferred = v->deferred,
-        .resets = v->resets,
-        .last_refusal = v->last_refusal,
-    };
-    memcpy(info->mac, v->mac, MAC_LEN);
+    const uint64_t *total = e->pf->counters[vf].total;
+    vf_server_info(&e->pf->server, vf, info);
+    info->rx_packets = total[RX_PACKETS];
+    info->rx_bytes = bytes_of(total[RX_OCTETS], total[RX_PACKETS]);
+    info->rx_multicast = total[RX_MULTICAST];
+    info->tx_packets = total[TX_PACKETS];
+    info->tx_bytes = bytes_of(total[TX_OCTETS], total[TX_PACKETS]);
 }
 
 const struct vf_ops igb_vf_ops = {

@@ -9,6 +9,8 @@
  * writing ones. */
 #pragma once
 
+#include "nic/intel/intel_mbx.h"
+
 #define IGB_POOL_QUEUE_STRIDE 8u /* 82576: the second queue of a pool */
 
 /* Pools, 82576 DS 8.14 ------------------------------------------------------------ */
@@ -76,6 +78,11 @@
 #define IGB_RTTBCNRC_RF_ENA 0x80000000u
 #define IGB_RTTBCNRC_RF 0x0fffffffu           /* link speed / rate, 14 bits a fraction */
 #define IGB_RTTBCNRC_RF_ONE 0x00004000u
+
+/* Mailboxes (intel_mbx.h) ------------------------------------------------------------ */
+
+#define IGB_P2VMAILBOX(vf) (0x0c00u + MBX_P2V_STRIDE * (vf)) /* RW, the PF's view: MBX_P2V_... */
+#define IGB_VMBMEM(vf, n) (0x0800u + MBX_MEMORY_STRIDE * (vf) + 4 * (n)) /* RW, word n */
 
 /* Events --------------------------------------------------------------------------- */
 
