@@ -63,8 +63,6 @@ NORETURN static inline void cpu_halt(void)
         __asm__ volatile("cli; hlt");
 }
 
-bool cpu_has_1g_pages(void);
-
 /* GDT, TSS with exception stacks, IDT, and the legacy interrupt controllers
  * masked (kernel/x86/exception.c). */
 void exception_init(void);

@@ -23,11 +23,6 @@
 static char cpu_name[49];
 static const char *boot_protocol = "";
 
-bool cpu_has_1g_pages(void)
-{
-    return cpuid(0x80000000, 0).eax >= 0x80000001 && (cpuid(0x80000001, 0).edx >> 26 & 1);
-}
-
 /* The brand string, CPUID 80000002h-80000004h, without its leading blanks. */
 void machine_init(const char *protocol)
 {

@@ -8,7 +8,6 @@
 #include "kernel/memory.h"
 
 #include "boot/boot_info.h"
-#include "kernel/cpu.h"
 #include "kernel/log.h"
 #include "kernel/paging.h"
 
@@ -119,6 +118,8 @@ static void add_ram(const struct boot_info *info, uint64_t from, uint64_t to)
 void memory_init(const struct boot_info *info)
 {
     map = info;
+    free_list = NULL;
+    stats = (struct memory_stats){ 0 };
     stats.image = (uint64_t)(image_end - image_start);
     add_ram(info, LOW_MEMORY_END, EARLY_MAPPED);
     paging_init(info);

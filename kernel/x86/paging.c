@@ -166,6 +166,11 @@ static void map_ram(const struct boot_info *info)
     }
 }
 
+static bool cpu_has_1g_pages(void)
+{
+    return cpuid(0x80000000, 0).eax >= 0x80000001 && (cpuid(0x80000001, 0).edx >> 26 & 1);
+}
+
 void paging_init(const struct boot_info *info)
 {
     root = table_new();

@@ -12,11 +12,12 @@
 #include "kernel/startup.h"
 
 #define GUESS_CYCLES_PER_US 3000ull /* until it is known; only waits at boot use it */
-#define PM_TIMER_HZ 3579545u        /* ACPI 6.5, 4.8.2.1 */
-#define PIT_HZ 1193182u             /* 8254: 14.31818 MHz / 12 */
-#define CALIBRATION_US 50u          /* an interval; two must agree */
-#define CALIBRATION_AGREE 16u       /* to one part in; and the long one with both */
-#define REFINE_US_MIN 1000u         /* shorter is not better than what is known */
+#define GUESS_US_PER_CYCLE ((1ull << 32) / GUESS_CYCLES_PER_US)
+#define PM_TIMER_HZ 3579545u  /* ACPI 6.5, 4.8.2.1 */
+#define PIT_HZ 1193182u       /* 8254: 14.31818 MHz / 12 */
+#define CALIBRATION_US 50u    /* an interval; two must agree */
+#define CALIBRATION_AGREE 16u /* to one part in; and the long one with both */
+#define REFINE_US_MIN 1000u   /* shorter is not better than what is known */
 #define CALIBRATION_TRIES 8u
 #define CALIBRATION_SAMPLES 20000u /* of a timer that does not move */
 #define SAMPLE_LOOKS 4u
@@ -26,7 +27,7 @@
 #define PIT_LATCH_0 0x00 /* the next two reads give the count as it is now */
 
 static uint64_t start_tsc, cycles_per_us = GUESS_CYCLES_PER_US;
-static uint64_t us_per_cycle = (1ull << 32) / GUESS_CYCLES_PER_US; /* 32.32 fixed point */
+static uint64_t us_per_cycle = GUESS_US_PER_CYCLE; /* 32.32 fixed point */
 static uint64_t base_tsc, base_us; /* since when that counts, and what it was then */
 
 uint64_t time_cycles(void)
@@ -46,7 +47,7 @@ uint64_t time_us(void)
 
 void time_delay_us(uint64_t us)
 {
-    struct deadline d = deadline_us(us);
+    struct deadline d = deadline_us(us + 1); /* the microsecond that runs is not whole */
     while (!deadline_passed(&d)) {
     }
 }
@@ -200,6 +201,10 @@ static void set_rate(uint64_t hz)
 void time_start(uint64_t tsc)
 {
     start_tsc = base_tsc = tsc;
+    base_us = 0;
+    cycles_per_us = GUESS_CYCLES_PER_US;
+    us_per_cycle = GUESS_US_PER_CYCLE;
+    reference = NULL;
 }
 
 const char *time_init(void)

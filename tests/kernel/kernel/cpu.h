@@ -1,0 +1,16 @@
+/* cpu.h - kernel/cpu.h where the CPU is made of numbers (tests/kernel/machine.h).
+ *
+ * Found before the real one when kernel/x86/ is built for its tests: what is one instruction
+ * there is a call here. */
+#pragma once
+
+#include <stdint.h>
+
+struct cpuid {
+    uint32_t eax, ebx, ecx, edx;
+};
+
+struct cpuid cpuid(uint32_t leaf, uint32_t subleaf);
+uint64_t rdtsc(void);
+void cpu_relax(void);
+void write_cr3(uint64_t v);
