@@ -3,12 +3,14 @@
 The relay plays the appliance: it forwards between two wires, and spoils what a
 test tells it to spoil.
 """
+import fcntl
 import json
 import os
 import select
 import socket
 import struct
 import subprocess
+import termios
 import threading
 import time
 
@@ -180,3 +182,56 @@ def test_lan_hosts_answer_each_other(tmp_path):
         sent, answered = int(words[words.index("sent") + 1]), int(words[words.index("requests,") + 1])
         assert answered >= sent - 5 > 50, line
         assert "0 lost, 0 errors" in line
+
+
+class Asker(Relay):
+    """Forwards until frame 50; then takes nothing off side 0 until it is full and the station there
+    has been asked twice, and goes on."""
+
+    answers = asked = 0
+
+    def unread(self, side):
+        """Bytes that we sent and the other end has not taken yet."""
+        word = fcntl.ioctl(self.sockets[side], termios.TIOCOUTQ, bytes(4))
+        return struct.unpack("i", word)[0]
+
+    def ask(self, side):
+        address, mac = GATEWAYS[side]
+        station = address[:3] + b"\x02"
+        self.send(side, b"\xff" * 6 + mac + b"\x08\x06" b"\0\1\x08\0\6\4\0\1" + mac + address + bytes(6) + station
+                  + bytes(18))
+        end = time.monotonic() + 30
+        while self.unread(side) and time.monotonic() < end:
+            pass
+        self.asked += 1
+
+    def handle(self, side, frame):
+        if side == 0 and frame[12:14] == b"\x08\x06" and frame[20:22] == b"\0\2":
+            self.answers += 1
+        elif side == 0 and number_of(frame) == 50:
+            self.wait_until_full(0)
+            self.ask(0)
+            self.ask(0)             # once this is taken, the first has been answered, or never will be
+        super().handle(side, frame)
+
+    def wait_until_full(self, side):
+        """Only somebody who waits for room may still come in: a third socket finds none."""
+        other = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        other.setblocking(False)
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            try:
+                other.sendto(b"?", os.path.join(self.folder, "ab"[side] + ".appliance"))
+            except BlockingIOError:
+                break
+        other.close()
+
+
+def test_a_station_answers_arp_though_its_wire_is_full(tmp_path):
+    """Else it is taken for dead, and what is for it is dropped."""
+    with Asker(str(tmp_path)) as r:
+        run = subprocess.run([TRAFFIC, "flood", *r.wires(), "--one-way", "--frames", "1000"],
+                             capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
+    result = json.loads(run.stdout)
+    assert (r.asked, r.answers, result["unanswered"], result["a_to_b"]["lost"]) == (2, 2, 0, 0)

@@ -614,6 +614,7 @@ struct station {
     uint32_t ip, gateway_ip;
     bool gateway_known;
     uint8_t gateway[6];
+    struct backlog answers; /* that the wire has not taken yet; they go before any frame */
 };
 
 /* Everything sent at one side and received at the other. */
@@ -631,6 +632,7 @@ static struct blast {
     struct station stations[2];
     struct direction ways[2]; /* ways[i]: in at side i */
     uint64_t foreign;         /* frames that nobody here sent */
+    uint64_t unanswered;      /* ARP requests for a station here that got no answer */
     uint8_t pattern[PATTERN + FRAME_MAX];
 } blast = {
     .stations = { { .mac = { 2, 0, 0, 0, 0xa, 1 }, .ip = 0xc0000202, .gateway_ip = 0xc0000201 },
@@ -700,12 +702,26 @@ static void blast_check(unsigned way, const uint8_t *f, size_t n)
         d->next = number + 1;
 }
 
+/* A station that does not answer is a dead one, and what is for it is dropped: a full wire must
+ * not make it so. */
+static void station_answer(struct station *s, struct wire *w, const uint8_t *request)
+{
+    const uint8_t *arp = request + ETH_LEN;
+    uint8_t f[FRAME_MIN];
+    size_t n = put_arp(f, 2, request + 6, s->mac, s->ip, arp + 8, get32(arp + 14));
+    blast.unanswered += !wire_post(w, &s->answers, f, n);
+}
+
+static bool station_has_answered(const struct station *s)
+{
+    return s->answers.head == s->answers.tail;
+}
+
 static void station_receive_arp(struct station *s, struct wire *w, const uint8_t *f, size_t n)
 {
     const uint8_t *arp = f + ETH_LEN;
     if (is_arp(f, n, 1) && get32(arp + 24) == s->ip) {
-        uint8_t reply[FRAME_MIN];
-        wire_send(w, reply, put_arp(reply, 2, f + 6, s->mac, s->ip, arp + 8, get32(arp + 14)));
+        station_answer(s, w, f);
     } else if (is_arp(f, n, 2) && get32(arp + 14) == s->gateway_ip) {
         memcpy(s->gateway, arp + 8, 6);
         s->gateway_known = true;
@@ -744,6 +760,7 @@ static void blast_warm_up(struct wire wires[2])
         asked_at = due ? now : asked_at;
         for (unsigned side = 0; side < 2; side++) {
             struct station *s = &blast.stations[side];
+            wire_flush(&wires[side], &s->answers);
             if (due && options.mode == MODE_L3 && !s->gateway_known)
                 wire_send(&wires[side], f,
                           put_arp(f, 1, broadcast, s->mac, s->ip, nobody, s->gateway_ip));
@@ -777,22 +794,35 @@ static bool blast_all_sent(void)
     return blast.ways[0].sent == blast.ways[0].goal && blast.ways[1].sent == blast.ways[1].goal;
 }
 
-/* True while this direction still has something to do. */
-static bool blast_turn(unsigned way, struct wire wires[2], uint64_t begin, bool flood, bool *wants)
+/* How many frames may go now: a station answers before it sends. */
+static uint64_t blast_due(unsigned way, uint64_t begin, bool flood)
+{
+    bool answered = station_has_answered(&blast.stations[way]);
+    return answered ? blast_allowance(&blast.ways[way], begin, flood ? 0 : options.window) : 0;
+}
+
+static void blast_send(unsigned way, struct wire *w, uint64_t begin, bool flood)
 {
     struct direction *d = &blast.ways[way];
     uint8_t f[FRAME_MAX];
-    uint64_t n = blast_allowance(d, begin, flood ? 0 : options.window);
-    while (n-- && wire_send(&wires[way], f, blast_build(f, way, d->sent))) {
+    wire_flush(w, &blast.stations[way].answers);
+    uint64_t n = blast_due(way, begin, flood);
+    while (n-- && wire_send(w, f, blast_build(f, way, d->sent))) {
         if (!d->sent)
             d->first_at = now_ns();
         d->sent++;
         if (flood)
             d->moved_at = now_ns();
     }
+}
+
+/* True while this direction still has something to do. */
+static bool blast_turn(unsigned way, struct wire wires[2], uint64_t begin, bool flood)
+{
+    struct direction *d = &blast.ways[way];
+    blast_send(way, &wires[way], begin, flood);
     if (!options.deaf || blast_all_sent())
         blast_receive(!way, &wires[!way]);
-    *wants = blast_allowance(d, begin, flood ? 0 : options.window) > 0; /* arrivals make room */
     uint64_t now = now_ns();
     if (flood)
         return d->sent < d->goal || now - d->moved_at < DRAIN_NS;
@@ -801,6 +831,17 @@ static bool blast_turn(unsigned way, struct wire wires[2], uint64_t begin, bool 
     if (now - (d->moved_at > begin ? d->moved_at : begin) > STALL_NS)
         d->given_up = d->sent - d->received;
     return true;
+}
+
+/* Until there is something to receive or to send; not at all where there is already. */
+static void blast_wait(struct wire wires[2], uint64_t begin, bool flood)
+{
+    bool wants[2], full = wires[0].full || wires[1].full;
+    for (unsigned way = 0; way < 2; way++)
+        wants[way] = blast_due(way, begin, flood) > 0 || /* arrivals make room */
+                     !station_has_answered(&blast.stations[way]);
+    if (options.rate || !(wants[0] || wants[1]) || full)
+        wires_wait(wires, wants, options.rate ? 1 : 100);
 }
 
 static bool direction_is_clean(const struct direction *d)
@@ -832,22 +873,23 @@ static int run_blast(struct wire wires[2], bool flood)
     blast_warm_up(wires);
 
     uint64_t begin = now_ns();
-    bool busy = true, in_time = true, wants[2] = { false, false };
+    bool busy = true, in_time = true;
     blast.ways[0].moved_at = blast.ways[1].moved_at = begin;
     while (busy && in_time && !stopped && !wires[0].gone && !wires[1].gone) {
-        busy = blast_turn(0, wires, begin, flood, &wants[0]);
-        busy |= blast_turn(1, wires, begin, flood, &wants[1]);
+        busy = blast_turn(0, wires, begin, flood);
+        busy |= blast_turn(1, wires, begin, flood);
         in_time = now_ns() - begin < options.seconds * 1000000000ull;
-        bool waits = options.rate || !(wants[0] || wants[1]) || wires[0].full || wires[1].full;
-        if (busy && waits)
-            wires_wait(wires, wants, options.rate ? 1 : 100);
+        if (busy)
+            blast_wait(wires, begin, flood);
     }
     printf("{\"mode\": \"%s\", \"seconds\": %.3f", mode_names[options.mode],
            (double)(now_ns() - begin) / 1e9);
     direction_print("a_to_b", &blast.ways[0]);
     direction_print("b_to_a", &blast.ways[1]);
-    printf(", \"foreign\": %" PRIu64 ", \"held_back\": %" PRIu64 ", \"complete\": %s}\n",
-           blast.foreign, wires[0].held_back + wires[1].held_back, busy ? "false" : "true");
+    printf(", \"foreign\": %" PRIu64 ", \"unanswered\": %" PRIu64 ", \"held_back\": %" PRIu64
+           ", \"complete\": %s}\n",
+           blast.foreign, blast.unanswered, wires[0].held_back + wires[1].held_back,
+           busy ? "false" : "true");
     bool clean = direction_is_clean(&blast.ways[0]) && direction_is_clean(&blast.ways[1]);
     return (flood || clean) && !busy ? 0 : 1;
 }
