@@ -1,6 +1,7 @@
 /* fdb_commands.c - the stations that a bridge knows. */
 #include "apps/bridge/fdb.h"
 #include "apps/console/command.h"
+#include "apps/forward/words.h"
 
 #include <inttypes.h>
 

@@ -1,79 +1,17 @@
-/* command.c - finds the command that a line means, and runs it (command.h).
- *
- * All rows of the table start as candidates; each typed word keeps the rows
- * whose word at that place it fits best: an exact keyword before an abbreviated
- * one, an abbreviated keyword before a value.  One row must be left, with no
- * words over.  Patterns are read as they stand: a row falls at its first
- * letter, so ten thousand lines need no index. */
+/* command.c - runs the command that a line means; errors, completion, help (command.h). */
 #include "apps/console/command.h"
 
-#include "apps/forward/forward.h"
+#include "apps/console/match.h"
 #include "kernel/console.h"
 #include "kernel/task.h"
-#include "pci/pci.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-TABLE_DECLARE(forward_modes, struct forward_mode);
-
-#define ECHO_MAX 48u /* of a word or line in an error */
 #define EXPECTED_MAX 200u
 #define CONTROL_C 3
-
-/* Words ------------------------------------------------------------------- */
-
-/* A piece of a pattern. */
-struct slice {
-    const char *text;
-    size_t length;
-};
-
-/* A typed line, cut into words; the last place holds all that is left over. */
-struct words {
-    char line[COMMAND_LINE_MAX];
-    size_t length;
-    char *word[COMMAND_WORDS + 1];
-    unsigned count;
-};
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static void words_split(struct words *w, const char *text, size_t n)
-{
-    memcpy(w->line, text, n);
-    w->line[n] = 0;
-    w->length = n;
-    w->count = 0;
-    for (char *p = w->line;;) {
-        while (is_blank(*p))
-            *p++ = 0;
-        if (!*p)
-            return;
-        w->word[w->count++] = p;
-        if (w->count == ARRAY_SIZE(w->word))
-            return;
-        while (*p && !is_blank(*p))
-            p++;
-    }
-}
-
-/* The line from its first word to the end of word `last`, as it was typed. */
-static void words_echo(const struct words *w, unsigned last, char echo[ECHO_MAX])
-{
-    const char *end = w->word[last] + strlen(w->word[last]);
-    char text[ECHO_MAX];
-    size_t n = 0;
-
-    for (const char *p = w->word[0]; p < end && n < sizeof text; p++)
-        text[n++] = *p ? *p : ' ';
-    command_printable(echo, ECHO_MAX, text, n);
-}
 
 void command_printable(char *to, size_t size, const char *from, size_t n)
 {
@@ -84,267 +22,6 @@ void command_printable(char *to, size_t size, const char *from, size_t n)
     for (size_t i = 0; i < n; i++)
         to[i] = from[i] >= ' ' && from[i] <= '~' ? from[i] : '?';
     strcpy(to + n, cut ? "..." : "");
-}
-
-static bool slice_is(const struct slice *s, const char *word)
-{
-    return !strncmp(s->text, word, s->length) && !word[s->length];
-}
-
-/* Word i of a pattern. */
-static bool pattern_word(const char *pattern, unsigned i, struct slice *word)
-{
-    while (i--) {
-        pattern = strchr(pattern, ' ');
-        if (!pattern)
-            return false;
-        pattern++;
-    }
-    word->text = pattern;
-    word->length = strcspn(pattern, " ");
-    return true;
-}
-
-/* Cuts the next of a|b|c off the front. */
-static bool next_alternative(struct slice *rest, struct slice *alternative)
-{
-    if (!rest->length)
-        return false;
-    const char *bar = memchr(rest->text, '|', rest->length);
-    size_t n = bar ? (size_t)(bar - rest->text) : rest->length;
-
-    *alternative = (struct slice){ rest->text, n };
-    n += bar != NULL;
-    rest->text += n;
-    rest->length -= n;
-    return true;
-}
-
-/* Values ------------------------------------------------------------------- */
-
-static bool value_number(const char *word, struct command_arg *arg)
-{
-    return parse_number(word, &arg->number);
-}
-
-static bool value_prefix(const char *word, struct command_arg *arg)
-{
-    return parse_prefix(word, &arg->prefix, true);
-}
-
-static bool value_address(const char *word, struct command_arg *arg)
-{
-    return parse_prefix(word, &arg->prefix, false);
-}
-
-static bool value_mac(const char *word, struct command_arg *arg)
-{
-    return parse_mac(word, arg->mac);
-}
-
-static bool value_bdf(const char *word, struct command_arg *arg)
-{
-    uint32_t bdf;
-
-    if (!pci_bdf_parse(word, &bdf))
-        return false;
-    arg->number = bdf;
-    return true;
-}
-
-static bool value_port(const char *word, struct command_arg *arg)
-{
-    uint64_t number;
-    uint32_t bdf;
-
-    if (parse_number(word, &number)) {
-        arg->port = number < PORT_MAX ? port_get((unsigned)number) : NULL;
-        return arg->port;
-    }
-    if (!pci_bdf_parse(word, &bdf))
-        return false;
-    for (unsigned i = 0; i < port_count(); i++) {
-        arg->port = port_get(i);
-        if (arg->port && arg->port->pci && arg->port->pci->bdf == bdf)
-            return true;
-    }
-    return false;
-}
-
-static bool value_mode(const char *word, struct command_arg *arg)
-{
-    unsigned found = 0;
-
-    arg->mode = forward_find_mode(word);
-    if (arg->mode)
-        return true;
-    TABLE_FOR_EACH (forward_modes, struct forward_mode, mode)
-        if (!strncmp(mode->name, word, strlen(word))) {
-            arg->mode = mode;
-            found++;
-        }
-    return found == 1;
-}
-
-static bool value_word(const char *word, struct command_arg *arg)
-{
-    return true;
-}
-
-static const struct value_type {
-    const char *name, *example;
-    bool (*parse)(const char *word, struct command_arg *arg);
-} value_types[] = {
-    { "PORT", "0 or 0000:01:00.0", value_port },
-    { "NUMBER", "1500", value_number },
-    { "PREFIX", "192.0.2.0/24", value_prefix },
-    { "ADDRESS", "192.0.2.1", value_address },
-    { "MAC", "02:00:00:00:00:01", value_mac },
-    { "BDF", "0000:01:00.0", value_bdf },
-    { "MODE", "l2", value_mode },
-    { "WORD", "any text", value_word },
-    { "LINE", "any text", value_word },
-};
-
-/* NULL: a keyword. */
-static const struct value_type *value_type(const struct slice *word)
-{
-    if (word->text[0] < 'A' || word->text[0] > 'Z')
-        return NULL;
-    for (unsigned i = 0; i < ARRAY_SIZE(value_types); i++)
-        if (slice_is(word, value_types[i].name))
-            return &value_types[i];
-    return NULL;
-}
-
-/* Matching ----------------------------------------------------------------- */
-
-enum fit { FIT_NONE, FIT_VALUE, FIT_ABBREVIATED, FIT_EXACT };
-
-struct candidates {
-    uint8_t row[COMMAND_ROWS_MAX];
-    unsigned count;
-    unsigned at;    /* words consumed */
-    bool any_value; /* help: a value's place takes any text */
-    bool ambiguous; /* the last word abbreviates more than one keyword */
-};
-
-static const struct command *command_row(unsigned i)
-{
-    return &__start_table_commands[i];
-}
-
-static void candidates_init(struct candidates *c)
-{
-    size_t n = (size_t)(__stop_table_commands - __start_table_commands);
-
-    c->count = n < COMMAND_ROWS_MAX ? (unsigned)n : COMMAND_ROWS_MAX;
-    for (unsigned i = 0; i < c->count; i++)
-        c->row[i] = (uint8_t)i;
-    c->at = 0;
-    c->any_value = c->ambiguous = false;
-}
-
-/* How well `word` fits; `keyword` is the one it stands for, and stays as it
- * was for a value.  *choice: which alternative. */
-static enum fit fit_word(const struct slice *pattern, const char *word, bool any_value,
-                         struct slice *keyword, unsigned *choice, bool *ambiguous)
-{
-    const struct value_type *type = value_type(pattern);
-    struct slice rest = *pattern, k;
-    size_t n = strlen(word);
-    enum fit fit = FIT_NONE;
-
-    if (type) {
-        struct command_arg arg;
-        return any_value || type->parse(word, &arg) ? FIT_VALUE : FIT_NONE;
-    }
-    for (unsigned i = 0; next_alternative(&rest, &k); i++) {
-        if (k.length < n || k.text[0] != word[0] || memcmp(k.text, word, n))
-            continue;
-        *ambiguous = fit == FIT_ABBREVIATED && k.length != n;
-        *keyword = k;
-        *choice = i;
-        fit = k.length == n ? FIT_EXACT : FIT_ABBREVIATED;
-        if (fit == FIT_EXACT)
-            break;
-    }
-    return fit;
-}
-
-/* Keeps the rows that the next word fits best.  When it fits none they all
- * stay, for "expected ...", and the answer is false. */
-static bool candidates_narrow(struct candidates *c, const char *word)
-{
-    struct slice first = { 0 };
-    enum fit best = FIT_NONE;
-    unsigned kept = 0;
-
-    c->ambiguous = false;
-    for (unsigned i = 0; i < c->count; i++) {
-        struct slice pattern, keyword = { 0 };
-        unsigned choice;
-        bool two = false;
-        const char *row = command_row(c->row[i])->pattern;
-        if ((!c->at && row[0] != word[0]) || !pattern_word(row, c->at, &pattern))
-            continue; /* most rows fall at their first letter: patterns begin with a keyword */
-        enum fit fit = fit_word(&pattern, word, c->any_value, &keyword, &choice, &two);
-        if (fit == FIT_NONE || fit < best)
-            continue;
-        if (fit > best) {
-            best = fit;
-            kept = 0;
-            first = keyword;
-            c->ambiguous = false;
-        }
-        if (fit == FIT_ABBREVIATED)
-            c->ambiguous |= two || keyword.length != first.length ||
-                            memcmp(keyword.text, first.text, first.length);
-        c->row[kept++] = c->row[i];
-    }
-    if (!kept)
-        return false;
-    c->count = kept;
-    c->at++;
-    return true;
-}
-
-/* The row that ends here, or NULL.  LINE at the end takes whatever follows. */
-static const struct command *candidates_final(const struct candidates *c)
-{
-    struct slice word;
-
-    for (unsigned i = 0; i < c->count; i++)
-        if (!pattern_word(command_row(c->row[i])->pattern, c->at, &word))
-            return command_row(c->row[i]);
-    return NULL;
-}
-
-/* The smallest keyword (or value type) after `last` that may come next and
- * begins with `partial`; false when there is none. */
-static bool candidates_next_word(const struct candidates *c, const char *partial, bool values,
-                                 char last[ECHO_MAX])
-{
-    struct slice best = { 0 }, rest, k;
-
-    for (unsigned i = 0; i < c->count; i++) {
-        if (!pattern_word(command_row(c->row[i])->pattern, c->at, &rest) ||
-            (value_type(&rest) != NULL) != values)
-            continue;
-        while (next_alternative(&rest, &k)) {
-            char word[ECHO_MAX];
-            command_printable(word, sizeof word, k.text, k.length);
-            if (strncmp(word, partial, strlen(partial)) || strcmp(word, last) <= 0)
-                continue;
-            size_t n = k.length < best.length ? k.length : best.length;
-            int order = memcmp(k.text, best.length ? best.text : k.text, n);
-            if (!best.length || order < 0 || (!order && k.length < best.length))
-                best = k;
-        }
-    }
-    if (best.length)
-        command_printable(last, ECHO_MAX, best.text, best.length);
-    return best.length;
 }
 
 /* Errors ------------------------------------------------------------------- */
@@ -373,7 +50,8 @@ bool command_wait(const struct command_call *call)
     if (at_console && console_getc() == CONTROL_C)
         return false;
     if (!at_console)
-        forward_turn();
+        TABLE_FOR_EACH (command_turns, struct command_turn, row)
+            row->turn();
     task_yield();
     return true;
 }
@@ -391,19 +69,12 @@ static void append(char *text, size_t size, const char *separator, const char *m
 /* "PREFIX such as 192.0.2.0/24", or which there are where they can be told. */
 static void expected_value(const char *name, char *text, size_t size)
 {
-    const struct value_type *type = value_type(&(struct slice){ name, strlen(name) });
+    const struct command_word *type = command_word_find(&(struct slice){ name, strlen(name) });
 
-    if (type->parse == value_mode) {
-        text[0] = 0;
-        TABLE_FOR_EACH (forward_modes, struct forward_mode, mode)
-            append(text, size, "|", mode->name);
-    } else if (type->parse != value_port) {
+    if (type->expected)
+        type->expected(text, size);
+    else
         snprintf(text, size, "%s such as %s", name, type->example);
-    } else if (port_count()) {
-        snprintf(text, size, "PORT 0 to %u or its PCI address", port_count() - 1);
-    } else {
-        snprintf(text, size, "PORT (there are none)");
-    }
 }
 
 /* What may stand next: "config, cpu, PORT 0 to 3 or its PCI address". */
@@ -439,11 +110,11 @@ static int error_expected(struct command_call *call, const struct words *w,
     return command_error(call, "wrong '%s' after '%s', expected %s", word, after, expected);
 }
 
-static int error_ambiguous(struct command_call *call, const struct words *w, struct candidates *c)
+static int error_ambiguous(struct command_call *call, const struct words *w,
+                           const struct candidates *c)
 {
     char keywords[EXPECTED_MAX] = "", keyword[ECHO_MAX] = "", echo[ECHO_MAX];
 
-    c->at--;
     words_echo(w, c->at, echo);
     while (candidates_next_word(c, w->word[c->at], false, keyword))
         append(keywords, sizeof keywords, ", ", keyword);
@@ -452,70 +123,91 @@ static int error_ambiguous(struct command_call *call, const struct words *w, str
 
 /* Running ------------------------------------------------------------------ */
 
-/* The rest of the line as one text: the cuts between its words undone. */
-static void words_join(struct words *w, unsigned from)
+/* Where the pattern has the group that begins with this keyword; NULL: the line left it out. */
+static const char *given_group(const struct command_call *call, const char *keyword)
 {
-    for (char *p = w->word[from]; p < w->line + w->length; p++)
-        if (!*p)
-            *p = ' ';
+    size_t n = strlen(keyword);
+    const char *p = call->row->pattern;
+
+    for (unsigned group = 0; (p = strchr(p, '[')); group++)
+        if (!strncmp(++p, keyword, n) && (p[n] == ' ' || p[n] == ']'))
+            return call->groups >> group & 1 ? p : NULL;
+    return NULL;
 }
 
-static int fill_arguments(struct command_call *call, const struct command *row, struct words *w)
+bool command_given(const struct command_call *call, const char *keyword)
 {
-    bool show = !strncmp(row->pattern, "show ", 5);
+    return given_group(call, keyword);
+}
+
+const struct command_arg *command_option(const struct command_call *call, const char *keyword)
+{
+    const char *p = given_group(call, keyword);
+    if (!p || p[strlen(keyword)] == ']')
+        return NULL;
+    return &call->arg[match_argument(call->row->pattern, p)];
+}
+
+/* A word that is no keyword becomes the argument that its place is. */
+static int fill_argument(struct command_call *call, struct command_arg *arg,
+                         const struct command_word *type, const char *word)
+{
+    bool show = !strncmp(call->row->pattern, "show ", 5);
+
+    arg->word = word;
+    if (!type)
+        return 0;
+    if (!type->parse(word, arg))
+        return command_error(call, "wrong '%s'", word);
+    return type->check && !show ? type->check(call, arg) : 0;
+}
+
+static int fill_arguments(struct command_call *call, struct words *w)
+{
+    const char *pattern = call->row->pattern, *end = pattern;
 
     for (unsigned i = 0; i < w->count; i++) {
-        struct command_arg *arg = &call->arg[call->args];
-        struct slice pattern, keyword;
-        bool two;
-        pattern_word(row->pattern, i, &pattern);
-        const struct value_type *type = value_type(&pattern);
-        if (!type && !memchr(pattern.text, '|', pattern.length))
+        struct slice here;
+        unsigned choice;
+        const char *place = match_place(call->row, end, w->word[i], &here, &choice);
+        if (!place) /* it went since the line was understood */
+            return command_error(call, "wrong '%s'", w->word[i]);
+        const struct command_word *type = command_word_find(&here);
+        struct command_arg *arg = &call->arg[match_argument(pattern, place)];
+        int group = match_group(pattern, place);
+        call->groups |= group < 0 ? 0 : 1u << group;
+        end = place + here.length;
+        if (!type && !memchr(here.text, '|', here.length))
             continue;
-        if (type && !strcmp(type->name, "LINE"))
+        if (type && type->rest)
             words_join(w, i);
-        arg->word = w->word[i];
-        call->args++;
-        if (!type)
-            fit_word(&pattern, arg->word, false, &keyword, &arg->choice, &two);
-        else if (!type->parse(arg->word, arg))
-            return command_error(call, "wrong '%s'", arg->word);
-        else if (type->parse == value_port && arg->port->state == PORT_FAILED && !show)
-            return command_error(call, "port %u has failed: %s", arg->port->number,
-                                 arg->port->failure ? arg->port->failure : "no reason given");
-        if (type && !strcmp(type->name, "LINE"))
-            break;
+        arg->choice = choice;
+        int e = fill_argument(call, arg, type, w->word[i]);
+        if (e || (type && type->rest))
+            return e;
     }
     return 0;
-}
-
-static bool takes_line(const struct command *row)
-{
-    size_t n = strlen(row->pattern);
-    return n > 5 && !strcmp(row->pattern + n - 5, " LINE");
 }
 
 /* A line that holds printable text only. */
 static int run_words(struct command_call *call, struct words *w)
 {
-    const struct command *row = NULL;
-    struct candidates c;
+    struct candidates c, next;
 
     candidates_init(&c);
-    while (c.at < w->count) {
-        row = c.at ? candidates_final(&c) : NULL;
-        if (row && takes_line(row))
-            break;
-        if (!candidates_narrow(&c, w->word[c.at]))
+    while (c.at < w->count && !c.rest) {
+        enum step step = candidates_narrow(&c, w->word[c.at], &next);
+        if (step == STEP_NONE)
             return error_expected(call, w, &c);
-        if (c.ambiguous)
+        if (step == STEP_AMBIGUOUS)
             return error_ambiguous(call, w, &c);
+        c = next;
     }
-    row = candidates_final(&c);
-    if (!row)
+    call->row = candidates_final(&c);
+    if (!call->row)
         return error_expected(call, w, &c);
-    int e = fill_arguments(call, row, w);
-    return e ? e : row->run(call);
+    int e = fill_arguments(call, w);
+    return e ? e : call->row->run(call);
 }
 
 static int run_line(struct command_call *call, const char *text, size_t n)
@@ -592,41 +284,38 @@ unsigned command_run_text(const char *text, size_t length, char separator, struc
 
 typedef void complete_fn(void *ctx, const char *word, const char *help);
 
-/* What stands for a value: the ports and modes there are, else its name. */
-static void complete_value(const char *type, const char *partial, complete_fn *fn, void *ctx)
+/* What stands for a value: what there is of it, else its name. */
+static void complete_value(const char *name, const char *partial, complete_fn *fn, void *ctx)
 {
-    if (!strcmp(type, "MODE")) {
-        TABLE_FOR_EACH (forward_modes, struct forward_mode, mode)
-            if (!strncmp(mode->name, partial, strlen(partial)))
-                fn(ctx, mode->name, mode->help);
-    } else if (!strcmp(type, "PORT") && port_count()) {
-        for (unsigned i = 0; i < port_count(); i++) {
-            char number[12];
-            snprintf(number, sizeof number, "%u", i);
-            if (port_get(i) && !strncmp(number, partial, strlen(partial)))
-                fn(ctx, number, NULL);
-        }
-    } else if (!*partial) {
-        fn(ctx, type, NULL);
-    }
+    const struct command_word *type = command_word_find(&(struct slice){ name, strlen(name) });
+
+    if (type->complete && type->complete(partial, fn, ctx))
+        return;
+    if (!*partial)
+        fn(ctx, name, NULL);
 }
 
-/* True when the words so far may be followed by LINE: a line itself. */
-static bool candidates_take_line(const struct candidates *c)
+/* What may follow the first `count` words; where LINE stands a line begins anew. */
+static bool candidates_behind(struct candidates *c, const struct words *w, unsigned count)
 {
-    struct slice word;
+    struct candidates next;
 
-    for (unsigned i = 0; i < c->count; i++)
-        if (pattern_word(command_row(c->row[i])->pattern, c->at, &word) && slice_is(&word, "LINE"))
-            return true;
-    return false;
+    candidates_init(c);
+    for (unsigned i = 0; i < count; i++) {
+        if (candidates_narrow(c, w->word[i], &next) != STEP_GOOD)
+            return false;
+        *c = next;
+        if (candidates_take_line(c))
+            candidates_init(c);
+    }
+    return true;
 }
 
 void command_complete(const char *line, complete_fn *fn, void *ctx)
 {
     size_t n = strlen(line);
     const char *partial = "";
-    struct candidates c;
+    struct candidates c, after;
     struct words w;
     char word[ECHO_MAX] = "";
 
@@ -635,18 +324,10 @@ void command_complete(const char *line, complete_fn *fn, void *ctx)
     words_split(&w, line, n);
     if (w.count && !is_blank(line[n - 1]))
         partial = w.word[--w.count];
-    candidates_init(&c);
-    for (unsigned begin = 0; begin + c.at < w.count;) {
-        if (!candidates_narrow(&c, w.word[begin + c.at]) || c.ambiguous)
-            return;
-        if (candidates_take_line(&c)) { /* a line begins here */
-            begin += c.at;
-            candidates_init(&c);
-        }
-    }
+    if (!candidates_behind(&c, &w, w.count))
+        return;
     while (candidates_next_word(&c, partial, false, word)) {
-        struct candidates after = c;
-        candidates_narrow(&after, word);
+        candidates_narrow(&c, word, &after);
         const struct command *row = candidates_final(&after);
         fn(ctx, word, row ? row->help : NULL);
     }
@@ -654,49 +335,67 @@ void command_complete(const char *line, complete_fn *fn, void *ctx)
         complete_value(word, partial, fn, ctx);
 }
 
-static void help_modes(struct out *out)
+bool command_is_keyword(const char *before, const char *word)
 {
-    TABLE_FOR_EACH (forward_modes, struct forward_mode, mode)
-        out_printf(out, "    MODE %-16s %s\n", mode->name, mode->help ? mode->help : "");
+    struct candidates c;
+    struct words w;
+    char keyword[ECHO_MAX] = "";
+
+    words_split(&w, before, strlen(before));
+    if (!candidates_behind(&c, &w, w.count))
+        return false;
+    while (candidates_next_word(&c, word, false, keyword))
+        if (!strcmp(keyword, word))
+            return true;
+    return false;
 }
 
-/* The row whose pattern comes next after that of `last`; NULL: none. */
-static const struct command *candidates_next_row(const struct candidates *c,
-                                                 const struct command *last)
-{
-    const struct command *next = NULL;
+struct value_help {
+    struct out *out;
+    const char *name;
+};
 
-    for (unsigned i = 0; i < c->count; i++) {
-        const struct command *row = command_row(c->row[i]);
-        if ((!last || strcmp(row->pattern, last->pattern) > 0) &&
-            (!next || strcmp(row->pattern, next->pattern) < 0))
-            next = row;
+static void help_value(void *ctx, const char *word, const char *help)
+{
+    const struct value_help *h = ctx;
+    if (help)
+        out_printf(h->out, "    %s %-16s %s\n", h->name, word, help);
+}
+
+/* The words of a kind of value that say what they are. */
+static void help_values(const struct candidates *c, struct out *out)
+{
+    TABLE_FOR_EACH (command_words, struct command_word, type) {
+        const struct command *row = NULL;
+        while (type->complete && (row = candidates_next_row(c, row)))
+            if (strstr(row->pattern, type->name)) {
+                type->complete("", help_value, &(struct value_help){ out, type->name });
+                break;
+            }
     }
-    return next;
 }
 
 int command_help(struct command_call *call, const char *line)
 {
     const struct command *row = NULL;
     char echo[ECHO_MAX];
-    struct candidates c;
+    struct candidates c, next;
     struct words w;
-    bool modes = false;
 
     words_split(&w, line, strlen(line));
     candidates_init(&c);
     c.any_value = true;
-    while (c.at < w.count)
-        if (!candidates_narrow(&c, w.word[c.at])) {
+    while (c.at < w.count && !c.rest) {
+        if (candidates_narrow(&c, w.word[c.at], &next) == STEP_NONE) {
             command_printable(echo, sizeof echo, line, strlen(line));
             return command_error(
                 call, "no command begins with '%s', expected one that 'help' lists", echo);
         }
-    while ((row = candidates_next_row(&c, row))) {
-        out_printf(call->out, "%-46s %s\n", row->pattern, row->help);
-        modes |= strstr(row->pattern, " MODE") != NULL;
+        c = next;
     }
-    if (modes && w.count)
-        help_modes(call->out);
+    while ((row = candidates_next_row(&c, row)))
+        out_printf(call->out, "%-46s %s\n", row->pattern, row->help);
+    if (w.count)
+        help_values(&c, call->out);
     return 0;
 }

@@ -10,18 +10,20 @@
  * Pattern words
  *   lower case      a keyword; abbreviated when unique
  *   a|b|c           one of these; an argument whose value is .choice (0, 1, ...)
- *   PORT            number, or PCI address of a port            .port
  *   NUMBER          decimal or 0x...; the command checks bounds .number
  *   PREFIX          192.0.2.0/24 (host bits allowed) or IPv6    .prefix
  *   ADDRESS         192.0.2.1 or IPv6                           .prefix (length 32/128)
  *   MAC             02:00:00:00:00:01                           .mac
  *   BDF             0000:01:00.0 or 01:00.0                     .number
- *   MODE            a forwarding mode's name                    .mode
+ *   NAME            a letter and up to 14 of a-z0-9_-           .word
  *   WORD            anything without blanks                     .word
  *   LINE            the rest of the line, at the end only       .word
- * Arguments are numbered in the order of the words that are not keywords.  An
- * exact keyword goes before an abbreviated one, and that before a value.  A
- * failed PORT is refused here, unless the command begins with `show`.
+ *   [count NUMBER]  a group that may be left out: at its place, once; none within another
+ * Other words in capitals (PORT, MODE) come from the rooms that know them: COMMAND_WORD.
+ *
+ * Arguments are numbered in the order of the pattern's words that are not keywords; the .word of
+ * one whose group was left out is NULL.  An exact keyword goes before an abbreviated one, and
+ * that before a value; beside a NAME keywords are not abbreviated.
  *
  * A command validates everything first and then changes everything or nothing.
  * It returns 0, or the value of command_error(), which prints the one line. */
@@ -29,15 +31,23 @@
 
 #include "apps/console/out.h"
 #include "kernel/table.h"
-#include "nic/port.h"
+#include "nic/ethernet.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#define COMMAND_ARGS 6u
+#define COMMAND_ARGS 8u
 #define COMMAND_LINE_MAX 1024u      /* with its NUL; longer input is an error, never cut */
-#define COMMAND_WORDS 12u           /* in a pattern */
-#define COMMAND_ROWS_MAX 256u       /* tests/unit/test_command.c sees to it */
+#define COMMAND_WORDS 16u           /* in a pattern */
+#define COMMAND_PATTERN_MAX 200u    /* and its length */
+#define COMMAND_ROWS_MAX 256u       /* tests/unit/test_command.c sees to these */
+#define COMMAND_NAME_MAX 16u        /* a NAME with its NUL */
+
+struct port;
+struct interface;
+struct forward_mode;
+struct command_call;
 
 struct prefix {
     bool ipv6;
@@ -50,19 +60,41 @@ struct command_arg {
         uint64_t number;
         unsigned choice;
         struct port *port;
+        struct interface *interface;
         struct prefix prefix;
         uint8_t mac[MAC_LEN];
         const struct forward_mode *mode;
     };
-    const char *word;       /* as typed */
+    const char *word;       /* as typed; NULL: its group was left out */
 };
+
+/* A kind of value. */
+struct command_word {
+    const char *name;       /* in patterns: capitals */
+    const char *example;
+    bool is_name;           /* the user's own words: keywords beside it are not abbreviated */
+    bool rest;              /* takes the rest of the line */
+    bool (*parse)(const char *word, struct command_arg *arg);
+    /* optional: what there is of it, each word that begins with `partial`; false: unknown, the
+     * name stands for it */
+    bool (*complete)(const char *partial,
+                     void (*fn)(void *ctx, const char *word, const char *help), void *ctx);
+    /* optional: what is expected, for errors, instead of the example */
+    void (*expected)(char *text, size_t size);
+    /* optional: refuses a value for commands that do not only `show`: 0 or command_error() */
+    int (*check)(struct command_call *call, const struct command_arg *arg);
+};
+
+TABLE_DECLARE(command_words, struct command_word);
+#define COMMAND_WORD(symbol) TABLE_ENTRY(command_words, struct command_word, symbol)
 
 struct command_call {
     struct out *out;
     const char *source;     /* "console", "command line", "configuration" */
     unsigned line;          /* 0: no line numbers */
+    const struct command *row;
     struct command_arg arg[COMMAND_ARGS];
-    unsigned args;
+    uint32_t groups;        /* a bit for each that was given, in the pattern's order */
 };
 
 struct command {
@@ -81,6 +113,19 @@ TABLE_DECLARE(commands, struct command);
 /* Prints `error: [SOURCE [line N]: ]text` (the console is not named) and returns
  * a negative value.  One line, without its newline. */
 int command_error(struct command_call *call, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* Whether the group that begins with this keyword was given; and its first value, NULL: not. */
+bool command_given(const struct command_call *call, const char *keyword);
+const struct command_arg *command_option(const struct command_call *call, const char *keyword);
+
+/* For who gives names: whether `word` is a keyword behind the words of `before`. */
+bool command_is_keyword(const char *before, const char *word);
+
+/* Who turns the poll loop while a configuration waits, which runs before the loop does. */
+struct command_turn {
+    unsigned (*turn)(void);
+};
+TABLE_DECLARE(command_turns, struct command_turn);
 
 /* A command that waits: one turn of the poll loop, wherever the command runs; false: the user
  * at the console pressed Control-C. */
@@ -109,11 +154,7 @@ void command_printable(char *to, size_t size, const char *from, size_t n);
 bool parse_number(const char *text, uint64_t *value);
 bool parse_mac(const char *text, uint8_t mac[MAC_LEN]);
 bool parse_prefix(const char *text, struct prefix *prefix, bool need_length);
-
-/* What a configuration calls a port: its number or, of a VF, whose number depends on when it
- * was made, its PCI address. */
-#define PORT_TEXT 16u
-void port_format(unsigned number, char text[PORT_TEXT]);
+bool parse_name(const char *text);
 
 /* `show config`: each subject prints its part as commands that can be fed back. */
 enum config_order {

@@ -149,15 +149,6 @@ unsigned config_parse_command_line(const char *text, struct options *o, const ch
     }
 }
 
-void port_format(unsigned number, char text[PORT_TEXT])
-{
-    const struct port *port = port_get(number);
-    if (port && port->pci && port->pci->pf)
-        pci_bdf_format(port->pci->bdf, text);
-    else
-        snprintf(text, PORT_TEXT, "%u", number);
-}
-
 /* Sources ------------------------------------------------------------------- */
 
 static void count_errors(struct out *out, const char *source, unsigned errors)

@@ -154,3 +154,10 @@ bool parse_prefix(const char *text, struct prefix *prefix, bool need_length)
     *prefix = p;
     return true;
 }
+
+bool parse_name(const char *text)
+{
+    size_t n = strlen(text);
+    return text[0] >= 'a' && text[0] <= 'z' && n < COMMAND_NAME_MAX &&
+           strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-") == n;
+}

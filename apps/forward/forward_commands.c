@@ -17,17 +17,15 @@ static int cmd_forward(struct command_call *call)
     return 0;
 }
 
-COMMAND(cmd_start, "start", "Start forwarding in the mode that was chosen last");
+COMMAND(cmd_start, "start [tx_first]",
+        "Start forwarding in the mode chosen last; tx_first: send a burst of test frames before");
 static int cmd_start(struct command_call *call)
 {
-    forward_start();
-    return 0;
-}
-
-COMMAND(cmd_start_tx_first, "start tx_first", "Send a burst of test frames, then start");
-static int cmd_start_tx_first(struct command_call *call)
-{
-    int e = forward_start_tx_first();
+    int e = 0;
+    if (command_given(call, "tx_first"))
+        e = forward_start_tx_first();
+    else
+        forward_start();
     if (e)
         return command_error(call, "no packets left to send: %s", strerror(-e));
     return 0;

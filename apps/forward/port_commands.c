@@ -5,6 +5,7 @@
 #include "apps/console/command.h"
 #include "apps/forward/forward.h"
 #include "apps/forward/stats.h"
+#include "apps/forward/words.h"
 #include "kernel/time.h"
 #include "pci/pci.h"
 

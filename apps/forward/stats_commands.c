@@ -131,8 +131,7 @@ static void show_port_stats(struct out *out, unsigned number)
     show_queues(out, number);
 }
 
-COMMAND(cmd_show_stats, "show stats", "Show the ports' counters, rates and drops by reason");
-static int cmd_show_stats(struct command_call *call)
+static int show_stats(struct command_call *call)
 {
     if (!port_count())
         out_text(call->out, "no ports\n");
@@ -254,8 +253,7 @@ static void json_core(struct out *out, unsigned i)
     out_text(out, "}");
 }
 
-COMMAND(cmd_show_stats_json, "show stats json", "The same as one line of JSON");
-static int cmd_show_stats_json(struct command_call *call)
+static int show_json(struct command_call *call)
 {
     const char *comma = "";
     snapshot_take();
@@ -275,6 +273,13 @@ static int cmd_show_stats_json(struct command_call *call)
         json_core(call->out, i);
     out_text(call->out, "]}\n");
     return 0;
+}
+
+COMMAND(cmd_show_stats, "show stats [json]",
+        "Show the ports' counters, rates and drops by reason; json: as one line");
+static int cmd_show_stats(struct command_call *call)
+{
+    return command_given(call, "json") ? show_json(call) : show_stats(call);
 }
 
 /* Cores ---------------------------------------------------------------------- */

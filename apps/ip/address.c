@@ -2,6 +2,7 @@
 #include "apps/ip/address.h"
 
 #include "apps/console/command.h"
+#include "apps/forward/words.h"
 #include "apps/ip/ipv4.h"
 #include "apps/ip/neighbor.h"
 #include "apps/ip/route.h"

@@ -2,6 +2,7 @@
 #include "apps/console/command.h"
 #include "apps/machine/fence.h"
 #include "iommu/iommu.h"
+#include "nic/port.h"
 #include "pci/pci.h"
 
 #include <inttypes.h>

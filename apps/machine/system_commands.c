@@ -10,16 +10,10 @@
 #include <inttypes.h>
 #include <limits.h>
 
-COMMAND(cmd_help, "help", "List every command");
+COMMAND(cmd_help, "help [LINE]", "List every command, or those that LINE begins");
 static int cmd_help(struct command_call *call)
 {
-    return command_help(call, "");
-}
-
-COMMAND(cmd_help_line, "help LINE", "List the commands that LINE begins");
-static int cmd_help_line(struct command_call *call)
-{
-    return command_help(call, call->arg[0].word);
+    return command_help(call, call->arg[0].word ? call->arg[0].word : "");
 }
 
 COMMAND(cmd_show_version, "show version", "Show which build this is and what it runs on");

@@ -145,18 +145,11 @@ static int set_count(struct command_call *call, bool allow_unisolated)
     return 0;
 }
 
-COMMAND(cmd_vf_count, "vf BDF count NUMBER",
+COMMAND(cmd_vf_count, "vf BDF count NUMBER [unisolated]",
         "Make so many VFs of a PF, ports with the next free numbers; 0: remove them");
 static int cmd_vf_count(struct command_call *call)
 {
-    return set_count(call, false);
-}
-
-COMMAND(cmd_vf_count_unisolated, "vf BDF count NUMBER unisolated",
-        "The same where nothing above the PF keeps its VFs apart");
-static int cmd_vf_count_unisolated(struct command_call *call)
-{
-    return set_count(call, true);
+    return set_count(call, command_given(call, "unisolated"));
 }
 
 /* Policies ----------------------------------------------------------------------- */

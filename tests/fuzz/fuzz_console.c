@@ -15,8 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int nothing(struct command_call *call)
 {
-    for (unsigned i = 0; i < call->args; i++)
-        if (strlen(call->arg[i].word) >= COMMAND_LINE_MAX)
+    for (unsigned i = 0; i < COMMAND_ARGS; i++)
+        if (call->arg[i].word && strlen(call->arg[i].word) >= COMMAND_LINE_MAX)
             abort();
     return 0;
 }
@@ -35,6 +35,9 @@ HARMLESS(fuzz_line, "q line LINE")
 HARMLESS(fuzz_number, "q number NUMBER")
 HARMLESS(fuzz_prefix, "q prefix PREFIX")
 HARMLESS(fuzz_address, "q address ADDRESS")
+HARMLESS(fuzz_groups, "q groups ADDRESS [count NUMBER] [up|down] [sticky] [name NAME]")
+HARMLESS(fuzz_name, "q name NAME port PORT")
+HARMLESS(fuzz_name_add, "q name add NAME")
 
 static unsigned error_lines;
 

@@ -85,6 +85,55 @@ static int run_word(struct command_call *call)
     return 0;
 }
 
+COMMAND(run_groups, "zping ADDRESS [count NUMBER] [size NUMBER] [up|down] [sticky]", "Ping");
+static int run_groups(struct command_call *call)
+{
+    const struct command_arg *count = command_option(call, "count");
+    const struct command_arg *size = command_option(call, "size");
+
+    note("ping %u", call->arg[0].prefix.bytes[3]);
+    if (count)
+        note(" count %" PRIu64, count->number);
+    if (size)
+        note(" size %" PRIu64, size->number);
+    if (call->arg[3].word)
+        note(" %s %u", call->arg[3].word, call->arg[3].choice);
+    assert_int_equal(command_given(call, "count"), count != NULL);
+    assert_false(command_given(call, "coun"));
+    assert_false(command_given(call, "countx"));
+    assert_null(command_option(call, "sticky"));
+    note("%s;", command_given(call, "sticky") ? " sticky" : "");
+    return 0;
+}
+
+COMMAND(run_middle, "zmiddle [one NUMBER] NUMBER [rest LINE]", "Middle");
+static int run_middle(struct command_call *call)
+{
+    if (command_option(call, "one"))
+        note("one %" PRIu64 " ", command_option(call, "one")->number);
+    note("%" PRIu64, call->arg[1].number);
+    if (command_option(call, "rest"))
+        note(" <%s>", command_option(call, "rest")->word);
+    note(";");
+    return 0;
+}
+
+COMMAND(run_bridge_add, "zbridge add NAME", "Add a bridge");
+static int run_bridge_add(struct command_call *call)
+{
+    if (command_is_keyword("zbridge", call->arg[0].word))
+        return command_error(call, "'%s' is a keyword", call->arg[0].word);
+    note("add <%s>;", call->arg[0].word);
+    return 0;
+}
+
+COMMAND(run_bridge, "zbridge NAME port NUMBER [vlan NUMBER]", "Give a bridge a port");
+static int run_bridge(struct command_call *call)
+{
+    note("<%s> port %" PRIu64 ";", call->arg[0].word, call->arg[1].number);
+    return 0;
+}
+
 static char output[1 << 20];
 static size_t output_length;
 
@@ -153,7 +202,70 @@ static void unique_abbreviations(void **state)
     accepts("zset 7 of", "set 7 1 of;");
     refuses("zset 7 o", "error: 'zset 7 o' is ambiguous: off, on\n");
     refuses("zroute po", "error: 'zroute po' is ambiguous: port, ports\n");
-    refuses("z", "error: 'z' is ambiguous: zline, zmac, zroute, zset, zword\n");
+    refuses("z",
+            "error: 'z' is ambiguous: zbridge, zline, zmac, zmiddle, zping, zroute, zset, zword\n");
+}
+
+static void groups_may_be_left_out(void **state)
+{
+    accepts("zping 10.0.0.1", "ping 1;");
+    accepts("zping 10.0.0.1 count 3", "ping 1 count 3;");
+    accepts("zping 10.0.0.1 size 9", "ping 1 size 9;");
+    accepts("zping 10.0.0.1 count 3 size 9", "ping 1 count 3 size 9;");
+    accepts("zping 10.0.0.1 down", "ping 1 down 1;");
+    accepts("zping 10.0.0.1 sticky", "ping 1 sticky;");
+    accepts("zping 10.0.0.1 count 3 up sticky", "ping 1 count 3 up 0 sticky;");
+    accepts("zmiddle 5", "5;");
+    accepts("zmiddle one 4 5", "one 4 5;");
+    accepts("zmiddle one 4 5 rest a  b", "one 4 5 <a  b>;");
+    accepts("zmiddle 5 rest a", "5 <a>;");
+}
+
+static void groups_are_abbreviated_and_told_like_all_words(void **state)
+{
+    accepts("zp 10.0.0.1 c 3 siz 9 d st", "ping 1 count 3 size 9 d 1 sticky;");
+    refuses("zping 10.0.0.1 s 3", "error: 'zping 10.0.0.1 s' is ambiguous: size, sticky\n");
+    accepts("zping 10.0.0.1 size 3 s", "ping 1 size 3 sticky;");
+    refuses("zping 10.0.0.1 count",
+            "error: 'zping 10.0.0.1 count' is incomplete, expected NUMBER such as 1500\n");
+    refuses("zping 10.0.0.1 count x", "error: wrong 'x' after 'zping 10.0.0.1 count', "
+                                      "expected NUMBER such as 1500\n");
+    refuses("zping 10.0.0.1 7", "error: wrong '7' after 'zping 10.0.0.1', "
+                                "expected count, down, size, sticky, up, end of line\n");
+    refuses("zping 10.0.0.1 size 3 count 3", "error: wrong 'count' after 'zping 10.0.0.1 size 3', "
+                                             "expected down, sticky, up, end of line\n");
+    refuses("zping 10.0.0.1 count 3 count 4",
+            "error: wrong 'count' after 'zping 10.0.0.1 count 3', "
+            "expected down, size, sticky, up, end of line\n");
+    refuses("zping 10.0.0.1 sticky 3",
+            "error: wrong '3' after 'zping 10.0.0.1 sticky', expected end of line\n");
+    refuses("zping", "error: 'zping' is incomplete, expected ADDRESS such as 192.0.2.1\n");
+    refuses("zmiddle", "error: 'zmiddle' is incomplete, expected one, NUMBER such as 1500\n");
+}
+
+/* contract.md: "no keyword of its place; where a NAME may stand keywords are not abbreviated" */
+static void names(void **state)
+{
+    accepts("zbridge add br0", "add <br0>;");
+    accepts("zbridge a port 3", "<a> port 3;");
+    accepts("zbridge ad port 3 vlan 7", "<ad> port 3;");
+    accepts("zbridge a p 3", "<a> port 3;"); /* only where it may stand */
+    refuses("zbridge add add", "error: 'add' is a keyword\n");
+    accepts("zbridge add ad", "add <ad>;");
+    accepts("zbridge add a23456789_12-45", "add <a23456789_12-45>;");
+    refuses("zbridge add a23456789_12-456",
+            "error: wrong 'a23456789_12-456' after 'zbridge add', expected NAME such as br0\n");
+    refuses("zbridge add 0br",
+            "error: wrong '0br' after 'zbridge add', expected NAME such as br0\n");
+    refuses("zbridge add Br0",
+            "error: wrong 'Br0' after 'zbridge add', expected NAME such as br0\n");
+    refuses("zbridge add br0.10",
+            "error: wrong 'br0.10' after 'zbridge add', expected NAME such as br0\n");
+    refuses("zbridge", "error: 'zbridge' is incomplete, expected add, NAME such as br0\n");
+    assert_true(command_is_keyword("zbridge br0", "port"));
+    assert_false(command_is_keyword("zbridge br0", "por"));
+    assert_false(command_is_keyword("zbridge br0", "NUMBER"));
+    assert_false(command_is_keyword("nonsense", "port"));
 }
 
 /* A whole keyword means itself, also when it begins another. */
@@ -316,7 +428,7 @@ static void completes(const char *line, const char *expected)
 
 static void completion_offers_what_may_follow(void **state)
 {
-    completes("z", "zline zmac zroute zset zword ");
+    completes("z", "zbridge zline zmac zmiddle zping zroute zset zword ");
     completes("zro", "zroute ");
     completes("zroute ", "add port ports=Ports ");
     completes("zr p", "port ports=Ports ");
@@ -330,6 +442,17 @@ static void completion_offers_what_may_follow(void **state)
     completes("zline zro", "zroute "); /* LINE is a line itself */
     completes("zline zset 7 o", "off=Set on=Set ");
     completes("zlin", "zline ");
+    completes("zping 10.0.0.1 ", "count down=Ping size sticky=Ping up=Ping ");
+    completes("zping 10.0.0.1 s", "size sticky=Ping ");
+    completes("zping 10.0.0.1 c", "count ");
+    completes("zping 10.0.0.1 count ", "NUMBER ");
+    completes("zping 10.0.0.1 size 3 ", "down=Ping sticky=Ping up=Ping ");
+    completes("zping 10.0.0.1 sticky ", "");
+    completes("zmiddle ", "one NUMBER ");
+    completes("zmiddle 4 rest zset 7 o", "off=Set on=Set ");
+    completes("zbridge ", "add NAME ");
+    completes("zbridge a ", "port ");
+    completes("help zse", "zset ");
 }
 
 static void helps(const char *line, const char *expected)
@@ -345,6 +468,9 @@ static void help_lists_rows(void **state)
     helps("zroute", "zroute add PREFIX via ADDRESS                  Add\n"
                     "zroute port NUMBER                             Port\n"
                     "zroute ports                                   Ports\n");
+    helps("zping 10.0.0.1 count",
+          "zping ADDRESS [count NUMBER] [size NUMBER] [up|down] [sticky] Ping\n");
+    helps("zbridge a", "zbridge NAME port NUMBER [vlan NUMBER]         Give a bridge a port\n");
     helps("zs 5", "zset NUMBER on|off|auto                        Set\n");
     helps("zs foo bar",
           "error: no command begins with 'zs foo bar', expected one that 'help' lists\n");
@@ -358,13 +484,24 @@ static void help_lists_rows(void **state)
 
 static bool known_word(const char *word)
 {
-    static const char *const types[] = { "PORT", "NUMBER", "PREFIX", "ADDRESS", "MAC",
-                                         "BDF",  "MODE",   "WORD",   "LINE" };
-
-    for (unsigned i = 0; i < ARRAY_SIZE(types); i++)
-        if (!strcmp(word, types[i]))
+    TABLE_FOR_EACH (command_words, struct command_word, type)
+        if (!strcmp(word, type->name))
             return true;
     return word[strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789_-|")] == 0;
+}
+
+/* One blank between words, brackets at words, none within another, no empty one. */
+static bool groups_are_well_formed(const char *pattern)
+{
+    bool inside = false;
+    for (const char *p = pattern; *p; p++) {
+        if (*p == '[' && (inside || p == pattern || p[-1] != ' ' || p[1] == ' ' || p[1] == ']'))
+            return false;
+        if (*p == ']' && (!inside || p[-1] == ' ' || (p[1] && p[1] != ' ')))
+            return false;
+        inside = *p == '[' || (inside && *p != ']');
+    }
+    return !inside;
 }
 
 static void every_pattern_is_well_formed_and_unique(void **state)
@@ -373,8 +510,10 @@ static void every_pattern_is_well_formed_and_unique(void **state)
     TABLE_FOR_EACH (commands, struct command, row) {
         char pattern[256];
         unsigned words = 0, arguments = 0;
+        assert_true(strlen(row->pattern) <= COMMAND_PATTERN_MAX);
+        assert_true(groups_are_well_formed(row->pattern));
         snprintf(pattern, sizeof pattern, "%s", row->pattern);
-        for (char *word = strtok(pattern, " "); word; word = strtok(NULL, " ")) {
+        for (char *word = strtok(pattern, " []"); word; word = strtok(NULL, " []")) {
             if (!known_word(word))
                 fail_msg("'%s' in the pattern '%s'", word, row->pattern);
             for (const char *k = word; *k; k += strspn(k, "|")) {
@@ -422,6 +561,9 @@ int main(void)
         cmocka_unit_test_setup(runs_what_was_typed, setup),
         cmocka_unit_test_setup(blank_lines_and_comments_do_nothing, setup),
         cmocka_unit_test_setup(unique_abbreviations, setup),
+        cmocka_unit_test_setup(groups_may_be_left_out, setup),
+        cmocka_unit_test_setup(groups_are_abbreviated_and_told_like_all_words, setup),
+        cmocka_unit_test_setup(names, setup),
         cmocka_unit_test_setup(exact_keyword_wins, setup),
         cmocka_unit_test_setup(the_rest_of_the_line, setup),
         cmocka_unit_test_setup(errors_say_what_and_what_was_expected, setup),

@@ -351,6 +351,18 @@ static void ping_counts_answers(void **state)
     assert_non_null(strstr(text, "3 sent, 3 received, least "));
 }
 
+static void ping_sends_what_was_asked_for(void **state)
+{
+    deaf = false;
+    host_set_yield(live);
+    assert_non_null(strstr(bench_output("ping 198.51.100.20 count 1 size 100"),
+                           "108 bytes from 198.51.100.20: sequence 1"));
+    assert_non_null(strstr(bench_output("ping 198.51.100.20 count 1 size 0"), "8 bytes from "));
+    assert_non_null(strstr(bench_output("ping 198.51.100.20 count 1 size 1472"), "1480 bytes"));
+    assert_non_null(strstr(bench_output("ping 198.51.100.20 size 9"), "5 sent, 5 received"));
+    bench_command_fails("ping 198.51.100.20 size 1473", "size is 1473, expected 0 to 1472");
+}
+
 static void ping_tells_of_silence(void **state)
 {
     deaf = true;
@@ -409,6 +421,7 @@ int main(void)
         TEST(incomplete_datagrams_time_out),
         TEST(fragments_for_ever_are_bounded),
         TEST(ping_counts_answers),
+        TEST(ping_sends_what_was_asked_for),
         TEST(ping_tells_of_silence),
         TEST(control_c_stops_ping),
         TEST(ping_in_a_configuration_is_answered),
