@@ -1,211 +1,402 @@
-/* bridge.c - mode l2: one learning bridge over all ports (IEEE 802.1Q).
- *
- * Tagged frames are carried like any other, all in one VLAN (0 in the keys).
- * Not done: spanning tree, VLAN filtering.
- *
- * VFs and their PF are one LAN already: the switch in the NIC connects them with each other and
- * with the wire.  The bridge would close a loop, so when both are ours the PF's port
- * speaks for all of them: nothing is forwarded between them, floods leave by the PF's
- * port alone, and a VF adds only frames for its own address, which the PF does not get. */
+/* bridge.c - makes bridges, and follows their members (bridge.h). */
+#include "apps/bridge/bridge.h"
+
 #include "apps/bridge/fdb.h"
-#include "apps/forward/forward.h"
+#include "apps/bridge/relay.h"
+#include "apps/bridge/wire.h"
+#include "apps/forward/event.h"
+#include "apps/forward/job.h"
+#include "apps/forward/quiesce.h"
+#include "kernel/log.h"
 
-#define VLAN_ALL 0u
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
-/* 01:80:c2:00:00:00 to 0f, as they stand in a key (802.1Q 8.6.3, table 8-1). */
-#define RESERVED_ADDRESS 0x0000c28001ull
-#define RESERVED_ADDRESS_MASK 0xf0ffffffffffull
-
-/* As the table takes it. */
-struct address {
-    uint64_t key, hash;
+FORWARD_MODE(l2_mode) = {
+    .name = "l2",
+    .help = "bridges; ports that are in no other one are in " BRIDGE_DEFAULT,
 };
 
-/* The ports that a flooded frame of this burst leaves by. */
-struct flood {
-    bool ready;
-    unsigned count;
-    struct port *out[PORT_MAX];
-};
+static bool tidy_wanted; /* an interface must not go while somebody hears of it */
 
-/* Data path ---------------------------------------------------------------- */
-
-static bool behind_uplink(const struct port *port)
+static bool ports_join(void)
 {
-    return port->uplink && port->uplink->state == PORT_RUNNING;
+    return forward_get_mode() == &l2_mode;
 }
 
-static bool share_wire(const struct port *a, const struct port *b)
+/* Looking ------------------------------------------------------------------- */
+
+static struct bridge *bridge_at(unsigned number)
 {
-    const struct port *wire_a = behind_uplink(a) ? a->uplink : a;
-    const struct port *wire_b = behind_uplink(b) ? b->uplink : b;
-    return wire_a == wire_b;
+    struct interface *interface = interface_get(number);
+    return interface && interface->kind == INTERFACE_BRIDGE ? interface->bridge : NULL;
 }
 
-static void flood_prepare(struct flood *flood, const struct port *in)
+struct bridge *bridge_find(const char *name)
 {
-    flood->ready = true;
-    flood->count = 0;
-    for (unsigned i = 0; i < port_count(); i++) {
-        struct port *out = port_get(i);
-        if (out && out->state == PORT_RUNNING && out->link.up && !behind_uplink(out) &&
-            !share_wire(in, out))
-            flood->out[flood->count++] = out;
+    struct interface *interface = interface_find(name);
+    return interface ? bridge_at(interface->number) : NULL;
+}
+
+struct bridge *bridge_of_fid(uint16_t fid)
+{
+    for (unsigned i = 0; i < interface_limit(); i++)
+        if (bridge_at(i) && bridge_at(i)->fid == fid)
+            return bridge_at(i);
+    return NULL;
+}
+
+/* BRIDGE_DEFAULT's is always the same: its static stations stay while it is not there. */
+static uint16_t fid_for(const char *name)
+{
+    uint16_t fid = BRIDGE_DEFAULT_FID;
+    if (strcmp(name, BRIDGE_DEFAULT))
+        while (bridge_of_fid(++fid))
+            ;
+    return fid;
+}
+
+struct member *bridge_next_member(const struct bridge *bridge, unsigned *cursor)
+{
+    while (*cursor < members.limit) {
+        struct member *member = member_of((*cursor)++);
+        if (member && member->bridge == bridge)
+            return member;
     }
+    return NULL;
 }
 
-/* The last port gets the frame itself.  A copy that cannot be made counts as
- * made and dropped. */
-static void flood_send(struct worker *worker, const struct port *in, struct flood *flood,
-                       struct packet *packet)
+/* Following the members ------------------------------------------------------- */
+
+static unsigned members_up(const struct bridge *bridge)
 {
-    struct port_counters *counters = &worker->counters[in->number];
-    if (!flood->ready)
-        flood_prepare(flood, in);
-    if (!flood->count) {
-        forward_drop(worker, in->number, DROP_no_peer, packet);
-        return;
+    unsigned n = 0, cursor = 0;
+    for (const struct member *m; (m = bridge_next_member(bridge, &cursor));)
+        n += m->interface->up;
+    return n;
+}
+
+/* Without memory for a list nobody is flooded to until a member changes again. */
+static int publish(struct bridge *bridge)
+{
+    struct flood_list *old = bridge->flood, *list = NULL;
+    unsigned n = members_up(bridge), cursor = 0;
+    if (n)
+        list = malloc(sizeof *list + n * sizeof list->member[0]);
+    if (list)
+        list->count = 0;
+    for (struct member *m; list && (m = bridge_next_member(bridge, &cursor));)
+        if (m->interface->up)
+            list->member[list->count++] = m;
+    store_release(&bridge->flood, list);
+    if (old)
+        retire(free, old);
+    return n && !list ? -ENOMEM : 0;
+}
+
+uint16_t bridge_mtu_max(const struct bridge *bridge)
+{
+    uint16_t mtu = UINT16_MAX;
+    unsigned cursor = 0;
+    for (const struct member *m; (m = bridge_next_member(bridge, &cursor));)
+        if (m->interface->mtu < mtu)
+            mtu = m->interface->mtu;
+    return mtu;
+}
+
+static uint16_t mtu_of(const struct bridge *bridge)
+{
+    uint16_t most = bridge_mtu_max(bridge);
+    if (bridge->mtu)
+        return bridge->mtu < most ? bridge->mtu : most;
+    return most == UINT16_MAX ? MTU_DEFAULT : most;
+}
+
+/* One that a member gave stays when that member leaves. */
+static const uint8_t *mac_of(const struct bridge *bridge)
+{
+    const struct member *from = member_of(bridge->mac_from);
+    if (bridge->mac_chosen || !from || from->bridge != bridge)
+        return bridge->interface->mac;
+    return from->interface->mac;
+}
+
+static int follow(struct bridge *bridge)
+{
+    struct interface_state state = { .up = members_up(bridge) && !bridge->down,
+                                     .mtu = mtu_of(bridge) };
+    int e = publish(bridge);
+    memcpy(state.mac, mac_of(bridge), MAC_LEN);
+    interface_update(bridge->interface, &state);
+    return e;
+}
+
+/* Joining and leaving ---------------------------------------------------------- */
+
+/* Listeners ask interface->bridge; the port hears what a member must, or no longer does. */
+static void tell_changed(struct interface *interface)
+{
+    const struct event event = { .kind = EVENT_INTERFACE_CHANGED, .interface = interface };
+    event_post(&event);
+    forward_refresh_rx_mode(interface->port);
+}
+
+/* Out of everything that workers look at, and only then freed. */
+static void detach(struct member *member)
+{
+    struct interface *interface = member->interface;
+    interface_set_input(interface, interface->ip_input);
+    store_release(&interface->bridge, NULL);
+    numbered_clear(&members, interface->port_number);
+    fdb_flush_port(interface->port_number);
+    wires_refresh(interface);
+    publish(member->bridge);
+    wire_forget(member);
+    retire(free, member);
+}
+
+static void leave(struct member *member)
+{
+    struct interface *interface = member->interface;
+    struct bridge *bridge = member->bridge;
+    detach(member);
+    follow(bridge);
+    tell_changed(interface);
+}
+
+static int join(struct bridge *bridge, struct interface *interface, bool automatic)
+{
+    struct member *member = calloc(1, sizeof *member);
+    if (!member)
+        return -ENOMEM;
+    *member = (struct member){
+        .port = interface->port, .interface = interface, .bridge = bridge, .automatic = automatic
+    };
+    if (numbered_set(&members, interface->port_number, member)) {
+        free(member);
+        return -ENOMEM;
     }
-    for (unsigned i = 0; i + 1 < flood->count; i++) {
-        struct packet *copy = packet_copy(&worker->cache, packet);
-        counter_add(&counters->copied, 1);
-        if (copy)
-            forward_send(worker, flood->out[i], copy);
-        else
-            counter_add(&counters->drops[DROP_no_buffer], 1);
+    if (bridge->mac_from == PORT_NONE)
+        bridge->mac_from = interface->port_number;
+    wires_refresh(NULL);
+    int e = follow(bridge);
+    if (e) {
+        detach(member);
+        return e;
     }
-    forward_send(worker, flood->out[flood->count - 1], packet);
-}
-
-static void bridge_note(struct worker *control, const struct note *note);
-
-/* 802.1Q 8.7: from the source of every frame that was received well. */
-static void learn(struct worker *worker, const struct port *in, const struct packet *packet,
-                  const struct address *source)
-{
-    struct note note = { .handle = bridge_note, .port = in->number, .code = VLAN_ALL };
-    if (likely(fdb_refresh(source->key, source->hash, in->number)) || !source->key)
-        return;
-    memcpy(note.mac, packet->data + MAC_LEN, MAC_LEN);
-    forward_note(worker, &note); /* when the ring is full, a later frame will do */
-}
-
-static void relay(struct worker *worker, const struct port *in, struct flood *flood,
-                  struct packet *packet, const struct address *destination)
-{
-    uint16_t number;
-    struct port *out = NULL;
-    if (fdb_lookup(destination->key, destination->hash, &number)) /* no group is in there */
-        out = port_get(number);
-    if (!out)
-        flood_send(worker, in, flood, packet);
-    else if (share_wire(in, out))
-        forward_drop(worker, in->number, DROP_same_port, packet);
-    else
-        forward_send(worker, out, packet);
-}
-
-/* What a VF hears, its PF's port has heard as well, or has sent itself: all but frames for the
- * VF's own address from stations on its wire. */
-static bool is_copy(const struct port *in, const struct packet *packet,
-                    const struct address *source)
-{
-    uint16_t number;
-    if (memcmp(packet->data, in->mac, MAC_LEN))
-        return true;
-    const struct port *home =
-        fdb_lookup(source->key, source->hash, &number) ? port_get(number) : NULL;
-    return home && !share_wire(home, in);
-}
-
-/* An I350 that listens to all hears also what is for one of its VFs, whose own port has it. */
-static bool is_for_vf(const struct port *in, const struct packet *packet)
-{
-    for (unsigned i = 0; i < port_count(); i++) {
-        const struct port *port = port_get(i);
-        if (port && port->uplink == in && !memcmp(packet->data, port->mac, MAC_LEN))
-            return true;
-    }
-    return false;
-}
-
-static struct address read_address(const uint8_t *mac)
-{
-    struct address address = { .key = fdb_key(VLAN_ALL, mac) };
-    address.hash = fdb_prefetch(address.key);
-    return address;
-}
-
-/* Headers, then both buckets of both addresses, are under way before the first
- * of them is looked at.  A talker's frames come in rows: it is learned once a row. */
-static void bridge_burst(struct worker *worker, struct port *in, struct packet **packets,
-                         uint16_t n)
-{
-    struct address destination[PORT_BURST], source[PORT_BURST];
-    struct flood flood = { .ready = false };
-    uint64_t learned = 0;
-    for (uint16_t i = 0; i < n; i++)
-        __builtin_prefetch(packets[i]->data);
-    for (uint16_t i = 0; i < n; i++) {
-        destination[i] = read_address(packets[i]->data);
-        source[i] = read_address(packets[i]->data + MAC_LEN);
-    }
-    for (uint16_t i = 0; i < n; i++) {
-        if ((destination[i].key & RESERVED_ADDRESS_MASK) == RESERVED_ADDRESS) {
-            forward_drop(worker, in->number, DROP_reserved_address, packets[i]);
-            continue;
-        }
-        if (source[i].key & FDB_KEY_GROUP) {
-            forward_drop(worker, in->number, DROP_group_source, packets[i]);
-            continue;
-        }
-        if (unlikely(behind_uplink(in))) {
-            if (is_copy(in, packets[i], &source[i]))
-                forward_drop(worker, in->number, DROP_shared_wire, packets[i]);
-            else
-                relay(worker, in, &flood, packets[i], &destination[i]);
-            continue;
-        }
-        if (source[i].key != learned)
-            learn(worker, in, packets[i], &source[i]);
-        learned = source[i].key;
-        if (unlikely(in->vf_count) && is_for_vf(in, packets[i])) {
-            forward_drop(worker, in->number, DROP_shared_wire, packets[i]);
-            continue;
-        }
-        relay(worker, in, &flood, packets[i], &destination[i]);
-    }
-}
-
-/* Control core -------------------------------------------------------------- */
-
-/* What was learned before the link went down is out of date. */
-static void bridge_note(struct worker *control, const struct note *note)
-{
-    const struct port *port = port_get(note->port);
-    if (port && port->state == PORT_RUNNING && port->link.up)
-        fdb_learn(fdb_key(note->code, note->mac), note->port);
-}
-
-static void bridge_link_changed(struct port *port)
-{
-    if (!port->link.up)
-        fdb_flush_port(port->number);
-}
-
-/* Stations may have moved while another mode was in force. */
-static int bridge_start(void)
-{
-    for (uint16_t i = 0; i < PORT_MAX; i++)
-        fdb_flush_port(i);
+    store_release(&interface->bridge, bridge);
+    interface_set_input(interface, bridge_input);
+    tell_changed(interface);
     return 0;
 }
 
-FORWARD_MODE(bridge_mode) = {
-    .name = "l2",
-    .help = "one learning bridge over all ports",
-    .no_promiscuous_vfs = true,
-    .start = bridge_start,
-    .burst = bridge_burst,
-    .link_changed = bridge_link_changed,
-};
+/* Making and unmaking ----------------------------------------------------------- */
+
+static struct bridge *create(const char *name, bool automatic)
+{
+    struct bridge *bridge = calloc(1, sizeof *bridge);
+    if (!bridge)
+        return NULL;
+    *bridge =
+        (struct bridge){ .fid = fid_for(name), .automatic = automatic, .mac_from = PORT_NONE };
+    bridge->interface = interface_create(INTERFACE_BRIDGE, name, NULL, bridge_output);
+    if (!bridge->interface) {
+        free(bridge);
+        return NULL;
+    }
+    store_release(&bridge->interface->bridge, bridge);
+    return bridge;
+}
+
+/* Its interface goes: whatever made it go. */
+static void release(struct bridge *bridge)
+{
+    unsigned cursor = 0;
+    for (struct member *m; (m = bridge_next_member(bridge, &cursor));) {
+        struct interface *interface = m->interface;
+        detach(m);
+        tell_changed(interface);
+    }
+    if (bridge->flood)
+        retire(free, bridge->flood);
+    retire(free, bridge);
+}
+
+/* Mode l2's bridge ---------------------------------------------------------------- */
+
+static void join_default(struct interface *interface)
+{
+    struct bridge *bridge = bridge_find(BRIDGE_DEFAULT);
+    if (!bridge)
+        bridge = create(BRIDGE_DEFAULT, true);
+    if (!bridge || join(bridge, interface, true))
+        log_warning("port %s: no memory for it in bridge " BRIDGE_DEFAULT, interface->name);
+}
+
+static void everybody_joins(void)
+{
+    for (unsigned i = 0; i < interface_limit(); i++) {
+        struct interface *interface = interface_get(i);
+        if (interface && interface->kind == INTERFACE_PORT && !interface->bridge)
+            join_default(interface);
+    }
+}
+
+static void automatic_members_leave(void)
+{
+    for (unsigned i = 0; i < members.limit; i++)
+        if (member_of(i) && member_of(i)->automatic)
+            leave(member_of(i));
+}
+
+/* What mode l2 made goes with it; with an address it is configuration. */
+static void tidy(void)
+{
+    struct bridge *bridge = bridge_find(BRIDGE_DEFAULT);
+    unsigned cursor = 0;
+    if (bridge && bridge->automatic && !bridge->interface->addresses &&
+        !bridge_next_member(bridge, &cursor))
+        interface_destroy(bridge->interface);
+}
+
+static void gather(void)
+{
+    if (ports_join())
+        everybody_joins();
+    else
+        automatic_members_leave();
+    tidy();
+}
+
+static void tidy_later(struct worker *control, uint64_t now_us)
+{
+    if (tidy_wanted)
+        tidy();
+    tidy_wanted = false;
+}
+
+CONTROL_JOB(bridge_job) = { .every_us = 10 * US_PER_MS, .run = tidy_later };
+
+/* For the user -------------------------------------------------------------------- */
+
+int bridge_add(const char *name)
+{
+    struct bridge *bridge = bridge_find(name);
+    if (bridge && bridge->automatic) {
+        bridge->automatic = false;
+        return 0;
+    }
+    return create(name, false) ? 0 : -errno;
+}
+
+void bridge_delete(struct bridge *bridge)
+{
+    fdb_forget_static(bridge->fid, FDB_ANY);
+    interface_destroy(bridge->interface);
+    gather();
+}
+
+int bridge_add_port(struct bridge *bridge, struct port *port)
+{
+    struct interface *interface = interface_of_port(port);
+    struct member *member = member_of(port->number);
+    if (!interface)
+        return -ENOMEM;
+    bridge->automatic = false;
+    if (member && member->bridge == bridge) {
+        member->automatic = false;
+        return 0;
+    }
+    if (bridge->fid != BRIDGE_DEFAULT_FID)
+        fdb_forget_static(member ? member->bridge->fid : BRIDGE_DEFAULT_FID, port->number);
+    if (member)
+        leave(member);
+    int e = join(bridge, interface, false);
+    gather();
+    return e;
+}
+
+void bridge_remove_port(struct port *port)
+{
+    struct member *member = member_of(port->number);
+    fdb_forget_static(member->bridge->fid, port->number);
+    leave(member);
+    gather();
+}
+
+int bridge_set_mtu(struct bridge *bridge, uint16_t mtu)
+{
+    if (mtu > bridge_mtu_max(bridge))
+        return -ERANGE;
+    bridge->mtu = mtu;
+    follow(bridge);
+    return 0;
+}
+
+void bridge_set_mac(struct bridge *bridge, const uint8_t mac[MAC_LEN])
+{
+    struct interface_state state = { .up = bridge->interface->up, .mtu = bridge->interface->mtu };
+    memcpy(state.mac, mac, MAC_LEN);
+    bridge->mac_chosen = true;
+    interface_update(bridge->interface, &state);
+}
+
+void bridge_set_up(struct bridge *bridge, bool up)
+{
+    store_relaxed(&bridge->down, !up);
+    follow(bridge);
+}
+
+/* Events --------------------------------------------------------------------------- */
+
+static void heard_of_port(const struct event *event)
+{
+    struct interface *interface = event->interface;
+    struct member *member = member_of(interface->port_number);
+    if (event->kind == EVENT_INTERFACE_ADDED && ports_join())
+        join_default(interface);
+    if (event->kind == EVENT_INTERFACE_DOWN)
+        fdb_flush_port(interface->port_number);
+    if (event->kind == EVENT_INTERFACE_GONE) {
+        fdb_forget_static(FDB_ANY, interface->port_number);
+        if (member) {
+            struct bridge *bridge = member->bridge;
+            detach(member);
+            follow(bridge);
+        }
+    } else {
+        if (interface->port->uplink || interface->port->vf_count)
+            wires_refresh(NULL);
+        if (member)
+            follow(member->bridge);
+    }
+}
+
+static void heard_of_bridge(const struct event *event)
+{
+    if (event->kind == EVENT_INTERFACE_GONE && event->interface->bridge)
+        release(event->interface->bridge);
+    else if (event->kind == EVENT_ADDRESS_GONE)
+        tidy_wanted = true;
+}
+
+/* Stations may have moved while nobody learned. */
+static void heard_of_mode(void)
+{
+    for (unsigned i = 0; forward_get_mode()->burst && i < members.limit; i++)
+        fdb_flush_port((uint16_t)i);
+    gather();
+}
+
+static void heard(const struct event *event)
+{
+    if (event->kind == EVENT_MODE_CHANGED)
+        heard_of_mode();
+    else if (event->interface && event->interface->kind == INTERFACE_PORT)
+        heard_of_port(event);
+    else if (event->interface && event->interface->kind == INTERFACE_BRIDGE)
+        heard_of_bridge(event);
+}
+
+EVENT_LISTENER(bridge_listener) = { .order = EVENT_ORDER_BRIDGE, .heard = heard };

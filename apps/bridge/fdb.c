@@ -23,6 +23,8 @@
 #define WHERE_GENERATION 0x7fff0000u /* of the port, when it was learned */
 #define WHERE_FIXED 0x80000000u      /* a static entry */
 
+#define GENERATIONS 256u
+
 struct entry {
     uint64_t key;   /* 0: empty; no station has the address 0 */
     uint32_t where; /* control task */
@@ -40,7 +42,9 @@ static struct {
     uint32_t mask;
     uint32_t now_ms;
     uint64_t seed[2];
-    uint32_t generation[PORT_MAX]; /* already in place under WHERE_GENERATION */
+    /* Already in place under WHERE_GENERATION.  Ports whose numbers differ by a multiple of
+     * the slots share one: a flush of one costs the other some flooding. */
+    uint32_t generation[GENERATIONS];
     /* The rest is the control task's. */
     uint32_t learned, fixed, limit, sweep_at;
     uint64_t refused;
@@ -76,7 +80,7 @@ static struct entry *entry_find(uint64_t key, uint64_t h)
 
 static uint32_t where_now(uint16_t port)
 {
-    return load_relaxed(&fdb.generation[port]) | port;
+    return load_relaxed(&fdb.generation[port % GENERATIONS]) | port;
 }
 
 static bool is_live(uint32_t where, uint32_t seen)
@@ -267,8 +271,8 @@ int fdb_delete(uint64_t key)
 /* The 15 bits come round after 32768 flushes; the sweeper is through long before. */
 void fdb_flush_port(uint16_t port)
 {
-    uint32_t next = (fdb.generation[port] + WHERE_PORT + 1) & WHERE_GENERATION;
-    store_relaxed(&fdb.generation[port], next);
+    uint32_t *generation = &fdb.generation[port % GENERATIONS];
+    store_relaxed(generation, (*generation + WHERE_PORT + 1) & WHERE_GENERATION);
 }
 
 static void sweep_bucket(struct bucket *bucket)
@@ -297,7 +301,7 @@ void fdb_counts(struct fdb_counts *counts)
 
 static void row_fill(const struct entry *e, struct fdb_row *row)
 {
-    row->vlan = (uint16_t)(e->key >> 48);
+    row->fid = (uint16_t)(e->key >> 48);
     for (unsigned i = 0; i < MAC_LEN; i++)
         row->mac[i] = (uint8_t)(e->key >> 8 * i);
     row->port = (uint16_t)(e->where & WHERE_PORT);
@@ -317,6 +321,15 @@ bool fdb_next(uint32_t *cursor, struct fdb_row *row)
         return true;
     }
     return false;
+}
+
+void fdb_forget_static(uint16_t fid, uint16_t port)
+{
+    struct fdb_row row;
+    for (uint32_t cursor = 0; fdb.fixed && fdb_next(&cursor, &row);)
+        if (row.fixed && (fid == FDB_ANY || fid == row.fid) &&
+            (port == FDB_ANY || port == row.port))
+            fdb_delete(fdb_key(row.fid, row.mac));
 }
 
 /* The appliance's ----------------------------------------------------------- */

@@ -2,9 +2,10 @@
  *
  * Sources: IEEE 802.1Q 8.7 (learning) and 8.8 (filtering database).
  *
- * Keyed by VLAN and MAC as one 64-bit word.  A bucket is a cache line of four
- * entries; a station is in one of two buckets, which a hash with a seed of this
- * boot chooses.  Memory is given once, for twice as many entries as may be learned.
+ * Keyed by a filtering identifier (FID: one a bridge) and MAC as one 64-bit word.  A
+ * bucket is a cache line of four entries; a station is in one of two buckets, which a
+ * hash with a seed of this boot chooses.  Memory is given once, for twice as many
+ * entries as may be learned.
  *
  * Who writes: the control task alone inserts, moves and removes.  Workers look
  * up without locks and refresh an entry's `seen`.  An entry is written value
@@ -28,16 +29,11 @@
 #define FDB_AGE_US (300 * US_PER_S) /* IEEE 802.1Q table 8-6, recommended default */
 #define FDB_SWEEP_US US_PER_S       /* the whole table is walked that often */
 
-/* The first octet is lowest, so bit 0 tells a group address (IEEE 802 8.2). */
-#define FDB_KEY_GROUP 1ull
+#define FDB_KEY_GROUP MAC_WORD_GROUP
 
-static inline uint64_t fdb_key(uint16_t vlan, const uint8_t *mac)
+static inline uint64_t fdb_key(uint16_t fid, const uint8_t *mac)
 {
-    uint32_t low;
-    uint16_t high;
-    memcpy(&low, mac, sizeof low);
-    memcpy(&high, mac + sizeof low, sizeof high);
-    return (uint64_t)vlan << 48 | (uint64_t)high << 32 | low;
+    return (uint64_t)fid << 48 | mac_load(mac);
 }
 
 /* Workers ------------------------------------------------------------------ */
@@ -59,8 +55,11 @@ void fdb_learn(uint64_t key, uint16_t port);
 /* A static entry, in place of a learned one if need be.  0, or -ENOSPC. */
 int fdb_add_static(uint64_t key, uint16_t port);
 int fdb_delete(uint64_t key); /* of either kind; 0 or -ENOENT */
-/* Forgets what was learned on the port. */
+/* Forgets what was learned on the port (and perhaps on others: they learn anew). */
 void fdb_flush_port(uint16_t port);
+/* Deletes static entries: of a filtering identifier, or a port, or both (FDB_ANY: of all). */
+#define FDB_ANY UINT16_MAX
+void fdb_forget_static(uint16_t fid, uint16_t port);
 void fdb_tick(uint64_t now_us);
 
 struct fdb_counts {
@@ -70,7 +69,7 @@ struct fdb_counts {
 void fdb_counts(struct fdb_counts *counts);
 
 struct fdb_row {
-    uint16_t vlan, port;
+    uint16_t fid, port;
     uint8_t mac[MAC_LEN];
     bool fixed;
     uint32_t age_s; /* since last seen */

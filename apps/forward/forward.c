@@ -257,11 +257,22 @@ uint64_t forward_held(void)
 
 /* Control core: ports ------------------------------------------------------- */
 
-static bool wants_promiscuous(const struct port *port)
+static const struct bridge *bridge_of(struct port *port)
 {
-    bool spared =
-        forward.mode->no_promiscuous || (forward.mode->no_promiscuous_vfs && port->uplink);
-    return forward.promiscuous[port->number] || !spared;
+    const struct interface *interface = interface_of_port(port);
+    return interface ? interface->bridge : NULL;
+}
+
+/* A member of a bridge must hear all stations, but not a VF beside its PF's port, which hears
+ * them for it. */
+static bool wants_promiscuous(struct port *port)
+{
+    if (forward.promiscuous[port->number])
+        return true;
+    if (forward.mode->burst)
+        return !forward.mode->no_promiscuous;
+    const struct bridge *bridge = bridge_of(port);
+    return bridge && !(port->uplink && bridge_of(port->uplink) == bridge);
 }
 
 static int tell_rx_mode(struct port *port, bool promiscuous)
@@ -279,6 +290,16 @@ static int apply_rx_mode(struct port *port)
         log_warning("port %u: cannot receive what is meant for other stations: %s", port->number,
                     strerror(-e));
     return wanted ? e : 0;
+}
+
+void forward_refresh_rx_mode(struct port *port)
+{
+    for (unsigned i = 0; i < port_count(); i++) {
+        struct port *p = port_get(i);
+        if (p && (p == port || p->uplink == port) && p->state == PORT_RUNNING &&
+            wants_promiscuous(p) != p->rx_mode.promiscuous)
+            apply_rx_mode(p);
+    }
 }
 
 static void say_link(const struct port *port)

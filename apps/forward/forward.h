@@ -61,13 +61,13 @@ struct forward_mode {
     const char *name;
     const char *help;           /* one phrase for `help forward` */
     bool no_promiscuous;        /* ports listen to their own address only (l3) */
-    bool no_promiscuous_vfs;    /* VFs do, whose PF's port listens for them (l2) */
     /* optional, control task: called when the mode is chosen (0 or -E...) and when
      * another one has taken its place; `start` and `stop` of the console only
      * let frames through or not.  stop() gives back what the mode holds. */
     int (*start)(void);
     void (*stop)(void);
-    /* Owns all n packets (1 to PORT_BURST) afterwards.  Data path: never prints, never waits. */
+    /* For whole ports; NULL: what came in is its interface's (interface.h).  Owns all n packets
+     * (1 to PORT_BURST) afterwards.  Data path: never prints, never waits. */
     void (*burst)(struct worker *worker, struct port *in, struct packet **packets, uint16_t n);
     /* optional, data path: once a turn while forwarding runs, for modes that make frames. */
     void (*turn)(struct worker *worker);
@@ -143,6 +143,8 @@ void forward_ports_up(void);
 /* The user's wish (`port N promiscuous on|off`); a mode that needs it goes before.  0 or -E... */
 int forward_set_promiscuous(struct port *port, bool on);
 bool forward_promiscuous(const struct port *port);      /* the wish, not the outcome */
+/* A bridge took the port's interface over or gave it back: what it and its VFs must hear. */
+void forward_refresh_rx_mode(struct port *port);
 /* The partner of a port for io and mac: 0-1, 2-3, ...; NULL: none. */
 struct port *forward_peer(const struct port *port);
 

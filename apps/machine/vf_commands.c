@@ -72,7 +72,7 @@ static void forget_port(uint16_t number)
             neighbor_delete(n.address);
     while (fdb_next(&cursor, &row))
         if (row.port == number)
-            fdb_delete(fdb_key(row.vlan, row.mac));
+            fdb_delete(fdb_key(row.fid, row.mac));
 }
 
 static void remove_vf(struct pci_function *f)

@@ -132,8 +132,8 @@ int bench_tear_down(void **state)
     bench_run_ms(1);
     bench_is_quiet();
     for (unsigned i = 0; i < BENCH_WIRES; i++) {
-        forward_port_down(bench.port[i]);
-        port_stop(bench.far[i]);
+        forward_port_remove(bench.port[i]);
+        forward_port_remove(bench.far[i]);
         ring_port_destroy(bench.port[i]);
         ring_port_destroy(bench.far[i]);
     }

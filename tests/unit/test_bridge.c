@@ -1,9 +1,12 @@
-/* apps/bridge/bridge.c: mode l2, by the rules of IEEE 802.1Q clause 8. */
+/* apps/bridge: bridges by the rules of IEEE 802.1Q clause 8, and mode l2's own. */
+#include "apps/bridge/bridge.h"
 #include "apps/bridge/fdb.h"
+#include "apps/forward/event.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
 #include "tests/models/lan.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -179,6 +182,7 @@ static void share(void)
     static const uint8_t mac[MAC_LEN] = { 2, 0, 0, 0, 0, 0x77 };
     lan[1]->port.uplink = lan[2]->port.uplink = &lan[0]->port;
     memcpy(lan[1]->port.mac, mac, MAC_LEN);
+    interface_follow_port(&lan[1]->port);
 }
 
 /* What the chip does with a broadcast on its wire: a copy for each pool. */
@@ -235,10 +239,9 @@ static void stations_of_one_wire_are_filtered_among_its_ports(void **state)
 
 static void what_a_pf_hears_of_its_vfs_is_theirs(void **state)
 {
-    share();
     send(0, vf_mac, A, 1); /* before there are VFs nobody knows that address */
-    assert_int_equal(sent_by(1), 0x8);
-    lan[0]->port.vf_count = 2;
+    assert_int_equal(sent_by(1), 0xe);
+    share();
     send(0, vf_mac, A, 2);
     assert_int_equal(sent_by(2), 0);
     assert_int_equal(lan_drops(0, DROP_shared_wire), 1);
@@ -340,7 +343,8 @@ static void notes_of_a_port_that_went_down_teach_nothing(void **state)
     packet->frame_length = frame.length;
     packet->port = 0;
     forward_counters(control_worker(), 0)->originated++; /* comes from nowhere */
-    forward_get_mode()->burst(control_worker(), &lan[0]->port, &packet, 1);
+    struct interface *interface = interface_of_port(&lan[0]->port);
+    interface->input(control_worker(), interface, &packet, 1);
     assert_int_equal(spsc_fill(&control_worker()->to_control), 1);
     forward_port_down(&lan[0]->port);
     lan_run();
@@ -459,6 +463,254 @@ static void nothing_is_lost_uncounted(void **state)
     lan_run();
 }
 
+/* Several bridges --------------------------------------------------------------- */
+
+static struct bridge *made(const char *name, unsigned a, unsigned b)
+{
+    assert_int_equal(bridge_add(name), 0);
+    struct bridge *bridge = bridge_find(name);
+    assert_non_null(bridge);
+    assert_int_equal(bridge_add_port(bridge, &lan[a]->port), 0);
+    assert_int_equal(bridge_add_port(bridge, &lan[b]->port), 0);
+    return bridge;
+}
+
+/* The members, a bit each. */
+static unsigned members_in(const char *name)
+{
+    const struct bridge *bridge = bridge_find(name);
+    unsigned ports = 0, cursor = 0;
+    assert_non_null(bridge);
+    for (struct member *m; (m = bridge_next_member(bridge, &cursor));)
+        ports |= 1u << m->port->number;
+    return ports;
+}
+
+static void bridges_are_apart(void **state)
+{
+    made("br1", 0, 2);
+    assert_int_equal(members_in("br1"), 0x5);
+    assert_int_equal(members_in("br0"), 0xa);
+    send(0, LAN_BROADCAST, A, 1);
+    assert_int_equal(sent_by(1), 0x4);
+    send(1, LAN_BROADCAST, B, 2);
+    assert_int_equal(sent_by(2), 0x8);
+    send(2, B, C, 3); /* B is known in the other one only */
+    assert_int_equal(sent_by(3), 0x1);
+}
+
+/* The same address may be behind a port of each (a router's, say). */
+static void a_station_may_be_in_two_bridges(void **state)
+{
+    made("br1", 0, 2);
+    send(0, LAN_BROADCAST, A, 1);
+    sent_by(1);
+    send(1, LAN_BROADCAST, A, 2);
+    sent_by(2);
+    send(2, A, B, 3);
+    assert_int_equal(sent_by(3), 0x1);
+    send(3, A, B, 4);
+    assert_int_equal(sent_by(4), 0x2);
+}
+
+static void a_port_that_changes_its_bridge_is_forgotten_and_heard_there(void **state)
+{
+    struct bridge *br1 = made("br1", 0, 2);
+    send(0, LAN_BROADCAST, A, 1);
+    sent_by(1);
+    assert_int_equal(bridge_add_port(br1, &lan[1]->port), 0);
+    assert_int_equal(members_in("br1"), 0x7);
+    send(1, A, B, 2); /* still where it was */
+    assert_int_equal(sent_by(2), 0x1);
+    bridge_remove_port(&lan[0]->port);
+    assert_int_equal(members_in("br0"), 0x9);
+    send(1, A, B, 3); /* and here no longer */
+    assert_int_equal(sent_by(3), 0x4);
+    send(0, LAN_BROADCAST, A, 4);
+    assert_int_equal(sent_by(4), 0x8);
+}
+
+static void members_of_a_bridge_that_goes_are_free(void **state)
+{
+    struct bridge *br1 = made("br1", 0, 2);
+    bridge_delete(br1);
+    assert_null(bridge_find("br1"));
+    assert_int_equal(members_in("br0"), 0xf);
+    send(0, LAN_BROADCAST, A, 1);
+    assert_int_equal(sent_by(1), 0xe);
+    made("br1", 0, 1); /* its identifier is used again, and knows nobody */
+    send(1, A, B, 2);
+    assert_int_equal(sent_by(2), 0x1);
+}
+
+/* Frames that are under way when their port leaves. */
+static void membership_changes_between_bursts(void **state)
+{
+    made("br1", 0, 2);
+    for (uint32_t i = 0; i < 200; i++) {
+        struct bridge *to = bridge_find(i % 2 ? "br1" : "br0");
+        for (unsigned port = 0; port < PORTS; port++)
+            lan_send(port, i % 3 ? A + (i + port) % PORTS : LAN_BROADCAST, A + port, i);
+        assert_int_equal(bridge_add_port(to, &lan[i % PORTS]->port), 0);
+        forward_turn();
+        lan_check_conservation();
+        for (unsigned port = 0; port < PORTS; port++)
+            while (lan_receive(port) >= 0)
+                ;
+    }
+}
+
+/* Mode l2's own -------------------------------------------------------------------- */
+
+static void mode_l2_puts_every_port_into_br0_and_takes_it_out(void **state)
+{
+    assert_int_equal(members_in("br0"), 0xf);
+    assert_int_equal(forward_set_mode(forward_find_mode("io")), 0);
+    assert_null(bridge_find("br0"));
+    for (unsigned i = 0; i < PORTS; i++)
+        assert_null(interface_of_port(&lan[i]->port)->bridge);
+    assert_int_equal(forward_set_mode(forward_find_mode("l2")), 0);
+    assert_int_equal(members_in("br0"), 0xf);
+}
+
+static void own_bridges_outlive_the_mode(void **state)
+{
+    made("br1", 0, 2);
+    assert_int_equal(forward_set_mode(forward_find_mode("mac")), 0);
+    assert_int_equal(members_in("br1"), 0x5);
+    assert_null(bridge_find("br0"));
+    assert_null(interface_of_port(&lan[1]->port)->bridge);
+    assert_int_equal(forward_set_mode(forward_find_mode("l2")), 0);
+    assert_int_equal(members_in("br0"), 0xa);
+}
+
+static void an_own_br0_takes_the_rest_in_l2_only(void **state)
+{
+    assert_int_equal(bridge_add("br0"), 0);
+    assert_int_equal(bridge_add("br0"), -EEXIST);
+    assert_int_equal(bridge_add_port(bridge_find("br0"), &lan[1]->port), 0);
+    assert_int_equal(members_in("br0"), 0xf);
+    assert_int_equal(forward_set_mode(forward_find_mode("io")), 0);
+    assert_int_equal(members_in("br0"), 0x2);
+    assert_int_equal(forward_set_mode(forward_find_mode("l2")), 0);
+    assert_int_equal(members_in("br0"), 0xf);
+    bridge_delete(bridge_find("br0")); /* the mode needs one */
+    assert_int_equal(members_in("br0"), 0xf);
+}
+
+static void an_empty_br0_with_an_address_is_configuration(void **state)
+{
+    struct interface *br0 = bridge_find("br0")->interface;
+    const struct event gone = { .kind = EVENT_ADDRESS_GONE, .interface = br0 };
+    br0->addresses = 1;
+    assert_int_equal(forward_set_mode(forward_find_mode("io")), 0);
+    assert_ptr_equal(bridge_find("br0")->interface, br0);
+    assert_int_equal(members_in("br0"), 0);
+    assert_false(br0->up);
+    br0->addresses = 0;
+    event_post(&gone);
+    seconds_pass(1);
+    assert_null(bridge_find("br0"));
+}
+
+static void ports_that_come_later_join(void **state)
+{
+    struct port *late;
+    assert_int_equal(null_port_create(&late), 0);
+    forward_turn();
+    assert_int_equal(members_in("br0"), 0x1f);
+    forward_port_remove(late);
+    assert_int_equal(members_in("br0"), 0xf);
+    null_port_destroy(late);
+    send(0, LAN_BROADCAST, A, 1);
+    assert_int_equal(sent_by(1), 0xe);
+}
+
+/* The interface of a bridge ---------------------------------------------------------- */
+
+static void a_bridge_follows_its_members(void **state)
+{
+    struct interface *br1 = made("br1", 2, 1)->interface;
+    assert_true(br1->up);
+    assert_int_equal(br1->mtu, 1500);
+    assert_memory_equal(br1->mac, lan[2]->port.mac, MAC_LEN); /* the first one's */
+    lan[1]->port.mtu = 1400;
+    forward_port_down(&lan[2]->port);
+    assert_true(br1->up);
+    seconds_pass(1);
+    assert_int_equal(br1->mtu, 1400);
+    forward_port_down(&lan[1]->port);
+    assert_false(br1->up);
+    assert_int_equal(forward_port_up(&lan[2]->port), 0);
+    assert_true(br1->up);
+    bridge_remove_port(&lan[1]->port);
+    assert_int_equal(br1->mtu, 1500);
+    bridge_remove_port(&lan[2]->port);
+    assert_false(br1->up);
+    assert_memory_equal(br1->mac, lan[2]->port.mac, MAC_LEN); /* and stays */
+}
+
+static void what_the_user_sets_goes_before(void **state)
+{
+    static const uint8_t mac[MAC_LEN] = { 2, 0, 0, 0, 0xb, 1 };
+    struct bridge *br1 = made("br1", 2, 1);
+    bridge_set_mac(br1, mac);
+    assert_memory_equal(br1->interface->mac, mac, MAC_LEN);
+    assert_int_equal(bridge_set_mtu(br1, 1501), -ERANGE);
+    assert_int_equal(bridge_set_mtu(br1, 1300), 0);
+    assert_int_equal(br1->interface->mtu, 1300);
+    lan[1]->port.mtu = 1200;
+    interface_follow_port(&lan[1]->port);
+    assert_int_equal(br1->interface->mtu, 1200);
+    assert_memory_equal(br1->interface->mac, mac, MAC_LEN);
+}
+
+static void a_bridge_that_is_down_lets_nothing_through(void **state)
+{
+    struct bridge *br1 = made("br1", 2, 1);
+    bridge_set_up(br1, false);
+    assert_false(br1->interface->up);
+    send(1, LAN_BROADCAST, A, 1);
+    assert_int_equal(sent_by(1), 0);
+    assert_int_equal(lan_drops(1, DROP_stopped), 1);
+    bridge_set_up(br1, true);
+    send(1, LAN_BROADCAST, A, 2);
+    assert_int_equal(sent_by(2), 0x4);
+}
+
+/* What a port hears: all stations as a member, its own frames in a mode that reads them. */
+static void members_listen_to_all(void **state)
+{
+    made("br1", 2, 1);
+    assert_true(lan[0]->port.rx_mode.promiscuous); /* br0's */
+    assert_true(lan[1]->port.rx_mode.promiscuous);
+    share(); /* 1 and 2 are VFs of 0 */
+    assert_int_equal(bridge_add_port(bridge_find("br1"), &lan[0]->port), 0);
+    assert_true(lan[0]->port.rx_mode.promiscuous);
+    assert_false(lan[1]->port.rx_mode.promiscuous);
+    assert_false(lan[2]->port.rx_mode.promiscuous);
+    bridge_remove_port(&lan[0]->port);
+    assert_true(lan[1]->port.rx_mode.promiscuous);
+    assert_true(lan[2]->port.rx_mode.promiscuous);
+}
+
+/* Without their PF's port in the bridge the first VF speaks for the wire. */
+static void of_vfs_alone_the_first_speaks(void **state)
+{
+    share();
+    made("br1", 1, 2);
+    assert_int_equal(bridge_add_port(bridge_find("br1"), &lan[3]->port), 0);
+    send(3, LAN_BROADCAST, B, 1);
+    assert_int_equal(sent_by(1), 0x2);
+    for (unsigned port = 1; port < 3; port++) /* what the chip does with a broadcast */
+        lan_send(port, LAN_BROADCAST, A, 2);
+    lan_run();
+    assert_int_equal(sent_by(2), 0x8);
+    assert_int_equal(lan_drops(2, DROP_shared_wire), 1);
+    send(3, A, B, 3);
+    assert_int_equal(sent_by(3), 0x2);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -493,6 +745,21 @@ int main(void)
         TEST(a_full_table_floods),
         TEST(no_reorder_no_duplicate),
         TEST(nothing_is_lost_uncounted),
+        TEST(bridges_are_apart),
+        TEST(a_station_may_be_in_two_bridges),
+        TEST(a_port_that_changes_its_bridge_is_forgotten_and_heard_there),
+        TEST(members_of_a_bridge_that_goes_are_free),
+        TEST(membership_changes_between_bursts),
+        TEST(mode_l2_puts_every_port_into_br0_and_takes_it_out),
+        TEST(own_bridges_outlive_the_mode),
+        TEST(an_own_br0_takes_the_rest_in_l2_only),
+        TEST(an_empty_br0_with_an_address_is_configuration),
+        TEST(ports_that_come_later_join),
+        TEST(a_bridge_follows_its_members),
+        TEST(what_the_user_sets_goes_before),
+        TEST(a_bridge_that_is_down_lets_nothing_through),
+        TEST(members_listen_to_all),
+        TEST(of_vfs_alone_the_first_speaks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -808,9 +808,9 @@ static void wire_remove(unsigned i)
     char line[64];
     snprintf(line, sizeof line, "port %u no address 10.%u.0.1/24", near[i]->number, i);
     bench_command(line);
-    forward_port_down(near[i]);
+    forward_port_remove(near[i]);
     replies(i);
-    port_stop(far[i]);
+    forward_port_remove(far[i]);
     ring_port_destroy(near[i]);
     ring_port_destroy(far[i]);
 }

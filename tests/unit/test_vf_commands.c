@@ -310,8 +310,10 @@ static void numbers_run_out_before_anything_happens(void **state)
     assert_string_equal(order, "");
     does("vf 00:03.0 count 2");
     does("vf 00:03.0 count 0");
-    while (made)
-        null_port_destroy(null[--made]);
+    while (made) {
+        forward_port_remove(null[--made]);
+        null_port_destroy(null[made]);
+    }
 }
 
 /* What goes with a port --------------------------------------------------------------- */

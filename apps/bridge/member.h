@@ -1,0 +1,58 @@
+/* member.h - bridges and their members, as workers see them.
+ *
+ * A port that is a member of a bridge gives its untagged traffic to it.  The control
+ * task makes all of this (bridge.h); workers look, word by word, and hold nothing
+ * across turns: what is taken out is freed through retire(). */
+#pragma once
+
+#include "apps/forward/interface.h"
+#include "kernel/numbered.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bridge;
+
+/* Addresses of other functions of a NIC, whose own ports have the frames for them. */
+struct mac_list {
+    unsigned count;
+    uint64_t mac[]; /* as mac_load() gives them */
+};
+
+struct member {
+    /* hot */
+    struct port *port;
+    struct interface *interface;
+    struct bridge *bridge;
+    struct member *speaker;  /* of a VF while its PF runs: who speaks for their wire; or NULL */
+    struct mac_list *others; /* on its wire; NULL: none */
+    /* the control task's */
+    bool automatic; /* by mode l2, not by the user */
+};
+
+/* Who gets flooded frames; never changed once workers can see it. */
+struct flood_list {
+    unsigned count;
+    struct member *member[];
+};
+
+struct bridge {
+    /* hot */
+    struct interface *interface; /* the bridge from above */
+    struct flood_list *flood;    /* members that are up; NULL: none */
+    uint16_t fid;                /* its stations in the filtering database */
+    bool down;                   /* by the user: nothing goes through */
+    /* the control task's */
+    bool automatic;    /* made by mode l2 */
+    bool mac_chosen;   /* by the user; else it is a member's */
+    uint16_t mac_from; /* the number of that member's port; PORT_NONE: there was none yet */
+    uint16_t mtu;      /* as the user wants it; 0: what the members can */
+};
+
+/* By the port's number. */
+extern struct numbered members;
+
+static inline struct member *member_of(unsigned port)
+{
+    return numbered_get(&members, port);
+}

@@ -1,0 +1,20 @@
+/* relay.h - a bridge's data path, by the rules of IEEE 802.1Q clause 8.
+ *
+ * Tagged frames are carried like any other.  Not done: spanning tree, VLAN filtering.
+ *
+ * VFs and their PF are one LAN already: the switch in the NIC connects them with each other and
+ * with the wire.  A bridge would close a loop, so while the PF's port runs one member speaks for
+ * all that are on its wire: the PF's port if it is in this bridge, else the first VF.  Nothing is
+ * forwarded between them, floods leave by the speaker alone, and another one adds only frames
+ * for its own address, which the speaker does not get. */
+#pragma once
+
+#include "apps/forward/forward.h"
+#include "apps/forward/interface.h"
+
+/* A member's interface_burst_fn: what came in. */
+void bridge_input(struct worker *worker, struct interface *interface, struct packet **packets,
+                  uint16_t n);
+/* A bridge's: what IP sends.  It goes to members, never back up. */
+void bridge_output(struct worker *worker, struct interface *interface, struct packet **packets,
+                   uint16_t n);
