@@ -9,6 +9,7 @@
 #define RESERVED_ADDRESS_MASK 0x00f0ffffffffffull
 
 #define FINE (-1) /* beside the drop reasons */
+#define NOBODY UINT64_MAX
 
 struct numbered members;
 
@@ -23,6 +24,10 @@ struct passage {
     struct bridge *bridge;
     struct member *in;
     uint64_t learned; /* the key of the source that was looked at last */
+    /* For the bridge's own interface, when it has an address. */
+    uint64_t own; /* its MAC; NOBODY: nothing is delivered */
+    uint16_t ups;
+    struct packet *up[PORT_BURST];
 };
 
 static struct address read_address(const struct bridge *bridge, const uint8_t *mac)
@@ -144,9 +149,43 @@ static void learn(struct passage *way, const struct packet *packet, const struct
     forward_note(way->worker, &note); /* when the ring is full, a later frame will do */
 }
 
-static void relay(const struct passage *way, struct packet *packet,
-                  const struct address *destination)
+/* Each frame of the burst goes up once at most. */
+static void deliver(struct passage *way, struct packet *packet)
 {
+    packet->interface = way->bridge->interface->number;
+    way->up[way->ups++] = packet;
+}
+
+/* A group's frame: up goes a copy, or the frame itself when it has no other way. */
+static void flood_and_deliver(struct passage *way, struct packet *packet)
+{
+    unsigned place = 0;
+    if (!flood_next(load_acquire(&way->bridge->flood), way->in, &place)) {
+        deliver(way, packet);
+        return;
+    }
+    struct port_counters *counters = forward_counters(way->worker, packet->port);
+    struct packet *copy = packet_copy(&way->worker->cache, packet);
+    counter_add(&counters->copied, 1);
+    if (copy)
+        deliver(way, copy);
+    else
+        counter_add(&counters->drops[DROP_no_buffer], 1);
+    flood(way, packet);
+}
+
+static void relay(struct passage *way, struct packet *packet, const struct address *destination)
+{
+    if (unlikely(way->own != NOBODY)) {
+        if ((destination->key & MAC_WORD) == way->own) {
+            deliver(way, packet);
+            return;
+        }
+        if (destination->key & FDB_KEY_GROUP) {
+            flood_and_deliver(way, packet);
+            return;
+        }
+    }
     struct member *out = find_station(way->bridge, destination); /* no group is in there */
     if (!out)
         flood(way, packet);
@@ -206,17 +245,34 @@ static void receive_burst(struct passage *way, struct packet **packets, uint16_t
     }
 }
 
+static void passage_begin(struct passage *way, struct worker *worker, struct member *in)
+{
+    struct interface *up = in->bridge->interface;
+    way->worker = worker;
+    way->bridge = in->bridge;
+    way->in = in;
+    way->learned = 0;
+    way->own = load_relaxed(&up->addresses) ? load_relaxed(&up->mac_word) : NOBODY;
+    way->ups = 0;
+}
+
 void bridge_input(struct worker *worker, struct interface *interface, struct packet **packets,
                   uint16_t n)
 {
     struct member *in = member_of(interface->port->number);
-    struct passage way = { .worker = worker, .bridge = in ? in->bridge : NULL, .in = in };
-    if (unlikely(!in)) /* it left a moment ago */
+    struct passage way;
+    if (unlikely(!in)) { /* it left a moment ago */
         forward_drop_burst(worker, packets[0]->port, DROP_no_peer, packets, n);
-    else if (unlikely(load_relaxed(&way.bridge->down)))
+        return;
+    }
+    if (unlikely(load_relaxed(&in->bridge->down))) {
         forward_drop_burst(worker, packets[0]->port, DROP_stopped, packets, n);
-    else
-        receive_burst(&way, packets, n);
+        return;
+    }
+    passage_begin(&way, worker, in);
+    receive_burst(&way, packets, n);
+    if (way.ups)
+        way.bridge->interface->input(worker, way.bridge->interface, way.up, way.ups);
 }
 
 /* What IP sends --------------------------------------------------------------- */

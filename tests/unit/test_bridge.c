@@ -678,6 +678,165 @@ static void a_bridge_that_is_down_lets_nothing_through(void **state)
     assert_int_equal(sent_by(2), 0x4);
 }
 
+/* Local delivery ---------------------------------------------------------------------- */
+
+#define OWN 0x02000000bb01ull /* a bridge's own address */
+
+/* What came up, as IP would get it. */
+static struct {
+    unsigned count;
+    uint32_t number;
+    uint16_t port, interface;
+} up;
+
+static void hear(struct worker *worker, struct interface *interface, struct packet **packets,
+                 uint16_t n)
+{
+    for (uint16_t i = 0; i < n; i++) {
+        up.count++;
+        up.port = packets[i]->port;
+        up.interface = packets[i]->interface;
+        memcpy(&up.number, packets[i]->data + 20, sizeof up.number);
+        forward_consume(worker, packets[i]);
+    }
+}
+
+/* Bridge br1 of ports 0, 1 and 2. */
+static struct interface *addressed(void)
+{
+    static const uint8_t mac[MAC_LEN] = { 2, 0, 0, 0, 0xbb, 1 };
+    struct bridge *br1 = made("br1", 0, 1);
+    assert_int_equal(bridge_add_port(br1, &lan[2]->port), 0);
+    bridge_set_mac(br1, mac);
+    interface_set_input(br1->interface, hear);
+    br1->interface->addresses = 1;
+    memset(&up, 0, sizeof up);
+    return br1->interface;
+}
+
+static void frames_for_the_bridge_go_up_and_nowhere_else(void **state)
+{
+    struct interface *br1 = addressed();
+    send(1, OWN, A, 1);
+    assert_int_equal(sent_by(1), 0);
+    assert_int_equal(up.count, 1);
+    assert_int_equal(up.number, 1);
+    assert_int_equal(up.port, 1);
+    assert_int_equal(up.interface, br1->number);
+    send(0, A, B, 2); /* and their source is learned */
+    assert_int_equal(sent_by(2), 0x2);
+    assert_int_equal(up.count, 1);
+}
+
+static void group_frames_go_up_as_copies(void **state)
+{
+    addressed();
+    send(0, LAN_BROADCAST, A, 1);
+    assert_int_equal(sent_by(1), 0x6);
+    assert_int_equal(up.count, 1);
+    assert_int_equal(up.number, 1);
+    send(0, 0x01005e000001, A, 2);
+    assert_int_equal(sent_by(2), 0x6);
+    assert_int_equal(up.count, 2);
+    send(0, B, A, 3); /* unknown, but not ours */
+    assert_int_equal(sent_by(3), 0x6);
+    send(0, 0x0180c2000000, A, 4); /* never above a bridge (802.1Q 8.6.3) */
+    assert_int_equal(sent_by(4), 0);
+    assert_int_equal(up.count, 2);
+}
+
+static void a_group_frame_without_another_way_goes_up_itself(void **state)
+{
+    addressed();
+    forward_port_down(&lan[1]->port);
+    forward_port_down(&lan[2]->port);
+    send(0, LAN_BROADCAST, A, 1);
+    assert_int_equal(up.count, 1);
+    assert_int_equal(lan_drops(0, DROP_no_peer), 0);
+}
+
+static void a_copy_up_that_cannot_be_made_is_counted(void **state)
+{
+    static struct packet *all[LAN_PACKETS];
+    struct worker *worker = control_worker();
+    unsigned n = 0;
+    addressed();
+    while (n < LAN_PACKETS && (all[n] = packet_alloc(&worker->cache)))
+        n++;
+    packet_free(&worker->cache, all[--n]);
+    send(0, LAN_BROADCAST, A, 1);
+    assert_int_equal(sent_by(1), 0x4);
+    assert_int_equal(up.count, 0);
+    assert_int_equal(lan_drops(0, DROP_no_buffer), 2);
+    packet_free_burst(&worker->cache, all, n);
+}
+
+/* Then the bridge is no station, and its MAC is an address like any. */
+static void without_an_address_nothing_goes_up(void **state)
+{
+    addressed()->addresses = 0;
+    send(1, OWN, A, 1);
+    assert_int_equal(sent_by(1), 0x5);
+    send(1, LAN_BROADCAST, A, 2);
+    assert_int_equal(sent_by(2), 0x5);
+    assert_int_equal(up.count, 0);
+}
+
+static void send_down(struct interface *bridge, uint64_t destination, uint16_t port,
+                      uint32_t number)
+{
+    struct packet *packet = packet_alloc(&control_worker()->cache);
+    struct lan_frame frame;
+    lan_frame(&frame, destination, OWN, number);
+    memcpy(packet->data, frame.bytes, frame.length);
+    packet->length = (uint16_t)frame.length;
+    packet->frame_length = frame.length;
+    packet->port = port;
+    if (port != PORT_NONE) /* as if it had come in there */
+        forward_counters(control_worker(), port)->originated++;
+    bridge->output(control_worker(), bridge, &packet, 1);
+    lan_run();
+}
+
+static void what_ip_sends_goes_to_the_station_or_to_all(void **state)
+{
+    struct interface *br1 = addressed();
+    for (unsigned i = 0; i < 2; i++) { /* our own; routed from port 3 */
+        uint16_t port = i ? 3 : PORT_NONE;
+        send_down(br1, A, port, 1);
+        assert_int_equal(sent_by(1), 0x7);
+        send_down(br1, LAN_BROADCAST, port, 2);
+        assert_int_equal(sent_by(2), 0x7);
+        send(2, OWN, A, 3);
+        send_down(br1, A, port, 4);
+        assert_int_equal(sent_by(4), 0x4);
+        fdb_flush_port(2);
+    }
+    assert_int_equal(up.count, 2); /* never what went down */
+    send_down(br1, OWN, PORT_NONE, 5);
+    assert_int_equal(sent_by(5), 0x7);
+    assert_int_equal(up.count, 2);
+}
+
+static void without_members_what_ip_sends_ends_there(void **state)
+{
+    struct interface *br1 = addressed();
+    for (unsigned i = 0; i < 3; i++)
+        forward_port_down(&lan[i]->port);
+    send_down(br1, LAN_BROADCAST, PORT_NONE, 1);
+    send_down(br1, LAN_BROADCAST, 3, 2);
+    assert_int_equal(lan_drops(3, DROP_no_peer), 1);
+}
+
+/* Of a wire with several of our ports on it only the speaker sends. */
+static void what_ip_sends_is_on_each_wire_once(void **state)
+{
+    struct interface *br1 = addressed();
+    share();
+    send_down(br1, LAN_BROADCAST, PORT_NONE, 1);
+    assert_int_equal(sent_by(1), 0x1);
+}
+
 /* What a port hears: all stations as a member, its own frames in a mode that reads them. */
 static void members_listen_to_all(void **state)
 {
@@ -760,6 +919,14 @@ int main(void)
         TEST(a_bridge_that_is_down_lets_nothing_through),
         TEST(members_listen_to_all),
         TEST(of_vfs_alone_the_first_speaks),
+        TEST(frames_for_the_bridge_go_up_and_nowhere_else),
+        TEST(group_frames_go_up_as_copies),
+        TEST(a_group_frame_without_another_way_goes_up_itself),
+        TEST(a_copy_up_that_cannot_be_made_is_counted),
+        TEST(without_an_address_nothing_goes_up),
+        TEST(what_ip_sends_goes_to_the_station_or_to_all),
+        TEST(without_members_what_ip_sends_ends_there),
+        TEST(what_ip_sends_is_on_each_wire_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
