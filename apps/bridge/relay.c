@@ -143,7 +143,7 @@ static void learn(struct passage *way, const struct packet *packet, const struct
     if (source->key == way->learned)
         return;
     way->learned = source->key;
-    if (likely(fdb_refresh(source->key, source->hash, number)) || !(source->key & MAC_WORD))
+    if (likely(fdb_refresh(source->key, source->hash, number)))
         return;
     memcpy(note.mac, packet->data + MAC_LEN, MAC_LEN);
     forward_note(way->worker, &note); /* when the ring is full, a later frame will do */
@@ -200,7 +200,9 @@ static int frame_fault(const struct address *destination, const struct address *
 {
     if ((destination->key & RESERVED_ADDRESS_MASK) == RESERVED_ADDRESS)
         return DROP_reserved_address;
-    return source->key & FDB_KEY_GROUP ? DROP_group_source : FINE;
+    if (source->key & FDB_KEY_GROUP)
+        return DROP_group_source;
+    return unlikely(!(source->key & MAC_WORD)) ? DROP_zero_source : FINE;
 }
 
 /* The same for a frame that came in by a member that does not speak for its wire. */

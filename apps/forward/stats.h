@@ -20,6 +20,7 @@
     X(no_peer, RX, "no other port to send to") \
     X(reserved_address, RX, "destination 01:80:c2:00:00:00-0f (IEEE 802.1Q 8.6.3)") \
     X(group_source, RX, "source is a group address") \
+    X(zero_source, RX, "source is 00:00:00:00:00:00") \
     X(same_port, RX, "destination is on the port it came from") \
     X(shared_wire, RX, "a copy: PF and VF are on one wire") \
     X(no_buffer, RX, "packet pool empty") \
