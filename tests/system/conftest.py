@@ -21,6 +21,7 @@ def bridge(request):
     nic, machine = request.param
     with qemu.Appliance(nics=[nic] * 3, config="forward l2\n", **machine) as appliance:
         yield appliance
+        qemu.check_law(appliance.stats())
 
 
 @pytest.fixture(scope="module", params=MACHINES.values(), ids=MACHINES)
@@ -29,6 +30,7 @@ def router(request):
     nic, machine = request.param
     with qemu.Appliance(nics=[nic] * 2, config=addresses.ROUTER, **machine) as appliance:
         yield appliance
+        qemu.check_law(appliance.stats())
 
 
 @pytest.fixture

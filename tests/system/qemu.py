@@ -341,7 +341,28 @@ class Appliance:
         return run.returncode, json.loads(output)
 
 
-def check_conservation(stats):
-    """contract.md: a port's drops are its dropped counters, no frame is counted twice."""
+def where_frames_went(stats):
+    """A line a port: what came, what went, and every drop by its reason."""
+    lines = []
     for port in stats["ports"]:
+        words = ["%s %d" % (name, port[name]) for name in FIGURES if port.get(name)]
+        words += ["dropped as %s %d" % reason for reason in port["drops"].items() if reason[1]]
+        lines.append("port %d (%s): %s" % (port["port"], port["driver"], ", ".join(words) or "nothing"))
+    return "\n".join(lines + ["held: %d" % stats["held"]])
+
+
+FIGURES = ("rx_packets", "originated", "copied", "tx_packets", "consumed", "rx_errors", "rx_missed", "tx_errors")
+
+
+def check_law(stats):
+    """apps/forward/stats.h and contract.md: a port's drops are its dropped counters, and over all ports
+    rx + originated + copied == tx + consumed + drops + held."""
+    ports = stats["ports"]
+    for port in ports:
         assert port["rx_dropped"] + port["tx_dropped"] == sum(port["drops"].values()), port
+
+    def total(*names):
+        return sum(port[name] for port in ports for name in names)
+    came = total("rx_packets", "originated", "copied")
+    went = total("tx_packets", "consumed", "rx_dropped", "tx_dropped") + stats["held"]
+    assert came == went, "%d came and %d went:\n%s" % (came, went, where_frames_went(stats))

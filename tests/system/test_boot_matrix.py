@@ -3,7 +3,7 @@ meant, and forwards.  Over a network it then drives the very card that it came t
 import pytest
 
 import boots
-from qemu import READY, Appliance, check_conservation, port_mac
+from qemu import READY, Appliance, check_law, port_mac
 
 # machine: what to ask QEMU for.
 MICROVM = "microvm,pcie=on,pit=on,pic=on,rtc=on"
@@ -42,6 +42,6 @@ def test_boots_and_forwards(way, nic):
         status, result = appliance.traffic("blast", "--frames", "500", "--sizes", "60,590,1514")
         assert status == 0, result
         stats = appliance.stats()
-        check_conservation(stats)
+        check_law(stats)
         assert [p["driver"] for p in stats["ports"]] == [nic] * 2
         print("QEMU start to ready: %.1f s" % appliance.ready_after)

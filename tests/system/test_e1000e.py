@@ -4,7 +4,7 @@ import re
 import pytest
 
 from addresses import ROUTER
-from qemu import Appliance, check_conservation
+from qemu import Appliance, check_law
 
 ROOT_PORTS = ["-device", "pcie-root-port,id=rp0,chassis=1", "-device", "pcie-root-port,id=rp1,chassis=2"]
 PLACES = {
@@ -24,7 +24,7 @@ def test_forwards_wherever_it_sits(place, mode):
         status, result = appliance.traffic("blast", "--mode", mode, "--frames", "3000",
                                            "--sizes", "60,64,65,590,1513,1514")
         assert status == 0, result
-        check_conservation(appliance.stats())
+        check_law(appliance.stats())
 
 
 def test_behind_an_iommu():

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from debugger import Debugger
-from qemu import FRAME_LIMIT, READY, Appliance, check_conservation, port_mac
+from qemu import FRAME_LIMIT, READY, Appliance, check_law, port_mac
 
 MIB = 1 << 20
 MARK = bytes.fromhex("f00dfeedc0ffee11")        # in every frame
@@ -79,4 +79,4 @@ def test_the_card_that_booted_us_writes_nothing(boot, nic, tmp_path):
         machine.wires[1].drain()
         machine.wires[0].send(frame(7))
         assert machine.wires[1].expect(lambda f: MARK in f)
-        check_conservation(machine.stats())
+        check_law(machine.stats())

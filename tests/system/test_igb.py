@@ -8,7 +8,7 @@ from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Dot1Q, Ether
 
 from addresses import ALICE, BOB, ROUTER, has, introduce, is_probe, probe
-from qemu import FRAME_LIMIT, Appliance, check_conservation
+from qemu import FRAME_LIMIT, Appliance, check_law
 from test_e1000 import BROADCAST, Monitor, device_counters, frame
 
 NICS = ["igb", "igb"]
@@ -93,7 +93,7 @@ def test_device_counters_agree_with_ours():
             assert [received[name] for name in ("PRC64", "PRC127")] == [1, 45]
             assert [sent[name] for name in ("GPTC", "BPTC", "GOTC", "TPT", "TOT")] == [50, 50, octets, 50, octets]
             assert [sent[name] for name in ("PTC64", "PTC127")] == [1, 49]
-        check_conservation(appliance.stats())
+        check_law(appliance.stats())
 
 
 def test_counters_survive_a_reset_of_the_chip():
@@ -318,7 +318,7 @@ def test_forwards_behind_an_iommu(mode, options):
         status, result = appliance.traffic("blast", "--mode", mode, "--frames", "3000",
                                            "--sizes", "60,64,65,590,1514")
         assert status == 0, result
-        check_conservation(appliance.stats())
+        check_law(appliance.stats())
         assert re.findall(r"^\d+ +\S+ +(\w+) ", appliance.must("show iommu"), re.M) == ["fenced", "fenced"]
         assert "fault" not in appliance.must("show log").replace("faults", "")
         appliance.must("port 0 down")

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from addresses import ROUTER
-from qemu import ATTACK, Appliance, check_conservation
+from qemu import ATTACK, Appliance, check_law
 
 CONFIG = {"l2": "forward l2\n", "l3": ROUTER}
 VIRTIO = "virtio-net-pci,disable-legacy=on,iommu_platform=on"
@@ -56,7 +56,7 @@ def test_forwards(options, nic, mode):
         status, result = appliance.traffic("blast", "--mode", mode, "--frames", "3000",
                                            "--sizes", "60,64,65,590,1514")
         assert status == 0, result
-        check_conservation(appliance.stats())
+        check_law(appliance.stats())
         assert [f for f, _ in fences(appliance)] == ["fenced", "fenced"]
         assert "fault" not in appliance.must("show log").replace("faults", "")
 

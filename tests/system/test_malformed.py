@@ -5,7 +5,7 @@ import pytest
 
 from addresses import (ALICE, ARP, BOB, BROADCAST, Ether, ICMP, PORT, ROUTER, UDP, introduce, is_probe,
                        probe)
-from qemu import Appliance, check_conservation
+from qemu import Appliance, check_law
 
 A, B = ALICE.mac, BOB.mac
 HEAD = bytes(Ether(src=A, dst=PORT[0], type=0x800))
@@ -74,7 +74,7 @@ def test_forwarding_survives(router, kind):
     router.wires[0].send(*KINDS[kind])
     forwards(router)
     after = router.stats()
-    check_conservation(after)
+    check_law(after)
     taken = [after["ports"][0][k] - before["ports"][0][k] for k in ("rx_packets", "rx_errors", "rx_missed")]
     print(kind, len(KINDS[kind]), "sent:", dict(zip(("rx_packets", "rx_errors", "rx_missed"), taken)))
 
@@ -87,7 +87,7 @@ def test_random_frames(router):
             frame[random.randrange(6, len(frame))] = random.randrange(256)
         router.wires[0].send(bytes(frame[:random.randrange(14, len(frame) + 1)]))
     forwards(router)
-    check_conservation(router.stats())
+    check_law(router.stats())
 
 
 def test_the_bridge_survives_them_all():
@@ -98,4 +98,4 @@ def test_the_bridge_survives_them_all():
         sent = bytes(Ether(src=A, dst=B, type=0x88b5)) + bytes(46)
         bridge.wires[0].send(sent)
         bridge.wires[1].expect(lambda f: f == sent)
-        check_conservation(bridge.stats())
+        check_law(bridge.stats())

@@ -2,7 +2,7 @@
 import pytest
 
 from addresses import ROUTER
-from qemu import NICS, Appliance, check_conservation
+from qemu import NICS, Appliance, check_law
 
 CONFIG = {"l2": "forward l2\n", "l3": ROUTER}
 
@@ -16,7 +16,7 @@ def test_forwards(nic, mode, boot):
                                            "--sizes", "60,64,65,127,128,590,1024,1513,1514")
         assert status == 0, result
         stats = appliance.stats()
-        check_conservation(stats)
+        check_law(stats)
         driver = nic.split("-")[0]
         assert [p["driver"] for p in stats["ports"]] == [driver, driver]
         assert all(p["rx_packets"] >= 5000 and p["tx_packets"] >= 5000 for p in stats["ports"])

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from addresses import BROADCAST, Ether, IP, UDP
-from qemu import ATTACK, QUIET, Appliance, check_conservation
+from qemu import ATTACK, QUIET, Appliance, check_law
 from test_sriov_vf import FENCES, PF, Station, all_up, ask, must, ports, stats, until
 
 OTHER = "0000:02:00.0"          # the second PF: behind the second root port
@@ -230,7 +230,7 @@ def test_the_chip_switches_between_its_functions(fence):
         routed_to(appliance, "02:00:00:00:0a:01")
         arrived = [f for f in appliance.wires[1].drain(QUIET) if f[:6] == STATION]
         assert len(arrived) == 10 and all(f[6:12] == raw(ports(appliance)[2]["mac"]) for f in arrived)
-        check_conservation(stats(appliance))
+        check_law(stats(appliance))
 
 
 def test_the_bridge_and_the_switch_make_no_loop():
@@ -249,7 +249,7 @@ def test_the_bridge_and_the_switch_make_no_loop():
             b.send(frame(ELSEWHERE, STATION, n + 100))              # known by now, and still where it was
             assert a.receive() == frame(ELSEWHERE, STATION, n + 100)
         assert a.drain(QUIET) == [] and b.drain(QUIET) == []
-        check_conservation(stats(appliance))
+        check_law(stats(appliance))
 
 
 # Two PFs ------------------------------------------------------------------------------------------
@@ -367,4 +367,4 @@ def test_a_vf_that_floods_its_mailbox_slows_nobody():
         assert after[PF, 1]["deferred"] == after[PF, 2]["deferred"] == 0
         must(appliance, "port 3 mtu 4000")                          # the neighbour asks
         assert "granted   mtu 4000" in vfs(appliance)[PF, 1]["text"]
-        check_conservation(stats(appliance))
+        check_law(stats(appliance))

@@ -11,7 +11,7 @@ import pytest
 from scapy.packet import Raw
 
 from addresses import ARP, BROADCAST, Ether, ICMP, IP, UDP
-from qemu import BOOT_LIMIT, COMMAND_LIMIT, PROMPT, QUIET, Appliance, check_conservation
+from qemu import BOOT_LIMIT, COMMAND_LIMIT, PROMPT, QUIET, Appliance, check_law
 from test_e1000 import Monitor
 
 PF = "0000:01:00.0"
@@ -170,7 +170,7 @@ def test_routes_between_vfs_and_virtio(fence):
         until(appliance, all_up)
         traffic_flows(appliance, count=10)
         now = stats(appliance)
-        check_conservation(now)
+        check_law(now)
         received = {p["port"]: p["rx_packets"] for p in now["ports"]}
         assert received[2] >= 20 and received[3] >= 20 and received[0] >= 20
 
@@ -194,7 +194,22 @@ def test_bridges_the_pfs_wire_with_the_virtio_wire(fence):
             a.send(flood)
             assert b.receive() == flood
         assert a.drain(QUIET) == [] and b.drain(QUIET) == []
-        check_conservation(stats(appliance))
+        check_law(stats(appliance))
+
+
+@pytest.mark.parametrize("deaf", [[], ["--deaf"]], ids=["heard", "deaf"])
+def test_every_frame_of_a_flood_beside_vfs_is_accounted_for(deaf):
+    """What the switch copies to VFs of one wire is dropped under a reason; and so when VFs go."""
+    with Appliance(nics=NICS, config="vf %s count 2\nforward l2\n" % PF, plugged=False) as appliance:
+        for ports_left in (4, 2):
+            until(appliance, lambda p: len(p) == ports_left and all_up(p))
+            status, result = appliance.traffic("flood", "--mode", "l2", "--frames", "20000", *deaf)
+            assert status == 0 and not any(result[way]["duplicated"] for way in ("a_to_b", "b_to_a")), result
+            now = stats(appliance)
+            check_law(now)
+            assert all(p["rx_packets"] for p in now["ports"] if p["port"] < 2)
+            if ports_left == 4:
+                must(appliance, "vf %s count 0" % PF)
 
 
 def test_seven_vfs_answer_each_for_itself():
@@ -335,7 +350,7 @@ def test_the_pfs_port_goes_down_and_up(fence):
         assert mac_of(appliance, 2) == "02:00:00:00:22:22"
         traffic_flows(appliance, count=1, size=3900)
         says(appliance, "igbvf 0000:01:10.0: the PF is back after")
-        check_conservation(stats(appliance))
+        check_law(stats(appliance))
 
 
 def test_the_wire_flaps(tmp_path):

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from qemu import ROOT
+from qemu import ROOT, check_law
 
 GOOD = """\
 /* x.c - a driver. */
@@ -147,3 +147,27 @@ def test_bench_makes_its_tables(name, rows):
 def test_bench_knows_its_tables(tmp_path):
     run = run_tool(tmp_path, "bench", "weather")
     assert run.returncode == 1 and "no table 'weather', expected some of: boot " in run.stderr
+
+
+def law_holds(**changed):
+    """Of two ports: 10 came in at one, 6 left by the other, one was answered, three dropped, one copied, one waits."""
+    ports = [{"port": n, "driver": "virtio", "rx_packets": 0, "tx_packets": 0, "rx_dropped": 0, "tx_dropped": 0,
+              "consumed": 0, "originated": 0, "copied": 0, "drops": {"no_route": 0, "tx_full": 0}} for n in range(2)]
+    ports[0].update({"rx_packets": 10, "consumed": 1, "tx_packets": 1, "originated": 1, "rx_dropped": 1,
+                     "drops": {"no_route": 1, "tx_full": 0}, **changed})
+    ports[1].update({"tx_packets": 6, "copied": 1, "tx_dropped": 2, "drops": {"no_route": 0, "tx_full": 2}})
+    try:
+        check_law({"ports": ports, "held": changed.get("held", 1)})
+    except AssertionError as error:
+        return str(error)
+    return "holds"
+
+
+def test_the_law_is_checked():
+    assert law_holds() == "holds"
+    for name, value in (("rx_packets", 11), ("tx_packets", 0), ("consumed", 2), ("originated", 0), ("copied", 1),
+                        ("held", 2)):
+        told = law_holds(**{name: value})
+        assert "came and" in told and "dropped as tx_full 2" in told and "port 0 (virtio): rx_packets 1" in told, told
+    assert law_holds(rx_dropped=2) != "holds"           # not what the reasons add up to
+    assert law_holds(drops={"no_route": 2}) != "holds"
