@@ -1,4 +1,6 @@
 """Who is who in the tests' networks (RFC 5737), and frames between them."""
+import itertools
+
 from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.l2 import ARP, Ether
 
@@ -71,5 +73,18 @@ def is_probe(number=0):
     return lambda frame: text in frame
 
 
+def quiet_before_marker(router):
+    """What came to either wire before a marker that goes the router's slow path, as all goes that makes it
+    send frames of its own: ALICE's ping comes back, and her packet with an option gets to BOB."""
+    text = b"marker %08d" % next(markers)
+    a, b = router.wires[:2]
+    a.send(ALICE.to_router(dst=BOB.ip, options=NOPS) / UDP(sport=49153, dport=9) / text.ljust(60, b"."),
+           ALICE.to_router(dst=ALICE.gateway) / ICMP(type=8, id=0x6d61) / text.ljust(60, b"."))
+    return a.before(lambda frame: text in frame), b.before(lambda frame: text in frame)
+
+
+markers = itertools.count()
+NOPS = b"\x01\x01\x01\x01"      # RFC 791 3.1: an option that says nothing
+
 __all__ = ["ALICE", "ARP", "BOB", "BROADCAST", "Ether", "ICMP", "IP", "PORT", "ROUTER", "UDP",
-           "answer_arp", "has", "introduce", "is_arp_request_for", "is_probe", "probe"]
+           "answer_arp", "has", "introduce", "is_arp_request_for", "is_probe", "probe", "quiet_before_marker"]

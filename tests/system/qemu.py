@@ -138,6 +138,19 @@ class Wire:
                 seen.append(frame.hex())
         raise AssertionError("port %d: the frame did not come; others: %s" % (self.number, seen))
 
+    def before(self, marker, timeout=FRAME_LIMIT):
+        """What came before the marker, which must come: bytes, or a filter as for expect().  What is not
+        among it did not come, however slow the machine is."""
+        wanted = marker if callable(marker) else lambda frame: frame == marker
+        end = time.monotonic() + timeout
+        frames = []
+        while (frame := self.receive(max(0.0, end - time.monotonic()))) is not None:
+            if wanted(frame):
+                return frames
+            frames.append(frame)
+        raise AssertionError("port %d: the marker did not come; others: %s"
+                             % (self.number, [frame.hex() for frame in frames]))
+
     def drain(self, quiet=QUIET):
         """Everything until nothing comes for `quiet` seconds."""
         frames = []
