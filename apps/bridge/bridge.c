@@ -18,6 +18,8 @@ FORWARD_MODE(l2_mode) = {
     .help = "bridges; ports that are in no other one are in " BRIDGE_DEFAULT,
 };
 
+#define MTU_MAX (FRAME_MAX - ETHERNET_HEADER - VLAN_TAG) /* without a member that has less */
+
 static bool tidy_wanted; /* an interface must not go while somebody hears of it */
 
 static bool ports_join(void)
@@ -95,9 +97,9 @@ static int publish(struct bridge *bridge)
     return n && !list ? -ENOMEM : 0;
 }
 
-uint16_t bridge_mtu_max(const struct bridge *bridge)
+static uint16_t bridge_mtu_max(const struct bridge *bridge)
 {
-    uint16_t mtu = UINT16_MAX;
+    uint16_t mtu = MTU_MAX;
     unsigned cursor = 0;
     for (const struct member *m; (m = bridge_next_member(bridge, &cursor));)
         if (m->interface->mtu < mtu)
@@ -107,10 +109,20 @@ uint16_t bridge_mtu_max(const struct bridge *bridge)
 
 static uint16_t mtu_of(const struct bridge *bridge)
 {
+    unsigned cursor = 0;
     uint16_t most = bridge_mtu_max(bridge);
-    if (bridge->mtu)
-        return bridge->mtu < most ? bridge->mtu : most;
-    return most == UINT16_MAX ? MTU_DEFAULT : most;
+    if (!bridge->mtu && !bridge_next_member(bridge, &cursor))
+        return MTU_DEFAULT;
+    return bridge->mtu && bridge->mtu < most ? bridge->mtu : most;
+}
+
+/* The first member gives its MAC, the first by the user's wish before others. */
+static void consider_mac(struct bridge *bridge, uint16_t number, bool automatic)
+{
+    if (bridge->mac_from != PORT_NONE && (automatic || !bridge->mac_automatic))
+        return;
+    bridge->mac_from = number;
+    bridge->mac_automatic = automatic;
 }
 
 /* One that a member gave stays when that member leaves. */
@@ -177,8 +189,7 @@ static int join(struct bridge *bridge, struct interface *interface, bool automat
         free(member);
         return -ENOMEM;
     }
-    if (bridge->mac_from == PORT_NONE)
-        bridge->mac_from = interface->port_number;
+    consider_mac(bridge, interface->port_number, automatic);
     wires_refresh(NULL);
     int e = follow(bridge);
     if (e) {
@@ -190,6 +201,38 @@ static int join(struct bridge *bridge, struct interface *interface, bool automat
     tell_changed(interface);
     return 0;
 }
+
+/* Its interface's settings ----------------------------------------------------- */
+
+static int set_up(struct interface *interface, bool up)
+{
+    store_relaxed(&interface->bridge->down, !up);
+    return follow(interface->bridge);
+}
+
+static int set_mtu(struct interface *interface, uint16_t mtu)
+{
+    interface->bridge->mtu = mtu;
+    return follow(interface->bridge);
+}
+
+static int set_mac(struct interface *interface, const uint8_t mac[MAC_LEN])
+{
+    struct interface_state state = { .up = interface->up, .mtu = interface->mtu };
+    memcpy(state.mac, mac, MAC_LEN);
+    interface->bridge->mac_chosen = true;
+    interface_update(interface, &state);
+    return 0;
+}
+
+static uint16_t mtu_max(const struct interface *interface)
+{
+    return bridge_mtu_max(interface->bridge);
+}
+
+static const struct interface_ops bridge_ops = {
+    .set_up = set_up, .set_mtu = set_mtu, .set_mac = set_mac, .mtu_max = mtu_max
+};
 
 /* Making and unmaking ----------------------------------------------------------- */
 
@@ -205,6 +248,7 @@ static struct bridge *create(const char *name, bool automatic)
         free(bridge);
         return NULL;
     }
+    bridge->interface->ops = &bridge_ops;
     store_release(&bridge->interface->bridge, bridge);
     return bridge;
 }
@@ -306,7 +350,8 @@ int bridge_add_port(struct bridge *bridge, struct port *port)
     bridge->automatic = false;
     if (member && member->bridge == bridge) {
         member->automatic = false;
-        return 0;
+        consider_mac(bridge, port->number, false);
+        return follow(bridge);
     }
     if (bridge->fid != BRIDGE_DEFAULT_FID)
         fdb_forget_static(member ? member->bridge->fid : BRIDGE_DEFAULT_FID, port->number);
@@ -323,29 +368,6 @@ void bridge_remove_port(struct port *port)
     fdb_forget_static(member->bridge->fid, port->number);
     leave(member);
     gather();
-}
-
-int bridge_set_mtu(struct bridge *bridge, uint16_t mtu)
-{
-    if (mtu > bridge_mtu_max(bridge))
-        return -ERANGE;
-    bridge->mtu = mtu;
-    follow(bridge);
-    return 0;
-}
-
-void bridge_set_mac(struct bridge *bridge, const uint8_t mac[MAC_LEN])
-{
-    struct interface_state state = { .up = bridge->interface->up, .mtu = bridge->interface->mtu };
-    memcpy(state.mac, mac, MAC_LEN);
-    bridge->mac_chosen = true;
-    interface_update(bridge->interface, &state);
-}
-
-void bridge_set_up(struct bridge *bridge, bool up)
-{
-    store_relaxed(&bridge->down, !up);
-    follow(bridge);
 }
 
 /* Events --------------------------------------------------------------------------- */

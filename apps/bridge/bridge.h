@@ -1,9 +1,9 @@
 /* bridge.h - bridges and who is in them.
  *
- * A bridge is an interface too.  A port is in one bridge at most; as long as it is, its
- * frames go to the bridge and its addresses are not in effect.  In mode l2 every port that
- * the user put into no bridge is in BRIDGE_DEFAULT, which is made when it is missing; in
- * other modes it is in none.  Control task only. */
+ * A bridge is an interface too, and is set as one (interface_ops).  A port is in one bridge
+ * at most; as long as it is, its frames go to the bridge and its addresses are not in effect.
+ * In mode l2 every port that the user put into no bridge is in BRIDGE_DEFAULT, which is made
+ * when it is missing; in other modes it is in none.  Control task only. */
 #pragma once
 
 #include "apps/bridge/member.h"
@@ -25,12 +25,6 @@ void bridge_delete(struct bridge *bridge);
 /* Takes the port from the bridge that it is in, if any.  0 or -ENOMEM. */
 int bridge_add_port(struct bridge *bridge, struct port *port);
 void bridge_remove_port(struct port *port);
-
-/* What a bridge is set to; its interface follows. */
-int bridge_set_mtu(struct bridge *bridge, uint16_t mtu); /* -ERANGE: more than a member has */
-void bridge_set_mac(struct bridge *bridge, const uint8_t mac[MAC_LEN]);
-void bridge_set_up(struct bridge *bridge, bool up);
-uint16_t bridge_mtu_max(const struct bridge *bridge);
 
 /* The next member from number *cursor on, in the order of port numbers; NULL: no more. */
 struct member *bridge_next_member(const struct bridge *bridge, unsigned *cursor);

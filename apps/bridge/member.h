@@ -43,10 +43,11 @@ struct bridge {
     uint16_t fid;                /* its stations in the filtering database */
     bool down;                   /* by the user: nothing goes through */
     /* the control task's */
-    bool automatic;    /* made by mode l2 */
-    bool mac_chosen;   /* by the user; else it is a member's */
-    uint16_t mac_from; /* the number of that member's port; PORT_NONE: there was none yet */
-    uint16_t mtu;      /* as the user wants it; 0: what the members can */
+    bool automatic;     /* made by mode l2 */
+    bool mac_chosen;    /* by the user; else it is a member's */
+    uint16_t mac_from;  /* the number of that member's port; PORT_NONE: there was none yet */
+    bool mac_automatic; /* it was no member by the user's wish: the first that is goes before */
+    uint16_t mtu;       /* as the user wants it; 0: what the members can */
 };
 
 /* By the port's number. */

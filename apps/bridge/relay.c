@@ -3,6 +3,7 @@
 
 #include "apps/bridge/fdb.h"
 #include "apps/bridge/member.h"
+#include "apps/forward/interface_stats.h"
 
 /* 01:80:c2:00:00:00 to 0f, as they stand in a key (802.1Q 8.6.3, table 8-1). */
 #define RESERVED_ADDRESS 0x0000c28001ull
@@ -98,13 +99,14 @@ static void send_copy(struct worker *worker, const struct member *out, const str
         counter_add(&counters->drops[DROP_no_buffer], 1);
 }
 
-/* The next member from *place on that a frame which came in by `in` is flooded to. */
+/* The next member from *place on that a frame which came in by `in` (NULL: from above) is
+ * flooded to. */
 static const struct member *flood_next(const struct flood_list *list, const struct member *in,
                                        unsigned *place)
 {
     while (list && *place < list->count) {
         const struct member *out = list->member[(*place)++];
-        if (!speaker(out) && !share_wire(in, out))
+        if (!speaker(out) && !(in && share_wire(in, out)))
             return out;
     }
     return NULL;
@@ -258,6 +260,13 @@ static void passage_begin(struct passage *way, struct worker *worker, struct mem
     way->ups = 0;
 }
 
+static void send_up(struct passage *way)
+{
+    struct interface *up = way->bridge->interface;
+    interface_count_rx(way->worker, up, way->up, way->ups);
+    up->input(way->worker, up, way->up, way->ups);
+}
+
 void bridge_input(struct worker *worker, struct interface *interface, struct packet **packets,
                   uint16_t n)
 {
@@ -274,7 +283,7 @@ void bridge_input(struct worker *worker, struct interface *interface, struct pac
     passage_begin(&way, worker, in);
     receive_burst(&way, packets, n);
     if (way.ups)
-        way.bridge->interface->input(worker, way.bridge->interface, way.up, way.ups);
+        send_up(&way);
 }
 
 /* What IP sends --------------------------------------------------------------- */
@@ -299,29 +308,32 @@ static void send_copy_of(struct worker *worker, const struct member *out,
         send_one(worker, out, copy);
 }
 
-static void drop_unsent(struct worker *worker, struct packet *packet)
+static void drop_unsent(struct worker *worker, const struct bridge *bridge, struct packet *packet)
 {
+    interface_count_drop(worker, bridge->interface);
     if (packet->port == PORT_NONE)
         packet_free(&worker->cache, packet);
     else
         forward_drop(worker, packet->port, DROP_no_peer, packet);
 }
 
-static void send_to_all(struct worker *worker, const struct bridge *bridge, struct packet *packet)
+/* `out`: where it is known to go; NULL: to all members. */
+static void send_down(struct worker *worker, const struct bridge *bridge, const struct member *out,
+                      struct packet *packet)
 {
-    const struct flood_list *list = load_acquire(&bridge->flood);
-    const struct member *out = NULL;
-    for (unsigned i = 0; list && i < list->count; i++) {
-        if (speaker(list->member[i]))
-            continue;
-        if (out)
-            send_copy_of(worker, out, packet);
-        out = list->member[i];
+    const struct flood_list *list = out ? NULL : load_acquire(&bridge->flood);
+    const struct member *next;
+    unsigned place = 0;
+    if (!out)
+        out = flood_next(list, NULL, &place);
+    if (!out) {
+        drop_unsent(worker, bridge, packet);
+        return;
     }
-    if (out)
-        send_one(worker, out, packet);
-    else
-        drop_unsent(worker, packet);
+    interface_count_tx(worker, bridge->interface, &packet, 1);
+    for (; (next = flood_next(list, NULL, &place)); out = next)
+        send_copy_of(worker, out, packet);
+    send_one(worker, out, packet);
 }
 
 void bridge_output(struct worker *worker, struct interface *interface, struct packet **packets,
@@ -330,12 +342,9 @@ void bridge_output(struct worker *worker, struct interface *interface, struct pa
     const struct bridge *bridge = interface->bridge;
     for (uint16_t i = 0; i < n; i++) {
         struct address destination = read_address(bridge, packets[i]->data);
-        const struct member *out = find_station(bridge, &destination);
-        if (load_relaxed(&bridge->down))
-            drop_unsent(worker, packets[i]);
-        else if (out)
-            send_one(worker, out, packets[i]);
+        if (unlikely(load_relaxed(&bridge->down)))
+            drop_unsent(worker, bridge, packets[i]);
         else
-            send_to_all(worker, bridge, packets[i]);
+            send_down(worker, bridge, find_station(bridge, &destination), packets[i]);
     }
 }

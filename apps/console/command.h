@@ -162,6 +162,8 @@ enum config_order {
     CONFIG_IOMMU = 8,
     CONFIG_VF = 9,          /* makes ports */
     CONFIG_PORT = 10,
+    CONFIG_BRIDGE = 12,     /* and its members */
+    CONFIG_INTERFACE = 15,  /* those that are no ports' */
     CONFIG_FDB = 20,
     CONFIG_ROUTE = 30,
     CONFIG_NEIGHBOR = 40,

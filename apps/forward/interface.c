@@ -3,6 +3,7 @@
 
 #include "apps/forward/event.h"
 #include "apps/forward/forward.h"
+#include "apps/forward/interface_stats.h"
 #include "apps/forward/quiesce.h"
 #include "kernel/numbered.h"
 
@@ -80,8 +81,11 @@ struct interface *interface_create(enum interface_kind kind, const char *name, s
                                      .kind = kind,
                                      .mtu = MTU_DEFAULT };
     snprintf(interface->name, sizeof interface->name, "%s", name);
-    int e = interface_register(interface);
+    int e = interface_stats_create(interface);
+    if (!e)
+        e = interface_register(interface);
     if (e) {
+        interface_stats_free(interface);
         free(interface);
         errno = -e;
         return NULL;
@@ -100,6 +104,7 @@ void interface_destroy(struct interface *interface)
         numbered_clear(&by_port, interface->port_number);
     numbered_clear(&interfaces, interface->number);
     workers_quiesce();
+    interface_stats_free(interface);
     free(interface);
 }
 

@@ -44,11 +44,21 @@ struct interface {
     uint16_t number;              /* of the registry: no user sees it */
     uint16_t mtu;
     bool up;
+    struct interface_share *shares; /* what each worker counts (interface_stats.h); or NULL */
     /* the control task's */
     enum interface_kind kind;
     uint16_t port_number;      /* of `port` */
     char name[INTERFACE_NAME]; /* a port's number, a bridge's name */
     uint8_t mac[MAC_LEN];
+    const struct interface_ops *ops; /* of who made it; NULL: a port's, whose own words set it */
+};
+
+/* `interface I ...`, where it is no port's.  0 or -E... */
+struct interface_ops {
+    int (*set_up)(struct interface *interface, bool up);
+    int (*set_mtu)(struct interface *interface, uint16_t mtu); /* at most mtu_max() */
+    int (*set_mac)(struct interface *interface, const uint8_t mac[MAC_LEN]);
+    uint16_t (*mtu_max)(const struct interface *interface);
 };
 
 /* What an interface follows. */

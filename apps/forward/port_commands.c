@@ -2,6 +2,8 @@
  *
  * A port may go while its text is printed (kernel/task.h), so each part of
  * `show port` looks it up anew and prints from copies. */
+#include "apps/forward/port_commands.h"
+
 #include "apps/console/command.h"
 #include "apps/forward/forward.h"
 #include "apps/forward/stats.h"
@@ -261,6 +263,21 @@ static int cmd_port_mtu(struct command_call *call)
         return command_error(call, "mtu '%s' is out of range, expected %u to %u", call->arg[1].word,
                              MTU_MIN, (unsigned)max);
     return outcome(call, "mtu is not changed", port_set_mtu(port, (uint16_t)mtu));
+}
+
+int port_up_down_command(struct command_call *call)
+{
+    return cmd_port_up_down(call);
+}
+
+int port_mac_command(struct command_call *call)
+{
+    return cmd_port_mac(call);
+}
+
+int port_mtu_command(struct command_call *call)
+{
+    return cmd_port_mtu(call);
 }
 
 COMMAND(cmd_port_promiscuous, "port PORT promiscuous on|off",

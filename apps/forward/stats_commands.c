@@ -1,11 +1,13 @@
 /* stats_commands.c - what is shown of ports, counters and cores. */
 #include "apps/console/command.h"
 #include "apps/forward/forward.h"
+#include "apps/forward/interface_stats.h"
 #include "kernel/time.h"
 #include "pci/pci.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Ports ---------------------------------------------------------------------- */
@@ -144,6 +146,7 @@ COMMAND(cmd_clear_stats, "clear stats", "Count from zero again");
 static int cmd_clear_stats(struct command_call *call)
 {
     stats_clear();
+    interface_stats_clear();
     return 0;
 }
 
@@ -256,6 +259,7 @@ static void json_core(struct out *out, unsigned i)
 static int show_json(struct command_call *call)
 {
     const char *comma = "";
+    struct interface_snapshot *interfaces = interface_snapshot_take();
     snapshot_take();
     out_printf(call->out, "{\"uptime_us\": %" PRIu64 ", \"forwarding\": \"%s\"", time_us(),
                forward_running() ? forward_get_mode()->name : "stopped");
@@ -268,7 +272,10 @@ static int show_json(struct command_call *call)
         json_port(call->out, port_get(i));
         comma = ", ";
     }
-    out_text(call->out, "], \"cores\": [");
+    out_text(call->out, "]");
+    interface_snapshot_print(call->out, interfaces);
+    free(interfaces);
+    out_text(call->out, ", \"cores\": [");
     for (unsigned i = 0; i < worker_count(); i++)
         json_core(call->out, i);
     out_text(call->out, "]}\n");

@@ -2,7 +2,6 @@
  *
  * A VF is named by its PF's address and its number, which is what its policies belong to; the
  * port that a driver of ours makes of it has a number like any port (nic/vf.h). */
-#include "apps/bridge/fdb.h"
 #include "apps/console/command.h"
 #include "apps/forward/forward.h"
 #include "apps/forward/stats.h"
@@ -61,18 +60,13 @@ static void forget_port(uint16_t number)
 {
     const struct address *a;
     struct neighbor_info n;
-    struct fdb_row row;
     unsigned place = 0;
-    uint32_t cursor = 0;
 
     while ((a = address_of_port(number, 0)))
         address_delete(number, a->address, a->length);
     while (neighbor_next(&place, &n))
         if (n.port == number)
             neighbor_delete(n.address);
-    while (fdb_next(&cursor, &row))
-        if (row.port == number)
-            fdb_delete(fdb_key(row.fid, row.mac));
 }
 
 static void remove_vf(struct pci_function *f)

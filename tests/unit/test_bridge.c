@@ -629,6 +629,11 @@ static void ports_that_come_later_join(void **state)
 
 /* The interface of a bridge ---------------------------------------------------------- */
 
+static void set_mac(struct bridge *bridge, const uint8_t mac[MAC_LEN])
+{
+    assert_int_equal(bridge->interface->ops->set_mac(bridge->interface, mac), 0);
+}
+
 static void a_bridge_follows_its_members(void **state)
 {
     struct interface *br1 = made("br1", 2, 1)->interface;
@@ -655,10 +660,10 @@ static void what_the_user_sets_goes_before(void **state)
 {
     static const uint8_t mac[MAC_LEN] = { 2, 0, 0, 0, 0xb, 1 };
     struct bridge *br1 = made("br1", 2, 1);
-    bridge_set_mac(br1, mac);
+    set_mac(br1, mac);
     assert_memory_equal(br1->interface->mac, mac, MAC_LEN);
-    assert_int_equal(bridge_set_mtu(br1, 1501), -ERANGE);
-    assert_int_equal(bridge_set_mtu(br1, 1300), 0);
+    assert_int_equal(br1->interface->ops->mtu_max(br1->interface), 1500);
+    assert_int_equal(br1->interface->ops->set_mtu(br1->interface, 1300), 0);
     assert_int_equal(br1->interface->mtu, 1300);
     lan[1]->port.mtu = 1200;
     interface_follow_port(&lan[1]->port);
@@ -669,12 +674,12 @@ static void what_the_user_sets_goes_before(void **state)
 static void a_bridge_that_is_down_lets_nothing_through(void **state)
 {
     struct bridge *br1 = made("br1", 2, 1);
-    bridge_set_up(br1, false);
+    br1->interface->ops->set_up(br1->interface, false);
     assert_false(br1->interface->up);
     send(1, LAN_BROADCAST, A, 1);
     assert_int_equal(sent_by(1), 0);
     assert_int_equal(lan_drops(1, DROP_stopped), 1);
-    bridge_set_up(br1, true);
+    br1->interface->ops->set_up(br1->interface, true);
     send(1, LAN_BROADCAST, A, 2);
     assert_int_equal(sent_by(2), 0x4);
 }
@@ -708,7 +713,7 @@ static struct interface *addressed(void)
     static const uint8_t mac[MAC_LEN] = { 2, 0, 0, 0, 0xbb, 1 };
     struct bridge *br1 = made("br1", 0, 1);
     assert_int_equal(bridge_add_port(br1, &lan[2]->port), 0);
-    bridge_set_mac(br1, mac);
+    set_mac(br1, mac);
     interface_set_input(br1->interface, hear);
     br1->interface->addresses = 1;
     memset(&up, 0, sizeof up);

@@ -1,0 +1,251 @@
+/* bridge_commands.c - making bridges and putting ports into them.
+ *
+ * A bridge may go while text is printed (kernel/task.h), so each row looks it up anew. */
+#include "apps/bridge/bridge.h"
+#include "apps/console/command.h"
+#include "apps/forward/words.h"
+#include "nic/port.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct interface *bridge_interface(unsigned number)
+{
+    const struct interface *interface = interface_get(number);
+    return interface && interface->kind == INTERFACE_BRIDGE && interface->bridge ? interface : NULL;
+}
+
+/* In the order of names, from "" on; NULL: no more. */
+static const struct interface *bridge_next_by_name(const char *after)
+{
+    const struct interface *next = NULL;
+    for (unsigned i = 0; i < interface_limit(); i++) {
+        const struct interface *b = bridge_interface(i);
+        if (b && strcmp(b->name, after) > 0 && (!next || strcmp(b->name, next->name) < 0))
+            next = b;
+    }
+    return next;
+}
+
+/* BRIDGE --------------------------------------------------------------------------- */
+
+static bool word_parse(const char *word, struct command_arg *arg)
+{
+    const struct bridge *bridge = bridge_find(word);
+    arg->interface = bridge ? bridge->interface : NULL;
+    return bridge;
+}
+
+static bool word_complete(const char *partial,
+                          void (*fn)(void *ctx, const char *word, const char *help), void *ctx)
+{
+    bool any = false;
+    for (const struct interface *b = NULL; (b = bridge_next_by_name(b ? b->name : "")); any = true)
+        if (!strncmp(b->name, partial, strlen(partial)))
+            fn(ctx, b->name, NULL);
+    return any;
+}
+
+static void word_expected(char *text, size_t size)
+{
+    const char *any =
+        bridge_next_by_name("") ? "BRIDGE that 'show bridges' lists" : "BRIDGE (there are none)";
+    snprintf(text, size, "%s", any);
+}
+
+COMMAND_WORD(word_bridge) = { .name = "BRIDGE",
+                              .example = "br0",
+                              .is_name = true,
+                              .parse = word_parse,
+                              .complete = word_complete,
+                              .expected = word_expected };
+
+/* Making --------------------------------------------------------------------------- */
+
+COMMAND(cmd_bridge_add, "bridge add NAME", "Make a bridge, which is an interface too");
+static int cmd_bridge_add(struct command_call *call)
+{
+    const char *name = call->arg[0].word;
+    if (command_is_keyword("bridge", name))
+        return command_error(call, "'%s' is a word of 'bridge', expected another name", name);
+    int e = bridge_add(name);
+    if (e == -EEXIST)
+        return command_error(call, "there is an interface '%s' already, expected another name",
+                             name);
+    return e ? command_error(call, "bridge %s is not made: %s", name, strerror(-e)) : 0;
+}
+
+COMMAND(cmd_bridge_delete, "bridge delete BRIDGE",
+        "Delete a bridge with its stations; its ports are ports like any again");
+static int cmd_bridge_delete(struct command_call *call)
+{
+    struct bridge *bridge = call->arg[0].interface->bridge;
+    unsigned cursor = 0;
+    if (bridge->automatic && bridge_next_member(bridge, &cursor))
+        return command_error(call, "mode l2 made bridge %s, expected one of 'bridge add'",
+                             call->arg[0].word);
+    bridge_delete(bridge);
+    return 0;
+}
+
+COMMAND(cmd_bridge_port, "bridge BRIDGE port PORT", "Put a port into a bridge");
+static int cmd_bridge_port(struct command_call *call)
+{
+    struct bridge *bridge = call->arg[0].interface->bridge;
+    struct port *port = call->arg[1].port;
+    const struct member *member = member_of(port->number);
+    if (member && !member->automatic && member->bridge != bridge)
+        return command_error(call,
+                             "port %u is in bridge %s, expected a port that is in none "
+                             "(bridge %s no port %u)",
+                             port->number, member->bridge->interface->name,
+                             member->bridge->interface->name, port->number);
+    int e = bridge_add_port(bridge, port);
+    return e ? command_error(call, "port %u is not in the bridge: %s", port->number, strerror(-e))
+             : 0;
+}
+
+COMMAND(cmd_bridge_no_port, "bridge BRIDGE no port PORT", "Take a port out of a bridge");
+static int cmd_bridge_no_port(struct command_call *call)
+{
+    struct port *port = call->arg[1].port;
+    const struct member *member = member_of(port->number);
+    if (!member || member->bridge != call->arg[0].interface->bridge)
+        return command_error(call, "port %u is not in bridge %s, expected one that is",
+                             port->number, call->arg[0].interface->name);
+    if (member->automatic)
+        return command_error(call,
+                             "mode l2 put port %u into bridge %s, expected 'bridge B port %u' to "
+                             "put it into another one",
+                             port->number, call->arg[0].interface->name, port->number);
+    bridge_remove_port(port);
+    return 0;
+}
+
+/* Looking -------------------------------------------------------------------------- */
+
+#define MEMBERS_TEXT 60u
+
+/* "0,1,2", and "..." where there are more. */
+static void members_format(const struct bridge *bridge, char text[MEMBERS_TEXT])
+{
+    unsigned cursor = 0;
+    size_t n = 0;
+    strcpy(text, "-");
+    for (const struct member *m; (m = bridge_next_member(bridge, &cursor));) {
+        if (n + 12 > MEMBERS_TEXT) {
+            strcpy(text + n, ",...");
+            return;
+        }
+        n += (size_t)snprintf(text + n, MEMBERS_TEXT - n, "%s%u", n ? "," : "",
+                              m->interface->port_number);
+    }
+}
+
+COMMAND(cmd_show_bridges, "show bridges", "Show the bridges and their members, one a line");
+static int cmd_show_bridges(struct command_call *call)
+{
+    char name[INTERFACE_NAME] = "", mac[MAC_TEXT], text[MEMBERS_TEXT];
+    out_printf(call->out, "%-15s  %-5s  %-17s  %5s  %s\n", "bridge", "state", "mac", "mtu",
+               "ports");
+    for (const struct interface *b; (b = bridge_next_by_name(name));) {
+        strcpy(name, b->name);
+        members_format(b->bridge, text);
+        out_printf(call->out, "%-15s  %-5s  %s  %5u  %s%s\n", name, b->up ? "up" : "down",
+                   mac_format(b->mac, mac), b->mtu, text,
+                   b->bridge->automatic ? "  (by mode l2)" : "");
+    }
+    return 0;
+}
+
+static void show_member(struct out *out, const struct member *m)
+{
+    out_printf(out, "  port %-8u  %s%s\n", m->interface->port_number,
+               m->interface->up ? "up" : "down", m->automatic ? ", by mode l2" : "");
+}
+
+COMMAND(cmd_show_bridge, "show bridge BRIDGE", "Show one bridge and its members");
+static int cmd_show_bridge(struct command_call *call)
+{
+    const struct interface *b = call->arg[0].interface;
+    const struct bridge *bridge;
+    const struct member *m;
+    char name[INTERFACE_NAME], mac[MAC_TEXT];
+    unsigned cursor = 0;
+    strcpy(name, b->name);
+    out_printf(call->out, "bridge %s: %s%s\n  mac            %s\n  mtu            %u\n", name,
+               b->up ? "up" : "down", b->bridge->automatic ? ", by mode l2" : "",
+               mac_format(b->mac, mac), b->mtu);
+    while ((bridge = bridge_find(name)) && (m = bridge_next_member(bridge, &cursor)))
+        show_member(call->out, m);
+    return 0;
+}
+
+/* Configuration -------------------------------------------------------------------- */
+
+/* What mode l2 made it makes again, but for one that is left because it has an address. */
+static bool is_configured(const struct bridge *bridge)
+{
+    unsigned cursor = 0;
+    return !bridge->automatic ||
+           (bridge->interface->addresses && !bridge_next_member(bridge, &cursor));
+}
+
+static void print_bridges(struct out *out)
+{
+    char name[INTERFACE_NAME] = "", port[PORT_TEXT];
+    const struct bridge *bridge;
+    const struct member *m;
+    for (const struct interface *b; (b = bridge_next_by_name(name));) {
+        unsigned cursor = 0;
+        strcpy(name, b->name);
+        if (!is_configured(b->bridge))
+            continue;
+        out_printf(out, "bridge add %s\n", name);
+        while ((bridge = bridge_find(name)) && (m = bridge_next_member(bridge, &cursor))) {
+            port_format(m->interface->port_number, port);
+            if (!m->automatic)
+                out_printf(out, "bridge %s port %s\n", name, port);
+        }
+    }
+}
+
+/* Whose MAC the bridge will have when these lines are read again; NULL: nobody's. */
+static const struct member *mac_giver(const struct bridge *bridge)
+{
+    const struct member *first = NULL;
+    unsigned cursor = 0;
+    for (const struct member *m; (m = bridge_next_member(bridge, &cursor));)
+        if (!first || (first->automatic && !m->automatic))
+            first = m;
+    return first;
+}
+
+static bool mac_must_be_told(const struct bridge *bridge)
+{
+    const struct member *giver = mac_giver(bridge);
+    if (bridge->mac_chosen || giver)
+        return bridge->mac_chosen || !mac_equal(giver->interface->mac, bridge->interface->mac);
+    return mac_is_station(bridge->interface->mac);
+}
+
+static void print_interfaces(struct out *out)
+{
+    char name[INTERFACE_NAME] = "", mac[MAC_TEXT];
+    for (const struct interface *b; (b = bridge_next_by_name(name));) {
+        const struct bridge bridge = *b->bridge;
+        bool told = mac_must_be_told(b->bridge);
+        strcpy(name, b->name);
+        mac_format(b->mac, mac);
+        if (told)
+            out_printf(out, "interface %s mac %s\n", name, mac);
+        if (bridge.mtu)
+            out_printf(out, "interface %s mtu %u\n", name, bridge.mtu);
+        if (bridge.down)
+            out_printf(out, "interface %s down\n", name);
+    }
+}
+
+CONFIG_PRINTER(bridge_config) = { .order = CONFIG_BRIDGE, .print = print_bridges };
+CONFIG_PRINTER(bridge_interface_config) = { .order = CONFIG_INTERFACE, .print = print_interfaces };

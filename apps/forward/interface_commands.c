@@ -1,0 +1,187 @@
+/* interface_commands.c - interfaces: what they are, and what can be set of any of them.
+ *
+ * An interface may go while text is printed (kernel/task.h): rows are printed from copies. */
+#include "apps/console/command.h"
+#include "apps/forward/forward.h"
+#include "apps/forward/interface.h"
+#include "apps/forward/interface_stats.h"
+#include "apps/forward/port_commands.h"
+#include "pci/pci.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* INTERFACE -------------------------------------------------------------------- */
+
+static struct interface *find_by_bdf(const char *word)
+{
+    uint32_t bdf;
+    for (unsigned i = 0; pci_bdf_parse(word, &bdf) && i < interface_limit(); i++) {
+        struct interface *interface = interface_get(i);
+        if (interface && interface->kind == INTERFACE_PORT && interface->port->pci &&
+            interface->port->pci->bdf == bdf)
+            return interface;
+    }
+    return NULL;
+}
+
+static bool interface_parse(const char *word, struct command_arg *arg)
+{
+    struct interface *interface = interface_find(word);
+    arg->interface = interface ? interface : find_by_bdf(word);
+    return arg->interface;
+}
+
+static bool interface_complete(const char *partial,
+                               void (*fn)(void *ctx, const char *word, const char *help), void *ctx)
+{
+    for (unsigned i = 0; i < interface_limit(); i++) {
+        const struct interface *interface = interface_get(i);
+        if (interface && !strncmp(interface->name, partial, strlen(partial)))
+            fn(ctx, interface->name, NULL);
+    }
+    return interface_limit();
+}
+
+static void interface_expected(char *text, size_t size)
+{
+    snprintf(text, size, "INTERFACE that 'show interfaces' lists");
+}
+
+static int interface_check(struct command_call *call, const struct command_arg *arg)
+{
+    const struct interface *i = arg->interface;
+    if (i->kind != INTERFACE_PORT || i->port->state != PORT_FAILED)
+        return 0;
+    return command_error(call, "port %u has failed: %s", i->port_number,
+                         i->port->failure ? i->port->failure : "no reason given");
+}
+
+COMMAND_WORD(word_interface) = { .name = "INTERFACE",
+                                 .example = "0 or br0",
+                                 .is_name = true,
+                                 .parse = interface_parse,
+                                 .complete = interface_complete,
+                                 .expected = interface_expected,
+                                 .check = interface_check };
+
+/* Looking ------------------------------------------------------------------------ */
+
+static const char *kind_text(const struct interface *interface)
+{
+    static const char *const kinds[] = {
+        [INTERFACE_PORT] = "port", [INTERFACE_VLAN] = "vlan", [INTERFACE_BRIDGE] = "bridge"
+    };
+    return kinds[interface->kind];
+}
+
+/* The name of the bridge that it is a member of, "-": none. */
+static void bridge_format(const struct interface *member, char text[INTERFACE_NAME])
+{
+    strcpy(text, "-");
+    for (unsigned i = 0; member->bridge && i < interface_limit(); i++) {
+        const struct interface *interface = interface_get(i);
+        if (interface && interface != member && interface->kind == INTERFACE_BRIDGE &&
+            interface->bridge == member->bridge)
+            strcpy(text, interface->name);
+    }
+}
+
+COMMAND(cmd_show_interfaces, "show interfaces", "Show where frames enter and leave, one a line");
+static int cmd_show_interfaces(struct command_call *call)
+{
+    out_printf(call->out, "%-15s  %-6s  %-5s  %-17s  %5s  %s\n", "interface", "kind", "state",
+               "mac", "mtu", "bridge");
+    for (unsigned i = 0; i < interface_limit(); i++) {
+        char mac[MAC_TEXT], bridge[INTERFACE_NAME];
+        if (!interface_get(i))
+            continue;
+        struct interface copy = *interface_get(i);
+        bridge_format(interface_get(i), bridge);
+        out_printf(call->out, "%-15s  %-6s  %-5s  %s  %5u  %s\n", copy.name, kind_text(&copy),
+                   copy.up ? "up" : "down", mac_format(copy.mac, mac), copy.mtu, bridge);
+    }
+    return 0;
+}
+
+static void show_count(struct out *out, const char *name, uint64_t value)
+{
+    out_printf(out, "  %-14s %12" PRIu64 "\n", name, value);
+}
+
+COMMAND(cmd_show_interface, "show interface INTERFACE", "Show all about one interface");
+static int cmd_show_interface(struct command_call *call)
+{
+    struct interface copy = *call->arg[0].interface;
+    struct interface_counters c;
+    char mac[MAC_TEXT], bridge[INTERFACE_NAME];
+    interface_totals(call->arg[0].interface, &c);
+    bridge_format(call->arg[0].interface, bridge);
+    out_printf(call->out, "interface %s: %s, %s\n", copy.name, kind_text(&copy),
+               copy.up ? "up" : "down");
+    out_printf(call->out, "  mac            %s\n", mac_format(copy.mac, mac));
+    out_printf(call->out, "  mtu            %u\n", copy.mtu);
+    if (strcmp(bridge, "-"))
+        out_printf(call->out, "  bridge         %s: a member\n", bridge);
+    out_printf(call->out, "  addresses      %" PRIu32 " in effect\n", copy.addresses);
+    show_count(call->out, "rx_packets", c.rx_packets);
+    show_count(call->out, "rx_bytes", c.rx_bytes);
+    show_count(call->out, "tx_packets", c.tx_packets);
+    show_count(call->out, "tx_bytes", c.tx_bytes);
+    show_count(call->out, "drops", c.drops);
+    return 0;
+}
+
+/* Setting ------------------------------------------------------------------------- */
+
+static int outcome(struct command_call *call, const char *name, int e)
+{
+    return e ? command_error(call, "interface %s: not changed: %s", name, strerror(-e)) : 0;
+}
+
+COMMAND(cmd_interface_up_down, "interface INTERFACE up|down",
+        "Let frames through an interface, or not");
+static int cmd_interface_up_down(struct command_call *call)
+{
+    struct interface *interface = call->arg[0].interface;
+    if (interface->ops)
+        return outcome(call, interface->name,
+                       interface->ops->set_up(interface, !call->arg[1].choice));
+    call->arg[0].port = interface->port;
+    return port_up_down_command(call);
+}
+
+COMMAND(cmd_interface_mtu, "interface INTERFACE mtu NUMBER",
+        "Set the longest packet an interface sends and accepts");
+static int cmd_interface_mtu(struct command_call *call)
+{
+    struct interface *interface = call->arg[0].interface;
+    uint64_t mtu = call->arg[1].number;
+    if (!interface->ops) {
+        call->arg[0].port = interface->port;
+        return port_mtu_command(call);
+    }
+    unsigned most = interface->ops->mtu_max(interface);
+    if (mtu < MTU_MIN || mtu > most)
+        return command_error(call, "mtu '%s' is out of range, expected %u to %u", call->arg[1].word,
+                             MTU_MIN, most);
+    return outcome(call, interface->name, interface->ops->set_mtu(interface, (uint16_t)mtu));
+}
+
+COMMAND(cmd_interface_mac, "interface INTERFACE mac MAC", "Set an interface's address");
+static int cmd_interface_mac(struct command_call *call)
+{
+    struct interface *interface = call->arg[0].interface;
+    if (!interface->ops) {
+        call->arg[0].port = interface->port;
+        return port_mac_command(call);
+    }
+    if (!mac_is_station(call->arg[1].mac))
+        return command_error(call,
+                             "'%s' is no station's address, expected one with an even first "
+                             "octet that is not all zeros",
+                             call->arg[1].word);
+    return outcome(call, interface->name, interface->ops->set_mac(interface, call->arg[1].mac));
+}

@@ -1,0 +1,163 @@
+/* interface_stats.c - counts what goes through interfaces (interface_stats.h). */
+#include "apps/forward/interface_stats.h"
+
+#include "apps/console/out.h"
+#include "apps/forward/forward.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One a worker, and one more behind them: where all stood at `clear stats`. */
+struct interface_share {
+    struct interface_counters counters;
+} CACHE_ALIGNED;
+
+struct interface_snapshot {
+    unsigned count;
+    struct {
+        char name[INTERFACE_NAME];
+        struct interface_counters counters;
+    } row[];
+};
+
+/* Workers ------------------------------------------------------------------- */
+
+static uint64_t bytes_of(struct packet *const *packets, uint16_t n)
+{
+    uint64_t bytes = 0;
+    for (uint16_t i = 0; i < n; i++)
+        bytes += packets[i]->frame_length;
+    return bytes;
+}
+
+static struct interface_counters *counters_of(struct worker *worker, struct interface *interface)
+{
+    return interface->shares ? &interface->shares[worker->number].counters : NULL;
+}
+
+void interface_count_rx(struct worker *worker, struct interface *interface,
+                        struct packet *const *packets, uint16_t n)
+{
+    struct interface_counters *c = counters_of(worker, interface);
+    if (!c)
+        return;
+    counter_add(&c->rx_packets, n);
+    counter_add(&c->rx_bytes, bytes_of(packets, n));
+}
+
+void interface_count_tx(struct worker *worker, struct interface *interface,
+                        struct packet *const *packets, uint16_t n)
+{
+    struct interface_counters *c = counters_of(worker, interface);
+    if (!c)
+        return;
+    counter_add(&c->tx_packets, n);
+    counter_add(&c->tx_bytes, bytes_of(packets, n));
+}
+
+void interface_count_drop(struct worker *worker, struct interface *interface)
+{
+    struct interface_counters *c = counters_of(worker, interface);
+    if (c)
+        counter_add(&c->drops, 1);
+}
+
+/* Control task ---------------------------------------------------------------- */
+
+int interface_stats_create(struct interface *interface)
+{
+    size_t size = (worker_count() + 1) * sizeof *interface->shares;
+    if (interface->kind == INTERFACE_PORT)
+        return 0;
+    interface->shares = aligned_alloc(CACHE_LINE, size);
+    if (!interface->shares)
+        return -ENOMEM;
+    memset(interface->shares, 0, size);
+    return 0;
+}
+
+void interface_stats_free(struct interface *interface)
+{
+    free(interface->shares);
+}
+
+static void of_port(const struct port *port, struct interface_counters *totals)
+{
+    struct port_totals t;
+    stats_port_totals(port, &t);
+    *totals = (struct interface_counters){ .rx_packets = t.rx_packets,
+                                           .rx_bytes = t.rx_bytes,
+                                           .tx_packets = t.tx_packets,
+                                           .tx_bytes = t.tx_bytes,
+                                           .drops = t.rx_dropped + t.tx_dropped };
+}
+
+static void add_up(const struct interface *interface, struct interface_counters *totals)
+{
+    memset(totals, 0, sizeof *totals);
+    for (unsigned i = 0; i < worker_count(); i++) {
+        const struct interface_counters *c = &interface->shares[i].counters;
+        totals->rx_packets += load_relaxed(&c->rx_packets);
+        totals->rx_bytes += load_relaxed(&c->rx_bytes);
+        totals->tx_packets += load_relaxed(&c->tx_packets);
+        totals->tx_bytes += load_relaxed(&c->tx_bytes);
+        totals->drops += load_relaxed(&c->drops);
+    }
+}
+
+void interface_totals(const struct interface *interface, struct interface_counters *totals)
+{
+    if (!interface->shares) {
+        of_port(interface->port, totals);
+        return;
+    }
+    const struct interface_counters *then = &interface->shares[worker_count()].counters;
+    add_up(interface, totals);
+    totals->rx_packets -= then->rx_packets;
+    totals->rx_bytes -= then->rx_bytes;
+    totals->tx_packets -= then->tx_packets;
+    totals->tx_bytes -= then->tx_bytes;
+    totals->drops -= then->drops;
+}
+
+void interface_stats_clear(void)
+{
+    for (unsigned i = 0; i < interface_limit(); i++) {
+        struct interface *interface = interface_get(i);
+        if (interface && interface->shares)
+            add_up(interface, &interface->shares[worker_count()].counters);
+    }
+}
+
+struct interface_snapshot *interface_snapshot_take(void)
+{
+    struct interface_snapshot *s = malloc(sizeof *s + interface_limit() * sizeof s->row[0]);
+    if (!s)
+        return NULL;
+    s->count = 0;
+    for (unsigned i = 0; i < interface_limit(); i++) {
+        const struct interface *interface = interface_get(i);
+        if (!interface)
+            continue;
+        memcpy(s->row[s->count].name, interface->name, INTERFACE_NAME);
+        interface_totals(interface, &s->row[s->count++].counters);
+    }
+    return s;
+}
+
+void interface_snapshot_print(struct out *out, const struct interface_snapshot *snapshot)
+{
+    out_text(out, ", \"interfaces\": [");
+    for (unsigned i = 0; snapshot && i < snapshot->count; i++) {
+        const struct interface_counters *c = &snapshot->row[i].counters;
+        out_printf(out, "%s{\"interface\": \"%s\", \"rx_packets\": %" PRIu64, i ? ", " : "",
+                   snapshot->row[i].name, c->rx_packets);
+        out_printf(out, ", \"rx_bytes\": %" PRIu64 ", \"tx_packets\": %" PRIu64, c->rx_bytes,
+                   c->tx_packets);
+        out_printf(out, ", \"tx_bytes\": %" PRIu64 ", \"drops\": %" PRIu64 "}", c->tx_bytes,
+                   c->drops);
+    }
+    out_text(out, "]");
+}

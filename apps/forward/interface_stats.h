@@ -1,0 +1,37 @@
+/* interface_stats.h - what went through interfaces: a second view, beside the ports' (stats.h).
+ *
+ * A port's interface has the port's own counters.  Of another one each worker has a share,
+ * which it alone writes: received is what came up to it, sent is what went down through it. */
+#pragma once
+
+#include "apps/forward/interface.h"
+
+#include <stdint.h>
+
+struct out;
+
+struct interface_counters {
+    uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+    uint64_t drops; /* of a port's: all of the port's; else of what could not be sent */
+};
+
+/* Workers.  A burst, or nothing where the interface is a port's. */
+void interface_count_rx(struct worker *worker, struct interface *interface,
+                        struct packet *const *packets, uint16_t n);
+void interface_count_tx(struct worker *worker, struct interface *interface,
+                        struct packet *const *packets, uint16_t n);
+void interface_count_drop(struct worker *worker, struct interface *interface);
+
+/* Control task ---------------------------------------------------------------- */
+
+/* For interface.c.  0 or -ENOMEM. */
+int interface_stats_create(struct interface *interface);
+void interface_stats_free(struct interface *interface);
+
+/* Since the last `clear stats`. */
+void interface_totals(const struct interface *interface, struct interface_counters *totals);
+void interface_stats_clear(void);
+
+/* All interfaces at one moment, and how `show stats json` prints that; it may be NULL. */
+struct interface_snapshot *interface_snapshot_take(void);
+void interface_snapshot_print(struct out *out, const struct interface_snapshot *snapshot);
