@@ -3,6 +3,7 @@
 
 #include "kernel/log.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -179,6 +180,18 @@ void packet_free_burst(struct packet_cache *cache, struct packet **packets, uint
         packet_free(cache, packets[i]);
 }
 
+/* What the first packet of a frame carries of it. */
+static void copy_fields(struct packet *to, const struct packet *from)
+{
+    to->port = from->port;
+    to->frame_length = from->frame_length;
+    to->user = from->user;
+    to->flags = from->flags;
+    to->vlan = from->vlan;
+    to->interface = from->interface;
+    to->hash = from->hash;
+}
+
 struct packet *packet_copy(struct packet_cache *cache, const struct packet *packet)
 {
     struct packet *first = NULL, **tail = &first;
@@ -190,18 +203,82 @@ struct packet *packet_copy(struct packet_cache *cache, const struct packet *pack
         }
         to->data = to->buffer + (from->data - from->buffer);
         to->length = from->length;
-        to->port = from->port;
-        to->frame_length = from->frame_length;
-        to->user = from->user;
-        to->flags = from->flags & PACKET_VLAN;
-        to->vlan = from->vlan;
-        to->interface = from->interface;
-        to->hash = from->hash;
+        copy_fields(to, from);
+        to->flags &= PACKET_VLAN;
         memcpy(to->data, from->data, from->length);
         *tail = to;
         tail = &to->next;
     }
     return first;
+}
+
+/* Tags --------------------------------------------------------------------- */
+
+bool packet_pop_vlan(struct packet *p)
+{
+    if (p->length < ETHERNET_HEADER + VLAN_TAG || ethernet_type(p->data) != ETHERTYPE_VLAN)
+        return false;
+    p->vlan = load_be16(p->data + VLAN_TCI);
+    p->flags |= PACKET_VLAN;
+    memmove(p->data + VLAN_TAG, p->data, 2 * MAC_LEN);
+    p->data += VLAN_TAG;
+    p->length = (uint16_t)(p->length - VLAN_TAG);
+    p->frame_length -= VLAN_TAG;
+    return true;
+}
+
+static uint32_t count_segments(const struct packet *p)
+{
+    uint32_t n = 0;
+    for (; p; p = p->next)
+        n++;
+    return n;
+}
+
+/* A packet in front that holds as much of the frame as its receiver wants to see, for one whose
+ * buffer is full from end to end. */
+static int packet_prepend(struct packet_cache *cache, struct packet **packet)
+{
+    struct packet *p = *packet, *first;
+    if (count_segments(p) == FRAME_SEGMENTS_MAX)
+        return -EMSGSIZE;
+    first = packet_alloc(cache);
+    if (!first)
+        return -ENOBUFS;
+    copy_fields(first, p);
+    first->length = PACKET_HEADER_MIN;
+    memcpy(first->data, p->data, PACKET_HEADER_MIN);
+    p->data += PACKET_HEADER_MIN;
+    p->length = (uint16_t)(p->length - PACKET_HEADER_MIN);
+    first->next = p;
+    *packet = first;
+    return 0;
+}
+
+int packet_push_vlan(struct packet_cache *cache, struct packet **packet)
+{
+    struct packet *p = *packet;
+    bool in_front = p->data - p->buffer >= (ptrdiff_t)VLAN_TAG;
+    if (!in_front && packet_tailroom(p) < VLAN_TAG) {
+        int e = packet_prepend(cache, packet);
+        if (e)
+            return e;
+        p = *packet;
+        in_front = true;
+    }
+    if (in_front) {
+        memmove(p->data - VLAN_TAG, p->data, 2 * MAC_LEN);
+        p->data -= VLAN_TAG;
+    } else {
+        memmove(p->data + ETHERNET_TYPE + VLAN_TAG, p->data + ETHERNET_TYPE,
+                (size_t)p->length - ETHERNET_TYPE);
+    }
+    store_be16(p->data + ETHERNET_TYPE, ETHERTYPE_VLAN);
+    store_be16(p->data + VLAN_TCI, p->vlan);
+    p->length = (uint16_t)(p->length + VLAN_TAG);
+    p->frame_length += VLAN_TAG;
+    p->flags &= (uint8_t)~PACKET_VLAN;
+    return 0;
 }
 
 bool packet_read(const struct packet *packet, uint32_t offset, void *to, uint32_t length)

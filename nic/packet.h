@@ -26,7 +26,7 @@
 #define PACKET_HEADER_MIN 128u
 #define PACKET_ROOM (PACKET_BUFFER_SIZE - PACKET_HEADROOM)
 #define FRAME_MIN ETHERNET_HEADER /* shorter is a runt to us */
-#define FRAME_MAX 9216u       /* longest frame without FCS that any port takes */
+#define FRAME_MAX 9220u       /* longest frame without FCS that any port takes: MTU 9198 */
 #define FRAME_SEGMENTS_MAX 8u /* a longer chain is refused by ports */
 
 /* The device checked the IPv4 header checksum (outermost header, untagged or tagged
@@ -96,5 +96,12 @@ void packet_free_burst(struct packet_cache *cache, struct packet **packets, uint
 void packet_free(struct packet_cache *cache, struct packet *packet);
 /* A deep copy of the whole chain, headroom and tag kept; NULL: none left. */
 struct packet *packet_copy(struct packet_cache *cache, const struct packet *packet);
+/* Takes the outermost 802.1Q tag (TPID 8100) out of the frame and lays it beside it; false:
+ * there is none, nothing changes.  A first segment may end below PACKET_HEADER_MIN by it. */
+bool packet_pop_vlan(struct packet *packet);
+/* Writes the tag that lies beside the frame into it, outermost; the frame may begin with
+ * another packet then.  0, -ENOBUFS (a packet more is needed and none is left) or -EMSGSIZE
+ * (the frame has FRAME_SEGMENTS_MAX already): then nothing changes. */
+int packet_push_vlan(struct packet_cache *cache, struct packet **packet);
 /* Copies length bytes at offset of the frame out of the chain; false when it is shorter. */
 bool packet_read(const struct packet *packet, uint32_t offset, void *to, uint32_t length);

@@ -15,7 +15,7 @@ static bool fence_required;
 
 /* Registration ------------------------------------------------------------- */
 
-static const char *ops_missing(const struct port_ops *ops)
+static const char *ops_missing(const struct port_ops *ops, uint32_t offloads)
 {
     if (!ops)
         return "operations";
@@ -23,6 +23,8 @@ static const char *ops_missing(const struct port_ops *ops)
         return "start or stop";
     if (!ops->link)
         return "link";
+    if (offloads && !ops->set_offloads)
+        return "set_offloads, which goes with offloads";
     return ops->stats ? NULL : "stats";
 }
 
@@ -54,7 +56,7 @@ static bool limits_good(const struct port_limits *l)
            sizes_good(l->tx_size_min, l->tx_size_max, l->tx_size_default) &&
            sizes_fit(l, l->rx_size_default) && sizes_fit(l, l->tx_size_default) &&
            /* some devices state an MTU below 1500 (virtio 1.2 5.1.4.1) */
-           l->max_frame >= MTU_MIN + ETHERNET_HEADER + VLAN_TAG && l->max_frame <= FRAME_MAX;
+           l->max_frame >= FRAME_LIMIT(MTU_MIN) && l->max_frame <= FRAME_MAX;
 }
 
 /* A VF's driver is asked after its PF's, and removed before. */
@@ -68,7 +70,7 @@ static struct port *uplink_of(const struct port *port)
 
 int port_register(struct port *port)
 {
-    const char *missing = ops_missing(port->ops);
+    const char *missing = ops_missing(port->ops, port->limits.offloads);
     if (ports_given == PORT_MAX) {
         log_error("port: no number left for another %s port, %u is the most", port->driver,
                   PORT_MAX);
@@ -87,6 +89,8 @@ int port_register(struct port *port)
     port->number = (uint16_t)ports_given;
     port->admin_up = true;
     port->mtu = port->mtu ? port->mtu : MTU_DEFAULT;
+    if (FRAME_LIMIT(port->mtu) > port->limits.max_frame)
+        port->mtu = (uint16_t)(port->limits.max_frame - FRAME_LIMIT(0));
     ports[ports_given++] = port;
     return 0;
 }
@@ -223,7 +227,7 @@ int port_set_mtu(struct port *port, uint16_t mtu)
 {
     if (port->state == PORT_FAILED)
         return -EIO;
-    if (mtu < MTU_MIN || mtu + ETHERNET_HEADER + VLAN_TAG > port->limits.max_frame)
+    if (mtu < MTU_MIN || FRAME_LIMIT(mtu) > port->limits.max_frame)
         return -EINVAL;
     if (!port->ops->set_mtu && mtu > MTU_DEFAULT)
         return -ENOTSUP;
@@ -264,18 +268,27 @@ bool port_poll(struct port *port, uint64_t now_us)
     return port->state != PORT_FAILED && port->ops->poll && port->ops->poll(port, now_us);
 }
 
-int port_set_vlan(struct port *port, uint16_t vlan)
+int port_set_offloads(struct port *port, uint32_t offloads)
 {
     if (port->state == PORT_FAILED)
         return -EIO;
-    if (!port->ops->set_vlan)
+    if (offloads & ~port->limits.offloads)
         return -ENOTSUP;
-    if (vlan > VLAN_MAX)
-        return -EINVAL;
-    int e = port->ops->set_vlan(port, vlan);
+    if (offloads == port->offloads)
+        return 0;
+    int e = port->ops->set_offloads(port, offloads);
     if (!e)
-        port->vlan = vlan;
+        port->offloads = offloads;
     return e;
+}
+
+int port_vlan_filter(struct port *port, uint16_t vid, bool on)
+{
+    if (port->state == PORT_FAILED)
+        return -EIO;
+    if (!vid || vid > VLAN_MAX)
+        return -EINVAL;
+    return port->ops->vlan_filter ? port->ops->vlan_filter(port, vid, on) : 0;
 }
 
 unsigned port_queues_limit(const struct port *port)

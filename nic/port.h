@@ -4,8 +4,9 @@
  *   probe -> stopped -> start() -> running -> stop() -> stopped ... -> remove
  *   A port whose probe or start failed is `failed`: it keeps its number, refuses
  *   commands and is never polled.
- *   set_mac, set_rx_mode, set_mtu are legal in stopped and running.  A driver
- *   validates before it changes anything and answers -ENOTSUP, -EINVAL or -EIO.
+ *   set_mac, set_rx_mode, set_mtu, set_offloads, vlan_filter are legal in stopped and
+ *   running.  A driver validates before it changes anything and answers -ENOTSUP,
+ *   -EINVAL, -ENOSPC or -EIO.
  *   start() that fails leaves exactly what stop() leaves.
  *
  * Ownership
@@ -29,6 +30,13 @@
  *   a port's rx_errors are its device's and its receive queues' added up.  Drops
  *   decided above the port are counted above it (apps/forward/stats.h).
  *
+ * Tags
+ *   With PORT_OFFLOAD_VLAN_STRIP on, a received frame whose outermost tag is an
+ *   802.1Q one (TPID 8100) may come without it: its TCI is in packet->vlan then,
+ *   with PACKET_VLAN; with it off, no frame does.  With PORT_OFFLOAD_VLAN_INSERT
+ *   on, tx_burst puts packet->vlan of a frame with PACKET_VLAN on the wire; with
+ *   it off nobody sends such a frame.  Lengths and limits count the tag.
+ *
  * Frames
  *   A received frame's first segment need not have headroom (a jumbo frame may
  *   fill its buffers from the first byte), and tx_burst takes frames that have
@@ -46,6 +54,11 @@
 #define PORT_MAX 64u
 #define PORT_NONE UINT16_MAX /* no port's number: packet->port of a frame that came from none */
 #define PORT_QUEUES_MAX 16u
+
+/* Work that a port saves who asks for it.  Nothing is lost or changed for who does not. */
+#define PORT_OFFLOAD_VLAN_STRIP 0x1u  /* a received frame's outermost tag comes beside it */
+#define PORT_OFFLOAD_VLAN_INSERT 0x2u /* the tag beside a frame to be sent goes into it */
+
 #define QUEUES_DEFAULT 1u /* ports begin with one each way */
 #define MTU_MIN 68u /* RFC 791 3.2: every module forwards 68 octets */
 
@@ -94,7 +107,8 @@ struct port_limits {
     uint16_t tx_size_min, tx_size_max, tx_size_default;
     bool size_power_of_two;
     uint16_t size_multiple; /* 1: any */
-    uint32_t max_frame;     /* longest frame without FCS, at the largest MTU */
+    uint32_t max_frame;     /* longest frame without FCS, two tags included, at the largest MTU */
+    uint32_t offloads;      /* PORT_OFFLOAD_*: what it can do for us */
 };
 
 struct port_rx_mode {
@@ -112,9 +126,12 @@ struct port_ops {
     int (*set_mac)(struct port *port, const uint8_t mac[MAC_LEN]);          /* optional */
     int (*set_rx_mode)(struct port *port, const struct port_rx_mode *mode); /* optional */
     int (*set_mtu)(struct port *port, uint16_t mtu);                        /* optional */
-    /* optional: the port is an access port of this VLAN: frames travel tagged on the
-     * wire and untagged here, others are filtered out; 0: tags are none of its business. */
-    int (*set_vlan)(struct port *port, uint16_t vlan);
+    /* optional: of those declared, these are wanted from now on, others not; ports that declare
+     * none have none.  Frames that are in its rings already come by the new rule. */
+    int (*set_offloads)(struct port *port, uint32_t offloads);
+    /* optional, for devices that hear the frames of a VLAN only when told so (functions behind a
+     * switch of the device's own): they are wanted, or not any more. */
+    int (*vlan_filter)(struct port *port, uint16_t vid, bool on);
     /* optional: fills up to n rows, returns how many. */
     unsigned (*counters)(struct port *port, struct port_counter *rows, unsigned n);
     /* optional, also while stopped: mailboxes, resets by somebody else, timers.  Called from
@@ -129,6 +146,8 @@ struct port {
     uint16_t rx_queues, tx_queues; /* in use */
     uint16_t number;               /* from port_register, never changes */
     uint16_t mtu;                  /* of the layer above Ethernet */
+    uint16_t vlan;                 /* the one whose access port it is (apps/forward/access.h); 0 */
+    uint32_t offloads;             /* asked for; begins with none */
     enum port_state state;
     bool admin_up; /* `port N up|down`; ports begin up */
     uint8_t mac[MAC_LEN];
@@ -138,7 +157,6 @@ struct port {
     struct port *uplink; /* of a VF: its PF's port, when it is here too; set by port_register() */
     const struct vf_ops *vf; /* a PF's master driver (nic/vf.h); NULL: it makes no VFs */
     unsigned vf_max, vf_count; /* the most it can make; in force now */
-    uint16_t vlan;           /* as set; 0: none */
     /* A port whose settings somebody else grants (the PF of a VF): a request is on its
      * way, and why the last one was refused (static text, NULL: it was not). */
     bool pending;
@@ -195,8 +213,11 @@ void port_fail(struct port *port, const char *why); /* static text; stops it if 
 bool port_poll_link(struct port *port);
 /* The driver's poll(), where there is one, failed ports left out; true: look at the link. */
 bool port_poll(struct port *port, uint64_t now_us);
-/* -EINVAL beyond 4094, -ENOTSUP. */
-int port_set_vlan(struct port *port, uint16_t vlan);
+/* -ENOTSUP beyond what the port declares. */
+int port_set_offloads(struct port *port, uint32_t offloads);
+/* -EINVAL but for 1 to VLAN_MAX, -ENOSPC when the device has no filter left; 0 also where
+ * nobody filters. */
+int port_vlan_filter(struct port *port, uint16_t vid, bool on);
 /* How many queues each way, and so RSS: stopped ports only (-EBUSY), -EINVAL beyond the
  * limit.  A driver has rxq[] and txq[] filled up to it from the beginning, and keeps
  * them: those that are not in use have counted all the same. */
@@ -213,11 +234,15 @@ static inline uint16_t port_tx_burst(struct port_queue *q, struct packet **p, ui
     return q->burst(q, p, n);
 }
 
-/* The longest frame without FCS the port sends and accepts at its MTU.  One
- * VLAN tag is allowed on top (IEEE 802.1Q: frames may grow by 4 octets). */
+/* The longest frame without FCS at that MTU: two tags may come on top of it, a customer's and a
+ * provider's. */
+#define FRAME_LIMIT(mtu) ((mtu) + ETHERNET_HEADER + 2 * VLAN_TAG)
+
+/* The longest frame without FCS that the port sends and accepts at its MTU, which is such that
+ * this is no more than limits.max_frame. */
 static inline uint32_t port_frame_limit(const struct port *port)
 {
-    return port->mtu + ETHERNET_HEADER + VLAN_TAG;
+    return FRAME_LIMIT(port->mtu);
 }
 
 /* True when the frame may be handed to the device: at least FRAME_MIN, at most the
@@ -225,7 +250,8 @@ static inline uint32_t port_frame_limit(const struct port *port)
 static inline bool port_can_send(const struct port *port, const struct packet *packet)
 {
     uint32_t segments = 1;
-    if (packet->frame_length < FRAME_MIN || packet->frame_length > port_frame_limit(port))
+    uint32_t tag = packet->flags & PACKET_VLAN ? VLAN_TAG : 0;
+    if (packet->frame_length < FRAME_MIN || packet->frame_length + tag > port_frame_limit(port))
         return false;
     for (const struct packet *p = packet->next; p; p = p->next)
         segments++;

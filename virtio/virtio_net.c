@@ -179,7 +179,7 @@ static int read_mac(struct virtio_net *net, uint8_t mac[MAC_LEN])
 
 static uint16_t read_mtu_max(struct virtio_net *net)
 {
-    uint64_t max = FRAME_MAX - ETHERNET_HEADER - VLAN_TAG;
+    uint64_t max = FRAME_MAX - FRAME_LIMIT(0);
     if (!has(net, VIRTIO_NET_F_MTU))
         return (uint16_t)max;
     /* It made sense a moment ago, but is read again. */
@@ -365,7 +365,7 @@ static void virtio_net_link(struct port *port, struct port_link *link)
  * with MRG_RXBUF the device puts buffers together itself. */
 static uint16_t packets_per_buffer(const struct virtio_net *net, uint16_t mtu)
 {
-    uint32_t frame = mtu + ETHERNET_HEADER + VLAN_TAG;
+    uint32_t frame = FRAME_LIMIT(mtu);
     return has(net, VIRTIO_NET_F_MRG_RXBUF) ? 1
                                             : (uint16_t)((frame + PACKET_ROOM - 1) / PACKET_ROOM);
 }
@@ -848,7 +848,7 @@ static void init_port(struct virtio_net *net)
     l->tx_size_default = (uint16_t)min_u64(QUEUE_SIZE_DEFAULT, l->tx_size_max);
     l->size_power_of_two = true;
     l->size_multiple = 1;
-    l->max_frame = net->mtu_max + ETHERNET_HEADER + VLAN_TAG;
+    l->max_frame = FRAME_LIMIT(net->mtu_max);
     init_queue(port, &net->rx.queue, virtio_net_rx_burst, l->rx_size_default);
     init_queue(port, &net->tx.queue, virtio_net_tx_burst, l->tx_size_default);
     port->rxq[0] = &net->rx.queue;

@@ -4,6 +4,7 @@
  * do a bounded piece of the control task's work; send what has gathered. */
 #include "apps/forward/forward.h"
 
+#include "apps/forward/access.h"
 #include "apps/forward/event.h"
 #include "apps/forward/interface.h"
 #include "apps/forward/job.h"
@@ -91,6 +92,8 @@ static void tx_flush(struct worker *worker, uint16_t number, struct port *out)
     struct tx_buffer *buffer = &worker->tx[number];
     uint16_t n = buffer->count, sent = 0;
     bool up = out && can_send(out);
+    if (up && unlikely(load_relaxed(&out->vlan)))
+        n = access_transmit(worker, out, buffer->packets, n);
     if (likely(up))
         sent = port_tx_burst(out->txq[worker->number], buffer->packets, n);
     if (unlikely(sent < n))
@@ -130,19 +133,23 @@ void forward_flush(struct worker *worker)
 
 void forward_offer(struct worker *worker, struct port *out, struct packet **packets, uint16_t n)
 {
-    uint16_t sent = 0;
+    uint16_t sent = 0, made = n;
+    if (can_send(out) && unlikely(load_relaxed(&out->vlan)))
+        n = access_transmit(worker, out, packets, n);
     if (can_send(out))
         sent = port_tx_burst(out->txq[worker->number], packets, n);
-    counter_add(&forward_counters(worker, out->number)->originated, sent);
+    counter_add(&forward_counters(worker, out->number)->originated, made - n + sent);
     packet_free_burst(&worker->cache, packets + sent, n - sent);
 }
 
 static unsigned poll_queue(struct worker *worker, struct port_queue *queue)
 {
     struct packet *packets[PORT_BURST];
-    uint16_t n = port_rx_burst(queue, packets, PORT_BURST);
+    uint16_t received = port_rx_burst(queue, packets, PORT_BURST), n = received;
+    if (n && unlikely(load_relaxed(&queue->port->vlan)))
+        n = access_receive(worker, queue->port, packets, n);
     if (!n)
-        return 0;
+        return received;
     if (unlikely(!forward.running)) {
         forward_drop_burst(worker, queue->port->number, DROP_stopped, packets, n);
     } else if (forward.mode->burst) {
@@ -151,7 +158,7 @@ static unsigned poll_queue(struct worker *worker, struct port_queue *queue)
         struct interface *interface = interface_of_port(queue->port);
         interface->input(worker, interface, packets, n);
     }
-    return n;
+    return received;
 }
 
 /* Queue q of every port belongs to core q modulo their number. */

@@ -5,6 +5,7 @@
 #include "apps/forward/port_commands.h"
 
 #include "apps/console/command.h"
+#include "apps/forward/access.h"
 #include "apps/forward/forward.h"
 #include "apps/forward/stats.h"
 #include "apps/forward/words.h"
@@ -198,6 +199,7 @@ static int refused(struct command_call *call, const char *what, int e)
                       : e == -EIO        ? "its device does not answer"
                       : e == -ENOMEM     ? "there is no memory"
                       : e == -EPERM      ? "no IOMMU fences it (iommu=strict)"
+                      : e == -ENOSPC     ? "its device has no filter left"
                       : e == -EADDRINUSE ? "one of its VFs has that address"
                                          : strerror(-e);
     return command_error(call, "port %u (%s): %s: %s", port->number, port->driver, what, why);
@@ -257,7 +259,7 @@ COMMAND(cmd_port_mtu, "port PORT mtu NUMBER", "Set the longest packet a port sen
 static int cmd_port_mtu(struct command_call *call)
 {
     struct port *port = call->arg[0].port;
-    uint64_t mtu = call->arg[1].number, max = port->limits.max_frame - ETHERNET_HEADER - VLAN_TAG;
+    uint64_t mtu = call->arg[1].number, max = port->limits.max_frame - FRAME_LIMIT(0);
 
     if (mtu < MTU_MIN || mtu > max)
         return command_error(call, "mtu '%s' is out of range, expected %u to %u", call->arg[1].word,
@@ -301,12 +303,19 @@ COMMAND(cmd_port_vlan, "port PORT vlan NUMBER",
         "Make a port the access port of a VLAN: tagged on the wire, not here; 0: of none");
 static int cmd_port_vlan(struct command_call *call)
 {
+    struct port *port = call->arg[0].port;
     uint64_t vlan = call->arg[1].number;
+    uint16_t before = port->vlan;
+    unsigned number = port->number;
 
     if (vlan > VLAN_MAX)
         return command_error(call, "vlan '%s' is out of range, expected 1 to %u, or 0 for none",
                              call->arg[1].word, VLAN_MAX);
-    return outcome(call, "vlan is not changed", port_set_vlan(call->arg[0].port, (uint16_t)vlan));
+    int e = outcome(call, "vlan is not changed", access_set_vlan(port, (uint16_t)vlan));
+    port = port_get(number);
+    if (e && port && port->refusal)
+        access_set_vlan(port, before);
+    return e;
 }
 
 COMMAND(cmd_port_queues, "port PORT queues NUMBER",

@@ -27,7 +27,7 @@
     X(control_full, RX, "control core too busy") \
     X(not_for_us, RX, "unicast frame for another station") \
     X(ethertype, RX, "protocol not handled") \
-    X(vlan, RX, "VLAN-tagged (not built yet)") \
+    X(vlan, RX, "not in the port's VLAN") \
     X(ipv6, RX, "IPv6 (not built yet)") \
     X(ip_short, RX, "shorter than its IP header says") \
     X(ip_version, RX, "not IP version 4") \
@@ -52,6 +52,7 @@
     X(tx_full, TX, "transmit queue full") \
     X(tx_down, TX, "port is down") \
     X(tx_too_long, TX, "longer than the port's MTU allows") \
+    X(tx_no_buffer, TX, "packet pool empty on the way out") \
     X(tx_refused, TX, "driver refused the frame")
 
 enum drop_reason {

@@ -18,6 +18,7 @@
         .size_power_of_two = true, \
         .size_multiple = 8, /* RDLEN and TDLEN count 128 bytes */ \
         .max_frame = FRAME_MAX, \
+        .offloads = PORT_OFFLOAD_VLAN_STRIP | PORT_OFFLOAD_VLAN_INSERT, \
     }
 
 /* Waits until the masked register has the wanted value: 0, or -ETIMEDOUT with a log line of this

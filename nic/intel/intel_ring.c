@@ -130,6 +130,11 @@ struct packet *intel_rx_drop(struct intel_rxq *rx, uint64_t *counter)
     return NULL;
 }
 
+bool intel_rx_untag(struct intel_rxq *rx)
+{
+    return !packet_push_vlan(rx->queue.cache, &rx->first);
+}
+
 /* Transmit ------------------------------------------------------------------- */
 
 void intel_tx_pad(struct packet *first)

@@ -54,8 +54,8 @@ struct intel_rxq {
     struct packet *first, *last; /* segments of a frame whose end is still to come */
     uint32_t segments;
     bool bad;          /* that frame broke a rule: gone when its end comes */
-    uint16_t vlan;     /* the only one whose frames are ours; 0: tags are not looked at */
-    uint64_t filtered; /* frames of no VLAN, or of another, that the device let through */
+    bool tags;         /* the device takes tags off, or did since the ring is on, and says so */
+    bool strip;        /* they are wanted beside the frame (PORT_OFFLOAD_VLAN_STRIP) */
     struct dma_memory memory;
 };
 
@@ -67,7 +67,7 @@ struct intel_txq {
     uint32_t *ends;          /* by slot: index of the last descriptor of that frame */
     uint32_t head, tail;     /* oldest not yet reclaimed, next to fill */
     uint32_t mask;
-    uint16_t vlan; /* tag that the device inserts into every frame; 0: none */
+    bool insert; /* the tag beside a frame is wanted in it (PORT_OFFLOAD_VLAN_INSERT) */
     struct dma_memory memory;
 };
 
@@ -127,23 +127,44 @@ static inline void intel_rx_append(struct intel_rxq *rx, uint32_t slot, uint32_t
     rx->first->frame_length += length;
 }
 
+/* What is wanted of tags from now on; `device_strips` before the device does, and what it
+ * stripped before it did not any more may still be in the ring. */
+static inline void intel_rx_set_tags(struct intel_rxq *rx, bool device_strips, bool strip)
+{
+    if (device_strips)
+        store_relaxed(&rx->tags, true);
+    store_relaxed(&rx->strip, strip);
+}
+
+/* The device took this tag off the frame under way. */
+static inline void intel_rx_tag(struct intel_rxq *rx, uint16_t tci)
+{
+    rx->first->vlan = tci;
+    rx->first->flags = PACKET_VLAN;
+}
+
+/* Who has not asked for tags beside frames gets it back into the frame, which is good so far;
+ * false: there is no packet for it, and the frame cannot be as it was. */
+bool intel_rx_untag(struct intel_rxq *rx);
+
 /* port.h: what rx_burst returns holds to these rules, or it is freed and counted. */
 static inline bool intel_rx_good(const struct intel_rxq *rx)
 {
     const struct packet *p = rx->first;
     return !rx->bad && p->frame_length >= FRAME_MIN &&
-           p->frame_length <= port_frame_limit(rx->queue.port) &&
+           p->frame_length + (p->flags & PACKET_VLAN ? VLAN_TAG : 0) <=
+               port_frame_limit(rx->queue.port) &&
            (!p->next || p->length >= PACKET_HEADER_MIN);
 }
 
-/* The frame under way, complete and good, is the caller's.  `flags`: PACKET_*. */
+/* The frame under way, complete and good, is the caller's.  `flags`: what else of PACKET_*. */
 static inline struct packet *intel_rx_accept(struct intel_rxq *rx, uint8_t flags)
 {
     struct packet *p = rx->first;
     rx->first = rx->last = NULL;
     rx->segments = 0;
     p->port = rx->queue.port->number;
-    p->flags = flags;
+    p->flags |= flags;
     counter_add(&rx->queue.packets, 1);
     counter_add(&rx->queue.bytes, p->frame_length);
     return p;
@@ -175,6 +196,12 @@ static inline bool intel_tx_check(struct intel_txq *tx, struct packet *p)
     counter_add(&tx->queue.errors, 1);
     packet_free(tx->queue.cache, p);
     return false;
+}
+
+/* Whether the frame goes out with the tag that lies beside it. */
+static inline bool intel_tx_tagged(const struct intel_txq *tx, const struct packet *p)
+{
+    return unlikely(load_relaxed(&tx->insert)) && (p->flags & PACKET_VLAN);
 }
 
 /* Whether there is room for the frame, a descriptor each segment, and `more` descriptors. */

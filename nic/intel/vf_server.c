@@ -141,7 +141,8 @@ static bool vlan_fits(const struct vf_server *s, uint16_t vlan)
 {
     struct vf_vlans vlans;
     vf_server_vlans(s, &vlans);
-    return vf_vlans_add(&vlans, vlan, 0) && vlans.count < vlans.room;
+    unsigned pf = s->pf_vlans ? s->pf_vlans : 1;
+    return vf_vlans_add(&vlans, vlan, 0) && vlans.count + pf <= vlans.room;
 }
 
 /* The buffer --------------------------------------------------------------------------- */

@@ -86,7 +86,7 @@ struct vf_server_ops {
 struct vf_limits {
     const char *chip;       /* its name, for refusals */
     unsigned macs;          /* further addresses, of all VFs together */
-    unsigned vlans;         /* VLAN filters; one is for VLAN 0, one the PF's */
+    unsigned vlans;         /* VLAN filters; one is for VLAN 0, one at least the PF's */
     uint32_t rate_mbps;     /* the highest; 0: it has no limiter */
 };
 
@@ -96,6 +96,7 @@ struct vf_server {
     void *chip;
     const char *name;       /* for the log */
     const struct port *port; /* the PF's: its address is no VF's */
+    unsigned pf_vlans;       /* filters for VLANs that the PF itself joined */
     uint8_t *mailboxes;     /* P2VMAILBOX of VF 0; the next is 4 bytes further */
     uint8_t *memory;        /* VMBMEM of VF 0; the next is 64 bytes further */
     struct vf_state *vf;

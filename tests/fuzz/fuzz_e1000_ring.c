@@ -96,10 +96,9 @@ static void set_mtu(struct port *port, struct input *in)
     port_set_mtu(port, which & 0x80 ? (uint16_t)take_value(in, 2) : usual[which % 4]);
 }
 
-static void set_vlan(struct port *port, struct input *in)
+static void set_offloads(struct port *port, struct input *in)
 {
-    uint8_t which = (uint8_t)take_value(in, 1);
-    port_set_vlan(port, which & 0x80 ? (uint16_t)take_value(in, 2) : which % 2 * 5u);
+    port_set_offloads(port, (uint32_t)take_value(in, 1) % 4);
 }
 
 static uint64_t ring_at(uint32_t base)
@@ -165,7 +164,7 @@ static void step(struct port *port, struct input *in)
         port_poll_link(port);
         break;
     case 10:
-        set_vlan(port, in);
+        set_offloads(port, in);
         break;
     default:
         e1000_model_count(&model, 0x4000 + (uint32_t)take_value(in, 1) / 4 * 4, 1u << 31);

@@ -187,10 +187,10 @@ static void step(struct input *in)
         ring_write(&tx.q.memory, slot / 2, slot % 2, take_value(in, 8));
         break;
     case 7:
-        tx.q.vlan = (uint16_t)take_value(in, 1);
-        rx.q.vlan = tx.q.vlan & 1;
-        rx.tags = tx.q.vlan & 2;
-        rx.echo = tx.echo = tx.q.vlan & 4 ? &echo : NULL;
+        slot = (uint32_t)take_value(in, 1);
+        tx.q.insert = slot & 1;
+        intel_rx_set_tags(&rx.q, slot & 2, slot & 4);
+        rx.echo = tx.echo = slot & 8 ? &echo : NULL;
         break;
     case 8: /* a queue in a bad mood: on or off is the opposite of what it is told */
         stuck = (uint32_t)take_value(in, 1);

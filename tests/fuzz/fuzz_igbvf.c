@@ -3,6 +3,7 @@
  * set and used.  Whatever is said: frames handed up keep the rules of nic/packet.h, the port's
  * facts stay possible, the log is not filled, and in the end every packet is back in the pool,
  * once. */
+#include "apps/forward/access.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
 #include "nic/intel/igb/igb_regs.h"
@@ -223,7 +224,7 @@ static void set_something(struct port *port)
         port_set_mtu(port, (uint16_t)value);
         break;
     case 2:
-        port_set_vlan(port, (uint16_t)value & 0xfff);
+        access_set_vlan(port, (uint16_t)value & 0xfff);
         break;
     default:
         port_set_rx_mode(port, &(struct port_rx_mode){ .promiscuous = value & 1,

@@ -2,6 +2,7 @@
  * was granted keeps the policies, no VF has what is another's, and the PF's driver breaks no rule
  * of the document.  One 82576 and one I350 live through all inputs (VFs take long to make); in
  * the end of each their VFs are as new. */
+#include "apps/forward/access.h"
 #include "kernel/time.h"
 #include "nic/intel/igb/igb_pf.h"
 #include "tests/host/host.h"
@@ -169,7 +170,7 @@ static void pf_changes(struct input *in)
         port_set_rx_mode(port, &mode);
         break;
     case 4:
-        port_set_vlan(port, (uint16_t)take_value(in, 2));
+        access_set_vlan(port, (uint16_t)take_value(in, 2));
         break;
     }
 }
@@ -251,7 +252,7 @@ static void as_new(void)
     const struct port_rx_mode mode = { 0 };
     const char *why;
     igb_model_set_link(model, true);
-    must(!port_start(port) && !port_set_rx_mode(port, &mode) && !port_set_vlan(port, 0));
+    must(!port_start(port) && !port_set_rx_mode(port, &mode) && !access_set_vlan(port, 0));
     for (unsigned vf = 0; vf < VFS; vf++) {
         struct vf_policy policy = { .spoofcheck = true, .mac = { 2, 0, 0, 0, 9, (uint8_t)vf } };
         igb_model_vf_hold(model, vf, false);

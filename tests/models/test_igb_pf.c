@@ -1,5 +1,6 @@
 /* igb_pf.c over the model: VFs come and go, the switch and its filters, policies, events,
  * counters.  Messages are test_igb_mailbox.c's.  Sections: 82576 DS, but where others are named. */
+#include "apps/forward/access.h"
 #include "kernel/time.h"
 #include "nic/intel/igb/igb_pf.h"
 #include "pci/pci_regs.h"
@@ -256,13 +257,14 @@ static void the_pf_keeps_its_settings_among_vfs(void **state)
     assert_int_equal(port_set_rx_mode(master.port, &mode), 0);
     frame_from_wire(0x01005e000009ull, STATION, 0, 3);
     assert_int_equal(frame_at(3, NULL), AT_PF);
-    assert_int_equal(port_set_vlan(master.port, 30), 0);
+    assert_int_equal(access_set_vlan(master.port, 30), 0);
     frame_from_wire(0x020000000055, STATION, 30, 4);
     assert_int_equal(frame_at(4, NULL), AT_PF);
-    frame_from_wire(0x020000000055, STATION, 0, 5);
+    frame_from_wire(0x020000000055, STATION, 31, 5);
     assert_int_equal(frame_at(5, NULL), 0);
     frame_from_wire(BROADCAST, STATION, 0, 6);
-    assert_int_equal(frame_at(6, NULL), 7);
+    assert_int_equal(frame_at(6, NULL),
+                     AT_PF | 7); /* the untagged are not the filter's to keep out */
 }
 
 /* Two queues of one pool: n and n + 8 (82576); the I350 has one. */
@@ -370,10 +372,10 @@ static void vlan_filters_run_out(void **state)
     assert_non_null(strstr(master.why, "32 VLAN filters"));
     assert_int_equal(master_info(1).policy.vlan, 0);
     assert_int_equal(master_set(1, set_vlan, 7), 0); /* shared with VF 0 */
-    assert_int_equal(port_set_vlan(master.port, 31), 0);
+    assert_int_equal(access_set_vlan(master.port, 31), 0);
     frame_from_wire(mac_number(master_mac), STATION, 31, 1);
     assert_int_equal(frame_at(1, NULL), AT_PF);
-    assert_int_equal(port_set_vlan(master.port, 40), 0); /* all taken, and one is exchanged */
+    assert_int_equal(access_set_vlan(master.port, 40), 0); /* all taken, and one is exchanged */
     frame_from_wire(mac_number(master_mac), STATION, 40, 2);
     assert_int_equal(frame_at(2, NULL), AT_PF);
     assert_true(MASTER_ASK(0, MBX_VF_SET_VLAN, 1)); /* one goes, one comes */

@@ -1,6 +1,7 @@
 /* igbvf.c over the model of a lone VF: the conformance suite, address, settings and their
  * refusals, counters, probe and remove.  How the PF is lost and found: test_igbvf_recovery.c.
  * What a PF says is as Linux's igb says it (tests/data/mailbox). */
+#include "apps/forward/access.h"
 #include "tests/models/igbvf_bench.h"
 
 static const uint8_t nothing[MAC_LEN];
@@ -212,7 +213,7 @@ static void the_last_wish_counts(void **state)
     pf_is_deaf = false;
     settle();
     assert_int_equal(port->mtu, 5000);
-    assert_int_equal(model.pf.last[1], 5022);
+    assert_int_equal(model.pf.last[1], 5026);
 }
 
 /* What the user asked for last is told to him, not what else happened to be refused. */
@@ -242,7 +243,7 @@ static void a_wish_made_while_the_pf_is_away_is_kept(void **state)
     settle();
     assert_memory_equal(port->mac, wish, MAC_LEN);
     assert_int_equal(model.pf.last[0] & MBX_TYPE, MBX_VF_SET_LPE);
-    assert_int_equal(model.pf.last[1], 4000 + 14 + 4 + 4);
+    assert_int_equal(model.pf.last[1], 4000 + 14 + 8 + 4);
 }
 
 /* Linux's igb tells nobody when its administrator gives an address. */
@@ -286,13 +287,13 @@ static void mtu_is_negotiated(void **state)
     assert_int_equal(port_set_mtu(port, 9000), 0);
     settle();
     assert_int_equal(model.pf.last[0], MBX_VF_SET_LPE);
-    assert_int_equal(model.pf.last[1], 9022);
+    assert_int_equal(model.pf.last[1], 9026);
     refuse(MBX_VF_SET_LPE, true);
     assert_int_equal(port_set_mtu(port, 9198), 0);
     settle();
     assert_non_null(port->refusal);
     assert_int_equal(port->mtu, 9000); /* what it had */
-    assert_true(host_log_contains("the PF refused frames of 9220 bytes (MTU 9198): raise the PF's "
+    assert_true(host_log_contains("the PF refused frames of 9224 bytes (MTU 9198): raise the PF's "
                                   "MTU first; MTU is 9000"));
     traffic_flows();
 }
@@ -342,48 +343,71 @@ static void a_pf_that_came_back_smaller_is_lived_with(void **state)
 static void vlan_is_asked_for_and_changed(void **state)
 {
     start_and_link();
-    assert_int_equal(port_set_vlan(port, 100), 0);
+    assert_int_equal(access_set_vlan(port, 100), 0);
     settle();
     assert_int_equal(model.pf.last[0], MBX_VF_SET_VLAN | FIELD_PUT(MBX_INFO, 1u));
     assert_int_equal(model.pf.last[1], 100);
-    assert_int_equal(port_set_vlan(port, 200), 0);
+    assert_int_equal(access_set_vlan(port, 200), 0);
     settle();
     assert_int_equal(model.pf.seen[MBX_VF_SET_VLAN], 3); /* 200 in, then 100 out */
     assert_int_equal(model.pf.last[0], MBX_VF_SET_VLAN);
     assert_int_equal(model.pf.last[1], 100);
     refuse(MBX_VF_SET_VLAN, true);
-    assert_int_equal(port_set_vlan(port, 300), 0);
+    assert_int_equal(access_set_vlan(port, 300), 0);
     settle();
-    assert_int_equal(port->vlan, 200);
     assert_non_null(strstr(port->refusal, "VLAN"));
     refuse(MBX_VF_SET_VLAN, false);
-    assert_int_equal(port_set_vlan(port, 0), 0);
+    assert_int_equal(access_set_vlan(port, 200), 0);
+    settle();
+    assert_int_equal(model.pf.last[0], MBX_VF_SET_VLAN | FIELD_PUT(MBX_INFO, 1u));
+    assert_int_equal(model.pf.last[1], 200);
+    assert_int_equal(access_set_vlan(port, 0), 0);
     settle();
     assert_int_equal(model.pf.last[0], MBX_VF_SET_VLAN);
     assert_int_equal(model.pf.last[1], 200);
     traffic_flows();
 }
 
-static void vlan_frames_are_tagged_on_the_wire_only(void **state)
+static void tags_of_joined_vlans_come_beside_the_frame(void **state)
 {
     uint8_t frame[128], tagged[104] = { 0 };
+    struct packet *p;
     start_and_link();
-    assert_int_equal(port_set_vlan(port, 100), 0);
+    assert_int_equal(access_set_vlan(port, 100), 0);
     settle();
-    assert_true(send_one(1));
-    assert_int_equal(igb_model_take(&model, frame, sizeof frame), 104);
-    assert_memory_equal(frame + 12, ((uint8_t[]){ 0x81, 0, 0, 100 }), 4);
     memcpy(tagged, port->mac, MAC_LEN);
     memcpy(tagged + 12, (uint8_t[]){ 0x81, 0, 0, 100, 8, 0 }, 6);
     assert_true(igb_model_inject(&model, tagged, sizeof tagged));
-    struct packet *p;
     assert_int_equal(port_rx_burst(port->rxq[0], &p, 1), 1);
     assert_int_equal(p->frame_length, 100);
-    packet_free(&cache, p);
-    assert_false(reaches(port->mac)); /* untagged */
-    tagged[15] = 101;
+    assert_int_equal(p->flags & PACKET_VLAN, PACKET_VLAN);
+    assert_int_equal(p->vlan, 100);
+    p->data[5] ^= 1; /* to somebody outside */
+    assert_int_equal(port_tx_burst(port->txq[0], &p, 1), 1);
+    assert_int_equal(igb_model_take(&model, frame, sizeof frame), 104);
+    assert_memory_equal(frame + 12, ((uint8_t[]){ 0x81, 0, 0, 100 }), 4);
+    tagged[15] = 101; /* the PF's filter */
     assert_true(igb_model_inject(&model, tagged, sizeof tagged));
     assert_false(receive_one());
+}
+
+/* What waits in the ring when the VLAN is left keeps its tag. */
+static void a_vlan_that_is_left_leaves_no_frame_untagged(void **state)
+{
+    uint8_t tagged[104] = { 0 };
+    struct packet *p;
+    start_and_link();
+    assert_int_equal(access_set_vlan(port, 100), 0);
+    settle();
+    memcpy(tagged, port->mac, MAC_LEN);
+    memcpy(tagged + 12, (uint8_t[]){ 0x81, 0, 0, 100, 8, 0 }, 6);
+    assert_true(igb_model_inject(&model, tagged, sizeof tagged));
+    assert_int_equal(access_set_vlan(port, 0), 0);
+    settle();
+    assert_int_equal(port_rx_burst(port->rxq[0], &p, 1), 1);
+    assert_int_equal(p->frame_length, 104);
+    assert_memory_equal(p->data + 12, tagged + 12, 4);
+    packet_free(&cache, p);
 }
 
 static void group_addresses_are_hashes(void **state)
@@ -555,7 +579,8 @@ int main(void)
         TEST(a_granted_mtu_may_be_taken_away),
         TEST(a_pf_that_came_back_smaller_is_lived_with),
         TEST(vlan_is_asked_for_and_changed),
-        TEST(vlan_frames_are_tagged_on_the_wire_only),
+        TEST(tags_of_joined_vlans_come_beside_the_frame),
+        TEST(a_vlan_that_is_left_leaves_no_frame_untagged),
         TEST(group_addresses_are_hashes),
         TEST(promiscuous_is_refused_in_plain_words),
         TEST(all_multicast_has_a_second_way),

@@ -1,5 +1,6 @@
 /* igbvf.c over the model of a lone VF: every way to lose the PF and to find it again, in
  * bounded time and without a queue touched meanwhile; and a PF that lies. */
+#include "apps/forward/access.h"
 #include "tests/models/igbvf_bench.h"
 
 #include "kernel/log.h"
@@ -18,7 +19,7 @@ static void set_everything(void)
     static const uint8_t group[1][MAC_LEN] = { { 0x01, 0, 0x5e, 1, 2, 3 } };
     start_and_link();
     assert_int_equal(port_set_mtu(port, 4000), 0);
-    assert_int_equal(port_set_vlan(port, 100), 0);
+    assert_int_equal(access_set_vlan(port, 100), 0);
     assert_int_equal(port_set_rx_mode(port, &(struct port_rx_mode){ .all_multicast = true,
                                                                     .multicast = group,
                                                                     .multicast_count = 1 }),
@@ -36,7 +37,7 @@ static void everything_was_asked_for(void)
     assert_int_equal(model.pf.seen[MBX_VF_SET_PROMISC], 1);
     assert_int_equal(port->mtu, 4000);
     assert_int_equal(port->vlan, 100);
-    assert_int_equal(port_set_vlan(port, 0), 0);
+    assert_int_equal(access_set_vlan(port, 0), 0);
     settle();
     traffic_flows();
 }
@@ -274,7 +275,7 @@ static void a_lost_message_is_sent_again(void **state)
     model.messages_vanish = false;
     run_ms(250);
     assert_false(port->pending);
-    assert_int_equal(model.pf.last[1], 4022);
+    assert_int_equal(model.pf.last[1], 4026);
     assert_int_equal(counter("mailbox timeouts"), 1);
     assert_true(port->link.up); /* no need for a reset */
     assert_int_equal(counter("resets"), 1);
@@ -304,7 +305,7 @@ static void messages_that_collide_are_sorted_out(void **state)
     pf_is_deaf = false;
     run_ms(450);
     assert_false(port->pending);
-    assert_int_equal(model.pf.last[1], 4022);
+    assert_int_equal(model.pf.last[1], 4026);
     assert_true(port->link.up);
 }
 
@@ -497,7 +498,7 @@ static void an_answer_before_the_question_is_none(void **state)
     assert_int_equal(port->mtu, 4000);
     pf_is_deaf = false;
     settle();
-    assert_int_equal(model.pf.last[1], 4022);
+    assert_int_equal(model.pf.last[1], 4026);
 }
 
 static void a_reset_that_never_ends_is_waited_for(void **state)
@@ -532,7 +533,7 @@ static void a_pf_that_talks_without_end_is_lived_with(void **state)
     pf_is_deaf = false;
     assert_in_range(link_comes_within(6000), 0, 5700);
     settle();
-    assert_int_equal(model.pf.last[1], 4022);
+    assert_int_equal(model.pf.last[1], 4026);
 }
 
 static void the_log_is_not_filled(void **state)

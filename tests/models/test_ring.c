@@ -16,7 +16,7 @@ static struct port *create(struct packet_cache *cache)
     far_cache = cache;
     port->rxq[0]->cache = port->txq[0]->cache = cache;
     peer->rxq[0]->cache = peer->txq[0]->cache = cache;
-    port_set_mtu(peer, (uint16_t)(FRAME_MAX - ETHERNET_HEADER - VLAN_TAG));
+    port_set_mtu(peer, (uint16_t)(FRAME_MAX - FRAME_LIMIT(0)));
     port_start(peer);
     return port;
 }

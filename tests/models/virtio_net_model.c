@@ -2,6 +2,7 @@
 #include "tests/models/virtio_net_model.h"
 
 #include "kernel/compiler.h"
+#include "nic/port.h"
 #include "pci/pci.h"
 #include "pci/pci_regs.h"
 #include "tests/host/host.h"
@@ -497,7 +498,7 @@ static void transmit_one(struct virtio_net_model *m, const struct virtq_buffer *
             virtio_model_violation(m, "header asks for an offload or num_buffers (5.1.6.2.1)");
             break;
         }
-    if (has(m, F_MTU) && b->readable_bytes - header > m->config.mtu + 18u)
+    if (has(m, F_MTU) && b->readable_bytes - header > FRAME_LIMIT(m->config.mtu))
         virtio_model_violation(m, "frame beyond mtu (5.1.4.2)");
     m->sent++;
     if (m->wire)

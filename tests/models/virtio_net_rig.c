@@ -175,14 +175,14 @@ void vnet_assert_refused(const uint8_t *frame, size_t n)
 
 void vnet_traffic(void)
 {
-    for (size_t n = FRAME_MIN; n <= 1518; n += n < 200 ? 1 : 61)
+    for (size_t n = FRAME_MIN; n <= 1522; n += n < 200 ? 1 : 61)
         vnet_carry_in(n);
-    vnet_carry_in(1518);
-    for (size_t n = FRAME_MIN; n <= 1518; n += n < 80 ? 1 : 61)
+    vnet_carry_in(1522);
+    for (size_t n = FRAME_MIN; n <= 1522; n += n < 80 ? 1 : 61)
         vnet_carry_out(n, 2000);
-    vnet_carry_out(1518, 2000);
+    vnet_carry_out(1522, 2000);
     if (vnet.model->config.queue_size[1] >= 1 + FRAME_SEGMENTS_MAX)
-        vnet_carry_out(1518, 190); /* 8 pieces */
+        vnet_carry_out(1522, 190); /* 8 pieces */
 }
 
 void vnet_assert_failed(const char *log)

@@ -161,31 +161,6 @@ def tagged(frame, vid, priority=0):
 
 
 @pytest.mark.parametrize("nic", KINDS)
-def test_access_port(nic):
-    """Port 0 is in VLAN 5: tagged on its wire, untagged in the appliance and on port 1's wire."""
-    with Appliance(nics=[nic] * 2, config="port 0 vlan 5\nforward l2\n") as appliance:
-        access, trunk = appliance.wires
-        for n, size in enumerate((60, 64, 590, 1514, 1518)):
-            access.send(tagged(frame(size, n), 5, priority=n))
-            assert trunk.receive() == frame(size, n), size
-            trunk.send(frame(size, n + 100))
-            assert access.receive() == tagged(frame(size, n + 100), 5), size
-        # a tag of somebody else's inside ours is carried like any other bytes
-        access.send(tagged(tagged(frame(100), 7), 5))
-        assert trunk.receive() == tagged(frame(100), 7)
-        # others are filtered out: by the device, and, without any tag, by the driver
-        for other in (tagged(frame(100), 6), tagged(frame(100), 0), tagged(frame(100), 4094), frame(100)):
-            access.send(other)
-        access.send(tagged(frame(64, 9), 5))
-        assert trunk.receive() == frame(64, 9)
-        assert device_counters(appliance, 0)["other_vlan"] == 1
-        stats = appliance.stats()
-        assert stats["ports"][0]["rx_packets"] == 7 and stats["ports"][0]["rx_errors"] == 0
-        check_law(stats)
-        assert "port 0 vlan 5" in appliance.must("show config")
-
-
-@pytest.mark.parametrize("nic", KINDS)
 def test_vlan_comes_and_goes_with_traffic(nic):
     with Appliance(nics=[nic] * 2, config="port 0 mtu 9000\nport 1 mtu 9000\nforward l2\n") as appliance:
         a, b = appliance.wires

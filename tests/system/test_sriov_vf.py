@@ -301,7 +301,7 @@ def test_a_link_that_is_held_down():
 
 
 def test_a_vf_is_an_access_port():
-    """Tagged on the wire, untagged here, others' frames filtered by the chip."""
+    """Tagged on the wire, untagged here; others' frames are filtered by the chip, the untagged dropped."""
     with routed() as appliance:
         until(appliance, all_up)
         must(appliance, "port 2 vlan 100")
@@ -321,11 +321,12 @@ def test_a_vf_is_an_access_port():
         reply = link.expect(lambda f: f[:6] == station)
         assert reply[12:18] == b"\x81\x00\x00\x64\x08\x00"
         link.drain()
-        before = ports(appliance)[2]["rx_packets"]
+        before = ports(appliance)[2]
         link.send(tagged(101, ping))
         link.send(Ether(src="02:00:00:00:b1:09", dst=mac) / ping)
         assert [f for f in link.drain() if f[:6] == station] == []
-        assert ports(appliance)[2]["rx_packets"] == before
+        after = ports(appliance)[2]
+        assert after["rx_packets"] == before["rx_packets"] + 1 and after["drops"]["vlan"] == 1
         must(appliance, "port 2 vlan 0")
         traffic_flows(appliance, count=1)
 

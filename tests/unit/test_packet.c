@@ -1,8 +1,10 @@
 /* The packet pool: nothing lost, nothing twice, chains whole. */
+#include "kernel/endian.h"
 #include "nic/packet.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -102,6 +104,99 @@ static void chains_are_freed_copied_and_read_whole(void **state)
     assert_true(packet_read(c, 0, bytes, 30));
     assert_false(packet_read(c, 1, bytes, 30));
     packet_free(&cache, c);
+}
+
+/* A frame of that many bytes that count up, its first segment's data at `at` of its buffer. */
+static struct packet *frame_at(uint32_t at, uint16_t length, struct packet *next)
+{
+    struct packet *p = packet_alloc(&cache);
+    p->data = p->buffer + at;
+    p->length = length;
+    p->next = next;
+    p->frame_length = length + (next ? next->length : 0u);
+    for (uint32_t i = 0; i < length; i++)
+        p->data[i] = (uint8_t)i;
+    return p;
+}
+
+static void tag_goes_in_and_comes_out(uint32_t at, uint16_t length, struct packet *next)
+{
+    static uint8_t before[4096], after[4096];
+    struct packet *p = frame_at(at, length, next);
+    uint32_t all = p->frame_length;
+    assert_true(packet_read(p, 0, before, all));
+    p->flags = PACKET_VLAN | PACKET_IP_CHECKSUM_GOOD;
+    p->vlan = 0xe123;
+    p->port = 9;
+    p->user = 77;
+    assert_int_equal(packet_push_vlan(&cache, &p), 0);
+    assert_int_equal(p->flags, PACKET_IP_CHECKSUM_GOOD);
+    assert_int_equal(p->port, 9);
+    assert_int_equal(p->user, 77);
+    assert_int_equal(p->frame_length, all + 4);
+    assert_true(p->length == p->frame_length || p->length >= PACKET_HEADER_MIN);
+    assert_true(packet_read(p, 0, after, all + 4));
+    assert_memory_equal(after, before, 12);
+    assert_memory_equal(after + 12, "\x81\x00\xe1\x23", 4);
+    assert_memory_equal(after + 16, before + 12, all - 12);
+    p->vlan = 0;
+    assert_true(packet_pop_vlan(p));
+    assert_int_equal(p->vlan, 0xe123);
+    assert_int_equal(p->flags, PACKET_VLAN | PACKET_IP_CHECKSUM_GOOD);
+    assert_int_equal(p->frame_length, all);
+    assert_true(packet_read(p, 0, after, all));
+    assert_memory_equal(after, before, all);
+    packet_free(&cache, p);
+}
+
+/* In front, behind, or in a packet of its own: wherever there is room. */
+static void tags_find_room(void **state)
+{
+    tag_goes_in_and_comes_out(PACKET_HEADROOM, 100, NULL);
+    tag_goes_in_and_comes_out(4, PACKET_BUFFER_SIZE - 4, NULL);
+    tag_goes_in_and_comes_out(0, 14, NULL);
+    tag_goes_in_and_comes_out(3, PACKET_BUFFER_SIZE - 7, NULL);
+    tag_goes_in_and_comes_out(3, PACKET_BUFFER_SIZE - 3, NULL);
+    tag_goes_in_and_comes_out(0, PACKET_BUFFER_SIZE, frame_at(0, 1000, NULL));
+}
+
+static void only_8100_is_a_tag(void **state)
+{
+    static const uint16_t types[] = { 0x8100, 0x88a8, 0x9100, 0x0800, 0x0081 };
+    for (unsigned i = 0; i < 5; i++) {
+        struct packet *p = frame_at(64, 18, NULL);
+        store_be16(p->data + 12, types[i]);
+        assert_int_equal(packet_pop_vlan(p), types[i] == 0x8100);
+        assert_int_equal(p->length, types[i] == 0x8100 ? 14 : 18);
+        packet_free(&cache, p);
+    }
+    struct packet *p = frame_at(64, 17, NULL); /* half a tag */
+    store_be16(p->data + 12, 0x8100);
+    assert_false(packet_pop_vlan(p));
+    assert_int_equal(p->length, 17);
+    packet_free(&cache, p);
+}
+
+static void a_tag_that_finds_no_room_changes_nothing(void **state)
+{
+    static struct packet *rest[COUNT];
+    struct packet *p = NULL, *first;
+    for (unsigned i = 0; i < FRAME_SEGMENTS_MAX - 1; i++)
+        p = frame_at(0, 10, p);
+    first = p = frame_at(0, PACKET_BUFFER_SIZE, p);
+    p->flags = PACKET_VLAN;
+    assert_int_equal(packet_push_vlan(&cache, &p), -EMSGSIZE);
+    packet_free(&cache, p->next);
+    p->next = NULL;
+    uint32_t n = 0;
+    while ((rest[n] = packet_alloc(&cache)))
+        n++;
+    assert_int_equal(packet_push_vlan(&cache, &p), -ENOBUFS);
+    assert_ptr_equal(p, first);
+    assert_int_equal(p->flags, PACKET_VLAN);
+    assert_int_equal(p->length, PACKET_BUFFER_SIZE);
+    packet_free_burst(&cache, rest, n);
+    packet_free(&cache, p);
 }
 
 /* Any packet may be freed into any cache: what one core receives another frees. */
@@ -206,6 +301,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(metadata_is_out_of_devices_reach, set_up, tear_down),
         cmocka_unit_test_setup_teardown(big_pools_are_aligned_to_large_pages, set_up, tear_down),
         cmocka_unit_test_setup_teardown(copy_needs_every_segment, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(tags_find_room, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(only_8100_is_a_tag, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_tag_that_finds_no_room_changes_nothing, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(no_memory_is_told, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,12 +32,18 @@ static void fake_stats(struct port *port, struct port_device_stats *stats)
     *stats = (struct port_device_stats){ 0 };
 }
 
-static uint16_t seen_vlan;
+static unsigned calls, result;
 
-static int fake_set_vlan(struct port *port, uint16_t vlan)
+static int fake_set_offloads(struct port *port, uint32_t offloads)
 {
-    seen_vlan = vlan;
-    return vlan == 13 ? -EIO : 0;
+    calls++;
+    return -(int)result;
+}
+
+static int fake_vlan_filter(struct port *port, uint16_t vid, bool on)
+{
+    calls++;
+    return -(int)result;
 }
 
 static int fake_refuse_mac(struct port *port, const uint8_t mac[MAC_LEN])
@@ -58,7 +64,7 @@ static const struct port_limits limits = { .rx_queues_max = 1,
                                            .tx_size_default = 32,
                                            .size_multiple = 8,
                                            .size_power_of_two = true,
-                                           .max_frame = 1518 };
+                                           .max_frame = 1522 };
 static struct packet_cache cache;
 static struct port_queue rxq, txq;
 static struct port port;
@@ -110,7 +116,7 @@ static void limits_that_contradict_themselves_are_refused(void **state)
     bad[6].size_multiple = 0;
     bad[7].rx_size_default = 24; /* no power of two */
     bad[8].size_multiple = 5;
-    bad[9].max_frame = MTU_MIN + ETHERNET_HEADER + VLAN_TAG - 1;
+    bad[9].max_frame = FRAME_LIMIT(MTU_MIN) - 1;
     bad[10].max_frame = FRAME_MAX + 1;
     bad[11].tx_size_default = 40;
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -224,7 +230,7 @@ static void optional_operations_may_be_absent(void **state)
     assert_int_equal(port_register(&port), 0);
     assert_int_equal(port_set_mac(&port, mac), -ENOTSUP);
     assert_int_equal(port_set_rx_mode(&port, &(struct port_rx_mode){ 0 }), -ENOTSUP);
-    port.limits.max_frame = 9018;
+    port.limits.max_frame = 9022;
     assert_int_equal(port_set_mtu(&port, 1400), 0);
     assert_int_equal(port_set_mtu(&port, 1501), -ENOTSUP);
     assert_int_equal(port.mtu, 1400);
@@ -241,25 +247,53 @@ static void refused_settings_change_nothing(void **state)
     assert_memory_equal(port.mac, zero, MAC_LEN);
 }
 
-/* IEEE 802.1Q 9.6: 4095 is reserved. */
-static void vlans_are_remembered_when_the_driver_takes_them(void **state)
+static void offloads_are_declared_before_they_are_asked_for(void **state)
+{
+    struct port_ops ops = least;
+    port.limits.offloads = PORT_OFFLOAD_VLAN_STRIP;
+    assert_int_equal(port_register(&port), -EINVAL); /* who declares some can switch them */
+    ops.set_offloads = fake_set_offloads;
+    port.ops = &ops;
+    calls = result = 0;
+    assert_int_equal(port_register(&port), 0);
+    assert_int_equal(port_set_offloads(&port, PORT_OFFLOAD_VLAN_INSERT), -ENOTSUP);
+    assert_int_equal(port_set_offloads(&port, 0), 0);
+    assert_int_equal(calls, 0);
+    assert_int_equal(port_set_offloads(&port, PORT_OFFLOAD_VLAN_STRIP), 0);
+    assert_int_equal(port.offloads, PORT_OFFLOAD_VLAN_STRIP);
+    result = EIO;
+    assert_int_equal(port_set_offloads(&port, 0), -EIO);
+    assert_int_equal(port.offloads, PORT_OFFLOAD_VLAN_STRIP);
+    port_fail(&port, "gone");
+    result = 0;
+    assert_int_equal(port_set_offloads(&port, 0), -EIO);
+}
+
+/* IEEE 802.1Q 9.6: 4095 is reserved, 0 is no VLAN. */
+static void vlan_filters_are_for_devices_that_filter(void **state)
 {
     struct port_ops ops = least;
     assert_int_equal(port_register(&port), 0);
-    assert_int_equal(port_set_vlan(&port, 5), -ENOTSUP);
-    ops.set_vlan = fake_set_vlan;
+    assert_int_equal(port_vlan_filter(&port, 5, true), 0);
+    ops.vlan_filter = fake_vlan_filter;
     port.ops = &ops;
-    seen_vlan = 0;
-    assert_int_equal(port_set_vlan(&port, VLAN_MAX + 1), -EINVAL);
-    assert_int_equal(seen_vlan, 0);
-    assert_int_equal(port_set_vlan(&port, VLAN_MAX), 0);
-    assert_int_equal(port.vlan, VLAN_MAX);
-    assert_int_equal(port_set_vlan(&port, 13), -EIO);
-    assert_int_equal(port.vlan, VLAN_MAX);
-    assert_int_equal(port_set_vlan(&port, 0), 0);
-    assert_int_equal(port.vlan, 0);
+    calls = 0;
+    result = ENOSPC;
+    assert_int_equal(port_vlan_filter(&port, 0, true), -EINVAL);
+    assert_int_equal(port_vlan_filter(&port, VLAN_MAX + 1, true), -EINVAL);
+    assert_int_equal(calls, 0);
+    assert_int_equal(port_vlan_filter(&port, VLAN_MAX, true), -ENOSPC);
     port_fail(&port, "gone");
-    assert_int_equal(port_set_vlan(&port, 5), -EIO);
+    assert_int_equal(port_vlan_filter(&port, 5, true), -EIO);
+    assert_int_equal(calls, 1);
+}
+
+/* A device that states a smaller one than the usual begins with it. */
+static void the_first_mtu_is_within_the_limit(void **state)
+{
+    port.limits.max_frame = FRAME_LIMIT(1400);
+    assert_int_equal(port_register(&port), 0);
+    assert_int_equal(port.mtu, 1400);
 }
 
 static void queues_change_within_limits_while_stopped(void **state)
@@ -329,7 +363,9 @@ int main(void)
         cmocka_unit_test_setup(failure_stops_once_and_keeps_the_number, set_up),
         cmocka_unit_test_setup(optional_operations_may_be_absent, set_up),
         cmocka_unit_test_setup(refused_settings_change_nothing, set_up),
-        cmocka_unit_test_setup(vlans_are_remembered_when_the_driver_takes_them, set_up),
+        cmocka_unit_test_setup(offloads_are_declared_before_they_are_asked_for, set_up),
+        cmocka_unit_test_setup(vlan_filters_are_for_devices_that_filter, set_up),
+        cmocka_unit_test_setup(the_first_mtu_is_within_the_limit, set_up),
         cmocka_unit_test_setup(queues_change_within_limits_while_stopped, set_up),
         cmocka_unit_test_setup(link_changes_are_told_once, set_up),
         cmocka_unit_test_setup(a_vf_knows_its_pfs_port, set_up),

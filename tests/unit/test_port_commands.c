@@ -76,7 +76,7 @@ static int fake_set_mtu(struct port *port, uint16_t mtu)
 {
     return answer;
 }
-static int fake_set_vlan(struct port *port, uint16_t vlan)
+static int fake_vlan_filter(struct port *port, uint16_t vid, bool on)
 {
     return answer;
 }
@@ -95,7 +95,7 @@ static const struct port_ops fake_ops = {
     .set_mac = fake_set_mac,
     .set_rx_mode = fake_set_rx_mode,
     .set_mtu = fake_set_mtu,
-    .set_vlan = fake_set_vlan,
+    .vlan_filter = fake_vlan_filter,
     .counters = fake_counters,
 };
 
@@ -121,7 +121,7 @@ static void make_port(struct port *port)
                                        .tx_size_max = 4096,
                                        .tx_size_default = 128,
                                        .size_multiple = 1,
-                                       .max_frame = 9018 } };
+                                       .max_frame = 9022 } };
     assert_int_equal(port_register(port), 0);
 }
 
@@ -255,9 +255,9 @@ static void vlans(void **state)
     does("port 0 vlan 0");
     assert_int_equal(fake.vlan, 0);
     assert_false(config_has("port 0"));
-    answer = -ENOTSUP;
+    answer = -ENOSPC;
     fails("port 0 vlan 5",
-          "error: port 0 (fake): vlan is not changed: its device cannot do that\n");
+          "error: port 0 (fake): vlan is not changed: its device has no filter left\n");
     assert_int_equal(fake.vlan, 0);
 }
 

@@ -23,11 +23,6 @@
 #define EERD_US (10 * US_PER_MS) /* a word takes some 50 us at the EEPROM's 1 MHz */
 #define DRAIN_US 100u            /* a 9 KiB frame under way takes 74 us at 1 Gb/s */
 
-#define FRAME_SHORT_MAX 1518u /* without FCS, RCTL.LPE clear: 1522 with it, 8254x SDM 13.7.15 */
-
-_Static_assert(MTU_DEFAULT + ETHERNET_HEADER + VLAN_TAG == FRAME_SHORT_MAX,
-               "RCTL.LPE is for MTUs above the default, and for a tag that the device inserts");
-
 #define X(name, offset, section) COUNTER_##name,
 enum { E1000_COUNTERS(X) };
 #undef X
@@ -156,15 +151,14 @@ static void e1000_link(struct port *port, struct port_link *link)
 }
 
 /* 8254x SDM 14.3: the PHY negotiates and tells the MAC (SPD-IND, 8.6.2.2.3), so
- * nothing is forced.  Flow control off: its registers are 0.  VME: tags are taken off
- * received frames and put into sent ones that ask for it (8254x SDM 9). */
-static void e1000_set_up_link(struct e1000 *e, uint16_t vlan)
+ * nothing is forced.  Flow control off: its registers are 0.  */
+static void e1000_set_up_link(struct e1000 *e)
 {
     uint32_t ctrl = e1000_read(e, E1000_CTRL);
     ctrl &= ~(E1000_CTRL_LRST | E1000_CTRL_ASDE | E1000_CTRL_ILOS | E1000_CTRL_FRCSPD |
               E1000_CTRL_FRCDPLX | E1000_CTRL_RFCE | E1000_CTRL_TFCE | E1000_CTRL_VME |
               E1000_CTRL_PHY_RST | e->chip->ctrl_clear);
-    e1000_write(e, E1000_CTRL, ctrl | E1000_CTRL_SLU | (vlan ? E1000_CTRL_VME : 0));
+    e1000_write(e, E1000_CTRL, ctrl | E1000_CTRL_SLU);
     e1000_write(e, E1000_FCAL, 0);
     e1000_write(e, E1000_FCAH, 0);
     e1000_write(e, E1000_FCT, 0);
@@ -173,11 +167,12 @@ static void e1000_set_up_link(struct e1000 *e, uint16_t vlan)
 
 /* Settings ------------------------------------------------------------------- */
 
-static uint32_t rctl_for(const struct e1000 *e, const struct port_rx_mode *mode)
+/* LPE at any MTU: without it frames end at 1522 bytes with FCS (8254x SDM 13.7.15), and two tags
+ * and 1500 octets are longer. */
+static uint32_t rctl_for(const struct port_rx_mode *mode)
 {
-    return (e->rx.vlan ? E1000_RCTL_VFE : 0) | E1000_RCTL_EN | E1000_RCTL_BAM | E1000_RCTL_SECRC |
-           FIELD_PUT(E1000_RCTL_BSIZE, 0u) | FIELD_PUT(E1000_RCTL_MO, 0u) |
-           (e->long_frames ? E1000_RCTL_LPE : 0) |
+    return E1000_RCTL_EN | E1000_RCTL_BAM | E1000_RCTL_SECRC | FIELD_PUT(E1000_RCTL_BSIZE, 0u) |
+           FIELD_PUT(E1000_RCTL_MO, 0u) | E1000_RCTL_LPE |
            (mode->promiscuous ? E1000_RCTL_UPE | E1000_RCTL_MPE : 0) |
            (mode->all_multicast ? E1000_RCTL_MPE : 0);
 }
@@ -204,7 +199,7 @@ static int e1000_set_rx_mode(struct port *port, const struct port_rx_mode *mode)
     struct e1000 *e = port->priv;
     if (port->state == PORT_RUNNING) {
         e1000_write_multicast(e, mode);
-        e1000_write_rctl(e, rctl_for(e, mode));
+        e1000_write_rctl(e, rctl_for(mode));
     }
     return 0;
 }
@@ -216,20 +211,31 @@ static int e1000_set_mac(struct port *port, const uint8_t mac[MAC_LEN])
     return 0;
 }
 
-/* The frames of one VLAN, 8254x SDM 9 and 13.5.4: a table of 4096 bits. */
-static void e1000_filter_vlan(struct e1000 *e, uint16_t vlan)
+/* CTRL.VME does both: tags are taken off received frames and put into sent ones that ask for it
+ * (8254x SDM 9).  Once on it stays on until the next start: frames that wait in the transmit ring
+ * would go out without their tag. */
+static void e1000_write_offloads(struct e1000 *e, uint32_t offloads)
 {
-    if (!vlan) /* then RCTL.VFE and CTRL.VME are off and nobody looks */
-        return;
-    e1000_write(e, E1000_VET, E1000_VET_8021Q);
-    for (uint32_t i = 0; i < E1000_VFTA_REGS; i++)
-        e1000_write(e, E1000_VFTA(i), i == vlan / 32u ? 1u << vlan % 32u : 0);
+    intel_rx_set_tags(&e->rx, offloads, offloads & PORT_OFFLOAD_VLAN_STRIP);
+    if (offloads) {
+        e1000_write(e, E1000_VET, E1000_VET_8021Q);
+        e1000_write(e, E1000_CTRL, e1000_read(e, E1000_CTRL) | E1000_CTRL_VME);
+        e1000_flush(e);
+    }
+    store_relaxed(&e->tx.insert, offloads & PORT_OFFLOAD_VLAN_INSERT);
+}
+
+static int e1000_set_offloads(struct port *port, uint32_t offloads)
+{
+    if (port->state == PORT_RUNNING)
+        e1000_write_offloads(port->priv, offloads);
+    return 0;
 }
 
 /* Start and stop ------------------------------------------------------------- */
 
 /* 8254x SDM 14.4, after a reset. */
-static void e1000_init_receive(struct e1000 *e, uint16_t vlan)
+static void e1000_init_receive(struct e1000 *e)
 {
     /* Receive addresses: ours, and no other that somebody left there. */
     e1000_write_mac(e, e->port.mac);
@@ -238,17 +244,16 @@ static void e1000_init_receive(struct e1000 *e, uint16_t vlan)
         e1000_write(e, E1000_RAL(i), 0);
     }
     e1000_write_multicast(e, &e->port.rx_mode);
-    e1000_filter_vlan(e, vlan);
     /* Skipped: IMS and RDTR, for interrupts stay masked. */
     e1000_write(e, E1000_RXCSUM, E1000_RXCSUM_IPOFL);
-    e1000_rxq_enable(&e->rx, e->regs, e->long_frames, vlan);
-    e1000_write_rctl(e, rctl_for(e, &e->port.rx_mode));
+    e1000_rxq_enable(&e->rx, e->regs);
+    e1000_write_rctl(e, rctl_for(&e->port.rx_mode));
 }
 
 /* 8254x SDM 14.5, after a reset. */
-static void e1000_init_transmit(struct e1000 *e, uint16_t vlan)
+static void e1000_init_transmit(struct e1000 *e)
 {
-    e1000_txq_enable(&e->tx, e->regs, vlan);
+    e1000_txq_enable(&e->tx, e->regs);
     /* 13.4.33: recommended values; CT and COLD matter in half duplex. */
     e1000_write(e, E1000_TCTL,
                 e->chip->tctl | E1000_TCTL_EN | E1000_TCTL_PSP | FIELD_PUT(E1000_TCTL_CT, 0x0fu) |
@@ -257,32 +262,26 @@ static void e1000_init_transmit(struct e1000 *e, uint16_t vlan)
     e1000_flush(e);
 }
 
-/* An access port's frames are longer on the wire than here, by the tag: frames with
- * one more of their own need RCTL.LPE at any MTU. */
-static bool needs_long_frames(uint16_t mtu, uint16_t vlan)
-{
-    return mtu > MTU_DEFAULT || vlan;
-}
-
 /* The device is reset and its rings are there: to work.  The statistics need no
  * clearing (8254x SDM 14.8), and the packet buffer's default split (PBA) leaves
  * 16 KiB for transmission: more than any frame of ours and 80 bytes (3.3.7). */
-static void e1000_bring_up(struct e1000 *e, uint16_t mtu, uint16_t vlan)
+static void e1000_bring_up(struct e1000 *e)
 {
-    e->long_frames = needs_long_frames(mtu, vlan);
     pci_bus_master(e->pci, true);
     if (e->chip->prepare)
         e->chip->prepare(e);
-    e1000_set_up_link(e, vlan);
-    e1000_init_transmit(e, vlan);
-    e1000_init_receive(e, vlan);
+    e1000_set_up_link(e);
+    e->rx.tags = false;
+    e1000_write_offloads(e, e->port.offloads);
+    e1000_init_transmit(e);
+    e1000_init_receive(e);
 }
 
 static int e1000_start(struct port *port)
 {
     int err = intel_rings_create(port, 1);
     if (!err)
-        e1000_bring_up(port->priv, port->mtu, port->vlan);
+        e1000_bring_up(port->priv);
     return err;
 }
 
@@ -299,35 +298,10 @@ static void e1000_stop(struct port *port)
         port_fail(&e->port, "reset did not complete");
 }
 
-/* From the beginning, with the same rings; frames under way are lost. */
-static int e1000_restart(struct e1000 *e, uint16_t mtu, uint16_t vlan)
-{
-    e1000_collect(e);
-    if (e->chip->reset(e)) {
-        port_fail(&e->port, "reset did not complete");
-        return -EIO;
-    }
-    intel_rings_drop(&e->port, 1);
-    e1000_bring_up(e, mtu, vlan);
-    return 0;
-}
-
-/* Long frames use the receive buffers differently, so the device starts afresh
- * when they come or go. */
+/* Nothing to tell: the device takes frames of any length, and e1000_ring.c looks at theirs. */
 static int e1000_set_mtu(struct port *port, uint16_t mtu)
 {
-    struct e1000 *e = port->priv;
-    if (port->state != PORT_RUNNING || needs_long_frames(mtu, port->vlan) == e->long_frames)
-        return 0;
-    return e1000_restart(e, mtu, port->vlan);
-}
-
-/* Frames under way on the old VLAN must not come out on the new one. */
-static int e1000_set_vlan(struct port *port, uint16_t vlan)
-{
-    if (port->state != PORT_RUNNING || vlan == port->vlan)
-        return 0;
-    return e1000_restart(port->priv, port->mtu, vlan);
+    return 0;
 }
 
 /* Each frame that the device refused is in exactly one of the four receive errors
@@ -350,8 +324,6 @@ static unsigned e1000_counters(struct port *port, struct port_counter *rows, uns
     e1000_collect(e);
     for (i = 0; i < n && i < E1000_COUNTERS_COUNT; i++)
         rows[i] = (struct port_counter){ .name = counter_names[i], .value = e->counters[i] };
-    if (i < n) /* ours: an access port's frames without its tag */
-        rows[i++] = (struct port_counter){ .name = "other_vlan", .value = e->rx.filtered };
     return i;
 }
 
@@ -362,7 +334,7 @@ static const struct port_ops e1000_ops = { .start = e1000_start,
                                            .set_mac = e1000_set_mac,
                                            .set_rx_mode = e1000_set_rx_mode,
                                            .set_mtu = e1000_set_mtu,
-                                           .set_vlan = e1000_set_vlan,
+                                           .set_offloads = e1000_set_offloads,
                                            .counters = e1000_counters };
 
 /* 8254x SDM 13.4.27 and 13.4.38; frames: 16 KiB by RCTL.LPE, 13.7.15. */

@@ -47,7 +47,6 @@ struct e1000 {
     uint8_t *regs;
     struct pci_function *pci;
     uint32_t rctl; /* as last written */
-    bool long_frames;
     bool gone;   /* told that registers read all ones */
     uint64_t counters[E1000_COUNTERS_COUNT];
     char name[sizeof "e1000e " + PCI_BDF_LEN];

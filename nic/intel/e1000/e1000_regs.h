@@ -59,7 +59,6 @@
 #define E1000_RCTL_MO 0x00003000u    /* RW, Multicast Offset, 0: address bits 47:36 */
 #define E1000_RCTL_BAM 0x00008000u   /* RW, Broadcast Accept Mode */
 #define E1000_RCTL_BSIZE 0x00030000u /* RW, Receive Buffer Size, 0 with BSEX 0: 2048 bytes */
-#define E1000_RCTL_VFE 0x00040000u   /* RW, VLAN Filter Enable: frames with a tag must be in VFTA */
 #define E1000_RCTL_SECRC 0x04000000u /* RW, Strip Ethernet CRC */
 #define E1000_RDBAL 0x2800u          /* RW, Receive Descriptor Base Address Low, 13.4.25 */
 #define E1000_RDBAH 0x2804u          /* RW, Receive Descriptor Base Address High, 13.4.26 */
@@ -95,8 +94,6 @@
 #define E1000_RAH(n) (0x5404u + 8 * (n)) /* RW, Receive Address High, 13.5.3 */
 #define E1000_RAH_AV 0x80000000u         /* RW, Address Valid */
 #define E1000_RA_REGS 16u
-#define E1000_VFTA(n) (0x5600u + 4 * (n)) /* RW, VLAN Filter Table Array, 13.5.4 */
-#define E1000_VFTA_REGS 128u
 
 /* Statistics, 8254x SDM 13.7: cleared by reading, stuck at all ones when full.
  * X(name, offset, section).  Of the 64-bit pairs the upper half, which clears
@@ -130,7 +127,7 @@
 #define E1000_RXD_VP 0x0000000800000000ull     /* status: VLAN Packet, its tag was taken off */
 #define E1000_RXD_IPCS 0x0000004000000000ull   /* status: IP Checksum Calculated */
 #define E1000_RXD_IPE 0x0000400000000000ull    /* errors: IP Checksum Error */
-#define E1000_RXD_VID 0x0fff000000000000ull    /* special: the tag's VLAN, 3.2.3.3 */
+#define E1000_RXD_TAG 0xffff000000000000ull    /* special: the tag's TCI, 3.2.3.3 */
 #define E1000_RXD_ERRORS 0x0000970000000000ull /* RXE, CXE, SEQ, SE, CE; no checksum errors */
 
 /* Transmit descriptor, legacy, 8254x SDM 3.3.3: struct intel_tx_desc.  In the command the

@@ -12,12 +12,6 @@
 
 /* Receive -------------------------------------------------------------------- */
 
-/* The device filters tags only (RCTL.VFE): untagged frames are left to us. */
-static bool rx_vlan_ours(const struct intel_rxq *rx, uint64_t result)
-{
-    return !rx->vlan || ((result & E1000_RXD_VP) && FIELD_GET(E1000_RXD_VID, result) == rx->vlan);
-}
-
 /* 8254x SDM 3.2.3.1: IPE means something when IPCS is set and IXSM is not. */
 static uint8_t rx_checksum(uint64_t result)
 {
@@ -29,10 +23,12 @@ static uint8_t rx_checksum(uint64_t result)
 /* The frame that is now complete, or NULL; `result` is its last descriptor's. */
 static struct packet *rx_complete(struct intel_rxq *rx, uint64_t result)
 {
-    if ((result & E1000_RXD_ERRORS) || !intel_rx_good(rx))
+    bool tagged = unlikely(load_relaxed(&rx->tags)) && (result & E1000_RXD_VP) && !rx->bad;
+    if (tagged)
+        intel_rx_tag(rx, (uint16_t)FIELD_GET(E1000_RXD_TAG, result));
+    if ((result & E1000_RXD_ERRORS) || !intel_rx_good(rx) ||
+        (tagged && !load_relaxed(&rx->strip) && !intel_rx_untag(rx)))
         return intel_rx_drop(rx, &rx->queue.errors);
-    if (!rx_vlan_ours(rx, result))
-        return intel_rx_drop(rx, &rx->filtered);
     return intel_rx_accept(rx, rx_checksum(result));
 }
 
@@ -55,13 +51,12 @@ uint16_t e1000_rx_burst(struct port_queue *queue, struct packet **packets, uint1
     return got;
 }
 
-/* 8254x SDM 14.4.  The device writes RX_BUFFER_SIZE bytes where frames may be that long.
- * With RCTL.LPE clear they end at 1522, and there is room for headroom. */
-void e1000_rxq_enable(struct intel_rxq *rx, uint8_t *regs, bool long_frames, uint16_t vlan)
+/* 8254x SDM 14.4.  Any frame may be as long as RX_BUFFER_SIZE (RCTL.LPE), and the device fills
+ * that much of a buffer: there is no room for headroom. */
+void e1000_rxq_enable(struct intel_rxq *rx, uint8_t *regs)
 {
     rx->tail_register = regs + E1000_RDT;
-    rx->vlan = vlan;
-    rx->room = long_frames ? RX_BUFFER_SIZE : PACKET_ROOM;
+    rx->room = RX_BUFFER_SIZE;
     mmio_write32(regs + E1000_RDBAL, (uint32_t)rx->memory.iova);
     mmio_write32(regs + E1000_RDBAH, (uint32_t)(rx->memory.iova >> 32));
     mmio_write32(regs + E1000_RDLEN, (uint32_t)((rx->mask + 1) * sizeof *rx->ring));
@@ -75,7 +70,9 @@ void e1000_rxq_enable(struct intel_rxq *rx, uint8_t *regs, bool long_frames, uin
 static void tx_put(struct intel_txq *tx, struct packet *first)
 {
     uint32_t start = tx->tail & tx->mask;
-    uint64_t tag = tx->vlan ? E1000_TXD_VLE | FIELD_PUT(E1000_TXD_TAG, (uint64_t)tx->vlan) : 0;
+    uint64_t tag = intel_tx_tagged(tx, first)
+                       ? E1000_TXD_VLE | FIELD_PUT(E1000_TXD_TAG, (uint64_t)first->vlan)
+                       : 0;
     for (const struct packet *p = first; p; p = p->next) {
         struct intel_tx_desc *desc = intel_tx_next(tx);
         desc->address = packet_iova(p);
@@ -106,10 +103,9 @@ uint16_t e1000_tx_burst(struct port_queue *queue, struct packet **packets, uint1
 }
 
 /* 8254x SDM 14.5. */
-void e1000_txq_enable(struct intel_txq *tx, uint8_t *regs, uint16_t vlan)
+void e1000_txq_enable(struct intel_txq *tx, uint8_t *regs)
 {
     tx->tail_register = regs + E1000_TDT;
-    tx->vlan = vlan;
     mmio_write32(regs + E1000_TDBAL, (uint32_t)tx->memory.iova);
     mmio_write32(regs + E1000_TDBAH, (uint32_t)(tx->memory.iova >> 32));
     mmio_write32(regs + E1000_TDLEN, (uint32_t)((tx->mask + 1) * sizeof *tx->ring));

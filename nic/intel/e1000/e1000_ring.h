@@ -10,6 +10,6 @@
 
 port_burst_fn e1000_rx_burst, e1000_tx_burst;
 /* Program the ring's registers, while the unit is off; the receive ring gets its first
- * buffers.  long_frames: the device may fill them from the first byte to the last. */
-void e1000_rxq_enable(struct intel_rxq *rx, uint8_t *regs, bool long_frames, uint16_t vlan);
-void e1000_txq_enable(struct intel_txq *tx, uint8_t *regs, uint16_t vlan);
+ * buffers, which the device may fill from the first byte to the last. */
+void e1000_rxq_enable(struct intel_rxq *rx, uint8_t *regs);
+void e1000_txq_enable(struct intel_txq *tx, uint8_t *regs);

@@ -24,9 +24,8 @@
 #define NVM_LOAD_US (10 * US_PER_MS)
 #define LOOK_US (10 * US_PER_MS) /* RQDPC counts to 4095 only */
 
-/* The chip's buffers are 2 KiB whatever it is told of headroom: so long a frame ends before.  On
- * an access port RLPML leaves room for a tag, which an untagged frame may fill otherwise. */
-#define FRAME_SHORT_MAX (PACKET_ROOM - VLAN_TAG)
+/* The chip's buffers are 2 KiB whatever it is told of headroom: so long a frame ends before. */
+#define FRAME_SHORT_MAX PACKET_ROOM
 
 #define X(name, offset) offset,
 static const uint16_t counter_offsets[] = { IGB_COUNTERS(X) IGB_COUNTERS_WIDE(X) };
@@ -171,7 +170,7 @@ void igb_write_rctl(struct igb *e)
 {
     const struct port_rx_mode *mode = &e->mode;
     uint32_t rctl = IGB_RCTL_EN | IGB_RCTL_BAM | IGB_RCTL_SECRC | IGB_RCTL_LPE |
-                    FIELD_PUT(IGB_RCTL_MO, 0u) | (e->vlan || e->vlan_filter ? IGB_RCTL_VFE : 0) |
+                    FIELD_PUT(IGB_RCTL_MO, 0u) | (e->vlan_filter ? IGB_RCTL_VFE : 0) |
                     (mode->promiscuous ? IGB_RCTL_UPE | IGB_RCTL_MPE : 0) |
                     (mode->all_multicast ? IGB_RCTL_MPE : 0);
     if (rctl != e->rctl)
@@ -189,36 +188,25 @@ static void write_multicast(struct igb *e)
         igb_write(e, IGB_MTA(i), table[i]);
 }
 
-static void write_stripping(struct igb *e, bool on)
-{
-    uint32_t ctrl = igb_read(e, IGB_CTRL) & ~IGB_CTRL_VME;
-    igb_write(e, IGB_CTRL, ctrl | (on ? IGB_CTRL_VME : 0));
-}
-
-/* With pools the table of VLANs is the master driver's. */
-static void write_vlan_table(struct igb *e)
-{
-    for (uint32_t i = 0; i < IGB_VFTA_REGS && !e->pf; i++)
-        for (unsigned n = 0; n < e->chip->vfta_writes; n++)
-            igb_write(e, IGB_VFTA(i), e->vlan && i == e->vlan / 32u ? 1u << e->vlan % 32 : 0);
-}
-
-static void set_queue_vlans(struct igb *e)
+/* CTRL.VME: tags go in and, without pools, off; with them the master driver says whose go off.
+ * Once on it stays on until the next start: frames that wait in the transmit rings would go out
+ * without their tag. */
+static void write_offloads(struct igb *e)
 {
     for (unsigned i = 0; i < e->queues; i++)
-        e->rx[i].q.vlan = e->tx[i].q.vlan = e->vlan;
+        intel_rx_set_tags(&e->rx[i].q, e->pf || e->offloads, e->offloads & PORT_OFFLOAD_VLAN_STRIP);
+    if (e->offloads) {
+        igb_write(e, IGB_CTRL, igb_read(e, IGB_CTRL) | IGB_CTRL_VME);
+        igb_flush(e);
+    }
+    for (unsigned i = 0; i < e->queues; i++)
+        store_relaxed(&e->tx[i].q.insert, e->offloads & PORT_OFFLOAD_VLAN_INSERT);
 }
 
-static uint32_t frame_limit(uint16_t mtu)
-{
-    return mtu + ETHERNET_HEADER + VLAN_TAG;
-}
-
-/* FCS and the tag of an access port come on top; with pools each has a limit of its own. */
+/* FCS comes on top; with pools each has a limit of its own. */
 static void write_frame_limit(struct igb *e)
 {
-    uint32_t limit = frame_limit(e->mtu) + ETHERNET_FCS + (e->vlan ? VLAN_TAG : 0);
-    igb_write(e, IGB_RLPML, e->pf ? IGB_FRAME_MAX : limit);
+    igb_write(e, IGB_RLPML, e->pf ? IGB_FRAME_MAX : FRAME_LIMIT(e->mtu) + ETHERNET_FCS);
 }
 
 static void tell_pf(struct igb *e)
@@ -289,9 +277,7 @@ static void init_receive(struct igb *e)
     for (uint32_t i = 0; i < IGB_UTA_REGS; i++)
         igb_write(e, IGB_UTA(i), 0);
     write_multicast(e);
-    set_queue_vlans(e);
-    write_vlan_table(e);
-    write_stripping(e, e->vlan);
+    write_offloads(e);
     write_frame_limit(e);
     init_scaling(e);
 }
@@ -302,7 +288,7 @@ static int enable_queues(struct igb *e)
 {
     int err = 0;
     for (unsigned i = 0; i < e->queues && !err; i++) {
-        e->rx[i].tags = e->pf;
+        e->rx[i].swaps = e->chip->loop_swaps;
         e->rx[i].echo = e->tx[i].echo = e->pf && igb_echoes(e->pci) ? &e->echo : NULL;
         e->rx[i].block = e->regs + IGB_RX_BLOCK(queue_index(e, i));
         e->tx[i].block = e->regs + IGB_TX_BLOCK(queue_index(e, i));
@@ -327,7 +313,7 @@ static int disable_queues(struct igb *e)
 
 static bool needs_long_frames(uint16_t mtu)
 {
-    return frame_limit(mtu) > FRAME_SHORT_MAX;
+    return FRAME_LIMIT(mtu) > FRAME_SHORT_MAX;
 }
 
 /* The device is reset and its rings are there: to work.  Its packet buffers keep their default
@@ -335,6 +321,8 @@ static bool needs_long_frames(uint16_t mtu)
 static int bring_up(struct igb *e)
 {
     e->long_frames = needs_long_frames(e->mtu);
+    for (unsigned i = 0; i < e->queues; i++)
+        e->rx[i].q.tags = false;
     pci_bus_master(e->pci, true);
     igb_set_up_link(e);
     init_receive(e);
@@ -384,7 +372,7 @@ static void tear_down(struct igb *e)
 static void take_settings(struct igb *e)
 {
     e->mode = e->port.rx_mode;
-    e->vlan = e->port.vlan;
+    e->offloads = e->port.offloads;
     e->mtu = e->port.mtu;
     memcpy(e->mac, e->port.mac, MAC_LEN);
 }
@@ -441,21 +429,27 @@ static int change_buffers(struct igb *e)
     return trouble ? -EIO : 0;
 }
 
-/* No tag is stripped before the filter and the queues know whose: frames of another VLAN would
- * look like ours. */
-static int igb_set_vlan(struct port *port, uint16_t vlan)
+static int igb_set_offloads(struct port *port, uint32_t offloads)
 {
     struct igb *e = port->priv;
-    e->vlan = vlan;
+    e->offloads = offloads;
     if (port->state == PORT_RUNNING) {
-        write_stripping(e, false);
-        set_queue_vlans(e);
-        igb_write_rctl(e);
-        write_vlan_table(e);
-        write_frame_limit(e);
-        write_stripping(e, vlan);
+        write_offloads(e);
         tell_pf(e);
     }
+    return 0;
+}
+
+/* Without pools nobody filters. */
+static int igb_vlan_filter(struct port *port, uint16_t vid, bool on)
+{
+    struct igb *e = port->priv;
+    uint32_t *word = &e->vlans[vid / 32], bit = 1u << vid % 32;
+    if (e->pf && on && !(*word & bit) && !igb_pf_vlan_fits(e, vid))
+        return -ENOSPC;
+    *word = on ? *word | bit : *word & ~bit;
+    if (port->state == PORT_RUNNING)
+        tell_pf(e);
     return 0;
 }
 
@@ -488,22 +482,12 @@ static void igb_stats(struct port *port, struct port_device_stats *stats)
     stats->tx_errors = c[IGB_COUNTER_ECOL] + c[IGB_COUNTER_LATECOL];
 }
 
-static uint64_t filtered(const struct igb *e)
-{
-    uint64_t sum = 0;
-    for (unsigned i = 0; i < IGB_QUEUES_MAX; i++)
-        sum += e->rx[i].q.filtered;
-    return sum;
-}
-
 static unsigned igb_counters(struct port *port, struct port_counter *rows, unsigned n)
 {
     struct igb *e = port->priv;
     unsigned i = 0;
     collect(e);
-    if (i < n) /* these two are not the chip's: dropped by igb_ring.c */
-        rows[i++] = (struct port_counter){ .name = "other_vlan", .value = filtered(e) };
-    if (i < n)
+    if (i < n) /* not the chip's: dropped by igb_ring.c */
         rows[i++] =
             (struct port_counter){ .name = "echoes", .value = load_relaxed(&e->echo.dropped) };
     for (unsigned k = 0; i < n && k < ARRAY_SIZE(counter_names); k++)
@@ -543,7 +527,8 @@ static const struct port_ops igb_ops = { .start = igb_start,
                                          .set_mac = igb_set_mac,
                                          .set_rx_mode = igb_set_rx_mode,
                                          .set_mtu = igb_set_mtu,
-                                         .set_vlan = igb_set_vlan,
+                                         .set_offloads = igb_set_offloads,
+                                         .vlan_filter = igb_vlan_filter,
                                          .counters = igb_counters,
                                          .poll = igb_poll };
 
@@ -568,6 +553,7 @@ static const struct igb_chip chips[] = {
                     .vfta_writes = 10,
                     .malicious_detection = true,
                     .dma_strips = true,
+                    .loop_swaps = true,
                     .txswc = IGB_TXSWC,
                     .dtxctl = IGB_DTXCTL_SPOOF_QUEUE | IGB_DTXCTL_MDP_EN | IGB_DTXCTL_SPOOF_INT },
 };

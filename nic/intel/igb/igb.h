@@ -21,6 +21,7 @@ struct igb_chip {
     uint8_t addresses; /* receive address registers: 24, 32 */
     uint8_t vfta_writes; /* of each word, while the switch is on */
     bool rate_limit, malicious_detection;
+    bool loop_swaps; /* tags of what came through the switch have their bytes swapped (I350) */
     bool dma_strips; /* tags are stripped queue by queue, behind the switch (I350) */
     uint32_t txswc;  /* where the switch's register is */
     uint32_t dtxctl; /* what of DTXCTL goes on with pools */
@@ -37,11 +38,13 @@ struct igb {
     const struct igb_chip *chip;
     struct igb_pf *pf; /* NULL: no VFs in force */
     uint8_t pool;      /* of the PF itself: the first after the VFs'; 0 without VFs */
-    bool vlan_filter;  /* the master driver wants RCTL.VFE, whatever the PF's own VLAN */
+    bool vlan_filter;  /* the master driver wants RCTL.VFE */
     /* The port's settings as the chip has them while it runs; the port's own fields
      * follow when an operation was a success. */
     struct port_rx_mode mode;
-    uint16_t vlan, mtu;
+    uint32_t offloads;
+    uint32_t vlans[IGB_VFTA_REGS]; /* a bit each: those that the PF itself wants to hear */
+    uint16_t mtu;
     uint8_t mac[MAC_LEN];
     uint16_t queues;   /* rings there are, each way; 0: stopped */
     uint32_t rctl;     /* as last written */
@@ -92,7 +95,9 @@ void igb_pf_poll(struct igb *e, uint64_t now_us);
 void igb_pf_link_changed(struct igb *e, bool up);
 /* False: a VF has that address. */
 bool igb_pf_may_have(const struct igb *e, const uint8_t mac[MAC_LEN]);
-/* The PF's own filters that VFs share with it: e->mac, vlan, mode, mtu. */
+/* False: all VLAN filters are taken. */
+bool igb_pf_vlan_fits(const struct igb *e, uint16_t vlan);
+/* The PF's own filters that VFs share with it: e->mac, vlans, offloads, mode, mtu. */
 void igb_pf_rx_mode_changed(struct igb *e);
 
 /* igb.c, called by igb_pf.c --------------------------------------------------------- */

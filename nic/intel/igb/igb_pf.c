@@ -90,18 +90,41 @@ bool igb_pf_may_have(const struct igb *e, const uint8_t mac[MAC_LEN])
 
 /* VLANs ---------------------------------------------------------------------------- */
 
+static unsigned pf_vlan_count(const struct igb *e)
+{
+    unsigned count = 0;
+    for (unsigned vlan = 1; vlan <= VLAN_MAX; vlan++)
+        count += e->vlans[vlan / 32] >> vlan % 32 & 1;
+    return count;
+}
+
 /* A bridge on the PF takes part in every VLAN. */
 static bool pf_takes_all_vlans(const struct igb *e)
 {
-    return e->mode.promiscuous && !e->vlan;
+    return e->mode.promiscuous && !pf_vlan_count(e);
+}
+
+static bool pf_strips(const struct igb *e)
+{
+    return e->offloads & PORT_OFFLOAD_VLAN_STRIP;
 }
 
 static void map_make(const struct igb *e, struct vf_vlans *map)
 {
     vf_server_vlans(&e->pf->server, map);
-    vf_vlans_add(map, e->vlan, pool_bit(e->pool));
+    vf_vlans_add(map, 0, pool_bit(e->pool));
+    for (uint16_t vlan = 1; vlan <= VLAN_MAX; vlan++)
+        if (e->vlans[vlan / 32] & 1u << vlan % 32)
+            vf_vlans_add(map, vlan, pool_bit(e->pool));
     for (unsigned i = 0; pf_takes_all_vlans(e) && i < map->count; i++)
         map->pools[i] |= pool_bit(e->pool);
+}
+
+bool igb_pf_vlan_fits(const struct igb *e, uint16_t vlan)
+{
+    struct vf_vlans map;
+    map_make(e, &map);
+    return vf_vlans_add(&map, vlan, 0);
 }
 
 /* The filter that VLAN has already, or a free one; IGB_VLVF_REGS: neither. */
@@ -154,6 +177,7 @@ static void put_vlans(struct igb *e)
 {
     uint32_t vfta[IGB_VFTA_REGS], vlvf[IGB_VLVF_REGS];
     struct vf_vlans map;
+    e->pf->server.pf_vlans = pf_vlan_count(e);
     map_make(e, &map);
     filters_make(e, &map, vlvf);
     memset(vfta, pf_takes_all_vlans(e) ? 0xff : 0, sizeof vfta);
@@ -245,11 +269,9 @@ static uint32_t vmolr_of_vf(const struct igb *e, const struct vf_state *v)
 
 static uint32_t vmolr_of_pf(const struct igb *e)
 {
-    uint32_t frame = e->mtu + ETHERNET_HEADER + VLAN_TAG + ETHERNET_FCS + (e->vlan ? VLAN_TAG : 0);
-    uint32_t value = IGB_VMOLR_LPE | IGB_VMOLR_BAM | strip_bits(e, e->vlan);
+    uint32_t frame = FRAME_LIMIT(e->mtu) + ETHERNET_FCS;
+    uint32_t value = IGB_VMOLR_LPE | IGB_VMOLR_BAM | IGB_VMOLR_AUPE | strip_bits(e, pf_strips(e));
     value |= FIELD_PUT(IGB_VMOLR_RLPML, frame);
-    if (!e->vlan)
-        value |= IGB_VMOLR_AUPE;
     if (e->queues > 1)
         value |= IGB_VMOLR_RSSE;
     if (e->mode.multicast_count)
@@ -275,7 +297,7 @@ static void put_dma_strip(struct igb *e, unsigned pool, bool strips, bool hides)
 /* 82576: of frames that several pools get the tag is stripped for all or for none. */
 static void put_replicated(struct igb *e)
 {
-    bool strips = e->vlan;
+    bool strips = pf_strips(e);
     if (e->chip->dma_strips)
         return;
     for (unsigned i = 0; i < vf_count(e); i++)
@@ -296,7 +318,7 @@ static void put_pools(struct igb *e)
             on |= pool_bit(i);
     }
     put(e, IGB_VMOLR(e->pool), &e->pf->vmolr[e->pool], vmolr_of_pf(e));
-    put_dma_strip(e, e->pool, e->vlan, false);
+    put_dma_strip(e, e->pool, pf_strips(e), false);
     put_replicated(e);
     igb_write(e, IGB_VFRE, on); /* no copy to compare with: the chip clears bits by itself */
     igb_write(e, IGB_VFTE, on);

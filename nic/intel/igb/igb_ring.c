@@ -65,12 +65,19 @@ bool igb_echoes(const struct pci_function *f)
     return f->subsystem_vendor == SUBSYSTEM_QEMU;
 }
 
-/* Of the first 60 bytes, as if padded: that is all that padding changes. */
+/* Of the first 60 bytes on the wire, as if padded: that is all that padding changes. */
 static uint64_t echo_hash(const struct packet *p)
 {
-    uint8_t head[FRAME_PADDED + 4] = { 0 };
+    uint8_t head[FRAME_PADDED + VLAN_TAG] = { 0 };
+    uint32_t n = p->frame_length < FRAME_PADDED ? p->frame_length : FRAME_PADDED;
     uint64_t hash = 0, word;
-    packet_read(p, 0, head, p->frame_length < FRAME_PADDED ? p->frame_length : FRAME_PADDED);
+    packet_read(p, 0, head, n);
+    if (p->flags & PACKET_VLAN) {
+        memmove(head + ETHERNET_TYPE + VLAN_TAG, head + ETHERNET_TYPE, n - ETHERNET_TYPE);
+        store_be16(head + ETHERNET_TYPE, ETHERTYPE_VLAN);
+        store_be16(head + VLAN_TCI, p->vlan);
+        memset(head + FRAME_PADDED, 0, VLAN_TAG);
+    }
     for (unsigned i = 0; i < sizeof head; i += sizeof word) {
         memcpy(&word, head + i, sizeof word);
         hash = random_mix(hash ^ word);
@@ -118,51 +125,41 @@ static uint8_t rx_checksum_flags(uint64_t info, uint64_t result)
     return result & IGB_RXD_IPE ? PACKET_IP_CHECKSUM_BAD : PACKET_IP_CHECKSUM_GOOD;
 }
 
-/* In front of the type; the addresses move, or else the rest does. */
-static void rx_put_tag(struct intel_rxq *rx, uint64_t result)
+/* The tag that was taken off.  The I350 swaps its bytes on what comes through its switch (as
+ * Intel's drivers know). */
+static uint16_t rx_tci(const struct igb_rxq *rx, uint64_t result)
 {
-    struct packet *p = rx->first;
-    uint16_t tag = (uint16_t)FIELD_GET(IGB_RXD_TAG, result);
-    if (p->data - p->buffer >= (ptrdiff_t)VLAN_TAG) {
-        memmove(p->data - VLAN_TAG, p->data, 2 * MAC_LEN);
-        p->data -= VLAN_TAG;
-    } else if (packet_tailroom(p) >= VLAN_TAG) {
-        memmove(p->data + 2 * MAC_LEN + VLAN_TAG, p->data + 2 * MAC_LEN,
-                (size_t)p->length - 2 * MAC_LEN);
-    } else {
-        rx->bad = true;
-        return;
-    }
-    store_be16(p->data + ETHERNET_TYPE, ETHERTYPE_VLAN);
-    store_be16(p->data + VLAN_TCI, tag);
-    p->length = (uint16_t)(p->length + VLAN_TAG);
-    p->frame_length += VLAN_TAG;
+    uint16_t tci = (uint16_t)FIELD_GET(IGB_RXD_TAG, result);
+    return rx->swaps && (result & IGB_RXD_LB) ? __builtin_bswap16(tci) : tci;
 }
 
-/* Whether the chip stripped the access port's tag.  Untagged frames pass its filter (82575 SDM
- * 10.3, table 84) and are no part of the VLAN.  The I350 swaps the tag's bytes on what comes
- * through its switch (as Intel's drivers know). */
-static bool rx_vlan_ours(const struct intel_rxq *rx, uint64_t result)
+/* Whether it is one that this function may see: what a VF did not join is its PF's secret, the
+ * port VLAN that the administrator put it into. */
+static bool rx_joined(const struct igb_rxq *rx, uint16_t tci)
 {
-    uint16_t tag = (uint16_t)FIELD_GET(IGB_RXD_TAG, result);
-    return (result & IGB_RXD_VP) &&
-           ((tag & VLAN_TCI_VID) == rx->vlan ||
-            ((result & IGB_RXD_LB) && (__builtin_bswap16(tag) & VLAN_TCI_VID) == rx->vlan));
+    unsigned vid = tci & VLAN_TCI_VID;
+    return !rx->joined || (load_relaxed(&rx->joined[vid / 32]) & 1u << vid % 32);
+}
+
+static bool rx_tagged(const struct igb_rxq *rx, uint64_t result)
+{
+    return unlikely(load_relaxed(&rx->q.tags)) && (result & IGB_RXD_VP) && !rx->q.bad &&
+           rx_joined(rx, rx_tci(rx, result));
 }
 
 /* The frame that is now complete, or NULL. */
 static struct packet *rx_complete(struct igb_rxq *rx, uint64_t info, uint64_t result)
 {
     struct intel_rxq *q = &rx->q;
-    bool tag = rx->tags && !q->vlan && (result & IGB_RXD_VP);
-    if (unlikely(tag) && !q->bad && q->first->length >= FRAME_MIN)
-        rx_put_tag(q, result);
+    bool tagged = rx_tagged(rx, result);
+    if (tagged)
+        intel_rx_tag(q, rx_tci(rx, result));
     if ((result & IGB_RXD_RXE) || !intel_rx_good(q))
         return intel_rx_drop(q, &q->queue.errors);
     if (unlikely(rx->echo) && echo_is(rx->echo, q->first))
         return intel_rx_drop(q, &rx->echo->dropped);
-    if (q->vlan && !rx_vlan_ours(q, result))
-        return intel_rx_drop(q, &q->filtered);
+    if (tagged && !load_relaxed(&q->strip) && !intel_rx_untag(q))
+        return intel_rx_drop(q, &q->queue.errors);
     return intel_rx_accept(q, rx_checksum_flags(info, result));
 }
 
@@ -222,29 +219,30 @@ int igb_rxq_disable(struct igb_rxq *rx, const char *name)
 
 /* Transmit ------------------------------------------------------------------- */
 
-static bool tx_needs_context(const struct igb_txq *tx)
+static bool tx_needs_context(const struct igb_txq *tx, const struct packet *p)
 {
-    return tx->q.vlan && tx->q.vlan != tx->context;
+    return intel_tx_tagged(&tx->q, p) && p->vlan != tx->context;
 }
 
 /* The tag is in a context that the chip keeps for the queue until there is another (82576 DS
  * 7.2.2.2; 82575 SDM 5.6.2): told once, and again when it changes. */
-static void tx_put_context(struct igb_txq *tx)
+static void tx_put_context(struct igb_txq *tx, uint16_t tci)
 {
     struct intel_tx_desc *desc = intel_tx_next(&tx->q);
-    desc->address = FIELD_PUT(IGB_TXC_VLAN, (uint64_t)tx->q.vlan) |
+    desc->address = FIELD_PUT(IGB_TXC_VLAN, (uint64_t)tci) |
                     FIELD_PUT(IGB_TXC_MACLEN, (uint64_t)ETHERNET_HEADER);
     desc->command = IGB_TXD_CONTEXT | IGB_TXD_DEXT;
-    tx->context = tx->q.vlan;
+    tx->context = tci;
 }
 
 static void tx_put(struct igb_txq *tx, struct packet *first)
 {
     uint32_t start = tx->q.tail & tx->q.mask;
-    uint64_t every = IGB_TXD_DATA | IGB_TXD_DEXT | IGB_TXD_IFCS | (tx->q.vlan ? IGB_TXD_VLE : 0) |
+    uint64_t every = IGB_TXD_DATA | IGB_TXD_DEXT | IGB_TXD_IFCS |
+                     (intel_tx_tagged(&tx->q, first) ? IGB_TXD_VLE : 0) |
                      FIELD_PUT(IGB_TXD_PAYLEN, (uint64_t)first->frame_length);
-    if (tx_needs_context(tx))
-        tx_put_context(tx);
+    if (tx_needs_context(tx, first))
+        tx_put_context(tx, first->vlan);
     for (const struct packet *p = first; p; p = p->next) {
         struct intel_tx_desc *desc = intel_tx_next(&tx->q);
         desc->address = packet_iova(p);
@@ -266,7 +264,7 @@ uint16_t igb_tx_burst(struct port_queue *queue, struct packet **packets, uint16_
         struct packet *p = packets[taken];
         if (!intel_tx_check(&tx->q, p))
             continue;
-        if (!intel_tx_fits(&tx->q, p, tx_needs_context(tx)))
+        if (!intel_tx_fits(&tx->q, p, tx_needs_context(tx, p)))
             break;
         intel_tx_take(&tx->q, p);
         if (unlikely(tx->echo))
@@ -279,7 +277,7 @@ uint16_t igb_tx_burst(struct port_queue *queue, struct packet **packets, uint16_
 
 int igb_txq_enable(struct igb_txq *tx, const char *name)
 {
-    tx->context = 0;
+    tx->context = IGB_NO_CONTEXT;
     tx->q.tail_register = tx->block + IGB_Q_TAIL;
     int err = queue_program(tx->block, name, "TXDCTL", &tx->q.memory, tx->q.mask + 1);
     if (err)

@@ -38,17 +38,20 @@ struct igb_rxq {
     struct intel_rxq q;
     uint8_t *block; /* its registers */
     bool live;
-    bool tags;             /* what the chip strips for others (RPLOLR) is put back */
+    bool swaps;            /* tags of what came through the switch have their bytes swapped */
+    const uint32_t *joined; /* a bit each: VLANs whose tags are ours to see; NULL: all */
     struct igb_echo *echo; /* NULL: what is sent does not come back */
 };
 
 struct igb_txq {
     struct intel_txq q;
     uint8_t *block;
-    uint16_t context; /* the tag that the chip holds for this queue; 0: none yet */
+    uint32_t context; /* the tag that the chip holds for this queue, or IGB_NO_CONTEXT */
     bool live;
     struct igb_echo *echo;
 };
+
+#define IGB_NO_CONTEXT UINT32_MAX
 
 void igb_rxq_init(struct igb_rxq *rx, struct port *port, uint16_t index);
 void igb_txq_init(struct igb_txq *tx, struct port *port, uint16_t index);

@@ -507,8 +507,7 @@ static void igbvf_stats(struct port *port, struct port_device_stats *stats)
 static unsigned igbvf_counters(struct port *port, struct port_counter *rows, unsigned n)
 {
     struct igbvf *e = port->priv;
-    const struct port_counter ours[] = { { "frames outside VLAN", e->rx.q.filtered },
-                                         { "echoes", load_relaxed(&e->echo.dropped) },
+    const struct port_counter ours[] = { { "echoes", load_relaxed(&e->echo.dropped) },
                                          { "resets", e->generation },
                                          { "mailbox timeouts", e->timeouts },
                                          { "mailbox refusals", e->refusals },
@@ -523,6 +522,15 @@ static unsigned igbvf_counters(struct port *port, struct port_counter *rows, uns
     return count;
 }
 
+/* Tags are taken off by the PF's doing, for a VF that joined a VLAN; asked or not. */
+static int igbvf_set_offloads(struct port *port, uint32_t offloads)
+{
+    struct igbvf *e = port->priv;
+    intel_rx_set_tags(&e->rx.q, true, offloads & PORT_OFFLOAD_VLAN_STRIP);
+    store_relaxed(&e->tx.q.insert, offloads & PORT_OFFLOAD_VLAN_INSERT);
+    return 0;
+}
+
 static const struct port_ops igbvf_ops = { .start = igbvf_start,
                                            .stop = igbvf_stop,
                                            .link = igbvf_link,
@@ -530,16 +538,20 @@ static const struct port_ops igbvf_ops = { .start = igbvf_start,
                                            .set_mac = igbvf_set_mac,
                                            .set_rx_mode = igbvf_set_rx_mode,
                                            .set_mtu = igbvf_set_mtu,
-                                           .set_vlan = igbvf_set_vlan,
+                                           .set_offloads = igbvf_set_offloads,
+                                           .vlan_filter = igbvf_vlan_filter,
                                            .counters = igbvf_counters,
                                            .poll = igbvf_poll };
 
 /* The chip's: 82576 DS 8.10, 8.12; frames: 9.5 KiB, 1.3. */
 static const struct port_limits igbvf_limits = INTEL_PORT_LIMITS(1);
 
+/* The tag of what came through the switch has its bytes swapped (as Intel's drivers know). */
+#define QUIRK_SWAPS_TAGS 1u
+
 /* Probe ------------------------------------------------------------------- */
 
-static struct igbvf *igbvf_create(struct pci_function *f)
+static struct igbvf *igbvf_create(struct pci_function *f, bool swaps_tags)
 {
     struct igbvf *e = port_alloc("igbvf", sizeof *e);
     if (!e)
@@ -559,6 +571,9 @@ static struct igbvf *igbvf_create(struct pci_function *f)
                              .priv = e };
     igb_rxq_init(&e->rx, &e->port, 0);
     igb_txq_init(&e->tx, &e->port, 0);
+    igbvf_set_offloads(&e->port, 0);
+    e->rx.joined = e->vlans_seen;
+    e->rx.swaps = swaps_tags;
     e->rx.echo = e->tx.echo = igb_echoes(f) ? &e->echo : NULL;
     return e;
 }
@@ -579,7 +594,7 @@ static const char *igbvf_set_up(struct igbvf *e)
 
 static int igbvf_probe(struct pci_function *f, const struct pci_id *id)
 {
-    struct igbvf *e = igbvf_create(f);
+    struct igbvf *e = igbvf_create(f, id->quirks & QUIRK_SWAPS_TAGS);
     return e ? port_register_probed(&e->port, igbvf_set_up(e)) : -ENOMEM;
 }
 
@@ -600,9 +615,11 @@ static void igbvf_remove(struct pci_function *f)
 /* 82576 DS and I350 DS, device IDs of virtual functions; the second of each is shown by
  * Hyper-V. */
 static const struct pci_id igbvf_ids[] = {
-    { 0x8086, 0x10ca, 0 },                        /* 82576 */
-    { 0x8086, 0x152d, 0 }, { 0x8086, 0x1520, 0 }, /* I350 */
-    { 0x8086, 0x152f, 0 }, { 0 },
+    { 0x8086, 0x10ca, 0 }, /* 82576 */
+    { 0x8086, 0x152d, 0 },
+    { 0x8086, 0x1520, QUIRK_SWAPS_TAGS }, /* I350 */
+    { 0x8086, 0x152f, QUIRK_SWAPS_TAGS },
+    { 0 },
 };
 
 PCI_DRIVER(igbvf_driver) = {

@@ -56,6 +56,8 @@ enum igbvf_setting {
     SETTING_PROMISCUOUS
 };
 
+#define IGBVF_VLAN_WORDS (4096u / 32u)
+
 /* The one message that is under way. */
 struct igbvf_mail {
     uint32_t words[MBX_WORDS];
@@ -94,7 +96,9 @@ struct igbvf {
     bool mac_asked_for;                             /* granted on our request, not with the reset */
     bool mac_check, mtu_check;                      /* asked for again, though granted */
     uint16_t mtu_wanted, mtu_granted;               /* 0: not known */
-    uint16_t vlan_wanted, vlan_granted, vlan_stale; /* stale: granted, wanted no more */
+    /* VLANs, a bit each; seen: granted since the last reset, so that tags of them are ours. */
+    uint32_t vlans_wanted[IGBVF_VLAN_WORDS], vlans_granted[IGBVF_VLAN_WORDS];
+    uint32_t vlans_seen[IGBVF_VLAN_WORDS], vlans_refused[IGBVF_VLAN_WORDS];
     struct port_rx_mode rx_wanted;
     uint32_t promiscuous_granted, promiscuous_refused; /* MBX_PROMISC_... */
     unsigned multicast_granted;
@@ -117,7 +121,6 @@ bool igbvf_lost(struct igbvf *e, enum igbvf_news why);
 /* Milliseconds until that reset. */
 unsigned igbvf_pause_ms(const struct igbvf *e);
 
-
 /* igbvf_settings.c, called by igbvf.c -------------------------------------------------- */
 
 /* The answer to the reset message: the address of this VF, NULL: the PF has none for it.  All
@@ -134,5 +137,5 @@ void igbvf_settings_check(struct igbvf *e);
 
 int igbvf_set_mac(struct port *port, const uint8_t mac[MAC_LEN]);
 int igbvf_set_mtu(struct port *port, uint16_t mtu);
-int igbvf_set_vlan(struct port *port, uint16_t vlan);
+int igbvf_vlan_filter(struct port *port, uint16_t vid, bool on);
 int igbvf_set_rx_mode(struct port *port, const struct port_rx_mode *mode);

@@ -100,13 +100,13 @@ static unsigned mtu_ask(struct igbvf *e)
         return 0;
     e->mtu_check = false;
     e->mail.words[0] = MBX_VF_SET_LPE;
-    e->mail.words[1] = e->mtu_wanted + ETHERNET_HEADER + VLAN_TAG + ETHERNET_FCS;
+    e->mail.words[1] = FRAME_LIMIT(e->mtu_wanted) + ETHERNET_FCS;
     return 2;
 }
 
 static uint16_t mtu_asked(const struct igbvf *e)
 {
-    return (uint16_t)(e->mail.words[1] - ETHERNET_HEADER - VLAN_TAG - ETHERNET_FCS);
+    return (uint16_t)(e->mail.words[1] - FRAME_LIMIT(0) - ETHERNET_FCS);
 }
 
 static void mtu_granted(struct igbvf *e)
@@ -139,45 +139,63 @@ static void mtu_refused(struct igbvf *e)
 
 #define VLAN_ADD FIELD_PUT(MBX_INFO, 1u)
 
+static bool vlan_in(const uint32_t vlans[IGBVF_VLAN_WORDS], uint32_t vlan)
+{
+    return vlans[vlan / 32] & 1u << vlan % 32;
+}
+
+static void vlan_mark(uint32_t vlans[IGBVF_VLAN_WORDS], uint32_t vlan, bool in)
+{
+    uint32_t bit = 1u << vlan % 32, *word = &vlans[vlan / 32];
+    store_relaxed(word, in ? *word | bit : *word & ~bit);
+}
+
+/* One of the VLANs that are to be joined, or to be left; 0: none. */
+static uint32_t vlan_differs(const struct igbvf *e, bool joined)
+{
+    for (uint32_t i = 0; i < IGBVF_VLAN_WORDS; i++) {
+        uint32_t bits = joined ? e->vlans_wanted[i] & ~e->vlans_granted[i] & ~e->vlans_refused[i]
+                               : e->vlans_granted[i] & ~e->vlans_wanted[i];
+        if (bits)
+            return 32 * i + (uint32_t)__builtin_ctz(bits);
+    }
+    return 0;
+}
+
+/* New ones first: whoever changes from one to another is without none. */
 static unsigned vlan_ask(struct igbvf *e)
 {
-    uint16_t add = 0, vlan = e->vlan_stale;
-    if (!vlan && e->vlan_wanted != e->vlan_granted)
-        vlan = (add = e->vlan_wanted) ? add : e->vlan_granted;
+    uint32_t add = vlan_differs(e, true), vlan = add ? add : vlan_differs(e, false);
     e->mail.words[0] = MBX_VF_SET_VLAN | (add ? VLAN_ADD : 0);
     e->mail.words[1] = vlan;
     return vlan ? 2 : 0;
 }
 
+/* The tags of one that was left may still be on frames in the ring. */
 static void vlan_granted(struct igbvf *e)
 {
-    uint16_t vlan = (uint16_t)e->mail.words[1];
-    if (e->mail.words[0] & VLAN_ADD) {
-        e->vlan_stale = e->vlan_granted;
-        e->vlan_granted = vlan;
-    } else if (vlan == e->vlan_stale) {
-        e->vlan_stale = 0;
-    } else {
-        e->vlan_granted = 0;
-    }
-    e->tx.q.vlan = e->rx.q.vlan = e->vlan_granted;
+    uint32_t vlan = e->mail.words[1];
+    bool add = e->mail.words[0] & VLAN_ADD;
+    vlan_mark(e->vlans_granted, vlan, add);
+    if (add)
+        vlan_mark(e->vlans_seen, vlan, true);
     e->due |= 1u << SETTING_VLAN;
 }
 
 static void vlan_refused(struct igbvf *e)
 {
-    uint16_t vlan = (uint16_t)e->mail.words[1];
+    uint32_t vlan = e->mail.words[1];
     if (!(e->mail.words[0] & VLAN_ADD)) { /* it passes what nobody here takes any more */
         vlan_granted(e);
         return;
     }
     refused(e, "the PF refused the VLAN: it has one set for this VF, or no filter left");
     if (igbvf_tells(e, NEWS_REFUSED_VLAN))
-        log_warning("%s: the PF refused VLAN %u: it has one set for this VF, or no filter left",
+        log_warning("%s: the PF refused VLAN %" PRIu32
+                    ": it has one set for this VF, or no filter left",
                     e->name, vlan);
-    if (vlan != e->vlan_wanted)
-        return;
-    e->vlan_wanted = e->port.vlan = e->vlan_granted;
+    vlan_mark(e->vlans_refused, vlan, true);
+    e->due |= 1u << SETTING_VLAN;
 }
 
 /* Settings: what is received ---------------------------------------------- */
@@ -333,7 +351,10 @@ static void settings_forget(struct igbvf *e)
 {
     memset(e->mac_granted, 0, MAC_LEN);
     e->mac_asked_for = e->mac_check = e->mtu_check = false;
-    e->mtu_granted = e->vlan_granted = e->vlan_stale = e->tx.q.vlan = e->rx.q.vlan = 0;
+    e->mtu_granted = 0;
+    memset(e->vlans_granted, 0, sizeof e->vlans_granted);
+    memset(e->vlans_seen, 0, sizeof e->vlans_seen);
+    memset(e->vlans_refused, 0, sizeof e->vlans_refused);
     e->promiscuous_granted = e->promiscuous_refused = 0;
     e->multicast_granted = 0;
     e->due = SETTINGS_ALL;
@@ -398,10 +419,13 @@ int igbvf_set_mtu(struct port *port, uint16_t mtu)
     return igbvf_ask(e, 1u << SETTING_MTU);
 }
 
-int igbvf_set_vlan(struct port *port, uint16_t vlan)
+int igbvf_vlan_filter(struct port *port, uint16_t vid, bool on)
 {
     struct igbvf *e = port->priv;
-    e->vlan_wanted = vlan;
+    if (vlan_in(e->vlans_wanted, vid) == on)
+        return 0;
+    vlan_mark(e->vlans_wanted, vid, on);
+    vlan_mark(e->vlans_refused, vid, false);
     return igbvf_ask(e, 1u << SETTING_VLAN);
 }
 

@@ -1,0 +1,90 @@
+/* access.c - access ports (access.h). */
+#include "apps/forward/access.h"
+
+#include "apps/forward/forward.h"
+
+#include <errno.h>
+
+#define OFFLOADS (PORT_OFFLOAD_VLAN_STRIP | PORT_OFFLOAD_VLAN_INSERT)
+
+/* A device that filters has one filter fewer to give while it still has the old one. */
+int access_set_vlan(struct port *port, uint16_t vlan)
+{
+    uint16_t old = port->vlan;
+    int e = port->state == PORT_FAILED ? -EIO : vlan > VLAN_MAX ? -EINVAL : 0;
+    if (e || vlan == old)
+        return e;
+    if (old)
+        port_vlan_filter(port, old, false);
+    if (vlan)
+        e = port_vlan_filter(port, vlan, true);
+    if (!e)
+        e = port_set_offloads(port, vlan ? port->limits.offloads & OFFLOADS : 0);
+    if (!e) {
+        store_relaxed(&port->vlan, vlan);
+        return 0;
+    }
+    if (vlan)
+        port_vlan_filter(port, vlan, false);
+    if (old)
+        port_vlan_filter(port, old, true);
+    return e;
+}
+
+/* Receive -------------------------------------------------------------------- */
+
+static bool take_tag(struct packet *p, uint16_t vlan)
+{
+    if (!(p->flags & PACKET_VLAN) && !packet_pop_vlan(p))
+        return false;
+    p->flags &= (uint8_t)~PACKET_VLAN;
+    return (p->vlan & VLAN_TCI_VID) == vlan;
+}
+
+uint16_t access_receive(struct worker *worker, const struct port *in, struct packet **packets,
+                        uint16_t n)
+{
+    uint16_t vlan = load_relaxed(&in->vlan), kept = 0;
+    for (uint16_t i = 0; i < n; i++) {
+        if (likely(take_tag(packets[i], vlan)))
+            packets[kept++] = packets[i];
+        else
+            forward_drop(worker, in->number, DROP_vlan, packets[i]);
+    }
+    return kept;
+}
+
+/* Transmit ------------------------------------------------------------------- */
+
+/* 0 or -E...; *packet may be another afterwards.  What lies beside the frame already is an inner
+ * tag now. */
+static int put_tag(struct worker *worker, const struct port *out, struct packet **packet)
+{
+    if ((*packet)->flags & PACKET_VLAN) {
+        int e = packet_push_vlan(&worker->cache, packet);
+        if (e)
+            return e;
+    }
+    if ((*packet)->frame_length + VLAN_TAG > port_frame_limit(out))
+        return -EMSGSIZE;
+    (*packet)->vlan = load_relaxed(&out->vlan);
+    (*packet)->flags |= PACKET_VLAN;
+    if (load_relaxed(&out->offloads) & PORT_OFFLOAD_VLAN_INSERT)
+        return 0;
+    return packet_push_vlan(&worker->cache, packet);
+}
+
+uint16_t access_transmit(struct worker *worker, const struct port *out, struct packet **packets,
+                         uint16_t n)
+{
+    uint16_t kept = 0;
+    for (uint16_t i = 0; i < n; i++) {
+        int e = put_tag(worker, out, &packets[i]);
+        if (likely(!e))
+            packets[kept++] = packets[i];
+        else
+            forward_drop(worker, out->number, e == -ENOBUFS ? DROP_tx_no_buffer : DROP_tx_too_long,
+                         packets[i]);
+    }
+    return kept;
+}
