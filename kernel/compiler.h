@@ -11,6 +11,7 @@
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 #define PACKED __attribute__((packed))
+#define ALWAYS_INLINE inline __attribute__((always_inline))
 #define NORETURN __attribute__((noreturn))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 #define CACHE_LINE 64

@@ -21,23 +21,23 @@
  * are kept in Linux 4.4, drivers/pci/quirks.c ("verified by the vendor"); the
  * names of the device IDs are those of the data sheets. */
 static const struct pci_id isolated_chips[] = {
-    { 0x8086, 0x10a7, 0 }, /* 82575 */
-    { 0x8086, 0x10a9, 0 }, /* 82575, backplane */
-    { 0x8086, 0x10d6, 0 }, /* 82575, quad */
-    { 0x8086, 0x10c9, 0 }, /* 82576 */
-    { 0x8086, 0x10e6, 0 }, /* 82576, fibre */
-    { 0x8086, 0x10e7, 0 }, /* 82576, SerDes */
-    { 0x8086, 0x10e8, 0 }, /* 82576, quad */
-    { 0x8086, 0x150a, 0 }, /* 82576NS */
-    { 0x8086, 0x150d, 0 }, /* 82576, SerDes quad */
-    { 0x8086, 0x1518, 0 }, /* 82576NS, SerDes */
-    { 0x8086, 0x1526, 0 }, /* 82576, quad ET2 */
-    { 0x8086, 0x1521, 0 }, /* I350 */
-    { 0x8086, 0x1522, 0 }, /* I350, fibre */
-    { 0x8086, 0x1523, 0 }, /* I350, SerDes */
-    { 0x8086, 0x1524, 0 }, /* I350, SGMII */
-    { 0x8086, 0x10fb, 0 }, /* 82599, SFP+ */
-    { 0x8086, 0x10fc, 0 }, /* 82599, XAUI */
+    PCI_ID(0x8086, 0x10a7, 0), /* 82575 */
+    PCI_ID(0x8086, 0x10a9, 0), /* 82575, backplane */
+    PCI_ID(0x8086, 0x10d6, 0), /* 82575, quad */
+    PCI_ID(0x8086, 0x10c9, 0), /* 82576 */
+    PCI_ID(0x8086, 0x10e6, 0), /* 82576, fibre */
+    PCI_ID(0x8086, 0x10e7, 0), /* 82576, SerDes */
+    PCI_ID(0x8086, 0x10e8, 0), /* 82576, quad */
+    PCI_ID(0x8086, 0x150a, 0), /* 82576NS */
+    PCI_ID(0x8086, 0x150d, 0), /* 82576, SerDes quad */
+    PCI_ID(0x8086, 0x1518, 0), /* 82576NS, SerDes */
+    PCI_ID(0x8086, 0x1526, 0), /* 82576, quad ET2 */
+    PCI_ID(0x8086, 0x1521, 0), /* I350 */
+    PCI_ID(0x8086, 0x1522, 0), /* I350, fibre */
+    PCI_ID(0x8086, 0x1523, 0), /* I350, SerDes */
+    PCI_ID(0x8086, 0x1524, 0), /* I350, SGMII */
+    PCI_ID(0x8086, 0x10fb, 0), /* 82599, SFP+ */
+    PCI_ID(0x8086, 0x10fc, 0), /* 82599, XAUI */
     { 0 },
 };
 

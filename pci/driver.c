@@ -17,7 +17,8 @@ static const struct pci_id *match(const struct pci_driver *d, const struct pci_f
 {
     for (const struct pci_id *id = d->ids; id->vendor; id++)
         if ((id->vendor == f->vendor || id->vendor == PCI_ANY) &&
-            (id->device == f->device || id->device == PCI_ANY))
+            (id->device == f->device || id->device == PCI_ANY) &&
+            (!id->subsystem_vendor || id->subsystem_vendor == f->subsystem_vendor))
             return id;
     return NULL;
 }

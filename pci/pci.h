@@ -202,6 +202,7 @@ uint32_t pci_isolation_group(const struct pci_function *f);
 struct pci_id {
     uint16_t vendor, device;
     uint32_t quirks;        /* the driver's own named flags */
+    uint16_t subsystem_vendor; /* 0: any; such rows stand before the ones that take any */
 };
 
 struct pci_driver {
@@ -212,6 +213,11 @@ struct pci_driver {
     int (*probe)(struct pci_function *f, const struct pci_id *id);
     void (*remove)(struct pci_function *f);
 };
+
+/* Rows of an ID table. */
+#define PCI_ID(v, d, q) { .vendor = (v), .device = (d), .quirks = (q) }
+#define PCI_ID_SUBSYSTEM(v, d, s, q) \
+    { .vendor = (v), .device = (d), .subsystem_vendor = (s), .quirks = (q) }
 
 #define PCI_DRIVER(symbol) TABLE_ENTRY(pci_drivers, struct pci_driver, symbol)
 

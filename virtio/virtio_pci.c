@@ -84,10 +84,10 @@ static void virtio_pci_remove(struct pci_function *f)
 }
 
 static const struct pci_id virtio_pci_ids[] = {
-    { 0x1af4, 0x1000, TRANSITIONAL },           /* network card, transitional */
-    { 0x1af4, 0x1040 + VIRTIO_ID_NET, 0 },      /* network card */
-    { 0x1af4, 0x1003, TRANSITIONAL | CONSOLE }, /* console, transitional */
-    { 0x1af4, 0x1040 + VIRTIO_ID_CONSOLE, CONSOLE },
+    PCI_ID(0x1af4, 0x1000, TRANSITIONAL),           /* network card, transitional */
+    PCI_ID(0x1af4, 0x1040 + VIRTIO_ID_NET, 0),      /* network card */
+    PCI_ID(0x1af4, 0x1003, TRANSITIONAL | CONSOLE), /* console, transitional */
+    PCI_ID(0x1af4, 0x1040 + VIRTIO_ID_CONSOLE, CONSOLE),
     { 0 },
 };
 

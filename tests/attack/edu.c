@@ -99,7 +99,7 @@ static void edu_remove(struct pci_function *f)
     edu.function = NULL;
 }
 
-static const struct pci_id edu_ids[] = { { 0x1234, 0x11e8, 0 }, { 0 } };
+static const struct pci_id edu_ids[] = { PCI_ID(0x1234, 0x11e8, 0), { 0 } };
 
 PCI_DRIVER(edu_driver) = {
     .name = "edu", .ids = edu_ids, .probe = edu_probe, .remove = edu_remove

@@ -26,6 +26,7 @@ static struct port port;
 static struct igb_rxq rx;
 static struct igb_txq tx;
 static struct igb_echo echo;
+static bool echoes; /* of the next switch_on() */
 static uint32_t regs[2 * BLOCK / 4];
 static uint32_t stuck;    /* one bit a block: its ENABLE says what it likes */
 static uint32_t returned; /* receive descriptors, of those given */
@@ -144,6 +145,7 @@ static void set_mtu(struct input *in)
 static void switch_on(void)
 {
     bool long_frames = port_frame_limit(&port) > PACKET_ROOM;
+    rx.echo = tx.echo = echoes ? &echo : NULL;
     must(!igb_rxq_enable(&rx, "fuzz", long_frames, true) == rx.live);
     must(!igb_txq_enable(&tx, "fuzz") == tx.live);
     returned = 0;
@@ -190,7 +192,7 @@ static void step(struct input *in)
         slot = (uint32_t)take_value(in, 1);
         tx.q.insert = slot & 1;
         intel_rx_set_tags(&rx.q, slot & 2, slot & 4);
-        rx.echo = tx.echo = slot & 8 ? &echo : NULL;
+        echoes = slot & 8;
         break;
     case 8: /* a queue in a bad mood: on or off is the opposite of what it is told */
         stuck = (uint32_t)take_value(in, 1);
@@ -209,6 +211,7 @@ static void start(void)
     host_add_mmio(&window);
     memset(regs, 0, sizeof regs);
     stuck = 0;
+    echoes = false;
     if (!pool) /* once: it is whole again after every input */
         pool = packet_pool_create(POOL_PACKETS);
     packet_cache_init(&cache, pool);

@@ -27,7 +27,7 @@ static const struct pci_driver *driver(void)
     return NULL;
 }
 
-void master_start(enum igb_model_chip chip, unsigned vfs)
+void master_start_as(enum igb_model_chip chip, unsigned vfs, uint16_t subsystem_vendor)
 {
     host_reset();
     port_reset_registry();
@@ -35,6 +35,7 @@ void master_start(enum igb_model_chip chip, unsigned vfs)
     pool = packet_pool_create(PACKETS);
     packet_cache_init(&cache, pool);
     igb_model_init(&master.model, chip, master_mac);
+    master.model.function->subsystem_vendor = subsystem_vendor;
     assert_int_equal(pci_probe_drivers(), 1);
     master.port = port_get(0);
     for (unsigned i = 0; i < port_queues_limit(master.port); i++)
@@ -46,6 +47,11 @@ void master_start(enum igb_model_chip chip, unsigned vfs)
     for (unsigned i = 0; i < vfs; i++)
         igb_model_vf_play(&master.model, i);
     master_polls(20);
+}
+
+void master_start(enum igb_model_chip chip, unsigned vfs)
+{
+    master_start_as(chip, vfs, 0x8086);
 }
 
 void master_stop(void)

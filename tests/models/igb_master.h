@@ -19,6 +19,7 @@ extern const uint8_t master_mac[MAC_LEN];
 
 /* A PF that runs, with so many VFs, played; the link is up. */
 void master_start(enum igb_model_chip chip, unsigned vfs);
+void master_start_as(enum igb_model_chip chip, unsigned vfs, uint16_t subsystem_vendor);
 /* Everything back; nothing leaked, no rule of the document broken by the PF's driver. */
 void master_stop(void);
 

@@ -69,6 +69,7 @@ static int conformance(const char *name, enum igb_model_chip which, uint16_t n, 
 
 /* Probe ---------------------------------------------------------------------- */
 
+/* A row of one subsystem stands before the device's own. */
 static void devices_are_listed_once(void **state)
 {
     const struct pci_id *ids = rig_driver()->ids;
@@ -78,7 +79,8 @@ static void devices_are_listed_once(void **state)
         pf |= ids[i].device == 0x10c9;
         i350 |= ids[i].device == 0x1521;
         for (unsigned k = 0; k < i; k++)
-            assert_int_not_equal(ids[i].device, ids[k].device);
+            assert_true(ids[i].device != ids[k].device ||
+                        (!ids[i].subsystem_vendor && ids[k].subsystem_vendor));
     }
     assert_true(pf && i350);
 }

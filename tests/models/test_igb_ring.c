@@ -348,6 +348,25 @@ static void a_context_takes_room(void **state)
     assert_int_equal(tx.q.tail - tx.q.head, 1);
 }
 
+/* Who has no echoes has bursts that know nothing of them. */
+static void bursts_follow_the_quirk(void **state)
+{
+    struct igb_echo echo = { .dropped = 0 };
+    enable();
+    assert_ptr_equal(rx.q.queue.burst, igb_rx_burst);
+    assert_ptr_equal(tx.q.queue.burst, igb_tx_burst);
+    intel_rxq_drop(&rx.q);
+    rx.echo = tx.echo = &echo;
+    enable();
+    assert_ptr_not_equal(rx.q.queue.burst, igb_rx_burst);
+    assert_ptr_not_equal(tx.q.queue.burst, igb_tx_burst);
+    intel_rxq_drop(&rx.q);
+    rx.echo = tx.echo = NULL;
+    enable();
+    assert_ptr_equal(rx.q.queue.burst, igb_rx_burst);
+    assert_ptr_equal(tx.q.queue.burst, igb_tx_burst);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,7 +376,7 @@ int main(void)
         TEST(verdicts_on_checksums),       TEST(tags_come_beside_the_frame),
         TEST(tags_go_back_into_the_frame), TEST(errors_are_the_frame_s_end),
         TEST(descriptors_of_a_chain),      TEST(the_tag_is_told_when_it_changes),
-        TEST(a_context_takes_room),
+        TEST(a_context_takes_room),        TEST(bursts_follow_the_quirk),
 #undef TEST
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

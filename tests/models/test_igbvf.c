@@ -410,6 +410,26 @@ static void a_vlan_that_is_left_leaves_no_frame_untagged(void **state)
     packet_free(&cache, p);
 }
 
+/* QEMU's switch gives back what is sent to many; of the 82576's VFs only QEMU's are looked after.
+ */
+static void what_comes_back_of_qemus_is_dropped(void **state)
+{
+    for (unsigned subsystem = 0; subsystem < 2; subsystem++) {
+        bool qemu = subsystem && chip == IGB_MODEL_82576;
+        uint8_t frame[128];
+        destroy_port();
+        model.function->subsystem_vendor = subsystem ? 0x1af4 : 0x8086;
+        start_and_link();
+        assert_true(send_one(7));
+        assert_int_equal(igb_model_take(&model, frame, sizeof frame), 100);
+        assert_true(igb_model_inject(&model, frame, 100));
+        assert_int_equal(receive_one(), !qemu);
+        assert_int_equal(counter("echoes"), qemu);
+        assert_true(igb_model_inject(&model, frame, 100)); /* once */
+        assert_true(receive_one());
+    }
+}
+
 static void group_addresses_are_hashes(void **state)
 {
     static uint8_t list[31][MAC_LEN];
@@ -581,6 +601,7 @@ int main(void)
         TEST(vlan_is_asked_for_and_changed),
         TEST(tags_of_joined_vlans_come_beside_the_frame),
         TEST(a_vlan_that_is_left_leaves_no_frame_untagged),
+        TEST(what_comes_back_of_qemus_is_dropped),
         TEST(group_addresses_are_hashes),
         TEST(promiscuous_is_refused_in_plain_words),
         TEST(all_multicast_has_a_second_way),

@@ -50,8 +50,14 @@ static int probe_second(struct pci_function *fn, const struct pci_id *id)
     return answer_second;
 }
 
-static const struct pci_id first_ids[] = { { VENDOR, 2, 7 }, { VENDOR, 1, 5 }, { 0 } };
-static const struct pci_id second_ids[] = { { VENDOR, PCI_ANY, 0 }, { 0 } };
+#define SUBSYSTEM_VENDOR 0xfffd
+static const struct pci_id first_ids[] = {
+    PCI_ID(VENDOR, 2, 7),
+    PCI_ID_SUBSYSTEM(VENDOR, 1, SUBSYSTEM_VENDOR, 6),
+    PCI_ID(VENDOR, 1, 5),
+    { 0 },
+};
+static const struct pci_id second_ids[] = { PCI_ID(VENDOR, PCI_ANY, 0), { 0 } };
 
 PCI_DRIVER(first) = { .name = "first", .ids = first_ids, .probe = probe_first };
 PCI_DRIVER(second) = { .name = "second", .ids = second_ids, .probe = probe_second };
@@ -269,6 +275,15 @@ static void row_that_matches_is_handed_over(void **state)
     assert_int_equal(f->probe_error, 0);
 }
 
+static void row_of_a_subsystem_is_for_that_alone(void **state)
+{
+    answer_second = -ENODEV;
+    scan();
+    f->subsystem_vendor = SUBSYSTEM_VENDOR;
+    assert_int_equal(pci_probe_drivers(), 1);
+    assert_int_equal(quirks_seen, 6);
+}
+
 static void taken_function_is_not_offered_again(void **state)
 {
     answer_second = -ENODEV;
@@ -305,6 +320,7 @@ int main(void)
         TEST(bars_that_cannot_be_mapped_say_why),
         TEST(every_matching_driver_is_asked_until_one_knows),
         TEST(row_that_matches_is_handed_over),
+        TEST(row_of_a_subsystem_is_for_that_alone),
         TEST(taken_function_is_not_offered_again),
         TEST(failed_function_stays_recognised),
     };

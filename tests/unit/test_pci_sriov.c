@@ -793,7 +793,7 @@ static void vf_remove(struct pci_function *f)
     removes++;
 }
 
-static const struct pci_id vf_ids[] = { { 0x8086, 0x5151, 0 }, { 0 } };
+static const struct pci_id vf_ids[] = { PCI_ID(0x8086, 0x5151, 0), { 0 } };
 
 PCI_DRIVER(test_vf_driver) = {
     .name = "test", .ids = vf_ids, .probe = vf_probe, .remove = vf_remove

@@ -96,7 +96,7 @@ static void vf_remove(struct pci_function *f)
     wire_port_destroy(wire);
 }
 
-static const struct pci_id vf_ids[] = { { 0x1234, 0x0ca0, 0 }, { 0 } };
+static const struct pci_id vf_ids[] = { PCI_ID(0x1234, 0x0ca0, 0), { 0 } };
 PCI_DRIVER(test_vf_driver) = {
     .name = "test_vf", .ids = vf_ids, .probe = vf_probe, .remove = vf_remove
 };

@@ -441,8 +441,8 @@ static int e1000_probe(struct pci_function *f, const struct pci_id *id)
 
 /* 8254x SDM 5.2, table 5-1. */
 static const struct pci_id e1000_ids[] = {
-    { 0x8086, 0x100e, 0 }, /* 82540EM */
-    { 0x8086, 0x100f, 0 }, /* 82545EM, copper */
+    PCI_ID(0x8086, 0x100e, 0), /* 82540EM */
+    PCI_ID(0x8086, 0x100f, 0), /* 82545EM, copper */
     { 0 },
 };
 

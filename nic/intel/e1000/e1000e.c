@@ -178,7 +178,7 @@ static int e1000e_probe(struct pci_function *f, const struct pci_id *id)
 
 /* 82574 DS 9.1: 82574L. */
 static const struct pci_id e1000e_ids[] = {
-    { 0x8086, 0x10d3, 0 },
+    PCI_ID(0x8086, 0x10d3, 0),
     { 0 },
 };
 

@@ -289,7 +289,7 @@ static int enable_queues(struct igb *e)
     int err = 0;
     for (unsigned i = 0; i < e->queues && !err; i++) {
         e->rx[i].swaps = e->chip->loop_swaps;
-        e->rx[i].echo = e->tx[i].echo = e->pf && igb_echoes(e->pci) ? &e->echo : NULL;
+        e->rx[i].echo = e->tx[i].echo = e->pf && e->echoes ? &e->echo : NULL;
         e->rx[i].block = e->regs + IGB_RX_BLOCK(queue_index(e, i));
         e->tx[i].block = e->regs + IGB_TX_BLOCK(queue_index(e, i));
         err = igb_txq_enable(&e->tx[i], e->name);
@@ -538,6 +538,7 @@ static const struct port_limits igb_limits = INTEL_PORT_LIMITS(IGB_QUEUES_MAX);
 /* Probe ---------------------------------------------------------------------- */
 
 enum { CHIP_82576, CHIP_I350 };
+#define QUIRK_CHIP 0xffu /* which of them; besides: IGB_QUIRK_ECHOES */
 
 static const struct igb_chip chips[] = {
     [CHIP_82576] = { .name = "82576",
@@ -565,13 +566,14 @@ static unsigned vf_max(const struct pci_function *f)
     return most < IGB_POOLS - 1 ? most : IGB_POOLS - 1;
 }
 
-static struct igb *create(struct pci_function *f, const struct igb_chip *chip)
+static struct igb *create(struct pci_function *f, uint32_t quirks)
 {
     struct igb *e = port_alloc("igb", sizeof *e);
     if (!e)
         return NULL;
     e->pci = f;
-    e->chip = chip;
+    e->chip = &chips[quirks & QUIRK_CHIP];
+    e->echoes = quirks & IGB_QUIRK_ECHOES;
     memcpy(e->name, "igb ", 4);
     pci_bdf_format(f->bdf, e->name + 4);
     e->port = (struct port){ .rx_queues = 1,
@@ -612,7 +614,7 @@ static const char *set_up(struct igb *e)
 
 static int igb_probe(struct pci_function *f, const struct pci_id *id)
 {
-    struct igb *e = create(f, &chips[id->quirks]);
+    struct igb *e = create(f, id->quirks);
     return e ? port_register_probed(&e->port, set_up(e)) : -ENOMEM;
 }
 
@@ -629,21 +631,22 @@ static void igb_remove(struct pci_function *f)
     free(e);
 }
 
-/* The quirk is the chip.  Intel's names; what has no PHY of the chip's own tells by CTRL_EXT. */
+/* Intel's names; what has no PHY of the chip's own tells by CTRL_EXT. */
 static const struct pci_id igb_ids[] = {
-    { 0x8086, 0x10c9, CHIP_82576 }, /* copper */
-    { 0x8086, 0x10e6, CHIP_82576 }, /* fibre */
-    { 0x8086, 0x10e7, CHIP_82576 }, /* SerDes */
-    { 0x8086, 0x10e8, CHIP_82576 }, /* quad copper */
-    { 0x8086, 0x150a, CHIP_82576 }, /* NS */
-    { 0x8086, 0x150d, CHIP_82576 }, /* quad SerDes */
-    { 0x8086, 0x1518, CHIP_82576 }, /* NS SerDes */
-    { 0x8086, 0x1526, CHIP_82576 }, /* ET2 quad copper */
-    { 0x8086, 0x1521, CHIP_I350 },  /* copper */
-    { 0x8086, 0x1522, CHIP_I350 },  /* fibre */
-    { 0x8086, 0x1523, CHIP_I350 },  /* SerDes */
-    { 0x8086, 0x1524, CHIP_I350 },  /* SGMII */
-    { 0x8086, 0x1546, CHIP_I350 },  /* DA4 */
+    PCI_ID_SUBSYSTEM(0x8086, 0x10c9, IGB_SUBSYSTEM_QEMU, CHIP_82576 | IGB_QUIRK_ECHOES),
+    PCI_ID(0x8086, 0x10c9, CHIP_82576), /* copper */
+    PCI_ID(0x8086, 0x10e6, CHIP_82576), /* fibre */
+    PCI_ID(0x8086, 0x10e7, CHIP_82576), /* SerDes */
+    PCI_ID(0x8086, 0x10e8, CHIP_82576), /* quad copper */
+    PCI_ID(0x8086, 0x150a, CHIP_82576), /* NS */
+    PCI_ID(0x8086, 0x150d, CHIP_82576), /* quad SerDes */
+    PCI_ID(0x8086, 0x1518, CHIP_82576), /* NS SerDes */
+    PCI_ID(0x8086, 0x1526, CHIP_82576), /* ET2 quad copper */
+    PCI_ID(0x8086, 0x1521, CHIP_I350),  /* copper */
+    PCI_ID(0x8086, 0x1522, CHIP_I350),  /* fibre */
+    PCI_ID(0x8086, 0x1523, CHIP_I350),  /* SerDes */
+    PCI_ID(0x8086, 0x1524, CHIP_I350),  /* SGMII */
+    PCI_ID(0x8086, 0x1546, CHIP_I350),  /* DA4 */
     { 0 },
 };
 

@@ -49,6 +49,7 @@ struct igb {
     uint16_t queues;   /* rings there are, each way; 0: stopped */
     uint32_t rctl;     /* as last written */
     bool long_frames;  /* buffers are used from the first byte */
+    bool echoes;       /* IGB_QUIRK_ECHOES */
     bool no_auto_read; /* the chip does not tell that it has read its NVM */
     bool gone;         /* told that registers read all ones */
     bool serdes;       /* no PHY of the chip's own */

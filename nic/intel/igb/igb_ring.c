@@ -58,13 +58,6 @@ static int queue_program(uint8_t *block, const char *name, const char *reg,
 
 /* Echoes --------------------------------------------------------------------- */
 
-#define SUBSYSTEM_QEMU 0x1af4u
-
-bool igb_echoes(const struct pci_function *f)
-{
-    return f->subsystem_vendor == SUBSYSTEM_QEMU;
-}
-
 /* Of the first 60 bytes on the wire, as if padded: that is all that padding changes. */
 static uint64_t echo_hash(const struct packet *p)
 {
@@ -148,7 +141,8 @@ static bool rx_tagged(const struct igb_rxq *rx, uint64_t result)
 }
 
 /* The frame that is now complete, or NULL. */
-static struct packet *rx_complete(struct igb_rxq *rx, uint64_t info, uint64_t result)
+static ALWAYS_INLINE struct packet *rx_complete(struct igb_rxq *rx, uint64_t info, uint64_t result,
+                                                bool echoes)
 {
     struct intel_rxq *q = &rx->q;
     bool tagged = rx_tagged(rx, result);
@@ -156,14 +150,16 @@ static struct packet *rx_complete(struct igb_rxq *rx, uint64_t info, uint64_t re
         intel_rx_tag(q, rx_tci(rx, result));
     if ((result & IGB_RXD_RXE) || !intel_rx_good(q))
         return intel_rx_drop(q, &q->queue.errors);
-    if (unlikely(rx->echo) && echo_is(rx->echo, q->first))
+    if (echoes && echo_is(rx->echo, q->first))
         return intel_rx_drop(q, &rx->echo->dropped);
     if (tagged && !load_relaxed(&q->strip) && !intel_rx_untag(q))
         return intel_rx_drop(q, &q->queue.errors);
     return intel_rx_accept(q, rx_checksum_flags(info, result));
 }
 
-uint16_t igb_rx_burst(struct port_queue *queue, struct packet **packets, uint16_t n)
+/* `echoes` is known when it is compiled, twice: who has none pays nothing for them. */
+static ALWAYS_INLINE uint16_t rx_burst(struct port_queue *queue, struct packet **packets,
+                                       uint16_t n, bool echoes)
 {
     struct igb_rxq *rx = container_of(queue, struct igb_rxq, q.queue);
     struct intel_rxq *q = &rx->q;
@@ -178,7 +174,7 @@ uint16_t igb_rx_burst(struct port_queue *queue, struct packet **packets, uint16_
         intel_rx_append(q, slot, FIELD_GET(IGB_RXD_LENGTH, result), end);
         if (!end)
             continue;
-        struct packet *p = rx_complete(rx, info, result);
+        struct packet *p = rx_complete(rx, info, result, echoes);
         if (p)
             packets[got++] = p;
     }
@@ -186,11 +182,22 @@ uint16_t igb_rx_burst(struct port_queue *queue, struct packet **packets, uint16_
     return got;
 }
 
+uint16_t igb_rx_burst(struct port_queue *queue, struct packet **packets, uint16_t n)
+{
+    return rx_burst(queue, packets, n, false);
+}
+
+static uint16_t rx_burst_echoes(struct port_queue *queue, struct packet **packets, uint16_t n)
+{
+    return rx_burst(queue, packets, n, true);
+}
+
 /* The chip writes up to 2 KiB where frames may be that long; else there is room for headroom.
  * 82576 DS 4.5.9 (I210 DS 4.5.9): memory first, the queue on, then the tail: writes of it before
  * are ignored (82575 SDM 14.3.59). */
 int igb_rxq_enable(struct igb_rxq *rx, const char *name, bool long_frames, bool drop)
 {
+    rx->q.queue.burst = rx->echo ? rx_burst_echoes : igb_rx_burst;
     rx->q.tail_register = rx->block + IGB_Q_TAIL;
     rx->q.room = long_frames ? PACKET_BUFFER_SIZE : PACKET_ROOM;
     int err = queue_program(rx->block, name, "RXDCTL", &rx->q.memory, rx->q.mask + 1);
@@ -252,7 +259,8 @@ static void tx_put(struct igb_txq *tx, struct packet *first)
     intel_tx_note(&tx->q, start, first);
 }
 
-uint16_t igb_tx_burst(struct port_queue *queue, struct packet **packets, uint16_t n)
+static ALWAYS_INLINE uint16_t tx_burst(struct port_queue *queue, struct packet **packets,
+                                       uint16_t n, bool echoes)
 {
     struct igb_txq *tx = container_of(queue, struct igb_txq, q.queue);
     uint32_t before = tx->q.tail;
@@ -267,7 +275,7 @@ uint16_t igb_tx_burst(struct port_queue *queue, struct packet **packets, uint16_
         if (!intel_tx_fits(&tx->q, p, tx_needs_context(tx, p)))
             break;
         intel_tx_take(&tx->q, p);
-        if (unlikely(tx->echo))
+        if (echoes)
             echo_note(tx->echo, p);
         tx_put(tx, p);
     }
@@ -275,8 +283,19 @@ uint16_t igb_tx_burst(struct port_queue *queue, struct packet **packets, uint16_
     return taken;
 }
 
+uint16_t igb_tx_burst(struct port_queue *queue, struct packet **packets, uint16_t n)
+{
+    return tx_burst(queue, packets, n, false);
+}
+
+static uint16_t tx_burst_echoes(struct port_queue *queue, struct packet **packets, uint16_t n)
+{
+    return tx_burst(queue, packets, n, true);
+}
+
 int igb_txq_enable(struct igb_txq *tx, const char *name)
 {
+    tx->q.queue.burst = tx->echo ? tx_burst_echoes : igb_tx_burst;
     tx->context = IGB_NO_CONTEXT;
     tx->q.tail_register = tx->block + IGB_Q_TAIL;
     int err = queue_program(tx->block, name, "TXDCTL", &tx->q.memory, tx->q.mask + 1);

@@ -31,8 +31,10 @@ struct igb_echo {
     uint64_t dropped;
 };
 
-/* Whether this function is QEMU's. */
-bool igb_echoes(const struct pci_function *f);
+/* Of ID rows: this function is QEMU's, by its subsystem.  With it the queues get `echo`, and
+ * enable() gives them bursts that look for echoes. */
+#define IGB_QUIRK_ECHOES 0x100u
+#define IGB_SUBSYSTEM_QEMU 0x1af4u
 
 struct igb_rxq {
     struct intel_rxq q;

@@ -551,7 +551,7 @@ static const struct port_limits igbvf_limits = INTEL_PORT_LIMITS(1);
 
 /* Probe ------------------------------------------------------------------- */
 
-static struct igbvf *igbvf_create(struct pci_function *f, bool swaps_tags)
+static struct igbvf *igbvf_create(struct pci_function *f, uint32_t quirks)
 {
     struct igbvf *e = port_alloc("igbvf", sizeof *e);
     if (!e)
@@ -573,8 +573,8 @@ static struct igbvf *igbvf_create(struct pci_function *f, bool swaps_tags)
     igb_txq_init(&e->tx, &e->port, 0);
     igbvf_set_offloads(&e->port, 0);
     e->rx.joined = e->vlans_seen;
-    e->rx.swaps = swaps_tags;
-    e->rx.echo = e->tx.echo = igb_echoes(f) ? &e->echo : NULL;
+    e->rx.swaps = quirks & QUIRK_SWAPS_TAGS;
+    e->rx.echo = e->tx.echo = quirks & IGB_QUIRK_ECHOES ? &e->echo : NULL;
     return e;
 }
 
@@ -594,7 +594,7 @@ static const char *igbvf_set_up(struct igbvf *e)
 
 static int igbvf_probe(struct pci_function *f, const struct pci_id *id)
 {
-    struct igbvf *e = igbvf_create(f, id->quirks & QUIRK_SWAPS_TAGS);
+    struct igbvf *e = igbvf_create(f, id->quirks);
     return e ? port_register_probed(&e->port, igbvf_set_up(e)) : -ENOMEM;
 }
 
@@ -615,10 +615,11 @@ static void igbvf_remove(struct pci_function *f)
 /* 82576 DS and I350 DS, device IDs of virtual functions; the second of each is shown by
  * Hyper-V. */
 static const struct pci_id igbvf_ids[] = {
-    { 0x8086, 0x10ca, 0 }, /* 82576 */
-    { 0x8086, 0x152d, 0 },
-    { 0x8086, 0x1520, QUIRK_SWAPS_TAGS }, /* I350 */
-    { 0x8086, 0x152f, QUIRK_SWAPS_TAGS },
+    PCI_ID_SUBSYSTEM(0x8086, 0x10ca, IGB_SUBSYSTEM_QEMU, IGB_QUIRK_ECHOES),
+    PCI_ID(0x8086, 0x10ca, 0), /* 82576 */
+    PCI_ID(0x8086, 0x152d, 0),
+    PCI_ID(0x8086, 0x1520, QUIRK_SWAPS_TAGS), /* I350 */
+    PCI_ID(0x8086, 0x152f, QUIRK_SWAPS_TAGS),
     { 0 },
 };
 
