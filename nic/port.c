@@ -11,7 +11,14 @@
 
 static struct port *ports[PORT_MAX];
 static unsigned ports_given;
+static unsigned registrations;
 static bool fence_required;
+
+static struct {
+    void (*detach)(struct port *port);
+    void (*attach)(struct port *port);
+    void (*removal)(struct port *port);
+} pollers;
 
 /* Registration ------------------------------------------------------------- */
 
@@ -92,6 +99,7 @@ int port_register(struct port *port)
     if (FRAME_LIMIT(port->mtu) > port->limits.max_frame)
         port->mtu = (uint16_t)(port->limits.max_frame - FRAME_LIMIT(0));
     ports[ports_given++] = port;
+    registrations++;
     return 0;
 }
 
@@ -121,6 +129,8 @@ int port_register_probed(struct port *port, const char *trouble)
 
 void port_unregister(struct port *port)
 {
+    if (pollers.removal && port_get(port->number) == port)
+        pollers.removal(port);
     if (port->number < PORT_MAX && ports[port->number] == port)
         ports[port->number] = NULL;
 }
@@ -133,6 +143,34 @@ struct port *port_get(unsigned number)
 unsigned port_count(void)
 {
     return ports_given;
+}
+
+unsigned port_registrations(void)
+{
+    return registrations;
+}
+
+void port_set_pollers(void (*detach)(struct port *port), void (*attach)(struct port *port))
+{
+    pollers.detach = detach;
+    pollers.attach = attach;
+}
+
+void port_set_removal(void (*removal)(struct port *port))
+{
+    pollers.removal = removal;
+}
+
+void port_detach(struct port *port)
+{
+    if (pollers.detach)
+        pollers.detach(port);
+}
+
+void port_attach(struct port *port)
+{
+    if (pollers.attach)
+        pollers.attach(port);
 }
 
 void port_reset_registry(void)
@@ -198,6 +236,7 @@ void port_stop(struct port *port)
     if (port->state != PORT_RUNNING)
         return;
     port->state = PORT_STOPPED;
+    port_detach(port);
     port->ops->stop(port);
 }
 

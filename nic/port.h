@@ -189,6 +189,7 @@ int port_register_probed(struct port *port, const char *trouble);
 void port_unregister(struct port *port); /* tests and hot removal; the number stays used */
 struct port *port_get(unsigned number);  /* NULL: no such port */
 unsigned port_count(void);               /* highest number given + 1 */
+unsigned port_registrations(void);       /* so far: who saw fewer has ports to look for */
 void port_reset_registry(void);          /* tests */
 
 /* True when the port's DMA passes an IOMMU, or when it has no device at all. */
@@ -197,6 +198,15 @@ bool port_is_fenced(const struct port *port);
  * for a port that is not fenced; it stays stopped. */
 void port_require_fence(bool on);
 bool port_fence_is_required(void);
+
+/* Who polls the ports: `detach` returns when nobody is in the port's bursts any more, `attach`
+ * lets them in again.  Called around everything that takes rings away: port_stop(), port_fail(),
+ * and by a driver that restarts its device by itself.  NULL: nobody polls. */
+void port_set_pollers(void (*detach)(struct port *port), void (*attach)(struct port *port));
+/* Called by port_unregister() first, so that the layer above lets go of the port. */
+void port_set_removal(void (*removal)(struct port *port));
+void port_detach(struct port *port);
+void port_attach(struct port *port);
 
 /* Wrappers that keep the state machine; drivers are never called directly.
  * All return 0 or -E...; -EIO when the port is failed. */

@@ -1,9 +1,14 @@
 /* stats.c - adds up what cores, queues and devices count (stats.h). */
 #include "apps/forward/stats.h"
 
+#include "apps/forward/event.h"
 #include "apps/forward/forward.h"
+#include "apps/forward/interface.h"
+#include "apps/forward/job.h"
+#include "kernel/numbered.h"
 #include "kernel/time.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define X(name, side, text) #name,
@@ -20,21 +25,55 @@ const bool drop_is_tx[DROP_REASON_COUNT] = { DROP_REASONS(X) };
 #undef RX
 #undef TX
 
-/* Where everything stood at `clear stats`. */
-static struct {
-    struct port_totals port[PORT_MAX];
-    struct queue_totals rx[PORT_MAX][PORT_QUEUES_MAX], tx[PORT_MAX][PORT_QUEUES_MAX];
-    struct worker_totals worker[WORKERS_MAX];
-} cleared;
+/* What is remembered of a port from its first day to its last. */
+struct history {
+    struct port_totals cleared; /* where everything stood at `clear stats` */
+    struct queue_totals rx[PORT_QUEUES_MAX], tx[PORT_QUEUES_MAX];
+    struct port_rates then, rate; /* absolute at the last look; a second */
+};
 
-/* The last two looks of stats_tick(). */
+static struct numbered histories; /* by the port's number */
+
 static struct {
-    uint64_t at_us;
-    struct port_rates port[PORT_MAX]; /* absolute */
-    struct port_rates rate[PORT_MAX];
-    struct worker_totals worker[WORKERS_MAX];
+    uint64_t sampled_us;
+    struct worker_totals cleared[WORKERS_MAX], then[WORKERS_MAX];
     unsigned busy_percent[WORKERS_MAX];
-} sample;
+} all;
+
+/* Of a port that was never taken in: all zero. */
+static const struct history *history_of(const struct port *port)
+{
+    static const struct history none;
+    const struct history *h = numbered_get(&histories, port->number);
+    return h ? h : &none;
+}
+
+static void history_begin(unsigned number)
+{
+    struct history *h = calloc(1, sizeof *h);
+    if (h && numbered_set(&histories, number, h))
+        free(h);
+}
+
+static void history_end(unsigned number)
+{
+    struct history *h = numbered_get(&histories, number);
+    numbered_clear(&histories, number);
+    free(h);
+}
+
+static void heard(const struct event *event)
+{
+    const struct interface *interface = event->interface;
+    if (!interface || interface->kind != INTERFACE_PORT)
+        return;
+    if (event->kind == EVENT_INTERFACE_ADDED)
+        history_begin(interface->port_number);
+    else if (event->kind == EVENT_INTERFACE_GONE)
+        history_end(interface->port_number);
+}
+
+EVENT_LISTENER(stats_listener) = { .order = EVENT_ORDER_FORWARD, .heard = heard };
 
 /* A counter that fell (a device was reset behind its driver's back) shows 0,
  * never a number with twenty digits. */
@@ -66,12 +105,12 @@ static void queue_since(const struct port_queue *queue, const struct queue_total
 
 void stats_rx_queue(const struct port *port, unsigned queue, struct queue_totals *totals)
 {
-    queue_since(port->rxq[queue], &cleared.rx[port->number][queue], totals);
+    queue_since(port->rxq[queue], &history_of(port)->rx[queue], totals);
 }
 
 void stats_tx_queue(const struct port *port, unsigned queue, struct queue_totals *totals)
 {
-    queue_since(port->txq[queue], &cleared.tx[port->number][queue], totals);
+    queue_since(port->txq[queue], &history_of(port)->tx[queue], totals);
 }
 
 /* Ports -------------------------------------------------------------------- */
@@ -94,7 +133,7 @@ static void add_queues(const struct port *port, struct port_totals *t)
 static void add_cores(const struct port *port, struct port_totals *t)
 {
     for (unsigned i = 0; i < worker_count(); i++) {
-        const struct port_counters *c = &worker_get(i)->counters[port->number];
+        const struct port_counters *c = forward_counters(worker_get(i), port->number);
         for (unsigned why = 0; why < DROP_REASON_COUNT; why++)
             t->counters.drops[why] += load_relaxed(&c->drops[why]);
         t->counters.consumed += load_relaxed(&c->consumed);
@@ -133,7 +172,7 @@ static void counters_since(struct port_counters *c, const struct port_counters *
 
 void stats_port_totals(const struct port *port, struct port_totals *t)
 {
-    const struct port_totals *then = &cleared.port[port->number];
+    const struct port_totals *then = &history_of(port)->cleared;
     port_read(port, t);
     t->rx_packets = since(t->rx_packets, then->rx_packets);
     t->rx_bytes = since(t->rx_bytes, then->rx_bytes);
@@ -159,12 +198,12 @@ static void worker_read(unsigned number, struct worker_totals *t)
 
 void stats_worker_totals(unsigned number, struct worker_totals *t)
 {
-    const struct worker_totals *then = &cleared.worker[number];
+    const struct worker_totals *then = &all.cleared[number];
     worker_read(number, t);
     t->packets = since(t->packets, then->packets);
     t->busy_cycles = since(t->busy_cycles, then->busy_cycles);
     t->idle_cycles = since(t->idle_cycles, then->idle_cycles);
-    t->busy_percent = sample.busy_percent[number];
+    t->busy_percent = all.busy_percent[number];
 }
 
 /* Clearing ----------------------------------------------------------------- */
@@ -173,22 +212,30 @@ void stats_clear(void)
 {
     for (unsigned i = 0; i < port_count(); i++) {
         const struct port *port = port_get(i);
-        if (!port)
+        struct history *h = numbered_get(&histories, i);
+        if (!port || !h)
             continue;
-        port_read(port, &cleared.port[i]);
+        port_read(port, &h->cleared);
         for (unsigned q = 0; q < PORT_QUEUES_MAX; q++) {
-            queue_read(port->rxq[q], &cleared.rx[i][q]);
-            queue_read(port->txq[q], &cleared.tx[i][q]);
+            queue_read(port->rxq[q], &h->rx[q]);
+            queue_read(port->txq[q], &h->tx[q]);
         }
     }
     for (unsigned i = 0; i < worker_count(); i++)
-        worker_read(i, &cleared.worker[i]);
+        worker_read(i, &all.cleared[i]);
 }
 
-void stats_reset(void)
+static int reset(uint32_t packets)
 {
-    memset(&cleared, 0, sizeof cleared);
-    memset(&sample, 0, sizeof sample);
+    memset(&all, 0, sizeof all);
+    return 0;
+}
+
+static void forget(void)
+{
+    for (unsigned i = 0; i < histories.limit; i++)
+        free(numbered_get(&histories, i));
+    numbered_free(&histories);
 }
 
 /* Rates -------------------------------------------------------------------- */
@@ -198,10 +245,9 @@ static uint64_t per_second(uint64_t now, uint64_t then, uint64_t us)
     return since(now, then) * US_PER_S / us;
 }
 
-static void sample_port(const struct port *port, uint64_t us)
+static void sample_port(const struct port *port, struct history *h, uint64_t us)
 {
-    struct port_rates *then = &sample.port[port->number], *rate = &sample.rate[port->number];
-    struct port_rates now = { 0 };
+    struct port_rates *then = &h->then, *rate = &h->rate, now = { 0 };
     for (unsigned i = 0; i < PORT_QUEUES_MAX; i++) {
         struct queue_totals q;
         queue_read(port->rxq[i], &q);
@@ -220,28 +266,32 @@ static void sample_port(const struct port *port, uint64_t us)
 
 static void sample_core(unsigned number)
 {
-    struct worker_totals now, *then = &sample.worker[number];
+    struct worker_totals now, *then = &all.then[number];
     worker_read(number, &now);
     uint64_t busy = now.busy_cycles - then->busy_cycles;
-    uint64_t all = busy + now.idle_cycles - then->idle_cycles;
-    sample.busy_percent[number] = all ? (unsigned)(busy * 100 / all) : 0;
+    uint64_t both = busy + now.idle_cycles - then->idle_cycles;
+    all.busy_percent[number] = both ? (unsigned)(busy * 100 / both) : 0;
     *then = now;
 }
 
-void stats_tick(uint64_t now_us)
+static void sample(struct worker *control, uint64_t now_us)
 {
-    uint64_t us = now_us - sample.at_us;
+    uint64_t us = now_us - all.sampled_us;
     if (us < US_PER_S)
         return;
     for (unsigned i = 0; i < port_count(); i++)
-        if (port_get(i))
-            sample_port(port_get(i), us);
+        if (port_get(i) && numbered_get(&histories, i))
+            sample_port(port_get(i), numbered_get(&histories, i), us);
     for (unsigned i = 0; i < worker_count(); i++)
         sample_core(i);
-    sample.at_us = now_us;
+    all.sampled_us = now_us;
 }
 
 void stats_port_rates(const struct port *port, struct port_rates *rates)
 {
-    *rates = sample.rate[port->number];
+    *rates = history_of(port)->rate;
 }
+
+CONTROL_JOB(stats_job) = {
+    .every_us = 10 * US_PER_MS, .run = sample, .init = reset, .free = forget
+};

@@ -50,6 +50,7 @@
     X(icmp_invalid, RX, "malformed ICMP message to us") \
     X(arp_invalid, RX, "malformed or foreign ARP packet") \
     X(tx_full, TX, "transmit queue full") \
+    X(lane_full, TX, "ring to the core that sends by this port full") \
     X(tx_down, TX, "port is down") \
     X(tx_too_long, TX, "longer than the port's MTU allows") \
     X(tx_no_buffer, TX, "packet pool empty on the way out") \
@@ -102,5 +103,3 @@ struct worker_totals {
 };
 void stats_worker_totals(unsigned worker, struct worker_totals *totals);
 
-void stats_tick(uint64_t now_us);   /* control task, often; samples once a second */
-void stats_reset(void);             /* from zero: forward_init */

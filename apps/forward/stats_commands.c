@@ -2,6 +2,8 @@
 #include "apps/console/command.h"
 #include "apps/forward/forward.h"
 #include "apps/forward/interface_stats.h"
+#include "apps/forward/ports.h"
+#include "apps/forward/words.h"
 #include "kernel/time.h"
 #include "pci/pci.h"
 
@@ -153,21 +155,28 @@ static int cmd_clear_stats(struct command_call *call)
 /* Counters for programs ---------------------------------------------------------- */
 
 /* All of it is read before the first byte is printed: printing may take long,
- * and the sums must be right among each other.  Only one console runs commands. */
-static struct {
+ * and the sums must be right among each other. */
+struct snapshot {
     uint64_t held;
-    struct port_totals port[PORT_MAX];
     struct worker_totals worker[WORKERS_MAX];
-} snapshot;
+    unsigned ports;
+    struct port_totals port[];
+};
 
-static void snapshot_take(void)
+static struct snapshot *snapshot_take(void)
 {
-    snapshot.held = forward_held();
-    for (unsigned i = 0; i < port_count(); i++)
+    unsigned ports = port_count();
+    struct snapshot *snapshot = calloc(1, sizeof *snapshot + ports * sizeof snapshot->port[0]);
+    if (!snapshot)
+        return NULL;
+    snapshot->held = forward_held();
+    snapshot->ports = ports;
+    for (unsigned i = 0; i < ports; i++)
         if (port_get(i))
-            stats_port_totals(port_get(i), &snapshot.port[i]);
+            stats_port_totals(port_get(i), &snapshot->port[i]);
     for (unsigned i = 0; i < worker_count(); i++)
-        stats_worker_totals(i, &snapshot.worker[i]);
+        stats_worker_totals(i, &snapshot->worker[i]);
+    return snapshot;
 }
 
 static void json_number(struct out *out, const char *name, uint64_t value)
@@ -217,10 +226,9 @@ static void json_identity(struct out *out, const struct port *port)
                state_text(port), port->link.up ? "up" : "down");
 }
 
-static void json_port(struct out *out, const struct port *port)
+static void json_port(struct out *out, const struct port *port, const struct port_totals *t)
 {
     unsigned number = port->number;
-    const struct port_totals *t = &snapshot.port[number];
     json_identity(out, port);
     json_number(out, "rx_packets", t->rx_packets);
     json_number(out, "rx_bytes", t->rx_bytes);
@@ -241,14 +249,11 @@ static void json_port(struct out *out, const struct port *port)
 
 static const char *role_text(unsigned worker)
 {
-    if (worker_get(worker) != control_worker())
-        return "worker";
-    return worker_count() == 1 ? "control+worker" : "control";
+    return worker_get(worker) == control_worker() ? "control+worker" : "worker";
 }
 
-static void json_core(struct out *out, unsigned i)
+static void json_core(struct out *out, unsigned i, const struct worker_totals *t)
 {
-    const struct worker_totals *t = &snapshot.worker[i];
     out_printf(out, "%s{\"core\": %u, \"role\": \"%s\", \"packets\": %" PRIu64, i ? ", " : "", i,
                role_text(i), t->packets);
     json_number(out, "busy_cycles", t->busy_cycles);
@@ -256,29 +261,37 @@ static void json_core(struct out *out, unsigned i)
     out_text(out, "}");
 }
 
-static int show_json(struct command_call *call)
+static void json_all(struct out *out, const struct snapshot *snapshot)
 {
     const char *comma = "";
     struct interface_snapshot *interfaces = interface_snapshot_take();
-    snapshot_take();
-    out_printf(call->out, "{\"uptime_us\": %" PRIu64 ", \"forwarding\": \"%s\"", time_us(),
+    out_printf(out, "{\"uptime_us\": %" PRIu64 ", \"forwarding\": \"%s\"", time_us(),
                forward_running() ? forward_get_mode()->name : "stopped");
-    json_number(call->out, "held", snapshot.held);
-    out_text(call->out, ", \"ports\": [");
-    for (unsigned i = 0, n = port_count(); i < n; i++) {
+    json_number(out, "held", snapshot->held);
+    out_text(out, ", \"ports\": [");
+    for (unsigned i = 0; i < snapshot->ports; i++) {
         if (!port_get(i))
             continue;
-        out_text(call->out, comma);
-        json_port(call->out, port_get(i));
+        out_text(out, comma);
+        json_port(out, port_get(i), &snapshot->port[i]);
         comma = ", ";
     }
-    out_text(call->out, "]");
-    interface_snapshot_print(call->out, interfaces);
+    out_text(out, "]");
+    interface_snapshot_print(out, interfaces);
     free(interfaces);
-    out_text(call->out, ", \"cores\": [");
+    out_text(out, ", \"cores\": [");
     for (unsigned i = 0; i < worker_count(); i++)
-        json_core(call->out, i);
-    out_text(call->out, "]}\n");
+        json_core(out, i, &snapshot->worker[i]);
+    out_text(out, "]}\n");
+}
+
+static int show_json(struct command_call *call)
+{
+    struct snapshot *snapshot = snapshot_take();
+    if (!snapshot)
+        return command_error(call, "no memory to read all counters at once");
+    json_all(call->out, snapshot);
+    free(snapshot);
     return 0;
 }
 
@@ -304,3 +317,61 @@ static int cmd_show_cpu(struct command_call *call)
     }
     return 0;
 }
+
+/* "0.0" for queue 0 of port 0, and so on. */
+static void show_queues_of(struct out *out, unsigned core)
+{
+    const struct forward_port *fp;
+    const char *comma = "";
+    for (unsigned i = 0; i < port_count(); i++)
+        for (unsigned q = 0; (fp = forward_port_get(i)) && q < fp->port->rx_queues; q++) {
+            if (!fp->assignment.attached || fp->assignment.worker[q] != core)
+                continue;
+            out_printf(out, "%s%u.%u%s", comma, i, q,
+                       fp->assignment.pinned >> q & 1 ? " (set)" : "");
+            comma = ", ";
+        }
+    out_text(out, *comma ? "\n" : "-\n");
+}
+
+COMMAND(cmd_show_cores, "show cores", "Show which receive queues (PORT.QUEUE) each core polls");
+static int cmd_show_cores(struct command_call *call)
+{
+    out_printf(call->out, "%-4s  %-14s  %s\n", "core", "role", "polls");
+    for (unsigned i = 0; i < worker_count(); i++) {
+        out_printf(call->out, "%-4u  %-14s  ", i, role_text(i));
+        show_queues_of(call->out, i);
+    }
+    return 0;
+}
+
+COMMAND(cmd_port_queue_core, "port PORT queue NUMBER core NUMBER",
+        "Set which core polls a receive queue");
+static int cmd_port_queue_core(struct command_call *call)
+{
+    struct port *port = call->arg[0].port;
+    uint64_t queue = call->arg[1].number, core = call->arg[2].number;
+    if (queue >= port->rx_queues)
+        return command_error(call, "port %u has no queue '%s', expected 0 to %u", port->number,
+                             call->arg[1].word, port->rx_queues - 1u);
+    if (core >= worker_count())
+        return command_error(call, "there is no core '%s', expected 0 to %u", call->arg[2].word,
+                             worker_count() - 1);
+    if (assign_pin(port, (unsigned)queue, (unsigned)core))
+        return command_error(call, "no memory for new lists of queues");
+    return 0;
+}
+
+static void print_core_config(struct out *out)
+{
+    for (unsigned i = 0; i < port_count(); i++) {
+        const struct forward_port *fp;
+        char name[PORT_TEXT];
+        port_format(i, name);
+        for (unsigned q = 0; (fp = forward_port_get(i)) && q < PORT_QUEUES_MAX; q++)
+            if (fp->assignment.pinned >> q & 1)
+                out_printf(out, "port %s queue %u core %u\n", name, q, fp->assignment.worker[q]);
+    }
+}
+
+CONFIG_PRINTER(core_config) = { .order = CONFIG_PORT + 2, .print = print_core_config };

@@ -116,7 +116,7 @@ bool bench_is_conserved(void)
 {
     uint64_t in = 0, out = forward_held();
     for (unsigned i = 0; i < BENCH_WIRES; i++) {
-        const struct port_counters *c = &control_worker()->counters[bench.port[i]->number];
+        const struct port_counters *c = forward_counters(control_worker(), bench.port[i]->number);
         in += bench.port[i]->rxq[0]->packets + c->originated + c->copied;
         out += bench.port[i]->txq[0]->packets + counted(c);
     }
@@ -233,7 +233,7 @@ bool bench_is_quiet(void)
 
 uint64_t bench_drops(unsigned wire, enum drop_reason why)
 {
-    return control_worker()->counters[bench.port[wire]->number].drops[why];
+    return forward_counters(control_worker(), bench.port[wire]->number)->drops[why];
 }
 
 uint64_t bench_all_drops(void)

@@ -85,7 +85,7 @@ static void dropped_is_the_sum_of_reasons(void **state)
     struct worker *worker = control_worker();
     uint64_t sum[2] = { 0 };
     for (unsigned why = 0; why < DROP_REASON_COUNT; why++) {
-        worker->counters[0].drops[why] = why + 1;
+        forward_counters(worker, 0)->drops[why] = why + 1;
         sum[drop_is_tx[why]] += why + 1;
     }
     assert_int_equal(totals(0).rx_dropped, sum[0]);

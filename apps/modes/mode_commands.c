@@ -1,6 +1,7 @@
-/* forward_commands.c - choosing a mode, starting and stopping. */
+/* mode_commands.c - choosing a mode, starting and stopping. */
 #include "apps/console/command.h"
 #include "apps/forward/forward.h"
+#include "apps/modes/tx_first.h"
 
 #include <string.h>
 
@@ -23,7 +24,7 @@ static int cmd_start(struct command_call *call)
 {
     int e = 0;
     if (command_given(call, "tx_first"))
-        e = forward_start_tx_first();
+        e = modes_start_tx_first();
     else
         forward_start();
     if (e)

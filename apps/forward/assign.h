@@ -1,0 +1,27 @@
+/* assign.h - which worker polls which receive queue.
+ *
+ * The queues of all ports that run are spread evenly, in order of ports and queues,
+ * and again when ports come and go; `port N queue Q core K` pins one.  A port's
+ * queues are attached to their workers between start and stop (nic/port.h). */
+#pragma once
+
+#include "nic/port.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What a port's entry in the table says; kept by ports.c for each port. */
+struct assignment {
+    bool attached;                     /* its queues are polled */
+    uint8_t worker[PORT_QUEUES_MAX];   /* who polls queue i */
+    uint16_t pinned;                   /* bit i: the user said so */
+};
+
+/* Spreads the queues anew and gives them to their workers.  0, or -ENOMEM: what is polled
+ * stays as it was. */
+int assign_spread(void);
+/* Takes all queues of the port away from their workers: none of them is in its bursts when
+ * this returns, and its caches are the control worker's. */
+void assign_take(struct port *port);
+/* 0, or -EINVAL (no such queue or worker). */
+int assign_pin(struct port *port, unsigned queue, unsigned worker);

@@ -1,0 +1,358 @@
+/* ports.c - ports as the appliance runs them: taken in, up, down, watched (ports.h). */
+#include "apps/forward/ports.h"
+
+#include "apps/forward/forward.h"
+#include "apps/forward/job.h"
+#include "apps/forward/quiesce.h"
+#include "apps/forward/worker.h"
+#include "kernel/log.h"
+#include "kernel/numbered.h"
+#include "kernel/time.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LINK_US 100000u
+#define DRIVERS_US 1000u /* mailboxes: an answer within a millisecond, however many ask */
+
+static struct numbered known; /* struct forward_port, by the port's number */
+static unsigned registrations_seen;
+
+struct forward_port *forward_port_get(unsigned number)
+{
+    return numbered_get(&known, number);
+}
+
+static struct forward_port *take_in(struct port *port)
+{
+    struct forward_port *fp = calloc(1, sizeof *fp);
+    if (!fp)
+        return NULL;
+    fp->port = port;
+    if (numbered_set(&known, port->number, fp))
+        goto fail;
+    if (workers_add_port(port))
+        goto fail_known;
+    fp->interface = interface_of_port(port);
+    if (fp->interface)
+        return fp;
+    workers_remove_port(port);
+fail_known:
+    numbered_clear(&known, port->number);
+fail:
+    free(fp);
+    return NULL;
+}
+
+struct forward_port *forward_port_of(struct port *port)
+{
+    struct forward_port *fp = forward_port_get(port->number);
+    if (fp || port->state == PORT_FAILED)
+        return fp;
+    fp = take_in(port);
+    if (!fp)
+        port_fail(port, "no memory to take it in");
+    return fp;
+}
+
+/* Polled or not ---------------------------------------------------------------- */
+
+static bool can_send(const struct port *port)
+{
+    return port->state == PORT_RUNNING && port->link.up;
+}
+
+static void attach(struct port *port)
+{
+    struct forward_port *fp = forward_port_of(port);
+    if (!fp || fp->assignment.attached)
+        return;
+    for (unsigned i = 0; i < port->tx_queues; i++)
+        port->txq[i]->cache = &worker_get(i % worker_count())->cache;
+    fp->assignment.attached = true;
+    if (workers_connect_port(port) || assign_spread())
+        log_error("port %u: no memory to poll it", port->number);
+    workers_open_port(port, can_send(port));
+}
+
+static void detach(struct port *port)
+{
+    struct forward_port *fp = forward_port_get(port->number);
+    if (!fp || !fp->assignment.attached)
+        return;
+    fp->assignment.attached = false;
+    workers_open_port(port, false);
+    assign_take(port);
+}
+
+/* What it listens to -------------------------------------------------------------- */
+
+bool forward_promiscuous(const struct port *port)
+{
+    const struct forward_port *fp = forward_port_get(port->number);
+    return fp && fp->promiscuous;
+}
+
+static const struct bridge *bridge_of(const struct port *port)
+{
+    const struct forward_port *fp = forward_port_get(port->number);
+    return fp && fp->interface ? fp->interface->bridge : NULL;
+}
+
+/* A member of a bridge must hear all stations, but not a VF beside its PF's port, which hears
+ * them for it. */
+static bool wants_promiscuous(const struct port *port)
+{
+    const struct forward_mode *mode = forward_get_mode();
+    if (forward_promiscuous(port))
+        return true;
+    if (mode->burst)
+        return !mode->no_promiscuous;
+    const struct bridge *bridge = bridge_of(port);
+    return bridge && !(port->uplink && bridge_of(port->uplink) == bridge);
+}
+
+static int tell_rx_mode(struct port *port, bool promiscuous)
+{
+    struct port_rx_mode mode = port->rx_mode;
+    mode.promiscuous = mode.all_multicast = promiscuous;
+    return port_set_rx_mode(port, &mode);
+}
+
+static int apply_rx_mode(struct port *port)
+{
+    bool wanted = wants_promiscuous(port);
+    int e = tell_rx_mode(port, wanted);
+    if (e && wanted)
+        log_warning("port %u: cannot receive what is meant for other stations: %s", port->number,
+                    strerror(-e));
+    return wanted ? e : 0;
+}
+
+void ports_apply_rx_modes(void)
+{
+    for (unsigned i = 0; i < port_count(); i++)
+        if (port_get(i) && port_get(i)->state == PORT_RUNNING)
+            apply_rx_mode(port_get(i));
+}
+
+void forward_refresh_rx_mode(struct port *port)
+{
+    for (unsigned i = 0; i < port_count(); i++) {
+        struct port *p = port_get(i);
+        if (p && (p == port || p->uplink == port) && p->state == PORT_RUNNING &&
+            wants_promiscuous(p) != p->rx_mode.promiscuous)
+            apply_rx_mode(p);
+    }
+}
+
+int forward_set_promiscuous(struct port *port, bool on)
+{
+    struct forward_port *fp = forward_port_of(port);
+    bool before = fp && fp->promiscuous;
+    if (!fp)
+        return -EIO;
+    fp->promiscuous = on;
+    int e = apply_rx_mode(port);
+    if (e)
+        fp->promiscuous = before;
+    return e;
+}
+
+/* Links ------------------------------------------------------------------------ */
+
+static void say_link(const struct port *port)
+{
+    const char *duplex = port->link.full_duplex ? "full" : "half";
+    if (!port->link.up)
+        log_info("port %u: link down", port->number);
+    else if (port->link.speed_mbps)
+        log_info("port %u: link up, %" PRIu32 " Mb/s %s duplex", port->number,
+                 port->link.speed_mbps, duplex);
+    else
+        log_info("port %u: link up", port->number);
+}
+
+static void poll_link(struct port *port)
+{
+    const struct forward_mode *mode = forward_get_mode();
+    const struct forward_port *fp = forward_port_get(port->number);
+    bool changed = port_poll_link(port);
+    if (changed) {
+        say_link(port);
+        workers_open_port(port, fp && fp->assignment.attached && can_send(port));
+    }
+    if (changed && mode->link_changed)
+        mode->link_changed(port);
+    interface_follow_port(port);
+}
+
+static void poll_links(struct worker *control, uint64_t now_us)
+{
+    for (unsigned i = 0; i < port_count(); i++)
+        if (port_get(i))
+            poll_link(port_get(i));
+}
+
+CONTROL_JOB(port_links) = { .every_us = LINK_US, .run = poll_links };
+
+static void poll_drivers(struct worker *control, uint64_t now_us)
+{
+    for (unsigned i = 0; i < port_count(); i++) {
+        struct port *port = port_get(i);
+        if (port && port_poll(port, now_us))
+            poll_link(port);
+    }
+}
+
+CONTROL_JOB(port_drivers) = { .every_us = DRIVERS_US, .run = poll_drivers };
+
+/* Up and down -------------------------------------------------------------------- */
+
+/* While it is not polled, its buffers come from and go to the control worker's cache. */
+static void lend_caches(struct port *port)
+{
+    struct packet_cache *cache = &control_worker()->cache;
+    for (unsigned i = 0; i < port->rx_queues; i++)
+        port->rxq[i]->cache = cache;
+    for (unsigned i = 0; i < port->tx_queues; i++)
+        port->txq[i]->cache = cache;
+}
+
+/* A queue to send by for every worker, as far as the port has them. */
+static void widen_tx(struct port *port)
+{
+    unsigned most = port->limits.tx_queues_max, wanted = worker_count();
+    wanted = wanted < most ? wanted : most;
+    if (port->tx_queues < wanted && wanted > 1)
+        port->tx_queues = (uint16_t)wanted;
+}
+
+/* 0, or why it did not start; then it is stopped, or failed by its own doing. */
+static int try_up(struct port *port)
+{
+    if (port->state == PORT_FAILED)
+        return -EIO;
+    port->admin_up = true;
+    if (port->state == PORT_RUNNING)
+        return 0;
+    widen_tx(port);
+    lend_caches(port);
+    tell_rx_mode(port, wants_promiscuous(port)); /* the driver starts with that, not another */
+    int e = port_start(port);
+    if (e)
+        return e;
+    attach(port);
+    apply_rx_mode(port);
+    poll_link(port);
+    return 0;
+}
+
+int forward_port_up(struct port *port)
+{
+    int e = try_up(port);
+    if (e && port->state != PORT_FAILED && e != -EPERM)
+        port_fail(port, e == -ENOMEM ? "no memory to start" : "did not start");
+    return e;
+}
+
+void forward_port_down(struct port *port)
+{
+    port->admin_up = false;
+    forward_flush(control_worker());
+    port_stop(port);
+    poll_link(port);
+}
+
+/* Where there is no memory for so many, it goes on with those it had. */
+int forward_set_queues(struct port *port, uint16_t queues)
+{
+    bool running = port->state == PORT_RUNNING;
+    uint16_t rx = port->rx_queues, tx = port->tx_queues;
+    if (queues == port->rx_queues && queues == port->tx_queues)
+        return 0;
+    if (running)
+        forward_port_down(port);
+    int e = port_set_queues(port, queues);
+    if (!running)
+        return e;
+    if (!e)
+        e = try_up(port);
+    if (e == -ENOMEM) {
+        port->rx_queues = rx;
+        port->tx_queues = tx;
+    }
+    if (port->state != PORT_RUNNING) {
+        int up = forward_port_up(port);
+        e = e ? e : up;
+    }
+    return e;
+}
+
+struct port *forward_peer(const struct port *port)
+{
+    return port_get(port->number ^ 1u);
+}
+
+/* Coming and going ------------------------------------------------------------------ */
+
+static void let_go(struct forward_port *fp)
+{
+    struct port *port = fp->port;
+    interface_destroy(fp->interface);
+    workers_remove_port(port);
+    numbered_clear(&known, port->number);
+    free(fp);
+}
+
+/* Notes are read while everybody still knows the port, and what they make us send is dropped at
+ * a port that is down. */
+void forward_port_remove(struct port *port)
+{
+    struct forward_port *fp = forward_port_get(port->number);
+    if (!fp)
+        return;
+    forward_port_down(port);
+    workers_quiesce();
+    control_take_notes();
+    forward_flush(control_worker());
+    let_go(fp);
+}
+
+void forward_ports_up(void)
+{
+    if (registrations_seen == port_registrations())
+        return;
+    registrations_seen = port_registrations();
+    for (unsigned i = 0; i < port_count(); i++) {
+        struct port *port = port_get(i);
+        struct forward_port *fp = port ? forward_port_of(port) : NULL;
+        if (!fp || fp->begun)
+            continue;
+        fp->begun = true;
+        if (port->admin_up && port->state == PORT_STOPPED)
+            forward_port_up(port);
+    }
+}
+
+void ports_init(void)
+{
+    registrations_seen = 0;
+    port_set_pollers(detach, attach);
+    port_set_removal(forward_port_remove);
+}
+
+void ports_shutdown(void)
+{
+    for (unsigned i = 0; i < port_count(); i++)
+        if (port_get(i))
+            forward_port_down(port_get(i));
+    for (unsigned i = 0; i < known.limit; i++)
+        if (forward_port_get(i))
+            let_go(forward_port_get(i));
+    numbered_free(&known);
+    port_set_pollers(NULL, NULL);
+    port_set_removal(NULL);
+}

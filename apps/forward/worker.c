@@ -1,0 +1,447 @@
+/* worker.c - the data path of one worker, and what all of them have (worker.h). */
+#include "apps/forward/worker.h"
+
+#include "apps/forward/access.h"
+#include "apps/forward/forward.h"
+#include "apps/forward/interface.h"
+#include "apps/forward/quiesce.h"
+#include "kernel/time.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NOTES 1024u /* ring from a worker to the control task */
+#define LANE 1024u  /* ring from a worker to another: some bursts */
+
+static struct {
+    struct worker *worker[WORKERS_MAX];
+    unsigned count; /* 0 before workers_create() */
+    port_input_fn *port_input;
+    void (*turn)(struct worker *worker);
+} workers;
+
+struct worker *control_worker(void)
+{
+    return workers.worker[0];
+}
+
+unsigned worker_count(void)
+{
+    return workers.count;
+}
+
+struct worker *worker_get(unsigned number)
+{
+    return number < workers.count ? workers.worker[number] : NULL;
+}
+
+/* Counting and dropping ------------------------------------------------------ */
+
+static struct worker_port *share_of(const struct worker *worker, uint16_t port)
+{
+    return numbered_get(&worker->ports, port);
+}
+
+struct port_counters *forward_counters(struct worker *worker, uint16_t port)
+{
+    struct worker_port *share = share_of(worker, port);
+    return likely(share) ? &share->counters : &worker->nowhere;
+}
+
+void forward_drop(struct worker *worker, uint16_t port, enum drop_reason why, struct packet *packet)
+{
+    counter_add(&forward_counters(worker, port)->drops[why], 1);
+    packet_free(&worker->cache, packet);
+}
+
+void forward_drop_burst(struct worker *worker, uint16_t port, enum drop_reason why,
+                        struct packet **packets, uint16_t n)
+{
+    counter_add(&forward_counters(worker, port)->drops[why], n);
+    packet_free_burst(&worker->cache, packets, n);
+}
+
+void forward_consume(struct worker *worker, struct packet *packet)
+{
+    counter_add(&forward_counters(worker, packet->port)->consumed, 1);
+    packet_free(&worker->cache, packet);
+}
+
+bool forward_note(struct worker *worker, const struct note *note)
+{
+    return spsc_push(&worker->to_control, note);
+}
+
+/* Sending -------------------------------------------------------------------- */
+
+static void drop_from(struct worker *worker, struct worker_port *share, enum drop_reason why,
+                      struct packet **packets, uint16_t n)
+{
+    counter_add(&share->counters.drops[why], n);
+    packet_free_burst(&worker->cache, packets, n);
+}
+
+static uint16_t lane_push(struct worker_port *share, struct packet **packets, uint16_t n)
+{
+    uint16_t sent = 0;
+    for (; sent < n; sent++) {
+        const struct lane_entry entry = { .packet = packets[sent],
+                                          .port = share->number,
+                                          .life = share->life };
+        if (!spsc_push(share->lane, &entry))
+            break;
+    }
+    return sent;
+}
+
+/* Out of this worker: into its own queue, or to the worker that has one. */
+static void pass_out(struct worker *worker, struct worker_port *share, struct packet **packets,
+                     uint16_t n)
+{
+    uint16_t sent = 0;
+    enum drop_reason why = DROP_tx_down;
+    if (likely(load_acquire(&share->open))) {
+        if (likely(share->txq)) {
+            if (unlikely(load_relaxed(&share->port->vlan)))
+                n = access_transmit(worker, share->port, packets, n);
+            sent = port_tx_burst(share->txq, packets, n);
+            why = DROP_tx_full;
+        } else {
+            sent = lane_push(share, packets, n);
+            why = DROP_lane_full;
+        }
+    }
+    if (unlikely(sent < n))
+        drop_from(worker, share, why, packets + sent, (uint16_t)(n - sent));
+}
+
+static void share_flush(struct worker *worker, struct worker_port *share)
+{
+    uint16_t n = share->count;
+    share->count = 0;
+    if (n)
+        pass_out(worker, share, share->packets, n);
+}
+
+static void buffer_push(struct worker *worker, struct worker_port *share, struct packet *packet)
+{
+    if (!share->listed) {
+        share->listed = true;
+        share->next = worker->pending;
+        worker->pending = share;
+    }
+    share->packets[share->count++] = packet;
+    if (share->count == PORT_BURST)
+        share_flush(worker, share);
+}
+
+void forward_send(struct worker *worker, struct port *out, struct packet *packet)
+{
+    struct worker_port *share = share_of(worker, out->number);
+    if (unlikely(!share))
+        forward_drop(worker, PORT_NONE, DROP_tx_down, packet);
+    else if (unlikely(packet->frame_length > port_frame_limit(out)))
+        drop_from(worker, share, DROP_tx_too_long, &packet, 1);
+    else
+        buffer_push(worker, share, packet);
+}
+
+static bool all_fit(const struct port *out, struct packet **packets, uint16_t n)
+{
+    uint32_t limit = port_frame_limit(out);
+    uint32_t over = 0;
+    for (uint16_t i = 0; i < n; i++)
+        over |= packets[i]->frame_length > limit;
+    return !over;
+}
+
+/* A whole burst goes out as it is, when nothing waits in front of it. */
+void forward_send_burst(struct worker *worker, struct port *out, struct packet **packets,
+                        uint16_t n)
+{
+    struct worker_port *share = share_of(worker, out->number);
+    if (likely(share) && n == PORT_BURST && !share->count && likely(all_fit(out, packets, n))) {
+        pass_out(worker, share, packets, n);
+        return;
+    }
+    for (uint16_t i = 0; i < n; i++)
+        forward_send(worker, out, packets[i]);
+}
+
+void forward_flush(struct worker *worker)
+{
+    while (worker->pending) {
+        struct worker_port *share = worker->pending;
+        worker->pending = share->next;
+        share->listed = false;
+        share_flush(worker, share);
+    }
+}
+
+void forward_offer(struct worker *worker, struct port *out, struct packet **packets, uint16_t n)
+{
+    struct worker_port *share = share_of(worker, out->number);
+    uint16_t sent = 0, made = n;
+    if (share && load_acquire(&share->open) && share->txq) {
+        if (unlikely(load_relaxed(&out->vlan)))
+            n = access_transmit(worker, out, packets, n);
+        sent = port_tx_burst(share->txq, packets, n);
+        counter_add(&share->counters.originated, made - n + sent);
+    }
+    packet_free_burst(&worker->cache, packets + sent, (uint16_t)(n - sent));
+}
+
+/* Receiving ------------------------------------------------------------------ */
+
+void workers_set_port_input(port_input_fn *input)
+{
+    store_release(&workers.port_input, input);
+}
+
+void workers_set_turn(void (*turn)(struct worker *worker))
+{
+    store_release(&workers.turn, turn);
+}
+
+static unsigned poll_queue(struct worker *worker, struct port_queue *queue,
+                           struct interface *interface)
+{
+    struct packet *packets[PORT_BURST];
+    port_input_fn *port_input = load_acquire(&workers.port_input);
+    uint16_t received = port_rx_burst(queue, packets, PORT_BURST), n = received;
+    if (n && unlikely(load_relaxed(&queue->port->vlan)))
+        n = access_receive(worker, queue->port, packets, n);
+    if (!n)
+        return received;
+    if (port_input)
+        port_input(worker, queue->port, packets, n);
+    else
+        load_acquire (&interface->input)(worker, interface, packets, n);
+    return n;
+}
+
+static void lane_drain(struct worker *worker, struct spsc *lane)
+{
+    struct lane_entry entry;
+    for (unsigned i = 0; i < LANE && spsc_pop(lane, &entry); i++) {
+        struct worker_port *share = share_of(worker, entry.port);
+        if (likely(share) && share->life == entry.life)
+            buffer_push(worker, share, entry.packet);
+        else
+            forward_drop(worker, PORT_NONE, DROP_tx_down, entry.packet);
+    }
+}
+
+unsigned worker_poll(struct worker *worker)
+{
+    const struct poll_list *list = load_acquire(&worker->polls);
+    void (*turn)(struct worker *) = load_acquire(&workers.turn);
+    unsigned received = 0;
+    for (unsigned i = 0; list && i < list->count; i++) {
+        struct port_queue *queue = load_acquire(&list->entry[i].queue);
+        if (likely(queue))
+            received += poll_queue(worker, queue, list->entry[i].interface);
+    }
+    for (unsigned i = 0; i < workers.count; i++) {
+        struct spsc *lane = load_acquire(&worker->lane_from[i]);
+        if (lane)
+            lane_drain(worker, lane);
+    }
+    if (turn)
+        turn(worker);
+    return received;
+}
+
+void worker_end_turn(struct worker *worker, bool busy, uint64_t begin_cycles)
+{
+    counter_add(busy ? &worker->busy_cycles : &worker->idle_cycles, time_cycles() - begin_cycles);
+    store_release(&worker->turns, worker->turns + 1);
+}
+
+/* Sequentially consistent: whoever takes something out and then reads `parked` as true can be
+ * sure that this worker finds it gone when it runs again. */
+static void set_parked(struct worker *worker, bool parked)
+{
+    __atomic_store_n(&worker->parked, parked, __ATOMIC_SEQ_CST);
+}
+
+void worker_run(struct worker *worker, const bool *stop)
+{
+    set_parked(worker, false);
+    while (!load_acquire(stop)) {
+        uint64_t begin = time_cycles();
+        unsigned received = worker_poll(worker);
+        counter_add(&worker->packets, received);
+        forward_flush(worker);
+        worker_end_turn(worker, received, begin);
+    }
+    set_parked(worker, true);
+}
+
+/* Control task --------------------------------------------------------------- */
+
+static struct worker *worker_create(unsigned number, struct packet_pool *pool)
+{
+    struct worker *worker = aligned_alloc(CACHE_LINE, ALIGN_UP(sizeof *worker, (size_t)CACHE_LINE));
+    if (!worker)
+        return NULL;
+    memset(worker, 0, sizeof *worker);
+    worker->number = number;
+    worker->parked = number != 0;
+    packet_cache_init(&worker->cache, pool);
+    if (!spsc_init(&worker->to_control, NOTES, sizeof(struct note)))
+        return worker;
+    free(worker);
+    return NULL;
+}
+
+static void worker_destroy(struct worker *worker)
+{
+    struct lane_entry entry;
+    for (unsigned i = 0; i < WORKERS_MAX; i++) {
+        if (!worker->lane_from[i])
+            continue;
+        while (spsc_pop(worker->lane_from[i], &entry))
+            packet_free(&worker->cache, entry.packet);
+        spsc_free(worker->lane_from[i]);
+        free(worker->lane_from[i]);
+    }
+    for (unsigned i = 0; i < worker->ports.limit; i++)
+        free(numbered_get(&worker->ports, i));
+    numbered_free(&worker->ports);
+    packet_cache_flush(&worker->cache);
+    spsc_free(&worker->to_control);
+    free(worker->polls);
+    free(worker);
+}
+
+int workers_create(unsigned count, struct packet_pool *pool)
+{
+    for (; workers.count < count; workers.count++) {
+        struct worker *worker = worker_create(workers.count, pool);
+        if (!worker) {
+            workers_destroy();
+            return -ENOMEM;
+        }
+        workers.worker[workers.count] = worker;
+    }
+    return 0;
+}
+
+void workers_destroy(void)
+{
+    while (workers.count)
+        worker_destroy(workers.worker[--workers.count]);
+    memset(&workers, 0, sizeof workers);
+}
+
+static int share_create(struct worker *worker, struct port *port, uint16_t life)
+{
+    struct worker_port *share =
+        aligned_alloc(CACHE_LINE, ALIGN_UP(sizeof *share, (size_t)CACHE_LINE));
+    if (!share)
+        return -ENOMEM;
+    memset(share, 0, sizeof *share);
+    share->port = port;
+    share->number = port->number;
+    share->life = life;
+    int e = numbered_set(&worker->ports, port->number, share);
+    if (e)
+        free(share);
+    return e;
+}
+
+int workers_add_port(struct port *port)
+{
+    static uint16_t life;
+    life++;
+    for (unsigned i = 0; i < workers.count; i++)
+        if (share_create(workers.worker[i], port, life)) {
+            workers_remove_port(port);
+            return -ENOMEM;
+        }
+    return 0;
+}
+
+void workers_remove_port(struct port *port)
+{
+    for (unsigned i = 0; i < workers.count; i++) {
+        struct worker_port *share = share_of(workers.worker[i], port->number);
+        numbered_clear(&workers.worker[i]->ports, port->number);
+        if (share)
+            retire(free, share);
+    }
+}
+
+/* The ring from one worker to another, made when a port first needs it. */
+static struct spsc *lane_get(struct worker *from, struct worker *to)
+{
+    struct spsc *lane = to->lane_from[from->number];
+    if (lane)
+        return lane;
+    lane = aligned_alloc(CACHE_LINE, ALIGN_UP(sizeof *lane, (size_t)CACHE_LINE));
+    if (!lane || spsc_init(lane, LANE, sizeof(struct lane_entry))) {
+        free(lane);
+        return NULL;
+    }
+    store_release(&to->lane_from[from->number], lane);
+    return lane;
+}
+
+int workers_connect_port(struct port *port)
+{
+    for (unsigned i = 0; i < workers.count; i++) {
+        struct worker *worker = workers.worker[i];
+        struct worker_port *share = share_of(worker, port->number);
+        share->txq = i < port->tx_queues ? port->txq[i] : NULL;
+        share->lane = NULL;
+        if (!share->txq)
+            share->lane = lane_get(worker, workers.worker[i % port->tx_queues]);
+        if (!share->txq && !share->lane)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+void workers_open_port(const struct port *port, bool open)
+{
+    for (unsigned i = 0; i < workers.count; i++) {
+        struct worker_port *share = share_of(workers.worker[i], port->number);
+        if (share)
+            store_release(&share->open, open);
+    }
+}
+
+/* Only the control task takes notes out, so it may also look at those inside. */
+static uint64_t notes_held(const struct spsc *ring)
+{
+    const struct note *notes = ring->slots;
+    uint32_t tail = load_acquire(&ring->tail);
+    uint64_t held = 0;
+    for (uint32_t i = ring->head; i != tail; i++)
+        held += notes[i & ring->mask].packet != NULL;
+    return held;
+}
+
+static uint64_t lanes_held(const struct worker *worker)
+{
+    uint64_t held = 0;
+    for (unsigned i = 0; i < workers.count; i++) {
+        const struct spsc *lane = worker->lane_from[i];
+        if (lane)
+            held += load_acquire(&lane->tail) - load_acquire(&lane->head);
+    }
+    return held;
+}
+
+uint64_t workers_held(void)
+{
+    uint64_t held = 0;
+    for (unsigned i = 0; i < workers.count; i++)
+        held += notes_held(&workers.worker[i]->to_control) + lanes_held(workers.worker[i]);
+    for (const struct worker_port *p = workers.count ? control_worker()->pending : NULL; p;
+         p = p->next)
+        held += p->count;
+    return held;
+}

@@ -1,0 +1,141 @@
+/* worker.h - a CPU that polls, and all that it owns.
+ *
+ * A worker owns its receive queues, its packet cache, its counters and a transmit lane
+ * to every port: a queue of its own where the port has enough, else the ring to the
+ * worker that owns one.  Nobody else touches those.  What the control task changes
+ * under a worker's eyes is single words (published lists and flags); what it takes out
+ * it frees only when no worker can still hold it (apps/forward/quiesce.h).
+ *
+ * Worker 0 runs on the control task's own CPU, between its slices, so control work
+ * may use worker 0's cache, counters and lanes: control_worker(). */
+#pragma once
+
+#include "apps/forward/spsc.h"
+#include "apps/forward/stats.h"
+#include "kernel/numbered.h"
+#include "nic/packet.h"
+#include "nic/port.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define WORKERS_MAX 64u
+
+struct interface;
+struct worker;
+
+/* From a worker to the control task, which calls `handle`.  What the rest means is the
+ * sender's room's business; `packet`, where there is one, goes to the handler with its
+ * ownership. */
+struct note {
+    void (*handle)(struct worker *control, const struct note *note);
+    struct packet *packet;
+    uint16_t port;      /* it came in on, PORT_NONE: none */
+    uint16_t interface; /* likewise, INTERFACE_NONE */
+    uint16_t code;
+    uint8_t mac[MAC_LEN];
+};
+
+/* What one worker has of one port. */
+struct worker_port {
+    /* The control task's words.  The two behind `open` change only while it is false and
+     * after workers_quiesce(). */
+    bool open;              /* frames may go out: started, and the link is up */
+    struct port_queue *txq; /* this worker's own queue, or NULL and */
+    struct spsc *lane;      /* the ring to the worker that owns one */
+    struct port *port;
+    /* the worker's */
+    struct worker_port *next; /* in the worker's list of those to flush */
+    bool listed;
+    uint16_t number, count;
+    uint16_t life; /* tells it from a port that had the number before */
+    struct packet *packets[PORT_BURST]; /* until the end of the turn */
+    struct port_counters counters;
+} CACHE_ALIGNED;
+
+/* A frame on its way to the worker that owns a transmit queue of `port`. */
+struct lane_entry {
+    struct packet *packet;
+    uint16_t port, life;
+};
+
+/* What a worker polls: made by the control task, replaced as a whole. */
+struct poll_entry {
+    struct port_queue *queue;
+    struct interface *interface; /* of the port's untagged traffic */
+};
+
+struct poll_list {
+    unsigned count;
+    struct poll_entry entry[];
+};
+
+struct worker {
+    unsigned number;
+    bool parked;     /* it does not run: holds nothing */
+    uint64_t turns;  /* ended; only ever grows */
+    struct packet_cache cache;
+    struct poll_list *polls;     /* NULL: nothing */
+    struct numbered ports;       /* struct worker_port, by the port's number */
+    struct worker_port *pending; /* those with frames in their buffers */
+    struct spsc to_control;      /* struct note */
+    struct spsc *lane_from[WORKERS_MAX]; /* struct lane_entry; this worker takes out */
+    uint64_t packets;            /* frames received by this worker */
+    uint64_t busy_cycles, idle_cycles;
+    struct port_counters nowhere; /* of frames that no port is told about */
+};
+
+/* Data path, on the worker itself ------------------------------------------- */
+
+/* Queues the frame for port `out`; sent at the end of the turn or when the buffer is
+ * full.  Takes ownership: what cannot be sent is dropped and counted on `out` (tx_full,
+ * tx_down, tx_too_long, lane_full). */
+void forward_send(struct worker *worker, struct port *out, struct packet *packet);
+void forward_send_burst(struct worker *worker, struct port *out, struct packet **packets,
+                        uint16_t n);
+void forward_flush(struct worker *worker);
+/* Where this worker counts what is `port`'s; never NULL. */
+struct port_counters *forward_counters(struct worker *worker, uint16_t port);
+/* Counts one reason on one port and frees the frame; PORT_NONE: it is only freed. */
+void forward_drop(struct worker *worker, uint16_t port, enum drop_reason why,
+                  struct packet *packet);
+void forward_drop_burst(struct worker *worker, uint16_t port, enum drop_reason why,
+                        struct packet **packets, uint16_t n);
+void forward_consume(struct worker *worker, struct packet *packet); /* counted on packet->port */
+/* Sends frames that the appliance made, as many as the port takes: those are counted as
+ * originated, the rest is freed as if it had never been. */
+void forward_offer(struct worker *worker, struct port *out, struct packet **packets, uint16_t n);
+/* Posts to the control task; false when its ring is full (the caller still owns the packet
+ * and drops it as control_full). */
+bool forward_note(struct worker *worker, const struct note *note);
+
+/* A turn: poll every queue and every lane once; send what has gathered; say that it is over.
+ * Returns the frames received. */
+unsigned worker_poll(struct worker *worker);
+void worker_end_turn(struct worker *worker, bool busy, uint64_t begin_cycles);
+/* Turns until *stop: for a CPU of its own (worker 0 has forward_turn()). */
+void worker_run(struct worker *worker, const bool *stop);
+
+/* Control task -------------------------------------------------------------- */
+
+/* What takes every burst of every port, before any interface sees it: a whole-port mode, or what
+ * drops while forwarding is stopped.  NULL: the port's interface has it. */
+typedef void port_input_fn(struct worker *worker, struct port *in, struct packet **packets,
+                           uint16_t n);
+void workers_set_port_input(port_input_fn *input);
+/* Called by every worker once a turn, for modes that make frames; NULL: nothing. */
+void workers_set_turn(void (*turn)(struct worker *worker));
+
+struct worker *control_worker(void);
+unsigned worker_count(void);
+struct worker *worker_get(unsigned number);
+
+int workers_create(unsigned count, struct packet_pool *pool); /* 0 or -ENOMEM */
+void workers_destroy(void);
+/* A port's share in every worker.  0 or -ENOMEM. */
+int workers_add_port(struct port *port);
+void workers_remove_port(struct port *port); /* detached, and quiesced since */
+/* A lane for every worker that will need one to send by this port.  0 or -ENOMEM. */
+int workers_connect_port(struct port *port);
+void workers_open_port(const struct port *port, bool open); /* may frames go out? */
+uint64_t workers_held(void); /* received frames in rings, lanes and the control worker's buffers */

@@ -1,0 +1,55 @@
+/* tx_first.c - frames to begin with, for modes that only pass on what comes (tx_first.h). */
+#include "apps/modes/tx_first.h"
+
+#include "apps/forward/forward.h"
+#include "apps/modes/test_frame.h"
+
+#include <errno.h>
+
+static bool can_send(const struct port *port)
+{
+    return port && port->state == PORT_RUNNING && port->link.up;
+}
+
+/* One burst for a port, in front of *list, through packet->user.  False: no packets left. */
+static bool make_burst(struct worker *control, const struct port *out, struct packet **list)
+{
+    struct packet *packets[PORT_BURST];
+    if (!packet_alloc_burst(&control->cache, packets, PORT_BURST))
+        return false;
+    for (unsigned i = 0; i < PORT_BURST; i++) {
+        test_frame_build(out, packets[i]);
+        packets[i]->user = (uintptr_t)*list;
+        *list = packets[i];
+    }
+    return true;
+}
+
+static struct packet *take(struct packet **list)
+{
+    struct packet *packet = *list;
+    *list = (struct packet *)(uintptr_t)packet->user;
+    return packet;
+}
+
+int modes_start_tx_first(void)
+{
+    struct worker *control = control_worker();
+    struct packet *list = NULL;
+    bool enough = true;
+    forward_ports_up();
+    for (unsigned i = 0; enough && i < port_count(); i++)
+        if (can_send(port_get(i)))
+            enough = make_burst(control, port_get(i), &list);
+    while (list) {
+        struct packet *packet = take(&list);
+        if (enough)
+            control_originate(control, port_get(packet->port), packet);
+        else
+            packet_free(&control->cache, packet);
+    }
+    if (!enough)
+        return -ENOMEM;
+    forward_start();
+    return 0;
+}
