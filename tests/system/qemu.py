@@ -4,14 +4,17 @@ Every wait has a limit, every machine is killed at the end, and a machine that
 was not killed on purpose must leave with `poweroff` and exit status 0.
 """
 import collections
+import fcntl
 import json
 import os
 import queue
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import tempfile
+import termios
 import threading
 import time
 
@@ -28,7 +31,7 @@ QEMU = "qemu-system-x86_64"
 BOOT_LIMIT = 240
 COMMAND_LIMIT = 180
 FRAME_LIMIT = 30
-QUIET = 0.3         # how long nothing must come for "nothing came" to be believed
+QUIET = 0.3         # a wire that was silent for so long is empty; no verdict here rests on it: Wire.before()
 
 PROMPT = "millrace> "
 READY = re.compile(r"^ready: (\d+) ports, (?:forwarding (\w+)|(stopped)), (\d+) us$", re.M)
@@ -118,6 +121,12 @@ class Wire:
     def send(self, *frames):
         for frame in frames:
             self.socket.sendto(bytes(frame), self.remote)
+
+    def taken(self):
+        """Waits until QEMU has read everything that was sent here."""
+        end = time.monotonic() + FRAME_LIMIT
+        while struct.unpack("i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, bytes(4)))[0]:
+            assert time.monotonic() < end, "port %d: QEMU reads nothing" % self.number
 
     def receive(self, timeout=FRAME_LIMIT):
         """The next frame as bytes, None when none comes."""
@@ -336,7 +345,24 @@ class Appliance:
         return output
 
     def stats(self):
-        return json.loads(self.must("show stats json"))
+        """A log line may come before or behind the object."""
+        return json.loads(re.search(r"^\{.*\}$", self.must("show stats json"), re.M).group(0))
+
+    def settled(self, received, port=0):
+        """The statistics, once the port has received so many and no frame is under way any more."""
+        end = time.monotonic() + COMMAND_LIMIT
+        while True:
+            stats = self.stats()
+            came, went = law(stats)
+            if stats["ports"][port]["rx_packets"] >= received and came == went:
+                return stats
+            assert time.monotonic() < end, where_frames_went(stats)
+
+    def let_pass(self, microseconds):
+        """Time of the appliance's own clock, however slow the machine is."""
+        end, limit = self.stats()["uptime_us"] + microseconds, time.monotonic() + COMMAND_LIMIT
+        while self.stats()["uptime_us"] < end:
+            assert time.monotonic() < limit, "its clock stands still"
 
     # Traffic
 
@@ -367,15 +393,18 @@ def where_frames_went(stats):
 FIGURES = ("rx_packets", "originated", "copied", "tx_packets", "consumed", "rx_errors", "rx_missed", "tx_errors")
 
 
+def law(stats):
+    """How many frames came, and how many went."""
+    def total(*names):
+        return sum(port[name] for port in stats["ports"] for name in names)
+    return (total("rx_packets", "originated", "copied"),
+            total("tx_packets", "consumed", "rx_dropped", "tx_dropped") + stats["held"])
+
+
 def check_law(stats):
     """apps/forward/stats.h and contract.md: a port's drops are its dropped counters, and over all ports
     rx + originated + copied == tx + consumed + drops + held."""
-    ports = stats["ports"]
-    for port in ports:
+    for port in stats["ports"]:
         assert port["rx_dropped"] + port["tx_dropped"] == sum(port["drops"].values()), port
-
-    def total(*names):
-        return sum(port[name] for port in ports for name in names)
-    came = total("rx_packets", "originated", "copied")
-    went = total("tx_packets", "consumed", "rx_dropped", "tx_dropped") + stats["held"]
+    came, went = law(stats)
     assert came == went, "%d came and %d went:\n%s" % (came, went, where_frames_went(stats))

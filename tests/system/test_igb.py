@@ -7,7 +7,7 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Dot1Q, Ether
 
-from addresses import ALICE, BOB, ROUTER, has, introduce, is_probe, probe
+from addresses import ALICE, BOB, ROUTER, has, introduce, is_probe, probe, quiet_before_marker
 from qemu import FRAME_LIMIT, Appliance, check_law
 from test_e1000 import BROADCAST, Monitor, device_counters, frame
 
@@ -273,7 +273,7 @@ def test_wrong_ip_checksums_are_dropped():
             del got[IP].chksum
             assert Ether(bytes(got))[IP].chksum == check
             assert appliance.stats()["ports"][0]["drops"]["ip_checksum"] == n + 1
-        assert b.receive(0.3) is None
+        assert [f for f in quiet_before_marker(appliance)[1] if IP in Ether(f)] == []
 
 
 # Link, start and stop -------------------------------------------------------------------

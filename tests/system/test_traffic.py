@@ -48,6 +48,8 @@ def route(side, frame):
 
 
 class Relay:
+    forwarded = 0
+
     def __init__(self, folder, spoil=None, l3=False):
         self.folder, self.spoil, self.l3 = folder, spoil or (lambda n, frame: [frame]), l3
         self.sockets = []
@@ -79,6 +81,7 @@ class Relay:
                 self.send(side, frame[6:12] + mac + frame[12:20] + b"\0\2" + mac + address
                           + frame[22:32] + bytes(18))
             return
+        self.forwarded += 1
         for out in self.spoil(number_of(frame), frame):
             self.send(1 - side, route(side, out) if self.l3 else out)
 
@@ -173,7 +176,9 @@ def test_lan_hosts_answer_each_other(tmp_path):
     with Relay(str(tmp_path)) as r:
         lan = subprocess.Popen([TRAFFIC, "lan", *r.wires(), "--mode", "l2", "--rate", "500"],
                                stdout=subprocess.PIPE, text=True)
-        time.sleep(1.5)
+        end = time.monotonic() + 60
+        while r.forwarded < 600 and time.monotonic() < end:
+            time.sleep(0.01)
         lan.terminate()
         lines = lan.communicate(timeout=10)[0].splitlines()
     assert lan.returncode == 0 and len(lines) == 2
