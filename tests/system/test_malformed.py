@@ -96,8 +96,8 @@ KINDS = {
     "group sources": ([bytes(Ether(src=src, dst=PORT[0], type=0x800)) + LONG[14:]
                        for src in (BROADCAST, "01:00:00:00:00:01")], "group_source"),
     "for other stations": ([bytes(Ether(src=A, dst="02:00:00:00:0f:01", type=0x800)) + LONG[14:]], FILTERED),
-    "the longest frame": ([LONG.ljust(1514, b"x"), LONG.ljust(1518, b"x")], FORWARDED),
-    "longer than the MTU": ([LONG.ljust(14 + n, b"x") for n in (1505, 2000, 4000, 9000)], REFUSED),
+    "the longest frames": ([LONG.ljust(n, b"x") for n in (1514, 1518, 1522)], FORWARDED),   # up to two tags
+    "longer than the MTU": ([LONG.ljust(n, b"x") for n in (1523, 2000, 4000, 9000)], REFUSED),
 }
 
 # Too short for Ethernet: the rule, and what becomes of it where the NIC fills it up with zeros first.
