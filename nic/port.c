@@ -3,14 +3,14 @@
 
 #include "iommu/iommu.h"
 #include "kernel/log.h"
+#include "kernel/numbered.h"
 #include "pci/pci.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-static struct port *ports[PORT_MAX];
-static unsigned ports_given;
+static struct numbered ports;
 static unsigned registrations;
 static bool fence_required;
 
@@ -69,16 +69,17 @@ static bool limits_good(const struct port_limits *l)
 /* A VF's driver is asked after its PF's, and removed before. */
 static struct port *uplink_of(const struct port *port)
 {
-    for (unsigned i = 0; port->pci && port->pci->pf && i < ports_given; i++)
-        if (ports[i] && ports[i]->pci == port->pci->pf)
-            return ports[i];
+    for (unsigned i = 0; port->pci && port->pci->pf && i < port_count(); i++)
+        if (port_get(i) && port_get(i)->pci == port->pci->pf)
+            return port_get(i);
     return NULL;
 }
 
 int port_register(struct port *port)
 {
     const char *missing = ops_missing(port->ops, port->limits.offloads);
-    if (ports_given == PORT_MAX) {
+    unsigned number = numbered_lowest(&ports);
+    if (number >= PORT_MAX) { /* as long as tables of others are of that size */
         log_error("port: no number left for another %s port, %u is the most", port->driver,
                   PORT_MAX);
         return -ENOSPC;
@@ -93,12 +94,15 @@ int port_register(struct port *port)
     }
     port->unfenced |= port->dma && !port->dma->domain && iommu_present();
     port->uplink = uplink_of(port);
-    port->number = (uint16_t)ports_given;
+    port->number = (uint16_t)number;
     port->admin_up = true;
     port->mtu = port->mtu ? port->mtu : MTU_DEFAULT;
     if (FRAME_LIMIT(port->mtu) > port->limits.max_frame)
         port->mtu = (uint16_t)(port->limits.max_frame - FRAME_LIMIT(0));
-    ports[ports_given++] = port;
+    if (numbered_set(&ports, number, port)) {
+        log_error("port: no memory to register another %s port", port->driver);
+        return -ENOMEM;
+    }
     registrations++;
     return 0;
 }
@@ -131,18 +135,26 @@ void port_unregister(struct port *port)
 {
     if (pollers.removal && port_get(port->number) == port)
         pollers.removal(port);
-    if (port->number < PORT_MAX && ports[port->number] == port)
-        ports[port->number] = NULL;
+    if (port_get(port->number) == port)
+        numbered_clear(&ports, port->number);
 }
 
 struct port *port_get(unsigned number)
 {
-    return number < ports_given ? ports[number] : NULL;
+    return numbered_get(&ports, number);
 }
 
 unsigned port_count(void)
 {
-    return ports_given;
+    return load_relaxed(&ports.limit);
+}
+
+unsigned port_numbers_left(void)
+{
+    unsigned left = PORT_MAX;
+    for (unsigned i = 0; i < port_count(); i++)
+        left -= port_get(i) != NULL;
+    return left;
 }
 
 unsigned port_registrations(void)
@@ -175,8 +187,7 @@ void port_attach(struct port *port)
 
 void port_reset_registry(void)
 {
-    memset(ports, 0, sizeof ports);
-    ports_given = 0;
+    numbered_free(&ports);
     fence_required = false;
 }
 

@@ -144,7 +144,7 @@ struct port {
     struct port_queue *rxq[PORT_QUEUES_MAX];
     struct port_queue *txq[PORT_QUEUES_MAX];
     uint16_t rx_queues, tx_queues; /* in use */
-    uint16_t number;               /* from port_register, never changes */
+    uint16_t number;               /* from port_register, its own while it is registered */
     uint16_t mtu;                  /* of the layer above Ethernet */
     uint16_t vlan;                 /* the one whose access port it is (apps/forward/access.h); 0 */
     uint32_t offloads;             /* asked for; begins with none */
@@ -178,17 +178,19 @@ struct port {
  * back.  NULL with a log line. */
 void *port_alloc(const char *driver, size_t size);
 
-/* Registry: numbers from 0 in order of registration, never reused.
+/* Registry: a port gets the lowest number that no port has.  Whoever removes one sees to it
+ * beforehand that nobody holds it or its number (apps/forward/forward.h).
  * Registration checks that every mandatory operation is there and that limits
- * make sense, and refuses with a log line and -EINVAL; -ENOSPC beyond PORT_MAX. */
+ * make sense, and refuses with a log line and -EINVAL; -ENOSPC beyond PORT_MAX, -ENOMEM. */
 int port_register(struct port *port);
 /* The end of a PCI driver's probe: registers the port, whose `priv` is the function's
  * driver_data from now on.  With `trouble` (static text) it is failed from the beginning, and
  * the answer is -EIO.  When it cannot be registered `priv` is freed. */
 int port_register_probed(struct port *port, const char *trouble);
-void port_unregister(struct port *port); /* tests and hot removal; the number stays used */
-struct port *port_get(unsigned number);  /* NULL: no such port */
-unsigned port_count(void);               /* highest number given + 1 */
+void port_unregister(struct port *port); /* its number is free again */
+struct port *port_get(unsigned number);  /* NULL: no such port; also for workers */
+unsigned port_count(void);               /* every number in use is below it */
+unsigned port_numbers_left(void);        /* for ports to come */
 unsigned port_registrations(void);       /* so far: who saw fewer has ports to look for */
 void port_reset_registry(void);          /* tests */
 

@@ -55,7 +55,7 @@ static struct port *find_master(struct command_call *call, bool removes)
 
 /* count -------------------------------------------------------------------------- */
 
-/* Nothing may name a port that goes: its number is never used again. */
+/* Nothing may name a port that goes: its number may be another's soon. */
 static void forget_port(uint16_t number)
 {
     const struct address *a;
@@ -92,11 +92,10 @@ static int remove_vfs(struct port *master)
     return 0;
 }
 
-/* Numbers of ports are never used again, so they can run out. */
 static int check_count(struct command_call *call, const struct port *master)
 {
     uint64_t count = call->arg[1].number;
-    unsigned left = PORT_MAX - port_count();
+    unsigned left = port_numbers_left();
 
     if (count > master->vf_max)
         return command_error(call, "%s VFs are too many for %s, expected 0 to %u",
@@ -106,9 +105,7 @@ static int check_count(struct command_call *call, const struct port *master)
                              "%s has %u VFs in force already, expected 'vf %s count 0' before",
                              call->arg[0].word, master->vf_count, call->arg[0].word);
     if (count > left)
-        return command_error(call,
-                             "%u port numbers are left of %u, expected no more VFs than that: "
-                             "a number is never used again",
+        return command_error(call, "%u port numbers are left of %u, expected no more VFs than that",
                              left, PORT_MAX);
     return 0;
 }

@@ -128,22 +128,35 @@ static void limits_that_contradict_themselves_are_refused(void **state)
     assert_int_equal(port_register(&port), 0);
 }
 
-static void numbers_go_up_and_are_never_used_again(void **state)
+static void the_lowest_free_number_is_given(void **state)
 {
     static struct port ports[PORT_MAX + 1];
-    for (unsigned i = 0; i < PORT_MAX; i++) {
+    unsigned before = port_registrations();
+    for (unsigned i = 0; i <= PORT_MAX; i++)
         ports[i] = port;
+    for (unsigned i = 0; i < PORT_MAX; i++) {
         assert_int_equal(port_register(&ports[i]), 0);
         assert_int_equal(ports[i].number, i);
-        if (i == 3)
-            port_unregister(&ports[i]);
     }
-    ports[PORT_MAX] = port;
     assert_int_equal(port_register(&ports[PORT_MAX]), -ENOSPC);
-    assert_null(port_get(3));
-    assert_null(port_get(PORT_MAX));
+    assert_int_equal(port_numbers_left(), 0);
     assert_ptr_equal(port_get(PORT_MAX - 1), &ports[PORT_MAX - 1]);
+    assert_null(port_get(PORT_MAX));
+    assert_null(port_get(PORT_NONE));
+    port_unregister(&ports[7]);
+    port_unregister(&ports[3]);
+    port_unregister(&ports[3]);
+    assert_null(port_get(3));
+    assert_int_equal(port_numbers_left(), 2);
     assert_int_equal(port_count(), PORT_MAX);
+    assert_int_equal(port_register(&ports[PORT_MAX]), 0);
+    assert_int_equal(ports[PORT_MAX].number, 3);
+    port_unregister(&ports[3]); /* its number is another's now */
+    assert_ptr_equal(port_get(3), &ports[PORT_MAX]);
+    assert_int_equal(port_registrations() - before, PORT_MAX + 1);
+    port_unregister(&ports[PORT_MAX - 1]);
+    port_unregister(&ports[PORT_MAX - 2]);
+    assert_int_equal(port_count(), PORT_MAX - 2);
 }
 
 static void start_that_fails_leaves_the_port_stopped(void **state)
@@ -355,7 +368,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(every_mandatory_operation_is_asked_for, set_up),
         cmocka_unit_test_setup(limits_that_contradict_themselves_are_refused, set_up),
-        cmocka_unit_test_setup(numbers_go_up_and_are_never_used_again, set_up),
+        cmocka_unit_test_setup(the_lowest_free_number_is_given, set_up),
         cmocka_unit_test_setup(start_that_fails_leaves_the_port_stopped, set_up),
         cmocka_unit_test_setup(queues_need_a_core_before_start, set_up),
         cmocka_unit_test_setup(a_required_fence_keeps_unfenced_ports_stopped, set_up),

@@ -234,13 +234,23 @@ static void vfs_go_before_their_pf_last_one_first(void **state)
     assert_string_equal(order, "remove remove disable ");
 }
 
-static void numbers_are_never_used_again(void **state)
+/* A number may be given again; whoever gets it begins as if it were new. */
+static void a_number_that_is_used_again_is_as_new(void **state)
 {
-    does("vf 00:03.0 count 1");
+    struct port_totals t;
+    does("vf 00:03.0 count 2");
+    forward_ports_up();
+    counter_add(&forward_counters(control_worker(), 2)->drops[DROP_vlan], 5);
+    does("port 2 promiscuous on");
     does("vf 00:03.0 count 0");
     does("vf 00:03.0 count 1");
-    assert_null(port_get(2));
-    assert_ptr_equal(port_get(3)->pci, &vf_function[0]);
+    assert_ptr_equal(port_get(2)->pci, &vf_function[0]);
+    assert_null(port_get(3));
+    forward_ports_up();
+    assert_int_equal(port_get(2)->state, PORT_RUNNING);
+    assert_false(forward_promiscuous(port_get(2)));
+    stats_port_totals(port_get(2), &t);
+    assert_int_equal(t.rx_dropped, 0);
 }
 
 static void unisolated_is_passed_on_and_kept(void **state)
@@ -304,9 +314,7 @@ static void numbers_run_out_before_anything_happens(void **state)
     unsigned made = 0;
     while (port_count() < PORT_MAX - 2)
         assert_int_equal(null_port_create(&null[made++]), 0);
-    fails("vf 00:03.0 count 3",
-          "2 port numbers are left of 64, expected no more VFs than that: a number is never used "
-          "again");
+    fails("vf 00:03.0 count 3", "2 port numbers are left of 64, expected no more VFs than that");
     assert_string_equal(order, "");
     does("vf 00:03.0 count 2");
     does("vf 00:03.0 count 0");
@@ -533,7 +541,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(vfs_are_offered_in_order_and_become_ports),
         T(vfs_go_before_their_pf_last_one_first),
-        T(numbers_are_never_used_again),
+        T(a_number_that_is_used_again_is_as_new),
         T(unisolated_is_passed_on_and_kept),
         T(count_is_refused_with_what_was_expected),
         T(a_function_that_is_no_master_says_which),
