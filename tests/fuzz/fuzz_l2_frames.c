@@ -1,7 +1,8 @@
-/* Frames of any bytes and lengths through every mode, while links fall, ports
- * go and come, transmit rings fill and modes change.  Whatever comes: the law of
- * conservation of apps/forward/stats.h holds after every turn, the bridge sends no
- * frame back to where it came from, and at the end every packet is back. */
+/* Frames of any bytes and lengths through every mode and two bridges, while links fall, ports
+ * go and come, change their bridge, transmit rings fill and modes change.  Whatever comes: the law
+ * of conservation of apps/forward/stats.h holds after every turn, the bridge sends no frame back to
+ * where it came from, and at the end every packet is back. */
+#include "apps/bridge/bridge.h"
 #include "tests/host/host.h"
 #include "tests/models/lan.h"
 
@@ -57,10 +58,37 @@ static void check_sent(void)
                 abort();
 }
 
+/* What IP does with a bridge's own frames is another fuzzer's. */
+static void hear(struct worker *worker, struct interface *interface, struct packet **packets,
+                 uint16_t n)
+{
+    for (uint16_t i = 0; i < n; i++)
+        forward_consume(worker, packets[i]);
+}
+
+static void take_bridge(struct port *port, uint8_t what)
+{
+    const struct member *member = member_of(port->number);
+    struct bridge *bridge = bridge_find("br1");
+    if (!bridge && !bridge_add("br1"))
+        bridge = bridge_find("br1");
+    if (!bridge)
+        abort();
+    interface_set_input(bridge->interface, hear);
+    if (what & 1)
+        bridge_add_port(bridge, port);
+    else if (member && !member->automatic)
+        bridge_remove_port(port);
+    if (what & 2)
+        bridge->interface->addresses ^= 1;
+    if (what & 4)
+        bridge_delete(bridge);
+}
+
 static void take_event(void)
 {
     struct wire_port *wire = lan[byte() % PORTS];
-    switch (byte() % 6) {
+    switch (byte() % 7) {
     case 0:
         wire->link_up = !wire->link_up;
         break;
@@ -75,6 +103,9 @@ static void take_event(void)
         break;
     case 4:
         forward_set_mode(forward_find_mode(modes[byte() % ARRAY_SIZE(modes)]));
+        break;
+    case 5:
+        take_bridge(&wire->port, byte());
         break;
     default:
         host_advance_us(STEP_US * byte());
@@ -93,6 +124,8 @@ static void begin(void)
         lan[i]->room = WIRE_ROOM_ALL;
         forward_port_up(&lan[i]->port);
     }
+    if (bridge_find("br1"))
+        bridge_delete(bridge_find("br1"));
     forward_set_mode(forward_find_mode("io"));
     forward_set_mode(forward_find_mode("l2"));
 }
