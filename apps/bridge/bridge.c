@@ -353,8 +353,9 @@ int bridge_add_port(struct bridge *bridge, struct port *port)
         consider_mac(bridge, port->number, false);
         return follow(bridge);
     }
-    if (bridge->fid != BRIDGE_DEFAULT_FID)
-        fdb_forget_static(member ? member->bridge->fid : BRIDGE_DEFAULT_FID, port->number);
+    uint16_t before = member ? member->bridge->fid : BRIDGE_DEFAULT_FID;
+    if (before != bridge->fid)
+        fdb_forget_static(before, port->number);
     if (member)
         leave(member);
     int e = join(bridge, interface, false);

@@ -53,7 +53,7 @@ static bool share_wire(const struct member *a, const struct member *b)
     return (for_a ? for_a : a) == (for_b ? for_b : b);
 }
 
-/* The member behind which a station is. */
+/* The member behind which a station is; one that went to another bridge meanwhile is none. */
 static struct member *find_station(const struct bridge *bridge, const struct address *station)
 {
     uint16_t number;

@@ -487,6 +487,17 @@ static unsigned members_in(const char *name)
     return ports;
 }
 
+static struct packet *frame_of(uint64_t destination, uint64_t source, uint32_t number)
+{
+    struct packet *packet = packet_alloc(&control_worker()->cache);
+    struct lan_frame frame;
+    lan_frame(&frame, destination, source, number);
+    memcpy(packet->data, frame.bytes, frame.length);
+    packet->length = (uint16_t)frame.length;
+    packet->frame_length = frame.length;
+    return packet;
+}
+
 static void bridges_are_apart(void **state)
 {
     made("br1", 0, 2);
@@ -529,6 +540,59 @@ static void a_port_that_changes_its_bridge_is_forgotten_and_heard_there(void **s
     assert_int_equal(sent_by(3), 0x4);
     send(0, LAN_BROADCAST, A, 4);
     assert_int_equal(sent_by(4), 0x8);
+}
+
+static void a_port_that_comes_back_is_a_new_one(void **state)
+{
+    made("br1", 1, 2);
+    send(0, LAN_BROADCAST, A, 1);
+    assert_int_equal(sent_by(1), 0x8);
+    assert_int_equal(bridge_add_port(bridge_find("br1"), &lan[0]->port), 0);
+    assert_int_equal(bridge_add_port(bridge_find("br0"), &lan[0]->port), 0);
+    assert_int_equal(bridge_add_port(bridge_find("br0"), &lan[1]->port), 0);
+    send(3, A, B, 2);
+    assert_int_equal(sent_by(2), 0x3);
+}
+
+/* An entry that is for a moment older than its port's membership. */
+static void a_station_behind_another_bridges_port_is_unknown(void **state)
+{
+    const uint8_t mac[MAC_LEN] = { 2, 0, 0, 0, 0, 1 };
+    struct bridge *br1 = made("br1", 1, 2);
+    assert_int_equal(fdb_add_static(fdb_key(br1->fid, mac), 0), 0);
+    send(1, A, B, 1);
+    assert_int_equal(sent_by(1), 0x4);
+}
+
+static void a_note_of_another_bridge_teaches_nothing(void **state)
+{
+    struct fdb_counts c;
+    struct bridge *br1 = made("br1", 1, 2);
+    struct packet *packet = frame_of(A, B, 1);
+    struct interface *interface = interface_of_port(&lan[0]->port);
+    packet->port = 0;
+    forward_counters(control_worker(), 0)->originated++; /* comes from nowhere */
+    interface->input(control_worker(), interface, &packet, 1);
+    assert_int_equal(bridge_add_port(br1, &lan[0]->port), 0);
+    lan_run();
+    fdb_counts(&c);
+    assert_int_equal(c.learned, 0);
+    sent_by(1);
+}
+
+static void a_pinned_station_does_not_move_with_its_port(void **state)
+{
+    const uint8_t mac[MAC_LEN] = { 2, 0, 0, 0, 0, 1 }, other[MAC_LEN] = { 2, 0, 0, 0, 0, 2 };
+    struct fdb_counts c;
+    struct bridge *br1 = made("br1", 1, 2);
+    assert_int_equal(fdb_add_static(fdb_key(br1->fid, mac), 1), 0);
+    assert_int_equal(fdb_add_static(fdb_key(BRIDGE_DEFAULT_FID, other), 0), 0);
+    assert_int_equal(bridge_add_port(bridge_find("br0"), &lan[1]->port), 0);
+    fdb_counts(&c);
+    assert_int_equal(c.fixed, 1);
+    bridge_delete(br1);
+    fdb_counts(&c);
+    assert_int_equal(c.fixed, 1);
 }
 
 static void members_of_a_bridge_that_goes_are_free(void **state)
@@ -577,12 +641,17 @@ static void mode_l2_puts_every_port_into_br0_and_takes_it_out(void **state)
 static void own_bridges_outlive_the_mode(void **state)
 {
     made("br1", 0, 2);
+    send(0, LAN_BROADCAST, A, 1);
+    sent_by(1);
     assert_int_equal(forward_set_mode(forward_find_mode("mac")), 0);
     assert_int_equal(members_in("br1"), 0x5);
     assert_null(bridge_find("br0"));
     assert_null(interface_of_port(&lan[1]->port)->bridge);
     assert_int_equal(forward_set_mode(forward_find_mode("l2")), 0);
     assert_int_equal(members_in("br0"), 0xa);
+    assert_int_equal(bridge_add_port(bridge_find("br1"), &lan[1]->port), 0);
+    send(2, A, B, 2); /* stations may have moved meanwhile */
+    assert_int_equal(sent_by(2), 0x3);
 }
 
 static void an_own_br0_takes_the_rest_in_l2_only(void **state)
@@ -595,6 +664,10 @@ static void an_own_br0_takes_the_rest_in_l2_only(void **state)
     assert_int_equal(members_in("br0"), 0x2);
     assert_int_equal(forward_set_mode(forward_find_mode("l2")), 0);
     assert_int_equal(members_in("br0"), 0xf);
+    assert_int_equal(forward_set_mode(forward_find_mode("io")), 0);
+    bridge_remove_port(&lan[1]->port);
+    assert_int_equal(members_in("br0"), 0); /* it is the user's, and stays */
+    assert_int_equal(forward_set_mode(forward_find_mode("l2")), 0);
     bridge_delete(bridge_find("br0")); /* the mode needs one */
     assert_int_equal(members_in("br0"), 0xf);
 }
@@ -656,6 +729,23 @@ static void a_bridge_follows_its_members(void **state)
     assert_memory_equal(br1->mac, lan[2]->port.mac, MAC_LEN); /* and stays */
 }
 
+/* What mode l2 put there gives it only where the user put nothing. */
+static void an_own_member_gives_the_mac_before_others(void **state)
+{
+    struct interface *br0 = bridge_find("br0")->interface;
+    assert_memory_equal(br0->mac, lan[0]->port.mac, MAC_LEN);
+    assert_int_equal(bridge_add_port(br0->bridge, &lan[2]->port), 0);
+    assert_memory_equal(br0->mac, lan[2]->port.mac, MAC_LEN);
+    assert_int_equal(bridge_add_port(br0->bridge, &lan[1]->port), 0);
+    assert_memory_equal(br0->mac, lan[2]->port.mac, MAC_LEN);
+    bridge_delete(br0->bridge);
+    made("br1", 3, 1);
+    br0 = bridge_find("br0")->interface;
+    assert_memory_equal(br0->mac, lan[0]->port.mac, MAC_LEN);
+    assert_int_equal(bridge_add_port(br0->bridge, &lan[3]->port), 0); /* from elsewhere */
+    assert_memory_equal(br0->mac, lan[3]->port.mac, MAC_LEN);
+}
+
 static void what_the_user_sets_goes_before(void **state)
 {
     static const uint8_t mac[MAC_LEN] = { 2, 0, 0, 0, 0xb, 1 };
@@ -669,19 +759,6 @@ static void what_the_user_sets_goes_before(void **state)
     interface_follow_port(&lan[1]->port);
     assert_int_equal(br1->interface->mtu, 1200);
     assert_memory_equal(br1->interface->mac, mac, MAC_LEN);
-}
-
-static void a_bridge_that_is_down_lets_nothing_through(void **state)
-{
-    struct bridge *br1 = made("br1", 2, 1);
-    br1->interface->ops->set_up(br1->interface, false);
-    assert_false(br1->interface->up);
-    send(1, LAN_BROADCAST, A, 1);
-    assert_int_equal(sent_by(1), 0);
-    assert_int_equal(lan_drops(1, DROP_stopped), 1);
-    br1->interface->ops->set_up(br1->interface, true);
-    send(1, LAN_BROADCAST, A, 2);
-    assert_int_equal(sent_by(2), 0x4);
 }
 
 /* Local delivery ---------------------------------------------------------------------- */
@@ -791,12 +868,7 @@ static void without_an_address_nothing_goes_up(void **state)
 static void send_down(struct interface *bridge, uint64_t destination, uint16_t port,
                       uint32_t number)
 {
-    struct packet *packet = packet_alloc(&control_worker()->cache);
-    struct lan_frame frame;
-    lan_frame(&frame, destination, OWN, number);
-    memcpy(packet->data, frame.bytes, frame.length);
-    packet->length = (uint16_t)frame.length;
-    packet->frame_length = frame.length;
+    struct packet *packet = frame_of(destination, OWN, number);
     packet->port = port;
     if (port != PORT_NONE) /* as if it had come in there */
         forward_counters(control_worker(), port)->originated++;
@@ -822,6 +894,21 @@ static void what_ip_sends_goes_to_the_station_or_to_all(void **state)
     send_down(br1, OWN, PORT_NONE, 5);
     assert_int_equal(sent_by(5), 0x7);
     assert_int_equal(up.count, 2);
+}
+
+static void a_bridge_that_is_down_lets_nothing_through(void **state)
+{
+    struct bridge *br1 = made("br1", 2, 1);
+    br1->interface->ops->set_up(br1->interface, false);
+    assert_false(br1->interface->up);
+    send(1, LAN_BROADCAST, A, 1);
+    assert_int_equal(sent_by(1), 0);
+    assert_int_equal(lan_drops(1, DROP_stopped), 1);
+    send_down(br1->interface, A, PORT_NONE, 3);
+    assert_int_equal(sent_by(3), 0);
+    br1->interface->ops->set_up(br1->interface, true);
+    send(1, LAN_BROADCAST, A, 2);
+    assert_int_equal(sent_by(2), 0x4);
 }
 
 static void without_members_what_ip_sends_ends_there(void **state)
@@ -874,6 +961,20 @@ static void of_vfs_alone_the_first_speaks(void **state)
     assert_int_equal(lan_drops(2, DROP_shared_wire), 1);
     send(3, A, B, 3);
     assert_int_equal(sent_by(3), 0x2);
+    forward_port_down(&lan[1]->port);
+    send(3, LAN_BROADCAST, B, 4); /* and when it is down the second */
+    assert_int_equal(sent_by(4), 0x4);
+}
+
+/* Its address is anybody's again. */
+static void a_vf_that_goes_is_no_reason_to_drop(void **state)
+{
+    share();
+    send(0, vf_mac, A, 1);
+    assert_int_equal(sent_by(1), 0);
+    forward_port_remove(&lan[1]->port);
+    send(0, vf_mac, A, 2);
+    assert_int_equal(sent_by(2), 0x8);
 }
 
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -933,6 +1034,12 @@ int main(void)
         TEST(what_ip_sends_goes_to_the_station_or_to_all),
         TEST(without_members_what_ip_sends_ends_there),
         TEST(what_ip_sends_is_on_each_wire_once),
+        TEST(a_port_that_comes_back_is_a_new_one),
+        TEST(a_station_behind_another_bridges_port_is_unknown),
+        TEST(a_note_of_another_bridge_teaches_nothing),
+        TEST(a_pinned_station_does_not_move_with_its_port),
+        TEST(an_own_member_gives_the_mac_before_others),
+        TEST(a_vf_that_goes_is_no_reason_to_drop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
