@@ -3,7 +3,7 @@
  * 64 bytes per VF that one side at a time owns.  A side takes the buffer (PFU, VFU),
  * writes a message, and tells the other (STS, REQ), which gives the buffer back
  * when it has read and acknowledged it.  The PF's answer is its own message: the VF's
- * type with ACK or NACK.  Both ends are in this house: vf_server.c serves, igbvf.c asks.
+ * type with ACK or NACK.  Both ends are in this house: vf_server.c serves, vf_client.c asks.
  *
  * Document: Intel 82576EB Datasheet, 320961, revision 2.63 ("82576 DS"), 7.8.2.9 and
  * 8.14; the messages are those of Intel's drivers (Linux 6.1 igb and igbvf, DPDK). */

@@ -1,10 +1,10 @@
-/* igbvf.h - the parts of the driver of 82576 and I350 virtual functions: igbvf.c is the port,
- * its reset and its mailbox; igbvf_settings.c what it asks of its PF and what it gets. */
+/* igbvf.h - the parts of the driver of 82576 and I350 virtual functions: igbvf.c is the port
+ * and its queues; igbvf_settings.c what it asks of its PF and what it gets; how, vf_client.h. */
 #pragma once
 
 #include "nic/intel/igb/igbvf_regs.h"
-#include "nic/intel/intel_mbx.h"
 #include "nic/intel/intel_port.h"
+#include "nic/intel/vf_client.h"
 #include "pci/pci.h"
 
 #include <stdbool.h>
@@ -14,21 +14,9 @@
 enum { IGBVF_COUNTER_COUNT = IGBVF_COUNTERS(X) };
 #undef X
 
-/* Where the VF stands with its PF. */
-enum igbvf_state {
-    IGBVF_LOST,     /* to be reset as soon as the PF is there and the pause is over */
-    IGBVF_SETTLING, /* was reset; greets after a moment */
-    IGBVF_GREETING, /* the reset message is under way */
-    IGBVF_OPEN,     /* clear to send */
-};
-
-/* What is told in the log, each at its own pace. */
+/* What is told in the log besides. */
 enum igbvf_news {
-    NEWS_GONE,
-    NEWS_REVIVED,
-    NEWS_PF_RESET,
-    NEWS_PF_SILENT,
-    NEWS_NO_CTS,
+    NEWS_REVIVED = NEWS_OF_DRIVER,
     NEWS_FUNCTION_RESET,
     NEWS_QUEUES,
     NEWS_NO_MAC,
@@ -42,11 +30,9 @@ enum igbvf_news {
     NEWS_REFUSED_MULTICAST,
     NEWS_REFUSED_PROMISCUOUS,
     NEWS_REFUSED_ALL_MULTICAST,
-    NEWS_NONSENSE,
-    NEWS_ANSWERS,
-    NEWS_BACK,
     NEWS_COUNT
 };
+_Static_assert((unsigned)NEWS_COUNT <= NEWS_MAX, "a bit each");
 
 enum igbvf_setting {
     SETTING_MAC,
@@ -58,16 +44,6 @@ enum igbvf_setting {
 
 #define IGBVF_VLAN_WORDS (4096u / 32u)
 
-/* The one message that is under way. */
-struct igbvf_mail {
-    uint32_t words[MBX_WORDS];
-    unsigned count; /* of words; 0: none under way */
-    unsigned asks;
-    bool sent; /* this ask is in the buffer */
-    enum igbvf_setting setting;
-    uint64_t deadline_us;
-};
-
 struct igbvf {
     struct igb_rxq rx;
     struct igb_txq tx;
@@ -75,19 +51,11 @@ struct igbvf {
     struct port port;
     uint8_t *regs;
     struct pci_function *pci;
-    uint64_t now_us;
-
-    enum igbvf_state state;
-    unsigned generation; /* resets of ours */
-    uint64_t resume_us;  /* LOST: not before; SETTLING: until */
-    uint64_t pause_us;   /* before the next reset but this one */
-    uint64_t lost_us, settled_us;
-    bool settled;    /* since the last reset every setting was asked */
+    struct vf_client pf;
+    enum igbvf_setting setting; /* which `pf.mail` asks for */
     bool started;    /* start() was, stop() was not: there are rings */
     bool link_news;  /* the PF says to look at it */
     bool dma;        /* the queues are on, or may be */
-    uint32_t events; /* of the mailbox register, cleared by reading, not yet handled */
-    struct igbvf_mail mail;
     uint32_t due;   /* settings to be asked, a bit each */
     uint32_t asked; /* those that our user asked for last: port.refusal is about them */
 
@@ -103,33 +71,22 @@ struct igbvf {
     uint32_t promiscuous_granted, promiscuous_refused; /* MBX_PROMISC_... */
     unsigned multicast_granted;
 
-    uint64_t told_us[NEWS_COUNT]; /* 0: never */
-    uint32_t told;                /* reasons since the PF was lost, a bit each */
     uint32_t last[IGBVF_COUNTER_COUNT];
     uint64_t counters[IGBVF_COUNTER_COUNT];
-    uint64_t missed, timeouts, refusals, nonsense;
+    uint64_t missed, refusals;
     uint64_t collect_us, check_us, revive_us; /* when next */
     char name[sizeof "igbvf " + PCI_BDF_LEN];
 };
 
-/* igbvf.c, called by igbvf_settings.c ------------------------------------------------ */
-
-/* True when this may be told now. */
-bool igbvf_tells(struct igbvf *e, enum igbvf_news news);
-/* Back to the beginning: a reset of this function; true when the reason is to be told. */
-bool igbvf_lost(struct igbvf *e, enum igbvf_news why);
-/* Milliseconds until that reset. */
-unsigned igbvf_pause_ms(const struct igbvf *e);
-
-/* igbvf_settings.c, called by igbvf.c -------------------------------------------------- */
+/* igbvf_settings.c; the first three are vf_client_ops of a struct igbvf -------------------------------------------------- */
 
 /* The answer to the reset message: the address of this VF, NULL: the PF has none for it.  All
  * settings are due. */
-void igbvf_settings_begin(struct igbvf *e, const uint8_t *mac);
-/* Puts the next message that is due into e->mail; false: nothing is due any more. */
-bool igbvf_settings_next(struct igbvf *e);
+void igbvf_settings_begin(void *owner, const uint8_t *mac);
+/* Puts the next message that is due into pf.mail; false: nothing is due any more. */
+bool igbvf_settings_next(void *owner);
 /* The PF's answer to it. */
-void igbvf_settings_answered(struct igbvf *e, bool granted);
+void igbvf_settings_answered(void *owner, bool granted);
 /* The PF's policy may have changed: what it refused is asked again. */
 void igbvf_settings_retry(struct igbvf *e);
 /* Asks for some again, to see whether the PF still listens and grants. */

@@ -17,7 +17,7 @@
 static void refused(struct igbvf *e, const char *why)
 {
     e->refusals++;
-    if (e->asked & 1u << e->mail.setting)
+    if (e->asked & 1u << e->setting)
         e->port.refusal = why;
 }
 
@@ -25,8 +25,8 @@ static void refused(struct igbvf *e, const char *why)
 
 static void mail_put_mac(struct igbvf *e, const uint8_t mac[MAC_LEN])
 {
-    e->mail.words[1] = e->mail.words[2] = 0;
-    memcpy(&e->mail.words[1], mac, MAC_LEN);
+    e->pf.mail.words[1] = e->pf.mail.words[2] = 0;
+    memcpy(&e->pf.mail.words[1], mac, MAC_LEN);
 }
 
 static unsigned mac_ask(struct igbvf *e)
@@ -34,7 +34,7 @@ static unsigned mac_ask(struct igbvf *e)
     if (mac_equal(e->mac_wanted, e->mac_granted) && !e->mac_check)
         return 0;
     e->mac_check = false;
-    e->mail.words[0] = MBX_VF_SET_MAC;
+    e->pf.mail.words[0] = MBX_VF_SET_MAC;
     mail_put_mac(e, e->mac_wanted);
     return 3;
 }
@@ -42,7 +42,7 @@ static unsigned mac_ask(struct igbvf *e)
 static void mac_granted(struct igbvf *e)
 {
     e->mac_asked_for = true;
-    memcpy(e->mac_granted, &e->mail.words[1], MAC_LEN);
+    memcpy(e->mac_granted, &e->pf.mail.words[1], MAC_LEN);
     if (!mac_is_station(e->port.permanent_mac))
         memcpy(e->port.permanent_mac, e->mac_granted, MAC_LEN);
     if (mac_equal(e->mac_granted, e->mac_wanted))
@@ -54,27 +54,27 @@ static void mac_refused(struct igbvf *e)
 {
     char asked[MAC_TEXT], kept[MAC_TEXT];
     uint8_t mac[MAC_LEN];
-    memcpy(mac, &e->mail.words[1], MAC_LEN);
+    memcpy(mac, &e->pf.mail.words[1], MAC_LEN);
     mac_format(mac, asked);
     if (!mac_is_station(e->mac_granted)) {
         refused(e, "the PF gives this VF no address and refuses its own choice");
-        if (igbvf_lost(e, NEWS_NO_MAC))
+        if (vf_client_lost(&e->pf, NEWS_NO_MAC))
             log_warning("%s: the PF gives no MAC address and refused %s: set one for this VF at "
                         "the PF; trying again in %u ms",
-                        e->name, asked, igbvf_pause_ms(e));
+                        e->name, asked, vf_client_pause_ms(&e->pf));
         if (!e->mac_ours)
             memset(e->mac_wanted, 0, MAC_LEN);
         return;
     }
     if (mac_equal(mac, e->mac_granted)) {
-        if (igbvf_lost(e, NEWS_MAC_TAKEN))
+        if (vf_client_lost(&e->pf, NEWS_MAC_TAKEN))
             log_warning("%s: the PF takes MAC %s away: its administrator set another; resetting "
                         "to learn it",
                         e->name, asked);
         return;
     }
     refused(e, "the PF refused the address: its administrator set another");
-    if (igbvf_tells(e, NEWS_REFUSED_MAC))
+    if (vf_client_tells(&e->pf, NEWS_REFUSED_MAC))
         log_warning("%s: the PF refused MAC %s: its administrator set another; keeping %s", e->name,
                     asked, mac_format(e->mac_granted, kept));
     if (!mac_equal(mac, e->mac_wanted)) /* wanted anew meanwhile */
@@ -99,14 +99,14 @@ static unsigned mtu_ask(struct igbvf *e)
     if (e->mtu_wanted == e->mtu_granted && !e->mtu_check)
         return 0;
     e->mtu_check = false;
-    e->mail.words[0] = MBX_VF_SET_LPE;
-    e->mail.words[1] = FRAME_LIMIT(e->mtu_wanted) + ETHERNET_FCS;
+    e->pf.mail.words[0] = MBX_VF_SET_LPE;
+    e->pf.mail.words[1] = FRAME_LIMIT(e->mtu_wanted) + ETHERNET_FCS;
     return 2;
 }
 
 static uint16_t mtu_asked(const struct igbvf *e)
 {
-    return (uint16_t)(e->mail.words[1] - FRAME_LIMIT(0) - ETHERNET_FCS);
+    return (uint16_t)(e->pf.mail.words[1] - FRAME_LIMIT(0) - ETHERNET_FCS);
 }
 
 static void mtu_granted(struct igbvf *e)
@@ -125,10 +125,10 @@ static void mtu_refused(struct igbvf *e)
                "the way");
     if (asked <= MTU_DEFAULT && !e->mtu_granted)
         e->mtu_granted = kept = asked; /* then as the chip comes: it passes them */
-    if (kept != asked && igbvf_tells(e, NEWS_REFUSED_MTU))
+    if (kept != asked && vf_client_tells(&e->pf, NEWS_REFUSED_MTU))
         log_warning("%s: the PF refused frames of %" PRIu32 " bytes (MTU %u): raise the PF's MTU "
                     "first; MTU is %u",
-                    e->name, e->mail.words[1], asked, kept);
+                    e->name, e->pf.mail.words[1], asked, kept);
     if (e->mtu_wanted != asked) /* wanted anew meanwhile */
         return;
     e->mtu_wanted = e->port.mtu = kept;
@@ -166,16 +166,16 @@ static uint32_t vlan_differs(const struct igbvf *e, bool joined)
 static unsigned vlan_ask(struct igbvf *e)
 {
     uint32_t add = vlan_differs(e, true), vlan = add ? add : vlan_differs(e, false);
-    e->mail.words[0] = MBX_VF_SET_VLAN | (add ? VLAN_ADD : 0);
-    e->mail.words[1] = vlan;
+    e->pf.mail.words[0] = MBX_VF_SET_VLAN | (add ? VLAN_ADD : 0);
+    e->pf.mail.words[1] = vlan;
     return vlan ? 2 : 0;
 }
 
 /* The tags of one that was left may still be on frames in the ring. */
 static void vlan_granted(struct igbvf *e)
 {
-    uint32_t vlan = e->mail.words[1];
-    bool add = e->mail.words[0] & VLAN_ADD;
+    uint32_t vlan = e->pf.mail.words[1];
+    bool add = e->pf.mail.words[0] & VLAN_ADD;
     vlan_mark(e->vlans_granted, vlan, add);
     if (add)
         vlan_mark(e->vlans_seen, vlan, true);
@@ -184,13 +184,13 @@ static void vlan_granted(struct igbvf *e)
 
 static void vlan_refused(struct igbvf *e)
 {
-    uint32_t vlan = e->mail.words[1];
-    if (!(e->mail.words[0] & VLAN_ADD)) { /* it passes what nobody here takes any more */
+    uint32_t vlan = e->pf.mail.words[1];
+    if (!(e->pf.mail.words[0] & VLAN_ADD)) { /* it passes what nobody here takes any more */
         vlan_granted(e);
         return;
     }
     refused(e, "the PF refused the VLAN: it has one set for this VF, or no filter left");
-    if (igbvf_tells(e, NEWS_REFUSED_VLAN))
+    if (vf_client_tells(&e->pf, NEWS_REFUSED_VLAN))
         log_warning("%s: the PF refused VLAN %" PRIu32
                     ": it has one set for this VF, or no filter left",
                     e->name, vlan);
@@ -220,22 +220,22 @@ static unsigned multicast_ask(struct igbvf *e)
         return 0;
     for (unsigned i = 0; i < count; i++)
         hashes[i] = multicast_hash(mode->multicast[i]);
-    e->mail.words[0] =
+    e->pf.mail.words[0] =
         MBX_VF_SET_MULTICAST |
         FIELD_PUT(MBX_INFO, all ? MBX_MULTICAST_OVERFLOW | MBX_MULTICAST_MAX : count);
-    memcpy(&e->mail.words[1], hashes, sizeof hashes);
+    memcpy(&e->pf.mail.words[1], hashes, sizeof hashes);
     return MBX_WORDS;
 }
 
 static void multicast_granted(struct igbvf *e)
 {
-    e->multicast_granted = FIELD_GET(MBX_INFO, e->mail.words[0]);
+    e->multicast_granted = FIELD_GET(MBX_INFO, e->pf.mail.words[0]);
 }
 
 static void multicast_refused(struct igbvf *e)
 {
     refused(e, "the PF refused the group addresses: their frames do not arrive");
-    if (igbvf_tells(e, NEWS_REFUSED_MULTICAST))
+    if (vf_client_tells(&e->pf, NEWS_REFUSED_MULTICAST))
         log_warning("%s: the PF refused %u group addresses: their frames do not arrive", e->name,
                     e->rx_wanted.multicast_count);
 }
@@ -251,13 +251,13 @@ static uint32_t promiscuous_wanted(const struct igbvf *e)
 static unsigned promiscuous_ask(struct igbvf *e)
 {
     uint32_t bits = promiscuous_wanted(e);
-    e->mail.words[0] = MBX_VF_SET_PROMISC | FIELD_PUT(MBX_INFO, bits);
+    e->pf.mail.words[0] = MBX_VF_SET_PROMISC | FIELD_PUT(MBX_INFO, bits);
     return bits != e->promiscuous_granted;
 }
 
 static void promiscuous_granted(struct igbvf *e)
 {
-    e->promiscuous_granted = FIELD_GET(MBX_INFO, e->mail.words[0]);
+    e->promiscuous_granted = FIELD_GET(MBX_INFO, e->pf.mail.words[0]);
     e->port.rx_mode.promiscuous = e->promiscuous_granted & MBX_PROMISC_UNICAST;
     if (e->port.rx_mode.promiscuous && e->asked & 1u << SETTING_PROMISCUOUS)
         e->port.refusal = NULL; /* it may have been refused before */
@@ -266,14 +266,14 @@ static void promiscuous_granted(struct igbvf *e)
 /* Linux's igb grants all multicast at most; others ask for trust.  Some know neither. */
 static void promiscuous_refused(struct igbvf *e)
 {
-    uint32_t asked = FIELD_GET(MBX_INFO, e->mail.words[0]);
+    uint32_t asked = FIELD_GET(MBX_INFO, e->pf.mail.words[0]);
     if (asked & MBX_PROMISC_UNICAST) {
         e->promiscuous_refused |= MBX_PROMISC_UNICAST;
         e->port.rx_mode.promiscuous = false;
         refused(e,
                 "the PF does not let this VF see other stations' frames (promiscuous): "
                 "bridging needs `trust on` there (Linux's igb never grants it), routing does not");
-        if (igbvf_tells(e, NEWS_REFUSED_PROMISCUOUS))
+        if (vf_client_tells(&e->pf, NEWS_REFUSED_PROMISCUOUS))
             log_warning("%s: the PF refused promiscuous mode: frames for stations behind this "
                         "appliance do not arrive; a bridge (l2) over this VF needs `trust on` at "
                         "the PF (Linux's igb never grants it), routing (l3) works without",
@@ -282,7 +282,7 @@ static void promiscuous_refused(struct igbvf *e)
     } else if (asked) {
         e->promiscuous_refused |= MBX_PROMISC_MULTICAST;
         e->due |= 1u << SETTING_MULTICAST;
-        if (igbvf_tells(e, NEWS_REFUSED_ALL_MULTICAST))
+        if (vf_client_tells(&e->pf, NEWS_REFUSED_ALL_MULTICAST))
             log_debug("%s: the PF refuses all multicast by that name; asked as more "
                       "groups than a list holds",
                       e->name);
@@ -293,7 +293,7 @@ static void promiscuous_refused(struct igbvf *e)
 
 /* The table --------------------------------------------------------------- */
 
-/* ask: the message in e->mail.words, its length in words; 0: granted is what is wanted. */
+/* ask: the message in e->pf.mail.words, its length in words; 0: granted is what is wanted. */
 static const struct setting {
     unsigned (*ask)(struct igbvf *e);
     void (*granted)(struct igbvf *e);
@@ -306,23 +306,25 @@ static const struct setting {
     [SETTING_PROMISCUOUS] = { promiscuous_ask, promiscuous_granted, promiscuous_refused },
 };
 
-bool igbvf_settings_next(struct igbvf *e)
+bool igbvf_settings_next(void *owner)
 {
+    struct igbvf *e = owner;
     for (unsigned i = 0; i < ARRAY_SIZE(settings); i++) {
         if (!(e->due & 1u << i))
             continue;
         e->due &= ~(1u << i);
-        e->mail.setting = (enum igbvf_setting)i;
-        e->mail.count = settings[i].ask(e);
-        if (e->mail.count)
+        e->setting = (enum igbvf_setting)i;
+        e->pf.mail.count = settings[i].ask(e);
+        if (e->pf.mail.count)
             return true;
     }
     return false;
 }
 
-void igbvf_settings_answered(struct igbvf *e, bool granted)
+void igbvf_settings_answered(void *owner, bool granted)
 {
-    const struct setting *setting = &settings[e->mail.setting];
+    struct igbvf *e = owner;
+    const struct setting *setting = &settings[e->setting];
     if (granted)
         setting->granted(e);
     else
@@ -370,25 +372,26 @@ static void mac_given(struct igbvf *e, const uint8_t mac[MAC_LEN])
         return;
     memcpy(e->mac_wanted, mac, MAC_LEN);
     memcpy(e->port.mac, mac, MAC_LEN);
-    if (other && igbvf_tells(e, NEWS_ADOPTED))
+    if (other && vf_client_tells(&e->pf, NEWS_ADOPTED))
         log_info("%s: the PF gives another MAC address: %s", e->name, mac_format(mac, text));
 }
 
-void igbvf_settings_begin(struct igbvf *e, const uint8_t *mac)
+void igbvf_settings_begin(void *owner, const uint8_t *mac)
 {
+    struct igbvf *e = owner;
     char text[MAC_TEXT];
     settings_forget(e);
     if (mac && mac_is_station(mac)) {
         mac_given(e, mac);
         return;
     }
-    if (mac && igbvf_tells(e, NEWS_BAD_MAC))
+    if (mac && vf_client_tells(&e->pf, NEWS_BAD_MAC))
         log_warning("%s: the PF gives MAC %s, which is no station's address", e->name,
                     mac_format(mac, text));
     if (mac_is_station(e->mac_wanted))
         return;
     mac_invent(e);
-    if (igbvf_tells(e, NEWS_NO_MAC_GIVEN))
+    if (vf_client_tells(&e->pf, NEWS_NO_MAC_GIVEN))
         log_info("%s: the PF gives no MAC address; asking for %s", e->name,
                  mac_format(e->mac_wanted, text));
 }
