@@ -5,16 +5,21 @@
  * Traffic goes on meanwhile.  A writer that finds the ring full waits, and lets
  * the rest of the machine run until there is room.
  *
- * Several devices show the same text, each at its own pace; the slowest holds
- * back the writer.  A device that takes nothing for CONSOLE_STALL_US while a
- * writer waits is passed over until it takes bytes again, and the log tells
+ * A terminal is where one person sits: a device with keys, and the two rings.  Each such device
+ * is a terminal of its own; devices that only show belong to the first one, each at its own
+ * pace; the slowest holds back the writer.  A device that takes nothing for CONSOLE_STALL_US
+ * while a writer waits is passed over until it takes bytes again, and the log tells
  * how many it missed: a dead terminal does not stop the appliance.
  *
- * The poll loop itself never waits here: CONSOLE_RESERVE bytes of the ring are for
+ * The poll loop itself never waits here: CONSOLE_RESERVE bytes of a ring are for
  * its lines alone, and a device that has not even room for those is passed over.
  *
  * Text written before there is a device is kept, the last CONSOLE_OUTPUT_SIZE
- * bytes of it, and shown by every device that is added later. */
+ * bytes of it, and shown by every device that is added later.
+ *
+ * What is typed while nobody reads waits in the ring; when that is nearly full the device is
+ * asked to pause.  While a command listens for Ctrl-C instead (console_break), a line that does
+ * not fit is refused as a whole, with BEL. */
 #pragma once
 
 #include <stdbool.h>
@@ -26,6 +31,8 @@
 #define CONSOLE_INPUT_SIZE 4096u
 #define CONSOLE_DEVICES_MAX 6u
 #define CONSOLE_STALL_US 5000000u
+
+struct console_terminal;
 
 /* One device under the console.  All but name and write may be missing. */
 struct console_device {
@@ -43,6 +50,7 @@ struct console_device {
     uint64_t base; /* I/O port or register address */
 
     /* The console's own. */
+    struct console_terminal *terminal;
     uint32_t sent;   /* up to here it has taken the output */
     uint32_t missed; /* bytes it was passed over for */
     bool stalled;
@@ -65,12 +73,20 @@ void console_init_default(void);
 bool console_is_wanted(const char *name);
 /* All drivers have been asked: without any device by now, the default ones. */
 void console_settle(void);
-/* The device stays the caller's and must live on.  -ENOSPC: too many. */
+/* The device stays the caller's and must live on.  -ENOSPC: too many; -ENOMEM: for a terminal
+ * beside the first. */
 int console_add(struct console_device *d);
 bool console_has(const char *name); /* NULL: any device at all */
 
-void console_write(const char *text, size_t n);
-int console_getc(void);   /* next input byte or -1 */
+/* From 0; NULL: no more.  The first is always there. */
+struct console_terminal *console_terminal(unsigned n);
+
+void console_write(const char *text, size_t n); /* to all of them */
+void console_write_to(struct console_terminal *t, const char *text, size_t n);
+int console_getc(struct console_terminal *t); /* next input byte or -1 */
+/* For commands that run: true when Ctrl-C has been typed, which is taken out of the input; the
+ * rest of it stays for who reads next. */
+bool console_break(struct console_terminal *t);
 void console_poll(void);  /* moves bytes; called from the poll loop */
 void console_flush(void); /* waits, bounded, until all output has left */
 

@@ -199,8 +199,8 @@ static void control_work(void)
 static void start_tasks(void)
 {
     console_set_wait(task_yield);
-    if (work_start() || !task_create(console_task, NULL))
-        panic("no memory for the console's task");
+    if (work_start() || console_start())
+        panic("no memory for tasks");
 }
 
 static void say_ready(void)

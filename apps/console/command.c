@@ -2,7 +2,7 @@
 #include "apps/console/command.h"
 
 #include "apps/console/match.h"
-#include "kernel/console.h"
+#include "apps/console/session.h"
 #include "kernel/task.h"
 
 #include <errno.h>
@@ -11,7 +11,6 @@
 #include <string.h>
 
 #define EXPECTED_MAX 200u
-#define CONTROL_C 3
 
 void command_printable(char *to, size_t size, const char *from, size_t n)
 {
@@ -36,20 +35,19 @@ int command_error(struct command_call *call, const char *fmt, ...)
     va_end(args);
     if (call->line)
         out_printf(call->out, "error: %s line %u: %s\n", call->source, call->line, text);
-    else if (strcmp(call->source, "console"))
+    else if (call->source)
         out_printf(call->out, "error: %s: %s\n", call->source, text);
     else
         out_printf(call->out, "error: %s\n", text);
     return -EINVAL;
 }
 
-/* A configuration runs before the poll loop does.  Only the console has a keyboard. */
+/* A configuration runs before the poll loop does. */
 bool command_wait(const struct command_call *call)
 {
-    bool at_console = !strcmp(call->source, "console");
-    if (at_console && console_getc() == CONTROL_C)
+    if (call->session && session_interrupted(call->session))
         return false;
-    if (!at_console)
+    if (!call->session)
         TABLE_FOR_EACH (command_turns, struct command_turn, row)
             row->turn();
     task_yield();
@@ -148,18 +146,21 @@ const struct command_arg *command_option(const struct command_call *call, const 
     return &call->arg[match_argument(call->row->pattern, p)];
 }
 
+static bool only_shows(const struct command *row)
+{
+    return !strncmp(row->pattern, "show ", 5);
+}
+
 /* A word that is no keyword becomes the argument that its place is. */
 static int fill_argument(struct command_call *call, struct command_arg *arg,
                          const struct command_word *type, const char *word)
 {
-    bool show = !strncmp(call->row->pattern, "show ", 5);
-
     arg->word = word;
     if (!type)
         return 0;
     if (!type->parse(word, arg))
         return command_error(call, "wrong '%s'", word);
-    return type->check && !show ? type->check(call, arg) : 0;
+    return type->check && !only_shows(call->row) ? type->check(call, arg) : 0;
 }
 
 static int fill_arguments(struct command_call *call, struct words *w)
@@ -189,6 +190,31 @@ static int fill_arguments(struct command_call *call, struct words *w)
     return 0;
 }
 
+/* The arguments are looked up when it is its turn: until then they may go. */
+static int run_row(struct command_call *call, struct words *w)
+{
+    int e = fill_arguments(call, w);
+    return e ? e : call->row->run(call);
+}
+
+static bool busy; /* with a command that changes something */
+
+void command_reset(void)
+{
+    busy = false;
+}
+
+static int run_alone(struct command_call *call, struct words *w)
+{
+    while (busy)
+        if (!call->session || !command_wait(call))
+            return command_error(call, "the command of another console still runs");
+    busy = true;
+    int e = run_row(call, w);
+    busy = false;
+    return e;
+}
+
 /* A line that holds printable text only. */
 static int run_words(struct command_call *call, struct words *w)
 {
@@ -206,8 +232,7 @@ static int run_words(struct command_call *call, struct words *w)
     call->row = candidates_final(&c);
     if (!call->row)
         return error_expected(call, w, &c);
-    int e = fill_arguments(call, w);
-    return e ? e : call->row->run(call);
+    return call->row->at_once || only_shows(call->row) ? run_row(call, w) : run_alone(call, w);
 }
 
 static int run_line(struct command_call *call, const char *text, size_t n)
@@ -233,6 +258,13 @@ static int run_line(struct command_call *call, const char *text, size_t n)
         }
     words_split(&w, text, n);
     return w.count ? run_words(call, &w) : 0;
+}
+
+int command_run_in(struct session *session, const char *line)
+{
+    struct command_call call = { .out = &session->out, .session = session };
+
+    return run_line(&call, line, strlen(line));
 }
 
 int command_run(const char *line, struct out *out, const char *source, unsigned line_number)

@@ -44,6 +44,7 @@
 #define COMMAND_ROWS_MAX 256u       /* tests/unit/test_command.c sees to these */
 #define COMMAND_NAME_MAX 16u        /* a NAME with its NUL */
 
+struct session;
 struct port;
 struct interface;
 struct forward_mode;
@@ -90,7 +91,8 @@ TABLE_DECLARE(command_words, struct command_word);
 
 struct command_call {
     struct out *out;
-    const char *source;     /* "console", "command line", "configuration" */
+    struct session *session; /* whose keyboard it is; NULL: a configuration's, a test's */
+    const char *source;     /* for errors: "command line", "configuration"; NULL: whoever reads */
     unsigned line;          /* 0: no line numbers */
     const struct command *row;
     struct command_arg arg[COMMAND_ARGS];
@@ -101,16 +103,20 @@ struct command {
     const char *pattern;
     const char *help;
     int (*run)(struct command_call *call);
+    bool at_once;
 };
 
 TABLE_DECLARE(commands, struct command);
-#define COMMAND(fn, pattern_, help_) \
+#define COMMAND_ROW(fn, ...) \
     static int fn(struct command_call *call); \
-    TABLE_ENTRY(commands, struct command, fn##_row) = { \
-        .pattern = pattern_, .help = help_, .run = fn \
-    }
+    TABLE_ENTRY(commands, struct command, fn##_row) = { .run = fn, __VA_ARGS__ }
+/* Of several consoles one at a time runs a command that changes something: what such a command
+ * has checked stays so while it waits.  `show` and these run beside it. */
+#define COMMAND(fn, pattern_, help_) COMMAND_ROW(fn, .pattern = pattern_, .help = help_)
+#define COMMAND_AT_ONCE(fn, pattern_, help_) \
+    COMMAND_ROW(fn, .pattern = pattern_, .help = help_, .at_once = true)
 
-/* Prints `error: [SOURCE [line N]: ]text` (the console is not named) and returns
+/* Prints `error: [SOURCE [line N]: ]text` and returns
  * a negative value.  One line, without its newline. */
 int command_error(struct command_call *call, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
@@ -127,13 +133,15 @@ struct command_turn {
 };
 TABLE_DECLARE(command_turns, struct command_turn);
 
-/* A command that waits: one turn of the poll loop, wherever the command runs; false: the user
- * at the console pressed Control-C. */
+/* A command that waits: one turn of the poll loop, wherever the command runs; false: whose
+ * session it is pressed Ctrl-C. */
 bool command_wait(const struct command_call *call);
 
-/* Runs one line.  0, or negative after its one error line.  Blank lines and
- * comments are 0. */
+/* Runs one line, in a task of the session, or of some source.  0, or negative after its one
+ * error line.  Blank lines and comments are 0. */
+int command_run_in(struct session *session, const char *line);
 int command_run(const char *line, struct out *out, const char *source, unsigned line_number);
+void command_reset(void); /* tests, whose sessions end in the middle of a command */
 /* Runs a whole text: lines (numbered from 1), or commands separated by ';' or
  * '\\;', with one pair of quotes around the whole stripped.  Returns the number
  * of errors. */

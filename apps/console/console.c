@@ -1,138 +1,130 @@
-/* console.c - the console's task (console.h).
+/* console.c - a task for each terminal (console.h).
  *
- * Everything here runs on the console's own stack; where it waits for a key it
+ * Everything here but the log runs on the task's own stack; where it waits for a key it
  * yields, so traffic goes on while somebody types or reads a page. */
 #include "apps/console/console.h"
 
 #include "apps/console/line_editor.h"
+#include "apps/console/session.h"
 #include "kernel/console.h"
 #include "kernel/log.h"
 #include "kernel/task.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define CTRL_C 0x03
 #define PAGE_ROWS 24u /* `page on`: a VT100's screen */
 #define PAGE_ROWS_MIN 2u
 #define PAGE_ROWS_MAX 1000u
-#define MORE "--more--"
 
-static struct line_editor editor;
-static bool editing; /* a prompt is shown, and what was typed behind it */
+struct console {
+    struct session session;
+    struct line_editor editor;
+    bool editing; /* a prompt is shown, and what was typed behind it */
+};
 
-/* Output of one command, a page at a time. */
-static struct {
-    uint64_t rows; /* of a page, the one with --more-- included; 0: not paged */
-    uint64_t left; /* lines until the next --more-- */
-    bool quit;     /* the rest of this command's output is not wanted */
-} pager;
+static struct console *consoles[CONSOLE_DEVICES_MAX]; /* by number of the terminal */
+static uint64_t page_rows;                            /* of sessions that begin */
 
-static uint8_t wait_for_key(void)
+static void run_line(struct console *c, enum line_event event)
 {
-    int c;
+    struct command_call call = { .out = &c->session.out };
 
-    while ((c = console_getc()) < 0)
-        task_yield();
-    return (uint8_t)c;
-}
-
-static void ask_for_more(void)
-{
-    out_text(&out_console, MORE);
-    for (bool asking = true; asking;) {
-        asking = false;
-        switch (wait_for_key()) {
-        case ' ':
-            pager.left = pager.rows - 1;
-            break;
-        case '\r':
-        case '\n':
-            pager.left = 1;
-            break;
-        case 'q':
-        case CTRL_C:
-            pager.quit = true;
-            break;
-        default:
-            asking = true;
-        }
-    }
-    out_text(&out_console, "\r        \r");
-}
-
-static void write_paged(struct out *out, const char *text, size_t n)
-{
-    while (n && !pager.quit) {
-        const char *newline = memchr(text, '\n', n);
-        size_t line = newline ? (size_t)(newline - text) + 1 : n;
-        if (pager.rows && !pager.left)
-            ask_for_more();
-        if (pager.quit)
-            return;
-        console_write(text, line);
-        if (newline && pager.left)
-            pager.left--;
-        text += line;
-        n -= line;
-    }
-}
-
-static struct out paged = { .write = write_paged };
-
-static void run_line(enum line_event event)
-{
-    struct command_call call = { .out = &paged, .source = "console" };
-
-    pager.left = pager.rows ? pager.rows - 1 : 0;
-    pager.quit = false;
+    session_begin(&c->session);
     if (event == LINE_TOO_LONG)
         command_error(&call, "line is too long, expected at most %u characters",
                       COMMAND_LINE_MAX - 1);
     else if (event == LINE_DONE)
-        command_run(editor.line, &paged, "console", 0);
+        command_run_in(&c->session, c->editor.line);
 }
 
-/* The log's lines do not tear the one that somebody is typing. */
-static void write_log(const char *text, size_t n)
+static void console_task(void *arg)
 {
-    if (editing)
-        line_editor_hide(&editor);
-    console_write(text, n);
-    if (editing)
-        line_editor_show(&editor);
-}
-
-void console_task_reset(void)
-{
-    editing = false;
-    memset(&pager, 0, sizeof pager);
-    memset(&editor, 0, sizeof editor);
-}
-
-void console_task(void *arg)
-{
-    line_editor_init(&editor, &out_console, "millrace> ");
-    log_set_sink(write_log);
+    struct console *c = arg;
     for (;;) {
         enum line_event event = LINE_EDITING;
-        line_editor_start(&editor);
-        editing = true;
+        line_editor_start(&c->editor);
+        c->editing = true;
         while (event == LINE_EDITING)
-            event = line_editor_feed(&editor, wait_for_key());
-        editing = false;
-        run_line(event);
+            event = line_editor_feed(&c->editor, session_key(&c->session));
+        c->editing = false;
+        run_line(c, event);
     }
 }
 
-COMMAND(cmd_page, "page on|off", "Stop output after every screenful of 24 lines, or not");
-static int cmd_page(struct command_call *call)
+/* The log's lines go to all, and do not tear the one that somebody is typing. */
+static void write_log(const char *text, size_t n)
 {
-    pager.rows = call->arg[0].choice ? 0 : PAGE_ROWS;
+    struct console_terminal *t;
+    for (unsigned i = 0; (t = console_terminal(i)); i++) {
+        struct console *c = consoles[i];
+        bool editing = c && c->editing;
+        if (editing)
+            line_editor_hide(&c->editor);
+        console_write_to(t, text, n);
+        if (editing)
+            line_editor_show(&c->editor);
+    }
+}
+
+static int start(unsigned number, struct console_terminal *terminal)
+{
+    struct console *c = calloc(1, sizeof *c);
+    if (!c)
+        return -ENOMEM;
+    session_init(&c->session, terminal);
+    c->session.page_rows = page_rows;
+    line_editor_init(&c->editor, &c->session.plain, "millrace> ");
+    if (!task_create(console_task, c)) {
+        free(c);
+        return -ENOMEM;
+    }
+    consoles[number] = c;
     return 0;
 }
 
-COMMAND(cmd_page_rows, "page NUMBER", "Stop output after every screenful of NUMBER lines");
+int console_start(void)
+{
+    struct console_terminal *t;
+    for (unsigned i = 0; (t = console_terminal(i)); i++) {
+        int e = start(i, t);
+        if (e && !i)
+            return e;
+        if (e)
+            log_warning("console: no memory for one more session");
+    }
+    log_set_sink(write_log);
+    return 0;
+}
+
+void console_stop(void)
+{
+    for (unsigned i = 0; i < CONSOLE_DEVICES_MAX; i++) {
+        free(consoles[i]);
+        consoles[i] = NULL;
+    }
+    page_rows = 0;
+    command_reset();
+}
+
+/* page --------------------------------------------------------------------- */
+
+/* Everybody's own; in a configuration it is what sessions begin with. */
+static void set_page(struct command_call *call, uint64_t rows)
+{
+    *(call->session ? &call->session->page_rows : &page_rows) = rows;
+}
+
+COMMAND_AT_ONCE(cmd_page, "page on|off", "Stop output after every screenful of 24 lines, or not");
+static int cmd_page(struct command_call *call)
+{
+    set_page(call, call->arg[0].choice ? 0 : PAGE_ROWS);
+    return 0;
+}
+
+COMMAND_AT_ONCE(cmd_page_rows, "page NUMBER", "Stop output after every screenful of NUMBER lines");
 static int cmd_page_rows(struct command_call *call)
 {
     uint64_t rows = call->arg[0].number;
@@ -140,14 +132,19 @@ static int cmd_page_rows(struct command_call *call)
     if (rows < PAGE_ROWS_MIN || rows > PAGE_ROWS_MAX)
         return command_error(call, "'%s' lines are no page, expected %u to %u", call->arg[0].word,
                              PAGE_ROWS_MIN, PAGE_ROWS_MAX);
-    pager.rows = rows;
+    set_page(call, rows);
     return 0;
 }
 
+/* As it is for who asks. */
 static void print_config(struct out *out)
 {
-    if (pager.rows)
-        out_printf(out, "page %" PRIu64 "\n", pager.rows);
+    uint64_t rows = page_rows;
+    for (unsigned i = 0; i < CONSOLE_DEVICES_MAX; i++)
+        if (consoles[i] && out == &consoles[i]->session.out)
+            rows = consoles[i]->session.page_rows;
+    if (rows)
+        out_printf(out, "page %" PRIu64 "\n", rows);
 }
 
 CONFIG_PRINTER(console_config) = { .order = CONFIG_CONSOLE, .print = print_config };

@@ -1,7 +1,7 @@
-/* console.h - the person at the terminal: prompt, editing, pager. */
+/* console.h - the people at the terminals: prompt, editing, commands. */
 #pragma once
 
-/* The console's task (kernel/task.h): reads lines for ever and runs them. */
-void console_task(void *arg);
-/* `page off`, and an empty history (tests). */
-void console_task_reset(void);
+/* A session for each terminal, each with a task of its own that reads lines for ever and runs
+ * them (kernel/task.h).  0, or -ENOMEM: not even the first. */
+int console_start(void);
+void console_stop(void); /* tests, together with task_reset(): none, and no defaults set */

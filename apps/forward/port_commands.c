@@ -164,7 +164,7 @@ static void show_totals(struct out *out, unsigned number)
 
 static void show_device_counters(struct out *out, unsigned number)
 {
-    static struct port_counter rows[DEVICE_COUNTERS]; /* the console's, too big for its stack */
+    struct port_counter rows[DEVICE_COUNTERS];
     struct port *port = port_get(number);
     unsigned n = port && port->ops->counters ? port->ops->counters(port, rows, DEVICE_COUNTERS) : 0;
 

@@ -164,8 +164,8 @@ static int ping(struct command_call *call, uint64_t count, uint64_t size)
     return 0;
 }
 
-COMMAND(cmd_ping, "ping ADDRESS [count NUMBER] [size NUMBER]",
-        "Send echo requests, five unless told; Ctrl-C stops");
+COMMAND_AT_ONCE(cmd_ping, "ping ADDRESS [count NUMBER] [size NUMBER]",
+                "Send echo requests, five unless told; Ctrl-C stops");
 static int cmd_ping(struct command_call *call)
 {
     const struct command_arg *count = command_option(call, "count");

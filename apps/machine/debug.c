@@ -3,8 +3,9 @@
 #include "apps/console/command.h"
 #include "kernel/machine.h"
 
-COMMAND(cmd_debug_crash, "debug crash null|text|rodata|execute|unmapped|stack|invalid|panic",
-        "Crash on purpose: shows the panic report, then resets");
+COMMAND_AT_ONCE(cmd_debug_crash,
+                "debug crash null|text|rodata|execute|unmapped|stack|invalid|panic",
+                "Crash on purpose: shows the panic report, then resets");
 
 static int cmd_debug_crash(struct command_call *call)
 {

@@ -10,7 +10,7 @@
 #include <inttypes.h>
 #include <limits.h>
 
-COMMAND(cmd_help, "help [LINE]", "List every command, or those that LINE begins");
+COMMAND_AT_ONCE(cmd_help, "help [LINE]", "List every command, or those that LINE begins");
 static int cmd_help(struct command_call *call)
 {
     return command_help(call, call->arg[0].word ? call->arg[0].word : "");
@@ -76,7 +76,7 @@ static int cmd_show_memory(struct command_call *call)
 
 /* Whoever watches the console sees that it was meant. */
 
-COMMAND(cmd_poweroff, "poweroff", "Turn the machine off");
+COMMAND_AT_ONCE(cmd_poweroff, "poweroff", "Turn the machine off");
 static int cmd_poweroff(struct command_call *call)
 {
     out_text(call->out, "turning off\n");
@@ -85,7 +85,7 @@ static int cmd_poweroff(struct command_call *call)
     return command_error(call, "the machine does not turn off, expected ACPI's S5");
 }
 
-COMMAND(cmd_reboot, "reboot", "Reset the machine");
+COMMAND_AT_ONCE(cmd_reboot, "reboot", "Reset the machine");
 static int cmd_reboot(struct command_call *call)
 {
     out_text(call->out, "resetting\n");

@@ -57,13 +57,13 @@ static struct out checked = { .write = write_checked }, nowhere = { .write = wri
 static void run(const char *line)
 {
     char own[COMMAND_LINE_MAX + 2] = "q ";
-    struct command_call call = { .out = &nowhere, .source = "console" };
+    struct command_call call = { .out = &nowhere };
 
     if (strlen(line) >= COMMAND_LINE_MAX)
         abort();
     strcat(own, line);
     error_lines = 0;
-    int e = command_run(own, &checked, "console", 0);
+    int e = command_run(own, &checked, NULL, 0);
     if (error_lines != (e < 0))
         abort();
     command_help(&call, line);

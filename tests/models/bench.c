@@ -45,7 +45,7 @@ static int run(const char *line)
 {
     text_length = 0;
     text[0] = 0;
-    return command_run(line, &text_out, "console", 0);
+    return command_run(line, &text_out, NULL, 0);
 }
 
 void bench_command(const char *line)

@@ -34,7 +34,7 @@ static struct out out = { .write = write_text };
 static const char *answer(const char *line)
 {
     text[0] = '\0';
-    command_run(line, &out, "console", 0);
+    command_run(line, &out, NULL, 0);
     return text;
 }
 

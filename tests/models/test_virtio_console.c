@@ -152,7 +152,7 @@ static void what_is_typed_arrives_in_order(void **state)
         assert_true(type("x"));
         assert_true(type("yz"));
         int c;
-        while ((c = console_getc()) >= 0)
+        while ((c = console_getc(console_terminal(0))) >= 0)
             got[n++] = (char)c;
     }
     assert_int_equal(n, 120);
@@ -167,10 +167,10 @@ static void a_lie_about_the_length_breaks_nothing(void **state)
         assert_true(virtq_device_take(&queues[0], &b));
         virtq_device_put(&queues[0], b.head, 0xffffffff);
         virtq_device_publish(&queues[0]);
-        assert_int_equal(console_getc(), -1);
+        assert_int_equal(console_getc(console_terminal(0)), -1);
     }
     assert_true(type("q"));
-    assert_int_equal(console_getc(), 'q');
+    assert_int_equal(console_getc(console_terminal(0)), 'q');
 }
 
 static void notifications_say_that_there_is_something(void **state)

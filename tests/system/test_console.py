@@ -112,6 +112,19 @@ def test_history_and_line_editing(appliance):
     assert wanted in appliance.read_until(r"\n(.*?)%s\Z" % re.escape(qemu.PROMPT)).group(1)
 
 
+def test_what_is_pasted_while_a_command_waits_runs_afterwards(appliance):
+    appliance.type("ping 198.51.100.77 count 2\nshow version\nshow cpu\n")
+    appliance.read_until(r"no answer to 2\n2 sent, 0 received\n%sshow version\n.*commit .*%sshow cpu\n.*%s\Z"
+                         % (qemu.PROMPT, qemu.PROMPT, qemu.PROMPT))
+
+
+def test_control_c_alone_interrupts(appliance):
+    appliance.type("ping 198.51.100.77 count 1000\n")
+    appliance.read_until(r"no answer to 1\n")
+    appliance.type("show version\n\x03")
+    appliance.read_until(r"sent, 0 received\n%sshow version\n.*commit .*%s\Z" % (qemu.PROMPT, qemu.PROMPT))
+
+
 def test_comments_and_blank_lines_are_nothing(appliance):
     assert appliance.command("# port 0 down").strip() == ""
     assert appliance.command("").strip() == ""

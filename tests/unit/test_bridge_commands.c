@@ -31,7 +31,7 @@ static int run(const char *line)
 {
     text_length = 0;
     text[0] = 0;
-    return command_run(line, &out, "console", 0);
+    return command_run(line, &out, NULL, 0);
 }
 
 static void does(const char *line)

@@ -163,7 +163,7 @@ static void forget(void)
 static void accepts(const char *line, const char *expected)
 {
     forget();
-    assert_int_equal(command_run(line, &out, "console", 0), 0);
+    assert_int_equal(command_run(line, &out, NULL, 0), 0);
     assert_string_equal(output, "");
     assert_string_equal(trace, expected);
 }
@@ -171,7 +171,7 @@ static void accepts(const char *line, const char *expected)
 static void refuses(const char *line, const char *expected)
 {
     forget();
-    assert_true(command_run(line, &out, "console", 0) < 0);
+    assert_true(command_run(line, &out, NULL, 0) < 0);
     assert_string_equal(output, expected);
     assert_string_equal(trace, "");
 }
@@ -319,7 +319,7 @@ static void hostile_lines_get_one_printable_line(void **state)
                   "expected one that 'help' lists\n");
     memcpy(line, "zword ", 6);
     forget();
-    assert_int_equal(command_run(line, &out, "console", 0), 0);
+    assert_int_equal(command_run(line, &out, NULL, 0), 0);
     assert_int_equal(strlen(trace), 1023 - 6 + strlen("word <>;"));
 }
 
@@ -336,7 +336,7 @@ static void every_short_junk_line_gets_at_most_one_line(void **state)
         }
         line[0] = 'z'; /* the rows above, not `reboot` */
         line[sizeof line - 1] = 0;
-        command_run(line, &out, "console", 0);
+        command_run(line, &out, NULL, 0);
         const char *newline = strchr(output, '\n');
         assert_true(!newline || !newline[1]);
     }
@@ -457,7 +457,7 @@ static void completion_offers_what_may_follow(void **state)
 
 static void helps(const char *line, const char *expected)
 {
-    struct command_call call = { .out = &out, .source = "console" };
+    struct command_call call = { .out = &out };
     forget();
     command_help(&call, line);
     assert_string_equal(output, expected);
@@ -475,7 +475,7 @@ static void help_lists_rows(void **state)
     helps("zs foo bar",
           "error: no command begins with 'zs foo bar', expected one that 'help' lists\n");
     forget();
-    assert_int_equal(command_run("help", &out, "console", 0), 0);
+    assert_int_equal(command_run("help", &out, NULL, 0), 0);
     assert_non_null(strstr(output, "\nzword WORD  "));
     assert_non_null(strstr(output, "\nshow version  "));
 }

@@ -203,7 +203,7 @@ static void nothing_at_all(void **state)
     assert_false(console_has(NULL));
     say("to nobody");
     console_flush();
-    assert_int_equal(console_getc(), -1);
+    assert_int_equal(console_getc(console_terminal(0)), -1);
 }
 
 /* Linux, Documentation/admin-guide/kernel-parameters: console=uart8250. */

@@ -282,18 +282,131 @@ static void flush_is_bounded(void **state)
     assert_string_equal(one.text, "stuck!");
 }
 
-static void input_in_order_from_all_devices(void **state)
+/* Two with keys: what is typed at one is not seen at the other, nor what is said to it. */
+static void each_keyboard_is_a_terminal_of_its_own(void **state)
 {
+    put("early ");
     console_add(&one.device);
     console_add(&two.device);
-    assert_int_equal(console_getc(), -1);
+    struct console_terminal *first = console_terminal(0), *second = console_terminal(1);
+    assert_non_null(second);
+    assert_null(console_terminal(2));
+    assert_int_equal(console_getc(first), -1);
     one.typed = "ab";
     two.typed = "\xff";
     console_poll();
-    assert_int_equal(console_getc(), 'a');
-    assert_int_equal(console_getc(), 'b');
-    assert_int_equal(console_getc(), 0xff);
-    assert_int_equal(console_getc(), -1);
+    assert_int_equal(console_getc(first), 'a');
+    assert_int_equal(console_getc(second), 0xff);
+    assert_int_equal(console_getc(second), -1);
+    assert_int_equal(console_getc(first), 'b');
+    assert_int_equal(console_getc(first), -1);
+    console_write_to(first, "first ", 6);
+    console_write_to(second, "second ", 7);
+    put("all");
+    console_flush();
+    assert_string_equal(one.text, "early first all");
+    assert_string_equal(two.text, "early second all");
+}
+
+/* What only shows goes with the first, whichever came before the other. */
+static void screens_show_the_first_terminal(void **state)
+{
+    static struct terminal screen, late;
+    terminal_init(&screen, "screen");
+    terminal_init(&late, "late");
+    screen.device.read = late.device.read = NULL;
+    console_add(&screen.device);
+    console_add(&one.device);
+    console_add(&two.device);
+    console_add(&late.device);
+    console_write_to(console_terminal(0), "first ", 6);
+    console_write_to(console_terminal(1), "second ", 7);
+    put("all");
+    console_flush();
+    assert_string_equal(screen.text, "first all");
+    assert_string_equal(one.text, "first all");
+    assert_string_equal(two.text, "second all");
+    assert_string_equal(late.text, "first all");
+}
+
+/* A terminal that takes nothing keeps nobody waiting at another. */
+static void terminals_do_not_wait_for_each_other(void **state)
+{
+    console_set_wait(take_a_turn);
+    console_add(&one.device);
+    console_add(&two.device);
+    two.budget = 0;
+    fill(big, 100000, 9);
+    uint64_t before = time_us();
+    console_write_to(console_terminal(0), big, 100000);
+    assert_true(time_us() - before < CONSOLE_STALL_US);
+    console_flush();
+    assert_memory_equal(one.text, big, 100000);
+    assert_int_equal(two.count, 0);
+}
+
+static void read_all(struct console_terminal *t, char *text)
+{
+    int c;
+    while ((c = console_getc(t)) >= 0)
+        *text++ = (char)c;
+    *text = 0;
+}
+
+/* Ctrl-C alone interrupts; what else was typed stays, in order. */
+static void a_break_is_taken_out_of_what_was_typed(void **state)
+{
+    char text[64];
+    console_add(&one.device);
+    struct console_terminal *t = console_terminal(0);
+    one.typed = "show version\r";
+    console_poll();
+    assert_false(console_break(t));
+    one.typed = "st\003op\003\r";
+    console_poll();
+    assert_true(console_break(t));
+    assert_true(console_break(t));
+    assert_false(console_break(t));
+    read_all(t, text);
+    assert_string_equal(text, "show version\rstop\r");
+    one.typed = "a\003"; /* who reads gets it as a key */
+    console_poll();
+    read_all(t, text);
+    assert_string_equal(text, "a\003");
+    assert_false(console_break(t));
+}
+
+static void poll_all(void)
+{
+    while (*one.typed)
+        console_poll();
+}
+
+/* While a command listens the device is not asked to pause, for then Ctrl-C could not come:
+ * lines that do not fit are refused as a whole. */
+static void what_does_not_fit_beside_a_command_is_refused(void **state)
+{
+    static char text[CONSOLE_INPUT_SIZE + 1];
+    console_add(&one.device);
+    one.device.hold = terminal_hold;
+    struct console_terminal *t = console_terminal(0);
+    assert_false(console_break(t));
+    memset(big, 'x', CONSOLE_INPUT_SIZE);
+    memcpy(big + CONSOLE_INPUT_SIZE - 6, "\rport ", 6);
+    strcpy(big + CONSOLE_INPUT_SIZE, "0 down\rstop\r");
+    one.typed = big;
+    poll_all();
+    assert_int_equal(one.holds, 0);
+    console_flush();
+    assert_string_equal(one.text, "\a\a\a\a\a\a\a"); /* "0 down" and Enter */
+    assert_false(console_break(t));
+    one.typed = "longer\003 than room\r"; /* and the break comes through */
+    poll_all();
+    assert_true(console_break(t));
+    assert_false(console_break(t));
+    read_all(t, text);
+    assert_int_equal(strlen(text), CONSOLE_INPUT_SIZE);
+    assert_string_equal(text + CONSOLE_INPUT_SIZE - 7, "x\rstop\r"); /* which fitted again */
 }
 
 /* Input that does not fit stays in the device, which is asked to pause; all of
@@ -312,11 +425,11 @@ static void input_is_held_not_lost(void **state)
     assert_int_equal(one.holds, 1);
     assert_int_equal(one.releases, 0);
     for (unsigned i = 0; i < 20000; i++) {
-        assert_int_equal(console_getc(), (unsigned char)big[i]);
+        assert_int_equal(console_getc(console_terminal(0)), (unsigned char)big[i]);
         if (i % 3 == 0)
             console_poll();
     }
-    assert_int_equal(console_getc(), -1);
+    assert_int_equal(console_getc(console_terminal(0)), -1);
     console_poll();
     assert_int_equal(one.holds, one.releases);
 }
@@ -374,7 +487,11 @@ int main(void)
         T(the_loop_waits_for_nobody),
         T(a_slow_device_loses_nothing),
         T(flush_is_bounded),
-        T(input_in_order_from_all_devices),
+        T(each_keyboard_is_a_terminal_of_its_own),
+        T(screens_show_the_first_terminal),
+        T(terminals_do_not_wait_for_each_other),
+        T(a_break_is_taken_out_of_what_was_typed),
+        T(what_does_not_fit_beside_a_command_is_refused),
         T(input_is_held_not_lost),
         T(a_screen_is_drawn_while_input_waits),
         T(too_many_devices),

@@ -44,7 +44,7 @@ static int show(const char *line)
 {
     length = 0;
     text[0] = 0;
-    return command_run(line, &out, "console", 0);
+    return command_run(line, &out, NULL, 0);
 }
 
 static void shows(const char *expected)

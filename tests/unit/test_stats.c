@@ -45,7 +45,7 @@ static int run(const char *line)
     struct out out = { .write = text_write };
     text_length = 0;
     text[0] = 0;
-    return command_run(line, &out, "console", 0);
+    return command_run(line, &out, NULL, 0);
 }
 
 static void refused_with(const char *line, const char *answer)
@@ -308,7 +308,7 @@ static void json_is_of_one_moment(void **state)
     struct out out = { .write = moving_write };
     send(10);
     text_length = 0;
-    assert_int_equal(command_run("show stats json", &out, "console", 0), 0);
+    assert_int_equal(command_run("show stats json", &out, NULL, 0), 0);
     const char *second = strstr(text, "{\"port\": 1");
     assert_non_null(second);
     assert_int_equal(json_number(text, "rx_packets"), 10);

@@ -37,7 +37,7 @@ static struct out out = { .write = write_text };
 static const char *answers(const char *line)
 {
     text[length = 0] = 0;
-    command_run(line, &out, "console", 0);
+    command_run(line, &out, NULL, 0);
     return text;
 }
 
