@@ -44,7 +44,8 @@ static struct address read_address(const struct bridge *bridge, const uint8_t *m
 static const struct member *speaker(const struct member *m)
 {
     const struct member *speaker = load_acquire(&m->speaker);
-    return unlikely(speaker) && m->port->uplink->state == PORT_RUNNING ? speaker : NULL;
+    bool shared = unlikely(speaker) && load_relaxed(&m->port->uplink->state) == PORT_RUNNING;
+    return shared ? speaker : NULL;
 }
 
 static bool share_wire(const struct member *a, const struct member *b)
@@ -65,10 +66,10 @@ static struct member *find_station(const struct bridge *bridge, const struct add
 
 /* What a member hears that does not speak for its wire, the speaker has heard as well, or has
  * sent itself: all but frames for the member's own address from stations on its wire. */
-static bool is_copy(const struct passage *way, const struct packet *packet,
+static bool is_copy(const struct passage *way, const struct address *destination,
                     const struct address *source)
 {
-    if (!mac_equal(packet->data, way->in->port->mac))
+    if ((destination->key & MAC_WORD) != load_relaxed(&way->in->interface->mac_word))
         return true;
     const struct member *home = find_station(way->bridge, source);
     return home && !share_wire(home, way->in);
@@ -208,11 +209,11 @@ static int frame_fault(const struct address *destination, const struct address *
 }
 
 /* The same for a frame that came in by a member that does not speak for its wire. */
-static int spoken_for_fault(const struct passage *way, const struct packet *packet,
-                            const struct address *destination, const struct address *source)
+static int spoken_for_fault(const struct passage *way, const struct address *destination,
+                            const struct address *source)
 {
     int fault = frame_fault(destination, source);
-    return fault == FINE && is_copy(way, packet, source) ? DROP_shared_wire : fault;
+    return fault == FINE && is_copy(way, destination, source) ? DROP_shared_wire : fault;
 }
 
 static int listener_fault(struct passage *way, const struct packet *packet,
@@ -222,8 +223,7 @@ static int listener_fault(struct passage *way, const struct packet *packet,
     if (fault != FINE)
         return fault;
     learn(way, packet, source);
-    return unlikely(way->in->others) && is_for_others(way->in, destination) ? DROP_shared_wire
-                                                                            : FINE;
+    return is_for_others(way->in, destination) ? DROP_shared_wire : FINE;
 }
 
 /* Headers, then both buckets of both addresses, are under way before the first
@@ -240,7 +240,7 @@ static void receive_burst(struct passage *way, struct packet **packets, uint16_t
     bool spoken_for = speaker(way->in);
     for (uint16_t i = 0; i < n; i++) {
         int fault = unlikely(spoken_for)
-                        ? spoken_for_fault(way, packets[i], &destination[i], &source[i])
+                        ? spoken_for_fault(way, &destination[i], &source[i])
                         : listener_fault(way, packets[i], &destination[i], &source[i]);
         if (fault == FINE)
             relay(way, packets[i], &destination[i]);
@@ -264,7 +264,8 @@ static void send_up(struct passage *way)
 {
     struct interface *up = way->bridge->interface;
     interface_count_rx(way->worker, up, way->up, way->ups);
-    up->input(way->worker, up, way->up, way->ups);
+    interface_burst_fn *input = load_acquire(&up->input);
+    input(way->worker, up, way->up, way->ups);
 }
 
 void bridge_input(struct worker *worker, struct interface *interface, struct packet **packets,
