@@ -179,14 +179,23 @@ def test_access_port_of_a_vlan():
 # Several queues ----------------------------------------------------------------------
 
 
-def toeplitz(data):
+def toeplitz(data, secret=KEY):
     """The hash of Microsoft's receive side scaling, with the driver's key."""
-    result, key = 0, int.from_bytes(KEY, "big")
+    result, key = 0, int.from_bytes(secret, "big")
     for n, byte in enumerate(data):
         for bit in range(8):
             if byte & 0x80 >> bit:
-                result ^= key >> len(KEY) * 8 - 32 - n * 8 - bit & 0xffffffff
+                result ^= key >> len(secret) * 8 - 32 - n * 8 - bit & 0xffffffff
     return result
+
+
+# Microsoft, "Verifying the RSS hash calculation": source, destination, ports, and the hashes without and with ports.
+MICROSOFT_KEY = bytes.fromhex("6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa")
+KNOWN = [("66.9.149.187", "161.142.100.80", 2794, 1766, 0x323e8fc2, 0x51ccc178),
+         ("199.92.111.2", "65.69.140.83", 14230, 4739, 0xd718262a, 0xc626b0ea),
+         ("24.19.198.95", "12.22.207.184", 12898, 38024, 0xd2d0a5de, 0x5c2b394a),
+         ("38.27.205.30", "209.142.163.6", 48228, 2217, 0x82989176, 0xafc7327f),
+         ("153.39.163.191", "202.188.127.2", 44251, 1303, 0x5d1809c5, 0x10e828a2)]
 
 
 def hashed(packet):
@@ -201,6 +210,9 @@ def hashed(packet):
 
 
 def flows():
+    for source, destination, sport, dport, _, _ in KNOWN:
+        yield IP(src=source, dst=destination) / TCP(sport=sport, dport=dport)
+        yield IP(src=source, dst=destination) / ICMP()
     for n in range(24):
         ip4 = IP(src="10.0.0.%d" % (n + 1), dst="10.1.%d.9" % n)
         ip6 = IPv6(src="2001:db8::%x" % (n + 1), dst="2001:db8:1::%x" % (3 * n + 1))
@@ -227,13 +239,39 @@ def test_flows_spread_over_queues_and_stay(count):
         assert queues(appliance, 0)[0] == expected[0] + 1
 
 
+def test_the_hash_by_which_the_queues_are_judged_is_microsofts():
+    for source, destination, sport, dport, ip, tcp in KNOWN:
+        flow = IP(src=source, dst=destination) / TCP(sport=sport, dport=dport)
+        assert toeplitz(hashed(flow), MICROSOFT_KEY) == tcp
+        assert toeplitz(hashed(flow)[:8], MICROSOFT_KEY) == ip
+
+
+def turned(flow):
+    """The answer: addresses and ports the other way round."""
+    back = flow.copy()
+    ip = back[IP] if IP in back else back[IPv6]
+    ip.src, ip.dst = ip.dst, ip.src
+    if UDP in back or TCP in back:
+        upper = back[UDP] if UDP in back else back[TCP]
+        upper.sport, upper.dport = upper.dport, upper.sport
+    return back
+
+
 def test_both_directions_of_a_flow_share_a_queue():
     """The key repeats every 16 bits, so that swapped addresses and ports change nothing."""
-    for flow in flows():
-        data = hashed(flow)
-        half = (len(data) - (4 if UDP in flow or TCP in flow else 0)) // 2
-        back = data[half:2 * half] + data[:half] + data[2 * half + 2:] + data[2 * half:2 * half + 2]
-        assert toeplitz(data) == toeplitz(back)
+    with Appliance(nics=NICS, config="forward l2\n") as appliance:
+        restart(appliance, "port 0 queues 4")
+        before, hit = queues(appliance, 0), set()
+        for flow in flows():
+            for packet in (flow, turned(flow)):
+                sent = bytes(Ether(src="02:00:00:00:0a:02", dst=BROADCAST) / packet).ljust(60, b"\0")
+                appliance.wires[0].send(sent)
+                assert appliance.wires[1].receive() == sent
+            after = queues(appliance, 0)
+            assert sorted(b - a for a, b in zip(before, after)) == [0, 0, 0, 2], flow.summary()
+            hit.add([b - a for a, b in zip(before, after)].index(2))
+            before = after
+        assert hit == {0, 1, 2, 3}
 
 
 def test_counts_stay_when_queues_go():
