@@ -78,7 +78,7 @@ struct igbvf {
     char name[sizeof "igbvf " + PCI_BDF_LEN];
 };
 
-/* igbvf_settings.c; the first three are vf_client_ops of a struct igbvf -------------------------------------------------- */
+/* igbvf_settings.c; the first three are vf_client_ops of a struct igbvf ---------------- */
 
 /* The answer to the reset message: the address of this VF, NULL: the PF has none for it.  All
  * settings are due. */
