@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 /* Registers ------------------------------------------------------------------ */
 
@@ -27,6 +28,57 @@ int intel_wait(enum log_level level, const char *device, const char *name, uint8
              device, name, value, limit_us, wanted, mask);
     return -ETIMEDOUT;
 }
+
+uint32_t intel_status(const char *device, const uint8_t *status, bool *gone)
+{
+    uint32_t value = mmio_read32(status);
+    bool now = value == UINT32_MAX;
+    if (now && !*gone)
+        log_error("%s: STATUS is ffffffff, the device does not answer any more", device);
+    *gone = now;
+    return now ? 0 : value;
+}
+
+/* Address and NVM ------------------------------------------------------------ */
+
+#define RAH 4u /* behind RAL */
+#define RAH_AV 0x80000000u
+#define EERD_DATA 0xffff0000u
+#define EERD_US (10 * US_PER_MS) /* a word takes some 50 us at the EEPROM's 1 MHz */
+
+bool intel_mac_read(const uint8_t *ral, uint8_t mac[MAC_LEN])
+{
+    uint32_t low = mmio_read32(ral), high = mmio_read32(ral + RAH);
+    memcpy(mac, &low, 4);
+    memcpy(mac + 4, &high, 2);
+    return (high & RAH_AV) && mac_is_station(mac);
+}
+
+void intel_mac_write(uint8_t *ral, const uint8_t *mac, uint32_t flags)
+{
+    uint32_t low = 0, high = 0;
+    if (mac) {
+        memcpy(&low, mac, 4);
+        memcpy(&high, mac + 4, 2);
+        high |= RAH_AV | flags;
+    }
+    mmio_write32(ral + RAH, 0);
+    mmio_write32(ral, low);
+    if (high)
+        mmio_write32(ral + RAH, high);
+}
+
+int intel_nvm_read(const char *device, uint8_t *eerd, uint32_t start, uint32_t done,
+                   uint16_t *value)
+{
+    mmio_write32(eerd, start);
+    int err = intel_wait(LOG_ERROR, device, "EERD", eerd, done, done, EERD_US);
+    if (!err)
+        *value = (uint16_t)FIELD_GET(EERD_DATA, mmio_read32(eerd));
+    return err;
+}
+
+/* Counters and link ---------------------------------------------------------- */
 
 void intel_collect(uint8_t *regs, const uint16_t *offsets, unsigned narrow, unsigned count,
                    uint64_t *counters)

@@ -26,6 +26,21 @@
 int intel_wait(enum log_level level, const char *device, const char *name, uint8_t *reg,
                uint32_t mask, uint32_t wanted, uint64_t limit_us);
 
+/* STATUS of a 1 Gb/s chip; 0, nothing up, of a device that left the bus: then *gone is set, and
+ * the log was told, once.  Such a one answers all ones, which STATUS never is: some of its bits
+ * are reserved as 0. */
+uint32_t intel_status(const char *device, const uint8_t *status, bool *gone);
+
+/* A receive address, RAL at `ral` and RAH behind it.  False: not valid, or no station's. */
+bool intel_mac_read(const uint8_t *ral, uint8_t mac[MAC_LEN]);
+/* Never valid with half an old address in it; `flags`: what else of RAH.  NULL: none. */
+void intel_mac_write(uint8_t *ral, const uint8_t *mac, uint32_t flags);
+
+/* A word of the NVM by EERD: `start` has its address where the chip wants it, `done` is the chip's
+ * bit.  0, or -ETIMEDOUT with a log line. */
+int intel_nvm_read(const char *device, uint8_t *eerd, uint32_t start, uint32_t done,
+                   uint16_t *value);
+
 /* Adds registers that reading clears to what was read before.  The first `narrow` of `count`
  * have 32 bits; of the others the upper half, which clears both, is read last. */
 void intel_collect(uint8_t *regs, const uint16_t *offsets, unsigned narrow, unsigned count,

@@ -20,8 +20,7 @@
 #define RESET_SETTLE_US 10u /* 8254x SDM 13.4.1: 1 us before the first access after RST */
 #define RESET_US (10 * US_PER_MS)
 #define RELOAD_US (5 * US_PER_MS)
-#define EERD_US (10 * US_PER_MS) /* a word takes some 50 us at the EEPROM's 1 MHz */
-#define DRAIN_US 100u            /* a 9 KiB frame under way takes 74 us at 1 Gb/s */
+#define DRAIN_US 100u /* a 9 KiB frame under way takes 74 us at 1 Gb/s */
 
 #define X(name, offset, section) COUNTER_##name,
 enum { E1000_COUNTERS(X) };
@@ -35,16 +34,9 @@ int e1000_wait(const struct e1000 *e, const char *name, uint32_t reg, uint32_t m
     return intel_wait(LOG_ERROR, e->name, name, e->regs + reg, mask, wanted, limit_us);
 }
 
-/* STATUS; 0, nothing up, of a device that left the bus.  Such a one answers all
- * ones, which STATUS never is: some of its bits are reserved as 0 (8254x SDM 13.4.2). */
 static uint32_t e1000_status(struct e1000 *e)
 {
-    uint32_t status = e1000_read(e, E1000_STATUS);
-    bool gone = status == UINT32_MAX;
-    if (gone && !e->gone)
-        log_error("%s: STATUS is ffffffff, the device does not answer any more", e->name);
-    e->gone = gone;
-    return gone ? 0 : status;
+    return intel_status(e->name, e->regs + E1000_STATUS, &e->gone);
 }
 
 bool e1000_answers(struct e1000 *e)
@@ -70,21 +62,13 @@ static bool e1000_mac_from_eeprom(struct e1000 *e, uint8_t mac[MAC_LEN])
     return mac_is_station(mac);
 }
 
-/* The device, or its firmware, may have loaded it: 8254x SDM 13.5.2. */
-static bool e1000_mac_from_registers(struct e1000 *e, uint8_t mac[MAC_LEN])
-{
-    uint32_t low = e1000_read(e, E1000_RAL(0)), high = e1000_read(e, E1000_RAH(0));
-    memcpy(mac, &low, 4);
-    memcpy(mac + 4, &high, 2);
-    return (high & E1000_RAH_AV) && mac_is_station(mac);
-}
-
 static int e1000_read_mac(struct e1000 *e)
 {
     uint8_t mac[MAC_LEN];
     if (!e1000_mac_from_eeprom(e, mac)) {
         log_warning("%s: no address in the EEPROM, looking at RAL0 and RAH0", e->name);
-        if (!e1000_mac_from_registers(e, mac))
+        /* the device, or its firmware, may have loaded it: 8254x SDM 13.5.2 */
+        if (!intel_mac_read(e->regs + E1000_RAL(0), mac))
             return -EADDRNOTAVAIL;
     }
     memcpy(e->port.mac, mac, MAC_LEN);
@@ -92,15 +76,10 @@ static int e1000_read_mac(struct e1000 *e)
     return 0;
 }
 
-/* Receive address 0 is ours; never valid with half an old address in it. */
+/* Receive address 0 is ours. */
 static void e1000_write_mac(struct e1000 *e, const uint8_t mac[MAC_LEN])
 {
-    uint32_t low, high = 0;
-    memcpy(&low, mac, 4);
-    memcpy(&high, mac + 4, 2);
-    e1000_write(e, E1000_RAH(0), 0);
-    e1000_write(e, E1000_RAL(0), low);
-    e1000_write(e, E1000_RAH(0), high | E1000_RAH_AV);
+    intel_mac_write(e->regs + E1000_RAL(0), mac, 0);
     e1000_flush(e);
 }
 
@@ -240,8 +219,7 @@ static void e1000_init_receive(struct e1000 *e)
     /* Receive addresses: ours, and no other that somebody left there. */
     e1000_write_mac(e, e->port.mac);
     for (uint32_t i = 1; i < E1000_RA_REGS; i++) {
-        e1000_write(e, E1000_RAH(i), 0);
-        e1000_write(e, E1000_RAL(i), 0);
+        intel_mac_write(e->regs + E1000_RAL(i), NULL, 0);
     }
     e1000_write_multicast(e, &e->port.rx_mode);
     /* Skipped: IMS and RDTR, for interrupts stay masked. */
@@ -418,11 +396,9 @@ static int e1000_reset(struct e1000 *e)
 
 static int e1000_eeprom_read(struct e1000 *e, uint32_t word, uint16_t *value)
 {
-    e1000_write(e, E1000_EERD, FIELD_PUT(E1000_EERD_ADDR, word) | E1000_EERD_START);
-    int err = e1000_wait(e, "EERD", E1000_EERD, E1000_EERD_DONE, E1000_EERD_DONE, EERD_US);
-    if (!err)
-        *value = (uint16_t)FIELD_GET(E1000_EERD_DATA, e1000_read(e, E1000_EERD));
-    return err;
+    return intel_nvm_read(e->name, e->regs + E1000_EERD,
+                          FIELD_PUT(E1000_EERD_ADDR, word) | E1000_EERD_START, E1000_EERD_DONE,
+                          value);
 }
 
 static const struct e1000_chip e1000_chip = {

@@ -39,7 +39,6 @@
 #define E1000_EERD_START 0x00000001u   /* RW SC, Start Read */
 #define E1000_EERD_DONE 0x00000010u    /* RO, Read Done */
 #define E1000_EERD_ADDR 0x0000ff00u    /* RW, word address */
-#define E1000_EERD_DATA 0xffff0000u    /* RO, the word */
 #define E1000_FCAL 0x0028u             /* RW, Flow Control Address Low, 13.4.8 */
 #define E1000_FCAH 0x002cu             /* RW, Flow Control Address High, 13.4.9 */
 #define E1000_FCT 0x0030u              /* RW, Flow Control Type, 13.4.10 */

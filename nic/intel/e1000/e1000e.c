@@ -21,7 +21,6 @@
 #define MASTER_US (80 * US_PER_MS)     /* completions on their way: PCIe 2.8, 50 ms at most */
 #define OWNER_US (50 * US_PER_MS)      /* firmware gives the NVM back after an access */
 #define AUTO_READ_US (10 * US_PER_MS)  /* the NVM is read after a reset */
-#define EERD_US (10 * US_PER_MS)       /* one word */
 #define PHY_CONFIG_US (25 * US_PER_MS) /* after that, the PHY is configured from the NVM */
 #define PHY_RESET_US 100u              /* how long CTRL.PHY_RST is to stay */
 #define PHY_AWAKE_US (10 * US_PER_MS)  /* and how long the PHY then takes */
@@ -65,10 +64,9 @@ static int e1000e_read_word(struct e1000 *e, uint32_t word, uint16_t *value)
     int err = e1000e_own(e);
     if (err)
         return err;
-    e1000_write(e, E1000_EERD, FIELD_PUT(E1000E_EERD_ADDR, word) | E1000E_EERD_START);
-    err = e1000_wait(e, "EERD", E1000_EERD, E1000E_EERD_DONE, E1000E_EERD_DONE, EERD_US);
-    if (!err)
-        *value = (uint16_t)FIELD_GET(E1000_EERD_DATA, e1000_read(e, E1000_EERD));
+    err = intel_nvm_read(e->name, e->regs + E1000_EERD,
+                         FIELD_PUT(E1000E_EERD_ADDR, word) | E1000E_EERD_START, E1000E_EERD_DONE,
+                         value);
     e1000e_disown(e);
     return err;
 }

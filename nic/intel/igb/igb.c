@@ -61,16 +61,9 @@ int igb_wait(struct igb *e, enum log_level level, const char *name, uint32_t reg
     return intel_wait(level, e->name, name, e->regs + reg, mask, wanted, limit_us);
 }
 
-/* STATUS; 0, nothing up, of a device that left the bus.  Such a one answers all
- * ones, which STATUS never is: some of its bits are reserved as 0 (82576 DS 8.2.2). */
 uint32_t igb_status(struct igb *e)
 {
-    uint32_t status = igb_read(e, IGB_STATUS);
-    bool gone = status == UINT32_MAX;
-    if (gone && !e->gone)
-        log_error("%s: STATUS is ffffffff, the device does not answer any more", e->name);
-    e->gone = gone;
-    return gone ? 0 : status;
+    return intel_status(e->name, e->regs + IGB_STATUS, &e->gone);
 }
 
 static bool igb_answers(struct igb *e)
@@ -83,16 +76,11 @@ static bool igb_answers(struct igb *e)
 
 /* Address ------------------------------------------------------------------- */
 
-/* Receive address 0 is ours; never valid with half an old address in it.  The pool counts
+/* Receive address 0 is ours.  The pool counts
  * only where there are pools. */
 static void write_mac(struct igb *e)
 {
-    uint32_t low, high = 0;
-    memcpy(&low, e->mac, 4);
-    memcpy(&high, e->mac + 4, 2);
-    igb_write(e, IGB_RAH(0), 0);
-    igb_write(e, IGB_RAL(0), low);
-    igb_write(e, IGB_RAH(0), high | FIELD_PUT(IGB_RAH_POOL, 1u << e->pool) | IGB_RAH_AV);
+    intel_mac_write(e->regs + IGB_RAL(0), e->mac, FIELD_PUT(IGB_RAH_POOL, 1u << e->pool));
     igb_flush(e);
 }
 
@@ -271,8 +259,7 @@ static void init_receive(struct igb *e)
     /* Receive addresses: ours, and no other that somebody left there. */
     write_mac(e);
     for (uint32_t i = 1; i < e->chip->addresses; i++) {
-        igb_write(e, IGB_RAH(i), 0);
-        igb_write(e, IGB_RAL(i), 0);
+        intel_mac_write(e->regs + IGB_RAL(i), NULL, 0);
     }
     for (uint32_t i = 0; i < IGB_UTA_REGS; i++)
         igb_write(e, IGB_UTA(i), 0);

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define PHY_LOAD_US (20 * US_PER_MS)
-#define EERD_US (10 * US_PER_MS) /* a word takes some 50 us at the EEPROM's 1 MHz */
 #define MDIC_US (10 * US_PER_MS) /* a frame of 64 bits takes 64 us or less */
 #define SEMAPHORE_US (20 * US_PER_MS)
 #define SYNC_US (200 * US_PER_MS) /* firmware at the NVM or the PHY */
@@ -77,11 +76,8 @@ static void igb_unlock(struct igb *e, uint32_t what)
 
 static int nvm_read(struct igb *e, uint32_t word, uint16_t *value)
 {
-    igb_write(e, IGB_EERD, FIELD_PUT(IGB_EERD_ADDR, word) | IGB_EERD_START);
-    int err = igb_wait(e, LOG_ERROR, "EERD", IGB_EERD, IGB_EERD_DONE, IGB_EERD_DONE, EERD_US);
-    if (!err)
-        *value = (uint16_t)FIELD_GET(IGB_EERD_DATA, igb_read(e, IGB_EERD));
-    return err;
+    return intel_nvm_read(e->name, e->regs + IGB_EERD,
+                          FIELD_PUT(IGB_EERD_ADDR, word) | IGB_EERD_START, IGB_EERD_DONE, value);
 }
 
 /* 82576 DS 6.2.1, of the device's first port.  Where the others' addresses are differs from
@@ -101,19 +97,11 @@ static bool mac_from_nvm(struct igb *e, uint8_t mac[MAC_LEN])
     return good && mac_is_station(mac);
 }
 
-/* The chip loads it from its part of the NVM after each reset (82575 SDM 14.5.2). */
-static bool mac_from_registers(struct igb *e, uint8_t mac[MAC_LEN])
-{
-    uint32_t low = igb_read(e, IGB_RAL(0)), high = igb_read(e, IGB_RAH(0));
-    memcpy(mac, &low, 4);
-    memcpy(mac + 4, &high, 2);
-    return (high & IGB_RAH_AV) && mac_is_station(mac);
-}
-
 int igb_read_mac(struct igb *e)
 {
     uint8_t mac[MAC_LEN];
-    if (!mac_from_nvm(e, mac) && !mac_from_registers(e, mac))
+    /* the chip loads it from its part of the NVM after each reset (82575 SDM 14.5.2) */
+    if (!mac_from_nvm(e, mac) && !intel_mac_read(e->regs + IGB_RAL(0), mac))
         return -EADDRNOTAVAIL;
     memcpy(e->port.mac, mac, MAC_LEN);
     memcpy(e->port.permanent_mac, mac, MAC_LEN);

@@ -62,7 +62,6 @@
 #define IGB_EERD_START 0x00000001u    /* RW SC */
 #define IGB_EERD_DONE 0x00000002u     /* RO */
 #define IGB_EERD_ADDR 0x0000fffcu     /* RW, word address */
-#define IGB_EERD_DATA 0xffff0000u     /* RO, the word */
 #define IGB_NVM_ADDRESS 0u            /* words 0 to 2: address of port 0, low byte first */
 #define IGB_EEMNGCTL 0x1010u          /* RO, management's side of the NVM */
 #define IGB_EEMNGCTL_CFG_DONE 0x00040000u /* RO, port 0's PHY is configured; next bits: others */
