@@ -7,6 +7,7 @@
 #include "apps/console/command.h"
 #include "apps/forward/access.h"
 #include "apps/forward/forward.h"
+#include "apps/forward/interface.h"
 #include "apps/forward/stats.h"
 #include "apps/forward/words.h"
 #include "kernel/time.h"
@@ -211,7 +212,7 @@ static int outcome(struct command_call *call, const char *what, int e)
 {
     unsigned number = call->arg[0].port->number;
     uint64_t end = time_us() + GRANT_US;
-    const struct port *port;
+    struct port *port;
     if (e)
         return refused(call, what, e);
     while ((port = port_get(number)) && port->pending && time_us() < end)
@@ -226,6 +227,7 @@ static int outcome(struct command_call *call, const char *what, int e)
     if (port->refusal)
         return command_error(call, "port %u (%s): %s: %s", number, port->driver, what,
                              port->refusal);
+    interface_follow_port(port);
     return 0;
 }
 

@@ -39,7 +39,8 @@
     X(link_broadcast, RX, "link-layer broadcast of a unicast packet (RFC 1812 5.3.4)") \
     X(broadcast, RX, "limited or directed broadcast (RFC 1812 5.3.5, RFC 2644)") \
     X(multicast, RX, "multicast, not forwarded") \
-    X(no_address, RX, "port has no IP address") \
+    X(no_address, RX, "interface has no IP address") \
+    X(not_routed, RX, "for somebody else, and this mode does not route") \
     X(ttl_expired, RX, "time to live exceeded") \
     X(no_route, RX, "no route") \
     X(host_unreachable, RX, "next hop does not answer ARP") \

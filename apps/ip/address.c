@@ -1,23 +1,23 @@
-/* address.c - the IPv4 addresses of the ports (address.h) and their commands. */
+/* address.c - the IPv4 addresses of the interfaces (address.h). */
 #include "apps/ip/address.h"
 
-#include "apps/console/command.h"
-#include "apps/forward/words.h"
+#include "apps/forward/event.h"
 #include "apps/ip/ipv4.h"
-#include "apps/ip/neighbor.h"
+#include "apps/ip/nexthop.h"
 #include "apps/ip/route.h"
+#include "kernel/log.h"
 
 #include <errno.h>
 #include <string.h>
 
 static struct address addresses[ADDRESSES_MAX];
 static unsigned count;
-uint8_t address_counts[PORT_MAX];
+uint64_t address_filter[ADDRESS_FILTER_BITS / 64];
 
 void address_shutdown(void)
 {
     count = 0;
-    memset(address_counts, 0, sizeof address_counts);
+    memset(address_filter, 0, sizeof address_filter);
 }
 
 static uint32_t prefix_of(const struct address *a)
@@ -35,7 +35,18 @@ static bool in_prefix(const struct address *a, uint32_t host)
     return !((a->address ^ host) & ipv4_mask(a->length));
 }
 
-const struct address *address_find(uint32_t address)
+struct interface *address_interface(const struct address *address)
+{
+    return interface_get(address->interface);
+}
+
+bool address_in_effect(const struct address *address)
+{
+    const struct interface *interface = address_interface(address);
+    return interface && !(interface->kind == INTERFACE_PORT && interface->bridge);
+}
+
+const struct address *address_configured(uint32_t address)
 {
     for (unsigned i = 0; i < count; i++)
         if (addresses[i].address == address)
@@ -43,7 +54,7 @@ const struct address *address_find(uint32_t address)
     return NULL;
 }
 
-const struct address *address_covering(uint32_t host)
+const struct address *address_configured_for(uint32_t host)
 {
     for (unsigned i = 0; i < count; i++)
         if (addresses[i].length < 32 && in_prefix(&addresses[i], host))
@@ -51,25 +62,68 @@ const struct address *address_covering(uint32_t host)
     return NULL;
 }
 
-const struct address *address_of_port(uint16_t port, unsigned n)
+const struct address *address_find(uint32_t address)
+{
+    const struct address *a = address_configured(address);
+    return a && address_in_effect(a) ? a : NULL;
+}
+
+const struct address *address_covering(uint32_t host)
+{
+    const struct address *a = address_configured_for(host);
+    return a && address_in_effect(a) ? a : NULL;
+}
+
+const struct address *address_at(unsigned n)
+{
+    return n < count ? &addresses[n] : NULL;
+}
+
+const struct address *address_of(const struct interface *interface, unsigned n)
 {
     for (unsigned i = 0; i < count; i++)
-        if (addresses[i].port == port && n-- == 0)
+        if (addresses[i].interface == interface->number && n-- == 0)
             return &addresses[i];
     return NULL;
 }
 
-const struct address *address_source(uint16_t port, uint32_t toward)
+const struct address *address_source(const struct interface *interface, uint32_t toward)
 {
+    const struct address *first = address_of(interface, 0);
     for (unsigned i = 0; i < count; i++)
-        if (addresses[i].port == port && in_prefix(&addresses[i], toward))
+        if (addresses[i].interface == interface->number && in_prefix(&addresses[i], toward))
             return &addresses[i];
-    return address_of_port(port, 0);
+    return first && address_in_effect(first) ? first : NULL;
 }
 
 bool address_is_host(const struct address *prefix, uint32_t host)
 {
     return prefix->length >= 31 || (host != prefix_of(prefix) && host != broadcast_of(prefix));
+}
+
+/* The filter -------------------------------------------------------------- */
+
+static void filter_add(uint64_t *filter, uint32_t address)
+{
+    uint32_t bit = (address * 2654435761u) >> 16;
+    filter[bit / 64] |= 1ull << bit % 64;
+}
+
+/* Word by word, so that what is ours before and after is so all the time. */
+static void filter_refresh(void)
+{
+    static uint64_t made[ADDRESS_FILTER_BITS / 64];
+    memset(made, 0, sizeof made);
+    for (unsigned i = 0; i < count; i++) {
+        filter_add(made, addresses[i].address);
+        if (addresses[i].length < 31) {
+            filter_add(made, prefix_of(&addresses[i]));
+            filter_add(made, broadcast_of(&addresses[i]));
+        }
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(made); i++)
+        if (made[i] != address_filter[i])
+            store_relaxed(&address_filter[i], made[i]);
 }
 
 /* Routes that an address brings ------------------------------------------- */
@@ -84,19 +138,57 @@ static bool prefix_is_shared(const struct address *a)
     return false;
 }
 
-static int routes_set(const struct address *a, bool present)
+static int broadcasts_set(const struct address *a, uint32_t nexthop)
 {
-    int e = route_update(a->address, 32, ROUTE_LOCAL, present ? ADJACENCY_LOCAL : 0);
-    if (e || a->length == 32 || prefix_is_shared(a))
-        return e;
-    e = route_update(prefix_of(a), a->length, ROUTE_CONNECTED,
-                     present ? ADJACENCY_CONNECTED + a->port : 0);
-    if (e || a->length == 31)
-        return e;
-    e = route_update(prefix_of(a), 32, ROUTE_BROADCAST, present ? ADJACENCY_BROADCAST : 0);
-    if (!e)
-        e = route_update(broadcast_of(a), 32, ROUTE_BROADCAST, present ? ADJACENCY_BROADCAST : 0);
+    int e = 0;
+    if (a->length < 31) {
+        e = route_set(prefix_of(a), 32, ROUTE_BROADCAST, nexthop);
+        if (!e)
+            e = route_set(broadcast_of(a), 32, ROUTE_BROADCAST, nexthop);
+    }
     return e;
+}
+
+/* The connected prefix keeps its place in the table while it leads nowhere. */
+static int prefix_set(const struct address *a, bool usable)
+{
+    uint32_t nexthop = usable ? nexthop_connected(a->interface) : NEXTHOP_NONE;
+    if (usable && !nexthop)
+        return -ENOMEM;
+    int e = route_set(prefix_of(a), a->length, ROUTE_CONNECTED, nexthop);
+    nexthop_release(nexthop);
+    return e ? e : broadcasts_set(a, usable ? NEXTHOP_BROADCAST : NEXTHOP_NONE);
+}
+
+/* As its interface is now; once or more. */
+static int routes_set(const struct address *a)
+{
+    bool in_effect = address_in_effect(a);
+    int e = route_set(a->address, 32, ROUTE_LOCAL, in_effect ? NEXTHOP_LOCAL : NEXTHOP_NONE);
+    if (!e && a->length < 32)
+        e = prefix_set(a, in_effect && address_interface(a)->up);
+    return e;
+}
+
+static void routes_clear(const struct address *a)
+{
+    route_clear(a->address, 32, ROUTE_LOCAL);
+    if (a->length == 32 || prefix_is_shared(a))
+        return;
+    route_clear(prefix_of(a), a->length, ROUTE_CONNECTED);
+    if (a->length == 31)
+        return;
+    route_clear(prefix_of(a), 32, ROUTE_BROADCAST);
+    route_clear(broadcast_of(a), 32, ROUTE_BROADCAST);
+}
+
+/* Adding and deleting ----------------------------------------------------- */
+
+static bool may_nest(const struct address *a, const struct address *b)
+{
+    const struct address *host = a->length == 32 ? a : b, *prefix = a->length == 32 ? b : a;
+    return a->interface == b->interface && host->length == 32 &&
+           address_is_host(prefix, host->address);
 }
 
 static int address_check(const struct address *a, struct address *conflict)
@@ -107,120 +199,102 @@ static int address_check(const struct address *a, struct address *conflict)
         const struct address *b = &addresses[i];
         unsigned shorter = a->length < b->length ? a->length : b->length;
         bool overlap = !((a->address ^ b->address) & ipv4_mask(shorter));
+        bool beside = a->interface == b->interface && a->length == b->length;
         *conflict = *b;
         if (a->address == b->address)
             return -EEXIST;
-        if (overlap && (a->port != b->port || a->length != b->length))
+        if (overlap && !beside && !may_nest(a, b))
             return -EADDRINUSE;
     }
-    return count < ADDRESSES_MAX && address_counts[a->port] < UINT8_MAX ? 0 : -ENOSPC;
+    return count < ADDRESSES_MAX ? 0 : -ENOSPC;
 }
 
-int address_add(uint16_t port, uint32_t address, unsigned length, struct address *conflict)
+static void count_in_effect(struct interface *interface)
 {
-    struct address a = { .address = address, .length = (uint8_t)length, .port = port };
+    uint32_t in_effect = 0;
+    for (unsigned i = 0; i < count; i++)
+        in_effect +=
+            addresses[i].interface == interface->number && address_in_effect(&addresses[i]);
+    store_relaxed(&interface->addresses, in_effect);
+}
+
+static void post(enum event_kind kind, const struct address *a)
+{
+    const struct event event = { .kind = kind, .interface = address_interface(a), .subject = a };
+    event_post(&event);
+}
+
+int address_add(struct interface *interface, uint32_t address, unsigned length,
+                struct address *conflict)
+{
+    struct address a = { .address = address,
+                         .length = (uint8_t)length,
+                         .interface = interface->number };
     int e = address_check(&a, conflict);
     if (!e)
         e = route_init();
-    if (!e)
-        e = routes_set(&a, true);
-    if (e == -ENOMEM)
-        routes_set(&a, false);
     if (e)
         return e;
+    e = routes_set(&a);
+    if (e) {
+        routes_clear(&a);
+        return e;
+    }
     addresses[count++] = a;
-    address_counts[port]++;
-    neighbor_refresh();
-    route_refresh_static();
-    neighbor_announce(&a);
+    filter_refresh();
+    count_in_effect(interface);
+    post(EVENT_ADDRESS_ADDED, &a);
     return 0;
 }
 
-int address_delete(uint16_t port, uint32_t address, unsigned length)
+static void address_remove(unsigned i)
 {
-    for (unsigned i = 0; i < count; i++) {
-        struct address a = addresses[i];
-        if (a.address != address || a.length != length || a.port != port)
-            continue;
-        memmove(&addresses[i], &addresses[i + 1], (--count - i) * sizeof addresses[0]);
-        address_counts[port]--;
-        routes_set(&a, false);
-        route_refresh_static();
-        neighbor_refresh();
-        return 0;
-    }
+    const struct address a = addresses[i];
+    struct interface *interface = address_interface(&a);
+    memmove(&addresses[i], &addresses[i + 1], (--count - i) * sizeof addresses[0]);
+    count_in_effect(interface);
+    routes_clear(&a);
+    filter_refresh();
+    post(EVENT_ADDRESS_GONE, &a);
+}
+
+int address_delete(struct interface *interface, uint32_t address, unsigned length)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (addresses[i].address == address && addresses[i].length == length &&
+            addresses[i].interface == interface->number) {
+            address_remove(i);
+            return 0;
+        }
     return -ENOENT;
 }
 
-/* Commands ---------------------------------------------------------------- */
+/* Interfaces -------------------------------------------------------------- */
 
-static int refuse(struct command_call *call, int e, const struct address *conflict)
+static void interface_look_again(struct interface *interface)
 {
-    const char *word = call->arg[1].word;
-    char other[IPV4_PREFIX_TEXT];
-    ipv4_format_prefix(conflict->address, conflict->length, other);
-    switch (e) {
-    case -EINVAL:
-        return command_error(call,
-                             "%s is not the address of a host, expected one that is neither "
-                             "the network's nor its broadcast address",
-                             word);
-    case -EEXIST:
-        return command_error(call, "%s is taken by %s on port %u, expected another address", word,
-                             other, conflict->port);
-    case -EADDRINUSE:
-        return command_error(call, "%s overlaps %s on port %u, expected a prefix of its own", word,
-                             other, conflict->port);
-    case -ENOSPC:
-        return command_error(call, "there are %u addresses already, expected no more",
-                             ADDRESSES_MAX);
+    for (unsigned i = 0; i < count; i++)
+        if (addresses[i].interface == interface->number && routes_set(&addresses[i]))
+            log_error("interface %s: no memory for the routes of its addresses", interface->name);
+    count_in_effect(interface);
+}
+
+static void heard(const struct event *event)
+{
+    switch (event->kind) {
+    case EVENT_INTERFACE_UP:
+    case EVENT_INTERFACE_DOWN:
+    case EVENT_INTERFACE_CHANGED:
+        interface_look_again(event->interface);
+        break;
+    case EVENT_INTERFACE_GONE:
+        for (unsigned i = count; i-- > 0;)
+            if (addresses[i].interface == event->interface->number)
+                address_remove(i);
+        break;
     default:
-        return command_error(call, "no memory for the routes of %s", word);
+        break;
     }
 }
 
-static int check_family(struct command_call *call)
-{
-    if (call->arg[1].prefix.ipv6)
-        return command_error(call, "IPv6 is not built yet, expected an IPv4 address");
-    return 0;
-}
-
-COMMAND(cmd_port_address, "port PORT address PREFIX", "Give a port an IPv4 address");
-static int cmd_port_address(struct command_call *call)
-{
-    const struct prefix *p = &call->arg[1].prefix;
-    struct address conflict = { 0 };
-    int e = check_family(call);
-    if (e)
-        return e;
-    e = address_add(call->arg[0].port->number, load_be32(p->bytes), p->length, &conflict);
-    return e ? refuse(call, e, &conflict) : 0;
-}
-
-COMMAND(cmd_port_no_address, "port PORT no address PREFIX", "Take an address off a port");
-static int cmd_port_no_address(struct command_call *call)
-{
-    const struct prefix *p = &call->arg[1].prefix;
-    const struct port *port = call->arg[0].port;
-    int e = check_family(call);
-    if (e)
-        return e;
-    if (address_delete(port->number, load_be32(p->bytes), p->length))
-        return command_error(call, "port %u does not have %s, expected one of its addresses",
-                             port->number, call->arg[1].word);
-    return 0;
-}
-
-static void print_config(struct out *out)
-{
-    for (unsigned i = 0; i < count; i++) {
-        struct address a = addresses[i];
-        char text[IPV4_PREFIX_TEXT], port[PORT_TEXT];
-        ipv4_format_prefix(a.address, a.length, text);
-        port_format(a.port, port);
-        out_printf(out, "port %s address %s\n", port, text);
-    }
-}
-
-CONFIG_PRINTER(address_config) = { .order = CONFIG_PORT + 1, .print = print_config };
+EVENT_LISTENER(address_listener) = { .order = EVENT_ORDER_ADDRESS, .heard = heard };

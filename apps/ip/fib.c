@@ -1,18 +1,29 @@
-/* fib.c - the forwarding trie's writer (fib.h). */
+/* fib.c - the forwarding trie's writer, and its reader of whole bursts (fib.h). */
 #include "apps/ip/fib.h"
+
+#include "apps/forward/quiesce.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct fib *fib;
 
-/* Free and retired nodes are listed through one word a node that lies behind
- * the chunk's slots: a retired node's own slots stay as late readers expect. */
-#define CHUNK_SLOTS (FIB_CHUNK_NODES * FIB_NODE_SLOTS)
-#define NONE UINT32_MAX
+#define CHUNK_SIZE (FIB_CHUNK_NODES * FIB_NODE_SIZE)
+_Static_assert(FIB_NODE_SLOTS * sizeof(uint32_t) == FIB_NODE_SIZE, "a node is its slots");
+/* How far from the first node one may lie: what 31 bits with a sign reach. */
+#define REACH ((intptr_t)1 << 30)
 
-static uint32_t nodes_made, nodes_used;
-static uint32_t free_list, retired_list;
+static struct {
+    char **chunk; /* all there are, to be freed */
+    unsigned chunks, chunk_room;
+    unsigned left;  /* nodes of the last chunk that were never used */
+    unsigned nodes; /* in use, resting ones included */
+    uint32_t *free; /* linked through their first slots */
+    /* Taken out; the first `asked` of them were so when retire() was called. */
+    uint32_t **resting;
+    unsigned rests, rest_room, asked;
+} heap;
 
 int fib_init(void)
 {
@@ -21,79 +32,133 @@ int fib_init(void)
     struct fib *f = calloc(1, sizeof *f);
     if (!f)
         return -ENOMEM;
-    nodes_made = nodes_used = 0;
-    free_list = retired_list = NONE;
     store_release(&fib, f);
     return 0;
 }
 
 void fib_shutdown(void)
 {
-    if (!fib)
-        return;
-    for (unsigned i = 0; i < FIB_CHUNKS && fib->chunk[i]; i++)
-        free(fib->chunk[i]);
+    for (unsigned i = 0; i < heap.chunks; i++)
+        free(heap.chunk[i]);
+    free(heap.chunk);
+    free(heap.resting);
+    memset(&heap, 0, sizeof heap);
     free(fib);
     fib = NULL;
 }
 
 unsigned fib_nodes(void)
 {
-    return nodes_used;
+    return heap.nodes;
 }
 
-static uint32_t *node_link(uint32_t node)
+/* Nodes ------------------------------------------------------------------- */
+
+/* Makes room for one more in a list of pointers that grows. */
+static bool list_ready(void *list, unsigned *room, unsigned count)
 {
-    return fib->chunk[node / FIB_CHUNK_NODES] + CHUNK_SLOTS + node % FIB_CHUNK_NODES;
+    void **old;
+    memcpy(&old, list, sizeof old);
+    if (count < *room)
+        return true;
+    unsigned more = *room ? 2 * *room : 16;
+    void **new = realloc(old, more * sizeof *new);
+    if (!new)
+        return false;
+    memcpy(list, &new, sizeof new);
+    *room = more;
+    return true;
 }
 
-static uint32_t node_make(void)
+static intptr_t place_of(uintptr_t node)
 {
-    uint32_t **chunk = &fib->chunk[nodes_made / FIB_CHUNK_NODES];
-    if (!*chunk)
-        *chunk = malloc((CHUNK_SLOTS + FIB_CHUNK_NODES) * sizeof **chunk);
-    return *chunk ? nodes_made++ : NONE;
+    return (intptr_t)(node - fib->base) / (intptr_t)FIB_NODE_SIZE;
 }
 
-/* A node whose slots all say `fill`, not yet visible; NONE: no memory. */
-static uint32_t node_alloc(uint32_t fill)
+static bool chunk_make(void)
 {
-    uint32_t node = free_list;
-    if (node != NONE)
-        free_list = *node_link(node);
-    else if (nodes_made < FIB_CHUNKS * FIB_CHUNK_NODES)
-        node = node_make();
-    if (node == NONE)
-        return NONE;
-    uint32_t *slots = fib_node(fib, node);
-    for (unsigned i = 0; i < FIB_NODE_SLOTS; i++)
-        slots[i] = fill;
-    nodes_used++;
+    if (!list_ready(&heap.chunk, &heap.chunk_room, heap.chunks))
+        return false;
+    char *chunk = aligned_alloc(FIB_NODE_SIZE, CHUNK_SIZE);
+    if (!chunk)
+        return false;
+    if (!fib->base)
+        fib->base = (uintptr_t)chunk;
+    intptr_t place = place_of((uintptr_t)chunk);
+    if (place < -REACH || place + FIB_CHUNK_NODES > REACH) {
+        free(chunk);
+        return false;
+    }
+    heap.chunk[heap.chunks++] = chunk;
+    heap.left = FIB_CHUNK_NODES;
+    return true;
+}
+
+static uint32_t *node_take(void)
+{
+    uint32_t *node = heap.free;
+    if (node) {
+        memcpy(&heap.free, node, sizeof heap.free);
+        return node;
+    }
+    if (!heap.left && !chunk_make())
+        return NULL;
+    node =
+        (uint32_t *)(heap.chunk[heap.chunks - 1] + (FIB_CHUNK_NODES - heap.left) * FIB_NODE_SIZE);
+    heap.left--;
     return node;
 }
 
-static void node_retire(uint32_t node)
+/* What names a node whose slots all say `fill`, not yet visible; 0: no memory. */
+static uint32_t node_make(uint32_t fill)
 {
-    *node_link(node) = retired_list;
-    retired_list = node;
+    uint32_t *node = node_take();
+    if (!node)
+        return 0;
+    for (unsigned i = 0; i < FIB_NODE_SLOTS; i++)
+        node[i] = fill;
+    heap.nodes++;
+    return FIB_NODE | ((uint32_t)place_of((uintptr_t)node) & ~FIB_NODE);
 }
 
-void fib_quiescent(void)
+static void nodes_rest(void);
+
+static void nodes_rested(void *arg)
 {
-    if (!fib)
-        return;
-    while (retired_list != NONE) {
-        uint32_t node = retired_list;
-        retired_list = *node_link(node);
-        *node_link(node) = free_list;
-        free_list = node;
-        nodes_used--;
+    unsigned asked = heap.asked;
+    for (unsigned i = 0; i < asked; i++) {
+        memcpy(heap.resting[i], &heap.free, sizeof heap.free);
+        heap.free = heap.resting[i];
+        heap.nodes--;
     }
+    heap.rests -= asked;
+    if (heap.rests)
+        memmove(heap.resting, heap.resting + asked, heap.rests * sizeof *heap.resting);
+    heap.asked = 0;
+    nodes_rest();
 }
 
-static uint32_t leaf_make(unsigned length, uint32_t adjacency)
+/* One retire() at a time: those that come meanwhile wait for the next. */
+static void nodes_rest(void)
 {
-    return FIELD_PUT(FIB_LENGTH, (uint32_t)length) | adjacency;
+    if (heap.asked || !heap.rests)
+        return;
+    heap.asked = heap.rests;
+    retire(nodes_rested, NULL);
+}
+
+/* Late readers find its slots as they were. */
+static void node_retire(uint32_t *node)
+{
+    heap.resting[heap.rests++] = node;
+    nodes_rest();
+}
+
+/* Leaves ------------------------------------------------------------------ */
+
+static uint32_t leaf_make(unsigned length, uint32_t value)
+{
+    return FIELD_PUT(FIB_LENGTH, (uint32_t)length) | value;
 }
 
 static unsigned leaf_length(uint32_t leaf)
@@ -147,42 +212,86 @@ static bool node_is_uniform(const uint32_t *slots, unsigned above)
     return true;
 }
 
+/* A node that cannot even be noted for want of memory stays: it says the same. */
 static void path_collapse(struct path *path)
 {
     for (unsigned level = path->level; level > 0; level--) {
-        uint32_t was = *path->slot[level - 1];
-        uint32_t *slots = fib_node(fib, was);
-        if (!node_is_uniform(slots, level_bits[level - 1]))
+        uint32_t *slots = fib_node(fib, *path->slot[level - 1]);
+        if (!node_is_uniform(slots, level_bits[level - 1]) ||
+            !list_ready(&heap.resting, &heap.rest_room, heap.rests))
             return;
         store_release(path->slot[level - 1], slots[0]);
-        node_retire(was & ~FIB_NODE);
+        node_retire(slots);
     }
 }
 
-int fib_set(uint32_t prefix, unsigned length, uint32_t adjacency)
+int fib_set(uint32_t prefix, unsigned length, uint32_t value)
 {
     struct path path;
+    if (!length) {
+        store_release(&fib->fallback, value);
+        return 0;
+    }
     for (path_find(&path, prefix, length); length > level_bits[path.level];
          path_find(&path, prefix, length)) {
-        uint32_t node = node_alloc(*path.slot[path.level]);
-        if (node == NONE) {
+        uint32_t node = node_make(*path.slot[path.level]);
+        if (!node) {
             path_collapse(&path);
             return -ENOMEM;
         }
-        store_release(path.slot[path.level], FIB_NODE | node);
+        store_release(path.slot[path.level], node);
     }
     fill(path.slot[path.level], range_count(path.level, length), length, true,
-         leaf_make(length, adjacency));
+         leaf_make(length, value));
     return 0;
 }
 
 void fib_clear(uint32_t prefix, unsigned length, unsigned cover_length, uint32_t cover)
 {
     struct path path;
+    if (!length) {
+        store_release(&fib->fallback, 0);
+        return;
+    }
     path_find(&path, prefix, length);
     if (length > level_bits[path.level])
         return;
     fill(path.slot[path.level], range_count(path.level, length), length, false,
-         leaf_make(cover_length, cover));
+         cover_length ? leaf_make(cover_length, cover) : 0);
     path_collapse(&path);
+}
+
+/* Bursts ------------------------------------------------------------------ */
+
+/* One level down for every slot that names a node; how many do afterwards. */
+static unsigned burst_descend(const struct fib *f, const uint32_t **slot, uint32_t *values,
+                              const uint32_t *addresses, unsigned shift, unsigned n)
+{
+    unsigned deeper = 0;
+    for (unsigned i = 0; i < n; i++) {
+        if (!(values[i] & FIB_NODE))
+            continue;
+        slot[i] = fib_node(f, values[i]) + (addresses[i] >> shift & 0xff);
+        __builtin_prefetch(slot[i]);
+        deeper++;
+    }
+    for (unsigned i = 0; deeper && i < n; i++)
+        if (values[i] & FIB_NODE)
+            values[i] = load_acquire(slot[i]);
+    return deeper;
+}
+
+void fib_lookup_burst(const uint32_t *addresses, uint32_t *values, unsigned n)
+{
+    const struct fib *f = fib;
+    const uint32_t *slot[FIB_BURST];
+    uint32_t fallback = load_acquire(&f->fallback);
+    for (unsigned i = 0; i < n; i++)
+        __builtin_prefetch(&f->root[addresses[i] >> 16]);
+    for (unsigned i = 0; i < n; i++)
+        values[i] = load_acquire(&f->root[addresses[i] >> 16]);
+    if (burst_descend(f, slot, values, addresses, 8, n))
+        burst_descend(f, slot, values, addresses, 0, n);
+    for (unsigned i = 0; i < n; i++)
+        values[i] = values[i] & FIB_VALUE ? values[i] & FIB_VALUE : fallback;
 }

@@ -1,9 +1,10 @@
-/* fragment.h - IPv4 packets in pieces, and back (RFC 791 3.2, RFC 815). */
+/* fragment.h - IPv4 packets in pieces (RFC 791 3.2). */
 #pragma once
 
-#include "apps/forward/forward.h"
-#include "kernel/time.h"
+#include "apps/ip/ipv4.h"
+#include "nic/packet.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define FRAGMENTS_MAX 256u /* the longest frame through the narrowest MTU */
@@ -15,18 +16,15 @@
 int fragment_packet(struct packet_cache *cache, const struct packet *whole, uint16_t mtu,
                     struct packet *fragments[FRAGMENTS_MAX]);
 
-/* Joining, for packets to ourselves (RFC 1812 4.2.2.7 MUST).  Bounded in
- * datagrams, in pieces, and by the longest frame; when all places are taken the
- * oldest gives way.  Pieces that overlap spoil their datagram: no sender makes
- * them (RFC 1858).  Control core only. */
-#define FRAGMENT_JOINS 16u
-#define FRAGMENT_PIECES 16u
-#define FRAGMENT_TIMEOUT_US (60 * US_PER_S) /* RFC 1122 3.3.2 */
+/* What cutting and joining build a packet with: a frame that has the Ethernet header of `like`
+ * and this IP header; NULL: none left. */
+struct packet *fragment_begin(struct packet_cache *cache, const struct packet *like,
+                              const uint8_t *ip, unsigned header_length);
+/* Appends length octets at `offset` of another frame, buffer after buffer. */
+bool fragment_append(struct packet_cache *cache, struct packet *frame, const struct packet *from,
+                     uint32_t offset, uint32_t length);
 
-/* Takes one fragment, checked, as it came in; gives the whole packet once the
- * last one is there, else NULL.  Owns the fragment. */
-struct packet *fragment_join(struct worker *control, struct packet *piece);
-void fragment_tick(struct worker *control, uint64_t now_us); /* Time Exceeded, code 1 */
-uint64_t fragment_held(void);
-void fragment_stop(struct worker *control); /* drops what waits */
-void fragment_reset(void);                /* tests: forgets it */
+static inline uint32_t fragment_payload(const struct packet *p)
+{
+    return ETHERNET_HEADER + ipv4_header_length(p->data + ETHERNET_HEADER);
+}

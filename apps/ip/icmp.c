@@ -1,44 +1,60 @@
-/* icmp.c - ICMP (icmp.h): errors about others' packets, answers to ours. */
+/* icmp.c - ICMP messages, and errors about others' packets (icmp.h). */
 #include "apps/ip/icmp.h"
 
-#include "apps/ip/address.h"
+#include "apps/forward/event.h"
+#include "apps/forward/interface.h"
 #include "apps/ip/fib.h"
 #include "apps/ip/ipv4.h"
 #include "apps/ip/neighbor.h"
-#include "apps/ip/router.h"
+#include "apps/ip/nexthop.h"
+#include "apps/ip/output.h"
+#include "apps/ip/transmit.h"
 #include "kernel/limit.h"
+#include "kernel/numbered.h"
+#include "kernel/random.h"
 
-/* Offsets from the ICMP header's first byte (RFC 792). */
-#define ICMP_TYPE 0u
-#define ICMP_CODE 1u
-#define ICMP_CHECKSUM 2u
-#define ICMP_REST 4u
-#define ICMP_ID 4u
-#define ICMP_SEQUENCE 6u
+#include <stdlib.h>
 
 #define ICMP_DATAGRAM_MAX 576u    /* RFC 1812 4.3.2.3 */
 #define TOS_NETWORK_CONTROL 0xc0u /* precedence 6, RFC 1812 4.3.2.5 */
 #define TOS_BITS 0x1eu
+#define ICMP_SOURCES 1024u /* limits that sources share by their hash */
 
-static struct limit all_errors, port_errors[PORT_MAX];
+/* One second's errors in all, by the interface that the bad packets came in on, and by their
+ * source: so that one scanner takes no more than its share (RFC 1812 4.3.2.8). */
+static struct limit all_errors, source_errors[ICMP_SOURCES];
+static struct numbered interface_errors; /* struct limit, by the interface's number */
 static uint16_t next_id;
+
+static void limit_forget(unsigned interface)
+{
+    free(numbered_get(&interface_errors, interface));
+    numbered_clear(&interface_errors, interface);
+}
 
 void icmp_reset(void)
 {
     all_errors = (struct limit){ 0 };
-    memset(port_errors, 0, sizeof port_errors);
+    memset(source_errors, 0, sizeof source_errors);
+    for (unsigned i = 0; i < interface_errors.limit; i++)
+        if (numbered_get(&interface_errors, i))
+            limit_forget(i);
+    numbered_free(&interface_errors);
 }
 
-static bool is_error(uint8_t type)
+bool icmp_is_error(uint8_t type)
 {
     return type == ICMP_UNREACHABLE || type == ICMP_SOURCE_QUENCH || type == ICMP_REDIRECT ||
            type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETER_PROBLEM;
 }
 
-/* An IPv4 header of 20 octets around an ICMP message of `length` octets; the
- * caller fills the message behind it. */
-static struct packet *datagram_make(struct worker *control, uint32_t source, uint32_t destination,
-                                    uint8_t tos, uint32_t length)
+uint16_t icmp_id(void)
+{
+    return next_id++;
+}
+
+struct packet *icmp_make(struct worker *control, uint32_t source, uint32_t destination, uint8_t tos,
+                         uint32_t length)
 {
     struct packet *p = packet_alloc(&control->cache);
     if (!p)
@@ -60,21 +76,11 @@ static struct packet *datagram_make(struct worker *control, uint32_t source, uin
     return p;
 }
 
-static void message_seal(uint8_t *icmp, uint32_t length)
+void icmp_seal(uint8_t *icmp, uint32_t length)
 {
     memset(icmp + ICMP_CHECKSUM, 0, 2);
     uint16_t sum = checksum_finish(checksum_add(0, icmp, length));
     memcpy(icmp + ICMP_CHECKSUM, &sum, sizeof sum);
-}
-
-/* What to call ourselves towards `destination` (RFC 1812 4.3.2.4), 0: no way. */
-static uint32_t source_towards(uint32_t destination)
-{
-    struct next_hop hop;
-    if (!neighbor_next_hop(fib_lookup(destination), destination, &hop))
-        return 0;
-    const struct address *us = address_source(hop.port, hop.address);
-    return us ? us->address : 0;
 }
 
 /* Errors ------------------------------------------------------------------ */
@@ -89,25 +95,43 @@ static bool may_complain(const struct packet *about)
     if (load_be16(ip + IPV4_FRAGMENT) & IPV4_FRAGMENT_OFFSET)
         return false;
     if ((about->data[0] & 1) || ipv4_is_martian(destination) ||
-        fib_lookup(destination) == ADJACENCY_BROADCAST)
+        fib_lookup(destination) == NEXTHOP_BROADCAST)
         return false;
-    if (ipv4_is_martian(source) || fib_lookup(source) < ADJACENCY_CONNECTED)
+    if (ipv4_is_martian(source) || fib_lookup(source) < NEXTHOP_FIXED)
         return false;
     if (ip[IPV4_PROTOCOL] != IPV4_PROTOCOL_ICMP)
         return true;
-    return load_be16(ip + IPV4_TOTAL_LENGTH) > header && !is_error(ip[header + ICMP_TYPE]) &&
+    return load_be16(ip + IPV4_TOTAL_LENGTH) > header && !icmp_is_error(ip[header + ICMP_TYPE]) &&
            ip[header + ICMP_TYPE] <= 18;
 }
 
-static bool take_token(uint16_t port)
+/* NULL: no memory; then the others have to do. */
+static struct limit *limit_of(uint16_t interface)
+{
+    struct limit *limit = numbered_get(&interface_errors, interface);
+    if (limit || interface == INTERFACE_NONE)
+        return limit;
+    limit = calloc(1, sizeof *limit);
+    if (limit && numbered_set(&interface_errors, interface, limit)) {
+        free(limit);
+        limit = NULL;
+    }
+    return limit;
+}
+
+static bool take_token(uint16_t interface, uint32_t source)
 {
     uint64_t now_us = time_us();
-    struct limit *of_port = &port_errors[port % PORT_MAX];
+    struct limit *near = limit_of(interface);
+    struct limit *of_source = &source_errors[random_mix(source) % ICMP_SOURCES];
     if (!limit_allows(&all_errors, now_us, ICMP_ERROR_RATE, ICMP_ERROR_BURST) ||
-        !limit_allows(of_port, now_us, ICMP_ERROR_PORT_RATE, ICMP_ERROR_PORT_BURST))
+        (near && !limit_allows(near, now_us, ICMP_INTERFACE_RATE, ICMP_INTERFACE_BURST)) ||
+        !limit_allows(of_source, now_us, ICMP_SOURCE_RATE, ICMP_SOURCE_BURST))
         return false;
     limit_take(&all_errors, now_us, ICMP_ERROR_RATE);
-    limit_take(of_port, now_us, ICMP_ERROR_PORT_RATE);
+    limit_take(of_source, now_us, ICMP_SOURCE_RATE);
+    if (near)
+        limit_take(near, now_us, ICMP_INTERFACE_RATE);
     return true;
 }
 
@@ -118,12 +142,12 @@ void icmp_error(struct worker *control, const struct packet *about, uint8_t type
     uint32_t to = load_be32(ip + IPV4_SOURCE);
     uint32_t quote = load_be16(ip + IPV4_TOTAL_LENGTH);
     uint32_t room = ICMP_DATAGRAM_MAX - IPV4_HEADER_MIN - ICMP_HEADER;
-    uint32_t from = may_complain(about) ? source_towards(to) : 0;
-    if (!from || !take_token(about->port))
+    uint32_t from = may_complain(about) ? ip_source_towards(to) : 0;
+    if (!from || !take_token(about->interface, to))
         return;
     quote = quote < room ? quote : room;
-    struct packet *p = datagram_make(
-        control, from, to, TOS_NETWORK_CONTROL | (ip[IPV4_TOS] & TOS_BITS), ICMP_HEADER + quote);
+    struct packet *p = icmp_make(control, from, to, TOS_NETWORK_CONTROL | (ip[IPV4_TOS] & TOS_BITS),
+                                 ICMP_HEADER + quote);
     if (!p)
         return;
     uint8_t *icmp = p->data + ETHERNET_HEADER + IPV4_HEADER_MIN;
@@ -134,102 +158,29 @@ void icmp_error(struct worker *control, const struct packet *about, uint8_t type
         packet_free(&control->cache, p);
         return;
     }
-    message_seal(icmp, ICMP_HEADER + quote);
-    router_output(control, p);
+    icmp_seal(icmp, ICMP_HEADER + quote);
+    ip_output(control, p);
 }
 
-/* Messages to us ---------------------------------------------------------- */
-
-/* RFC 1812 4.3.3.6: everything that came goes back, from the address that was
- * asked, with the TOS and the recorded route of the request (the options were
- * checked and stamped on the way here). */
-static void echo_reply(struct worker *control, struct packet *request)
+void icmp_refuse(struct worker *control, struct packet *packet, enum drop_reason why, uint8_t type,
+                 uint8_t code, uint32_t rest)
 {
-    struct packet *p = packet_copy(&control->cache, request);
-    if (!p) {
-        forward_drop(control, request->port, DROP_no_buffer, request);
-        return;
-    }
-    uint8_t *ip = p->data + ETHERNET_HEADER, *icmp = ip + ipv4_header_length(ip);
-    uint32_t length = load_be16(ip + IPV4_TOTAL_LENGTH) - ipv4_header_length(ip);
-    uint32_t asked = load_be32(ip + IPV4_DESTINATION);
-    store_be32(ip + IPV4_DESTINATION, load_be32(ip + IPV4_SOURCE));
-    store_be32(ip + IPV4_SOURCE, asked);
-    store_be16(ip + IPV4_ID, next_id++);
-    store_be16(ip + IPV4_FRAGMENT, 0);
-    ip[IPV4_TTL] = IPV4_TTL_DEFAULT;
-    icmp[ICMP_TYPE] = ICMP_ECHO_REPLY;
-    memset(icmp + ICMP_CHECKSUM, 0, 2);
-    uint16_t sum = ipv4_packet_checksum(p, (uint32_t)(icmp - p->data), length);
-    memcpy(icmp + ICMP_CHECKSUM, &sum, sizeof sum);
-    p->port = PORT_NONE;
-    router_output(control, p);
-    forward_consume(control, request);
+    if (packet->port != PORT_NONE)
+        icmp_error(control, packet, type, code, rest);
+    ip_drop(control, why, packet);
 }
 
-/* A reply or an error, perhaps about a ping of ours. */
-static void answer_pass(const uint8_t *ip, uint32_t length)
+static void next_hop_is_silent(struct worker *control, struct packet *packet)
 {
-    const uint8_t *icmp = ip + ipv4_header_length(ip);
-    struct icmp_answer answer = { .from = load_be32(ip + IPV4_SOURCE),
-                                  .type = icmp[ICMP_TYPE],
-                                  .code = icmp[ICMP_CODE],
-                                  .ttl = ip[IPV4_TTL],
-                                  .length = length };
-    if (is_error(answer.type)) {
-        const uint8_t *quoted = icmp + ICMP_HEADER;
-        if (length < 2 * ICMP_HEADER + IPV4_HEADER_MIN || quoted[IPV4_VERSION_IHL] != 0x45 ||
-            quoted[IPV4_PROTOCOL] != IPV4_PROTOCOL_ICMP || quoted[IPV4_HEADER_MIN] != ICMP_ECHO)
-            return;
-        icmp = quoted + IPV4_HEADER_MIN;
-    }
-    answer.id = load_be16(icmp + ICMP_ID);
-    answer.sequence = load_be16(icmp + ICMP_SEQUENCE);
-    ping_answered(&answer);
+    icmp_refuse(control, packet, DROP_host_unreachable, ICMP_UNREACHABLE, ICMP_HOST_UNREACHABLE, 0);
 }
 
-void icmp_receive(struct worker *control, struct packet *packet)
+NEIGHBOR_REFUSAL(icmp_refusal) = { .refuse = next_hop_is_silent };
+
+static void heard(const struct event *event)
 {
-    const uint8_t *ip = packet->data + ETHERNET_HEADER;
-    unsigned header = ipv4_header_length(ip);
-    uint32_t length = load_be16(ip + IPV4_TOTAL_LENGTH) - header;
-    const uint8_t *icmp = ip + header;
-    if (length < ICMP_HEADER || ipv4_packet_checksum(packet, ETHERNET_HEADER + header, length)) {
-        forward_drop(control, packet->port, DROP_icmp_invalid, packet);
-    } else if (icmp[ICMP_TYPE] == ICMP_ECHO) {
-        echo_reply(control, packet);
-    } else if (icmp[ICMP_TYPE] == ICMP_ECHO_REPLY || is_error(icmp[ICMP_TYPE])) {
-        answer_pass(ip, length);
-        forward_consume(control, packet);
-    } else {
-        /* RFC 1812 4.3.2.1: unknown types are silently discarded. */
-        forward_drop(control, packet->port, DROP_protocol, packet);
-    }
+    if (event->kind == EVENT_INTERFACE_GONE)
+        limit_forget(event->interface->number);
 }
 
-/* Requests of ours -------------------------------------------------------- */
-
-bool icmp_can_reach(uint32_t destination)
-{
-    return !ipv4_is_martian(destination) && source_towards(destination);
-}
-
-bool icmp_echo_send(struct worker *control, uint32_t destination, uint16_t id, uint16_t sequence,
-                    uint16_t data_length)
-{
-    uint32_t from = source_towards(destination);
-    struct packet *p =
-        from ? datagram_make(control, from, destination, 0, ICMP_HEADER + (uint32_t)data_length)
-             : NULL;
-    if (!p)
-        return false;
-    uint8_t *icmp = p->data + ETHERNET_HEADER + IPV4_HEADER_MIN;
-    icmp[ICMP_TYPE] = ICMP_ECHO;
-    store_be16(icmp + ICMP_ID, id);
-    store_be16(icmp + ICMP_SEQUENCE, sequence);
-    for (unsigned i = 0; i < data_length; i++)
-        icmp[ICMP_HEADER + i] = (uint8_t)i;
-    message_seal(icmp, ICMP_HEADER + (uint32_t)data_length);
-    router_output(control, p);
-    return true;
-}
+EVENT_LISTENER(icmp_listener) = { .order = EVENT_ORDER_IP, .heard = heard };

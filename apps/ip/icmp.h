@@ -25,35 +25,35 @@
 
 #define ICMP_HEADER 8u
 
-/* RFC 1812 4.3.2.8: how many errors a second, in all and per port the bad
- * packets came in on. */
+/* Offsets from the ICMP header's first byte (RFC 792). */
+#define ICMP_TYPE 0u
+#define ICMP_CODE 1u
+#define ICMP_CHECKSUM 2u
+#define ICMP_REST 4u
+#define ICMP_ID 4u
+#define ICMP_SEQUENCE 6u
+
+/* RFC 1812 4.3.2.8: how many errors a second, in all, per interface that the bad packets came
+ * in on, and per source of theirs. */
 #define ICMP_ERROR_RATE 1000u
 #define ICMP_ERROR_BURST 200u
-#define ICMP_ERROR_PORT_RATE 250u
-#define ICMP_ERROR_PORT_BURST 100u
+#define ICMP_INTERFACE_RATE 250u
+#define ICMP_INTERFACE_BURST 100u
+#define ICMP_SOURCE_RATE 50u
+#define ICMP_SOURCE_BURST 25u
 
 /* Tells the source of `about`, a received frame that the caller keeps, unless
  * RFC 1812 4.3.2.7 forbids it or there were too many. */
 void icmp_error(struct worker *control, const struct packet *about, uint8_t type, uint8_t code,
                 uint32_t rest);
-/* An ICMP message to an address of ours, header checked, whole.  Owns it. */
-void icmp_receive(struct worker *control, struct packet *packet);
-void icmp_reset(void); /* tests: full token buckets */
-
-/* Ping (ping.c) ----------------------------------------------------------- */
-
-/* Sends one echo request; false: no way there, or no packet. */
-bool icmp_echo_send(struct worker *control, uint32_t destination, uint16_t id, uint16_t sequence,
-                    uint16_t data_length);
-/* Does a route lead there, from an address of ours? */
-bool icmp_can_reach(uint32_t destination);
-/* What came back for an echo request of ours. */
-struct icmp_answer {
-    uint32_t from;
-    uint8_t type, code; /* ICMP_ECHO_REPLY, or the error's */
-    uint8_t ttl;
-    uint16_t id, sequence;
-    uint32_t length; /* of the ICMP message */
-};
-/* Called by icmp_receive. */
-void ping_answered(const struct icmp_answer *answer);
+/* Drops a frame, and tells its source if it was received.  Owns it. */
+void icmp_refuse(struct worker *control, struct packet *packet, enum drop_reason why, uint8_t type,
+                 uint8_t code, uint32_t rest);
+bool icmp_is_error(uint8_t type);
+/* An IPv4 header of 20 octets around an ICMP message of `length` octets; the
+ * caller fills the message behind it.  NULL: no packet. */
+struct packet *icmp_make(struct worker *control, uint32_t source, uint32_t destination, uint8_t tos,
+                         uint32_t length);
+void icmp_seal(uint8_t *icmp, uint32_t length); /* its checksum */
+uint16_t icmp_id(void);                         /* another IP identification */
+void icmp_reset(void);                          /* tests: full token buckets */

@@ -1,68 +1,52 @@
-/* neighbor.c - the neighbor table and ARP (neighbor.h). */
+/* neighbor.c - the neighbor table (neighbor.h). */
 #include "apps/ip/neighbor.h"
 
-#include "apps/console/command.h"
-#include "apps/forward/words.h"
-#include "apps/ip/icmp.h"
+#include "apps/forward/event.h"
+#include "apps/forward/job.h"
+#include "apps/ip/address.h"
+#include "apps/ip/adjacency.h"
+#include "apps/ip/arp.h"
 #include "apps/ip/ipv4.h"
-#include "apps/ip/router.h"
+#include "apps/ip/name.h"
+#include "apps/ip/nexthop.h"
+#include "apps/ip/route.h"
+#include "apps/ip/running.h"
+#include "apps/ip/transmit.h"
 #include "kernel/limit.h"
 #include "kernel/log.h"
 
 #include <errno.h>
 #include <stdlib.h>
-
-/* ARP for IPv4 over Ethernet (RFC 826), offsets from the frame's first byte. */
-#define ARP_HTYPE 14u
-#define ARP_HTYPE_ETHERNET 1u
-#define ARP_PTYPE 16u
-#define ARP_HLEN 18u
-#define ARP_PLEN 19u
-#define ARP_OP 20u
-#define ARP_REQUEST 1u
-#define ARP_REPLY 2u
-#define ARP_SENDER_MAC 22u
-#define ARP_SENDER_IP 28u
-#define ARP_TARGET_MAC 32u
-#define ARP_TARGET_IP 38u
-#define ARP_LENGTH 42u
-
-#define DEFEND_INTERVAL_US (10 * US_PER_S) /* RFC 5227 1.1 */
+#include <string.h>
 
 #define BUCKETS 4096u
-#define EVICT_LOOKS 64u /* slots looked at to find room: a bound on work per frame */
-#define TICK_SLOTS 256u /* slots served per tick */
+#define EVICT_LOOKS 64u /* entries looked at to find room: a bound on work per frame */
+#define TICK_US 10000u
+#define TICK_ENTRIES 256u /* served per tick */
 
 struct neighbor {
+    uint32_t link; /* slots.h */
+    uint32_t next; /* in its bucket; number + 1, 0: none */
     uint32_t address;
-    uint16_t port;
+    uint32_t adjacency, nexthop;
+    uint32_t holds;              /* routes whose gateway this is */
+    struct interface *interface; /* NULL: it is gone, and a route still holds the entry */
     uint8_t mac[MAC_LEN];
     uint8_t state; /* enum neighbor_state */
     uint8_t tries;
-    bool used; /* since it went stale */
     uint8_t queued;
-    uint32_t holds;              /* routes whose gateway this is */
-    uint32_t next;               /* in its bucket, or in the free list; +1, 0: none */
+    bool used;                   /* since it went stale */
     struct packet *first, *last; /* frames waiting, linked through packet->user */
     uint64_t expires_us;         /* of the state */
     uint64_t used_us;            /* last time somebody needed it */
 };
 
-struct table {
-    struct neighbor slot[NEIGHBORS_MAX];
-    uint32_t bucket[BUCKETS];       /* slot + 1, 0: empty */
-    uint32_t free_first, free_last; /* oldest first: a slot rests before its next life */
-    uint32_t made;                  /* slots that have ever been in use */
-    uint32_t hand, cursor;          /* of eviction, of the tick */
-    uint64_t held;                  /* received frames in queues */
-    uint32_t waiting;               /* all frames in queues */
-    struct limit resolve;
-    uint64_t defended_us;
-};
-
-static struct table *table;
-uint64_t adjacency_rewrite[ADJACENCY_COUNT];
-uint8_t adjacency_used[ADJACENCY_COUNT];
+static struct slots table;
+static uint32_t buckets[BUCKETS]; /* number + 1, 0: empty */
+static uint32_t hand, cursor;     /* of eviction, of the tick */
+static uint64_t held;             /* received frames in queues */
+static uint32_t waiting;          /* all frames in queues */
+static struct limit resolve;
 
 const char *const neighbor_state_names[] = {
     [NEIGHBOR_FREE] = "free",
@@ -77,23 +61,30 @@ const char *const neighbor_state_names[] = {
 
 /* The table --------------------------------------------------------------- */
 
-static uint32_t adjacency_of(const struct neighbor *n)
+static struct neighbor *at(uint32_t number)
 {
-    return ADJACENCY_NEIGHBOR + (uint32_t)(n - table->slot);
+    return slots_at(&table, number);
 }
 
 static uint32_t *bucket_of(uint32_t address)
 {
-    return &table->bucket[(address * 2654435761u) >> 20];
+    return &buckets[(address * 2654435761u) >> 20];
 }
 
-static struct neighbor *neighbor_find(uint32_t address)
+static struct neighbor *neighbor_find(uint32_t address, const struct interface *interface)
 {
-    if (!table)
-        return NULL;
-    for (uint32_t i = *bucket_of(address); i; i = table->slot[i - 1].next)
-        if (table->slot[i - 1].address == address)
-            return &table->slot[i - 1];
+    for (uint32_t i = *bucket_of(address); i; i = at(i - 1)->next)
+        if (at(i - 1)->address == address && at(i - 1)->interface == interface)
+            return at(i - 1);
+    return NULL;
+}
+
+/* By address alone, where people ask. */
+static struct neighbor *neighbor_named(uint32_t address)
+{
+    for (uint32_t i = *bucket_of(address); i; i = at(i - 1)->next)
+        if (at(i - 1)->address == address && at(i - 1)->state != NEIGHBOR_IDLE)
+            return at(i - 1);
     return NULL;
 }
 
@@ -103,23 +94,44 @@ static bool is_resolved(const struct neighbor *n)
            n->state == NEIGHBOR_PROBE || n->state == NEIGHBOR_STATIC;
 }
 
-/* From here on workers forward to it; the host route saves them a lookup, where its own port's
- * prefix is the longest that leads there: what somebody says by ARP outdoes no static route.  If
- * there is no memory for that, frames come round by the control task. */
-static void adjacency_publish(const struct neighbor *n)
+static bool is_on_prefix(uint32_t address, const struct interface *interface)
 {
-    uint64_t mac = 0;
-    memcpy(&mac, n->mac, MAC_LEN);
-    store_release(&adjacency_rewrite[adjacency_of(n)],
-                  REWRITE_VALID | FIELD_PUT(REWRITE_PORT, (uint64_t)n->port) | mac);
-    route_update(n->address, 32, ROUTE_NEIGHBOR,
-                 route_is_connected(n->address) ? adjacency_of(n) : ADJACENCY_NONE);
+    const struct address *on = address_covering(address);
+    return on && interface && on->interface == interface->number && address_is_host(on, address) &&
+           !address_find(address);
 }
 
-static void adjacency_withdraw(const struct neighbor *n)
+/* What a configuration may say, though it be not in effect. */
+static bool may_be_on(uint32_t address, const struct interface *interface)
 {
-    store_release(&adjacency_rewrite[adjacency_of(n)], 0);
-    route_update(n->address, 32, ROUTE_NEIGHBOR, ADJACENCY_NONE);
+    const struct address *on = address_configured_for(address);
+    return on && interface && on->interface == interface->number && address_is_host(on, address) &&
+           !address_configured(address);
+}
+
+/* From here on workers forward to it; the host route saves the slow path of the connected
+ * prefix, where that is the longest that leads there: what somebody says by ARP outdoes no
+ * static route.  If there is no memory for it, frames come round by the control task. */
+static void publish(const struct neighbor *n)
+{
+    if (!n->interface->up) {
+        adjacency_unresolve(n->adjacency);
+        return;
+    }
+    adjacency_resolve(n->adjacency, n->mac);
+    if (route_is_connected(n->address))
+        route_set(n->address, 32, ROUTE_NEIGHBOR, n->nexthop);
+    else
+        route_clear(n->address, 32, ROUTE_NEIGHBOR);
+}
+
+/* The host route may be another entry's, of the same address on another interface. */
+static void withdraw(const struct neighbor *n)
+{
+    struct route r;
+    adjacency_unresolve(n->adjacency);
+    if (route_get(n->address, 32, &r) && r.nexthop[ROUTE_NEIGHBOR] == n->nexthop)
+        route_clear(n->address, 32, ROUTE_NEIGHBOR);
 }
 
 /* Queues ------------------------------------------------------------------ */
@@ -129,33 +141,25 @@ static struct packet *queue_pop(struct neighbor *n)
     struct packet *p = n->first;
     n->first = (struct packet *)(uintptr_t)p->user;
     n->queued--;
-    table->waiting--;
-    table->held -= p->port != PORT_NONE;
+    waiting--;
+    held -= p->port != PORT_NONE;
     return p;
-}
-
-static void packet_refuse(struct worker *control, struct packet *p, enum drop_reason why)
-{
-    if (p->port == PORT_NONE)
-        packet_free(&control->cache, p); /* never counted: it never existed outside */
-    else
-        forward_drop(control, p->port, why, p);
 }
 
 static void queue_drop(struct worker *control, struct neighbor *n, enum drop_reason why)
 {
     while (n->first)
-        packet_refuse(control, queue_pop(n), why);
+        ip_drop(control, why, queue_pop(n));
 }
 
-static void queue_push(struct worker *control, struct neighbor *n, struct packet *p)
+static uint32_t held_limit(const struct worker *control)
 {
-    if (n->queued == NEIGHBOR_QUEUE_MAX) /* RFC 1122 2.3.2.2: keep the latest */
-        packet_refuse(control, queue_pop(n), DROP_neighbor_queue);
-    if (table->waiting == NEIGHBOR_HELD_MAX) {
-        packet_refuse(control, p, DROP_neighbor_queue);
-        return;
-    }
+    uint32_t quarter = packet_pool_count(control->cache.pool) / 4;
+    return quarter < NEIGHBOR_HELD_MAX ? quarter : NEIGHBOR_HELD_MAX;
+}
+
+static void queue_append(struct neighbor *n, struct packet *p)
+{
     p->user = 0;
     if (n->first)
         n->last->user = (uintptr_t)p;
@@ -163,54 +167,66 @@ static void queue_push(struct worker *control, struct neighbor *n, struct packet
         n->first = p;
     n->last = p;
     n->queued++;
-    table->waiting++;
-    table->held += p->port != PORT_NONE;
+    waiting++;
+    held += p->port != PORT_NONE;
 }
 
-static void transmit(struct worker *control, const struct neighbor *n, struct packet *p)
+static void queue_push(struct worker *control, struct neighbor *n, struct packet *p)
 {
-    struct port *out = port_get(n->port);
-    if (!out) {
-        packet_refuse(control, p, DROP_tx_down);
-        return;
+    if (n->queued == NEIGHBOR_QUEUE_MAX) /* RFC 1122 2.3.2.2: keep the latest */
+        ip_drop(control, DROP_neighbor_queue, queue_pop(n));
+    if (waiting >= held_limit(control))
+        ip_drop(control, DROP_neighbor_queue, p);
+    else
+        queue_append(n, p);
+}
+
+/* Drops those that belong to what goes away, keeps the others in their order. */
+static void queue_purge(struct worker *control, struct neighbor *n,
+                        const struct interface *interface)
+{
+    for (unsigned left = n->queued; left; left--) {
+        struct packet *p = queue_pop(n);
+        if (p->interface == interface->number ||
+            (p->port == interface->port_number && p->port != PORT_NONE))
+            ip_drop(control, DROP_host_unreachable, p);
+        else
+            queue_append(n, p);
     }
+}
+
+static void send(struct worker *control, const struct neighbor *n, struct packet *p)
+{
     memcpy(p->data, n->mac, MAC_LEN);
-    memcpy(p->data + MAC_LEN, out->mac, MAC_LEN);
-    if (p->port == PORT_NONE) {
-        p->port = out->number;
-        control_originate(control, out, p);
-    } else {
-        control_forward(control, out, p);
-    }
+    memcpy(p->data + ETHERNET_SOURCE, n->interface->mac, MAC_LEN);
+    store_be16(p->data + ETHERNET_TYPE, ETHERTYPE_IPV4);
+    ip_transmit(control, n->interface, p);
 }
 
 /* Entries ----------------------------------------------------------------- */
 
 static void bucket_remove(struct neighbor *n)
 {
-    uint32_t *place = bucket_of(n->address), me = (uint32_t)(n - table->slot) + 1;
-    while (*place != me)
-        place = &table->slot[*place - 1].next;
+    uint32_t *place = bucket_of(n->address);
+    while (at(*place - 1) != n)
+        place = &at(*place - 1)->next;
     *place = n->next;
 }
 
 /* Ends what was learned.  The entry goes, unless a route holds it. */
-static void neighbor_remove(struct worker *control, struct neighbor *n)
+static void neighbor_remove(struct worker *control, struct neighbor *n, enum drop_reason why)
 {
-    adjacency_withdraw(n);
-    queue_drop(control, n, DROP_neighbor_queue);
+    withdraw(n);
+    queue_drop(control, n, why);
     n->state = NEIGHBOR_IDLE;
     if (n->holds)
         return;
+    uint32_t number = adjacency_at(n->adjacency)->owner;
     bucket_remove(n);
     n->state = NEIGHBOR_FREE;
-    n->next = 0;
-    uint32_t me = (uint32_t)(n - table->slot) + 1;
-    if (table->free_first)
-        table->slot[table->free_last - 1].next = me;
-    else
-        table->free_first = me;
-    table->free_last = me;
+    adjacency_free(n->adjacency);
+    nexthop_release(n->nexthop);
+    slots_give(&table, number);
 }
 
 /* How little would be lost: 0 is kept. */
@@ -224,128 +240,75 @@ static unsigned evict_rank(const struct neighbor *n)
                                                     : 1;
 }
 
-/* The table is full: the least useful of the next few round the clock goes. */
-static bool neighbor_evict(struct worker *control)
+/* The table is full: the least useful of the next few round the clock goes.  Its place can be
+ * had once no worker can hold it any more: perhaps at once, perhaps for the next one. */
+static void neighbor_evict(struct worker *control)
 {
     struct neighbor *victim = NULL;
     unsigned best = 0;
     for (unsigned i = 0; i < EVICT_LOOKS; i++) {
-        struct neighbor *n = &table->slot[table->hand++ % NEIGHBORS_MAX];
+        struct neighbor *n = at(hand++ % table.made);
         if (evict_rank(n) > best) {
             best = evict_rank(n);
             victim = n;
         }
     }
     if (victim)
-        neighbor_remove(control, victim);
-    return victim;
+        neighbor_remove(control, victim, DROP_neighbor_queue);
 }
 
-static struct neighbor *slot_take(struct worker *control)
+static uint32_t number_take(struct worker *control)
 {
-    if (table->made < NEIGHBORS_MAX)
-        return &table->slot[table->made++];
-    if (!table->free_first && !neighbor_evict(control))
-        return NULL;
-    struct neighbor *n = &table->slot[table->free_first - 1];
-    table->free_first = n->next;
-    return n;
+    if (slots_init(&table, sizeof(struct neighbor), NEIGHBORS_MAX))
+        return SLOTS_NONE;
+    if (table.used >= NEIGHBORS_MAX && !table.waiting && !table.resting)
+        neighbor_evict(control);
+    return slots_take(&table);
 }
 
-static bool table_init(void)
+/* Its adjacency and the route object that names it. */
+static bool target_make(struct neighbor *n, uint32_t number)
 {
-    if (!table)
-        table = calloc(1, sizeof *table);
-    return table;
+    n->adjacency = adjacency_make(n->interface, number);
+    n->nexthop = n->adjacency ? nexthop_via(n->interface->number, n->adjacency) : NEXTHOP_NONE;
+    if (!n->nexthop && n->adjacency)
+        adjacency_free(n->adjacency);
+    return n->nexthop;
 }
 
 /* A new idle entry, or NULL when there is no room. */
-static struct neighbor *neighbor_make(uint32_t address, uint16_t port)
+static struct neighbor *neighbor_make(uint32_t address, struct interface *interface)
 {
-    struct neighbor *n = table_init() ? slot_take(control_worker()) : NULL;
-    if (!n)
+    uint32_t number = nexthop_init() ? SLOTS_NONE : number_take(control_worker());
+    if (number == SLOTS_NONE)
         return NULL;
+    struct neighbor *n = at(number);
     uint32_t *bucket = bucket_of(address);
-    *n = (struct neighbor){ .address = address,
-                            .port = port,
-                            .state = NEIGHBOR_IDLE,
-                            .next = *bucket,
-                            .used_us = time_us() };
-    *bucket = (uint32_t)(n - table->slot) + 1;
-    adjacency_used[adjacency_of(n)] = 0;
+    n->address = address;
+    n->interface = interface;
+    if (!target_make(n, number)) {
+        slots_give(&table, number);
+        return NULL;
+    }
+    n->state = NEIGHBOR_IDLE;
+    n->used_us = time_us();
+    n->next = *bucket;
+    *bucket = number + 1;
     return n;
 }
 
-/* ARP out ----------------------------------------------------------------- */
+/* States ------------------------------------------------------------------ */
 
-static const uint8_t zero_mac[MAC_LEN];
-
-static void arp_send(struct port *out, unsigned op, const uint8_t *ethernet_to, uint32_t sender,
-                     const uint8_t *target_mac, uint32_t target)
+/* By broadcast; but of one that we know first by unicast. */
+static void ask(struct worker *control, struct neighbor *n, uint64_t now_us)
 {
-    struct worker *control = control_worker();
-    struct packet *p = packet_alloc(&control->cache);
-    if (!p)
-        return;
-    uint8_t *d = p->data;
-    memset(d, 0, FRAME_PADDED);
-    memcpy(d, ethernet_to, MAC_LEN);
-    memcpy(d + MAC_LEN, out->mac, MAC_LEN);
-    store_be16(d + ETHERNET_TYPE, ETHERTYPE_ARP);
-    store_be16(d + ARP_HTYPE, ARP_HTYPE_ETHERNET);
-    store_be16(d + ARP_PTYPE, ETHERTYPE_IPV4);
-    d[ARP_HLEN] = MAC_LEN;
-    d[ARP_PLEN] = 4;
-    store_be16(d + ARP_OP, (uint16_t)op);
-    memcpy(d + ARP_SENDER_MAC, out->mac, MAC_LEN);
-    store_be32(d + ARP_SENDER_IP, sender);
-    memcpy(d + ARP_TARGET_MAC, target_mac, MAC_LEN);
-    store_be32(d + ARP_TARGET_IP, target);
-    p->length = FRAME_PADDED;
-    p->frame_length = FRAME_PADDED;
-    p->port = out->number;
-    control_originate(control, out, p);
-}
-
-/* Asks for a neighbor: everybody, or in a probe only the one we knew. */
-static void neighbor_ask(struct neighbor *n, uint64_t now_us)
-{
-    struct port *out = port_get(n->port);
-    const struct address *us = address_source(n->port, n->address);
+    const struct address *us = n->interface ? address_source(n->interface, n->address) : NULL;
+    bool alone = n->state == NEIGHBOR_PROBE && n->tries < NEIGHBOR_TRIES;
     n->tries++;
     n->expires_us = now_us + NEIGHBOR_RETRY_US;
-    if (out && us)
-        arp_send(out, ARP_REQUEST, n->state == NEIGHBOR_PROBE ? n->mac : mac_broadcast, us->address,
-                 zero_mac, n->address);
+    if (us)
+        arp_ask(control, n->interface, alone ? n->mac : mac_broadcast, us->address, n->address);
 }
-
-void neighbor_announce(const struct address *address)
-{
-    struct port *out = port_get(address->port);
-    if (router_running() && out && out->state == PORT_RUNNING && out->link.up)
-        arp_send(out, ARP_REQUEST, mac_broadcast, address->address, zero_mac, address->address);
-}
-
-void neighbor_announce_port(uint16_t port)
-{
-    const struct address *a;
-    for (unsigned i = 0; (a = address_of_port(port, i)); i++)
-        neighbor_announce(a);
-}
-
-bool neighbor_next_hop(uint32_t adjacency, uint32_t destination, struct next_hop *hop)
-{
-    if (adjacency < ADJACENCY_CONNECTED)
-        return false;
-    if (adjacency < ADJACENCY_NEIGHBOR)
-        *hop = (struct next_hop){ (uint16_t)(adjacency - ADJACENCY_CONNECTED), destination };
-    else
-        *hop = (struct next_hop){ table->slot[adjacency - ADJACENCY_NEIGHBOR].port,
-                                  table->slot[adjacency - ADJACENCY_NEIGHBOR].address };
-    return true;
-}
-
-/* States ------------------------------------------------------------------ */
 
 static void enter(struct neighbor *n, enum neighbor_state state, uint64_t expires_us)
 {
@@ -362,76 +325,103 @@ static void neighbor_resolve(struct worker *control, struct neighbor *n, const u
     memcpy(n->mac, mac, MAC_LEN);
     enter(n, state, time_us() + NEIGHBOR_REACHABLE_US);
     while (n->first)
-        transmit(control, n, queue_pop(n));
-    adjacency_publish(n);
+        send(control, n, queue_pop(n));
+    publish(n);
+}
+
+static void refuse(struct worker *control, struct packet *packet)
+{
+    TABLE_FOR_EACH (neighbor_refusals, struct neighbor_refusal, refusal) {
+        refusal->refuse(control, packet);
+        return;
+    }
+    ip_drop(control, DROP_host_unreachable, packet);
 }
 
 /* RFC 1812 3.3.2: unreachable only now that asking has proved fruitless.  The
  * entry may be evicted by what the errors set in motion: it is left first. */
 static void neighbor_fail(struct worker *control, struct neighbor *n, uint64_t now_us)
 {
-    struct packet *waiting[NEIGHBOR_QUEUE_MAX];
+    struct packet *failed[NEIGHBOR_QUEUE_MAX];
     unsigned count = 0;
     while (n->first)
-        waiting[count++] = queue_pop(n);
+        failed[count++] = queue_pop(n);
     enter(n, NEIGHBOR_FAILED, now_us + NEIGHBOR_FAILED_US);
     for (unsigned i = 0; i < count; i++)
-        router_refuse(control, waiting[i], DROP_host_unreachable, ICMP_UNREACHABLE,
-                      ICMP_HOST_UNREACHABLE, 0);
+        refuse(control, failed[i]);
 }
 
 static bool may_ask(uint64_t now_us)
 {
-    return limit_allows(&table->resolve, now_us, NEIGHBOR_RESOLVE_RATE, NEIGHBOR_RESOLVE_BURST);
+    return limit_allows(&resolve, now_us, NEIGHBOR_RESOLVE_RATE, NEIGHBOR_RESOLVE_BURST);
 }
 
-static void neighbor_start(struct worker *control, struct neighbor *n, struct packet *p)
+/* Asks for it, if that is allowed just now. */
+static bool neighbor_start(struct worker *control, struct neighbor *n)
 {
     uint64_t now_us = time_us();
-    if (!may_ask(now_us)) {
-        packet_refuse(control, p, DROP_neighbor_queue);
-        return;
-    }
-    limit_take(&table->resolve, now_us, NEIGHBOR_RESOLVE_RATE);
+    if (!may_ask(now_us))
+        return false;
+    limit_take(&resolve, now_us, NEIGHBOR_RESOLVE_RATE);
     enter(n, NEIGHBOR_INCOMPLETE, 0);
-    queue_push(control, n, p);
-    neighbor_ask(n, now_us);
+    ask(control, n, now_us);
+    return true;
+}
+
+/* The entry whose adjacency a route object names. */
+static struct neighbor *behind(const struct nexthop *nexthop)
+{
+    return at(adjacency_at(nexthop->way[0].adjacency)->owner);
+}
+
+bool neighbor_next_hop(uint32_t nexthop, uint32_t destination, struct next_hop *hop)
+{
+    const struct nexthop *h = nexthops.made ? nexthop_at(nexthop) : NULL;
+    if (h && h->kind == NEXTHOP_CONNECTED)
+        *hop = (struct next_hop){ interface_get(h->interface), destination };
+    else if (h && h->kind == NEXTHOP_VIA)
+        *hop = (struct next_hop){ behind(h)->interface, behind(h)->address };
+    else
+        return false;
+    return hop->interface;
 }
 
 /* Nobody gets an entry who may not be asked for: a scan would fill the table with them. */
-static struct neighbor *output_neighbor(uint32_t adjacency, uint32_t destination)
+static struct neighbor *output_neighbor(const struct nexthop *nexthop, uint32_t destination)
 {
-    if (adjacency >= ADJACENCY_NEIGHBOR)
-        return &table->slot[adjacency - ADJACENCY_NEIGHBOR];
-    struct neighbor *n = neighbor_find(destination);
-    if (n || (table && !may_ask(time_us())))
+    if (nexthop->kind == NEXTHOP_VIA)
+        return behind(nexthop);
+    struct interface *interface = interface_get(nexthop->interface);
+    struct neighbor *n = interface ? neighbor_find(destination, interface) : NULL;
+    if (n || !interface || !may_ask(time_us()))
         return n;
-    return neighbor_make(destination, (uint16_t)(adjacency - ADJACENCY_CONNECTED));
+    return neighbor_make(destination, interface);
 }
 
-void neighbor_output(struct worker *control, uint32_t adjacency, uint32_t destination,
+void neighbor_output(struct worker *control, uint32_t nexthop, uint32_t destination,
                      struct packet *packet)
 {
-    struct neighbor *n = output_neighbor(adjacency, destination);
+    struct neighbor *n = output_neighbor(nexthop_at(nexthop), destination);
     if (!n) {
-        packet_refuse(control, packet, DROP_neighbor_queue);
+        ip_drop(control, DROP_neighbor_queue, packet);
         return;
     }
-    adjacency_used[adjacency_of(n)] = 1;
-    if (is_resolved(n))
-        transmit(control, n, packet);
-    else if (n->state == NEIGHBOR_INCOMPLETE)
+    store_relaxed(&adjacency_at(n->adjacency)->used, 1);
+    if (!n->interface || n->state == NEIGHBOR_FAILED)
+        refuse(control, packet);
+    else if (is_resolved(n))
+        send(control, n, packet);
+    else if (n->state == NEIGHBOR_INCOMPLETE || neighbor_start(control, n))
         queue_push(control, n, packet);
-    else if (n->state == NEIGHBOR_FAILED)
-        router_refuse(control, packet, DROP_host_unreachable, ICMP_UNREACHABLE,
-                      ICMP_HOST_UNREACHABLE, 0);
     else
-        neighbor_start(control, n, packet);
+        ip_drop(control, DROP_neighbor_queue, packet);
 }
+
+/* Time -------------------------------------------------------------------- */
 
 static void use_note(struct neighbor *n, uint64_t now_us)
 {
-    uint8_t *used = &adjacency_used[adjacency_of(n)];
+    uint8_t *used = &adjacency_at(n->adjacency)->used;
     if (!load_relaxed(used))
         return;
     store_relaxed(used, 0);
@@ -439,255 +429,285 @@ static void use_note(struct neighbor *n, uint64_t now_us)
     n->used = true;
 }
 
+/* No answer, after all tries. */
+static void silence(struct worker *control, struct neighbor *n, uint64_t now_us)
+{
+    if (n->state == NEIGHBOR_INCOMPLETE)
+        neighbor_fail(control, n, now_us);
+    else
+        neighbor_remove(control, n, DROP_neighbor_queue);
+}
+
+static void stale_serve(struct worker *control, struct neighbor *n, uint64_t now_us)
+{
+    if (n->used) {
+        enter(n, NEIGHBOR_PROBE, 0);
+        ask(control, n, now_us);
+    } else if (now_us >= n->used_us + NEIGHBOR_UNUSED_US) {
+        neighbor_remove(control, n, DROP_neighbor_queue);
+    }
+}
+
 static void neighbor_serve(struct worker *control, struct neighbor *n, uint64_t now_us)
 {
+    unsigned tries = n->state == NEIGHBOR_PROBE ? 2 * NEIGHBOR_TRIES : NEIGHBOR_TRIES;
     bool expired = now_us >= n->expires_us;
+    if (n->state == NEIGHBOR_FREE)
+        return;
     use_note(n, now_us);
-    switch (n->state) {
-    case NEIGHBOR_INCOMPLETE:
-    case NEIGHBOR_PROBE:
-        if (expired && n->tries < NEIGHBOR_TRIES)
-            neighbor_ask(n, now_us);
-        else if (expired && n->state == NEIGHBOR_INCOMPLETE)
-            neighbor_fail(control, n, now_us);
-        else if (expired)
-            neighbor_remove(control, n);
+    if (n->state == NEIGHBOR_STALE) {
+        stale_serve(control, n, now_us);
+        return;
+    }
+    if (!expired)
+        return;
+    if (n->state == NEIGHBOR_INCOMPLETE || n->state == NEIGHBOR_PROBE) {
+        if (n->tries < tries)
+            ask(control, n, now_us);
+        else
+            silence(control, n, now_us);
+    } else if (n->state == NEIGHBOR_REACHABLE) {
+        enter(n, NEIGHBOR_STALE, 0);
+    } else if (n->state == NEIGHBOR_FAILED) {
+        neighbor_remove(control, n, DROP_neighbor_queue);
+    }
+}
+
+static void tick(struct worker *control, uint64_t now_us)
+{
+    uint32_t made = table.made;
+    for (unsigned i = 0; i < made && i < TICK_ENTRIES; i++) {
+        cursor = cursor + 1 < made ? cursor + 1 : 0;
+        neighbor_serve(control, at(cursor), now_us);
+    }
+}
+
+uint64_t neighbor_held(void)
+{
+    return held;
+}
+
+CONTROL_JOB(neighbor_job) = { .every_us = TICK_US, .run = tick, .held = neighbor_held };
+
+/* Learning ---------------------------------------------------------------- */
+
+/* RFC 826 "packet reception": a known pair is brought up to date whoever was
+ * asked; a new one is learned only when we were.  Whoever speaks is there. */
+void neighbor_hear(struct worker *control, struct interface *interface, uint32_t address,
+                   const uint8_t mac[MAC_LEN], bool asked)
+{
+    struct neighbor *n = neighbor_find(address, interface);
+    if (!n && asked)
+        n = neighbor_make(address, interface);
+    if (!n || n->state == NEIGHBOR_STATIC)
+        return;
+    bool same = is_resolved(n) && mac_equal(n->mac, mac);
+    neighbor_resolve(control, n, mac, asked || same ? NEIGHBOR_REACHABLE : NEIGHBOR_STALE);
+}
+
+/* Gateways ---------------------------------------------------------------- */
+
+uint32_t neighbor_hold(uint32_t address, struct interface *interface)
+{
+    struct neighbor *n = neighbor_find(address, interface);
+    if (!n)
+        n = neighbor_make(address, interface);
+    if (!n)
+        return NEXTHOP_NONE;
+    n->holds++;
+    return n->nexthop;
+}
+
+void neighbor_release(uint32_t nexthop)
+{
+    struct neighbor *n = behind(nexthop_at(nexthop));
+    if (--n->holds == 0 && n->state == NEIGHBOR_IDLE)
+        neighbor_remove(control_worker(), n, DROP_neighbor_queue);
+}
+
+/* What changes around it -------------------------------------------------- */
+
+/* Another interface has its prefix now: a static entry would come back on the wrong one. */
+static bool has_moved(const struct neighbor *n)
+{
+    const struct address *on = address_configured_for(n->address);
+    return on && n->interface && on->interface != n->interface->number;
+}
+
+static void say_removed(const struct neighbor *n)
+{
+    char text[IPV4_TEXT], where[INTERFACE_TEXT];
+    ipv4_format(n->address, text);
+    log_warning("neighbor %s: removed, its address is not on %s any more", text,
+                interface_describe(n->interface, where));
+}
+
+/* A static entry outlives its prefix, unused, and comes back with it. */
+static void refresh(struct worker *control, struct neighbor *n)
+{
+    bool on = is_on_prefix(n->address, n->interface), is_static = n->state == NEIGHBOR_STATIC;
+    if (on && is_resolved(n)) {
+        publish(n);
+    } else if (is_static && !on && !has_moved(n)) {
+        withdraw(n);
+    } else if (!on) {
+        if (is_static)
+            say_removed(n);
+        neighbor_remove(control, n, DROP_neighbor_queue);
+    }
+}
+
+void neighbor_refresh(void)
+{
+    for (uint32_t i = 0; i < table.made; i++)
+        if (at(i)->state != NEIGHBOR_FREE)
+            refresh(control_worker(), at(i));
+}
+
+static void forget(struct worker *control, struct neighbor *n, enum drop_reason why)
+{
+    queue_drop(control, n, why);
+    if (n->state == NEIGHBOR_STATIC)
+        withdraw(n);
+    else
+        neighbor_remove(control, n, why);
+}
+
+/* Up again: gateways are asked for at once, and who failed meanwhile is no worse than new. */
+static void come_back(struct worker *control, struct neighbor *n)
+{
+    if (n->state == NEIGHBOR_FAILED)
+        neighbor_remove(control, n, DROP_neighbor_queue);
+    if (n->state == NEIGHBOR_IDLE && n->holds && is_on_prefix(n->address, n->interface))
+        neighbor_start(control, n);
+    else if (n->state == NEIGHBOR_STATIC)
+        refresh(control, n);
+}
+
+static void change(struct worker *control, struct neighbor *n)
+{
+    adjacency_refresh(n->adjacency);
+    refresh(control, n);
+}
+
+static void leave(struct worker *control, struct neighbor *n)
+{
+    n->state = n->state == NEIGHBOR_STATIC ? NEIGHBOR_IDLE : n->state;
+    neighbor_remove(control, n, DROP_host_unreachable);
+    if (n->state != NEIGHBOR_FREE)
+        n->interface = NULL;
+}
+
+static void go_down(struct worker *control, struct neighbor *n)
+{
+    forget(control, n, DROP_host_unreachable);
+}
+
+static void purge(const struct interface *interface)
+{
+    for (uint32_t i = 0; i < table.made; i++)
+        if (at(i)->state != NEIGHBOR_FREE)
+            queue_purge(control_worker(), at(i), interface);
+}
+
+static void each_of(const struct interface *interface,
+                    void (*fn)(struct worker *control, struct neighbor *n))
+{
+    for (uint32_t i = 0; i < table.made; i++)
+        if (at(i)->state != NEIGHBOR_FREE && at(i)->interface == interface)
+            fn(control_worker(), at(i));
+}
+
+/* Frames that were to be routed do not wait on in a mode that does not route; where
+ * interfaces get no frames at all, what was learned ages unseen. */
+static void mode_changed(void)
+{
+    for (uint32_t i = 0; i < table.made; i++) {
+        struct neighbor *n = at(i);
+        if (n->state == NEIGHBOR_FREE)
+            continue;
+        if (!ip_routing())
+            queue_drop(control_worker(), n, DROP_stopped);
+        if (forward_get_mode()->burst && n->state != NEIGHBOR_STATIC)
+            neighbor_remove(control_worker(), n, DROP_stopped);
+    }
+}
+
+static void heard(const struct event *event)
+{
+    switch (event->kind) {
+    case EVENT_ADDRESS_ADDED:
+    case EVENT_ADDRESS_GONE:
+        neighbor_refresh();
         break;
-    case NEIGHBOR_REACHABLE:
-        if (expired)
-            enter(n, NEIGHBOR_STALE, 0);
+    case EVENT_INTERFACE_CHANGED:
+        each_of(event->interface, change);
         break;
-    case NEIGHBOR_STALE:
-        if (n->used) {
-            enter(n, NEIGHBOR_PROBE, 0);
-            neighbor_ask(n, now_us);
-        } else if (now_us >= n->used_us + NEIGHBOR_UNUSED_US) {
-            neighbor_remove(control, n);
-        }
+    case EVENT_INTERFACE_DOWN:
+        each_of(event->interface, go_down);
         break;
-    case NEIGHBOR_FAILED:
-        if (expired)
-            neighbor_remove(control, n);
+    case EVENT_INTERFACE_UP:
+        each_of(event->interface, come_back);
+        break;
+    case EVENT_INTERFACE_GONE:
+        each_of(event->interface, leave);
+        purge(event->interface);
+        break;
+    case EVENT_MODE_CHANGED:
+        mode_changed();
         break;
     default:
         break;
     }
 }
 
-void neighbor_tick(struct worker *control, uint64_t now_us)
+EVENT_LISTENER(neighbor_listener) = { .order = EVENT_ORDER_NEIGHBOR, .heard = heard };
+
+/* By hand ----------------------------------------------------------------- */
+
+int neighbor_add_static(uint32_t address, const uint8_t mac[MAC_LEN], struct interface *interface)
 {
-    unsigned slots = table ? table->made : 0;
-    for (unsigned i = 0; i < slots && i < TICK_SLOTS; i++) {
-        table->cursor = table->cursor + 1 < slots ? table->cursor + 1 : 0;
-        neighbor_serve(control, &table->slot[table->cursor], now_us);
-    }
-}
-
-/* ARP in ------------------------------------------------------------------ */
-
-struct arp {
-    unsigned op;
-    const uint8_t *mac; /* sender's */
-    uint32_t sender, target;
-    bool for_us; /* target is an address of the port it came in on */
-};
-
-static bool arp_parse(const struct packet *p, struct arp *arp)
-{
-    const uint8_t *d = p->data;
-    if (p->length < ARP_LENGTH || load_be16(d + ARP_HTYPE) != ARP_HTYPE_ETHERNET ||
-        load_be16(d + ARP_PTYPE) != ETHERTYPE_IPV4 || d[ARP_HLEN] != MAC_LEN || d[ARP_PLEN] != 4)
-        return false;
-    arp->op = load_be16(d + ARP_OP);
-    arp->mac = d + ARP_SENDER_MAC;
-    arp->sender = load_be32(d + ARP_SENDER_IP);
-    arp->target = load_be32(d + ARP_TARGET_IP);
-    return (arp->op == ARP_REQUEST || arp->op == ARP_REPLY) && mac_is_station(arp->mac);
-}
-
-/* Somebody uses an address of ours.  RFC 5227 2.4 (b): say once that it is
- * taken, not more often than DEFEND_INTERVAL, and carry on. */
-static void arp_conflict(const struct port *in, const struct arp *arp)
-{
-    char text[IPV4_TEXT], mac[MAC_TEXT];
-    uint64_t now_us = time_us();
-    const struct address *ours = address_find(arp->sender);
-    if (!table_init() || now_us < table->defended_us)
-        return;
-    table->defended_us = now_us + DEFEND_INTERVAL_US;
-    ipv4_format(arp->sender, text);
-    log_warning("port %u: %s uses our address %s", in->number, mac_format(arp->mac, mac), text);
-    neighbor_announce(ours);
-}
-
-static bool is_ours_elsewhere(const struct arp *arp)
-{
-    const struct address *address = address_find(arp->sender);
-    const struct port *home = address ? port_get(address->port) : NULL;
-    return home && !memcmp(arp->mac, home->mac, MAC_LEN);
-}
-
-/* RFC 826 "packet reception": a known pair is brought up to date whoever was
- * asked; a new one is learned only when we were. */
-static void arp_learn(struct worker *control, struct port *in, const struct arp *arp)
-{
-    struct neighbor *n = neighbor_find(arp->sender);
-    if (!n && arp->for_us)
-        n = neighbor_make(arp->sender, in->number);
-    if (!n || n->state == NEIGHBOR_STATIC)
-        return;
-    bool same = is_resolved(n) && !memcmp(n->mac, arp->mac, MAC_LEN);
-    if (arp->for_us || !same)
-        neighbor_resolve(control, n, arp->mac, arp->for_us ? NEIGHBOR_REACHABLE : NEIGHBOR_STALE);
-}
-
-void neighbor_receive(struct worker *control, struct port *in, struct packet *packet)
-{
-    struct arp arp;
-    if (!arp_parse(packet, &arp)) {
-        forward_drop(control, in->number, DROP_arp_invalid, packet);
-        return;
-    }
-    const struct address *asked = address_find(arp.target);
-    const struct address *on = address_covering(arp.sender);
-    arp.for_us = asked && asked->port == in->number;
-    if (!memcmp(arp.mac, in->mac, MAC_LEN) || is_ours_elsewhere(&arp)) {
-        /* our own, come back, or heard by another port on the same LAN: a PF's and its VFs' */
-    } else if (address_find(arp.sender)) {
-        arp_conflict(in, &arp);
-    } else if (on && on->port == in->number && address_is_host(on, arp.sender)) {
-        arp_learn(control, in, &arp);
-    } else if (arp.sender) {
-        forward_drop(control, in->number, DROP_arp_invalid, packet);
-        return;
-    }
-    /* A sender address of 0 is a probe (RFC 5227 2.1.1): answered, not learned. */
-    if (arp.for_us && arp.op == ARP_REQUEST && memcmp(arp.mac, in->mac, MAC_LEN))
-        arp_send(in, ARP_REPLY, arp.mac, arp.target, arp.mac, arp.sender);
-    forward_consume(control, packet);
-}
-
-/* Control ----------------------------------------------------------------- */
-
-uint64_t neighbor_held(void)
-{
-    return table ? table->held : 0;
-}
-
-uint32_t neighbor_hold(uint32_t address, uint16_t port)
-{
-    struct neighbor *n = neighbor_find(address);
-    if (!n)
-        n = neighbor_make(address, port);
-    if (!n)
-        return 0;
-    n->holds++;
-    return adjacency_of(n);
-}
-
-void neighbor_release(uint32_t address)
-{
-    struct neighbor *n = neighbor_find(address);
-    if (n && n->holds && --n->holds == 0 && n->state == NEIGHBOR_IDLE)
-        neighbor_remove(control_worker(), n);
-}
-
-static bool is_on_prefix(uint32_t address, uint16_t port)
-{
-    const struct address *on = address_covering(address);
-    return on && on->port == port && address_is_host(on, address) && !address_find(address);
-}
-
-/* An address is looked up without its port, so the other port's prefix ends the entry. */
-static bool has_moved(const struct neighbor *n)
-{
-    const struct address *on = address_covering(n->address);
-    return on && on->port != n->port;
-}
-
-static void say_removed(const struct neighbor *n)
-{
-    char text[IPV4_TEXT];
-    ipv4_format(n->address, text);
-    log_warning("neighbor %s: removed, its address is not on port %u any more", text, n->port);
-}
-
-static void refresh(struct neighbor *n)
-{
-    bool on = is_on_prefix(n->address, n->port), is_static = n->state == NEIGHBOR_STATIC;
-    if (on && is_resolved(n)) {
-        adjacency_publish(n);
-    } else if (is_static && !on && !has_moved(n)) {
-        adjacency_withdraw(n);
-    } else if (!on) {
-        if (is_static)
-            say_removed(n);
-        neighbor_remove(control_worker(), n);
-    }
-}
-
-/* A static entry outlives its prefix, unused, and comes back with it. */
-void neighbor_refresh(void)
-{
-    for (unsigned i = 0; table && i < table->made; i++)
-        if (table->slot[i].state != NEIGHBOR_FREE)
-            refresh(&table->slot[i]);
-}
-
-static void forget(struct worker *control, struct neighbor *n, enum drop_reason why)
-{
-    queue_drop(control, n, why);
-    if (n->state != NEIGHBOR_FREE && n->state != NEIGHBOR_STATIC)
-        neighbor_remove(control, n);
-}
-
-void neighbor_flush_port(struct worker *control, uint16_t port)
-{
-    for (unsigned i = 0; table && i < table->made; i++)
-        if (table->slot[i].port == port)
-            forget(control, &table->slot[i], DROP_host_unreachable);
-}
-
-void neighbor_stop(struct worker *control)
-{
-    for (unsigned i = 0; table && i < table->made; i++)
-        forget(control, &table->slot[i], DROP_stopped);
-}
-
-int neighbor_add_static(uint32_t address, const uint8_t mac[MAC_LEN], uint16_t port)
-{
-    const struct address *on = address_covering(address);
-    if (!mac_is_station(mac) || address_find(address))
+    if (!mac_is_station(mac) || address_configured(address))
         return -EINVAL;
-    if (!on || on->port != port || !address_is_host(on, address))
+    if (!may_be_on(address, interface))
         return -ENETUNREACH;
-    struct neighbor *n = neighbor_find(address);
+    struct neighbor *n = neighbor_find(address, interface);
     if (n && n->state == NEIGHBOR_STATIC)
         return -EEXIST;
     if (!n)
-        n = neighbor_make(address, port);
+        n = neighbor_make(address, interface);
     if (!n)
         return -ENOSPC;
-    neighbor_resolve(control_worker(), n, mac, NEIGHBOR_STATIC);
+    if (is_on_prefix(address, interface)) {
+        neighbor_resolve(control_worker(), n, mac, NEIGHBOR_STATIC);
+    } else {
+        memcpy(n->mac, mac, MAC_LEN);
+        enter(n, NEIGHBOR_STATIC, 0);
+    }
     return 0;
 }
 
 int neighbor_delete(uint32_t address)
 {
-    struct neighbor *n = neighbor_find(address);
-    if (!n || n->state == NEIGHBOR_IDLE)
+    struct neighbor *n = neighbor_named(address);
+    if (!n)
         return -ENOENT;
-    neighbor_remove(control_worker(), n);
+    neighbor_remove(control_worker(), n, DROP_neighbor_queue);
     return 0;
 }
 
 bool neighbor_next(unsigned *place, struct neighbor_info *info)
 {
-    for (; table && *place < table->made; ++*place) {
-        const struct neighbor *n = &table->slot[*place];
+    for (; *place < table.made; ++*place) {
+        const struct neighbor *n = at(*place);
         if (n->state == NEIGHBOR_FREE)
             continue;
-        *info = (struct neighbor_info){ .address = n->address, .port = n->port, .state = n->state };
+        *info = (struct neighbor_info){ .address = n->address,
+                                        .interface =
+                                            n->interface ? n->interface->number : INTERFACE_NONE,
+                                        .state = n->state,
+                                        .in_use = is_on_prefix(n->address, n->interface),
+                                        .may_be = may_be_on(n->address, n->interface) };
         memcpy(info->mac, n->mac, MAC_LEN);
         ++*place;
         return true;
@@ -697,82 +717,9 @@ bool neighbor_next(unsigned *place, struct neighbor_info *info)
 
 void neighbor_shutdown(void)
 {
-    free(table);
-    table = NULL;
-    memset(adjacency_rewrite, 0, sizeof adjacency_rewrite);
-    memset(adjacency_used, 0, sizeof adjacency_used);
+    slots_free(&table);
+    memset(buckets, 0, sizeof buckets);
+    hand = cursor = waiting = 0;
+    held = 0;
+    resolve = (struct limit){ 0 };
 }
-
-/* Commands ---------------------------------------------------------------- */
-
-COMMAND(cmd_neighbor_add, "neighbor add ADDRESS MAC port PORT", "Add a static neighbor");
-static int cmd_neighbor_add(struct command_call *call)
-{
-    const struct prefix *p = &call->arg[0].prefix;
-    const struct port *port = call->arg[2].port;
-    if (p->ipv6)
-        return command_error(call, "IPv6 is not built yet, expected an IPv4 address");
-    switch (neighbor_add_static(load_be32(p->bytes), call->arg[1].mac, port->number)) {
-    case 0:
-        return 0;
-    case -EINVAL:
-        return command_error(call, "%s at %s cannot be, expected a station that is not us",
-                             call->arg[0].word, call->arg[1].word);
-    case -ENETUNREACH:
-        return command_error(call, "%s is no host on port %u, expected one within its prefixes",
-                             call->arg[0].word, port->number);
-    case -EEXIST:
-        return command_error(call,
-                             "%s is a static neighbor already, expected `neighbor delete` first",
-                             call->arg[0].word);
-    default:
-        return command_error(call, "the table is full, expected at most %u neighbors",
-                             NEIGHBORS_MAX);
-    }
-}
-
-COMMAND(cmd_neighbor_delete, "neighbor delete ADDRESS", "Forget a neighbor");
-static int cmd_neighbor_delete(struct command_call *call)
-{
-    if (call->arg[0].prefix.ipv6)
-        return command_error(call, "IPv6 is not built yet, expected an IPv4 address");
-    if (neighbor_delete(load_be32(call->arg[0].prefix.bytes)))
-        return command_error(call, "%s is not in the table, expected one of `show neighbors`",
-                             call->arg[0].word);
-    return 0;
-}
-
-COMMAND(cmd_show_neighbors, "show neighbors", "Show who is next on the links");
-static int cmd_show_neighbors(struct command_call *call)
-{
-    struct neighbor_info n;
-    unsigned place = 0, shown = 0;
-    out_printf(call->out, "%-15s  %-17s  %-4s  %s\n", "address", "mac", "port", "state");
-    for (; neighbor_next(&place, &n); shown++) {
-        char text[IPV4_TEXT], mac[MAC_TEXT];
-        ipv4_format(n.address, text);
-        bool known = n.state != NEIGHBOR_IDLE && n.state != NEIGHBOR_INCOMPLETE &&
-                     n.state != NEIGHBOR_FAILED;
-        out_printf(call->out, "%-15s  %-17s  %-4u  %s\n", text,
-                   known ? mac_format(n.mac, mac) : "-", n.port, neighbor_state_names[n.state]);
-    }
-    out_printf(call->out, "%u neighbors, at most %u\n", shown, NEIGHBORS_MAX);
-    return 0;
-}
-
-static void print_config(struct out *out)
-{
-    struct neighbor_info n;
-    for (unsigned place = 0; neighbor_next(&place, &n);) {
-        char text[IPV4_TEXT], mac[MAC_TEXT], port[PORT_TEXT];
-        ipv4_format(n.address, text);
-        mac_format(n.mac, mac);
-        port_format(n.port, port);
-        /* Without its prefix the command would be refused: it is told, and not run again. */
-        if (n.state == NEIGHBOR_STATIC)
-            out_printf(out, "%sneighbor add %s %s port %s\n",
-                       is_on_prefix(n.address, n.port) ? "" : "# not in use: ", text, mac, port);
-    }
-}
-
-CONFIG_PRINTER(neighbor_config) = { .order = CONFIG_NEIGHBOR, .print = print_config };

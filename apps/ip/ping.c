@@ -2,8 +2,9 @@
 #include "apps/console/command.h"
 #include "apps/ip/address.h"
 #include "apps/ip/icmp.h"
+#include "apps/ip/icmp_echo.h"
 #include "apps/ip/ipv4.h"
-#include "apps/ip/router.h"
+#include "apps/ip/running.h"
 #include "kernel/time.h"
 
 #include <inttypes.h>
@@ -30,7 +31,7 @@ struct ping {
 
 static struct ping *pings;
 
-void ping_answered(const struct icmp_answer *answer)
+static void ping_answered(const struct icmp_answer *answer)
 {
     struct ping *p = pings;
     while (p && (answer->id != p->id || answer->sequence != p->sequence))
@@ -48,6 +49,7 @@ static void ping_begin(struct ping *p)
     p->id = ++last_id;
     p->next = pings;
     pings = p;
+    icmp_on_answer(ping_answered);
 }
 
 static void ping_end(struct ping *p)
@@ -133,8 +135,8 @@ static int check(struct command_call *call, uint64_t count, uint64_t size)
     uint32_t to = load_be32(call->arg[0].prefix.bytes);
     if (call->arg[0].prefix.ipv6)
         return command_error(call, "IPv6 is not built yet, expected an IPv4 address");
-    if (!router_running())
-        return command_error(call, "ping needs mode l3, expected `forward l3` first");
+    if (!ip_running())
+        return command_error(call, "ping needs mode l2 or l3, expected `forward l3` first");
     if (!count || count > PING_COUNT_MAX)
         return command_error(call, "count is %" PRIu64 ", expected 1 to %u", count, PING_COUNT_MAX);
     if (size > PING_DATA_MAX)

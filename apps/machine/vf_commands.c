@@ -5,8 +5,6 @@
 #include "apps/console/command.h"
 #include "apps/forward/forward.h"
 #include "apps/forward/stats.h"
-#include "apps/ip/address.h"
-#include "apps/ip/neighbor.h"
 #include "nic/vf.h"
 #include "pci/sriov.h"
 
@@ -55,28 +53,11 @@ static struct port *find_master(struct command_call *call, bool removes)
 
 /* count -------------------------------------------------------------------------- */
 
-/* Nothing may name a port that goes: its number may be another's soon. */
-static void forget_port(uint16_t number)
-{
-    const struct address *a;
-    struct neighbor_info n;
-    unsigned place = 0;
-
-    while ((a = address_of_port(number, 0)))
-        address_delete(number, a->address, a->length);
-    while (neighbor_next(&place, &n))
-        if (n.port == number)
-            neighbor_delete(n.address);
-}
-
 static void remove_vf(struct pci_function *f)
 {
     struct port *port = port_of(f);
-    if (port) {
-        uint16_t number = port->number;
+    if (port) /* nothing names it any more: whoever did hears of it */
         forward_port_remove(port);
-        forget_port(number);
-    }
     if (f->driver)
         pci_remove_function(f);
 }

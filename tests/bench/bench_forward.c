@@ -86,9 +86,9 @@ static void put_routed(void)
 {
     struct address conflict;
     if (forward_set_mode(forward_find_mode("l3")) ||
-        address_add(in->number, LAN_A, 24, &conflict) ||
-        address_add(out->number, LAN_B, 24, &conflict) ||
-        neighbor_add_static(LAN_B + 1, in->mac, out->number))
+        address_add(interface_of_port(in), LAN_A, 24, &conflict) ||
+        address_add(interface_of_port(out), LAN_B, 24, &conflict) ||
+        neighbor_add_static(LAN_B + 1, in->mac, interface_of_port(out)))
         die("no route");
     for (routed_count = 0; routed_count < PORT_BURST; routed_count++) {
         struct packet *p = packet_alloc(&control_worker()->cache);

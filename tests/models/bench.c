@@ -2,9 +2,10 @@
 #include "tests/models/bench.h"
 
 #include "apps/console/command.h"
+#include "apps/forward/interface.h"
 #include "apps/ip/address.h"
-#include "apps/ip/neighbor.h"
 #include "apps/ip/router.h"
+#include "kernel/time.h"
 #include "tests/host/host.h"
 
 #include <stdio.h>
@@ -145,6 +146,12 @@ int bench_tear_down(void **state)
     forward_shutdown();
     port_reset_registry();
     return 0;
+}
+
+void bench_set_mtu(unsigned wire, uint16_t mtu)
+{
+    require(port_set_mtu(bench.port[wire], mtu) == 0);
+    interface_follow_port(bench.port[wire]);
 }
 
 void bench_run_ms(unsigned ms)
@@ -312,7 +319,7 @@ void frame_arp(struct frame *f, unsigned wire, unsigned station, unsigned op, ui
 void station_meet(unsigned wire, unsigned station, uint32_t address)
 {
     struct frame f;
-    uint32_t router = address_of_port(bench.port[wire]->number, 0)->address;
+    uint32_t router = address_of(interface_of_port(bench.port[wire]), 0)->address;
     bench_is_quiet();
     frame_arp(&f, wire, station, 1, address, router);
     bench_send(wire, &f);

@@ -34,6 +34,7 @@ int bench_set_up(void **state);
 int bench_tear_down(void **state);
 bool bench_is_conserved(void);
 
+void bench_set_mtu(unsigned wire, uint16_t mtu);
 /* Runs the appliance for so long, in steps of a millisecond. */
 void bench_run_ms(unsigned ms);
 /* Puts a frame on the wire, towards the router, and lets it be looked at. */

@@ -1,7 +1,8 @@
 /* apps/bridge: bridges by the rules of IEEE 802.1Q clause 8, and mode l2's own. */
 #include "apps/bridge/bridge.h"
 #include "apps/bridge/fdb.h"
-#include "apps/forward/event.h"
+#include "apps/ip/address.h"
+#include "apps/ip/router.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
 #include "tests/models/lan.h"
@@ -26,6 +27,7 @@ static int tear_down(void **state)
 {
     lan_check_conservation();
     lan_stop();
+    router_reset();
     return 0;
 }
 
@@ -675,14 +677,13 @@ static void an_own_br0_takes_the_rest_in_l2_only(void **state)
 static void an_empty_br0_with_an_address_is_configuration(void **state)
 {
     struct interface *br0 = bridge_find("br0")->interface;
-    const struct event gone = { .kind = EVENT_ADDRESS_GONE, .interface = br0 };
-    br0->addresses = 1;
+    struct address conflict;
+    assert_int_equal(address_add(br0, 0xc0000201, 24, &conflict), 0);
     assert_int_equal(forward_set_mode(forward_find_mode("io")), 0);
     assert_ptr_equal(bridge_find("br0")->interface, br0);
     assert_int_equal(members_in("br0"), 0);
     assert_false(br0->up);
-    br0->addresses = 0;
-    event_post(&gone);
+    assert_int_equal(address_delete(br0, 0xc0000201, 24), 0);
     seconds_pass(1);
     assert_null(bridge_find("br0"));
 }

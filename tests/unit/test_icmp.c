@@ -1,9 +1,9 @@
 /* Packets for the appliance itself: RFC 792, RFC 1812 4.3 and 4.2.2.7, and `ping`. */
 #include "apps/console/command.h"
 #include "apps/console/console.h"
-#include "apps/ip/fragment.h"
 #include "apps/ip/icmp.h"
 #include "apps/ip/neighbor.h"
+#include "apps/ip/reassembly.h"
 #include "kernel/console.h"
 #include "kernel/task.h"
 #include "tests/host/host.h"
@@ -79,7 +79,7 @@ static void echo_of_odd_length(void **state)
 
 static void echo_in_a_chain(void **state)
 {
-    assert_int_equal(port_set_mtu(bench.port[0], 9000), 0);
+    bench_set_mtu(0, 9000);
     for (unsigned segment = 128; segment < 1500; segment += 331) {
         if (5001 / segment >= FRAME_SEGMENTS_MAX)
             continue;
@@ -227,14 +227,14 @@ static void whole_echo_is_answered(void)
         at += length;
     }
     assert_int_equal(at, total);
-    assert_int_equal(fragment_held(), 0);
+    assert_int_equal(reassembly_held(), 0);
 }
 
 static void pieces_in_any_order_make_the_whole(void **state)
 {
     frame_echo(&whole, 0, 10, HOST_A, ROUTER_A, 4020);
     piece(0, 1480);
-    assert_int_equal(fragment_held(), 1);
+    assert_int_equal(reassembly_held(), 1);
     piece(1480, 2960);
     piece(2960, 4000);
     whole_echo_is_answered();
@@ -242,7 +242,7 @@ static void pieces_in_any_order_make_the_whole(void **state)
     piece(2960, 4000);
     piece(8, 1480);
     piece(1480, 2960);
-    assert_int_equal(fragment_held(), 3);
+    assert_int_equal(reassembly_held(), 3);
     piece(0, 8); /* the smallest, padded by Ethernet */
     whole_echo_is_answered();
     assert_int_equal(bench_all_drops(), 0);
@@ -253,7 +253,7 @@ static void overlapping_pieces_spoil_the_datagram(void **state)
     frame_echo(&whole, 0, 10, HOST_A, ROUTER_A, 2020);
     piece(0, 800);
     piece(792, 1600);
-    assert_int_equal(fragment_held(), 0);
+    assert_int_equal(reassembly_held(), 0);
     assert_int_equal(bench_drops(0, DROP_fragment), 2);
     piece(800, 1600);
     piece(1600, 2000);
@@ -287,7 +287,7 @@ static void incomplete_datagrams_time_out(void **state)
     bench_is_quiet();
     host_advance_us(FRAGMENT_TIMEOUT_US);
     bench_run_ms(20);
-    assert_int_equal(fragment_held(), 0);
+    assert_int_equal(reassembly_held(), 0);
     assert_int_equal(bench_drops(0, DROP_fragment), 3);
     assert_true(bench_take_ipv4(0, &g));
     assert_int_equal(frame_ip(&g)[20], ICMP_TIME_EXCEEDED);
@@ -301,11 +301,11 @@ static void fragments_for_ever_are_bounded(void **state)
     for (unsigned i = 0; i < 500; i++) {
         store_be16(frame_ip(&whole) + IPV4_ID, (uint16_t)(i / 5));
         piece(8 * (i % 5), 8 * (i % 5) + 8);
-        assert_in_range(fragment_held(), 1, FRAGMENT_JOINS * FRAGMENT_PIECES);
+        assert_in_range(reassembly_held(), 1, FRAGMENT_JOINS * FRAGMENT_PIECES);
     }
     for (unsigned i = 0; i < 40; i++)
         piece(8 * i + 800, 8 * i + 808);
-    assert_in_range(fragment_held(), 0, FRAGMENT_JOINS * FRAGMENT_PIECES);
+    assert_in_range(reassembly_held(), 0, FRAGMENT_JOINS * FRAGMENT_PIECES);
 }
 
 /* Ping -------------------------------------------------------------------- */
@@ -446,7 +446,7 @@ static void ping_needs_a_way(void **state)
     bench_command_fails("ping 192.0.2.1", "our own address");
     bench_command_fails("ping 198.51.100.20 count 0", "expected 1 to");
     forward_stop();
-    bench_command_fails("ping 198.51.100.20", "ping needs mode l3");
+    bench_command_fails("ping 198.51.100.20", "ping needs mode l2 or l3");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, bench_tear_down)

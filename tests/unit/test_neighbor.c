@@ -2,6 +2,7 @@
 #include "apps/ip/fib.h"
 #include "apps/ip/icmp.h"
 #include "apps/ip/neighbor.h"
+#include "apps/ip/nexthop.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
 #include "tests/models/bench.h"
@@ -40,6 +41,11 @@ static unsigned mac_last(uint32_t address)
         if (n.address == address)
             return n.mac[5];
     return 0;
+}
+
+static unsigned kind_to(uint32_t address)
+{
+    return nexthop_at(fib_lookup(address))->kind;
 }
 
 static void send_to_b(uint8_t mark)
@@ -94,7 +100,7 @@ static void frames_wait_for_the_answer(void **state)
         assert_int_equal(frame_ip(&g)[IPV4_TTL], 63);
     }
     assert_int_equal(state_of(HOST_B), NEIGHBOR_REACHABLE);
-    assert_true(fib_lookup(HOST_B) >= ADJACENCY_NEIGHBOR);
+    assert_int_equal(kind_to(HOST_B), NEXTHOP_VIA);
     assert_int_equal(bench_all_drops(), 0);
 }
 
@@ -110,17 +116,17 @@ static void full_queue_drops_the_oldest(void **state)
     assert_int_equal(g.bytes[ETHERNET_HEADER + 99], 3);
 }
 
+/* Not more than a quarter of the packets there are. */
 static void all_queues_together_are_bounded(void **state)
 {
-    for (unsigned host = 0; host < NEIGHBOR_HELD_MAX; host++) {
-        for (unsigned i = 0; i < 3; i++) {
-            frame_ipv4(&f, 0, 10, HOST_A, IP(198, 51, 100, 2 + host % 250), 100);
-            bench_send(0, &f);
-        }
-        assert_in_range(neighbor_held(), 1, NEIGHBOR_HELD_MAX);
-        assert_true(bench_is_conserved());
+    for (unsigned i = 0; i < 2000; i++) {
+        frame_ipv4(&f, 0, 10, HOST_A, IP(198, 51, 100, 2 + i % 250), 100);
+        bench_send(0, &f);
+        assert_in_range(neighbor_held(), 1, BENCH_PACKETS / 4);
     }
-    assert_true(bench_drops(0, DROP_neighbor_queue) > 0);
+    assert_int_equal(neighbor_held(), BENCH_PACKETS / 4);
+    assert_true(bench_is_conserved());
+    assert_int_equal(bench_drops(0, DROP_neighbor_queue), 2000 - BENCH_PACKETS / 4);
 }
 
 /* RFC 1122 2.3.2.1 (a second apart), RFC 1812 3.3.2, 4.3.3.1: three requests,
@@ -213,23 +219,42 @@ static void used_neighbor_is_probed_and_confirmed(void **state)
     assert_int_equal(state_of(HOST_B), NEIGHBOR_REACHABLE);
 }
 
+/* First by unicast, then by broadcast: who answers only the latter is not given up. */
 static void probe_without_answer_ends_the_entry(void **state)
 {
     station_meet(1, 20, HOST_B);
     bench_run_ms(NEIGHBOR_REACHABLE_US / US_PER_MS + 100);
     send_to_b(0);
-    bench_run_ms(2800);
+    bench_run_ms(5800);
     assert_int_equal(state_of(HOST_B), NEIGHBOR_PROBE);
     bench_run_ms(400);
     unsigned probes = 0;
-    while (bench_take_arp(1, &g))
-        probes++;
-    assert_int_equal(probes, NEIGHBOR_TRIES);
+    for (; bench_take_arp(1, &g); probes++)
+        assert_int_equal(g.bytes[0], probes < NEIGHBOR_TRIES ? 2 : 0xff);
+    assert_int_equal(probes, 2 * NEIGHBOR_TRIES);
     assert_int_equal(state_of(HOST_B), NEIGHBOR_FREE);
-    assert_int_equal(fib_lookup(HOST_B), ADJACENCY_CONNECTED + bench.port[1]->number);
+    assert_int_equal(kind_to(HOST_B), NEXTHOP_CONNECTED);
     send_to_b(1);
     assert_true(bench_take_arp(1, &g));
     assert_int_equal(g.bytes[0], 0xff);
+}
+
+/* Until the last try it is usable, and its own word is as good as an answer. */
+static void neighbor_being_confirmed_stays_usable(void **state)
+{
+    station_meet(1, 20, HOST_B);
+    bench_run_ms(NEIGHBOR_REACHABLE_US / US_PER_MS + 100);
+    for (unsigned second = 0; second < 5; second++) {
+        send_to_b((uint8_t)second);
+        assert_true(bench_take_ipv4(1, &g));
+        assert_int_equal(g.bytes[5], 20);
+        bench_run_ms(1000);
+    }
+    assert_int_equal(state_of(HOST_B), NEIGHBOR_PROBE);
+    frame_arp(&f, 1, 20, REQUEST, HOST_B, IP(198, 51, 100, 77)); /* it asks for somebody else */
+    bench_send(1, &f);
+    assert_int_equal(state_of(HOST_B), NEIGHBOR_REACHABLE);
+    assert_int_equal(bench_all_drops(), 0);
 }
 
 static void unused_neighbor_is_forgotten(void **state)
@@ -372,7 +397,8 @@ static void flood_of_claims_is_bounded(void **state)
     bench_command("port 4 address 10.8.0.1/13");
     uint8_t mac[MAC_LEN] = { 2, 0, 0, 0, 9, 9 };
     for (unsigned i = 2; i < 102; i++) /* more than eviction looks at in one go */
-        assert_int_equal(neighbor_add_static(IP(10, 8, 0, i), mac, bench.port[2]->number), 0);
+        assert_int_equal(
+            neighbor_add_static(IP(10, 8, 0, i), mac, interface_of_port(bench.port[2])), 0);
     for (unsigned i = 0; i < NEIGHBORS_MAX + 500; i++) {
         frame_arp(&f, 2, 30, REQUEST, IP(10, 9, 1, 0) + i, IP(10, 8, 0, 1));
         bench_send(2, &f);
@@ -436,7 +462,8 @@ static void a_scan_leaves_nothing_behind(void **state)
     for (unsigned i = 0; i < 2000; i++)
         station_meet(2, i & 255, IP(10, 11, 0, 0) + 1 + i);
     for (unsigned place = 0; neighbor_next(&place, &n);)
-        known += n.port == 4 && n.state == NEIGHBOR_REACHABLE;
+        known += n.interface == interface_of_port(bench.port[2])->number &&
+                 n.state == NEIGHBOR_REACHABLE;
     assert_int_equal(known, 2000);
 }
 
@@ -471,7 +498,7 @@ static void static_neighbor_comes_and_goes_with_its_prefix(void **state)
 {
     bench_command("neighbor add 198.51.100.20 02:00:00:00:01:14 port 2");
     bench_command("port 2 no address 198.51.100.1/24");
-    assert_int_equal(fib_lookup(HOST_B), ADJACENCY_NONE);
+    assert_int_equal(fib_lookup(HOST_B), NEXTHOP_NONE);
     bench_command("port 2 address 198.51.100.1/24");
     bench_is_quiet();
     send_to_b(0);
@@ -583,6 +610,7 @@ int main(void)
         TEST(silent_gateway_is_unreachable_and_kept),
         TEST(used_neighbor_is_probed_and_confirmed),
         TEST(probe_without_answer_ends_the_entry),
+        TEST(neighbor_being_confirmed_stays_usable),
         TEST(unused_neighbor_is_forgotten),
         TEST(request_for_us_is_answered_and_learned),
         TEST(request_for_others_is_not_answered_nor_learned),

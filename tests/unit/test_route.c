@@ -3,7 +3,9 @@
 #include "apps/ip/address.h"
 #include "apps/ip/fib.h"
 #include "apps/ip/neighbor.h"
+#include "apps/ip/nexthop.h"
 #include "apps/ip/route.h"
+#include "apps/ip/route_static.h"
 #include "apps/ip/router.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
@@ -19,20 +21,32 @@
 
 #define ROUTES 500u
 
-static struct route model[ROUTES]; /* adjacency[ROUTE_STATIC] 0: not there */
+#define TARGETS 1000u
+
+static struct route model[ROUTES]; /* nexthop[0] 0: not there */
+static uint32_t target[TARGETS];   /* route objects */
 
 static int table_set_up(void **state)
 {
     host_reset();
     router_reset();
     memset(model, 0, sizeof model);
-    return route_init();
+    if (route_init())
+        return -1;
+    for (uint16_t i = 0; i < TARGETS; i++)
+        target[i] = nexthop_connected(i);
+    return 0;
 }
 
 static int table_tear_down(void **state)
 {
     router_reset();
     return 0;
+}
+
+static unsigned kind_to(uint32_t address)
+{
+    return nexthop_at(fib_lookup(address))->kind;
 }
 
 static uint32_t random_address(void)
@@ -46,10 +60,10 @@ static uint32_t model_lookup(uint32_t address)
 {
     const struct route *best = NULL;
     for (unsigned i = 0; i < ROUTES; i++)
-        if (model[i].adjacency[0] && !((address ^ model[i].prefix) & ipv4_mask(model[i].length)) &&
+        if (model[i].nexthop[0] && !((address ^ model[i].prefix) & ipv4_mask(model[i].length)) &&
             (!best || model[i].length > best->length))
             best = &model[i];
-    return best ? best->adjacency[0] : 0;
+    return best ? best->nexthop[0] : 0;
 }
 
 static int by_prefix(const void *a, const void *b)
@@ -65,7 +79,7 @@ static void walk_check(void)
     struct route sorted[ROUTES], r, *after = NULL;
     unsigned n = 0;
     for (unsigned i = 0; i < ROUTES; i++)
-        if (model[i].adjacency[0])
+        if (model[i].nexthop[0])
             sorted[n++] = model[i];
     qsort(sorted, n, sizeof sorted[0], by_prefix);
     assert_int_equal(route_count(), n);
@@ -83,9 +97,9 @@ static void random_changes_agree_with_the_model(void **state)
     srandom(2);
     for (unsigned step = 0; step < 5000; step++) {
         struct route *m = &model[random() % ROUTES];
-        if (m->adjacency[0]) {
-            m->adjacency[0] = 0;
-            assert_int_equal(route_update(m->prefix, m->length, ROUTE_STATIC, 0), 0);
+        if (m->nexthop[0]) {
+            m->nexthop[0] = 0;
+            route_clear(m->prefix, m->length, ROUTE_STATIC);
         } else {
             unsigned length = (unsigned)random() % 33;
             uint32_t prefix = random_address() & ipv4_mask(length);
@@ -93,8 +107,8 @@ static void random_changes_agree_with_the_model(void **state)
             if (route_get(prefix, length, &r))
                 continue;
             *m = (struct route){ .prefix = prefix, .length = (uint8_t)length };
-            m->adjacency[0] = 1 + (uint32_t)random() % 1000;
-            assert_int_equal(route_update(prefix, length, ROUTE_STATIC, m->adjacency[0]), 0);
+            m->nexthop[0] = target[random() % TARGETS];
+            assert_int_equal(route_set(prefix, length, ROUTE_STATIC, m->nexthop[0]), 0);
         }
         for (unsigned i = 0; i < 4; i++) {
             uint32_t address = random_address();
@@ -111,11 +125,11 @@ static void walk_survives_deletion_of_where_it_stands(void **state)
 {
     struct route r;
     for (uint32_t i = 0; i < 64; i++)
-        assert_int_equal(route_update(i << 24, 8, ROUTE_STATIC, 5), 0);
+        assert_int_equal(route_set(i << 24, 8, ROUTE_STATIC, target[5]), 0);
     unsigned seen = 0;
     for (bool more = route_next(NULL, &r); more; more = route_next(&r, &r)) {
         seen++;
-        assert_int_equal(route_update(r.prefix, 8, ROUTE_STATIC, 0), 0);
+        route_clear(r.prefix, 8, ROUTE_STATIC);
     }
     assert_int_equal(seen, 64);
     assert_int_equal(route_count(), 0);
@@ -125,16 +139,51 @@ static void walk_survives_deletion_of_where_it_stands(void **state)
 static void best_source_is_in_force(void **state)
 {
     uint32_t p = IP(192, 0, 2, 7);
-    route_update(p, 32, ROUTE_NEIGHBOR, 200);
-    assert_int_equal(fib_lookup(p), 200);
-    route_update(p, 32, ROUTE_STATIC, 300);
-    assert_int_equal(fib_lookup(p), 300);
-    route_update(p, 32, ROUTE_LOCAL, ADJACENCY_LOCAL);
-    assert_int_equal(fib_lookup(p), ADJACENCY_LOCAL);
-    route_update(p, 32, ROUTE_STATIC, 0);
-    assert_int_equal(fib_lookup(p), ADJACENCY_LOCAL);
-    route_update(p, 32, ROUTE_LOCAL, 0);
-    assert_int_equal(fib_lookup(p), 200);
+    route_set(p, 32, ROUTE_NEIGHBOR, target[2]);
+    assert_int_equal(fib_lookup(p), target[2]);
+    route_set(p, 32, ROUTE_STATIC, target[3]);
+    assert_int_equal(fib_lookup(p), target[3]);
+    route_set(p, 32, ROUTE_LOCAL, NEXTHOP_LOCAL);
+    assert_int_equal(fib_lookup(p), NEXTHOP_LOCAL);
+    route_clear(p, 32, ROUTE_STATIC);
+    assert_int_equal(fib_lookup(p), NEXTHOP_LOCAL);
+    route_clear(p, 32, ROUTE_LOCAL);
+    assert_int_equal(fib_lookup(p), target[2]);
+}
+
+/* A source that leads nowhere just now keeps its place, and forwards nothing. */
+static void unusable_source_keeps_its_place(void **state)
+{
+    struct route r;
+    route_set(IP(10, 0, 0, 0), 8, ROUTE_STATIC, target[1]);
+    route_set(IP(10, 6, 0, 0), 16, ROUTE_STATIC, target[2]);
+    route_set(IP(10, 6, 0, 0), 16, ROUTE_STATIC, NEXTHOP_NONE);
+    assert_int_equal(fib_lookup(IP(10, 6, 1, 1)), target[1]);
+    assert_true(route_get(IP(10, 6, 0, 0), 16, &r) && route_has(&r, ROUTE_STATIC));
+    assert_int_equal(route_count(), 2);
+    assert_int_equal(route_count_of(ROUTE_STATIC), 2);
+    assert_int_equal(route_usable_of(ROUTE_STATIC), 1);
+    route_set(IP(10, 6, 0, 0), 16, ROUTE_STATIC, target[2]);
+    assert_int_equal(fib_lookup(IP(10, 6, 1, 1)), target[2]);
+}
+
+/* Routes that lead to one place share an object, and it goes with the last of them. */
+static void route_objects_are_shared_and_counted(void **state)
+{
+    unsigned before = nexthop_count();
+    uint32_t via = nexthop_via(7, 77);
+    assert_int_equal(nexthop_via(7, 77), via);
+    assert_int_not_equal(nexthop_via(8, 77), via);
+    assert_int_equal(nexthop_count(), before + 2);
+    route_set(IP(10, 0, 0, 0), 8, ROUTE_STATIC, via);
+    route_set(IP(11, 0, 0, 0), 8, ROUTE_STATIC, via);
+    nexthop_release(via);
+    nexthop_release(via);
+    assert_int_equal(nexthop_at(fib_lookup(IP(10, 1, 1, 1)))->interface, 7);
+    route_clear(IP(10, 0, 0, 0), 8, ROUTE_STATIC);
+    assert_int_equal(nexthop_at(fib_lookup(IP(11, 1, 1, 1)))->kind, NEXTHOP_VIA);
+    route_clear(IP(11, 0, 0, 0), 8, ROUTE_STATIC);
+    assert_int_equal(nexthop_count(), before + 1);
 }
 
 /* A bound that only a wrong order of growth would break: the sanitizers slow
@@ -143,7 +192,7 @@ static void ten_thousand_routes_in_no_time(void **state)
 {
     clock_t start = clock();
     for (uint32_t i = 0; i < 10000; i++)
-        assert_int_equal(route_update(0x0a000000 + i * 256, 24, ROUTE_STATIC, 128 + i % 7), 0);
+        assert_int_equal(route_set(0x0a000000 + i * 256, 24, ROUTE_STATIC, target[i % 7]), 0);
     double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
     print_message("10,000 routes: %.1f ms\n", seconds * 1000);
     assert_true(seconds < 1.0);
@@ -179,9 +228,9 @@ static void second_address_keeps_the_prefix(void **state)
 {
     bench_command("port 0 address 192.0.2.2/24");
     bench_command("port 0 no address 192.0.2.1/24");
-    assert_int_equal(fib_lookup(IP(192, 0, 2, 2)), ADJACENCY_LOCAL);
-    assert_int_equal(fib_lookup(IP(192, 0, 2, 1)), ADJACENCY_CONNECTED + 0);
-    assert_int_equal(fib_lookup(IP(192, 0, 2, 255)), ADJACENCY_BROADCAST);
+    assert_int_equal(fib_lookup(IP(192, 0, 2, 2)), NEXTHOP_LOCAL);
+    assert_int_equal(kind_to(IP(192, 0, 2, 1)), NEXTHOP_CONNECTED);
+    assert_int_equal(fib_lookup(IP(192, 0, 2, 255)), NEXTHOP_BROADCAST);
     bench_command("port 0 no address 192.0.2.2/24");
     assert_int_equal(fib_lookup(IP(192, 0, 2, 1)), 0);
     assert_int_equal(fib_lookup(IP(192, 0, 2, 255)), 0);
@@ -209,10 +258,10 @@ static void route_commands_refuse_nonsense(void **state)
 static void connected_beats_static(void **state)
 {
     bench_command("route add 192.0.2.0/24 via 198.51.100.2");
-    assert_int_equal(fib_lookup(IP(192, 0, 2, 9)), ADJACENCY_CONNECTED + 0);
+    assert_int_equal(kind_to(IP(192, 0, 2, 9)), NEXTHOP_CONNECTED);
     assert_non_null(strstr(bench_output("show routes"), "(not the best)"));
     bench_command("port 0 no address 192.0.2.1/24");
-    assert_true(fib_lookup(IP(192, 0, 2, 9)) >= ADJACENCY_NEIGHBOR);
+    assert_int_equal(kind_to(IP(192, 0, 2, 9)), NEXTHOP_VIA);
 }
 
 /* A static route goes and comes with the prefix of its gateway. */
@@ -221,7 +270,7 @@ static void route_without_its_prefix_is_inactive(void **state)
     bench_command("route add 10.0.0.0/8 via 198.51.100.2");
     bench_command("route add 0.0.0.0/0 via 192.0.2.2");
     uint32_t other = fib_lookup(IP(9, 9, 9, 9)), was = fib_lookup(IP(10, 1, 1, 1));
-    assert_true(other >= ADJACENCY_NEIGHBOR && was >= ADJACENCY_NEIGHBOR && was != other);
+    assert_true(other >= NEXTHOP_FIXED && was >= NEXTHOP_FIXED && was != other);
     bench_command("port 2 no address 198.51.100.1/24");
     assert_int_equal(fib_lookup(IP(10, 1, 1, 1)), other);
     assert_non_null(
@@ -230,7 +279,7 @@ static void route_without_its_prefix_is_inactive(void **state)
     bench_command("port 4 address 198.51.100.1/24");
     struct next_hop hop;
     assert_true(neighbor_next_hop(fib_lookup(IP(10, 1, 1, 1)), 0, &hop));
-    assert_int_equal(hop.port, 4);
+    assert_ptr_equal(hop.interface, interface_of_port(bench.port[2]));
     bench_command("route delete 10.0.0.0/8");
     assert_int_equal(fib_lookup(IP(10, 1, 1, 1)), other);
 }
@@ -253,7 +302,7 @@ static void gateway_that_becomes_ours_is_no_gateway(void **state)
     bench_command("port 0 address 192.0.2.2/24");
     assert_int_equal(fib_lookup(IP(10, 1, 1, 1)), 0);
     bench_command("port 0 no address 192.0.2.2/24");
-    assert_true(fib_lookup(IP(10, 1, 1, 1)) >= ADJACENCY_NEIGHBOR);
+    assert_int_equal(kind_to(IP(10, 1, 1, 1)), NEXTHOP_VIA);
 }
 
 static void configuration_can_be_fed_back(void **state)
@@ -284,6 +333,8 @@ int main(void)
         TABLE_TEST(random_changes_agree_with_the_model),
         TABLE_TEST(walk_survives_deletion_of_where_it_stands),
         TABLE_TEST(best_source_is_in_force),
+        TABLE_TEST(unusable_source_keeps_its_place),
+        TABLE_TEST(route_objects_are_shared_and_counted),
         TABLE_TEST(ten_thousand_routes_in_no_time),
     };
     const struct CMUnitTest commands[] = {

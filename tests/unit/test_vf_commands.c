@@ -6,6 +6,7 @@
 #include "apps/forward/forward.h"
 #include "apps/ip/address.h"
 #include "apps/ip/neighbor.h"
+#include "apps/ip/router.h"
 #include "nic/vf.h"
 #include "pci/pci_regs.h"
 #include "pci/sriov.h"
@@ -198,12 +199,10 @@ static int tear_down(void **state)
     pf->sriov->vf = NULL;
     free(pf->sriov);
     pf->sriov = NULL;
-    address_shutdown();
     forward_shutdown();
+    router_reset();
     wire_port_destroy(pf_wire);
     wire_port_destroy(other_wire);
-    neighbor_shutdown();
-    route_shutdown();
     pcispace_reset();
     port_reset_registry();
     return 0;
@@ -343,13 +342,13 @@ static void a_port_that_goes_takes_along_what_names_it(void **state)
     does("fdb add 02:00:00:00:00:33 port 2");
     does("fdb add 02:00:00:00:00:44 port 1");
     does("vf 00:03.0 count 0");
-    assert_null(address_of_port(2, 0));
-    assert_non_null(address_of_port(1, 0));
+    assert_null(address_at(1));
+    assert_non_null(address_at(0));
     assert_true(fdb_next(&cursor, &row));
     assert_int_equal(row.port, 1);
     assert_false(fdb_next(&cursor, &row));
     while (neighbor_next(&place, &n))
-        assert_int_equal(n.port, 1);
+        assert_true(n.interface == INTERFACE_NONE || interface_get(n.interface)->port_number == 1);
     assert_false(shows("show config", "port 2"));
     assert_true(shows("show config", "route add 10.0.0.0/8 via 192.0.2.2"));
     assert_false(shows("show routes", "port 2"));

@@ -1,0 +1,93 @@
+/* address_commands.c - `port N address`, `interface I address`, and their part of `show config`. */
+#include "apps/console/command.h"
+#include "apps/ip/address.h"
+#include "apps/ip/ipv4.h"
+#include "apps/ip/name.h"
+
+#include <errno.h>
+
+static int refuse(struct command_call *call, int e, const struct address *conflict)
+{
+    const char *word = call->arg[1].word;
+    char other[IPV4_PREFIX_TEXT], where[INTERFACE_TEXT];
+    ipv4_format_prefix(conflict->address, conflict->length, other);
+    interface_describe(interface_get(conflict->interface), where);
+    switch (e) {
+    case -EINVAL:
+        return command_error(call,
+                             "%s is not the address of a host, expected one that is neither "
+                             "the network's nor its broadcast address",
+                             word);
+    case -EEXIST:
+        return command_error(call, "%s is taken by %s on %s, expected another address", word, other,
+                             where);
+    case -EADDRINUSE:
+        return command_error(call, "%s overlaps %s on %s, expected a prefix of its own", word,
+                             other, where);
+    case -ENOSPC:
+        return command_error(call, "there are %u addresses already, expected no more",
+                             ADDRESSES_MAX);
+    default:
+        return command_error(call, "no memory for the routes of %s", word);
+    }
+}
+
+static int add(struct command_call *call, struct interface *interface)
+{
+    const struct prefix *p = &call->arg[1].prefix;
+    struct address conflict = { .interface = INTERFACE_NONE };
+    if (p->ipv6)
+        return command_error(call, "IPv6 is not built yet, expected an IPv4 address");
+    int e = address_add(interface, load_be32(p->bytes), p->length, &conflict);
+    return e ? refuse(call, e, &conflict) : 0;
+}
+
+static int delete (struct command_call *call, struct interface *interface)
+{
+    const struct prefix *p = &call->arg[1].prefix;
+    char where[INTERFACE_TEXT];
+    if (p->ipv6)
+        return command_error(call, "IPv6 is not built yet, expected an IPv4 address");
+    if (address_delete(interface, load_be32(p->bytes), p->length))
+        return command_error(call, "%s does not have %s, expected one of its addresses",
+                             interface_describe(interface, where), call->arg[1].word);
+    return 0;
+}
+
+COMMAND(cmd_port_address, "port PORT address PREFIX", "Give a port an IPv4 address");
+static int cmd_port_address(struct command_call *call)
+{
+    return add(call, interface_of_port(call->arg[0].port));
+}
+
+COMMAND(cmd_port_no_address, "port PORT no address PREFIX", "Take an address off a port");
+static int cmd_port_no_address(struct command_call *call)
+{
+    return delete (call, interface_of_port(call->arg[0].port));
+}
+
+COMMAND(cmd_interface_address, "interface INTERFACE address PREFIX",
+        "Give a port or a bridge an IPv4 address");
+static int cmd_interface_address(struct command_call *call)
+{
+    return add(call, call->arg[0].interface);
+}
+
+COMMAND(cmd_interface_no_address, "interface INTERFACE no address PREFIX",
+        "Take an address off a port or a bridge");
+static int cmd_interface_no_address(struct command_call *call)
+{
+    return delete (call, call->arg[0].interface);
+}
+
+static void print_config(struct out *out)
+{
+    const struct address *a;
+    for (unsigned i = 0; (a = address_at(i)); i++) {
+        char text[IPV4_PREFIX_TEXT], where[INTERFACE_TEXT];
+        ipv4_format_prefix(a->address, a->length, text);
+        out_printf(out, "%s address %s\n", interface_words(address_interface(a), where), text);
+    }
+}
+
+CONFIG_PRINTER(address_config) = { .order = CONFIG_FDB - 1, .print = print_config };

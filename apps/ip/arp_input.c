@@ -1,0 +1,178 @@
+/* arp_input.c - ARP's answers, conflicts and announcements (arp_input.h). */
+#include "apps/ip/arp_input.h"
+
+#include "apps/forward/event.h"
+#include "apps/ip/address.h"
+#include "apps/ip/arp.h"
+#include "apps/ip/ipv4.h"
+#include "apps/ip/name.h"
+#include "apps/ip/neighbor.h"
+#include "apps/ip/running.h"
+#include "kernel/log.h"
+#include "kernel/numbered.h"
+#include "kernel/time.h"
+
+#include <stdlib.h>
+
+#define DEFEND_INTERVAL_US (10 * US_PER_S) /* RFC 5227 1.1 */
+
+static uint64_t defended_us; /* not again before */
+static bool was_running;
+static struct numbered told; /* uint64_t, by the interface's number: the MAC that was announced */
+
+static void forget(unsigned interface)
+{
+    free(numbered_get(&told, interface));
+    numbered_clear(&told, interface);
+}
+
+void arp_reset(void)
+{
+    for (unsigned i = 0; i < told.limit; i++)
+        forget(i);
+    numbered_free(&told);
+    defended_us = 0;
+    was_running = false;
+}
+
+/* Gratuitous ARP (RFC 5227 2.3): neighbors hear of it. */
+static void announce(const struct address *address)
+{
+    struct interface *out = address_interface(address);
+    if (ip_running() && out->up && address_in_effect(address))
+        arp_ask(control_worker(), out, mac_broadcast, address->address, address->address);
+}
+
+static void announce_all(const struct interface *interface)
+{
+    const struct address *a;
+    for (unsigned i = 0; (a = address_of(interface, i)); i++)
+        announce(a);
+}
+
+/* Somebody uses an address of ours.  RFC 5227 2.4 (b): say once that it is
+ * taken, not more often than DEFEND_INTERVAL, and carry on. */
+static void conflict(const struct interface *in, const struct arp *arp)
+{
+    char text[IPV4_TEXT], mac[MAC_TEXT], where[INTERFACE_TEXT];
+    uint64_t now_us = time_us();
+    if (now_us < defended_us)
+        return;
+    defended_us = now_us + DEFEND_INTERVAL_US;
+    ipv4_format(arp->sender, text);
+    log_warning("%s: %s uses our address %s", interface_describe(in, where),
+                mac_format(arp->mac, mac), text);
+    announce(address_find(arp->sender));
+}
+
+/* Our own word, come back, or heard by another interface on the same LAN: a PF's and its VFs'. */
+static bool is_our_own(const struct interface *in, const struct arp *arp)
+{
+    const struct address *address = address_find(arp->sender);
+    return mac_equal(arp->mac, in->mac) ||
+           (address && mac_equal(arp->mac, address_interface(address)->mac));
+}
+
+/* False: a sender that cannot be.  An address of 0 is a probe (RFC 5227 2.1.1): answered, not
+ * learned. */
+static bool hear_sender(struct worker *control, struct interface *in, const struct arp *arp,
+                        bool asked)
+{
+    const struct address *on = address_covering(arp->sender);
+    if (is_our_own(in, arp) || !arp->sender)
+        return true;
+    if (address_find(arp->sender)) {
+        conflict(in, arp);
+        return true;
+    }
+    if (!on || on->interface != in->number || !address_is_host(on, arp->sender))
+        return false;
+    neighbor_hear(control, in, arp->sender, arp->mac, asked);
+    return true;
+}
+
+void arp_receive(struct worker *control, struct interface *in, struct packet *packet)
+{
+    struct arp arp;
+    if (!arp_parse(packet, &arp)) {
+        forward_drop(control, packet->port, DROP_arp_invalid, packet);
+        return;
+    }
+    const struct address *target = address_find(arp.target);
+    bool asked = target && target->interface == in->number;
+    if (!hear_sender(control, in, &arp, asked)) {
+        forward_drop(control, packet->port, DROP_arp_invalid, packet);
+        return;
+    }
+    if (asked && arp.op == ARP_REQUEST && !mac_equal(arp.mac, in->mac))
+        arp_send(control, in, ARP_REPLY, arp.mac, arp.target, arp.mac, arp.sender);
+    forward_consume(control, packet);
+}
+
+/* The MAC that was announced last, 0: none; NULL: no memory. */
+static uint64_t *told_of(const struct interface *interface)
+{
+    uint64_t *mac = numbered_get(&told, interface->number);
+    if (mac)
+        return mac;
+    mac = calloc(1, sizeof *mac);
+    if (mac && numbered_set(&told, interface->number, mac)) {
+        free(mac);
+        mac = NULL;
+    }
+    return mac;
+}
+
+/* A new MAC, or addresses that live again, are news; a new MTU is not. */
+static void look_again(const struct interface *interface)
+{
+    uint64_t *mac = told_of(interface), now = interface->addresses ? interface->mac_word : 0;
+    if (!mac || *mac == now)
+        return;
+    *mac = now;
+    if (now)
+        announce_all(interface);
+}
+
+static void address_added(const struct interface *interface, const struct address *address)
+{
+    uint64_t *mac = told_of(interface);
+    if (mac && interface->addresses)
+        *mac = interface->mac_word;
+    announce(address);
+}
+
+/* IP begins to answer: on every interface at once. */
+static void mode_changed(void)
+{
+    bool begins = ip_running() && !was_running;
+    was_running = ip_running();
+    for (unsigned i = 0; begins && i < interface_limit(); i++)
+        if (interface_get(i))
+            announce_all(interface_get(i));
+}
+
+static void heard(const struct event *event)
+{
+    switch (event->kind) {
+    case EVENT_ADDRESS_ADDED:
+        address_added(event->interface, event->subject);
+        break;
+    case EVENT_INTERFACE_UP:
+        announce_all(event->interface);
+        break;
+    case EVENT_INTERFACE_CHANGED:
+        look_again(event->interface);
+        break;
+    case EVENT_INTERFACE_GONE:
+        forget(event->interface->number);
+        break;
+    case EVENT_MODE_CHANGED:
+        mode_changed();
+        break;
+    default:
+        break;
+    }
+}
+
+EVENT_LISTENER(arp_listener) = { .order = EVENT_ORDER_IP, .heard = heard };

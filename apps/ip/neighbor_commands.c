@@ -1,0 +1,103 @@
+/* neighbor_commands.c - `neighbor add`, `neighbor delete`, `show neighbors`. */
+#include "apps/console/command.h"
+#include "apps/ip/ipv4.h"
+#include "apps/ip/name.h"
+#include "apps/ip/neighbor.h"
+
+#include <errno.h>
+
+static int refuse(struct command_call *call, int e, const struct interface *interface)
+{
+    const char *word = call->arg[0].word;
+    char where[INTERFACE_TEXT];
+    interface_describe(interface, where);
+    switch (e) {
+    case -EINVAL:
+        return command_error(call, "%s at %s cannot be, expected a station that is not us", word,
+                             call->arg[1].word);
+    case -ENETUNREACH:
+        return command_error(call, "%s is no host on %s, expected one within its prefixes", word,
+                             where);
+    case -EEXIST:
+        return command_error(
+            call, "%s is a static neighbor already, expected `neighbor delete` first", word);
+    default:
+        return command_error(call, "the table is full, expected at most %u neighbors",
+                             NEIGHBORS_MAX);
+    }
+}
+
+static int add(struct command_call *call, struct interface *interface)
+{
+    const struct prefix *p = &call->arg[0].prefix;
+    if (p->ipv6)
+        return command_error(call, "IPv6 is not built yet, expected an IPv4 address");
+    int e = neighbor_add_static(load_be32(p->bytes), call->arg[1].mac, interface);
+    return e ? refuse(call, e, interface) : 0;
+}
+
+COMMAND(cmd_neighbor_add, "neighbor add ADDRESS MAC port PORT", "Add a static neighbor");
+static int cmd_neighbor_add(struct command_call *call)
+{
+    return add(call, interface_of_port(call->arg[2].port));
+}
+
+COMMAND(cmd_neighbor_add_interface, "neighbor add ADDRESS MAC interface INTERFACE",
+        "Add a static neighbor of a port or a bridge");
+static int cmd_neighbor_add_interface(struct command_call *call)
+{
+    return add(call, call->arg[2].interface);
+}
+
+COMMAND(cmd_neighbor_delete, "neighbor delete ADDRESS", "Forget a neighbor");
+static int cmd_neighbor_delete(struct command_call *call)
+{
+    if (call->arg[0].prefix.ipv6)
+        return command_error(call, "IPv6 is not built yet, expected an IPv4 address");
+    if (neighbor_delete(load_be32(call->arg[0].prefix.bytes)))
+        return command_error(call, "%s is not in the table, expected one of `show neighbors`",
+                             call->arg[0].word);
+    return 0;
+}
+
+static bool is_known(const struct neighbor_info *n)
+{
+    return n->state != NEIGHBOR_IDLE && n->state != NEIGHBOR_INCOMPLETE &&
+           n->state != NEIGHBOR_FAILED;
+}
+
+COMMAND(cmd_show_neighbors, "show neighbors", "Show who is next on the links");
+static int cmd_show_neighbors(struct command_call *call)
+{
+    struct neighbor_info n;
+    unsigned place = 0, shown = 0;
+    out_printf(call->out, "%-15s  %-17s  %-4s  %s\n", "address", "mac", "port", "state");
+    for (; neighbor_next(&place, &n); shown++) {
+        char text[IPV4_TEXT], mac[MAC_TEXT], where[INTERFACE_TEXT];
+        const struct interface *interface = interface_get(n.interface);
+        ipv4_format(n.address, text);
+        bool unused = n.state == NEIGHBOR_STATIC && !n.in_use;
+        out_printf(call->out, "%-15s  %-17s  %-4s  %s%s\n", text,
+                   is_known(&n) ? mac_format(n.mac, mac) : "-", interface_short(interface, where),
+                   neighbor_state_names[n.state], unused ? "  (not in use)" : "");
+    }
+    out_printf(call->out, "%u neighbors, at most %u\n", shown, NEIGHBORS_MAX);
+    return 0;
+}
+
+static void print_config(struct out *out)
+{
+    struct neighbor_info n;
+    for (unsigned place = 0; neighbor_next(&place, &n);) {
+        char text[IPV4_TEXT], mac[MAC_TEXT], where[INTERFACE_TEXT];
+        ipv4_format(n.address, text);
+        mac_format(n.mac, mac);
+        interface_words(interface_get(n.interface), where);
+        /* Without its prefix the command would be refused: it is told, and not run again. */
+        if (n.state == NEIGHBOR_STATIC)
+            out_printf(out, "%sneighbor add %s %s %s\n", n.may_be ? "" : "# not in use: ", text,
+                       mac, where);
+    }
+}
+
+CONFIG_PRINTER(neighbor_config) = { .order = CONFIG_NEIGHBOR, .print = print_config };

@@ -1,0 +1,59 @@
+/* nexthop.h - route objects: where a route leads, shared by all routes that lead there.
+ *
+ * A leaf of the forwarding table names one.  An object never changes once it can be found: a
+ * route that leads elsewhere names another one.  Those without an interface are there from
+ * the beginning, their number is their kind.  The control task counts who refers to the
+ * others; workers read them without locks. */
+#pragma once
+
+#include "apps/ip/slots.h"
+#include "kernel/compiler.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum nexthop_kind {
+    NEXTHOP_NONE,        /* no route */
+    NEXTHOP_LOCAL,       /* an address of the appliance */
+    NEXTHOP_BROADCAST,   /* network or broadcast address of a connected prefix */
+    NEXTHOP_BLACKHOLE,   /* dropped in silence */
+    NEXTHOP_UNREACHABLE, /* refused: there is no such host */
+    NEXTHOP_PROHIBIT,    /* refused: nobody may go there */
+    NEXTHOP_CONNECTED,   /* the destination itself is the next hop, on `interface` */
+    NEXTHOP_VIA,         /* another router or the resolved host: `ways` adjacencies */
+};
+#define NEXTHOP_FIXED NEXTHOP_CONNECTED /* below it kind and number are one */
+
+#define NEXTHOPS_MAX (1u << 20)
+#define NEXTHOP_WAYS 5u /* as many as a cache line holds; one is used so far */
+
+struct nexthop {
+    uint32_t link; /* slots.h */
+    uint8_t kind;
+    uint8_t ways;
+    uint16_t interface; /* of CONNECTED, and of the first way */
+    struct {
+        uint32_t adjacency; /* ADJACENCY_NONE: not a way */
+        uint32_t weight;
+    } way[NEXTHOP_WAYS];
+    /* the control task's */
+    uint32_t references;
+    uint32_t next; /* in its bucket, 0: the last */
+} CACHE_ALIGNED;
+_Static_assert(sizeof(struct nexthop) == CACHE_LINE, "one route object, one cache line");
+
+extern struct slots nexthops;
+
+static inline const struct nexthop *nexthop_at(uint32_t number)
+{
+    return (const struct nexthop *)nexthops.chunk[number / SLOTS_CHUNK] + number % SLOTS_CHUNK;
+}
+
+int nexthop_init(void); /* once or more; 0 or -ENOMEM */
+/* The object of that kind, interface and adjacency, with one reference more; 0: no memory. */
+uint32_t nexthop_connected(uint16_t interface);
+uint32_t nexthop_via(uint16_t interface, uint32_t adjacency);
+void nexthop_hold(uint32_t number);
+void nexthop_release(uint32_t number);
+unsigned nexthop_count(void); /* that somebody refers to, or that rest */
+void nexthop_shutdown(void);  /* tests: everything freed */

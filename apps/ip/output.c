@@ -1,0 +1,61 @@
+/* output.c - the control task's IP output (output.h). */
+#include "apps/ip/output.h"
+
+#include "apps/ip/fib.h"
+#include "apps/ip/fragment.h"
+#include "apps/ip/ipv4.h"
+#include "apps/ip/neighbor.h"
+#include "apps/ip/transmit.h"
+
+#include <errno.h>
+
+/* Of the pieces of a received packet the first stands for the packet and the
+ * others are extra; pieces of our own are all extra and counted when sent. */
+static void send_fragments(struct worker *control, struct packet *packet, uint32_t nexthop,
+                           uint32_t destination, uint16_t mtu)
+{
+    struct packet *fragments[FRAGMENTS_MAX];
+    int n = fragment_packet(&control->cache, packet, mtu, fragments);
+    if (n < 0) {
+        ip_drop(control, n == -EOVERFLOW ? DROP_fragment : DROP_no_buffer, packet);
+        return;
+    }
+    if (packet->port != PORT_NONE)
+        counter_add(&forward_counters(control, packet->port)->copied, (unsigned)n - 1);
+    packet_free(&control->cache, packet);
+    for (int i = 0; i < n; i++)
+        neighbor_output(control, nexthop, destination, fragments[i]);
+}
+
+void ip_output_by(struct worker *control, struct packet *packet, uint32_t nexthop,
+                  uint32_t destination, uint16_t mtu)
+{
+    if (load_be16(packet->data + ETHERNET_HEADER + IPV4_TOTAL_LENGTH) > mtu)
+        send_fragments(control, packet, nexthop, destination, mtu);
+    else
+        neighbor_output(control, nexthop, destination, packet);
+}
+
+void ip_output(struct worker *control, struct packet *packet)
+{
+    uint8_t *ip = packet->data + ETHERNET_HEADER;
+    uint32_t destination = load_be32(ip + IPV4_DESTINATION);
+    uint32_t nexthop = fib_lookup(destination);
+    struct next_hop hop;
+    if (!neighbor_next_hop(nexthop, destination, &hop)) {
+        packet_free(&control->cache, packet);
+        return;
+    }
+    packet->interface = INTERFACE_NONE;
+    ipv4_checksum_set(ip);
+    ip_output_by(control, packet, nexthop, destination, hop.interface->mtu);
+}
+
+uint32_t ip_source_towards(uint32_t destination)
+{
+    struct next_hop hop;
+    if (!fib || !neighbor_next_hop(fib_lookup(destination), destination, &hop))
+        return 0;
+    const struct address *us = address_source(hop.interface, hop.address);
+    return us ? us->address : 0;
+}

@@ -1,0 +1,31 @@
+/* route_static.h - static routes: prefixes that lead to a gateway.
+ *
+ * A route keeps its place in the configuration while its gateway cannot be used, and is out
+ * of the forwarding table meanwhile: what lies above it leads on (RFC 1812 5.3.12.3, unread:
+ * cited from knowledge).  When addresses or interfaces change all routes are looked at again,
+ * a bounded number at a time: the first ones at once, the rest in the slices that follow. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ROUTES_PER_SLICE 512u
+
+/* Whether a gateway can be used just now, and if not, why. */
+enum gateway_state {
+    GATEWAY_USABLE,
+    GATEWAY_DOWN,      /* its interface, or that is a port in a bridge */
+    GATEWAY_NO_PREFIX, /* none leads to it */
+    GATEWAY_OURS,
+    GATEWAY_BROADCAST,
+};
+enum gateway_state gateway_state(uint32_t gateway);
+
+/* 0, -EEXIST, -ENOENT, -ENETUNREACH (gateway on no connected prefix), -EINVAL
+ * (gateway is an address of ours or a broadcast address), -ENOSPC, -ENOMEM. */
+int route_add_static(uint32_t prefix, unsigned length, uint32_t gateway);
+int route_delete_static(uint32_t prefix, unsigned length);
+/* How many routes one slice has touched at most, so far; tests clear it. */
+extern unsigned route_slice_most;
+bool route_refresh_busy(void);   /* a walk is under way */
+void route_static_shutdown(void); /* tests */

@@ -1,0 +1,146 @@
+/* slow.c - what the control task does with packets that workers passed on (slow.h). */
+#include "apps/ip/slow.h"
+
+#include "apps/ip/address.h"
+#include "apps/ip/arp_input.h"
+#include "apps/ip/fib.h"
+#include "apps/ip/icmp.h"
+#include "apps/ip/ipv4.h"
+#include "apps/ip/neighbor.h"
+#include "apps/ip/nexthop.h"
+#include "apps/ip/output.h"
+#include "apps/ip/protocol.h"
+#include "apps/ip/reassembly.h"
+#include "apps/ip/running.h"
+
+/* RFC 1812 5.2.7.2: out where it came in, source and next hop on one subnet,
+ * no source route (those are refused). */
+static void redirect_consider(struct worker *control, struct packet *p)
+{
+    const uint8_t *ip = p->data + ETHERNET_HEADER;
+    uint32_t destination = load_be32(ip + IPV4_DESTINATION), source = load_be32(ip + IPV4_SOURCE);
+    struct next_hop hop;
+    if (neighbor_next_hop(fib_lookup(destination), destination, &hop) &&
+        hop.interface->number == p->interface) {
+        const struct address *near = address_covering(source);
+        if (near && near == address_covering(hop.address))
+            icmp_error(control, p, ICMP_REDIRECT, ICMP_REDIRECT_HOST, hop.address);
+    }
+    forward_consume(control, p);
+}
+
+/* Source routes are refused, as RFC 7126 4.3 and 4.4 advise and against RFC
+ * 1812 5.3.13.4; a strict one that has lost its way is told so (5.2.2). */
+static bool options_refused(struct worker *control, struct packet *p)
+{
+    uint8_t pointer = IPV4_DESTINATION;
+    bool to_us =
+        fib_lookup(load_be32(p->data + ETHERNET_HEADER + IPV4_DESTINATION)) == NEXTHOP_LOCAL;
+    switch (ipv4_options_check(p->data + ETHERNET_HEADER, &pointer)) {
+    case IPV4_OPTIONS_FINE:
+        return false;
+    case IPV4_OPTIONS_STRICT_ROUTE:
+        if (to_us)
+            break;
+        pointer = IPV4_DESTINATION;
+        /* fall through */
+    case IPV4_OPTIONS_BAD:
+        icmp_refuse(control, p, DROP_ip_options, ICMP_PARAMETER_PROBLEM, 0,
+                    (uint32_t)pointer << 24);
+        return true;
+    default:
+        break;
+    }
+    icmp_refuse(control, p, DROP_ip_options, ICMP_UNREACHABLE, ICMP_SOURCE_ROUTE_FAILED, 0);
+    return true;
+}
+
+static const struct ip_protocol *protocol_find(uint8_t number)
+{
+    TABLE_FOR_EACH (ip_protocols, struct ip_protocol, protocol)
+        if (protocol->number == number)
+            return protocol;
+    return NULL;
+}
+
+/* RFC 1812 5.2.3.  TTL does not matter here (4.2.2.9). */
+static void deliver(struct worker *control, struct packet *p)
+{
+    uint8_t *ip = p->data + ETHERNET_HEADER;
+    if (ipv4_header_length(ip) > IPV4_HEADER_MIN)
+        ipv4_options_stamp(ip, load_be32(ip + IPV4_DESTINATION), time_us());
+    if (load_be16(ip + IPV4_FRAGMENT) & (IPV4_FRAGMENT_OFFSET | IPV4_FRAGMENT_MF)) {
+        p = reassembly_join(control, p);
+        if (!p)
+            return;
+        ip = p->data + ETHERNET_HEADER;
+    }
+    const struct ip_protocol *protocol = protocol_find(ip[IPV4_PROTOCOL]);
+    if (protocol)
+        protocol->receive(control, p);
+    else
+        icmp_refuse(control, p, DROP_protocol, ICMP_UNREACHABLE,
+                    ip[IPV4_PROTOCOL] == IPV4_PROTOCOL_UDP ? ICMP_PORT_UNREACHABLE
+                                                           : ICMP_PROTOCOL_UNREACHABLE,
+                    0);
+}
+
+/* RFC 1812 5.2.1.2, in its order: next hop, time to live, length. */
+static void forward_slow(struct worker *control, struct packet *p, uint32_t nexthop)
+{
+    uint8_t *ip = p->data + ETHERNET_HEADER;
+    uint32_t destination = load_be32(ip + IPV4_DESTINATION);
+    struct next_hop hop;
+    if (!neighbor_next_hop(nexthop, destination, &hop)) {
+        icmp_refuse(control, p, DROP_no_route, ICMP_UNREACHABLE, ICMP_NET_UNREACHABLE, 0);
+        return;
+    }
+    const struct address *us = address_source(hop.interface, hop.address);
+    uint16_t mtu = hop.interface->mtu;
+    if (!us) {
+        forward_drop(control, p->port, DROP_no_route, p);
+    } else if (ip[IPV4_TTL] <= 1) {
+        icmp_refuse(control, p, DROP_ttl_expired, ICMP_TIME_EXCEEDED, ICMP_TTL_EXCEEDED, 0);
+    } else if (load_be16(ip + IPV4_TOTAL_LENGTH) > mtu &&
+               (load_be16(ip + IPV4_FRAGMENT) & IPV4_FRAGMENT_DF)) {
+        icmp_refuse(control, p, DROP_too_big, ICMP_UNREACHABLE, ICMP_FRAGMENTATION_NEEDED, mtu);
+    } else {
+        if (ipv4_header_length(ip) > IPV4_HEADER_MIN)
+            ipv4_options_stamp(ip, us->address, time_us());
+        ipv4_decrement_ttl(ip);
+        ip_output_by(control, p, nexthop, destination, mtu);
+    }
+}
+
+/* The tables may have changed since the worker looked. */
+static void receive_slow(struct worker *control, struct packet *p)
+{
+    const uint8_t *ip = p->data + ETHERNET_HEADER;
+    uint32_t nexthop = fib_lookup(load_be32(ip + IPV4_DESTINATION));
+    if (ipv4_header_length(ip) > IPV4_HEADER_MIN && options_refused(control, p))
+        return;
+    if (nexthop == NEXTHOP_LOCAL)
+        deliver(control, p);
+    else if (nexthop == NEXTHOP_BROADCAST)
+        forward_drop(control, p->port, DROP_broadcast, p);
+    else if (!ip_routing())
+        forward_drop(control, p->port, DROP_not_routed, p);
+    else
+        forward_slow(control, p, nexthop);
+}
+
+void ip_slow(struct worker *control, const struct note *note)
+{
+    struct packet *p = note->packet;
+    struct interface *in = interface_get(note->interface);
+    if (!in || !in->addresses)
+        forward_drop(control, p->port, DROP_no_address, p);
+    else if (!ip_running())
+        forward_drop(control, p->port, DROP_stopped, p);
+    else if (note->code == IP_SLOW_ARP)
+        arp_receive(control, in, p);
+    else if (note->code == IP_SLOW_REDIRECT)
+        redirect_consider(control, p);
+    else
+        receive_slow(control, p);
+}

@@ -1,0 +1,13 @@
+/* slow.h - the control task's half of IP input: ARP, packets for the appliance, errors to
+ * send, options, fragments, next hops not resolved yet.  It takes the decisions of the fast
+ * half (input.h) again, with more time. */
+#pragma once
+
+#include "apps/forward/forward.h"
+
+/* Why a packet is here: struct note's code. */
+enum { IP_SLOW_PACKET, IP_SLOW_ARP, IP_SLOW_REDIRECT };
+
+/* Handles a note of a worker: note->interface and packet->interface are where it came in.
+ * Owns the packet, whose headers were checked. */
+void ip_slow(struct worker *control, const struct note *note);
