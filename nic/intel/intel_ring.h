@@ -4,8 +4,8 @@
  *
  * A descriptor is two words.  A receive descriptor is given with a buffer's address and a
  * zero, and its second word comes back as what there is to say of the buffer (8254x SDM 3.2.3,
- * 82576 DS 7.1.5).  A transmit descriptor has an address and a command, in which the device
- * marks what it is done with (8254x SDM 3.3.3, 82576 DS 7.2.2).
+ * unread: 82576 DS 7.1.5).  A transmit descriptor has an address and a command, in which the device
+ * marks what it is done with (8254x SDM 3.3.3, unread: 82576 DS 7.2.2).
  *
  * What the words say is the format's: e1000_ring.c has the legacy one, igb_ring.c the advanced
  * one.  Each has the two bursts, loops over the steps below; these are inline, and masks come
@@ -36,10 +36,10 @@ struct intel_tx_desc {
     uint64_t command;
 };
 
-_Static_assert(sizeof(struct intel_rx_desc) == 16, "8254x SDM 3.2.3, 82576 DS 7.1.5");
-_Static_assert(offsetof(struct intel_rx_desc, result) == 8, "8254x SDM 3.2.3, 82576 DS 7.1.5");
-_Static_assert(sizeof(struct intel_tx_desc) == 16, "8254x SDM 3.3.3, 82576 DS 7.2.2");
-_Static_assert(offsetof(struct intel_tx_desc, command) == 8, "8254x SDM 3.3.3, 82576 DS 7.2.2");
+_Static_assert(sizeof(struct intel_rx_desc) == 16, "8254x SDM 3.2.3");
+_Static_assert(offsetof(struct intel_rx_desc, result) == 8, "8254x SDM 3.2.3");
+_Static_assert(sizeof(struct intel_tx_desc) == 16, "8254x SDM 3.3.3");
+_Static_assert(offsetof(struct intel_tx_desc, command) == 8, "8254x SDM 3.3.3");
 
 /* Indices run freely and are reduced at use.  One slot always stays empty: with head equal
  * to tail the device takes the ring for empty (8254x SDM 3.2.6, 3.4). */

@@ -1,8 +1,8 @@
 /* vf_server.c - the PF's end of the mailboxes (vf_server.h): what VFs ask for, and what they are
  * told; what their administrator wants of them.
  *
- * Documents: 82576 DS 7.8.2.9 and 8.14 (the buffers), 4.6.11 (resets); the messages are those of
- * intel_mbx.h.  Compared with Linux's and DPDK's drivers of either side.
+ * Documents: unread: 82576 DS 7.8.2.9 and 8.14 (the buffers), 4.6.11 (resets); the messages are
+ * those of intel_mbx.h.  Compared with Linux's and DPDK's drivers of either side.
  *
  * Every message is hostile: it is copied once, its type, length and values are judged, and it
  * is answered with ACK or, the reason noted (`show vfs`), with NACK.  Nothing is waited for:

@@ -19,7 +19,7 @@
 
 #define MASTER_US (100 * US_PER_MS) /* requests under way: PCIe's completion time-out */
 #define DRAIN_US 100u               /* a 9 KiB frame under way takes 74 us at 1 Gb/s */
-#define RESET_SETTLE_US US_PER_MS   /* 82576 DS 8.2.1: before the first access after RST */
+#define RESET_SETTLE_US US_PER_MS   /* unread: 82576 DS 8.2.1: before the first access after RST */
 #define RESET_US (10 * US_PER_MS)
 #define NVM_LOAD_US (10 * US_PER_MS)
 #define LOOK_US (10 * US_PER_MS) /* RQDPC counts to 4095 only */
@@ -87,7 +87,7 @@ static void write_mac(struct igb *e)
 /* Statistics ----------------------------------------------------------------- */
 
 /* Which of the chip's queues is the port's queue n: without pools the same; pool p of the 82576
- * has p and p + 8, of the I350 p (82576 DS 7.10.3). */
+ * has p and p + 8, of the I350 p (unread: 82576 DS 7.10.3). */
 static unsigned queue_index(const struct igb *e, unsigned n)
 {
     return e->pf ? e->pool + n * IGB_POOLS : n;
@@ -119,15 +119,15 @@ static void mask_interrupts(struct igb *e)
     igb_write(e, IGB_EIMC, IGB_INTERRUPTS);
 }
 
-/* No new requests on PCIe, and none under way: 82576 DS 5.2.3.3 (I210 DS 5.2.3.3).  One that is
- * stuck is no reason to leave the device running. */
+/* No new requests on PCIe, and none under way: unread: 82576 DS 5.2.3.3 (I210 DS 5.2.3.3).  One
+ * that is stuck is no reason to leave the device running. */
 static void disable_master(struct igb *e)
 {
     igb_write(e, IGB_CTRL, igb_read(e, IGB_CTRL) | IGB_CTRL_MASTER_DISABLE);
     igb_wait(e, LOG_WARNING, "STATUS", IGB_STATUS, IGB_STATUS_MASTER, 0, MASTER_US);
 }
 
-/* 82576 DS 4.2.1.6 and 4.5: afterwards all registers have their initial values, but the PHY
+/* unread: 82576 DS 4.2.1.6 and 4.5: afterwards all registers have their initial values, but the PHY
  * keeps its link.  No DMA afterwards.  Without an NVM AUTO_RD never comes (QEMU):
  * it is waited for once. */
 static int reset(struct igb *e)
@@ -230,9 +230,9 @@ static int igb_set_mac(struct port *port, const uint8_t mac[MAC_LEN])
 
 /* Receive side scaling --------------------------------------------------------- */
 
-/* 82576 DS 7.1.1.7.  This key gives both directions of a connection the same hash, because the
- * same 16 bits repeat (Woo and Park, "Scalable TCP session monitoring with symmetric receive-side
- * scaling", 2012). */
+/* unread: 82576 DS 7.1.1.7.  This key gives both directions of a connection the same hash, because
+ * the same 16 bits repeat (Woo and Park, "Scalable TCP session monitoring with symmetric
+ * receive-side scaling", 2012). */
 static void init_scaling(struct igb *e)
 {
     bool several = e->queues > 1;
@@ -253,7 +253,7 @@ static void init_scaling(struct igb *e)
 
 /* Start and stop ------------------------------------------------------------- */
 
-/* 82576 DS 4.5.9, after a reset, before the receiver goes on. */
+/* unread: 82576 DS 4.5.9, after a reset, before the receiver goes on. */
 static void init_receive(struct igb *e)
 {
     /* Receive addresses: ours, and no other that somebody left there. */
@@ -270,7 +270,7 @@ static void init_receive(struct igb *e)
 }
 
 /* 0 or -ETIMEDOUT.  With several queues, or VFs, one without buffers is not to hold up the
- * others (82576 DS 7.1.4). */
+ * others (unread: 82576 DS 7.1.4). */
 static int enable_queues(struct igb *e)
 {
     int err = 0;
@@ -519,7 +519,7 @@ static const struct port_ops igb_ops = { .start = igb_start,
                                          .counters = igb_counters,
                                          .poll = igb_poll };
 
-/* 82576 DS 8.10, 8.12; frames: 9.5 KiB. */
+/* unread: 82576 DS 8.10, 8.12; frames: 9.5 KiB. */
 static const struct port_limits igb_limits = INTEL_PORT_LIMITS(IGB_QUEUES_MAX);
 
 /* Probe ---------------------------------------------------------------------- */

@@ -16,7 +16,7 @@
 
 /* Semaphores ------------------------------------------------------------------ */
 
-/* 82576 DS 4.7: reading SMBI as 0 takes it, among software; SWESMBI sticks when firmware is
+/* unread: 82576 DS 4.7: reading SMBI as 0 takes it, among software; SWESMBI sticks when firmware is
  * not at SW_FW_SYNC (82575 SDM, SW_FW_SYNC).  Software that died with SMBI was here before the
  * reset. */
 static int semaphore_take(struct igb *e)
@@ -80,7 +80,7 @@ static int nvm_read(struct igb *e, uint32_t word, uint16_t *value)
                           FIELD_PUT(IGB_EERD_ADDR, word) | IGB_EERD_START, IGB_EERD_DONE, value);
 }
 
-/* 82576 DS 6.2.1, of the device's first port.  Where the others' addresses are differs from
+/* unread: 82576 DS 6.2.1, of the device's first port.  Where the others' addresses are differs from
  * chip to chip: of these, what the chip has loaded counts. */
 static bool mac_from_nvm(struct igb *e, uint8_t mac[MAC_LEN])
 {
@@ -115,7 +115,7 @@ static uint32_t lan(struct igb *e)
     return FIELD_GET(IGB_STATUS_LAN_ID, igb_status(e));
 }
 
-/* 82576 DS 4.2.1: firmware configures the PHY as the NVM says and then tells so.  Without
+/* unread: 82576 DS 4.2.1: firmware configures the PHY as the NVM says and then tells so.  Without
  * management it never does (QEMU). */
 void igb_find_phy(struct igb *e)
 {
@@ -163,8 +163,8 @@ static void phy_start(struct igb *e)
     igb_unlock(e, what);
 }
 
-/* 82576 DS 3.5.3: without a PHY of its own the chip negotiates through its PCS, and knows one
- * speed unless an outer PHY (SGMII) tells another. */
+/* unread: 82576 DS 3.5.3: without a PHY of its own the chip negotiates through its PCS, and knows
+ * one speed unless an outer PHY (SGMII) tells another. */
 static uint32_t pcs_start(struct igb *e, uint32_t ctrl)
 {
     uint32_t mode = FIELD_GET(IGB_CTRL_EXT_LINK_MODE, igb_read(e, IGB_CTRL_EXT));

@@ -1,8 +1,8 @@
 /* igb_pf.c - the 82576 and the I350 as masters of VFs: pools, the switch between them, filters,
  * events and counters.  What VFs may and what they ask for is vf_server.c's.
  *
- * Documents: 82576 DS 7.10.3 (virtualization), I350 DS 7.8.3 (named in igb_virt_regs.h).  Where a
- * chip, or QEMU's igb, does otherwise it is told in place.
+ * Documents: unread: 82576 DS 7.10.3 (virtualization), unread: I350 DS 7.8.3 (named in
+ * igb_virt_regs.h).  Where a chip, or QEMU's igb, does otherwise it is told in place.
  *
  * All that depends on a policy or on what a VF asked for is written by pf_program() from
  * the state of the server, so that a reset of the chip, a policy and a message go the same
@@ -172,7 +172,7 @@ static void put_vfta(struct igb *e, unsigned n, uint32_t value)
 }
 
 /* A VLAN is let in last and shut out first: what passes VFTA without a filter of VLVF
- * goes to the default pool (82576 DS 7.10.3.3). */
+ * goes to the default pool (unread: 82576 DS 7.10.3.3). */
 static void put_vlans(struct igb *e)
 {
     uint32_t vfta[IGB_VFTA_REGS], vlvf[IGB_VLVF_REGS];
@@ -217,8 +217,8 @@ static void put_groups(struct igb *e)
 }
 
 /* Promiscuity of a pool: a unicast hash table that hits always, and ROPE; the table is for all
- * pools (82576 DS 8.14.17).  This is how a pool hears frames that another pool sends to a station
- * nobody here knows. */
+ * pools (unread: 82576 DS 8.14.17).  This is how a pool hears frames that another pool sends to a
+ * station nobody here knows. */
 static void put_unknown(struct igb *e)
 {
     bool wanted = e->mode.promiscuous;
@@ -425,7 +425,7 @@ static uint32_t spoof_events(struct igb *e)
     return pools;
 }
 
-/* A bit that does not clear is no second event (I350 DS 8.14.11 has it both ways). */
+/* A bit that does not clear is no second event (unread: I350 DS 8.14.11 has it both ways). */
 static void malicious_events(struct igb *e, uint64_t now_us)
 {
     uint32_t blocked = igb_read(e, IGB_MDFB), handled;

@@ -17,7 +17,7 @@
 #define IGB_BAR 0u            /* memory-mapped registers */
 #define IGB_BAR_SIZE 0x20000u /* 128 KiB */
 
-/* General, 82576 DS 8.2 ------------------------------------------------------- */
+/* General, unread: 82576 DS 8.2 ------------------------------------------------------- */
 
 #define IGB_CTRL 0x0000u                    /* RW, Device Control */
 #define IGB_CTRL_FD 0x00000001u             /* RW, Full Duplex, when forced */
@@ -54,7 +54,7 @@
 #define IGB_FCT 0x0030u                     /* RW, Flow Control Type */
 #define IGB_FCTTV 0x0170u                   /* RW, Flow Control Transmit Timer Value */
 
-/* NVM, semaphores and management, 82576 DS 8.4, 8.6 --------------------------------- */
+/* NVM, semaphores and management, unread: 82576 DS 8.4, 8.6 --------------------------------- */
 
 #define IGB_EEC 0x0010u               /* RW, EEPROM Control */
 #define IGB_EEC_AUTO_RD 0x00000200u   /* RO, the chip has read its settings */
@@ -83,7 +83,7 @@
 #define IGB_PHY_STATUS 1u
 #define IGB_PHY_STATUS_AUTO_DONE 0x0020u /* auto-negotiation complete */
 
-/* SerDes and SGMII, 82576 DS 8.17 -------------------------------------------------- */
+/* SerDes and SGMII, unread: 82576 DS 8.17 -------------------------------------------------- */
 
 #define IGB_PCS_CFG 0x4200u               /* RW, PCS Configuration */
 #define IGB_PCS_CFG_ENABLE 0x00000008u    /* RW */
@@ -98,13 +98,13 @@
 #define IGB_PCS_LSTS_FD 0x00000008u
 #define IGB_PCS_LSTS_SYNC 0x00000010u
 
-/* Interrupts, 82576 DS 8.8: all stay masked, and nobody looks at causes ------------- */
+/* Interrupts, unread: 82576 DS 8.8: all stay masked, and nobody looks at causes ------------- */
 
 #define IGB_IMC 0x150cu      /* WO, Interrupt Mask Clear */
 #define IGB_EIMC 0x1528u     /* WO, Extended Interrupt Mask Clear */
 #define IGB_INTERRUPTS 0xffffffffu
 
-/* Receive, 82576 DS 8.10 --------------------------------------------------------- */
+/* Receive, unread: 82576 DS 8.10 --------------------------------------------------------- */
 
 #define IGB_RCTL 0x0100u          /* RW, Receive Control */
 #define IGB_RCTL_EN 0x00000002u   /* RW, Receiver Enable */
@@ -153,14 +153,14 @@
     (IGB_MRQC_TCP_IPV4 | IGB_MRQC_IPV4 | IGB_MRQC_UDP_IPV4 | IGB_MRQC_TCP_IPV6_EX | \
      IGB_MRQC_IPV6 | IGB_MRQC_TCP_IPV6 | IGB_MRQC_UDP_IPV6)
 
-/* Transmit, 82576 DS 8.12 -------------------------------------------------------- */
+/* Transmit, unread: 82576 DS 8.12 -------------------------------------------------------- */
 
 #define IGB_TCTL 0x0400u          /* RW, Transmit Control */
 #define IGB_TCTL_EN 0x00000002u   /* RW, Transmit Enable */
 #define IGB_TCTL_PSP 0x00000008u  /* RW, Pad Short Packets */
 #define IGB_TCTL_CT 0x00000ff0u   /* RW, Collision Threshold */
 
-/* A queue's block, 82576 DS 8.10 and 8.12; where it begins: igb_ring.h --------------- */
+/* A queue's block, unread: 82576 DS 8.10 and 8.12; where it begins: igb_ring.h --------------- */
 
 #define IGB_Q_BAL 0x00u           /* RW, Descriptor Base Address Low */
 #define IGB_Q_BAH 0x04u           /* RW, Descriptor Base Address High */
@@ -179,7 +179,7 @@
 #define IGB_Q_DROPPED 0x30u       /* RC, receive only, RQDPC: dropped for want of descriptors */
 #define IGB_Q_DROPPED_COUNT 0x00000fffu
 
-/* Statistics, 82576 DS 8.19: cleared by reading, stuck at all ones when full.
+/* Statistics, unread: 82576 DS 8.19: cleared by reading, stuck at all ones when full.
  * X(name, offset).  Of the 64-bit pairs the upper half, which clears both, is read last. */
 #define IGB_COUNTERS(X) \
     X(CRCERRS, 0x4000)  /* 64 bytes or more with a bad CRC */ \
@@ -237,8 +237,8 @@ enum { IGB_COUNTERS(X) IGB_COUNTERS_NARROW };
 enum { IGB_COUNTERS_BEFORE_WIDE = IGB_COUNTERS_NARROW - 1, IGB_COUNTERS_WIDE(X) IGB_COUNTERS_ALL };
 #undef X
 
-/* Receive descriptor, advanced, one buffer, 82576 DS 7.1.5: struct intel_rx_desc, whose second
- * word is given as 0 (no header buffer).  The chip writes both words back, INFO into the
+/* Receive descriptor, advanced, one buffer, unread: 82576 DS 7.1.5: struct intel_rx_desc, whose
+ * second word is given as 0 (no header buffer).  The chip writes both words back, INFO into the
  * first; of each we read one copy. */
 #define IGB_RXD_INFO_IPV4 0x0000000000000030ull /* packet type: IPv4, or IPv4 with options */
 #define IGB_RXD_INFO_IPV6 0x00000000000000c0ull /* IPv6, or IPv6 with extensions */
@@ -252,8 +252,8 @@ enum { IGB_COUNTERS_BEFORE_WIDE = IGB_COUNTERS_NARROW - 1, IGB_COUNTERS_WIDE(X) 
 #define IGB_RXD_LENGTH 0x0000ffff00000000ull
 #define IGB_RXD_TAG 0xffff000000000000ull       /* that was stripped: priority, DEI, VLAN */
 
-/* Transmit descriptor, advanced, 82576 DS 7.2.2: struct intel_tx_desc.  Data, whose address and
- * command it has, or a context, with IGB_TXC_* in place of the address; the chip sets DD when RS
+/* Transmit descriptor, advanced, unread: 82576 DS 7.2.2: struct intel_tx_desc.  Data, whose address
+ * and command it has, or a context, with IGB_TXC_* in place of the address; the chip sets DD when RS
  * asked for it. */
 #define IGB_TXD_LENGTH 0x000000000000ffffull
 #define IGB_TXD_CONTEXT 0x0000000000200000ull /* DTYP 2 */

@@ -1,6 +1,6 @@
 /* igb_ring.c - advanced descriptor rings of the 82576 and I350, PF and VF (igb_ring.h).
  *
- * Documents: named in igb_regs.h; receive 82576 DS 7.1, transmit 7.2.  Compared with QEMU's
+ * Documents: named in igb_regs.h; receive unread: 82576 DS 7.1, transmit 7.2.  Compared with QEMU's
  * model of the 82576.
  *
  * Used: one buffer a descriptor, several descriptors a frame, VLAN insertion through a
@@ -108,9 +108,9 @@ void igb_txq_init(struct igb_txq *tx, struct port *port, uint16_t index)
 
 /* Receive -------------------------------------------------------------------- */
 
-/* 82576 DS 7.1.11: IPE means something only together with IPCS.  Fragments, options and tags do
- * not matter (82575 SDM 5.5.1); of IPv4 in IPv6 it would be the inner header, which is not what
- * packet.h promises. */
+/* unread: 82576 DS 7.1.11: IPE means something only together with IPCS.  Fragments, options and
+ * tags do not matter (82575 SDM 5.5.1); of IPv4 in IPv6 it would be the inner header, which is not
+ * what packet.h promises. */
 static uint8_t rx_checksum_flags(uint64_t info, uint64_t result)
 {
     if (!(result & IGB_RXD_IPCS) || !(info & IGB_RXD_INFO_IPV4) || (info & IGB_RXD_INFO_IPV6))
@@ -193,8 +193,8 @@ static uint16_t rx_burst_echoes(struct port_queue *queue, struct packet **packet
 }
 
 /* The chip writes up to 2 KiB where frames may be that long; else there is room for headroom.
- * 82576 DS 4.5.9 (I210 DS 4.5.9): memory first, the queue on, then the tail: writes of it before
- * are ignored (82575 SDM 14.3.59). */
+ * unread: 82576 DS 4.5.9 (I210 DS 4.5.9): memory first, the queue on, then the tail: writes of it
+ * before are ignored (82575 SDM 14.3.59). */
 int igb_rxq_enable(struct igb_rxq *rx, const char *name, bool long_frames, bool drop)
 {
     rx->q.queue.burst = rx->echo ? rx_burst_echoes : igb_rx_burst;

@@ -308,7 +308,7 @@ static const struct port_ops igbvf_ops = { .start = igbvf_start,
                                            .counters = igbvf_counters,
                                            .poll = igbvf_poll };
 
-/* The chip's: 82576 DS 8.10, 8.12; frames: 9.5 KiB, 1.3. */
+/* The chip's: unread: 82576 DS 8.10, 8.12; frames: 9.5 KiB, 1.3. */
 static const struct port_limits igbvf_limits = INTEL_PORT_LIMITS(1);
 
 /* The tag of what came through the switch has its bytes swapped (as Intel's drivers know). */

@@ -200,8 +200,8 @@ static void vlan_refused(struct igbvf *e)
 
 /* Settings: what is received ---------------------------------------------- */
 
-/* Bits 47:36 of the address, as the 82576's MTA is indexed with RCTL.MO 0, 82576 DS 8.10.14;
- * every PF's driver sets that. */
+/* Bits 47:36 of the address, as the 82576's MTA is indexed with RCTL.MO 0, unread: 82576
+ * DS 8.10.14; every PF's driver sets that. */
 static uint16_t multicast_hash(const uint8_t mac[MAC_LEN])
 {
     return (uint16_t)((uint32_t)mac[5] << 4 | mac[4] >> 4);
