@@ -253,8 +253,8 @@ enum { IGB_COUNTERS_BEFORE_WIDE = IGB_COUNTERS_NARROW - 1, IGB_COUNTERS_WIDE(X) 
 #define IGB_RXD_TAG 0xffff000000000000ull       /* that was stripped: priority, DEI, VLAN */
 
 /* Transmit descriptor, advanced, unread: 82576 DS 7.2.2: struct intel_tx_desc.  Data, whose address
- * and command it has, or a context, with IGB_TXC_* in place of the address; the chip sets DD when RS
- * asked for it. */
+ * and command it has, or a context, with IGB_TXC_* in place of the address; the chip sets DD when
+ * RS asked for it. */
 #define IGB_TXD_LENGTH 0x000000000000ffffull
 #define IGB_TXD_CONTEXT 0x0000000000200000ull /* DTYP 2 */
 #define IGB_TXD_DATA 0x0000000000300000ull    /* DTYP 3 */
