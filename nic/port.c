@@ -181,7 +181,7 @@ void port_detach(struct port *port)
 
 void port_attach(struct port *port)
 {
-    if (pollers.attach)
+    if (pollers.attach && port->state == PORT_RUNNING)
         pollers.attach(port);
 }
 
@@ -283,7 +283,7 @@ int port_set_mtu(struct port *port, uint16_t mtu)
         return -ENOTSUP;
     int e = port->ops->set_mtu ? port->ops->set_mtu(port, mtu) : 0;
     if (!e)
-        port->mtu = mtu;
+        store_relaxed(&port->mtu, mtu);
     return e;
 }
 

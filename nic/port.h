@@ -202,13 +202,14 @@ void port_require_fence(bool on);
 bool port_fence_is_required(void);
 
 /* Who polls the ports: `detach` returns when nobody is in the port's bursts any more, `attach`
- * lets them in again.  Called around everything that takes rings away: port_stop(), port_fail(),
- * and by a driver that restarts its device by itself.  NULL: nobody polls. */
+ * lets them in again.  Called around everything that takes rings away or fills them anew: by
+ * port_stop() and port_fail(), whoever starts the port again lets them in; and by a driver that
+ * restarts its device by itself, in an operation or in its poll().  NULL: nobody polls. */
 void port_set_pollers(void (*detach)(struct port *port), void (*attach)(struct port *port));
 /* Called by port_unregister() first, so that the layer above lets go of the port. */
 void port_set_removal(void (*removal)(struct port *port));
 void port_detach(struct port *port);
-void port_attach(struct port *port);
+void port_attach(struct port *port); /* nothing happens to a port that does not run */
 
 /* Wrappers that keep the state machine; drivers are never called directly.
  * All return 0 or -E...; -EIO when the port is failed. */
@@ -254,7 +255,7 @@ static inline uint16_t port_tx_burst(struct port_queue *q, struct packet **p, ui
  * this is no more than limits.max_frame. */
 static inline uint32_t port_frame_limit(const struct port *port)
 {
-    return FRAME_LIMIT(port->mtu);
+    return FRAME_LIMIT(load_relaxed(&port->mtu));
 }
 
 /* True when the frame may be handed to the device: at least FRAME_MIN, at most the

@@ -330,7 +330,8 @@ static const char *device_trouble(struct virtio_net *net)
         return "device needs a reset (DEVICE_NEEDS_RESET)";
     if (!(status & VIRTIO_STATUS_DRIVER_OK))
         return "device was reset behind our back";
-    return net->rx.vq.broken ? net->rx.vq.broken : net->tx.vq.broken;
+    const char *broken = load_relaxed(&net->rx.vq.broken);
+    return broken ? broken : load_relaxed(&net->tx.vq.broken);
 }
 
 static void read_speed(struct virtio_net *net, struct port_link *link)
@@ -763,13 +764,15 @@ static int virtio_net_set_mtu(struct port *port, uint16_t mtu)
         return -EINVAL;
     if (!net->live || packets_per_buffer(net, mtu) <= net->rx.buffer_packets)
         return 0;
+    port_detach(port);
     virtio_net_stop(port);
-    port->mtu = mtu;
+    store_relaxed(&port->mtu, mtu);
     int e = virtio_net_start(port);
     if (e) {
-        port->mtu = old;
+        store_relaxed(&port->mtu, old);
         port_fail(port, "did not start again with larger buffers");
     }
+    port_attach(port);
     return e;
 }
 

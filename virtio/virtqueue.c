@@ -203,7 +203,7 @@ void virtqueue_notify(struct virtqueue *vq)
 void virtqueue_break(struct virtqueue *vq, const char *why)
 {
     vq->used_end = vq->used_idx; /* nothing more comes out */
-    vq->broken = why;
+    store_relaxed(&vq->broken, why);
 }
 
 static bool used_available(struct virtqueue *vq)

@@ -24,7 +24,19 @@ static struct {
     struct port *port;
     struct dma_device *dma;
     size_t mapped; /* before the first start */
+    bool attached; /* pollers may be in its bursts */
 } t;
+
+static void detach(struct port *port)
+{
+    t.attached = false;
+}
+
+static void attach(struct port *port)
+{
+    assert_int_equal(port->state, PORT_RUNNING);
+    t.attached = true;
+}
 
 /* Marks that a driver has to overwrite: who does not set a field is seen. */
 static void spoil_packets(void)
@@ -47,6 +59,7 @@ static int set_up(void **state)
     t.pool = packet_pool_create(POOL_PACKETS);
     packet_cache_init(&t.cache, t.pool);
     spoil_packets();
+    port_set_pollers(detach, attach);
     t.port = t.subject->create(&t.cache);
     if (!t.port)
         return -1;
@@ -69,6 +82,7 @@ static int tear_down(void **state)
     packet_cache_flush(&t.cache);
     assert_int_equal(packet_pool_available(t.pool), POOL_PACKETS);
     packet_pool_destroy(t.pool);
+    port_set_pollers(NULL, NULL);
     port_reset_registry();
     assert_int_equal(host_dma_refused(), 0);
     if (t.subject->violations)
@@ -136,6 +150,7 @@ static struct packet *packet_make(uint32_t length, uint32_t number, uint32_t seg
 /* Sends one; false: the queue was full and the frame is gone. */
 static bool send(struct packet *p)
 {
+    assert_true(t.attached); /* whatever was set before: it is polled again */
     if (port_tx_burst(t.port->txq[0], &p, 1))
         return true;
     packet_free(&t.cache, p);
@@ -234,7 +249,9 @@ static void settle(void)
 static void start(void)
 {
     assert_int_equal(port_start(t.port), 0);
+    port_attach(t.port); /* as whoever polls it does */
     settle();
+    assert_true(t.attached);
 }
 
 static int set_mac(const uint8_t mac[MAC_LEN])
@@ -316,6 +333,7 @@ static void starts_and_stops_a_hundred_times(void **state)
         port_stop(t.port);
         port_stop(t.port);
         assert_int_equal(t.port->state, PORT_STOPPED);
+        assert_false(t.attached);
         nothing_is_held();
     }
 }
@@ -353,6 +371,7 @@ static void start_fails_clean_wherever_memory_runs_out(void **state)
         nothing_is_held();
         assert_true(!wired() || !inject(100, n));
     }
+    port_attach(t.port);
     settle();
     if (wired())
         exchange(1);

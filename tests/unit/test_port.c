@@ -159,6 +159,37 @@ static void the_lowest_free_number_is_given(void **state)
     assert_int_equal(port_count(), PORT_MAX - 2);
 }
 
+static char order[64];
+
+static void note_detach(struct port *p)
+{
+    strcat(order, stops ? "late " : "detach ");
+}
+
+static void note_attach(struct port *p)
+{
+    strcat(order, p->state == PORT_RUNNING ? "attach " : "early ");
+}
+
+/* No poller is in a port's bursts when its rings come or go. */
+static void pollers_are_out_before_the_driver_stops(void **state)
+{
+    assert_int_equal(port_register(&port), 0);
+    port_set_pollers(note_detach, note_attach);
+    order[0] = 0;
+    assert_int_equal(port_start(&port), 0);
+    port_attach(&port);
+    port_stop(&port);
+    port_stop(&port);
+    port_attach(&port); /* it does not run */
+    assert_string_equal(order, "attach detach ");
+    stops = 0;
+    assert_int_equal(port_start(&port), 0);
+    port_fail(&port, "gone");
+    assert_string_equal(order, "attach detach detach ");
+    port_set_pollers(NULL, NULL);
+}
+
 static void start_that_fails_leaves_the_port_stopped(void **state)
 {
     assert_int_equal(port_register(&port), 0);
@@ -369,6 +400,7 @@ int main(void)
         cmocka_unit_test_setup(every_mandatory_operation_is_asked_for, set_up),
         cmocka_unit_test_setup(limits_that_contradict_themselves_are_refused, set_up),
         cmocka_unit_test_setup(the_lowest_free_number_is_given, set_up),
+        cmocka_unit_test_setup(pollers_are_out_before_the_driver_stops, set_up),
         cmocka_unit_test_setup(start_that_fails_leaves_the_port_stopped, set_up),
         cmocka_unit_test_setup(queues_need_a_core_before_start, set_up),
         cmocka_unit_test_setup(a_required_fence_keeps_unfenced_ports_stopped, set_up),

@@ -399,6 +399,7 @@ int igb_restart(struct igb *e, struct igb_pf *pf, uint8_t pool)
     int err = port_start(port);
     if (err && port->state != PORT_FAILED)
         port_fail(port, "did not start again");
+    port_attach(port);
     return err;
 }
 
@@ -406,6 +407,7 @@ int igb_restart(struct igb *e, struct igb_pf *pf, uint8_t pool)
  * or go; frames under way are lost. */
 static int change_buffers(struct igb *e)
 {
+    port_detach(&e->port);
     const char *trouble = take_down(e);
     if (!trouble)
         intel_rings_drop(&e->port, e->queues);
@@ -413,6 +415,7 @@ static int change_buffers(struct igb *e)
         trouble = "a queue did not start";
     if (trouble)
         port_fail(&e->port, trouble);
+    port_attach(&e->port);
     return trouble ? -EIO : 0;
 }
 

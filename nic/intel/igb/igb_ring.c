@@ -166,7 +166,7 @@ static ALWAYS_INLINE uint16_t rx_burst(struct port_queue *queue, struct packet *
     uint64_t result;
     uint32_t slot;
     uint16_t got = 0;
-    if (!rx->live)
+    if (!load_relaxed(&rx->live))
         return 0;
     while (got < n && intel_rx_next(q, IGB_RXD_DD, &slot, &result)) {
         uint64_t info = load_relaxed(&q->ring[slot].address);
@@ -210,14 +210,14 @@ int igb_rxq_enable(struct igb_rxq *rx, const char *name, bool long_frames, bool 
     err = queue_wait(rx->block, name, "RXDCTL", IGB_Q_CTL_ENABLE, ENABLE_US);
     if (err)
         return err;
-    rx->live = true;
+    store_relaxed(&rx->live, true);
     intel_rx_refill(&rx->q);
     return 0;
 }
 
 int igb_rxq_disable(struct igb_rxq *rx, const char *name)
 {
-    rx->live = false;
+    store_relaxed(&rx->live, false);
     mmio_write32(rx->block + IGB_Q_CTL, RX_CTL);
     int err = queue_wait(rx->block, name, "RXDCTL", 0, DISABLE_US);
     time_delay_us(SETTLE_US);
@@ -265,7 +265,7 @@ static ALWAYS_INLINE uint16_t tx_burst(struct port_queue *queue, struct packet *
     struct igb_txq *tx = container_of(queue, struct igb_txq, q.queue);
     uint32_t before = tx->q.tail;
     uint16_t taken = 0;
-    if (!tx->live)
+    if (!load_relaxed(&tx->live))
         return 0;
     intel_tx_reclaim(&tx->q, IGB_TXD_DD);
     for (; taken < n; taken++) {
@@ -303,13 +303,13 @@ int igb_txq_enable(struct igb_txq *tx, const char *name)
         return err;
     mmio_write32(tx->block + IGB_Q_CTL, TX_CTL | IGB_Q_CTL_ENABLE);
     err = queue_wait(tx->block, name, "TXDCTL", IGB_Q_CTL_ENABLE, ENABLE_US);
-    tx->live = !err;
+    store_relaxed(&tx->live, !err);
     return err;
 }
 
 int igb_txq_disable(struct igb_txq *tx, const char *name)
 {
-    tx->live = false;
+    store_relaxed(&tx->live, false);
     mmio_write32(tx->block + IGB_Q_CTL, TX_CTL);
     return queue_wait(tx->block, name, "TXDCTL", 0, DISABLE_US);
 }

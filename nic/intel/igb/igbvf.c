@@ -49,13 +49,16 @@ static void igbvf_reset(void *owner)
 static void igbvf_clean(void *owner)
 {
     struct igbvf *e = owner;
+    port_detach(&e->port);
     intel_rings_drop(&e->port, 1);
+    port_attach(&e->port);
 }
 
 static void igbvf_lost(void *owner)
 {
     struct igbvf *e = owner;
-    e->rx.live = e->tx.live = false;
+    store_relaxed(&e->rx.live, false);
+    store_relaxed(&e->tx.live, false);
     e->port.pending = true;
 }
 
@@ -128,7 +131,8 @@ static void queues_on(struct igbvf *e)
 /* No DMA afterwards.  Where the queues do not obey the function's reset has to do. */
 static void queues_off(struct igbvf *e)
 {
-    e->rx.live = e->tx.live = false;
+    store_relaxed(&e->rx.live, false);
+    store_relaxed(&e->tx.live, false);
     if (vf_client_there(&e->pf) && e->dma) {
         int err = igb_rxq_disable(&e->rx, e->name);
         err = igb_txq_disable(&e->tx, e->name) || err;
@@ -150,7 +154,9 @@ static void igbvf_settle(void *owner)
     char text[MAC_TEXT];
     e->port.pending = false;
     if (e->started && !e->rx.live) {
+        port_detach(&e->port);
         queues_on(e);
+        port_attach(&e->port);
         if (!e->rx.live)
             return;
     }
