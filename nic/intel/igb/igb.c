@@ -397,7 +397,9 @@ int igb_restart(struct igb *e, struct igb_pf *pf, uint8_t pool)
     if (!running || port->state == PORT_FAILED)
         return port->state == PORT_FAILED ? -EIO : 0;
     int err = port_start(port);
-    if (err && port->state != PORT_FAILED)
+    if (!err)
+        port_attach(port); /* port_stop() let nobody poll it */
+    else if (port->state != PORT_FAILED)
         port_fail(port, "did not start again");
     port_attach(port);
     return err;
