@@ -175,7 +175,7 @@ $(B)/pxe/millrace.efi: $(B)/millrace.elf $(B)/millrace.efi tools/make-pxe tools/
 HOSTED_C := $(filter-out kernel/x86/% kernel/main.c,$(call find,c,kernel $(ROOMS) tests/host)) \
 	$(filter-out boot/main.c,$(wildcard boot/*.c)) $(call find,c,boot/efi/plan)
 MODEL_C := $(filter-out tests/models/test_%,$(wildcard tests/models/*.c))
-TEST_C := $(wildcard tests/unit/test_*.c tests/models/test_*.c)
+TEST_C := $(wildcard tests/unit/test_*.c tests/models/test_*.c tests/threads/test_*.c)
 
 HOST_CFLAGS := $(COMMON) -O1 -DMILLRACE_HOSTED -D_GNU_SOURCE -fsanitize=address,undefined \
 	-fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -215,6 +215,30 @@ $(KERNEL_TESTS): %: %.o $(KERNEL_O)
 # One program alone: make build/host/tests/unit/test_X.run
 %.run: %
 	@$<
+
+# The same under ThreadSanitizer, for the tests with several workers: no driver runs in them,
+# so the fences between CPU and device, which it does not know, matter to none.
+THREAD_C := $(wildcard tests/threads/test_*.c)
+THREADS := $(THREAD_C:%.c=$(B)/tsan/%)
+TSAN_CFLAGS := $(COMMON) -Wno-tsan -O1 -DMILLRACE_HOSTED -D_GNU_SOURCE -fsanitize=thread -fno-omit-frame-pointer
+TSAN_O := $(HOSTED_C:%.c=$(B)/tsan/%.o) $(B)/tsan/version.o
+
+$(B)/tsan/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	@echo '  TSANCC  $<'
+	@$(CC) $(TSAN_CFLAGS) -c -o $@ $<
+
+$(B)/tsan/version.o: $(B)/version.c
+	@mkdir -p $(@D)
+	@$(CC) $(TSAN_CFLAGS) -c -o $@ $<
+
+$(THREADS): %: %.o $(TSAN_O)
+	@$(CC) $(TSAN_CFLAGS) -o $@ $^ -lcmocka
+
+.PHONY: threads threads-build
+threads-build: $(THREADS)
+threads: threads-build
+	@tools/run-unit $(THREADS)
 
 # ---- Fuzzing -----------------------------------------------------------------------
 

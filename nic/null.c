@@ -9,7 +9,7 @@
 
 struct null_port {
     struct port port;
-    struct port_queue rx, tx;
+    struct port_queue rx[PORT_QUEUES_MAX], tx[PORT_QUEUES_MAX];
 };
 
 static uint16_t null_rx_burst(struct port_queue *q, struct packet **packets, uint16_t n)
@@ -71,22 +71,28 @@ static const struct port_ops null_ops = { .start = null_start,
                                           .set_rx_mode = null_set_rx_mode,
                                           .set_mtu = null_set_mtu };
 
+static void queues_init(struct null_port *n, uint16_t i)
+{
+    const struct port_queue queue = { .port = &n->port, .index = i, .size = NULL_SIZE };
+    n->rx[i] = n->tx[i] = queue;
+    n->rx[i].burst = null_rx_burst;
+    n->tx[i].burst = null_tx_burst;
+    n->port.rxq[i] = &n->rx[i];
+    n->port.txq[i] = &n->tx[i];
+}
+
 int null_port_create(struct port **out)
 {
     struct null_port *n = port_alloc("null", sizeof *n);
     if (!n)
         return -ENOMEM;
-    n->rx = (struct port_queue){ .burst = null_rx_burst, .port = &n->port, .size = NULL_SIZE };
-    n->tx = (struct port_queue){ .burst = null_tx_burst, .port = &n->port, .size = NULL_SIZE };
     n->port = (struct port){ .ops = &null_ops,
                              .driver = "null",
-                             .rxq = { &n->rx },
-                             .txq = { &n->tx },
-                             .rx_queues = 1,
-                             .tx_queues = 1,
+                             .rx_queues = QUEUES_DEFAULT,
+                             .tx_queues = QUEUES_DEFAULT,
                              .priv = n,
-                             .limits = { .rx_queues_max = 1,
-                                         .tx_queues_max = 1,
+                             .limits = { .rx_queues_max = PORT_QUEUES_MAX,
+                                         .tx_queues_max = PORT_QUEUES_MAX,
                                          .rx_size_min = NULL_SIZE,
                                          .rx_size_max = NULL_SIZE,
                                          .rx_size_default = NULL_SIZE,
@@ -95,6 +101,8 @@ int null_port_create(struct port **out)
                                          .tx_size_default = NULL_SIZE,
                                          .size_multiple = 1,
                                          .max_frame = FRAME_MAX } };
+    for (uint16_t i = 0; i < PORT_QUEUES_MAX; i++)
+        queues_init(n, i);
     int e = port_register(&n->port);
     if (e) {
         free(n);

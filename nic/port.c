@@ -14,11 +14,7 @@ static struct numbered ports;
 static unsigned registrations;
 static bool fence_required;
 
-static struct {
-    void (*detach)(struct port *port);
-    void (*attach)(struct port *port);
-    void (*removal)(struct port *port);
-} pollers;
+static const struct port_pollers *pollers;
 
 /* Registration ------------------------------------------------------------- */
 
@@ -133,10 +129,13 @@ int port_register_probed(struct port *port, const char *trouble)
 
 void port_unregister(struct port *port)
 {
-    if (pollers.removal && port_get(port->number) == port)
-        pollers.removal(port);
-    if (port_get(port->number) == port)
-        numbered_clear(&ports, port->number);
+    if (port_get(port->number) != port)
+        return;
+    if (pollers)
+        pollers->removal(port);
+    numbered_clear(&ports, port->number);
+    if (pollers)
+        pollers->quiesce();
 }
 
 struct port *port_get(unsigned number)
@@ -162,27 +161,21 @@ unsigned port_registrations(void)
     return registrations;
 }
 
-void port_set_pollers(void (*detach)(struct port *port), void (*attach)(struct port *port))
+void port_set_pollers(const struct port_pollers *new_pollers)
 {
-    pollers.detach = detach;
-    pollers.attach = attach;
-}
-
-void port_set_removal(void (*removal)(struct port *port))
-{
-    pollers.removal = removal;
+    pollers = new_pollers;
 }
 
 void port_detach(struct port *port)
 {
-    if (pollers.detach)
-        pollers.detach(port);
+    if (pollers)
+        pollers->detach(port);
 }
 
 void port_attach(struct port *port)
 {
-    if (pollers.attach && port->state == PORT_RUNNING)
-        pollers.attach(port);
+    if (pollers && port->state == PORT_RUNNING)
+        pollers->attach(port);
 }
 
 void port_reset_registry(void)

@@ -201,13 +201,17 @@ bool port_is_fenced(const struct port *port);
 void port_require_fence(bool on);
 bool port_fence_is_required(void);
 
-/* Who polls the ports: `detach` returns when nobody is in the port's bursts any more, `attach`
- * lets them in again.  Called around everything that takes rings away or fills them anew: by
- * port_stop() and port_fail(), whoever starts the port again lets them in; and by a driver that
- * restarts its device by itself, in an operation or in its poll().  NULL: nobody polls. */
-void port_set_pollers(void (*detach)(struct port *port), void (*attach)(struct port *port));
-/* Called by port_unregister() first, so that the layer above lets go of the port. */
-void port_set_removal(void (*removal)(struct port *port));
+/* Who polls the ports.  All four are the control task's to call. */
+struct port_pollers {
+    void (*detach)(struct port *port);  /* returns when nobody is in the port's bursts any more */
+    void (*attach)(struct port *port);  /* lets them in again */
+    void (*removal)(struct port *port); /* it is about to be unregistered: let go of it */
+    void (*quiesce)(void);              /* returns when nobody holds what port_get() gave before */
+};
+void port_set_pollers(const struct port_pollers *pollers); /* NULL: nobody polls */
+/* Around everything that takes rings away or fills them anew: port_stop() and port_fail() detach,
+ * whoever starts the port again attaches; and a driver that restarts its device by itself does
+ * both, in an operation or in its poll(). */
 void port_detach(struct port *port);
 void port_attach(struct port *port); /* nothing happens to a port that does not run */
 

@@ -99,11 +99,22 @@ static int ring_start(struct port *port)
     return 0;
 }
 
-/* What nobody will receive any more goes back to the pool. */
+static struct port *peer_of(struct ring_end *end)
+{
+    return &end->pair->end[end == &end->pair->end[0]].port;
+}
+
+/* What nobody will receive any more goes back to the pool, once nobody at the other end is in the
+ * middle of sending. */
 static void ring_stop(struct port *port)
 {
     struct ring_end *end = port->priv;
+    struct port *peer = peer_of(end);
     store_relaxed(&end->running, false);
+    if (peer->state == PORT_RUNNING) {
+        port_detach(peer);
+        port_attach(peer);
+    }
     for (; end->in->head != end->in->tail; end->in->head++)
         packet_free(end->rx.cache, end->in->slots[end->in->head & end->in->mask]);
 }

@@ -306,7 +306,7 @@ static void row_fill(const struct entry *e, struct fdb_row *row)
         row->mac[i] = (uint8_t)(e->key >> 8 * i);
     row->port = (uint16_t)(e->where & WHERE_PORT);
     row->fixed = e->where & WHERE_FIXED;
-    row->age_s = (fdb.now_ms - e->seen) / 1000;
+    row->age_s = (fdb.now_ms - load_relaxed(&e->seen)) / 1000;
 }
 
 bool fdb_next(uint32_t *cursor, struct fdb_row *row)

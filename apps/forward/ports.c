@@ -337,11 +337,14 @@ void forward_ports_up(void)
     }
 }
 
+static const struct port_pollers pollers = {
+    .detach = detach, .attach = attach, .removal = forward_port_remove, .quiesce = workers_quiesce
+};
+
 void ports_init(void)
 {
     registrations_seen = 0;
-    port_set_pollers(detach, attach);
-    port_set_removal(forward_port_remove);
+    port_set_pollers(&pollers);
 }
 
 void ports_shutdown(void)
@@ -353,6 +356,5 @@ void ports_shutdown(void)
         if (forward_port_get(i))
             let_go(forward_port_get(i));
     numbered_free(&known);
-    port_set_pollers(NULL, NULL);
-    port_set_removal(NULL);
+    port_set_pollers(NULL);
 }

@@ -266,7 +266,7 @@ static void set_parked(struct worker *worker, bool parked)
     __atomic_store_n(&worker->parked, parked, __ATOMIC_SEQ_CST);
 }
 
-void worker_run(struct worker *worker, const bool *stop)
+void worker_run(struct worker *worker, const bool *stop, void (*idle)(void))
 {
     set_parked(worker, false);
     while (!load_acquire(stop)) {
@@ -275,6 +275,8 @@ void worker_run(struct worker *worker, const bool *stop)
         counter_add(&worker->packets, received);
         forward_flush(worker);
         worker_end_turn(worker, received, begin);
+        if (!received)
+            idle();
     }
     set_parked(worker, true);
 }

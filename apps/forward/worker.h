@@ -113,8 +113,9 @@ bool forward_note(struct worker *worker, const struct note *note);
  * Returns the frames received. */
 unsigned worker_poll(struct worker *worker);
 void worker_end_turn(struct worker *worker, bool busy, uint64_t begin_cycles);
-/* Turns until *stop: for a CPU of its own (worker 0 has forward_turn()). */
-void worker_run(struct worker *worker, const bool *stop);
+/* Turns until *stop: for a CPU of its own (worker 0 has forward_turn()).  idle() is called after
+ * every turn that received nothing. */
+void worker_run(struct worker *worker, const bool *stop, void (*idle)(void));
 
 /* Control task -------------------------------------------------------------- */
 

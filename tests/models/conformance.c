@@ -38,6 +38,14 @@ static void attach(struct port *port)
     t.attached = true;
 }
 
+static void remove_port(struct port *port) {}
+
+static void quiesce(void) {}
+
+static const struct port_pollers pollers = {
+    .detach = detach, .attach = attach, .removal = remove_port, .quiesce = quiesce
+};
+
 /* Marks that a driver has to overwrite: who does not set a field is seen. */
 static void spoil_packets(void)
 {
@@ -59,7 +67,7 @@ static int set_up(void **state)
     t.pool = packet_pool_create(POOL_PACKETS);
     packet_cache_init(&t.cache, t.pool);
     spoil_packets();
-    port_set_pollers(detach, attach);
+    port_set_pollers(&pollers);
     t.port = t.subject->create(&t.cache);
     if (!t.port)
         return -1;
@@ -82,7 +90,7 @@ static int tear_down(void **state)
     packet_cache_flush(&t.cache);
     assert_int_equal(packet_pool_available(t.pool), POOL_PACKETS);
     packet_pool_destroy(t.pool);
-    port_set_pollers(NULL, NULL);
+    port_set_pollers(NULL);
     port_reset_registry();
     assert_int_equal(host_dma_refused(), 0);
     if (t.subject->violations)

@@ -171,11 +171,25 @@ static void note_attach(struct port *p)
     strcat(order, p->state == PORT_RUNNING ? "attach " : "early ");
 }
 
+static void note_removal(struct port *p)
+{
+    strcat(order, port_get(p->number) == p ? "removal " : "late ");
+}
+
+static void note_quiesce(void)
+{
+    strcat(order, port_get(port.number) ? "early " : "quiesce ");
+}
+
+static const struct port_pollers pollers = {
+    .detach = note_detach, .attach = note_attach, .removal = note_removal, .quiesce = note_quiesce
+};
+
 /* No poller is in a port's bursts when its rings come or go. */
 static void pollers_are_out_before_the_driver_stops(void **state)
 {
     assert_int_equal(port_register(&port), 0);
-    port_set_pollers(note_detach, note_attach);
+    port_set_pollers(&pollers);
     order[0] = 0;
     assert_int_equal(port_start(&port), 0);
     port_attach(&port);
@@ -187,7 +201,10 @@ static void pollers_are_out_before_the_driver_stops(void **state)
     assert_int_equal(port_start(&port), 0);
     port_fail(&port, "gone");
     assert_string_equal(order, "attach detach detach ");
-    port_set_pollers(NULL, NULL);
+    order[0] = 0;
+    port_unregister(&port); /* known while all let go of it, and then nobody can find it */
+    assert_string_equal(order, "removal quiesce ");
+    port_set_pollers(NULL);
 }
 
 static void start_that_fails_leaves_the_port_stopped(void **state)

@@ -1,0 +1,345 @@
+/* Several workers as threads, while the control task changes everything under their eyes: built
+ * under ThreadSanitizer and under AddressSanitizer (apps/forward/worker.h, quiesce.h).
+ *
+ * Four ring pairs pass frames round for ever; null ports swallow some. */
+#include "apps/console/command.h"
+#include "apps/forward/assign.h"
+#include "apps/forward/forward.h"
+#include "apps/forward/ports.h"
+#include "apps/forward/quiesce.h"
+#include "apps/ip/ipv4.h"
+#include "apps/ip/router.h"
+#include "tests/host/host.h"
+#include "tests/host/test.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WORKERS 4u
+#define PAIRS 4u
+#define RING 256u
+#define PACKETS 8192u
+#define ROUNDS 20000u
+
+static struct port *ring[2 * PAIRS], *null_port;
+static pthread_t thread[WORKERS];
+static bool stop;
+static uint32_t dice_state;
+
+static uint32_t dice(uint32_t sides)
+{
+    dice_state = dice_state * 1664525u + 1013904223u;
+    return (dice_state >> 8) % sides;
+}
+
+/* The machine has fewer CPUs than there are threads. */
+static void let_others_run(void)
+{
+    sched_yield();
+}
+
+static void *run(void *arg)
+{
+    worker_run(arg, &stop, let_others_run);
+    return NULL;
+}
+
+static void workers_start(void)
+{
+    store_release(&stop, false);
+    for (unsigned i = 1; i < WORKERS; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, run, worker_get(i)), 0);
+}
+
+static void workers_stop(void)
+{
+    store_release(&stop, true);
+    for (unsigned i = 1; i < WORKERS; i++)
+        assert_int_equal(pthread_join(thread[i], NULL), 0);
+}
+
+static int set_up(void **state)
+{
+    host_reset();
+    host_use_real_time(true);
+    host_set_yield(let_others_run);
+    port_reset_registry();
+    dice_state = 1;
+    assert_int_equal(forward_init_workers(PACKETS, WORKERS), 0);
+    for (unsigned i = 0; i < PAIRS; i++)
+        assert_int_equal(ring_port_pair_create(RING, &ring[2 * i], &ring[2 * i + 1]), 0);
+    assert_int_equal(null_port_create(&null_port), 0);
+    forward_ports_up();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    forward_shutdown();
+    router_reset();
+    assert_false(host_log_contains("packets are missing"));
+    for (unsigned i = 0; i < 2 * PAIRS; i++)
+        ring_port_destroy(ring[i]);
+    null_port_destroy(null_port);
+    return 0;
+}
+
+/* What it prints, and whether it is refused just now, matters to nobody here. */
+static void ignore(struct out *out, const char *text, size_t n) {}
+
+static void command(const char *line)
+{
+    struct out out = { .write = ignore };
+    command_run(line, &out, NULL, 0);
+}
+
+static const char *const commands[] = {
+    "port 0 address 10.0.0.1/24",
+    "port 0 no address 10.0.0.1/24",
+    "port 2 address 10.0.2.1/24",
+    "port 2 no address 10.0.2.1/24",
+    "route add 10.9.0.0/16 via 10.0.0.9",
+    "route delete 10.9.0.0/16",
+    "route add 0.0.0.0/0 via 10.0.2.9",
+    "route delete 0.0.0.0/0",
+    "neighbor add 10.0.0.9 02:00:00:00:00:09 port 0",
+    "neighbor delete 10.0.0.9",
+    "neighbor add 10.0.2.9 02:00:00:00:00:0a port 2",
+    "neighbor delete 10.0.2.9",
+    "bridge add b1",
+    "bridge b1 port 4",
+    "bridge b1 port 5",
+    "bridge b1 no port 4",
+    "bridge delete b1",
+    "fdb add 02:00:00:00:00:05 port 1",
+    "fdb delete 02:00:00:00:00:05",
+    "port 3 promiscuous on",
+    "port 3 vlan 7",
+    "port 3 vlan 0",
+    "show stats json",
+    "show fdb",
+    "show routes",
+    "show neighbors",
+    "show interfaces",
+    "clear stats",
+};
+
+/* IPv4 from 10.9.0.N to 10.x.y.z. */
+static void put_packet(uint8_t *frame)
+{
+    uint8_t *ip = frame + ETHERNET_HEADER;
+    store_be16(frame + ETHERNET_TYPE, ETHERTYPE_IPV4);
+    ip[IPV4_VERSION_IHL] = 0x45;
+    store_be16(ip + IPV4_TOTAL_LENGTH, 46);
+    ip[IPV4_TTL] = 64;
+    ip[IPV4_PROTOCOL] = IPV4_PROTOCOL_UDP;
+    store_be32(ip + IPV4_SOURCE, 0x0a090000 + dice(256));
+    store_be32(ip + IPV4_DESTINATION, 0x0a000000 + (dice(10) << 16) + (dice(3) << 8) + dice(16));
+    ipv4_checksum_set(ip);
+}
+
+/* A frame of the appliance's own, out of any port. */
+static void inject(void)
+{
+    struct worker *control = control_worker();
+    struct port *out = port_get(dice(port_count()));
+    struct packet *p = out ? packet_alloc(&control->cache) : NULL;
+    if (!p)
+        return;
+    memset(p->data, 0, 60);
+    p->data[0] = 2;
+    p->data[5] = (uint8_t)dice(16);
+    p->data[6] = 2;
+    p->data[11] = (uint8_t)(16 + dice(16));
+    put_packet(p->data);
+    if (dice(2)) /* for the port at the other end of the wire */
+        memcpy(p->data, port_get(out->number ^ 1) ? port_get(out->number ^ 1)->mac : out->mac,
+               MAC_LEN);
+    p->length = 60;
+    p->frame_length = 60;
+    p->port = PORT_NONE;
+    control_originate(control, out, p);
+}
+
+static void turns(unsigned n)
+{
+    while (n--)
+        forward_turn();
+}
+
+/* The law of stats.h over all ports there are; every worker at rest. */
+static void check_law(void)
+{
+    uint64_t in = 0, out = forward_held();
+    for (unsigned i = 0; i < port_count(); i++) {
+        struct port_totals t;
+        if (!port_get(i))
+            continue;
+        stats_port_totals(port_get(i), &t);
+        in += t.rx_packets + t.counters.originated + t.counters.copied;
+        out += t.tx_packets + t.counters.consumed + t.rx_dropped + t.tx_dropped;
+    }
+    assert_int_equal(in, out);
+}
+
+static void read_everything(void)
+{
+    for (unsigned i = 0; i < port_count(); i++) {
+        struct port_totals t;
+        if (port_get(i))
+            stats_port_totals(port_get(i), &t);
+    }
+    forward_held();
+}
+
+static const char *const modes[] = { "io", "mac", "macswap", "rxonly", "l2", "l3" };
+
+static void change_something(void)
+{
+    struct port *port = port_get(dice(port_count()));
+    if (dice(2)) {
+        command(commands[dice(ARRAY_SIZE(commands))]);
+        return;
+    }
+    switch (dice(9)) {
+    case 0:
+        forward_port_down(port);
+        break;
+    case 1:
+        assert_int_equal(forward_port_up(port), 0);
+        break;
+    case 2:
+        assert_int_equal(forward_set_mode(forward_find_mode(modes[dice(ARRAY_SIZE(modes))])), 0);
+        break;
+    case 3:
+        if (dice(4))
+            forward_start();
+        else
+            forward_stop();
+        break;
+    case 4:
+        assert_int_equal(assign_pin(port, 0, dice(WORKERS)), 0);
+        break;
+    case 5:
+        assert_int_equal(port_set_mtu(port, (uint16_t)(1000 + dice(1000))), 0);
+        break;
+    case 6:
+        if (port != null_port)
+            ring_port_set_link(port, dice(2));
+        break;
+    case 7:
+        stats_clear();
+        break;
+    default:
+        read_everything();
+    }
+}
+
+static void all_up(void)
+{
+    for (unsigned i = 0; i < port_count(); i++) {
+        if (port_get(i) != null_port)
+            ring_port_set_link(port_get(i), true);
+        assert_int_equal(forward_port_up(port_get(i)), 0);
+    }
+}
+
+/* Nothing that workers hold is freed or changed under them, and no frame is lost or counted
+ * twice, whatever the control task does meanwhile. */
+static void everything_changes_under_workers(void **state)
+{
+    forward_start();
+    workers_start();
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        if (dice(4) == 0)
+            change_something();
+        inject();
+        turns(1 + dice(4));
+    }
+    workers_stop();
+    turns(4);
+    check_law();
+}
+
+/* All four workers have frames, and what a worker cannot send itself arrives by lanes. */
+static void queues_are_spread_and_lanes_carry(void **state)
+{
+    uint64_t packets[WORKERS];
+    all_up();
+    assert_int_equal(forward_set_mode(forward_find_mode("io")), 0);
+    forward_start();
+    workers_start();
+    for (bool all = false; !all;) {
+        inject();
+        turns(4);
+        all = true;
+        for (unsigned i = 0; i < WORKERS; i++)
+            all = all && load_relaxed(&worker_get(i)->packets) > 1000;
+    }
+    workers_stop();
+    turns(4);
+    for (unsigned i = 0; i < WORKERS; i++)
+        packets[i] = worker_get(i)->packets;
+    assert_true(packets[1] && packets[2] && packets[3]);
+    check_law();
+}
+
+/* Ports come and go; their numbers are used again. */
+static void ports_come_and_go_under_workers(void **state)
+{
+    struct port *a = NULL, *b = NULL;
+    all_up();
+    assert_int_equal(forward_set_mode(forward_find_mode("io")), 0);
+    forward_start();
+    workers_start();
+    for (unsigned i = 0; i < ROUNDS / 4; i++) {
+        inject();
+        turns(1 + dice(3));
+        if (!a) {
+            assert_int_equal(ring_port_pair_create(RING, &a, &b), 0);
+            assert_int_equal(b->number, 2 * PAIRS + 2);
+        } else if (dice(3) == 0) {
+            ring_port_destroy(a);
+            ring_port_destroy(b);
+            a = b = NULL;
+        }
+    }
+    if (a) {
+        ring_port_destroy(a);
+        ring_port_destroy(b);
+    }
+    workers_stop();
+    turns(4);
+}
+
+static void count_call(void *arg)
+{
+    (*(unsigned *)arg)++;
+}
+
+/* What is retired is called once, in order, and not before every worker has ended its turn. */
+static void retired_calls_come_once(void **state)
+{
+    unsigned called = 0;
+    workers_start();
+    for (unsigned i = 0; i < 1000; i++)
+        retire(count_call, &called);
+    while (called < 1000)
+        forward_turn();
+    turns(10);
+    assert_int_equal(called, 1000);
+    workers_stop();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(queues_are_spread_and_lanes_carry, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(everything_changes_under_workers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(ports_come_and_go_under_workers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(retired_calls_come_once, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
