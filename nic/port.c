@@ -4,6 +4,7 @@
 #include "iommu/iommu.h"
 #include "kernel/log.h"
 #include "kernel/numbered.h"
+#include "kernel/random.h"
 #include "pci/pci.h"
 
 #include <errno.h>
@@ -95,6 +96,7 @@ int port_register(struct port *port)
     port->mtu = port->mtu ? port->mtu : MTU_DEFAULT;
     if (FRAME_LIMIT(port->mtu) > port->limits.max_frame)
         port->mtu = (uint16_t)(port->limits.max_frame - FRAME_LIMIT(0));
+    port->first_mtu = port->mtu;
     if (numbered_set(&ports, number, port)) {
         log_error("port: no memory to register another %s port", port->driver);
         return -ENOMEM;
@@ -111,6 +113,26 @@ void *port_alloc(const char *driver, size_t size)
     else
         log_error("%s: no memory for a port", driver);
     return memory;
+}
+
+/* Not secret, only unlike others': locally administered (IEEE 802). */
+static void mac_invent(uint8_t mac[MAC_LEN])
+{
+    uint64_t x = random_word();
+    memcpy(mac, &x, MAC_LEN);
+    mac[0] = (uint8_t)((mac[0] & ~1u) | 2u);
+}
+
+void port_take_mac(struct port *port, const char *name, const uint8_t mac[MAC_LEN])
+{
+    char theirs[MAC_TEXT], ours[MAC_TEXT];
+    memcpy(port->mac, mac, MAC_LEN);
+    if (!mac_is_station(mac)) {
+        mac_invent(port->mac);
+        log_warning("%s: the device's address is %s, which is no station's; using %s", name,
+                    mac_format(mac, theirs), mac_format(port->mac, ours));
+    }
+    memcpy(port->permanent_mac, port->mac, MAC_LEN);
 }
 
 int port_register_probed(struct port *port, const char *trouble)

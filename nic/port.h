@@ -146,6 +146,7 @@ struct port {
     uint16_t rx_queues, tx_queues; /* in use */
     uint16_t number;               /* from port_register, its own while it is registered */
     uint16_t mtu;                  /* of the layer above Ethernet */
+    uint16_t first_mtu;            /* as it was registered */
     uint16_t vlan;                 /* the one whose access port it is (apps/forward/access.h); 0 */
     uint32_t offloads;             /* asked for; begins with none */
     enum port_state state;
@@ -187,6 +188,9 @@ int port_register(struct port *port);
  * driver_data from now on.  With `trouble` (static text) it is failed from the beginning, and
  * the answer is -EIO.  When it cannot be registered `priv` is freed. */
 int port_register_probed(struct port *port, const char *trouble);
+/* For drivers, before that: the device's address is the port's; where it is no station's, one of
+ * our own, locally administered, with a warning, so that the port works.  `name`: for the log. */
+void port_take_mac(struct port *port, const char *name, const uint8_t mac[MAC_LEN]);
 void port_unregister(struct port *port); /* its number is free again */
 struct port *port_get(unsigned number);  /* NULL: no such port; also for workers */
 unsigned port_count(void);               /* every number in use is below it */

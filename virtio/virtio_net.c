@@ -97,6 +97,7 @@ struct virtio_net {
     struct virtio_device *dev;
     struct port_ops ops; /* without what this device cannot do */
     uint16_t mtu_max;
+    bool mtu_told; /* by the device: then it is where the port begins (5.1.4.2) */
     uint8_t header_length;
     bool split_header;             /* header in a descriptor of its own: 5.1.6.6 */
     bool live;                     /* between DRIVER_OK and reset */
@@ -799,15 +800,18 @@ static const struct port_ops virtio_net_ops = {
 static const char *learn(struct virtio_net *net)
 {
     struct port *port = &net->port;
+    uint8_t mac[MAC_LEN];
     uint16_t rx_max = virtio_queue_size(net->dev, VIRTIO_NET_QUEUE_RECEIVE);
     uint16_t tx_max = virtio_queue_size(net->dev, VIRTIO_NET_QUEUE_TRANSMIT);
     if (!rx_max || !tx_max)
         return "no usable receive or transmit queue";
     port->limits.rx_size_max = (uint16_t)min_u64(rx_max, QUEUE_SIZE_MAX);
     port->limits.tx_size_max = (uint16_t)min_u64(tx_max, QUEUE_SIZE_MAX);
-    if (read_mac(net, port->permanent_mac))
+    if (read_mac(net, mac))
         return "configuration cannot be read";
+    port_take_mac(port, net->dev->name, mac);
     net->mtu_max = read_mtu_max(net);
+    net->mtu_told = has(net, VIRTIO_NET_F_MTU);
     if (!has(net, VIRTIO_NET_F_CTRL_MAC_ADDR) && !net->dev->transport->legacy)
         net->ops.set_mac = NULL;
     if (!has(net, VIRTIO_NET_F_CTRL_RX))
@@ -842,8 +846,7 @@ static void init_port(struct virtio_net *net)
 {
     struct port *port = &net->port;
     struct port_limits *l = &port->limits;
-    memcpy(port->mac, port->permanent_mac, MAC_LEN);
-    port->mtu = (uint16_t)min_u64(MTU_DEFAULT, net->mtu_max);
+    port->mtu = net->mtu_told ? net->mtu_max : MTU_DEFAULT;
     l->rx_queues_max = l->tx_queues_max = 1;
     l->rx_size_min = (uint16_t)min_u64(QUEUE_SIZE_MIN, l->rx_size_max);
     l->tx_size_min = (uint16_t)min_u64(QUEUE_SIZE_MIN, l->tx_size_max);

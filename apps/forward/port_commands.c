@@ -353,7 +353,7 @@ static void print_config(struct out *out)
             out_printf(out, "port %s vlan %u\n", name, p.vlan);
         if (memcmp(p.mac, p.permanent_mac, MAC_LEN))
             out_printf(out, "port %s mac %s\n", name, mac);
-        if (p.mtu != MTU_DEFAULT)
+        if (p.mtu != p.first_mtu)
             out_printf(out, "port %s mtu %u\n", name, p.mtu);
         if (promiscuous)
             out_printf(out, "port %s promiscuous on\n", name);

@@ -203,6 +203,39 @@ static void device_mtu_bounds_ours(void **state)
     vnet_down();
 }
 
+/* 5.1.4.2: buffers are for the MTU negotiated, from the beginning, by merging them or by larger
+ * ones. */
+static void a_device_that_tells_an_mtu_begins_with_it(void **state)
+{
+    for (unsigned mrg = 0; mrg < 2; mrg++) {
+        struct virtio_net_model_config config = vnet_usual(MODEL_MODERN);
+        config.features |= F_MTU;
+        config.features &= mrg ? ~0ull : ~F_MRG_RXBUF;
+        config.mtu = 9000;
+        vnet_up(&config);
+        assert_int_equal(vnet.port->mtu, 9000);
+        assert_int_equal(vnet.port->first_mtu, 9000);
+        vnet_carry_in(9014);
+        vnet_carry_out(9022, 1900);
+        vnet_down();
+    }
+}
+
+/* A device that says ff:ff:ff:ff:ff:ff, a group or nothing. */
+static void an_address_that_is_no_stations_is_not_taken(void **state)
+{
+    static const uint8_t wrong[][MAC_LEN] = { { 255, 255, 255, 255, 255, 255 }, { 1 }, { 0 } };
+    for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++) {
+        struct virtio_net_model_config config = vnet_usual(MODEL_MODERN);
+        memcpy(config.mac, wrong[i], MAC_LEN);
+        vnet_up(&config);
+        assert_int_equal(vnet.port->mac[0] & 3, 2);
+        assert_memory_equal(vnet.port->mac, vnet.port->permanent_mac, MAC_LEN);
+        assert_true(host_log_contains("which is no station's"));
+        vnet_down();
+    }
+}
+
 /* 5.1.4.1: below 68 it is no mtu. */
 static void nonsense_mtu_is_ignored(void **state)
 {
@@ -655,6 +688,8 @@ int main(void)
         T(link_follows_status),
         T(speed_and_duplex_are_reported),
         T(device_mtu_bounds_ours),
+        T(a_device_that_tells_an_mtu_begins_with_it),
+        T(an_address_that_is_no_stations_is_not_taken),
         T(nonsense_mtu_is_ignored),
         T(jumbo_frames_pass),
         T(runts_and_giants_are_counted),

@@ -62,18 +62,16 @@ static bool e1000_mac_from_eeprom(struct e1000 *e, uint8_t mac[MAC_LEN])
     return mac_is_station(mac);
 }
 
-static int e1000_read_mac(struct e1000 *e)
+static void e1000_read_mac(struct e1000 *e)
 {
-    uint8_t mac[MAC_LEN];
+    uint8_t mac[MAC_LEN] = { 0 };
     if (!e1000_mac_from_eeprom(e, mac)) {
         log_warning("%s: no address in the EEPROM, looking at RAL0 and RAH0", e->name);
         /* the device, or its firmware, may have loaded it: 8254x SDM 13.5.2 */
         if (!intel_mac_read(e->regs + E1000_RAL(0), mac))
-            return -EADDRNOTAVAIL;
+            memset(mac, 0, MAC_LEN);
     }
-    memcpy(e->port.mac, mac, MAC_LEN);
-    memcpy(e->port.permanent_mac, mac, MAC_LEN);
-    return 0;
+    port_take_mac(&e->port, e->name, mac);
 }
 
 /* Receive address 0 is ours. */
@@ -356,8 +354,7 @@ static const char *e1000_set_up(struct e1000 *e)
         return "reset did not complete";
     if (e->chip->settle)
         e->chip->settle(e);
-    if (e1000_read_mac(e))
-        return "no usable MAC address";
+    e1000_read_mac(e);
     e1000_collect(e); /* what was before the probe is none of ours */
     memset(e->counters, 0, sizeof e->counters);
     return NULL;

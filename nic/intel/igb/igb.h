@@ -71,8 +71,8 @@ int igb_wait(struct igb *e, enum log_level level, const char *name, uint32_t reg
 
 /* igb_link.c, called by igb.c ------------------------------------------------------- */
 
-/* The port's address, from the NVM or as the chip loaded it: 0 or -EADDRNOTAVAIL. */
-int igb_read_mac(struct igb *e);
+/* The port's address, from the NVM or as the chip loaded it. */
+void igb_read_mac(struct igb *e);
 /* After the first reset: waits, bounded, until the PHY may be touched; sets e->serdes. */
 void igb_find_phy(struct igb *e);
 /* After each reset; a link that is there stays. */

@@ -97,15 +97,13 @@ static bool mac_from_nvm(struct igb *e, uint8_t mac[MAC_LEN])
     return good && mac_is_station(mac);
 }
 
-int igb_read_mac(struct igb *e)
+void igb_read_mac(struct igb *e)
 {
     uint8_t mac[MAC_LEN];
     /* the chip loads it from its part of the NVM after each reset (82575 SDM 14.5.2) */
     if (!mac_from_nvm(e, mac) && !intel_mac_read(e->regs + IGB_RAL(0), mac))
-        return -EADDRNOTAVAIL;
-    memcpy(e->port.mac, mac, MAC_LEN);
-    memcpy(e->port.permanent_mac, mac, MAC_LEN);
-    return 0;
+        memset(mac, 0, MAC_LEN);
+    port_take_mac(&e->port, e->name, mac);
 }
 
 /* Link ----------------------------------------------------------------------- */
