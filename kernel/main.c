@@ -238,6 +238,7 @@ void kernel_main(struct boot_info *info)
     done("drivers: %u devices taken", (unsigned)pci_probe_drivers() + probe_slots());
     console_settle();
     done("packets: %" PRIu32, make_packets());
+    done("ports: %u to configure", forward_take_ports());
     configure(info);
     done("configured");
     forward_ports_up();

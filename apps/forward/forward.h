@@ -71,6 +71,9 @@ void forward_port_down(struct port *port);  /* flushes and stops it */
 void forward_port_remove(struct port *port);
 /* `port N queues K`: a running port is down meanwhile.  0 or -E... of either half. */
 int forward_set_queues(struct port *port, uint16_t queues);
+/* Makes the interfaces of all ports without starting any, for commands that run before ports
+ * begin; returns how many there are. */
+unsigned forward_take_ports(void);
 /* Takes in every port that was registered since the last call, and starts what was not taken
  * down: ports begin up.  Each turn does it too. */
 void forward_ports_up(void);

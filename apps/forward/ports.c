@@ -321,6 +321,14 @@ void forward_port_remove(struct port *port)
     let_go(fp);
 }
 
+unsigned forward_take_ports(void)
+{
+    unsigned taken = 0;
+    for (unsigned i = 0; i < port_count(); i++)
+        taken += port_get(i) && forward_port_of(port_get(i));
+    return taken;
+}
+
 void forward_ports_up(void)
 {
     if (registrations_seen == port_registrations())

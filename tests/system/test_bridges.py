@@ -128,3 +128,17 @@ def test_a_bridge_and_a_port_are_routed_in_l3_only(addressed):
     assert (back.src, back.dst, back[IP].ttl) == (gateway, BEN, 63)
     assert not any(b"back" in f for f in wires[0].drain(0))    # BEN is known to be behind port 1
     check_law(appliance.stats())
+
+
+def test_mode_l2s_own_bridge_can_have_an_address():
+    """br0 is there before anybody asks for it, answers as a station of its LAN, and comes back from show config."""
+    with Appliance(nics=["virtio"] * 2, config="interface br0 address 192.0.2.1/24\nforward l2\n") as appliance:
+        assert resolve(appliance.wires[1], BEN, BEN_IP, US) == PORT[0]
+        assert ping(appliance.wires[1], BEN, BEN_IP, PORT[0], US, 4)[IP].dst == BEN_IP
+        config = appliance.must("show config")
+        assert config.replace("\r", "") == "interface br0 address 192.0.2.1/24\nforward l2\n"
+        appliance.must("forward l3")    # its members leave, it stays: it is configuration
+        assert "br0" in appliance.must("show bridges")
+        config = appliance.must("show config")
+    with Appliance(nics=["virtio"] * 2, config=config) as again:
+        assert again.must("show config") == config

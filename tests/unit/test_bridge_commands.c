@@ -158,6 +158,23 @@ static void a_ports_interface_has_the_ports_words(void **state)
     fails("interface 2 up", "port 2 has failed: it burnt");
 }
 
+/* A configuration runs before ports begin. */
+static void ports_have_interfaces_before_they_begin(void **state)
+{
+    struct port *late;
+    assert_int_equal(null_port_create(&late), 0);
+    assert_int_equal(forward_take_ports(), PORTS + 1);
+    assert_int_equal(late->state, PORT_STOPPED);
+    does("interface 4 down");
+    does("bridge add br1");
+    does("bridge br1 port 4");
+    forward_turn();
+    assert_int_equal(late->state, PORT_STOPPED);
+    assert_ptr_equal(interface_find("4")->bridge, bridge_find("br1"));
+    forward_port_remove(late);
+    null_port_destroy(late);
+}
+
 static void a_bridges_interface_is_set(void **state)
 {
     struct interface *br1;
@@ -324,6 +341,7 @@ int main(void)
         TEST(names_that_begin_like_keywords_are_names),
         TEST(show_interfaces_lists_ports_and_bridges),
         TEST(a_ports_interface_has_the_ports_words),
+        TEST(ports_have_interfaces_before_they_begin),
         TEST(a_bridges_interface_is_set),
         TEST(stations_are_pinned_in_the_bridge_of_their_port),
         TEST(a_pinned_station_goes_with_its_membership),
