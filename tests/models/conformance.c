@@ -29,13 +29,13 @@ static struct {
 
 static void detach(struct port *port)
 {
-    t.attached = false;
+    t.attached &= port != t.port; /* the far end of a ring is a port as well */
 }
 
 static void attach(struct port *port)
 {
     assert_int_equal(port->state, PORT_RUNNING);
-    t.attached = true;
+    t.attached |= port == t.port;
 }
 
 static void remove_port(struct port *port) {}
