@@ -24,18 +24,19 @@ void numbered_clear(struct numbered *table, unsigned number)
     if (!numbered_get(table, number))
         return;
     store_release(&table->chunk[number / NUMBERED_CHUNK][number % NUMBERED_CHUNK], NULL);
+    if (number < table->lowest)
+        table->lowest = number;
     unsigned limit = table->limit;
     while (limit && !numbered_get(table, limit - 1))
         limit--;
     store_relaxed(&table->limit, limit);
 }
 
-unsigned numbered_lowest(const struct numbered *table)
+unsigned numbered_lowest(struct numbered *table)
 {
-    unsigned number = 0;
-    while (number < NUMBERED_MAX && numbered_get(table, number))
-        number++;
-    return number;
+    while (table->lowest < NUMBERED_MAX && numbered_get(table, table->lowest))
+        table->lowest++;
+    return table->lowest;
 }
 
 void numbered_free(struct numbered *table)

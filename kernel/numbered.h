@@ -16,7 +16,8 @@
 
 struct numbered {
     void **chunk[(NUMBERED_MAX + NUMBERED_CHUNK) / NUMBERED_CHUNK];
-    unsigned limit; /* every number in use is below it */
+    unsigned limit;  /* every number in use is below it */
+    unsigned lowest; /* every number below it is in use */
 };
 
 static inline void *numbered_get(const struct numbered *table, unsigned number)
@@ -31,5 +32,5 @@ static inline void *numbered_get(const struct numbered *table, unsigned number)
 int numbered_set(struct numbered *table, unsigned number, void *object);
 void numbered_clear(struct numbered *table, unsigned number); /* that entry is NULL now */
 /* The lowest number without an object; NUMBERED_MAX: there is none. */
-unsigned numbered_lowest(const struct numbered *table);
+unsigned numbered_lowest(struct numbered *table);
 void numbered_free(struct numbered *table); /* the chunks, not the objects */

@@ -13,6 +13,7 @@
 
 static struct numbered ports;
 static unsigned registrations;
+static unsigned numbers = NUMBERED_MAX;
 static bool fence_required;
 
 static const struct port_pollers *pollers;
@@ -76,9 +77,9 @@ int port_register(struct port *port)
 {
     const char *missing = ops_missing(port->ops, port->limits.offloads);
     unsigned number = numbered_lowest(&ports);
-    if (number >= PORT_MAX) { /* as long as tables of others are of that size */
+    if (number >= numbers) {
         log_error("port: no number left for another %s port, %u is the most", port->driver,
-                  PORT_MAX);
+                  numbers);
         return -ENOSPC;
     }
     if (missing) {
@@ -172,7 +173,7 @@ unsigned port_count(void)
 
 unsigned port_numbers_left(void)
 {
-    unsigned left = PORT_MAX;
+    unsigned left = numbers;
     for (unsigned i = 0; i < port_count(); i++)
         left -= port_get(i) != NULL;
     return left;
@@ -203,7 +204,13 @@ void port_attach(struct port *port)
 void port_reset_registry(void)
 {
     numbered_free(&ports);
+    numbers = NUMBERED_MAX;
     fence_required = false;
+}
+
+void port_limit_numbers(unsigned most)
+{
+    numbers = most;
 }
 
 /* State -------------------------------------------------------------------- */

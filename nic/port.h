@@ -51,7 +51,6 @@
 #include <stdint.h>
 
 #define PORT_BURST 32u /* the usual burst; a queue takes any n */
-#define PORT_MAX 64u
 #define PORT_NONE UINT16_MAX /* no port's number: packet->port of a frame that came from none */
 #define PORT_QUEUES_MAX 16u
 
@@ -158,6 +157,8 @@ struct port {
     struct port *uplink; /* of a VF: its PF's port, when it is here too; set by port_register() */
     const struct vf_ops *vf; /* a PF's master driver (nic/vf.h); NULL: it makes no VFs */
     unsigned vf_max, vf_count; /* the most it can make; in force now */
+    bool vf_unisolated; /* those in force may reach each other past the IOMMU: as was asked for */
+    uint64_t faults; /* DMA faults of its device, counted by whoever acts on them */
     /* A port whose settings somebody else grants (the PF of a VF): a request is on its
      * way, and why the last one was refused (static text, NULL: it was not). */
     bool pending;
@@ -182,7 +183,7 @@ void *port_alloc(const char *driver, size_t size);
 /* Registry: a port gets the lowest number that no port has.  Whoever removes one sees to it
  * beforehand that nobody holds it or its number (apps/forward/forward.h).
  * Registration checks that every mandatory operation is there and that limits
- * make sense, and refuses with a log line and -EINVAL; -ENOSPC beyond PORT_MAX, -ENOMEM. */
+ * make sense, and refuses with a log line and -EINVAL; -ENOSPC when no number is left, -ENOMEM. */
 int port_register(struct port *port);
 /* The end of a PCI driver's probe: registers the port, whose `priv` is the function's
  * driver_data from now on.  With `trouble` (static text) it is failed from the beginning, and
@@ -197,6 +198,7 @@ unsigned port_count(void);               /* every number in use is below it */
 unsigned port_numbers_left(void);        /* for ports to come */
 unsigned port_registrations(void);       /* so far: who saw fewer has ports to look for */
 void port_reset_registry(void);          /* tests */
+void port_limit_numbers(unsigned most);  /* tests: as if there were no more until the next reset */
 
 /* True when the port's DMA passes an IOMMU, or when it has no device at all. */
 bool port_is_fenced(const struct port *port);

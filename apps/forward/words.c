@@ -29,7 +29,7 @@ static bool port_parse(const char *word, struct command_arg *arg)
     uint32_t bdf;
 
     if (parse_number(word, &number)) {
-        arg->port = number < PORT_MAX ? port_get((unsigned)number) : NULL;
+        arg->port = number < PORT_NONE ? port_get((unsigned)number) : NULL;
         return arg->port;
     }
     if (!pci_bdf_parse(word, &bdf))

@@ -12,13 +12,11 @@
 #include "pci/pci.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 #define POLL_US 10000u
 
 static struct {
     uint64_t limit, poll_at;
-    uint64_t faults[PORT_MAX]; /* since the port was last stopped for them */
 } fence = { .limit = FENCE_FAULTS_DEFAULT };
 
 static bool speaks_as(const struct port *port, uint32_t requester_id)
@@ -33,16 +31,16 @@ static bool speaks_as(const struct port *port, uint32_t requester_id)
 static void count_fault(const struct iommu_fault *fault)
 {
     for (unsigned i = 0; i < port_count(); i++) {
-        const struct port *port = port_get(i);
+        struct port *port = port_get(i);
         if (port && speaks_as(port, fault->requester_id))
-            fence.faults[i]++;
+            port->faults++;
     }
 }
 
 static void stop_port(struct port *port)
 {
     log_error("port %u (%s): stopped after %" PRIu64 " DMA faults; `port %u up` starts it again",
-              port->number, port->driver, fence.faults[port->number], port->number);
+              port->number, port->driver, port->faults, port->number);
     forward_port_down(port);
     if (port->pci)
         pci_bus_master(port->pci, false);
@@ -50,7 +48,6 @@ static void stop_port(struct port *port)
 
 void fence_init(void)
 {
-    memset(fence.faults, 0, sizeof fence.faults);
     fence.poll_at = 0;
     iommu_set_fault_handler(count_fault);
 }
@@ -63,11 +60,11 @@ void fence_poll(uint64_t now_us)
     iommu_poll(now_us);
     for (unsigned i = 0; fence.limit && i < port_count(); i++) {
         struct port *port = port_get(i);
-        if (fence.faults[i] < fence.limit)
+        if (!port || port->faults < fence.limit)
             continue;
-        if (port && port->state == PORT_RUNNING)
+        if (port->state == PORT_RUNNING)
             stop_port(port);
-        fence.faults[i] = 0;
+        port->faults = 0;
     }
 }
 

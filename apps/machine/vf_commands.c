@@ -13,8 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool unisolated[PORT_MAX]; /* by port number of the PF: how its VFs were asked for */
-
 /* Who is meant ------------------------------------------------------------------- */
 
 static struct port *port_of(const struct pci_function *f)
@@ -69,7 +67,7 @@ static int remove_vfs(struct port *master)
     for (unsigned i = s->num_vfs; i > 0; i--)
         remove_vf(s->vf[i - 1]);
     master->vf->disable(master);
-    unisolated[master->number] = false;
+    master->vf_unisolated = false;
     return 0;
 }
 
@@ -86,8 +84,8 @@ static int check_count(struct command_call *call, const struct port *master)
                              "%s has %u VFs in force already, expected 'vf %s count 0' before",
                              call->arg[0].word, master->vf_count, call->arg[0].word);
     if (count > left)
-        return command_error(call, "%u port numbers are left of %u, expected no more VFs than that",
-                             left, PORT_MAX);
+        return command_error(call, "%u port numbers are left, expected no more VFs than that",
+                             left);
     return 0;
 }
 
@@ -110,7 +108,7 @@ static int set_count(struct command_call *call, bool allow_unisolated)
                              call->arg[0].word, why);
     if (e)
         return command_error(call, "%s makes no VFs: %s", call->arg[0].word, why);
-    unisolated[master->number] = allow_unisolated;
+    master->vf_unisolated = allow_unisolated;
     for (unsigned i = 0; i < count; i++)
         pci_probe_function(master->pci->sriov->vf[i]);
     forward_ports_up();
@@ -335,7 +333,7 @@ static void show_master(struct out *out, unsigned number)
     pci_bdf_format(master->pci->bdf, bdf);
     out_printf(out, "%s: port %u (%s), %u of %u VFs%s\n", bdf, number, master->driver,
                master->vf_count, master->vf_max,
-               unisolated[number] ? ", not kept apart by the PCI Express hierarchy" : "");
+               master->vf_unisolated ? ", not kept apart by the PCI Express hierarchy" : "");
     for (unsigned i = 0; show_vf(out, number, i); i++)
         continue;
 }
@@ -395,7 +393,7 @@ static void print_config(struct out *out)
             continue;
         pci_bdf_format(master->pci->bdf, bdf);
         out_printf(out, "vf %s count %u%s\n", bdf, master->vf_count,
-                   unisolated[i] ? " unisolated" : "");
+                   master->vf_unisolated ? " unisolated" : "");
         for (unsigned k = 0; print_vf(out, i, k); k++)
             continue;
     }

@@ -435,7 +435,6 @@ static void a_long_silence_ends(void **state)
 
 #define LIVES 12u
 #define ACTIONS 300u
-#define NUMBERS_LEFT 6u /* ports' numbers are not used again */
 
 static uint32_t chance_seed;
 
@@ -520,7 +519,7 @@ static void doorbells_change(unsigned k)
 
 static void vfs_are_replaced(unsigned k)
 {
-    if (chance(8) || port_count() + VFS + NUMBERS_LEFT > PORT_MAX)
+    if (chance(8))
         return;
     vfs_go();
     vfs_come(1 + chance(VFS), &vf_cache);

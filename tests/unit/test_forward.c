@@ -23,6 +23,13 @@ static int tear_down(void **state)
     return 0;
 }
 
+/* What left by ports that are gone is not counted any more. */
+static int gone_ports(void **state)
+{
+    lan_stop();
+    return 0;
+}
+
 static void stopped_frames_are_dropped_and_counted(void **state)
 {
     forward_stop();
@@ -223,6 +230,43 @@ static void control_sends_are_bounded(void **state)
     lan_run();
     assert_int_equal(lan_drops(1, DROP_tx_full), 3000 - 2048);
     assert_int_equal(wire_count(lan[1]), 2048);
+}
+
+/* An XL710 brings 128 VFs, and there may be several of those. */
+static void three_hundred_ports(void **state)
+{
+    static struct port *many[300];
+    struct port_totals t;
+    uint64_t sent = 0;
+    assert_int_equal(forward_set_mode(forward_find_mode("l2")), 0);
+    for (unsigned i = 0; i < ARRAY_SIZE(many); i++)
+        assert_int_equal(null_port_create(&many[i]), 0);
+    lan_run();
+    lan_send(0, LAN_BROADCAST, A, 1);
+    lan_run();
+    assert_int_equal(lan_receive(1), 1);
+    for (unsigned i = 0; i < ARRAY_SIZE(many); i++) {
+        stats_port_totals(many[i], &t);
+        assert_int_equal(t.tx_packets, 1);
+        sent += t.tx_packets;
+    }
+    stats_port_totals(&lan[0]->port, &t);
+    assert_int_equal(t.counters.copied, sent); /* the first of 301 copies is the frame itself */
+    assert_int_equal(many[299]->number, 301);
+    null_port_destroy(many[150]);
+    assert_int_equal(null_port_create(&many[150]), 0);
+    assert_int_equal(many[150]->number, 152); /* used again */
+    lan_run();
+    lan_send(0, LAN_BROADCAST, A, 2);
+    lan_run();
+    stats_port_totals(many[150], &t);
+    assert_int_equal(t.tx_packets, 1); /* and nothing of the one before is counted here */
+    for (unsigned i = 0; i < ARRAY_SIZE(many); i++)
+        null_port_destroy(many[i]);
+    lan_send(0, A, B, 3);
+    lan_run();
+    assert_int_equal(lan_receive(1), 2);
+    assert_int_equal(lan_receive(1), 3);
 }
 
 /* Modes ------------------------------------------------------------------- */
@@ -438,6 +482,7 @@ int main(void)
         WITH(two_ports, a_port_that_dies_is_left_out),
         WITH(two_ports, control_sends_are_counted_as_originated),
         WITH(two_ports, control_sends_are_bounded),
+        cmocka_unit_test_setup_teardown(three_hundred_ports, two_ports, gone_ports),
         WITH(slow_set_up, notes_reach_the_control_core),
         WITH(slow_set_up, a_mode_switch_hands_notes_to_the_mode_that_wrote_them),
         WITH(slow_set_up, a_mode_that_does_not_start_leaves_the_old_one),

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define NUMBERS 64u /* as if there were no more */
+
 static int start_result;
 static unsigned starts, stops;
 static struct port_link wire;
@@ -130,33 +132,34 @@ static void limits_that_contradict_themselves_are_refused(void **state)
 
 static void the_lowest_free_number_is_given(void **state)
 {
-    static struct port ports[PORT_MAX + 1];
+    static struct port ports[NUMBERS + 1];
     unsigned before = port_registrations();
-    for (unsigned i = 0; i <= PORT_MAX; i++)
+    for (unsigned i = 0; i <= NUMBERS; i++)
         ports[i] = port;
-    for (unsigned i = 0; i < PORT_MAX; i++) {
+    port_limit_numbers(NUMBERS);
+    for (unsigned i = 0; i < NUMBERS; i++) {
         assert_int_equal(port_register(&ports[i]), 0);
         assert_int_equal(ports[i].number, i);
     }
-    assert_int_equal(port_register(&ports[PORT_MAX]), -ENOSPC);
+    assert_int_equal(port_register(&ports[NUMBERS]), -ENOSPC);
     assert_int_equal(port_numbers_left(), 0);
-    assert_ptr_equal(port_get(PORT_MAX - 1), &ports[PORT_MAX - 1]);
-    assert_null(port_get(PORT_MAX));
+    assert_ptr_equal(port_get(NUMBERS - 1), &ports[NUMBERS - 1]);
+    assert_null(port_get(NUMBERS));
     assert_null(port_get(PORT_NONE));
     port_unregister(&ports[7]);
     port_unregister(&ports[3]);
     port_unregister(&ports[3]);
     assert_null(port_get(3));
     assert_int_equal(port_numbers_left(), 2);
-    assert_int_equal(port_count(), PORT_MAX);
-    assert_int_equal(port_register(&ports[PORT_MAX]), 0);
-    assert_int_equal(ports[PORT_MAX].number, 3);
+    assert_int_equal(port_count(), NUMBERS);
+    assert_int_equal(port_register(&ports[NUMBERS]), 0);
+    assert_int_equal(ports[NUMBERS].number, 3);
     port_unregister(&ports[3]); /* its number is another's now */
-    assert_ptr_equal(port_get(3), &ports[PORT_MAX]);
-    assert_int_equal(port_registrations() - before, PORT_MAX + 1);
-    port_unregister(&ports[PORT_MAX - 1]);
-    port_unregister(&ports[PORT_MAX - 2]);
-    assert_int_equal(port_count(), PORT_MAX - 2);
+    assert_ptr_equal(port_get(3), &ports[NUMBERS]);
+    assert_int_equal(port_registrations() - before, NUMBERS + 1);
+    port_unregister(&ports[NUMBERS - 1]);
+    port_unregister(&ports[NUMBERS - 2]);
+    assert_int_equal(port_count(), NUMBERS - 2);
 }
 
 static char order[64];
