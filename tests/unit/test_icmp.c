@@ -260,6 +260,34 @@ static void overlapping_pieces_spoil_the_datagram(void **state)
     assert_true(bench_is_quiet());
 }
 
+/* RFC 791 3.2: a datagram has one last fragment, and nothing behind it. */
+static void pieces_that_disagree_about_the_end_spoil_the_datagram(void **state)
+{
+    static const struct {
+        unsigned begin, end;
+        bool last;
+    } row[][3] = {
+        { { 128, 192, true }, { 0, 64, false }, { 64, 128, true } },
+        { { 64, 128, true }, { 128, 192, false }, { 0, 64, false } },
+        { { 128, 192, false }, { 0, 64, false }, { 64, 128, true } },
+        { { 64, 128, true }, { 128, 192, true }, { 0, 64, false } },
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(row); i++) {
+        frame_echo(&whole, 0, 10, HOST_A, ROUTER_A, 20 + 192);
+        store_be16(frame_ip(&whole) + IPV4_ID, (uint16_t)(100 + i));
+        for (unsigned k = 0; k < 3; k++) {
+            fragment_of_whole(row[i][k].begin, row[i][k].end);
+            store_be16(frame_ip(&f) + IPV4_FRAGMENT,
+                       (uint16_t)((row[i][k].last ? 0 : IPV4_FRAGMENT_MF) | row[i][k].begin / 8));
+            frame_seal(&f);
+            bench_send(0, &f);
+        }
+        assert_true(bench_is_quiet());
+        assert_true(bench_is_conserved());
+        assert_true(bench_drops(0, DROP_fragment) >= 2 * (i + 1));
+    }
+}
+
 static void impossible_pieces_are_dropped(void **state)
 {
     frame_echo(&whole, 0, 10, HOST_A, ROUTER_A, 2020);
@@ -466,6 +494,7 @@ int main(void)
         TEST(errors_to_us_are_not_answered),
         TEST(pieces_in_any_order_make_the_whole),
         TEST(overlapping_pieces_spoil_the_datagram),
+        TEST(pieces_that_disagree_about_the_end_spoil_the_datagram),
         TEST(impossible_pieces_are_dropped),
         TEST(incomplete_datagrams_time_out),
         TEST(fragments_for_ever_are_bounded),

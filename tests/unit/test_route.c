@@ -305,6 +305,91 @@ static void gateway_that_becomes_ours_is_no_gateway(void **state)
     assert_int_equal(kind_to(IP(10, 1, 1, 1)), NEXTHOP_VIA);
 }
 
+/* A service address: a host of its interface's own prefix, and of no other's. */
+static void host_address_within_its_interfaces_prefix(void **state)
+{
+    bench_command("port 0 address 192.0.2.100/32");
+    assert_int_equal(fib_lookup(IP(192, 0, 2, 100)), NEXTHOP_LOCAL);
+    bench_command_fails("port 2 address 192.0.2.101/32", "overlaps 192.0.2.1/24 on port 0");
+    bench_command_fails("port 0 address 192.0.2.255/32", "overlaps 192.0.2.1/24 on port 0");
+    bench_command("port 0 no address 192.0.2.1/24");
+    bench_command("port 0 address 192.0.2.1/24"); /* in the other order as well */
+    bench_command("port 0 no address 192.0.2.100/32");
+    assert_int_equal(kind_to(IP(192, 0, 2, 100)), NEXTHOP_CONNECTED);
+}
+
+/* What would be refused now is told with its reason, and not run. */
+static void config_says_why_a_route_is_not_in_use(void **state)
+{
+    static char text[1u << 14];
+    bench_command("route add 10.0.0.0/8 via 192.0.2.5");
+    bench_command("route add 11.0.0.0/8 via 198.51.100.127");
+    bench_command("port 0 address 192.0.2.5/24");
+    bench_command("port 2 no address 198.51.100.1/24");
+    bench_command("port 2 address 198.51.100.1/25");
+    snprintf(text, sizeof text, "%s", bench_output("show config"));
+    assert_non_null(strstr(text, "# not in use: route add 10.0.0.0/8 via 192.0.2.5 "
+                                 "(192.0.2.5 is our own address)\n"));
+    assert_non_null(strstr(text, "# not in use: route add 11.0.0.0/8 via 198.51.100.127 "
+                                 "(198.51.100.127 is a broadcast address)\n"));
+    bench_command("route delete 10.0.0.0/8");
+    bench_command("route delete 11.0.0.0/8");
+    bench_command("port 0 no address 192.0.2.1/24");
+    bench_command("port 0 no address 192.0.2.5/24");
+    bench_command("port 2 no address 198.51.100.1/25");
+    bench_command("port 4 no address 203.0.113.1/24");
+    assert_int_equal(command_run_text(text, strlen(text), '\n', &out_console, "configuration"), 0);
+}
+
+static void routes_are_summed_up_and_filtered(void **state)
+{
+    bench_command("route add 10.0.0.0/8 via 198.51.100.2");
+    bench_command("route add 10.6.0.0/16 via 203.0.113.2");
+    bench_command("port 4 down");
+    const char *text = bench_output("show routes summary");
+    assert_non_null(strstr(text, "static     2, 1 inactive\n"));
+    assert_non_null(strstr(text, "connected  3, 1 inactive\n"));
+    text = bench_output("show route 10.6.1.1");
+    assert_non_null(strstr(text, "10.6.0.0/16         static     inactive, port 4 is down\n"));
+    assert_non_null(strstr(text, "10.0.0.0/8          static     port 2 via 198.51.100.2\n"));
+    text = bench_output("show route 10.0.0.0/8");
+    assert_non_null(strstr(text, "10.6.0.0/16"));
+    assert_non_null(strstr(text, "\n2 prefixes\n"));
+    assert_null(strstr(text, "192.0.2.0/24"));
+    bench_command_fails("show route 77.1.1.1", "no route to 77.1.1.1");
+    bench_command_fails("show route 10.0.0.1/8", "host bits set");
+}
+
+/* However many routes there are, one slice touches a bounded number of them. */
+#define MILLION 1000000u
+
+static void a_million_routes_are_looked_at_in_slices(void **state)
+{
+    unsigned slices = 0;
+    for (uint32_t i = 0; i < MILLION; i++)
+        assert_int_equal(route_add_static(IP(16, 0, 0, 0) + i * 256, 24,
+                                          i % 2 ? IP(198, 51, 100, 2) : IP(203, 0, 113, 2)),
+                         0);
+    bench_command("route add 0.0.0.0/0 via 192.0.2.2");
+    uint32_t odd = IP(16, 0, 0, 0) + 999999 * 256 + 7, back = fib_lookup(IP(9, 9, 9, 9));
+    route_slice_most = 0;
+    ring_port_set_link(bench.port[1], false);
+    bench_run_ms(150);
+    for (; route_refresh_busy(); slices++)
+        forward_turn();
+    assert_int_equal(fib_lookup(odd), back);
+    assert_int_equal(kind_to(odd - 256), NEXTHOP_VIA);
+    bench_command("port 0 address 192.0.2.9/24"); /* one that changes nothing, half way through */
+    ring_port_set_link(bench.port[1], true);
+    bench_run_ms(150);
+    while (route_refresh_busy())
+        forward_turn();
+    assert_int_not_equal(fib_lookup(odd), back);
+    assert_in_range(route_slice_most, 1, ROUTES_PER_SLICE);
+    assert_true(slices > MILLION / ROUTES_PER_SLICE / 2);
+    print_message("a million routes: %u nodes of a KiB\n", fib_nodes());
+}
+
 static void configuration_can_be_fed_back(void **state)
 {
     static char text[1u << 14];
@@ -338,11 +423,19 @@ int main(void)
         TABLE_TEST(ten_thousand_routes_in_no_time),
     };
     const struct CMUnitTest commands[] = {
-        TEST(addresses_that_no_host_can_have), TEST(overlapping_addresses_are_refused),
-        TEST(second_address_keeps_the_prefix), TEST(route_commands_refuse_nonsense),
-        TEST(connected_beats_static),          TEST(route_without_its_prefix_is_inactive),
-        TEST(inactive_route_can_be_deleted),   TEST(gateway_that_becomes_ours_is_no_gateway),
+        TEST(addresses_that_no_host_can_have),
+        TEST(overlapping_addresses_are_refused),
+        TEST(second_address_keeps_the_prefix),
+        TEST(route_commands_refuse_nonsense),
+        TEST(connected_beats_static),
+        TEST(route_without_its_prefix_is_inactive),
+        TEST(inactive_route_can_be_deleted),
+        TEST(gateway_that_becomes_ours_is_no_gateway),
         TEST(configuration_can_be_fed_back),
+        TEST(host_address_within_its_interfaces_prefix),
+        TEST(config_says_why_a_route_is_not_in_use),
+        TEST(routes_are_summed_up_and_filtered),
+        TEST(a_million_routes_are_looked_at_in_slices),
     };
     return cmocka_run_group_tests(tables, NULL, NULL) +
            cmocka_run_group_tests(commands, NULL, NULL);

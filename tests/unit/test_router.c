@@ -1,4 +1,6 @@
 /* Mode l3, rule by rule. */
+#include "apps/forward/event.h"
+#include "apps/forward/interface.h"
 #include "apps/ip/icmp.h"
 #include "apps/ip/neighbor.h"
 #include "tests/host/host.h"
@@ -427,6 +429,88 @@ static void port_without_an_address(void **state)
     silently_dropped(DROP_no_address);
 }
 
+/* Interfaces that cannot be used ------------------------------------------ */
+
+/* A route whose interface is dead is out of the forwarding table, and back with it: what lies
+ * above it leads on meanwhile. */
+static void routes_of_a_dead_interface_are_out_of_use(void **state)
+{
+    station_meet(2, 30, HOST_C);
+    bench_command("route add 10.0.0.0/8 via 198.51.100.20");
+    bench_command("route add 10.1.0.0/16 via 203.0.113.30");
+    frame_ipv4(&f, 0, 10, HOST_A, FAR_NET, 100);
+    for (unsigned way = 0; way < 2; way++) { /* both ways in which it can be unusable */
+        if (way)
+            ring_port_set_link(bench.port[2], false), bench_run_ms(150);
+        else
+            bench_command("port 4 down");
+        bench_is_quiet();
+        bench_send(0, &f);
+        assert_true(bench_take_ipv4(1, &g));
+        assert_non_null(strstr(bench_output("show routes"),
+                               "10.1.0.0/16         static     inactive, port 4 is down"));
+        assert_non_null(strstr(bench_output("show routes"),
+                               "203.0.113.0/24      connected  inactive, port 4 is down"));
+        assert_non_null(strstr(bench_output("show route 10.1.2.3"), "via 198.51.100.20"));
+        assert_non_null(
+            strstr(bench_output("show config"), "\nroute add 10.1.0.0/16 via 203.0.113.30\n"));
+        frame_ipv4(&f, 0, 10, HOST_A, HOST_C, 100); /* the connected prefix too */
+        refused(DROP_no_route, ICMP_UNREACHABLE, ICMP_NET_UNREACHABLE);
+        if (way)
+            ring_port_set_link(bench.port[2], true), bench_run_ms(150);
+        else
+            bench_command("port 4 up");
+        station_meet(2, 30, HOST_C);
+        frame_ipv4(&f, 0, 10, HOST_A, FAR_NET, 100);
+        bench_send(0, &f);
+        assert_true(bench_take_ipv4(2, &g));
+        assert_false(bench_take_ipv4(1, &g));
+    }
+}
+
+/* Who could not be asked while the link was down is asked as soon as it is up. */
+static void a_neighbor_is_asked_anew_when_its_link_returns(void **state)
+{
+    bench_command("route add 10.0.0.0/8 via 198.51.100.20");
+    frame_ipv4(&f, 0, 10, HOST_A, FAR_NET, 100);
+    bench_send(0, &f);
+    ring_port_set_link(bench.port[1], false);
+    for (unsigned i = 0; i < 31; i++) {
+        bench_run_ms(100);
+        bench_send(0, &f);
+    }
+    ring_port_set_link(bench.port[1], true);
+    bench_run_ms(150);
+    bench_is_quiet();
+    bench_send(0, &f);
+    assert_true(bench_take_arp(1, &g));
+    assert_int_equal(load_be32(g.bytes + 38), HOST_B);
+    frame_arp(&f, 1, 20, 2, HOST_B, ROUTER_B);
+    bench_send(1, &f);
+    assert_true(bench_take_ipv4(1, &g));
+}
+
+/* Whatever waits and came in by an interface that goes, or is for it, goes with it. */
+static void an_interface_that_goes_takes_along_what_waits(void **state)
+{
+    static struct frame piece;
+    bench_command("neighbor add 192.0.2.77 02:00:00:00:00:77 port 0");
+    frame_ipv4(&f, 0, 10, HOST_A, IP(203, 0, 113, 99), 100);
+    bench_send(0, &f);
+    frame_echo(&piece, 0, 10, HOST_A, ROUTER_B, 20 + 64);
+    store_be16(frame_ip(&piece) + IPV4_FRAGMENT, IPV4_FRAGMENT_MF);
+    frame_seal(&piece);
+    bench_send(0, &piece);
+    assert_int_equal(forward_held(), 2);
+    const struct event gone = { .kind = EVENT_INTERFACE_GONE,
+                                .interface = interface_of_port(bench.port[0]) };
+    event_post(&gone); /* the port's counters stay, for the law */
+    assert_int_equal(forward_held(), 0);
+    assert_non_null(strstr(bench_output("show neighbors"), "203.0.113.99"));
+    assert_null(strstr(bench_output("show neighbors"), "192.0.2.77"));
+    assert_null(strstr(bench_output("show routes"), "192.0.2."));
+}
+
 /* Errors ------------------------------------------------------------------ */
 
 /* RFC 1812 5.3.1 */
@@ -549,6 +633,24 @@ static void errors_are_rate_limited(void **state)
     }
     assert_int_equal(bench_drops(0, DROP_no_route), 1000);
     assert_in_range(told, ICMP_SOURCE_RATE * 9 / 10, ICMP_SOURCE_RATE + ICMP_SOURCE_BURST);
+}
+
+/* One scanner does not take the errors of its whole LAN. */
+static void one_source_does_not_silence_the_others(void **state)
+{
+    unsigned told = 0;
+    station_meet(0, 11, IP(192, 0, 2, 11));
+    for (unsigned i = 0; i < 1000; i++) {
+        frame_ipv4(&f, 0, 10, HOST_A, FAR_NET, 100);
+        bench_send(0, &f);
+        bench_is_quiet();
+        if (i % 100 != 99)
+            continue;
+        frame_ipv4(&f, 0, 11, IP(192, 0, 2, 11), FAR_NET, 100);
+        bench_send(0, &f);
+        told += bench_take_ipv4(0, &g);
+    }
+    assert_int_equal(told, 10);
 }
 
 /* RFC 1812 4.3.2.4: the address on the way to the source, not the one near
@@ -899,6 +1001,9 @@ int main(void)
         TEST(frames_that_are_not_for_a_router),
         TEST(priority_tagged_frames_are_untagged_ones),
         TEST(port_without_an_address),
+        TEST(routes_of_a_dead_interface_are_out_of_use),
+        TEST(a_neighbor_is_asked_anew_when_its_link_returns),
+        TEST(an_interface_that_goes_takes_along_what_waits),
         TEST(time_to_live_runs_out),
         TEST(no_route_at_all),
         TEST(more_queues_than_there_is_memory_for),
@@ -912,6 +1017,7 @@ int main(void)
         TEST(never_an_error_about_an_error),
         TEST(never_an_error_about_a_later_fragment),
         TEST(errors_are_rate_limited),
+        TEST(one_source_does_not_silence_the_others),
         TEST(error_comes_from_the_outgoing_interface),
         TEST(redirect_when_the_way_leads_back),
         TEST(source_routes_are_refused),
