@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* VT-d table 8-1 and figures of 8.3 to 8.8: offsets in a remapping structure. */
+/* The tables of VT-d 8.1 and 8.3 to 8.8: offsets in a remapping structure. */
 #define HEADER_SIZE 48u
 #define FLAG_INTERRUPT_REMAPPING 0x01u
 #define FLAG_X2APIC_OPT_OUT 0x02u

@@ -1,7 +1,7 @@
 /* dmar.h - the firmware's DMA remapping table, parsed and checked.
  *
  * Source: Intel Virtualization Technology for Directed I/O, Architecture
- * Specification, rev. 4.1 (VT-d), chapter 8.  A pure function over bytes that
+ * Specification, rev. 5.10 (VT-d), chapter 8.  A pure function over bytes that
  * firmware wrote: lengths, loops and overlaps are refused as a whole, because a
  * table that is half believed protects half the devices. */
 #pragma once

@@ -1,4 +1,4 @@
-/* invalidate.c - making a unit forget (vtd.h).  Source: VT-d rev. 4.1, 6.5.
+/* invalidate.c - making a unit forget (vtd.h).  Source: VT-d rev. 5.10, 6.5.
  *
  * Through the invalidation queue where there is one, else through registers.
  * The queue is used one batch at a time: descriptors, a wait descriptor, and
@@ -72,7 +72,7 @@ static uint32_t queue_submit(struct vtd_unit *u)
     return number;
 }
 
-/* VT-d 6.5.2.10: an error stops the queue until its bit is cleared.  A descriptor
+/* VT-d 6.5.2.11: an error stops the queue until its bit is cleared.  A descriptor
  * the unit does not understand (IQE) is made a wait that tells nothing new,
  * so that the rest can run; after a device's silence (ITE, ICE) the waits behind it are
  * dropped, and a new one is due. */
@@ -112,7 +112,7 @@ static int queue_run(struct vtd_unit *u)
     return e;
 }
 
-/* VT-d 11.4.4: the queue is turned off only when it is empty. */
+/* VT-d 6.5.2: the queue is turned off only when it is empty. */
 int vtd_queue_stop(struct vtd_unit *u)
 {
     struct deadline d = deadline_us(DRAIN_LIMIT_US);
@@ -145,7 +145,7 @@ int vtd_queue_start(struct vtd_unit *u)
 /* Registers, VT-d 6.5.1 -------------------------------------------------------------- */
 
 /* Starts a command and waits for its end; the granularity that was done is told
- * in `actual`, none at all when the command was wrong (11.4.6, 11.4.7). */
+ * in `actual`, none at all when the command was wrong (11.4.6.1, 11.4.6.3). */
 static int register_run(struct vtd_unit *u, const char *name, uint32_t reg, uint64_t command,
                         uint64_t busy, uint64_t actual)
 {

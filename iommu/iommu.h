@@ -8,7 +8,7 @@
  * Control core only.
  *
  * Source: Intel Virtualization Technology for Directed I/O, Architecture
- * Specification, rev. 4.1 (VT-d). */
+ * Specification, rev. 5.10 (VT-d). */
 #pragma once
 
 #include "kernel/dma.h"
@@ -21,9 +21,9 @@
 #define IOMMU_ALIASES_MAX 4u
 
 /* Where a function sits: the way from its root bus down to itself, and the
- * other requester IDs its transactions may carry (VT-d 3.4.1: behind a
+ * other requester IDs its transactions may carry (VT-d 3.12.1: behind a
  * PCIe-to-PCI bridge they carry the bridge's).  A virtual function has the way
- * of its physical function (VT-d 8.3.1), and its own requester ID in struct
+ * of its physical function (VT-d 8.3.3), and its own requester ID in struct
  * dma_device.  pci/ fills it. */
 struct iommu_place {
     uint16_t segment;

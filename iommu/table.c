@@ -20,9 +20,9 @@ const struct iommu_format iommu_second_stage = {
     .write = VTD_SS_WRITE,
 };
 
-/* VT-d 9.7.  Requests without PASID are user requests (3.6.1), so every entry
- * is a user entry; accessed and dirty are set from the start, so that the unit
- * never writes to the tables.  Addresses are canonical (3.6.1): ours stay in
+/* VT-d 9.7.  Requests without PASID are user requests (9.4, RID_PRIV = 0), so every
+ * entry is a user entry (3.6.1); accessed and dirty are set from the start, so that
+ * the unit never writes to the tables.  Addresses are canonical (3.6): ours stay in
  * the lower half. */
 #define FS_COMMON (VTD_FS_PRESENT | VTD_FS_USER | VTD_FS_ACCESSED)
 #define FS_WRITABLE (FS_COMMON | VTD_FS_WRITE | VTD_FS_DIRTY)

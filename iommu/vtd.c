@@ -1,5 +1,5 @@
 /* vtd.c - starting a remapping unit, or taking it over (vtd.h).
- * Source: VT-d rev. 4.1. */
+ * Source: VT-d rev. 5.10. */
 #include "iommu/vtd.h"
 
 #include "kernel/compiler.h"
@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define COMMAND_LIMIT_US 100000u /* GSTS follows GCMD "when done": no figure in 11.4.4 */
-#define INTERRUPT_ENTRIES 256u   /* one page of 16-byte entries (9.9) */
+#define INTERRUPT_ENTRIES 256u   /* one page of 16-byte entries (5.1.3) */
 #define NEED_UNKNOWN 48u         /* bits of address, when the platform does not say */
 
 /* Commands ------------------------------------------------------------------- */
@@ -134,8 +134,8 @@ static uint64_t table_mode(const struct vtd_unit *u)
 }
 
 /* Scalable mode where it is whole, except on a unit that already translates in
- * legacy mode: the mode changes only while translation is off (11.4.5), and
- * that would be the window we do not open. */
+ * legacy mode: the mode changes only while translation is off (11.4.5; units with
+ * CAP.ESRTPS would allow more), and that would be the window we do not open. */
 static void choose_mode(struct vtd_unit *u)
 {
     bool stages = u->ecap & (VTD_ECAP_SSTS | VTD_ECAP_FSTS);
@@ -182,7 +182,7 @@ static int choose_shape(struct vtd_unit *u)
 
 /* Start ----------------------------------------------------------------------------- */
 
-/* VT-d 11.4.5: in between modes translation must be off.  Endpoints do not
+/* VT-d 6.6, 11.4.5: in between modes translation must be off.  Endpoints do not
  * master the bus at this point; what firmware kept running could slip through. */
 static int leave_other_mode(struct vtd_unit *u)
 {
@@ -209,7 +209,7 @@ static int set_root(struct vtd_unit *u)
     return e ? e : vtd_flush_all(u);
 }
 
-/* Firmware may have closed memory to DMA with these (VT-d 11.4, PMEN); translation,
+/* Firmware may have closed memory to DMA with these (VT-d 11.4.8.1); translation,
  * which is on by now, does that from here. */
 static int protected_memory_off(struct vtd_unit *u)
 {
@@ -220,7 +220,7 @@ static int protected_memory_off(struct vtd_unit *u)
 }
 
 /* VT-d 5.1: with every entry absent no device can raise an interrupt.  The order
- * is the one of 11.4.4: table, caches, compatibility format, on. */
+ * is the one of 11.4.4.1 and 6.7: table, caches, compatibility format, on. */
 static int remap_interrupts(struct vtd_unit *u)
 {
     if (!u->may_remap_interrupts)

@@ -1,7 +1,7 @@
 /* vtd_regs.h - the registers and memory structures of a VT-d remapping unit.
  *
  * Source: Intel Virtualization Technology for Directed I/O, Architecture
- * Specification, rev. 4.1 (VT-d); registers 11.4, structures chapter 9,
+ * Specification, rev. 5.10 (VT-d); registers 11.4, structures chapter 9,
  * invalidation descriptors 6.5.2.  Only what we touch; access mode behind each. */
 #pragma once
 
@@ -149,7 +149,7 @@
 #define VTD_INV_DEVICE_TLB_PFSID_HIGH 0xfff0000000000000ull
 #define VTD_INV_DEVICE_TLB_SID 0xffff00000000ull
 #define VTD_INV_DEVICE_TLB_ALL 0x7ffffffffffff001ull /* S = 1, address all ones but the top */
-#define VTD_INV_IEC_GLOBAL 0x04ull     /* 6.5.2.7 */
-#define VTD_INV_WAIT 0x05ull           /* 6.5.2.8 */
+#define VTD_INV_IEC_GLOBAL 0x04ull     /* 6.5.2.8 */
+#define VTD_INV_WAIT 0x05ull           /* 6.5.2.9 */
 #define VTD_INV_WAIT_SW (1ull << 5)    /* write 63:32 to the address in the high word */
 #define VTD_INV_WAIT_DATA 0xffffffff00000000ull

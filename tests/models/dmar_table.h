@@ -1,4 +1,4 @@
-/* dmar_table.h - a DMAR table of the test's own (VT-d rev. 4.1, chapter 8), and
+/* dmar_table.h - a DMAR table of the test's own (VT-d rev. 5.10, chapter 8), and
  * the ACPI tables that lead to it. */
 #pragma once
 

@@ -130,7 +130,7 @@ static void test_bridge_to_pci_speaks_for_its_devices(void **state)
     assert_int_equal((uint16_t)function(first)->bdf, alias);
 }
 
-/* VT-d 3.4.1: a conventional bridge speaks as itself; so does each of a chain. */
+/* VT-d 3.12.2: a conventional bridge speaks as itself; so does each of a chain. */
 static void test_conventional_bridges_speak_as_themselves(void **state)
 {
     struct iommu_place p;

@@ -1,4 +1,4 @@
-/* vtd_model.c - a remapping unit (vtd_model.h).  Numbers of VT-d rev. 4.1, not
+/* vtd_model.c - a remapping unit (vtd_model.h).  Numbers of VT-d rev. 5.10, not
  * the names of iommu/vtd_regs.h. */
 #include "tests/models/vtd_model.h"
 
@@ -273,7 +273,7 @@ static void run_queue(struct vtd_model *m)
         }
         m->iqh = (m->iqh + descriptor_size(m)) % queue_size(m);
     }
-    /* 6.5.2.10: the waits behind a silent device are dropped. */
+    /* 6.5.2.11: the waits behind a silent device are dropped. */
     if (m->fsts & ITE)
         m->iqh = m->iqt;
 }
@@ -342,7 +342,7 @@ static void command(struct vtd_model *m, uint32_t v)
     if ((changed & IRE) && (v & IRE) && !(m->gsts & IRTP))
         complain(m, "interrupt remapping on without a table");
     if ((changed & QIE) && !(v & QIE) && m->iqh != m->iqt && !m->queue_stuck)
-        complain(m, "queue off while it is not empty (11.4.4)");
+        complain(m, "queue off while it is not empty (6.5.2)");
     m->was_off |= (changed & TE) && !(v & TE);
     m->gsts_next = (m->gsts_next & ~PERSISTENT) | (v & PERSISTENT);
     if ((changed & QIE) && (v & QIE))

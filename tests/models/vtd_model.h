@@ -1,6 +1,6 @@
 /* vtd_model.h - a remapping unit that forgives nothing.
  *
- * Registers, invalidation queue, caches and fault recording as VT-d rev. 4.1
+ * Registers, invalidation queue, caches and fault recording as VT-d rev. 5.10
  * has them.  Its caches really cache: a missing invalidation shows as a stale
  * translation.  Rules that software must keep and a unit need not enforce are
  * watched; the first one that is broken is `complaint`. */

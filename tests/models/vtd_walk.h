@@ -1,7 +1,7 @@
 /* vtd_walk.h - what a remapping unit does with a request, by its specification
  * alone: an independent reading of the tables that iommu/ builds.
  *
- * Source: VT-d rev. 4.1, chapters 3, 7 and 9. */
+ * Source: VT-d rev. 5.10, chapters 3, 7 and 9. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* The DMAR parser over recorded tables (QEMU 10.0.2, intel-iommu in eleven
- * settings) and made-up ones.  Sections are of the VT-d specification, rev. 4.1. */
+ * settings) and made-up ones.  Sections are of the VT-d specification, rev. 5.10. */
 #include "iommu/dmar.h"
 #include "kernel/compiler.h"
 

@@ -1,5 +1,5 @@
 /* Domains, scopes, reserved regions and faults, on models of units.  Sections
- * are of VT-d rev. 4.1. */
+ * are of VT-d rev. 5.10. */
 #include "iommu/iommu.h"
 #include "kernel/compiler.h"
 #include "kernel/time.h"
@@ -386,7 +386,7 @@ static void what_is_shown_of_a_unit(void **state)
     assert_false(u.failed);
 }
 
-/* Aliases, 3.4.1 ------------------------------------------------------------------------ */
+/* Aliases, 3.12.1 and 3.12.2 ------------------------------------------------------------- */
 
 static void devices_behind_one_bridge_share_a_domain(void **state)
 {
@@ -449,7 +449,7 @@ static void reserved_regions_for_their_device_only(void **state)
     assert_int_not_equal(dma(&other, 0xbf000000, false), 0);
 }
 
-/* A VF is covered as its PF is (8.3.1), but what the PF is reserved is not its. */
+/* A VF is covered as its PF is (8.3.3), but what the PF is reserved is not its. */
 static void reserved_regions_are_not_for_vfs(void **state)
 {
     struct dma_device vf = { .requester_id = 0x90 };
@@ -535,7 +535,7 @@ static void device_tlbs_want_everybodys_word(void **state)
     }
 }
 
-/* 6.5.2.5 PFSID, 8.3.1: a virtual function is found by its physical function's way. */
+/* 6.5.2.5 PFSID, 8.3.3: a virtual function is found by its physical function's way. */
 static void a_virtual_function_with_a_tlb(void **state)
 {
     for (unsigned throttle = 0; throttle < 2; throttle++) {
@@ -560,7 +560,7 @@ static void a_virtual_function_with_a_tlb(void **state)
     }
 }
 
-/* 6.5.2.10: memory is not used again when the device did not say it forgot. */
+/* 6.5.2.11: memory is not used again when the device did not say it forgot. */
 static void a_device_tlb_that_does_not_answer(void **state)
 {
     model.ecap |= VTD_MODEL_DT;

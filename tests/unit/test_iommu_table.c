@@ -1,4 +1,4 @@
-/* Translation tables, walked back by an independent reading of VT-d rev. 4.1
+/* Translation tables, walked back by an independent reading of VT-d rev. 5.10
  * (tests/models/vtd_walk.c).  Addresses of memory are made up: nothing is read
  * there. */
 #include "iommu/table.h"

@@ -757,7 +757,7 @@ static void chip_with_access_control_is_accepted(void **state)
     assert_int_equal(pci_isolation_group(f), f->bdf);
 }
 
-/* VT-d 8.3.1: the way of the PF, the requester ID of the VF; a switch adds none. */
+/* VT-d 8.3.3: the way of the PF, the requester ID of the VF; a switch adds none. */
 static void vf_goes_the_way_of_its_pf(void **state)
 {
     const char *why;

@@ -1,5 +1,5 @@
 /* One remapping unit: start, take-over, invalidation and contexts, on a model
- * that caches (tests/models/vtd_model.h).  Sections are of VT-d rev. 4.1. */
+ * that caches (tests/models/vtd_model.h).  Sections are of VT-d rev. 5.10. */
 #include "iommu/vtd.h"
 #include "kernel/compiler.h"
 
@@ -452,7 +452,7 @@ static void the_queue_wraps(void **state)
     }
 }
 
-/* Errors of the queue, 6.5.2.10 ---------------------------------------------------------------- */
+/* Errors of the queue, 6.5.2.11 ---------------------------------------------------------------- */
 
 /* IQE: the caller hears that its invalidation did not happen; the queue goes on. */
 static void a_descriptor_the_unit_refuses(void **state)
