@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define RSDP_SIZE 36u /* ACPI 6.5 5.2.5.3 */
+#define RSDP_SIZE 36u /* ACPI 6.6 5.2.5.3 */
 
 static uint64_t row_end(const struct boot_memory *row)
 {

@@ -8,7 +8,7 @@
 #include "boot/boot_info.h"
 
 /* Row types of the BIOS E820 map, which every protocol here hands on unchanged
- * (ACPI 6.5 15.1, table 15.4).  Every other type belongs to somebody else. */
+ * (unread: ACPI 6.6 15.1, table 15.4).  Every other type belongs to somebody else. */
 #define BOOT_E820_RAM 1u
 
 /* Clears everything but start_tsc. */

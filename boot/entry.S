@@ -28,7 +28,7 @@ multiboot2_header:
     .long 0                     /* i386, protected mode */
     .long multiboot2_end - multiboot2_header
     .long -(MB2_MAGIC + 0 + (multiboot2_end - multiboot2_header))
-    /* Modules aligned to pages (3.1.13): page-aligned, so that they can be kept. */
+    /* Modules aligned to pages (3.1.11): page-aligned, so that they can be kept. */
     .balign 8
     .short 6, 0
     .long 8
@@ -72,7 +72,7 @@ start_multiboot:
     mov $boot_stack_top, %esp
     mov %ebx, %edi
 
-    mov $0x80000000, %eax       /* long mode and NX (AMD APM vol. 3, E.4.2) */
+    mov $0x80000000, %eax       /* long mode and NX (unread: AMD APM vol. 3, E.4.2) */
     cpuid
     cmp $0x80000001, %eax
     jb no_long_mode

@@ -1,7 +1,8 @@
 /* uefi.c - what the UEFI application hands over (boot/uefi.h).
  *
  * Source: UEFI Specification 2.10, 7.2 (memory types and which of them are the
- * operating system's after ExitBootServices(), table 7.10). */
+ * operating system's after ExitBootServices(), table 7.10).
+ * unread in this file: UEFI. */
 #include "boot/uefi.h"
 
 #include "boot/boot_info.h"

@@ -2,7 +2,7 @@
  *
  * Everything it points to lies below 4 GiB, in memory that the application asked for
  * and that its memory map therefore calls loader data.  Both are built together: there
- * is one version. */
+ * is one version.  unread in this file: UEFI. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* acpi.c - finding, verifying and decoding firmware's tables.
  *
- * Sources: ACPI 6.5 chapter 5; PCI Firmware 3.3 4.1.2 (MCFG); Microsoft,
+ * Sources: ACPI 6.6 chapter 5; unread: PCI Firmware 3.3 4.1.2 (MCFG); Microsoft,
  * "Serial Port Console Redirection Table" revision 4 and "Debug Port Table 2"
  * (interface types).  AML is not interpreted. */
 #include "kernel/acpi.h"
@@ -186,7 +186,7 @@ const struct acpi_header *acpi_find(const char signature[4], unsigned index)
 
 /* Fields ---------------------------------------------------------------------- */
 
-struct mcfg_entry { /* PCI Firmware 3.3, table 4-3 */
+struct mcfg_entry { /* unread: PCI Firmware 3.3, table 4-3 */
     uint64_t base;  /* where bus 0 of the segment group would be */
     uint16_t segment;
     uint8_t first_bus, last_bus;
@@ -218,12 +218,12 @@ unsigned acpi_mcfg(struct acpi_mcfg_window *windows, unsigned n)
     return count;
 }
 
-struct madt_local_apic { /* 5.2.12.2, type 0 */
+struct madt_local_apic { /* unread: 5.2.12.2, type 0 */
     uint8_t type, length, processor_uid, apic_id;
     uint32_t flags;
 } PACKED;
 
-struct madt_local_x2apic { /* 5.2.12.12, type 9 */
+struct madt_local_x2apic { /* unread: 5.2.12.12, type 9 */
     uint8_t type, length;
     uint16_t reserved;
     uint32_t x2apic_id, flags, processor_uid;

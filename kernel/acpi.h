@@ -1,4 +1,4 @@
-/* acpi.h - the few tables we need.  Source: ACPI 6.5 chapter 5 unless said.
+/* acpi.h - the few tables we need.  Source: ACPI 6.6 chapter 5 unless said.
  *
  * Tables are firmware's bytes: length and checksum are verified before use, a
  * bad one is named in a log line and treated as absent. */
@@ -26,7 +26,7 @@ unsigned acpi_refused(void);
 const struct acpi_header *acpi_find(const char signature[4], unsigned index);
 
 /* Decoded, each from its table alone; false: absent or refused. */
-struct acpi_mcfg_window { /* PCI Firmware 3.3, 4.1.2 */
+struct acpi_mcfg_window { /* unread: PCI Firmware 3.3, 4.1.2 */
     uint64_t base;
     uint16_t segment;
     uint8_t first_bus, last_bus;
@@ -36,8 +36,8 @@ unsigned acpi_mcfg(struct acpi_mcfg_window *windows, unsigned n);
 /* What DSDT and SSDTs say without being interpreted: constants of two names. */
 struct acpi_host_bridges {
     bool all_known;         /* every _BBN is a constant: there are no other root buses */
-    uint8_t root_buses[256 / 8];    /* one bit a bus; 6.5.5 _BBN, and bus 0 */
-    uint64_t ecam;          /* PCI Firmware 3.3 4.1.3 _CBA; 0: none, or no constant */
+    uint8_t root_buses[256 / 8];    /* one bit a bus; unread: 6.5.5 _BBN, and bus 0 */
+    uint64_t ecam;          /* unread: PCI Firmware 3.3 4.1.3 _CBA; 0: none, or no constant */
 };
 void acpi_host_bridges(struct acpi_host_bridges *found);
 

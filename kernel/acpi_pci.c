@@ -1,14 +1,14 @@
 /* acpi_pci.c - what ACPI's namespace says about PCI host bridges.
  *
  * A machine with several root buses must give each host bridge a _BBN with its
- * bus number (ACPI 6.5 6.5.5); one that describes ECAM without an MCFG table has
+ * bus number (ACPI 6.6 6.5.5); one that describes ECAM without an MCFG table has
  * a _CBA (PCI Firmware 3.3 4.1.3).  AML is not interpreted: both are looked for
  * by name, and believed when they are constants,
  *
  *     Name (_BBN, 0x80)            08 5F 42 42 4E 0A 80
  *     Method (_CBA) { Return (..)} 14 len 5F 43 42 41 flags A4 0C ..
  *
- * in the bytes of ACPI 6.5 20.2.5. */
+ * in the bytes of ACPI 6.6 20.2.5.  unread in this file: ACPI, PCI Firmware. */
 #include "kernel/acpi.h"
 
 #include "kernel/acpi_tables.h"

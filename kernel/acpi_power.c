@@ -1,6 +1,6 @@
 /* acpi_power.c - turning the machine off, and resetting it.
  *
- * Source: ACPI 6.5 4.8 (registers), 5.2.9 (FADT), 7.4.2.6 (\_S5), 16.1 (sleeping
+ * Source: ACPI 6.6 4.8 (registers), 5.2.9 (FADT); unread: 7.4.2.6 (\_S5), 16.1 (sleeping
  * states), 20.2 (AML grammar).  No AML is run: \_PTS is skipped, and \_S5 is
  * looked for as the bytes that every compiler makes of it. */
 #include "kernel/acpi.h"
@@ -24,22 +24,22 @@
 #define ACPI_ENABLE_US 1000000u /* the table names no limit; SMIs take milliseconds */
 #define ACPI_OFF_US 1000000u
 
-#define PCI_CONFIG_ADDRESS 0xcf8 /* PCI 3.0 3.2.2.3.2 */
+#define PCI_CONFIG_ADDRESS 0xcf8 /* unread: PCI 3.0 3.2.2.3.2 */
 #define PCI_CONFIG_DATA 0xcfc
 #define PCI_CONFIG_ENABLE 0x80000000u
 
-/* AML (20.2). */
+/* AML (unread: 20.2). */
 #define AML_NAME 0x08u
 #define AML_PACKAGE 0x12u
 #define AML_ROOT '\\'
 
-/* A package of at least two integers of three bits each (7.4.2.6). */
+/* A package of at least two integers of three bits each (unread: 7.4.2.6). */
 static bool aml_s5_package(const uint8_t *aml, size_t size, uint8_t *a, uint8_t *b)
 {
     uint64_t first, second;
     if (size < 2 || aml[0] != AML_PACKAGE)
         return false;
-    size_t at = 2u + (aml[1] >> 6); /* PkgLength (20.2.4) is 1 to 4 bytes long */
+    size_t at = 2u + (aml[1] >> 6); /* PkgLength (unread: 20.2.4) is 1 to 4 bytes long */
     if (at >= size || aml[at] < 2)  /* NumElements */
         return false;
     at++;
@@ -135,7 +135,7 @@ static int enable_acpi(const struct acpi_fadt *fadt, const struct place *pm1a)
     return 0;
 }
 
-/* 16.1.7: the type first, then the same with SLP_EN, a before b. */
+/* unread: 16.1.7: the type first, then the same with SLP_EN, a before b. */
 static void write_sleep(const struct place *p, uint8_t type)
 {
     uint16_t control = place_read16(p) & (uint16_t) ~(PM1_SLP_TYP | PM1_SLP_EN);

@@ -8,7 +8,8 @@
  * and only constants are believed.  Objects of a device inside the device are not its own;
  * what a Scope with its name adds elsewhere in the table is (QEMU's q35 does that).
  *
- * Source: ACPI 6.5 20.2 (grammar), 6.4 (resource descriptors), 19.3.4 (EISAID). */
+ * Source: ACPI 6.6 20.2 (grammar), 6.4 (resource descriptors), 19.3.4 (EISAID).
+ * unread in this file: ACPI. */
 #include "kernel/acpi.h"
 
 #include "kernel/acpi_tables.h"

@@ -1,5 +1,5 @@
 /* acpi_tables.h - layouts that kernel/acpi*.c share; nobody else needs them.
- * Source: ACPI 6.5. */
+ * Source: ACPI 6.6. */
 #pragma once
 
 #include "kernel/acpi.h"
@@ -62,7 +62,7 @@ const struct acpi_header *acpi_table_at(uint64_t pa);
 /* Looks through AML bytes for Name (_S5, Package () {a, b, ...}). */
 bool acpi_find_s5(const uint8_t *aml, size_t size, uint8_t *slp_typa, uint8_t *slp_typb);
 
-/* AML is not interpreted, but an integer is (20.2.3): how many bytes it takes, 0:
+/* AML is not interpreted, but an integer is (unread: 20.2.3): how many bytes it takes, 0:
  * not an integer, or cut off. */
 size_t acpi_aml_integer(const uint8_t *aml, size_t size, uint64_t *value);
 /* Adds what AML bytes say about host bridges (acpi.h) to what is known. */

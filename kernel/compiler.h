@@ -38,7 +38,7 @@ static inline uint64_t max_u64(uint64_t a, uint64_t b)
 #define FIELD_PUT(mask, val) (((val) * ((mask) & -(mask))) & (mask))
 
 /* Order between memory the CPU wrote and memory a device reads, and back.
- * x86 keeps stores in order and loads in order (Intel SDM vol. 3, 8.2.2), so a
+ * x86 keeps stores in order and loads in order (unread: Intel SDM vol. 3, 8.2.2), so a
  * compiler barrier is enough for both; a store followed by a load of another
  * place (publish, then look whether the device sleeps) needs the full fence. */
 #define dma_wmb() __atomic_signal_fence(__ATOMIC_SEQ_CST)

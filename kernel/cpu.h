@@ -1,5 +1,5 @@
 /* cpu.h - the instructions that C has no words for, and the CPU's set-up.
- * Source: Intel SDM (325462-081). */
+ * unread in this file: Intel SDM (325462-081), from knowledge. */
 #pragma once
 
 #include "kernel/compiler.h"

@@ -53,16 +53,16 @@ static void control_sequence(struct screen *s, char final, unsigned n)
     case 'D': /* 8.3.18 CUB */
         s->column -= distance < s->column ? distance : s->column;
         break;
-    case 'G': /* 8.3.9 CHA */
+    case 'G': /* unread: 8.3.9 CHA */
         s->column = (unsigned)min_u64(s->columns, distance) - 1;
         break;
     case 'H': /* 8.3.21 CUP, home only */
         s->row = s->column = 0;
         break;
-    case 'J': /* 8.3.39 ED */
+    case 'J': /* unread: 8.3.39 ED */
         erase(s, n == 2 ? 0 : s->row + 1);
         break;
-    case 'K': /* 8.3.41 EL, to the end */
+    case 'K': /* unread: 8.3.41 EL, to the end */
         blank(s, s->row, (unsigned)min_u64(s->column, s->columns));
         break;
     }

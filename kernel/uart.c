@@ -2,7 +2,7 @@
  *
  * Source: PC16550D data sheet (National Semiconductor, June 1995), "DS" below.
  * Registers may lie in I/O or in memory space, some bytes apart.  Not used:
- * interrupts, hardware flow control of what we send. */
+ * interrupts, hardware flow control of what we send.  unread in this file: DS. */
 #include "kernel/uart.h"
 
 #include "kernel/compiler.h"

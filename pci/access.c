@@ -2,7 +2,8 @@
  *
  * ECAM (PCIe 7.2.2) is memory; the MCFG table (PCI Firmware 3.3 4.1.2) says
  * where, for which buses of which segment.  What it does not cover is reached,
- * in segment 0 and with 256 bytes a function, through the ports (PCI 3.2.2.3.2). */
+ * in segment 0 and with 256 bytes a function, through the ports (PCI 3.2.2.3.2).
+ * unread in this file: PCIe, PCI, PCI Firmware. */
 #include "kernel/acpi.h"
 #include "kernel/compiler.h"
 #include "kernel/log.h"

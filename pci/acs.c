@@ -5,7 +5,8 @@
  * (PCIe 6.12).  We switch them on wherever they are; where they are missing,
  * functions keep domains of their own and are shown as one isolation group.
  *
- * Source: PCIe Base 5.0 6.12 (rules), 7.7.8 (registers). */
+ * Source: PCIe Base 5.0 6.12 (rules), 7.7.8 (registers).
+ * unread in this file: PCIe. */
 #include "pci/pci_internal.h"
 
 #include <errno.h>

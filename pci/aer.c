@@ -1,4 +1,5 @@
-/* aer.c - advanced error reporting, polled (aer.h).  PCIe 6.2 and 7.8.4. */
+/* aer.c - advanced error reporting, polled (aer.h).  PCIe 6.2 and 7.8.4.
+ * unread in this file: PCIe. */
 #include "pci/aer.h"
 
 #include "kernel/compiler.h"

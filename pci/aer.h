@@ -2,7 +2,7 @@
  *
  * Nobody is interrupted: the control slice asks one function a turn, and all of them
  * once a second.  An error ends nothing by itself; a device that is really broken
- * shows it to its driver. */
+ * shows it to its driver.  unread in this file: PCIe. */
 #pragma once
 
 #include "pci/pci.h"

@@ -4,7 +4,8 @@
  * (PCIe 6.13).  That is right for a device with the capability and wrong for any
  * other, so the port is set by what lies below it, whatever firmware left.
  *
- * Sources: PCIe 6.13 (rules), 7.5.3.15 and 7.5.3.16 (port), 7.8.7 (capability). */
+ * Sources: PCIe 6.13 (rules), 7.5.3.15 and 7.5.3.16 (port), 7.8.7 (capability).
+ * unread in this file: PCIe. */
 #include "pci/pci_internal.h"
 
 #include "kernel/compiler.h"

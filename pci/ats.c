@@ -1,10 +1,11 @@
 /* ats.c - functions that may keep translations in a TLB of their own.
  *
  * A request that a function has translated itself passes the IOMMU unchecked
- * (VT-d 4.1), so only functions that the user trusts may do it; elsewhere Address
+ * (VT-d 4.1.3, 9.4 DTE), so only functions that the user trusts may do it; elsewhere Address
  * Translation Services stay off, and access control blocks such requests.
  *
- * Source: PCIe Base 5.0 10.5.1 (registers), 6.12.1.1 (translation blocking). */
+ * Source: PCIe Base 5.0 10.5.1 (registers), 6.12.1.1 (translation blocking).
+ * unread in this file: PCIe. */
 #include "pci/pci_internal.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
-/* bar.c - base address registers: how large, where.  PCI 6.2.5.1. */
+/* bar.c - base address registers: how large, where.  PCI 6.2.5.1.
+ * unread in this file: PCI, PCIe. */
 #include "kernel/compiler.h"
 #include "pci/pci_internal.h"
 #include "pci/sriov.h"

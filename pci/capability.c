@@ -1,7 +1,8 @@
 /* capability.c - the two lists of capabilities, PCI 6.7 and PCIe 7.6.3.
  *
  * The lists are the device's: a pointer may lead anywhere, back, or to a place
- * that reads as all ones.  Each dword is visited once, so every walk ends. */
+ * that reads as all ones.  Each dword is visited once, so every walk ends.
+ * unread in this file: PCI, PCIe. */
 #include "pci/pci_internal.h"
 
 #include "kernel/compiler.h"

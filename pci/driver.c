@@ -1,4 +1,5 @@
-/* driver.c - functions and drivers meet; what a driver asks of its function. */
+/* driver.c - functions and drivers meet; what a driver asks of its function.
+ * unread in this file: PM, Bridge, PCIe. */
 #include "iommu/iommu.h"
 #include "kernel/compiler.h"
 #include "kernel/mmio.h"

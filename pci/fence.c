@@ -1,8 +1,8 @@
 /* fence.c - a function and the IOMMU: where it sits, under which requester IDs
  * its transactions travel, and its domain for as long as a driver has it.
  *
- * Sources: VT-d 3.4.1 and 3.4.2 (source-ids), PCI Express to PCI/PCI-X Bridge 1.0 2.3
- * (requester IDs that a bridge makes up). */
+ * Sources: VT-d 3.12.1 and 3.12.2 (source-ids behind bridges); unread: PCI Express to
+ * PCI/PCI-X Bridge 1.0 2.3 (requester IDs that a bridge makes up). */
 #include "pci/pci_internal.h"
 
 #include "iommu/iommu.h"
@@ -25,8 +25,8 @@ static bool add_alias(struct iommu_place *p, const struct pci_function *f, uint1
 }
 
 /* A bridge from PCI Express speaks for what is behind it as device 0, function 0
- * of its secondary bus (Bridge PCIe-PCI 1.0 2.3); a conventional bridge on a
- * conventional bus as itself (VT-d 3.4.1).  PCI Express bridges pass IDs on. */
+ * of its secondary bus (VT-d 3.12.1); a conventional bridge on a
+ * conventional bus as itself (VT-d 3.12.2).  PCI Express bridges pass IDs on. */
 static bool add_aliases_of(struct iommu_place *p, const struct pci_function *f,
                            const struct pci_function *bridge)
 {

@@ -1,4 +1,4 @@
-/* msi.c - message-signaled interrupts, kept off: we poll (PCI 6.8). */
+/* msi.c - message-signaled interrupts, kept off: we poll (unread: PCI 6.8). */
 #include "pci/pci_internal.h"
 
 static void clear(struct pci_function *f, uint16_t at, uint16_t control, uint16_t bit)

@@ -7,7 +7,7 @@
  * calls pci_enable() and, once its DMA memory is in place, pci_bus_master().
  *
  * Source throughout: PCI Local Bus 3.0 (PCI), PCI-to-PCI Bridge 1.2 (Bridge),
- * PCI Express Base 5.0 (PCIe). */
+ * PCI Express Base 5.0 (PCIe).  unread in this file: PCI, Bridge, PCIe. */
 #pragma once
 
 #include "kernel/dma.h"

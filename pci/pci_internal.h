@@ -1,4 +1,4 @@
-/* pci_internal.h - between the files of pci/. */
+/* pci_internal.h - between the files of pci/.  unread in this file: PM, PCIe but for 9.3.3.3.1. */
 #pragma once
 
 #include "kernel/log.h"

@@ -16,7 +16,8 @@
  *
  * VFs may never exist, so their BARs (PCIe 9.3.3.14) take nothing from others: it is
  * tried in memory with room for all VFs, half of them, a quarter and so on, and the
- * best trial that costs no BAR its place is written to the registers. */
+ * best trial that costs no BAR its place is written to the registers.
+ * unread in this file: PCI, Bridge, PCIe. */
 #include "pci/place.h"
 #include "kernel/compiler.h"
 #include "pci/sriov.h"

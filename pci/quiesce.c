@@ -4,7 +4,8 @@
  * Whoever booted us through a network card may have left it receiving: GRUB and iPXE do on BIOS.
  * The bus scan switches every bus master off, but it needs tables and a heap, and the heap lies
  * in the very memory that such a card may write to.  The ports need neither; they reach what
- * firmware gave bus numbers to, behind host bridge 0 (PCI 3.0 3.2.2.3.2). */
+ * firmware gave bus numbers to, behind host bridge 0 (PCI 3.0 3.2.2.3.2).
+ * unread in this file: PCI, Bridge. */
 #include "pci/pci_internal.h"
 
 #define BUSES 256u

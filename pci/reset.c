@@ -1,7 +1,8 @@
 /* reset.c - function level reset (PCIe 6.6.2).
  *
  * Only who asks for it gets one: drivers reset their chips by the chips' own means,
- * and a boot does not wait.  Each wait lets the poll loop run (task.h). */
+ * and a boot does not wait.  Each wait lets the poll loop run (task.h).
+ * unread in this file: PCIe. */
 #include "kernel/compiler.h"
 #include "kernel/task.h"
 #include "pci/pci_internal.h"

@@ -9,7 +9,7 @@
  * VFs themselves are not looked for.
  *
  * Sources: PCI 3.2.2.3 and 6.1; Bridge 3.2.5.3 to 3.2.5.5; PCIe 2.3.1 (retry),
- * 7.3 (device numbers), 7.5.3 (port types). */
+ * 7.3 (device numbers), 7.5.3 (port types).  unread in this file: all three. */
 #include "kernel/compiler.h"
 #include "kernel/time.h"
 #include "pci/pci_internal.h"

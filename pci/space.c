@@ -1,5 +1,5 @@
 /* space.c - addresses: which may be given away, which are taken, and what a bridge's
- * window could be widened by. */
+ * window could be widened by.  unread in this file: PCI. */
 #include "kernel/compiler.h"
 #include "pci/place.h"
 #include "pci/sriov.h"

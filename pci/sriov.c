@@ -5,7 +5,8 @@
  * sizes of VF BARs depend on System Page Size (9.3.3.13).
  *
  * A capability is the device's word: what cannot be is told in the log, and no VF of
- * that PF is ever enabled. */
+ * that PF is ever enabled.
+ * unread in this file: PCIe, but for 9.3.3.3.5. */
 #include "pci/sriov.h"
 
 #include "kernel/compiler.h"

@@ -7,7 +7,8 @@
  * other by pci_probe_function().  VFs go before their PF: pci_remove_function() for
  * each, then pci_sriov_disable().
  *
- * Source: PCI Express Base 5.0 (PCIe) chapter 9; ARI: 6.13 and 7.8.7. */
+ * Source: PCI Express Base 5.0 (PCIe) chapter 9; ARI: 6.13 and 7.8.7.
+ * unread in this file: PCIe, but for 9.3.3.3.1. */
 #pragma once
 
 #include "pci/pci.h"

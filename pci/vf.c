@@ -3,7 +3,8 @@
  * The waits are long: a VF may be asked for its configuration 100 ms after VF Enable
  * was set, and has a second until it answers for good; after VF Enable was cleared
  * the capability is not read for a second.  The first one lets the poll loop run
- * (task.h); the last one is only waited for by whoever enables VFs again so soon. */
+ * (task.h); the last one is only waited for by whoever enables VFs again so soon.
+ * unread in this file: PCIe, but for 9.3.3.3.1. */
 #include "kernel/compiler.h"
 #include "kernel/time.h"
 #include "pci/pci_internal.h"

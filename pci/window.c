@@ -1,7 +1,8 @@
 /* window.c - what a bridge forwards downwards.  Bridge 3.2.5.6 to 3.2.5.10.
  *
  * Base and limit are inclusive, in units of 4 KiB (I/O) or 1 MiB (memory); a
- * base above its limit closes the window. */
+ * base above its limit closes the window.
+ * unread in this file: Bridge. */
 #include "kernel/compiler.h"
 #include "pci/pci_internal.h"
 

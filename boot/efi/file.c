@@ -4,7 +4,8 @@
  * millrace-02-00-00-00-00-01.conf (the address of the network card it booted from, or, on a
  * volume, of any card that firmware drives) goes before millrace.conf.
  *
- * Sources: UEFI 2.10 9.1 (loaded image), 13.4 and 13.5 (file system), 24.3 (PXE base code). */
+ * Sources: UEFI 2.10 9.1 (loaded image), 13.4 and 13.5 (file system), 24.3 (PXE base code).
+ * unread in this file: UEFI, RFCs. */
 #include "loader.h"
 
 #include <string.h>

@@ -5,7 +5,8 @@
  * the boot was given.
  *
  * Sources: UEFI 2.10 24.7 (HTTP boot: its device path is .../MAC/IPv4/Uri), 29.6 (HTTP),
- * 10.3.4.12 and 10.3.4.24 (nodes); RFC 9112 6.3 (a body's length). */
+ * 10.3.4.12 and 10.3.4.24 (nodes); RFC 9112 6.3 (a body's length).
+ * unread in this file: UEFI, RFC 9112. */
 #include "loader.h"
 
 #include <string.h>

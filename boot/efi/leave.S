@@ -2,7 +2,7 @@
  *
  * leave_uefi is copied to memory below 4 GiB and called with %rdi = struct departure
  * (boot/efi/plan/plan.h), below 4 GiB too.  Nothing of the firmware is needed after it: paging goes
- * off first (Intel SDM vol. 3, 10.8.5.4), so that neither firmware's page tables nor the
+ * off first (unread: Intel SDM vol. 3, 10.8.5.4), so that neither firmware's page tables nor the
  * application itself are in the way of the segments that are copied to their places.
  * Position-independent, writes nothing beside itself (firmware may have made it read-only);
  * never returns. */
@@ -27,7 +27,7 @@ leave_uefi:
     cli
     cld
     mov %cr4, %rax
-    and $~CR4_PCIDE_CET, %rax   /* with PCIDE paging cannot go off (SDM vol. 3, 4.10.1); CET
+    and $~CR4_PCIDE_CET, %rax   /* with PCIDE paging cannot go off (unread: SDM vol. 3, 4.10.1); CET
                                  * would want a shadow of the far return below (vol. 1, shadow stacks) */
     mov %rax, %cr4
     lgdt GDT_POINTER(%rdi)

@@ -2,7 +2,8 @@
  * needs to know, puts devices to rest, leaves boot services, and jumps.
  *
  * Source: UEFI Specification 2.10: 4 (system table), 7.2 (memory), 7.4.6 (ExitBootServices),
- * 12.9 (graphics output), 14.4 (PCI I/O). */
+ * 12.9 (graphics output), 14.4 (PCI I/O).
+ * unread in this file: UEFI, SDM, PCI. */
 #include "loader.h"
 
 #include <efipciio.h>

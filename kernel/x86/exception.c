@@ -1,7 +1,8 @@
 /* exception.c - every exception is the end: say what is known, then reset.
  *
  * Exceptions run on stacks of their own (TSS IST 1; double faults IST 2), so a
- * stack overflow is told like any other page fault.  Source: SDM vol. 3, ch. 6. */
+ * stack overflow is told like any other page fault.  Source: SDM vol. 3, ch. 6.
+ * unread in this file: SDM. */
 #include "kernel/compiler.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"

@@ -8,7 +8,7 @@ exception_stubs:                /* 16 bytes each */
     .set vector, 0
     .rept 32
     .balign 16
-    /* Vectors with an error code of their own: SDM vol. 3, table 6-1. */
+    /* Vectors with an error code of their own (unread: SDM vol. 3, table 6-1). */
     .if !((1 << vector) & 0x60227d00)
     push $0
     .endif
@@ -40,7 +40,7 @@ exception_common:
     ud2
 
 /* void task_switch(uint64_t *save_sp, uint64_t load_sp): the callee-saved
- * registers of the System V ABI (3.2.1) and the stack pointer. */
+ * registers of the System V ABI (unread: 3.2.1) and the stack pointer. */
     .globl task_switch
 task_switch:
     push %rbx

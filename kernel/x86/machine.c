@@ -16,7 +16,7 @@
 
 #define KEYBOARD_COMMAND 0x64
 #define KEYBOARD_PULSE_RESET 0xfe /* 8042: pulse output bit 0, the reset line */
-#define RESET_CONTROL 0xcf9       /* ICH9 datasheet 13.7.5: bits 1 and 2, hard reset */
+#define RESET_CONTROL 0xcf9       /* unread: ICH9 datasheet 13.7.5: bits 1 and 2, hard reset */
 #define RESET_CONTROL_HARD 0x06
 #define RESET_WAIT_US 50000u
 

@@ -1,4 +1,5 @@
-/* paging.c - four-level tables, W^X.  Source: Intel SDM vol. 3, 4.5. */
+/* paging.c - four-level tables, W^X.  Source: Intel SDM vol. 3, 4.5.
+ * unread in this file: SDM. */
 #include "kernel/paging.h"
 
 #include "boot/boot_info.h"

@@ -1,4 +1,4 @@
-/* random.c - the bare half of random.h. */
+/* random.c - the bare half of random.h.  unread in this file: SDM. */
 #include "kernel/random.h"
 
 #include "kernel/cpu.h"

@@ -13,7 +13,7 @@
 
 #define GUESS_CYCLES_PER_US 3000ull /* until it is known; only waits at boot use it */
 #define GUESS_US_PER_CYCLE ((1ull << 32) / GUESS_CYCLES_PER_US)
-#define PM_TIMER_HZ 3579545u  /* ACPI 6.5, 4.8.2.1 */
+#define PM_TIMER_HZ 3579545u  /* ACPI 6.6 4.8.3.3 */
 #define PIT_HZ 1193182u       /* 8254: 14.31818 MHz / 12 */
 #define CALIBRATION_US 50u    /* an interval; two must agree */
 #define CALIBRATION_AGREE 16u /* to one part in; and the long one with both */
@@ -68,7 +68,7 @@ static uint64_t told_hz(const char **source)
         if (cpuid(0x40000010, 0).eax)
             return cpuid(0x40000010, 0).eax * 1000ull;
     }
-    if (max.eax >= 0x15) { /* SDM vol. 2A, CPUID leaf 15h */
+    if (max.eax >= 0x15) { /* unread: SDM vol. 2A, CPUID leaf 15h */
         struct cpuid r = cpuid(0x15, 0);
         *source = "CPUID";
         if (r.eax && r.ebx && r.ecx)

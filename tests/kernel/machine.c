@@ -229,7 +229,7 @@ void machine_reset(void)
     machine_pit(0);
 }
 
-/* Walking the tables: SDM vol. 3, figure 4-8 and on ------------------------------- */
+/* Walking the tables, as remembered (unread: SDM vol. 3, figure 4-8 and on) -------------- */
 
 static const uint64_t *table_at(uint64_t entry)
 {

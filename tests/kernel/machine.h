@@ -48,7 +48,7 @@ extern uint8_t image_start[], text_end[], rodata_end[], image_end[];
 extern uint8_t stack_guard_boot[], stack_guard_exception[], stack_guard_double_fault[],
     stack_guard_end[];
 
-/* A walk of the tables under machine_cr3, made from the manual's figures, not from paging.c. */
+/* A walk of the tables under machine_cr3, from what is known of the CPU, not from paging.c. */
 struct walk {
     bool present, writable, executable, uncached;
     uint64_t pa, span;      /* where va leads, and how much one entry maps there */

@@ -1,4 +1,4 @@
-/* kernel/x86/paging.c: the tables as a CPU walks them (machine_walk, made from the manual). */
+/* kernel/x86/paging.c: the tables as a CPU walks them (machine_walk). */
 #include "kernel/paging.h"
 
 #include "kernel/memory.h"

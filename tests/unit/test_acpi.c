@@ -1,4 +1,4 @@
-/* kernel/acpi.c and kernel/acpi_power.c: ACPI 6.5 over recorded and made-up tables. */
+/* kernel/acpi.c and kernel/acpi_power.c: ACPI 6.6 over recorded and made-up tables. */
 #include "kernel/acpi.h"
 
 #include "kernel/acpi_tables.h"

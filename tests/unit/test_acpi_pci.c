@@ -1,4 +1,4 @@
-/* kernel/acpi_pci.c: host bridges in AML, ACPI 6.5 6.5.5 and 20.2, PCI Firmware 3.3 4.1.3. */
+/* kernel/acpi_pci.c: host bridges in AML, unread: ACPI 6.6 6.5.5, 20.2, PCI Firmware 3.3 4.1.3. */
 #include "tests/host/test.h"
 
 #include "kernel/acpi_tables.h"

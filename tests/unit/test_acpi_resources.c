@@ -1,5 +1,5 @@
 /* kernel/acpi_resources.c: devices and what they occupy, from recorded and made-up AML.
- * ACPI 6.5 6.4 (descriptors), 20.2 (grammar). */
+ * ACPI 6.6 6.4 (descriptors), 20.2 (grammar), unread. */
 #include "kernel/acpi_tables.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"

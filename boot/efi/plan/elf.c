@@ -1,5 +1,6 @@
 /* elf.c - the segments of the image that the application carries, and whether they may go
- * where they belong.  ELF-64, "Program header"; UEFI 2.10 7.2.3. */
+ * where they belong.  ELF-64, "Program header"; UEFI 2.10 7.2.3.
+ * unread in this file: both. */
 #include "boot/efi/plan/plan.h"
 
 #define ELF_MAGIC 0x464c457fu

@@ -1,5 +1,6 @@
 /* plan.h - the parts of the UEFI application that know no firmware: bytes in, decisions
- * out.  They are tested and fuzzed as a Linux program. */
+ * out.  They are tested and fuzzed as a Linux program.
+ * unread in this file: UEFI, RFC 2131, RFC 2132. */
 #pragma once
 
 #include "boot/uefi.h"

@@ -1,6 +1,7 @@
 /* words.c - load options, file names and boot offers.
  *
- * Sources: UEFI 2.10 9.1 (load options); RFC 2131 2 and 4.1, RFC 2132 (DHCP packet). */
+ * Sources: UEFI 2.10 9.1 (load options); RFC 2131 2 and 4.1, RFC 2132 (DHCP packet).
+ * unread in this file: all three. */
 #include "boot/efi/plan/plan.h"
 #include "boot/image_name.h"
 
