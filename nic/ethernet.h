@@ -1,7 +1,7 @@
 /* ethernet.h - Ethernet's own facts: lengths, addresses, EtherTypes, the VLAN tag.
  *
  * Offsets count from the first byte of the destination address; lengths leave the FCS out
- * where nothing else is said. */
+ * where nothing else is said.  unread in this file: IEEE 802, 802.1Q, 802.1ad, 802.3. */
 #pragma once
 
 #include "kernel/endian.h"

@@ -5,7 +5,7 @@
  * when it has read and acknowledged it.  The PF's answer is its own message: the VF's
  * type with ACK or NACK.  Both ends are in this house: vf_server.c serves, vf_client.c asks.
  *
- * Document: Intel 82576EB Datasheet, 320961, revision 2.63 ("82576 DS"), 7.8.2.9 and
+ * Document: Intel 82576EB Datasheet, 320961, revision 2.63 ("82576 DS"), unread: 7.8.2.9 and
  * 8.14; the messages are those of Intel's drivers (Linux 6.1 igb and igbvf, DPDK). */
 #pragma once
 

@@ -1,7 +1,8 @@
 /* intel_port.h - what drivers of Intel's NICs do alike, whatever their registers' places.
  *
- * Sections in nic/intel: "unread: 82576 DS 8.14" is remembered, nobody here had that page; what
- * it says of registers agrees with Intel's own drivers and, of the 82576, with QEMU's model. */
+ * Sections in nic/intel: "unread: 82576 DS 8.14" is remembered, nobody here had that page (which
+ * pages somebody had: docs/sources.md); what it says of registers agrees with Intel's own drivers
+ * and, of the 82576, with QEMU's model. */
 #pragma once
 
 #include "kernel/log.h"

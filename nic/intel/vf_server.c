@@ -671,7 +671,7 @@ void vf_server_close(struct vf_server *s)
             tell(s, i, &message, 1, 0);
 }
 
-/* Locally administered (IEEE 802-2014 8.4), and nobody else's here. */
+/* Locally administered (unread: IEEE 802-2014 8.4), and nobody else's here. */
 static void choose_mac(struct vf_server *s, unsigned vf)
 {
     uint8_t *mac = s->vf[vf].policy.mac;

@@ -2,7 +2,8 @@
  * with them (e1000.h, e1000e.c).
  *
  * Document: 8254x SDM (named in e1000_regs.h).  Compared with QEMU's model of
- * the 82540EM, whose deviations are told where they matter.
+ * the 82540EM, whose deviations are told where they matter.  unread in this file:
+ * 13.4.1, 13.5.2, 3.3.7 and chapters 5, 8, 9 and 14 of it; IEEE 802.3.
  *
  * Legacy descriptors, one queue each way (e1000_ring.h).  Not supported: checksum
  * and TCP offloads but the check of received IPv4 headers, flow control (neither sent

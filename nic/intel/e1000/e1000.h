@@ -62,7 +62,7 @@ static inline void e1000_write(const struct e1000 *e, uint32_t reg, uint32_t val
     mmio_write32(e->regs + reg, value);
 }
 
-/* Writes are posted (PCI 3.0 3.2.5); a read of the same device pushes them out. */
+/* Writes are posted (unread: PCI 3.0 3.2.5); a read of the same device pushes them out. */
 static inline void e1000_flush(const struct e1000 *e)
 {
     (void)e1000_read(e, E1000_STATUS);

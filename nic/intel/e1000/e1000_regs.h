@@ -4,6 +4,7 @@
  *
  * Document: Intel "PCI/PCI-X Family of Gigabit Ethernet Controllers Software
  * Developer's Manual", 317453 revision 4.0, called "8254x SDM" here and in both.
+ * unread in this file: 13.2, 13.4.1 to 13.4.22, 13.4.47, 13.5.2, 13.5.3 and 5.6.1 of it; 802.1Q.
  * Every register is 32 bits wide and is accessed as such (8254x SDM 13.2).
  *
  * Modes: RW read and write, RO read only, WO write only, RC cleared by reading,

@@ -1,7 +1,7 @@
 /* e1000_ring.c - legacy descriptor rings (e1000_ring.h).
  *
  * Document: 8254x SDM (named in e1000_regs.h), chapter 3; the 82574's legacy format is
- * the same (82574 DS 7.1.3, 7.2.3). */
+ * the same (unread: 82574 DS 7.1.3, 7.2.3).  unread in this file: chapter 14. */
 #include "nic/intel/e1000/e1000_ring.h"
 
 #include "nic/intel/e1000/e1000_regs.h"

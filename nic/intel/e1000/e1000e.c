@@ -1,8 +1,8 @@
 /* e1000e.c - Intel 82574L as a port: what differs from the 8254x (e1000.h).
  *
- * Document: 82574 DS (named in e1000e_regs.h).  Errata and the bits that are only
- * said to be 1 or 0 were compared with Intel's own drivers; QEMU's model of the 82574L
- * has none of these traps, so the model in tests/models sets them.
+ * Document: 82574 DS (named in e1000e_regs.h).  unread in this file: 82574 DS, PCIe, IEEE 802.3.
+ * Errata and the bits that are only said to be 1 or 0 were compared with Intel's own drivers;
+ * QEMU's model of the 82574L has none of these traps, so the model in tests/models sets them.
  *
  * Legacy descriptors (7.1.3), one queue: the second one, RSS, needs the extended
  * format (7.1.11).  Not supported besides what e1000.c says: MSI-X (nothing is

@@ -3,7 +3,7 @@
  *
  * Document: Intel 82574 GbE Controller Family Datasheet, 317694 revision 3.4, called
  * "82574 DS" here and in e1000e.c.  Bits of which it says nothing but a value carry no
- * name of their own. */
+ * name of their own.  unread in this file: 82574 DS. */
 #pragma once
 
 #include "nic/intel/e1000/e1000_regs.h"

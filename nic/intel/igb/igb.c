@@ -49,7 +49,7 @@ void igb_write(struct igb *e, uint32_t reg, uint32_t value)
     mmio_write32(e->regs + reg, value);
 }
 
-/* Writes are posted (PCI 3.0 3.2.5); a read of the same device pushes them out. */
+/* Writes are posted (unread: PCI 3.0 3.2.5); a read of the same device pushes them out. */
 static void igb_flush(const struct igb *e)
 {
     (void)igb_read(e, IGB_STATUS);

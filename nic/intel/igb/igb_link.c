@@ -122,7 +122,7 @@ void igb_find_phy(struct igb *e)
     e->serdes = igb_read(e, IGB_CTRL_EXT) & IGB_CTRL_EXT_LINK_MODE;
 }
 
-/* IEEE 802.3 22.2.4 through MDIC; 0 or -EIO. */
+/* unread: IEEE 802.3 22.2.4 through MDIC; 0 or -EIO. */
 static int phy_access(struct igb *e, uint32_t command)
 {
     igb_write(e, IGB_MDIC, command | FIELD_PUT(IGB_MDIC_PHY, 1u));

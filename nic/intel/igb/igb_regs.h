@@ -73,7 +73,7 @@
 #define IGB_SYNC_PHY(lan) ((lan) < 2 ? 0x0002u << (lan) : 0x0008u << (lan))
 #define IGB_SYNC_FIRMWARE(mask) ((mask) << 16)
 
-/* PHY, IEEE 802.3 22.2.4 ------------------------------------------------------- */
+/* PHY, unread: IEEE 802.3 22.2.4 ----------------------------------------------- */
 
 #define IGB_PHY_CONTROL 0u
 #define IGB_PHY_CONTROL_RESTART 0x0200u /* SC, restart auto-negotiation */

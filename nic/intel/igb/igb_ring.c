@@ -231,8 +231,8 @@ static bool tx_needs_context(const struct igb_txq *tx, const struct packet *p)
     return intel_tx_tagged(&tx->q, p) && p->vlan != tx->context;
 }
 
-/* The tag is in a context that the chip keeps for the queue until there is another (82576 DS
- * 7.2.2.2; 82575 SDM 5.6.2): told once, and again when it changes. */
+/* The tag is in a context that the chip keeps for the queue until there is another (82575 SDM
+ * 5.6.2; unread: 82576 DS 7.2.2.2): told once, and again when it changes. */
 static void tx_put_context(struct igb_txq *tx, uint16_t tci)
 {
     struct intel_tx_desc *desc = intel_tx_next(&tx->q);

@@ -22,8 +22,8 @@
 #define IGBVF_TX_BLOCK(q) (0x3800u + 0x100 * (q))
 
 /* What was sent last, to know it when it comes back: QEMU's igb, its pools once on, gives a
- * frame for many, or for nobody it knows, to the pool that sent it too.  The chips do not (82576 DS
- * 7.10.3.6). */
+ * frame for many, or for nobody it knows, to the pool that sent it too.  The chips do not
+ * (unread: 82576 DS 7.10.3.6). */
 #define IGB_ECHO_SLOTS 256u
 
 struct igb_echo {

@@ -2,8 +2,8 @@
  * between them, mailboxes, per-VF limits and counters.
  *
  * Documents: Intel 82576EB Datasheet 320961 r2.63 ("82576 DS") 7.10.3 and 8.14, I350 Datasheet
- * 333171 ("I350 DS") 7.8.3 and 8.14.  A pool is a VF's, or the PF's own; a pool has one queue
- * (I350) or two, n and n + 8 (unread: 82576 DS 7.10.3.1).
+ * 333171 ("I350 DS") 7.8.3 and 8.14; unread in this file: both.  A pool is a VF's, or the PF's
+ * own; a pool has one queue (I350) or two, n and n + 8 (82576 DS 7.10.3.1).
  *
  * Modes: RW read and write, RO read only, WO write only, RC cleared by reading, W1C cleared by
  * writing ones. */
@@ -13,7 +13,7 @@
 
 #define IGB_POOL_QUEUE_STRIDE 8u /* 82576: the second queue of a pool */
 
-/* Pools, unread: 82576 DS 8.14 ------------------------------------------------------------ */
+/* Pools, 82576 DS 8.14 -------------------------------------------------------------------- */
 
 #define IGB_VT_CTL 0x581cu                    /* RW, VMDq Control */
 #define IGB_VT_CTL_DEF_PL 0x00000380u         /* RW, default pool */
@@ -96,7 +96,7 @@
 #define IGB_LVMMC_LAST_Q 0xe0000000u          /* RC, by this queue */
 #define IGB_MDFB 0x3558u                      /* W1C, I350: Malicious Driver Free Block, by queue */
 
-/* Counters of VFs, unread: 82576 DS 8.28 (PF's view): wrap, and are not cleared by reading. */
+/* Counters of VFs, 82576 DS 8.28 (PF's view): wrap, and are not cleared by reading. */
 
 #define IGB_VF_COUNTER_BLOCK(vf) (0x10000u + 0x100 * (vf))
 #define IGB_VFGPRC 0x10u /* RO, good packets received */

@@ -62,8 +62,8 @@ static void igbvf_lost(void *owner)
     e->port.pending = true;
 }
 
-/* A function reset switches decoding off as well (PCIe 6.6.2); of a VF whose PF we have, the
- * PF's capability decides on that. */
+/* A function reset switches decoding off as well (unread: PCIe 6.6.2); of a VF whose PF we have,
+ * the PF's capability decides on that. */
 static void igbvf_revive(struct igbvf *e)
 {
     uint16_t command = pci_read16(e->pci, PCI_COMMAND);
@@ -386,7 +386,7 @@ static void igbvf_remove(struct pci_function *f)
     free(e);
 }
 
-/* 82576 DS and I350 DS, device IDs of virtual functions; the second of each is shown by
+/* unread: 82576 DS and I350 DS, device IDs of virtual functions; the second of each is shown by
  * Hyper-V. */
 static const struct pci_id igbvf_ids[] = {
     PCI_ID_SUBSYSTEM(0x8086, 0x10ca, IGB_SUBSYSTEM_QEMU, IGB_QUIRK_ECHOES),

@@ -3,6 +3,7 @@
  *
  * Documents: Intel 82576EB Datasheet, 320961 revision 2.63 ("82576 DS"), 8.26;
  * Intel I350 Datasheet, 333171 ("I350 DS"), whose VF has the same registers here.
+ * unread in this file: both.
  *
  * Modes: RW read and write, RO read only, RC cleared by reading, SC clears itself.  A VF's
  * own counters are 32 bits, wrap, and begin at 0 when the PF's chip resets. */

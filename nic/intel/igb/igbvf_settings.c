@@ -84,7 +84,7 @@ static void mac_refused(struct igbvf *e)
     memcpy(e->port.mac, e->mac_granted, MAC_LEN);
 }
 
-/* Not secret, only unlike others': locally administered, IEEE 802 8.2. */
+/* Not secret, only unlike others': locally administered, unread: IEEE 802 8.2. */
 static void mac_invent(struct igbvf *e)
 {
     uint64_t x = random_word();
