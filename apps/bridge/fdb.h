@@ -1,6 +1,7 @@
 /* fdb.h - the filtering database: which station is behind which port.
  *
  * Sources: IEEE 802.1Q 8.7 (learning) and 8.8 (filtering database).
+ * unread in this file: 802.1Q.
  *
  * Keyed by a filtering identifier (FID: one a bridge) and MAC as one 64-bit word.  A
  * bucket is a cache line of four entries; a station is in one of two buckets, which a

@@ -1,4 +1,4 @@
-/* relay.c - what a bridge does with frames (relay.h). */
+/* relay.c - what a bridge does with frames (relay.h).  unread in this file: 802.1Q. */
 #include "apps/bridge/relay.h"
 
 #include "apps/bridge/fdb.h"

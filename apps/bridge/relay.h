@@ -1,4 +1,4 @@
-/* relay.h - a bridge's data path, by the rules of IEEE 802.1Q clause 8.
+/* relay.h - a bridge's data path, by the rules of IEEE 802.1Q clause 8 (unread).
  *
  * Tagged frames are carried like any other.  Not done: spanning tree, VLAN filtering.
  *

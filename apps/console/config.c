@@ -157,7 +157,7 @@ static void count_errors(struct out *out, const char *source, unsigned errors)
         out_printf(out, "%s: %u error%s\n", source, errors, errors == 1 ? "" : "s");
 }
 
-/* An editor's byte order mark (Unicode 15 23.8) is no part of the text. */
+/* An editor's byte order mark (unread: Unicode 15 23.8) is no part of the text. */
 static void skip_byte_order_mark(const char **file, size_t *size)
 {
     if (*size >= 3 && !memcmp(*file, "\xef\xbb\xbf", 3)) {

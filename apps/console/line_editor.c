@@ -1,7 +1,8 @@
 /* line_editor.c - keys and what they do (line_editor.h).
  *
  * Keys are those of GNU readline's Emacs mode; terminals send the named ones as
- * control sequences (ECMA-48 5.4; xterm's numbers for Home, Delete, End). */
+ * control sequences (ECMA-48 5.4; xterm's numbers for Home, Delete, End).
+ * unread in this file: ECMA-48. */
 #include "apps/console/line_editor.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* parse.c - numbers and addresses in their usual notation (command.h).
  *
  * Each parser takes the whole string or refuses it, and leaves *value alone
- * when it does. */
+ * when it does.  unread in this file: IEEE 802, RFC 6943, RFC 4291. */
 #include "apps/console/command.h"
 
 #include <string.h>

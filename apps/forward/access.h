@@ -24,7 +24,7 @@ uint16_t access_receive(struct worker *worker, const struct port *in, struct pac
 uint16_t access_transmit(struct worker *worker, const struct port *out, struct packet **packets,
                          uint16_t n);
 
-/* A tag of VLAN 0 is a priority and no VLAN (IEEE 802.1Q 9.6): takes the frame's off, beside it
+/* A tag of VLAN 0 is a priority and no VLAN (unread: 802.1Q 9.6): takes the frame's off, beside it
  * or in it; false: it has none. */
 static inline bool access_take_priority(struct packet *p)
 {

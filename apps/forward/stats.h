@@ -5,7 +5,9 @@
  * A frame that came in is forwarded, consumed, held (waiting for ARP), or
  * counted in exactly one drop reason of exactly one port: RX reasons on the
  * port it came in on, TX reasons on the port it was meant to leave by.
- * tests/system asserts this law after floods. */
+ * tests/system asserts this law after floods.
+ *
+ * unread in this file: IEEE 802.1Q; RFC 1812 was read in quotations (docs/sources.md). */
 #pragma once
 
 #include "kernel/compiler.h"

@@ -8,7 +8,7 @@
  *
  * An address is in effect unless its interface is a port in a bridge: then it is kept, and
  * lives again when the port leaves.  While an interface is down its addresses are still ours,
- * but their prefixes lead nowhere (RFC 1812 5.3.12.3, unread: cited from knowledge).
+ * but their prefixes lead nowhere (unread: RFC 1812 5.3.12.3).
  * Control task only, but for address_may_be_ours(). */
 #pragma once
 

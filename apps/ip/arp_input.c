@@ -14,7 +14,7 @@
 
 #include <stdlib.h>
 
-#define DEFEND_INTERVAL_US (10 * US_PER_S) /* RFC 5227 1.1 */
+#define DEFEND_INTERVAL_US (10 * US_PER_S) /* unread: RFC 5227 1.1 */
 
 static uint64_t defended_us; /* not again before */
 static bool was_running;
@@ -35,7 +35,7 @@ void arp_reset(void)
     was_running = false;
 }
 
-/* Gratuitous ARP (RFC 5227 2.3): neighbors hear of it. */
+/* Gratuitous ARP (unread: RFC 5227 2.3): neighbors hear of it. */
 static void announce(const struct address *address)
 {
     struct interface *out = address_interface(address);
@@ -50,7 +50,7 @@ static void announce_all(const struct interface *interface)
         announce(a);
 }
 
-/* Somebody uses an address of ours.  RFC 5227 2.4 (b): say once that it is
+/* Somebody uses an address of ours.  unread: RFC 5227 2.4 (b): say once that it is
  * taken, not more often than DEFEND_INTERVAL, and carry on. */
 static void conflict(const struct interface *in, const struct arp *arp)
 {
@@ -73,8 +73,8 @@ static bool is_our_own(const struct interface *in, const struct arp *arp)
            (address && mac_equal(arp->mac, address_interface(address)->mac));
 }
 
-/* False: a sender that cannot be.  An address of 0 is a probe (RFC 5227 2.1.1): answered, not
- * learned. */
+/* False: a sender that cannot be.  An address of 0 is a probe (unread: RFC 5227 2.1.1):
+ * answered, not learned. */
 static bool hear_sender(struct worker *control, struct interface *in, const struct arp *arp,
                         bool asked)
 {

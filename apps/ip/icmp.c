@@ -16,12 +16,12 @@
 #include <stdlib.h>
 
 #define ICMP_DATAGRAM_MAX 576u    /* RFC 1812 4.3.2.3 */
-#define TOS_NETWORK_CONTROL 0xc0u /* precedence 6, RFC 1812 4.3.2.5 */
+#define TOS_NETWORK_CONTROL 0xc0u /* precedence 6, unread: RFC 1812 4.3.2.5 */
 #define TOS_BITS 0x1eu
 #define ICMP_SOURCES 1024u /* limits that sources share by their hash */
 
 /* One second's errors in all, by the interface that the bad packets came in on, and by their
- * source: so that one scanner takes no more than its share (RFC 1812 4.3.2.8). */
+ * source: so that one scanner takes no more than its share (unread: RFC 1812 4.3.2.8). */
 static struct limit all_errors, source_errors[ICMP_SOURCES];
 static struct numbered interface_errors; /* struct limit, by the interface's number */
 static uint16_t next_id;

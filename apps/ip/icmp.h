@@ -12,7 +12,7 @@
 #define ICMP_HOST_UNREACHABLE 1u
 #define ICMP_PROTOCOL_UNREACHABLE 2u
 #define ICMP_PORT_UNREACHABLE 3u
-#define ICMP_FRAGMENTATION_NEEDED 4u /* rest: the next hop's MTU (RFC 1191 4) */
+#define ICMP_FRAGMENTATION_NEEDED 4u /* rest: the next hop's MTU (unread: RFC 1191 4) */
 #define ICMP_SOURCE_ROUTE_FAILED 5u
 #define ICMP_SOURCE_QUENCH 4u
 #define ICMP_REDIRECT 5u
@@ -33,8 +33,8 @@
 #define ICMP_ID 4u
 #define ICMP_SEQUENCE 6u
 
-/* RFC 1812 4.3.2.8: how many errors a second, in all, per interface that the bad packets came
- * in on, and per source of theirs. */
+/* unread: RFC 1812 4.3.2.8: how many errors a second, in all, per interface that the bad packets
+ * came in on, and per source of theirs. */
 #define ICMP_ERROR_RATE 1000u
 #define ICMP_ERROR_BURST 200u
 #define ICMP_INTERFACE_RATE 250u

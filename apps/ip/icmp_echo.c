@@ -78,7 +78,7 @@ static void icmp_receive(struct worker *control, struct packet *packet)
         answer_pass(ip, length);
         forward_consume(control, packet);
     } else {
-        /* RFC 1812 4.3.2.1: unknown types are silently discarded. */
+        /* unread: RFC 1812 4.3.2.1: unknown types are silently discarded. */
         forward_drop(control, packet->port, DROP_protocol, packet);
     }
 }

@@ -149,7 +149,7 @@ static bool is_ours_or_broadcast(uint32_t address)
 }
 
 /* Addresses no packet may have (RFC 1812 4.2.2.11, 5.3.7), and those that are
- * never forwarded (5.3.4, 5.3.5; RFC 3927 7).  The FIB knows our own addresses
+ * never forwarded (5.3.4, 5.3.5; unread: RFC 3927 7).  The FIB knows our own addresses
  * and the broadcast addresses of connected prefixes. */
 static int address_fault(const uint8_t *frame, uint32_t nexthop)
 {

@@ -37,7 +37,7 @@ void ipv4_format_prefix(uint32_t prefix, unsigned length, char text[IPV4_PREFIX_
 }
 
 /* The sum of a piece that begins at an odd octet has its bytes swapped
- * (RFC 1071 2 B). */
+ * (unread: RFC 1071 2 B). */
 uint16_t ipv4_packet_checksum(const struct packet *packet, uint32_t offset, uint32_t length)
 {
     uint64_t sum = 0;

@@ -66,7 +66,7 @@ static inline unsigned ipv4_header_length(const uint8_t *ip)
 }
 
 /* One's complement sums do not care about byte order as long as both ends of
- * the computation use the same (RFC 1071 2 B); these add 16-bit words as they
+ * the computation use the same (unread: RFC 1071 2 B); these add 16-bit words as they
  * lie in memory.  An odd last byte counts as the first half of a word. */
 static inline uint64_t checksum_add(uint64_t sum, const void *bytes, uint32_t length)
 {
@@ -104,7 +104,7 @@ static inline void ipv4_checksum_set(uint8_t *ip)
     memcpy(ip + IPV4_CHECKSUM, &sum, sizeof sum);
 }
 
-/* RFC 1624 equation 3: HC' = ~(~HC + ~m + m'), m the word that TTL shares with
+/* unread: RFC 1624 equation 3: HC' = ~(~HC + ~m + m'), m the word that TTL shares with
  * the protocol. */
 static inline void ipv4_decrement_ttl(uint8_t *ip)
 {
@@ -127,7 +127,7 @@ uint16_t ipv4_packet_checksum(const struct packet *packet, uint32_t offset, uint
 /* Cuts a frame to `length` bytes, freeing segments that become empty. */
 void ipv4_packet_trim(struct packet_cache *cache, struct packet *packet, uint32_t length);
 
-/* Options (RFC 791 3.1, RFC 1812 5.3.13) ---------------------------------- */
+/* Options (RFC 791 3.1, unread: RFC 1812 5.3.13) -------------------------- */
 
 enum ipv4_options {
     IPV4_OPTIONS_FINE,

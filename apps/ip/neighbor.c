@@ -338,7 +338,7 @@ static void refuse(struct worker *control, struct packet *packet)
     ip_drop(control, DROP_host_unreachable, packet);
 }
 
-/* RFC 1812 3.3.2: unreachable only now that asking has proved fruitless.  The
+/* unread: RFC 1812 3.3.2: unreachable only now that asking has proved fruitless.  The
  * entry may be evicted by what the errors set in motion: it is left first. */
 static void neighbor_fail(struct worker *control, struct neighbor *n, uint64_t now_us)
 {

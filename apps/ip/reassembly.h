@@ -1,4 +1,4 @@
-/* reassembly.h - joining fragments for packets to ourselves (RFC 1812 4.2.2.7 MUST, RFC 815).
+/* reassembly.h - joining fragments for packets to ourselves (unread: RFC 1812 4.2.2.7, RFC 815).
  *
  * Bounded in datagrams, in pieces, and by the longest frame; when all places are taken the
  * oldest gives way.  Pieces that overlap, or that disagree about where the datagram ends,
@@ -12,7 +12,7 @@
 
 #define FRAGMENT_JOINS 16u
 #define FRAGMENT_PIECES 16u
-#define FRAGMENT_TIMEOUT_US (60 * US_PER_S) /* RFC 1122 3.3.2 */
+#define FRAGMENT_TIMEOUT_US (60 * US_PER_S) /* unread: RFC 1122 3.3.2 */
 
 /* Takes one fragment, checked, as it came in; gives the whole packet once the
  * last one is there, else NULL.  Owns the fragment. */

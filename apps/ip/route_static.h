@@ -1,9 +1,9 @@
 /* route_static.h - static routes: prefixes that lead to a gateway.
  *
  * A route keeps its place in the configuration while its gateway cannot be used, and is out
- * of the forwarding table meanwhile: what lies above it leads on (RFC 1812 5.3.12.3, unread:
- * cited from knowledge).  When addresses or interfaces change all routes are looked at again,
- * a bounded number at a time: the first ones at once, the rest in the slices that follow. */
+ * of the forwarding table meanwhile: what lies above it leads on (unread: RFC 1812
+ * 5.3.12.3).  When addresses or interfaces change all routes are looked at again, a bounded
+ * number at a time: the first ones at once, the rest in the slices that follow. */
 #pragma once
 
 #include <stdbool.h>

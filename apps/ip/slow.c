@@ -29,8 +29,8 @@ static void redirect_consider(struct worker *control, struct packet *p)
     forward_consume(control, p);
 }
 
-/* Source routes are refused, as RFC 7126 4.3 and 4.4 advise and against RFC
- * 1812 5.3.13.4; a strict one that has lost its way is told so (5.2.2). */
+/* Source routes are refused, as RFC 7126 4.3 and 4.4 advise and against RFC 1812
+ * 5.3.13.4 (both unread); a strict one that has lost its way is told so. */
 static bool options_refused(struct worker *control, struct packet *p)
 {
     uint8_t pointer = IPV4_DESTINATION;
@@ -63,7 +63,7 @@ static const struct ip_protocol *protocol_find(uint8_t number)
     return NULL;
 }
 
-/* RFC 1812 5.2.3.  TTL does not matter here (4.2.2.9). */
+/* unread: RFC 1812 5.2.3.  TTL does not matter here (4.2.2.9). */
 static void deliver(struct worker *control, struct packet *p)
 {
     uint8_t *ip = p->data + ETHERNET_HEADER;
@@ -85,7 +85,7 @@ static void deliver(struct worker *control, struct packet *p)
                     0);
 }
 
-/* RFC 1812 5.2.1.2, in its order: next hop, time to live, length. */
+/* unread: RFC 1812 5.2.1.2, in its order: next hop, time to live, length. */
 static void forward_slow(struct worker *control, struct packet *p, uint32_t nexthop)
 {
     uint8_t *ip = p->data + ETHERNET_HEADER;

@@ -1,7 +1,8 @@
 /* show_pci.c - the functions on the bus: as a tree, and one decoded.
  *
  * Sources: PCI Local Bus 3.0 6.2 (header), PCI Code and ID Assignment 1.11
- * (class names), PCI-to-PCI Bridge 1.2 3.2.5 (windows). */
+ * (class names), PCI-to-PCI Bridge 1.2 3.2.5 (windows).
+ * unread in this file: all three. */
 #include "apps/machine/show_pci.h"
 
 #include "apps/console/command.h"

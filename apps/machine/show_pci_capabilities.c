@@ -2,7 +2,7 @@
  *
  * Sources: PCI Local Bus 3.0 6.8 and appendix H, Power Management 1.2 3.2, PCI
  * Express Base 5.0 7.5 to 7.9, 9.3 and 10.5, virtio 1.2 4.1.4; IDs that are
- * only named: PCI Code and ID Assignment 1.11. */
+ * only named: PCI Code and ID Assignment 1.11.  unread in this file: all but virtio. */
 #include "apps/machine/show_pci.h"
 
 #include "kernel/time.h"

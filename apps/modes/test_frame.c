@@ -1,4 +1,4 @@
-/* test_frame.c - UDP between addresses that are set aside for benchmarks. */
+/* test_frame.c - UDP between addresses that are set aside for benchmarks (unread: RFC 2544). */
 #include "apps/modes/test_frame.h"
 
 #include "apps/ip/ipv4.h"
@@ -7,7 +7,7 @@
 
 #define FRAME_LENGTH FRAME_PADDED
 #define UDP_LENGTH (FRAME_LENGTH - ETHERNET_HEADER - IPV4_HEADER_MIN)
-#define SOURCE 0xc6120001u      /* 198.18.0.1: 198.18.0.0/15 is for benchmarks (RFC 2544 C.2.2) */
+#define SOURCE 0xc6120001u      /* 198.18.0.1: 198.18.0.0/15 is for benchmarks */
 #define DESTINATION 0xc6120002u /* 198.18.0.2 */
 #define PORT_DISCARD 9u         /* RFC 863 */
 
