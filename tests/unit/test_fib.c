@@ -1,5 +1,8 @@
 /* The forwarding trie against the plainest model of longest match: a list that
  * is searched from end to end (RFC 1812 5.2.4.3: the longest prefix wins). */
+#include "apps/forward/forward.h"
+#include "apps/forward/quiesce.h"
+#include "apps/ip/adjacency.h"
 #include "apps/ip/fib.h"
 #include "apps/ip/ipv4.h"
 #include "tests/host/host.h"
@@ -140,6 +143,53 @@ static void nodes_come_and_go(void **state)
     assert_int_equal(fib_lookup(0xc6336402), 0);
 }
 
+/* A worker in the middle of a look-up may hold a node that has just been taken out: until
+ * none can, its contents stay and it is not used again. */
+static void node_rests_while_a_worker_may_hold_it(void **state)
+{
+    assert_int_equal(forward_init_workers(64, 2), 0);
+    assert_int_equal(fib_set(0xc0000200, 24, 3), 0);
+    uint32_t *node = fib_node(fib, fib->root[0xc000]);
+    fib_clear(0xc0000200, 24, 0, 0);
+    assert_int_equal(fib->root[0xc000], 0);
+    for (unsigned i = 0; i < FIB_NODE_SLOTS; i++)
+        assert_int_equal(node[i] & FIB_VALUE, 0);
+    assert_int_equal(fib_nodes(), 1);
+    assert_int_equal(fib_set(0xc6336400, 24, 4), 0);
+    assert_ptr_not_equal(fib_node(fib, fib->root[0xc633]), node);
+    retire_all();
+    assert_int_equal(fib_nodes(), 1);
+    assert_int_equal(fib_set(0xc0000200, 24, 3), 0);
+    assert_ptr_equal(fib_node(fib, fib->root[0xc000]), node);
+    forward_shutdown();
+}
+
+/* A record that a worker may be reading is not rewritten under it. */
+static void adjacency_rests_before_it_is_rewritten(void **state)
+{
+    static struct interface interface = { .mtu = 1500, .mac = { 2, 0, 0, 0, 0, 9 } };
+    static const uint8_t first[MAC_LEN] = { 2, 1 }, second[MAC_LEN] = { 2, 2 };
+    assert_int_equal(forward_init_workers(64, 2), 0);
+    assert_int_equal(adjacency_init(), 0);
+    uint32_t number = adjacency_make(&interface, 0);
+    struct adjacency *a = adjacency_at(number);
+    adjacency_resolve(number, first);
+    assert_true(a->valid); /* nobody has seen it before */
+    adjacency_resolve(number, second);
+    assert_false(a->valid);
+    assert_memory_equal(a->header, first, MAC_LEN);
+    retire_all();
+    assert_true(a->valid);
+    assert_memory_equal(a->header, second, MAC_LEN);
+    adjacency_free(number);
+    assert_int_not_equal(adjacency_make(&interface, 0), number);
+    retire_all();
+    retire_all();
+    assert_int_equal(adjacency_make(&interface, 0), number);
+    adjacency_shutdown();
+    forward_shutdown();
+}
+
 /* The prefix of length 0 touches no leaf. */
 static void default_route_is_one_word(void **state)
 {
@@ -191,6 +241,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(replacing_a_route_changes_only_its_own_addresses, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(nodes_come_and_go, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(node_rests_while_a_worker_may_hold_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(adjacency_rests_before_it_is_rewritten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(default_route_is_one_word, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_burst_finds_what_one_look_up_finds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(hundred_thousand_routes, set_up, tear_down),
