@@ -50,7 +50,7 @@ struct vf_info {
     enum vf_mailbox mailbox;
     uint8_t mac[6];                  /* in force: the policy's, or what the VF chose */
     bool promiscuous, all_multicast; /* as granted */
-    uint16_t mtu;                    /* as granted */
+    uint16_t frame;                  /* longest, tags and FCS included, as granted */
     unsigned macs, vlans, multicast; /* filters granted beyond its own MAC */
     /* since the VF was made; 64-bit, monotonic */
     uint64_t rx_packets, rx_bytes, rx_multicast, tx_packets, tx_bytes;

@@ -271,8 +271,9 @@ static void show_policy(struct out *out, const struct vf_info *info)
 static void show_granted(struct out *out, const char *state, const struct vf_info *info)
 {
     out_printf(out, "    mailbox   %s\n", state);
-    out_printf(out, "    granted   mtu %u, %u addresses, %u vlans, %u groups%s%s\n", info->mtu,
-               info->macs, info->vlans, info->multicast, info->promiscuous ? ", promiscuous" : "",
+    out_printf(out, "    granted   frames to %u bytes, %u addresses, %u vlans, %u groups%s%s\n",
+               info->frame, info->macs, info->vlans, info->multicast,
+               info->promiscuous ? ", promiscuous" : "",
                info->all_multicast ? ", all multicast" : "");
 }
 

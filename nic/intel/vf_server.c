@@ -629,7 +629,7 @@ void vf_server_info(const struct vf_server *s, unsigned vf, struct vf_info *info
         .mailbox = mailbox_state(v),
         .promiscuous = v->promiscuous,
         .all_multicast = vf_all_multicast(v),
-        .mtu = (uint16_t)(v->frame - ETHERNET_HEADER - VLAN_TAG - ETHERNET_FCS),
+        .frame = v->frame,
         .macs = v->mac_count,
         .vlans = v->vlan_count,
         .multicast = v->hash_count,

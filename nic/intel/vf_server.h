@@ -38,7 +38,7 @@ struct vf_state {
     uint16_t hashes[MBX_MULTICAST_MAX];
     uint8_t mac_count, vlan_count, hash_count;
     bool promiscuous, all_multicast, overflow; /* overflow: more groups than a message holds */
-    uint16_t frame; /* longest, FCS included */
+    uint16_t frame; /* longest, FCS and tags included: for how many only it knows */
     bool cts;       /* its driver has reset; served and switched on */
 
     /* Mailbox */

@@ -152,7 +152,7 @@ static void a_stopped_pf_makes_vfs_for_later(void **state)
     port_stop(master.port);
     assert_int_equal(master.port->vf->enable(master.port, 2, false, &master.why), 0);
     master_polls(5);
-    assert_int_equal(master_info(1).mtu, 1500);
+    assert_int_equal(master_info(1).frame, 1522);
     assert_int_equal(master_info(1).mailbox, VF_MAILBOX_CLOSED);
     assert_int_equal(port_start(master.port), 0);
     igb_model_set_link(&master.model, true);
@@ -593,7 +593,7 @@ static void a_function_reset_forgets_what_was_granted(void **state)
     assert_int_equal(info.mailbox, VF_MAILBOX_CLOSED);
     assert_int_equal(mac_number(info.mac), mac);
     assert_int_equal(info.vlans + info.macs + info.multicast, 0);
-    assert_int_equal(info.mtu, 1500);
+    assert_int_equal(info.frame, 1522);
     assert_int_equal(master_reg(IGB_VFRE), 0xe);
     assert_int_equal(master_reg(IGB_RAH(1)) & IGB_RAH_AV, 0);
     assert_true(MASTER_ASK(0, MBX_VF_SET_LPE, 1522));

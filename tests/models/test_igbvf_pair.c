@@ -572,7 +572,7 @@ static void both_ends_agree(unsigned k)
     pf->vf->info(pf, k, &info);
     assert_int_equal(info.mailbox, VF_MAILBOX_OPEN);
     assert_memory_equal(info.mac, vf[k]->mac, MAC_LEN);
-    assert_true(info.mtu >= vf[k]->mtu);
+    assert_int_equal(info.frame, FRAME_LIMIT(vf[k]->mtu) + ETHERNET_FCS);
     assert_int_equal(info.vlans, vf[k]->vlan && !info.policy.vlan); /* else it is refused */
     assert_int_equal(info.promiscuous, vf[k]->rx_mode.promiscuous);
 }

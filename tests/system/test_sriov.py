@@ -377,5 +377,5 @@ def test_a_vf_that_floods_its_mailbox_slows_nobody():
         assert flood["deferred"] > 0 or served >= asked - 1
         assert after[PF, 1]["deferred"] == after[PF, 2]["deferred"] == 0
         must(appliance, "port 3 mtu 4000")                          # the neighbour asks
-        assert "granted   mtu 4000" in vfs(appliance)[PF, 1]["text"]
+        assert "granted   frames to 4026 bytes" in vfs(appliance)[PF, 1]["text"]
         check_law(stats(appliance))

@@ -242,7 +242,7 @@ def test_long_frames():
         until(appliance, all_up)
         for n in (0, 2, 3):
             must(appliance, "port %d mtu 9000" % n)
-        assert "granted   mtu 9000" in must(appliance, "show vfs")
+        assert "granted   frames to 9026 bytes" in must(appliance, "show vfs")
         traffic_flows(appliance, count=1, size=8900)
 
 

@@ -148,7 +148,7 @@ static void info(struct port *port, unsigned vf, struct vf_info *i)
 {
     *i = (struct vf_info){ .policy = policies[vf],
                            .mailbox = mailbox,
-                           .mtu = 1500,
+                           .frame = 1522,
                            .rx_packets = 12,
                            .spoofed = 4,
                            .malicious = 5,
@@ -458,6 +458,7 @@ static void show_vfs_tells_all(void **state)
     assert_non_null(
         strstr(t, "mac free, vlan 12, spoofcheck on, trust off, rate none, link auto\n"));
     assert_non_null(strstr(t, "mailbox   open\n"));
+    assert_non_null(strstr(t, "granted   frames to 1522 bytes, 0 addresses"));
     assert_non_null(strstr(t, "12 packets"));
     assert_non_null(strstr(t, "4 spoofed, 5 malicious\n"));
     assert_non_null(strstr(t, "refused   only a trusted VF may be promiscuous\n"));
