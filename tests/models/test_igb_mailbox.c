@@ -334,7 +334,7 @@ static void frames_are_as_long_as_granted(void **state)
     igb_model_inject(&master.model, frame, 1519); /* 1522 with FCS; the tag is a VLAN's */
     assert_int_equal(igb_model_vf_take(&master.model, 0, frame, sizeof frame), 0);
     GRANTED(0, MBX_VF_SET_LPE, 5000);
-    assert_int_equal(master_info(0).mtu, 4978);
+    assert_int_equal(master_info(0).frame, 5000);
     igb_model_inject(&master.model, frame, 4996);
     assert_int_equal(igb_model_vf_take(&master.model, 0, frame, sizeof frame), 4996);
     igb_model_inject(&master.model, frame, 4997);
