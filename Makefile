@@ -269,7 +269,7 @@ fuzz: fuzzers
 # ---- The forwarder as a Linux program, for its speed ----------------------------------
 
 BENCH_C := $(wildcard tests/bench/bench_*.c)
-BENCHES := $(BENCH_C:%.c=$(B)/bench/%)
+BENCHES := $(BENCH_C:tests/bench/%.c=$(B)/bench/%)
 BENCH_CFLAGS := $(COMMON) -O2 -DMILLRACE_HOSTED -D_GNU_SOURCE -fno-strict-aliasing -march=x86-64 \
 	-mtune=generic
 BENCH_O := $(HOSTED_C:%.c=$(B)/bench/%.o) $(B)/bench/version.o
@@ -283,7 +283,7 @@ $(B)/bench/version.o: $(B)/version.c
 	@mkdir -p $(@D)
 	@$(CC) $(BENCH_CFLAGS) -c -o $@ $<
 
-$(BENCHES): %: %.o $(BENCH_O)
+$(BENCHES): $(B)/bench/%: $(B)/bench/tests/bench/%.o $(BENCH_O)
 	@$(CC) $(BENCH_CFLAGS) -o $@ $^
 
 .PHONY: bench-host
@@ -370,4 +370,4 @@ clean:
 
 -include $(BARE_O:.o=.d) $(EFI_O:.o=.d) $(HOSTILE_O:.o=.d) $(ATTACK_O:.o=.d) $(HOST_O:.o=.d) $(MODEL_O:.o=.d) $(TESTS:=.d) $(KERNEL_O:.o=.d) \
 	$(KERNEL_TESTS:=.d) $(FUZZ_O:.o=.d) $(FUZZERS:=.d) \
-	$(BENCH_O:.o=.d) $(BENCHES:=.d)
+	$(BENCH_O:.o=.d) $(BENCH_C:%.c=$(B)/bench/%.d)

@@ -34,7 +34,7 @@ static inline void store_be32(void *p, uint32_t v)
     memcpy(p, &v, sizeof v);
 }
 
-/* Little-endian loads: tables of firmware, capabilities, packed structures. */
+/* Little-endian: tables of firmware, capabilities, packed structures. */
 static inline uint16_t load_le16(const void *p)
 {
     uint16_t v;
@@ -47,6 +47,16 @@ static inline uint32_t load_le32(const void *p)
     uint32_t v;
     memcpy(&v, p, sizeof v);
     return v;
+}
+
+static inline void store_le16(void *p, uint16_t v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
+static inline void store_le32(void *p, uint32_t v)
+{
+    memcpy(p, &v, sizeof v);
 }
 
 static inline uint64_t load_le64(const void *p)

@@ -56,6 +56,12 @@ static inline uint64_t mac_load(const uint8_t *mac)
     return (uint64_t)load_le16(mac + 4) << 32 | load_le32(mac);
 }
 
+static inline void mac_store(uint8_t *to, uint64_t word)
+{
+    store_le32(to, (uint32_t)word);
+    store_le16(to + 4, (uint16_t)(word >> 32));
+}
+
 /* Writes and returns `text`. */
 const char *mac_format(const uint8_t *mac, char text[MAC_TEXT]);
 

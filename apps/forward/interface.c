@@ -20,6 +20,11 @@ struct interface *interface_get(unsigned number)
     return numbered_get(&interfaces, number);
 }
 
+struct interface *interface_by_port(unsigned number)
+{
+    return numbered_get(&by_port, number);
+}
+
 unsigned interface_limit(void)
 {
     return load_relaxed(&interfaces.limit);

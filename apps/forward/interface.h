@@ -77,7 +77,8 @@ void interface_update(struct interface *interface, const struct interface_state 
 /* Who takes the frames from now on; a burst under way may still go to who did before. */
 void interface_set_input(struct interface *interface, interface_burst_fn *input);
 
-struct interface *interface_get(unsigned number); /* NULL: none; also for workers */
+struct interface *interface_get(unsigned number);     /* NULL: none; also for workers */
+struct interface *interface_by_port(unsigned number); /* that port's untagged traffic; likewise */
 unsigned interface_limit(void);                   /* every number in use is below it */
 struct interface *interface_find(const char *name);
 /* The interface of a port's untagged traffic, made if it is not there yet; NULL: no memory. */

@@ -8,8 +8,7 @@ static void io_burst(struct worker *worker, struct port *in, struct packet **pac
         forward_drop_burst(worker, in->number, DROP_no_peer, packets, n);
         return;
     }
-    for (uint16_t i = 0; i < n; i++)
-        forward_send(worker, out, packets[i]);
+    forward_send_burst(worker, out, packets, n);
 }
 
 FORWARD_MODE(io_mode) = {

@@ -2,6 +2,7 @@
  * testpmd's mode of that name has them: from the port that sends, to the
  * station taken to be behind it. */
 #include "apps/forward/forward.h"
+#include "apps/forward/interface.h"
 #include "apps/modes/test_frame.h"
 
 #include <string.h>
@@ -10,16 +11,18 @@ static void mac_burst(struct worker *worker, struct port *in, struct packet **pa
 {
     uint8_t addresses[2 * MAC_LEN];
     struct port *out = forward_peer(in);
-    if (!out) {
+    const struct interface *interface = out ? interface_by_port(out->number) : NULL;
+    if (!interface) {
         forward_drop_burst(worker, in->number, DROP_no_peer, packets, n);
         return;
     }
     test_frame_peer_mac(out, addresses);
-    memcpy(addresses + MAC_LEN, out->mac, MAC_LEN);
-    for (uint16_t i = 0; i < n; i++) {
+    mac_store(addresses + MAC_LEN, load_relaxed(&interface->mac_word));
+    for (uint16_t i = 0; i < n; i++)
+        __builtin_prefetch(packets[i]->data, 1);
+    for (uint16_t i = 0; i < n; i++)
         memcpy(packets[i]->data, addresses, sizeof addresses);
-        forward_send(worker, out, packets[i]);
-    }
+    forward_send_burst(worker, out, packets, n);
 }
 
 FORWARD_MODE(mac_mode) = {

@@ -20,10 +20,11 @@ static void macswap_burst(struct worker *worker, struct port *in, struct packet 
         forward_drop_burst(worker, in->number, DROP_no_peer, packets, n);
         return;
     }
-    for (uint16_t i = 0; i < n; i++) {
+    for (uint16_t i = 0; i < n; i++)
+        __builtin_prefetch(packets[i]->data);
+    for (uint16_t i = 0; i < n; i++)
         swap_addresses(packets[i]->data);
-        forward_send(worker, out, packets[i]);
-    }
+    forward_send_burst(worker, out, packets, n);
 }
 
 FORWARD_MODE(macswap_mode) = {

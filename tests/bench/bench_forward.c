@@ -5,8 +5,11 @@
  * round for ever; nothing but the poll loop, the mode and the rings is timed.
  * io is measured before and after each row, so that a noisy minute hits both.
  *
- * Of l3 there is a burst of packets, whose TTL is set back each round, for io as well; once
- * as if their device had said that the header checksum is right, once as if it said nothing. */
+ * The packets of l3 get their TTL back before it ends, in its io as well; once as if their
+ * device had said that the header checksum is right, once as if it said nothing.
+ *
+ * --tsv prints `key<TAB>ns per frame` for scripts: the mode, and with a dot how many frames
+ * are in flight. */
 #include "apps/bridge/fdb.h"
 #include "apps/forward/forward.h"
 #include "apps/ip/address.h"
@@ -15,6 +18,7 @@
 #include "apps/ip/router.h"
 #include "tests/host/host.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,13 +28,19 @@
 #define ROUND_US 150000ull
 #define ROUNDS 5u
 #define FRAME_LENGTH 60u
+#define FRAMES_USUAL 256u
+#define FRAMES_ROUTED 32u
+#define FRAMES_MANY 16384u
 
 #define LAN_A 0xc0000201u /* RFC 5737 */
 #define LAN_B 0xc6336401u
 
 static struct port *in, *out;
-static struct packet *routed[PORT_BURST]; /* of the l3 rows, while they lie in the ring */
-static unsigned routed_count;
+static struct packet *routed[RING]; /* of the l3 rows, while they lie in the ring */
+static uint32_t routed_count;
+static uint8_t routed_checksum[2];
+static uint32_t turns; /* since their TTL was set back */
+static bool tsv;
 static port_burst_fn *ring_burst;
 static uint8_t verdict; /* PACKET_IP_CHECKSUM_*, of every packet received */
 
@@ -82,7 +92,7 @@ static void put_header(struct packet *p)
 }
 
 /* What is addressed to port 0, routed out of port 1, and so comes back. */
-static void put_routed(void)
+static void put_routed(uint32_t frames)
 {
     struct address conflict;
     if (forward_set_mode(forward_find_mode("l3")) ||
@@ -90,7 +100,7 @@ static void put_routed(void)
         address_add(interface_of_port(out), LAN_B, 24, &conflict) ||
         neighbor_add_static(LAN_B + 1, in->mac, interface_of_port(out)))
         die("no route");
-    for (routed_count = 0; routed_count < PORT_BURST; routed_count++) {
+    for (routed_count = 0; routed_count < frames; routed_count++) {
         struct packet *p = packet_alloc(&control_worker()->cache);
         if (!p)
             die("too few packets");
@@ -102,6 +112,7 @@ static void put_routed(void)
         p->frame_length = FRAME_LENGTH;
         put_header(p);
         routed[routed_count] = p;
+        memcpy(routed_checksum, p->data + ETHERNET_HEADER + IPV4_CHECKSUM, 2);
         if (port_tx_burst(out->txq[0], &p, 1) != 1)
             die("ring too small");
     }
@@ -116,20 +127,20 @@ static uint16_t rx_burst(struct port_queue *q, struct packet **packets, uint16_t
     return got;
 }
 
-/* As they were. */
+/* As they were, after fewer rounds than they may live: two ports take a burst each in a turn. */
 static void renew_routed(void)
 {
-    static uint8_t checksum[2];
-    if (routed_count && !checksum[0])
-        memcpy(checksum, routed[0]->data + ETHERNET_HEADER + IPV4_CHECKSUM, sizeof checksum);
-    for (unsigned i = 0; i < routed_count; i++) {
+    if (!routed_count || turns++ < (IPV4_TTL_DEFAULT - 4) * routed_count / (2 * PORT_BURST))
+        return;
+    turns = 0;
+    for (uint32_t i = 0; i < routed_count; i++) {
         uint8_t *ip = routed[i]->data + ETHERNET_HEADER;
         ip[IPV4_TTL] = IPV4_TTL_DEFAULT;
-        memcpy(ip + IPV4_CHECKSUM, checksum, sizeof checksum);
+        memcpy(ip + IPV4_CHECKSUM, routed_checksum, sizeof routed_checksum);
     }
 }
 
-static void begin(uint32_t frames)
+static void begin(const char *mode, uint32_t frames)
 {
     host_reset();
     host_use_real_time(true);
@@ -139,14 +150,14 @@ static void begin(uint32_t frames)
     forward_ports_up();
     ring_burst = in->rxq[0]->burst;
     in->rxq[0]->burst = rx_burst;
-    routed_count = 0;
-    if (frames)
+    routed_count = turns = 0;
+    if (strcmp(mode, "l3"))
         put_frames(frames);
     else
-        put_routed();
+        put_routed(frames);
 }
 
-static void end(uint32_t frames)
+static void end(void)
 {
     struct port_totals t;
     stats_port_totals(in, &t);
@@ -190,40 +201,55 @@ static double median(double *values)
     return values[ROUNDS / 2];
 }
 
-static void row_of(const char *name, const char *mode, uint32_t frames)
+/* name: NULL, the mode's */
+static void row(const char *mode, uint32_t frames, const char *name)
 {
     double ns[ROUNDS], ratio[ROUNDS];
-    begin(frames);
+    begin(mode, frames);
     for (unsigned i = 0; i < ROUNDS; i++) {
         double before = measure("io");
         ns[i] = measure(mode);
         ratio[i] = ns[i] * 2 / (before + measure("io"));
     }
-    printf("  %-27s  %8u  %9.1f  %11.2f\n", name, frames ? frames : routed_count, median(ns),
-           median(ratio));
-    end(frames);
+    if (tsv)
+        printf("%s.%u\t%.1f\n", mode, frames, median(ns));
+    else
+        printf("  %-27s  %8u  %9.1f  %11.2f\n", name ? name : mode, frames, median(ns),
+               median(ratio));
+    if (tsv && (frames == FRAMES_USUAL || frames == FRAMES_ROUTED))
+        printf("%s\t%.1f\n", mode, median(ns));
+    fflush(stdout);
+    end();
 }
 
-static void row(const char *mode, uint32_t frames)
-{
-    row_of(mode, mode, frames);
-}
-
-int main(void)
+static void heading(void)
 {
     printf("\nHosted forwarding (one core, 60-byte frames over ring ports, median of %u)\n",
            ROUNDS);
     printf("The time per frame says more about this machine than about the mode.\n\n");
     printf("  mode                           frames   ns/frame  times of io\n");
     printf("  ---------------------------  --------  ---------  -----------\n");
-    row("io", 256);
-    row("mac", 256);
-    row("macswap", 256);
-    row("l2", 256);
-    row("io", 16384);
-    row("l2", 16384);
-    row_of("l3", "l3", 0);
+}
+
+int main(int argc, char **argv)
+{
+    tsv = argc == 2 && !strcmp(argv[1], "--tsv");
+    if (argc != 1 && !tsv) {
+        fprintf(stderr, "usage: bench_forward [--tsv]\n");
+        return 2;
+    }
+    if (!tsv)
+        heading();
+    row("io", FRAMES_USUAL, NULL);
+    row("mac", FRAMES_USUAL, NULL);
+    row("macswap", FRAMES_USUAL, NULL);
+    row("l2", FRAMES_USUAL, NULL);
+    row("io", FRAMES_MANY, NULL);
+    row("l2", FRAMES_MANY, NULL);
+    row("l3", FRAMES_ROUTED, NULL);
+    row("l3", FRAMES_MANY, NULL);
     verdict = PACKET_IP_CHECKSUM_GOOD;
-    row_of("l3, checksum seen by device", "l3", 0);
+    if (!tsv)
+        row("l3", FRAMES_ROUTED, "l3, checksum seen by device");
     return 0;
 }
