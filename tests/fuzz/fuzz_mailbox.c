@@ -64,7 +64,7 @@ static void check_vf(unsigned vf)
     struct vf_info info = infos[vf];
     bool up = igb_model_reg(model, IGB_VFRE) >> vf & 1;
     must(!(info.mac[0] & 1) && memcmp(info.mac, port->mac, MAC_LEN));
-    must(info.mtu >= VF_FRAME_MIN - 22 && info.mtu <= IGB_FRAME_MAX - 22);
+    must(info.frame >= VF_FRAME_MIN && info.frame <= IGB_FRAME_MAX);
     must(info.macs <= VF_MACS && info.vlans < IGB_VLVF_REGS);
     must(info.policy.trust || !info.promiscuous);
     must(!info.policy.mac_set || info.policy.trust ||

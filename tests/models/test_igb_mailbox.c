@@ -114,7 +114,7 @@ static void a_second_reset_forgets_what_was_granted(void **state)
     master_reset_vf(0);
     assert_int_equal(vf_mac(0), mac);
     assert_int_equal(master_info(0).vlans, 0);
-    assert_int_equal(master_info(0).mtu, 1500);
+    assert_int_equal(master_info(0).frame, 1522);
     assert_int_equal(FIELD_GET(IGB_VMOLR_RLPML, master_reg(IGB_VMOLR(0))), 1522);
 }
 
@@ -330,7 +330,7 @@ static void frames_are_as_long_as_granted(void **state)
     struct vf_info info = master_info(0);
     memcpy(frame, info.mac, MAC_LEN);
     frame[6] = 2;
-    assert_int_equal(info.mtu, 1500);
+    assert_int_equal(info.frame, 1522);
     igb_model_inject(&master.model, frame, 1519); /* 1522 with FCS; the tag is a VLAN's */
     assert_int_equal(igb_model_vf_take(&master.model, 0, frame, sizeof frame), 0);
     GRANTED(0, MBX_VF_SET_LPE, 5000);
