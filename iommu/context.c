@@ -112,11 +112,12 @@ static void scalable_free(uint64_t context)
     page_free(page_at(context), PAGE_SIZE);
 }
 
-/* VT-d 6.5.3.3: what a change of a context entry wants forgotten, in this order. */
-static int flush_context(struct vtd_unit *u, uint16_t domain)
+/* VT-d 6.5.3.3: what a change of a context entry wants forgotten, in this order.  Contexts
+ * are forgotten globally, so translations have to be (6.5.2.1, 6.5.2.2): a change is rare. */
+static int flush_context(struct vtd_unit *u)
 {
     int e = vtd_flush_contexts(u);
-    return e ? e : vtd_flush_domain(u, domain);
+    return e ? e : vtd_flush_all(u);
 }
 
 int vtd_set_context(struct vtd_unit *u, uint16_t requester, const struct iommu_table *table,
@@ -129,13 +130,13 @@ int vtd_set_context(struct vtd_unit *u, uint16_t requester, const struct iommu_t
                         : legacy_set(u, context, table, domain, device_tlb);
     if (e)
         return e;
-    e = flush_context(u, domain);
+    e = flush_context(u);
     if (e)
-        vtd_clear_context(u, requester, domain);
+        vtd_clear_context(u, requester);
     return e;
 }
 
-int vtd_clear_context(struct vtd_unit *u, uint16_t requester, uint16_t domain)
+int vtd_clear_context(struct vtd_unit *u, uint16_t requester)
 {
     uint64_t *root = root_word(u, requester);
     if (!(*root & VTD_PRESENT))
@@ -146,7 +147,7 @@ int vtd_clear_context(struct vtd_unit *u, uint16_t requester, uint16_t domain)
     store_release(&context[0], 0);
     entry_write(u, context, (const uint64_t[VTD_SM_CONTEXT_WORDS]){ 0 },
                 u->scalable ? VTD_SM_CONTEXT_WORDS : VTD_CONTEXT_WORDS);
-    int e = flush_context(u, domain);
+    int e = flush_context(u);
     if (!e && u->scalable)
         scalable_free(old);
     return e;

@@ -280,7 +280,7 @@ static int clear_contexts(struct device *v)
     int e = 0;
     for (unsigned i = 0; i < v->requesters; i++)
         if (!carrier_of(d->unit, v->requester[i], v))
-            e = vtd_clear_context(d->unit, v->requester[i], d->id) ? -EIO : e;
+            e = vtd_clear_context(d->unit, v->requester[i]) ? -EIO : e;
     return e;
 }
 

@@ -87,7 +87,7 @@ int vtd_set_context(struct vtd_unit *u, uint16_t requester, const struct iommu_t
                     uint16_t domain, bool device_tlb);
 /* The requester reaches nothing any more.  -EIO: the unit did not confirm it,
  * and may use the old tables for ever. */
-int vtd_clear_context(struct vtd_unit *u, uint16_t requester, uint16_t domain);
+int vtd_clear_context(struct vtd_unit *u, uint16_t requester);
 void vtd_free_contexts(struct vtd_unit *u); /* vtd_stop() */
 
 /* invalidate.c ------------------------------------------------------------------ */

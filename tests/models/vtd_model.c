@@ -40,6 +40,7 @@ static void forget_contexts(struct vtd_model *m)
     for (unsigned i = 0; i < VTD_MODEL_CACHE; i++)
         m->context[i].used = false;
     m->context_flushes++;
+    m->pages_owed = true;
 }
 
 static void forget_pasids(struct vtd_model *m)
@@ -47,6 +48,7 @@ static void forget_pasids(struct vtd_model *m)
     for (unsigned i = 0; i < VTD_MODEL_CACHE; i++)
         m->context[i].pasid_used = false;
     m->pasid_flushes++;
+    m->pages_owed = true;
 }
 
 /* 6.5.2.3, 6.5.2.4: first-stage entries have invalidations of their own. */
@@ -57,6 +59,7 @@ static void forget_pages(struct vtd_model *m, bool global, uint16_t domain, bool
             (m->page[i].context.domain == domain && m->page[i].context.first_stage == first_stage))
             m->page[i].used = false;
     m->iotlb_flushes++;
+    m->pages_owed = m->pages_owed && !global;
 }
 
 /* 6.2.2: what is absent is cached in caching mode only. */
@@ -153,6 +156,9 @@ uint8_t vtd_model_dma(struct vtd_model *m, uint16_t requester, uint64_t iova, bo
     *pa = iova;
     if (!(m->gsts & TE))
         return 0; /* not fenced */
+    /* Both are global here, and so is what has to follow them (6.5.2.1, 6.5.2.2). */
+    if (m->pages_owed)
+        complain(m, "contexts forgotten without a global IOTLB invalidation behind");
     uint8_t reason = cached_context(m, requester, &c);
     reason = reason ? reason : cached_page(m, &c, iova, &page);
     if (!reason && write && !page.write)

@@ -74,6 +74,7 @@ struct vtd_model {
         struct walk_page page;
     } page[VTD_MODEL_CACHE];
     unsigned context_next, page_next;
+    bool pages_owed;         /* contexts were forgotten, translations not yet */
 };
 
 /* A unit at rest at `base`, with VTD_MODEL_CAP and VTD_MODEL_ECAP; its registers

@@ -53,9 +53,9 @@ static void attach(uint16_t domain)
     assert_int_equal(vtd_set_context(&unit, NIC, &table, domain, false), 0);
 }
 
-static void detach(uint16_t domain)
+static void detach(void)
 {
-    assert_int_equal(vtd_clear_context(&unit, NIC, domain), 0);
+    assert_int_equal(vtd_clear_context(&unit, NIC), 0);
     iommu_table_destroy(&table);
 }
 
@@ -84,7 +84,7 @@ static void a_slow_unit(void **state)
     start();
     attach(1);
     assert_int_equal(dma(NIC, 0x1000, true), WALK_NO_WRITE);
-    detach(1);
+    detach();
 }
 
 static void no_unit_at_the_address(void **state)
@@ -298,7 +298,7 @@ static void begin(const struct kind *k)
 
 static void end(const struct kind *k)
 {
-    detach(5);
+    detach();
     vtd_stop(&unit);
     if (model.complaint || host_pages())
         fail_msg("%s: %s, %zu bytes left", k->name, model.complaint, host_pages());
@@ -347,10 +347,10 @@ static void contexts_come_and_go(void **state)
         assert_int_not_equal(dma(OTHER, 0x5000, true), 0);
         assert_int_equal(vtd_set_context(&unit, OTHER, &table, 5, false), 0);
         assert_int_equal(dma(OTHER, 0x5000, true), 0);
-        assert_int_equal(vtd_clear_context(&unit, NIC, 5), 0);
+        assert_int_equal(vtd_clear_context(&unit, NIC), 0);
         assert_int_not_equal(dma(NIC, 0x5000, true), 0);
         assert_int_equal(dma(OTHER, 0x5000, true), 0);
-        assert_int_equal(vtd_clear_context(&unit, OTHER, 5), 0);
+        assert_int_equal(vtd_clear_context(&unit, OTHER), 0);
         assert_int_not_equal(dma(OTHER, 0x5000, true), 0);
         end(k);
     }
@@ -364,7 +364,7 @@ static void a_domain_id_used_again(void **state)
         assert_int_equal(iommu_table_map(&table, 0x5000, 0x5000, 0x1000, RW), 0);
         assert_int_equal(vtd_flush_new(&unit, 5), 0);
         assert_int_equal(dma(NIC, 0x5000, true), 0);
-        detach(5);
+        detach();
         attach(5);
         assert_int_not_equal(dma(NIC, 0x5000, true), 0);
         end(k);
@@ -382,7 +382,7 @@ static void first_stage_permissions(void **state)
     assert_int_equal(dma(NIC, 0x5000, false), 0);
     assert_int_equal(dma(NIC, 0x5000, true), WALK_SM_NO_WRITE);
     assert_int_equal(dma(NIC, 0x6000, false), WALK_SM_FS_ABSENT);
-    detach(1);
+    detach();
 }
 
 /* 11.4.2 FS5LP */
@@ -398,7 +398,7 @@ static void first_stage_of_five_levels(void **state)
     assert_int_equal(iommu_table_map(&table, iova, 0x5000, 0x1000, RW), 0);
     assert_int_equal(dma(NIC, iova, true), 0);
     assert_int_equal(pa, 0x5000);
-    detach(1);
+    detach();
 }
 
 /* 6.8 */
@@ -413,7 +413,7 @@ static void write_buffers_are_flushed_before_the_unit_looks(void **state)
     before = model.write_buffer_flushes;
     assert_int_equal(vtd_flush_new(&unit, 1), 0);
     assert_int_equal(model.write_buffer_flushes, before + 1);
-    detach(1);
+    detach();
 }
 
 static void contexts_without_memory(void **state)
@@ -509,8 +509,8 @@ static void a_context_that_will_not_go(void **state)
     start();
     attach(1);
     model.refuse_type = 1;
-    assert_int_equal(vtd_clear_context(&unit, NIC, 1), -EIO);
-    assert_int_equal(vtd_clear_context(&unit, NIC, 1), 0);
+    assert_int_equal(vtd_clear_context(&unit, NIC), -EIO);
+    assert_int_equal(vtd_clear_context(&unit, NIC), 0);
     iommu_table_destroy(&table);
 }
 
