@@ -20,11 +20,16 @@ static unsigned last; /* had the last turn */
 static struct {
     struct work *first, *last;
     const struct work *running;
+    bool started;
 } queue;
+
+#define WORTH_A_TURN_US 50u
 
 void task_reset(void)
 {
     memset(tasks, 0, sizeof tasks);
+    for (struct work *w = queue.first; w; w = w->next)
+        w->asked = false;
     memset(&queue, 0, sizeof queue);
     current = NULL;
     last = 0;
@@ -87,6 +92,25 @@ bool task_yield(void)
     return true;
 }
 
+bool task_deadline_passed(const struct deadline *d)
+{
+    bool passed = deadline_passed(d);
+    if (current && !passed)
+        task_yield();
+    return passed;
+}
+
+void task_delay_us(uint64_t us)
+{
+    struct deadline d = deadline_us(us + 1); /* the microsecond that runs is not whole */
+    if (!current || us < WORTH_A_TURN_US) {
+        time_delay_us(us);
+        return;
+    }
+    while (!task_deadline_passed(&d))
+        continue;
+}
+
 /* Housekeeping ------------------------------------------------------------- */
 
 void work_ask(struct work *w)
@@ -107,6 +131,14 @@ bool work_is_pending(const struct work *w)
     return w->asked || queue.running == w;
 }
 
+static void run(struct work *w)
+{
+    const struct work *outer = queue.running;
+    queue.running = w;
+    w->run(w);
+    queue.running = outer;
+}
+
 bool work_run_next(void)
 {
     struct work *w = queue.first;
@@ -114,9 +146,7 @@ bool work_run_next(void)
         return false;
     queue.first = w->next;
     w->asked = false;
-    queue.running = w;
-    w->run(w);
-    queue.running = NULL;
+    run(w);
     return true;
 }
 
@@ -130,5 +160,19 @@ static void keep_house(void *arg)
 
 int work_start(void)
 {
-    return task_create(keep_house, NULL) ? 0 : -ENOMEM;
+    queue.started = task_create(keep_house, NULL);
+    return queue.started ? 0 : -ENOMEM;
+}
+
+bool work_has_task(void)
+{
+    return queue.started;
+}
+
+void work_do(struct work *w)
+{
+    if (queue.started)
+        work_ask(w);
+    else
+        run(w);
 }

@@ -11,6 +11,8 @@
  * Only the control core creates tasks, gives turns and yields. */
 #pragma once
 
+#include "kernel/time.h"
+
 #include <stdbool.h>
 
 #define TASKS_MAX 12u /* console sessions, housekeeping, and some */
@@ -30,6 +32,13 @@ void task_turn(void);
 bool task_yield(void);
 void task_reset(void); /* tests: as if none had ever been created */
 
+/* Drivers' waits for their devices: deadline_passed() and time_delay_us(), but inside a task the
+ * loop has a turn at each of them.  So others run in between, and whoever waits holds what they
+ * must not touch (port_hold() in nic/port.h).  After the turn there is always one more look
+ * before the time is up: it may be us who were away, not the device. */
+bool task_deadline_passed(const struct deadline *d);
+void task_delay_us(uint64_t us); /* at least; some tens of microseconds are not worth a turn */
+
 /* Housekeeping: one task that does what has to be done and may have to wait, piece by piece in
  * the order in which it was asked for.  The piece is its owner's and must live on; to ask for
  * one that already stands in the queue changes nothing, one that runs is run once more. */
@@ -44,3 +53,6 @@ bool work_is_pending(const struct work *w); /* stands in the queue or runs */
 /* The next piece, here and now; false: there is none.  For the task and for tests. */
 bool work_run_next(void);
 int work_start(void); /* creates the task; 0 or -ENOMEM */
+bool work_has_task(void);
+/* Asks for it; where no task keeps house (before the loop begins) it is done here and now. */
+void work_do(struct work *w);

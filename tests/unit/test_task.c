@@ -220,6 +220,107 @@ static void without_the_task_the_queue_can_be_run(void **state)
     assert_string_equal(trace, "ab");
 }
 
+static void work_to_do_is_done_at_once_where_nobody_keeps_house(void **state)
+{
+    struct piece a = { { .run = do_piece }, "ab", 0 };
+    assert_false(work_has_task());
+    work_do(&a.work);
+    assert_string_equal(trace, "ab");
+    assert_int_equal(work_start(), 0);
+    assert_true(work_has_task());
+    work_do(&a.work);
+    assert_string_equal(trace, "ab");
+    turns(3);
+    assert_string_equal(trace, "abab");
+}
+
+/* A test's end: what stood in the queue can be asked for again. */
+static void a_reset_empties_the_queue(void **state)
+{
+    struct piece a = { { .run = do_piece }, "ab", 0 };
+    work_ask(&a.work);
+    task_reset();
+    assert_false(work_is_pending(&a.work));
+    assert_false(work_run_next());
+}
+
+/* Devices' waits ------------------------------------------------------------------ */
+
+static unsigned looks;
+
+static void wait_for_a_device(void *arg)
+{
+    struct deadline d = deadline_us(*(const uint64_t *)arg);
+    looks = 1;
+    while (!task_deadline_passed(&d))
+        looks++;
+    note('!');
+}
+
+static void a_wait_in_a_task_gives_a_turn_at_each_look(void **state)
+{
+    uint64_t us = 5 * HOST_YIELD_US;
+    task_create(wait_for_a_device, &us);
+    task_create(spell, "abcdefghijkl");
+    turns(2);
+    assert_int_equal(looks, 1);
+    turns(2);
+    assert_int_equal(looks, 2);
+    turns(20);
+    assert_non_null(strchr(trace, '!'));
+}
+
+/* We were away for longer than the device is given. */
+static void there_is_one_more_look_before_the_time_is_up(void **state)
+{
+    uint64_t us = HOST_YIELD_US;
+    task_create(wait_for_a_device, &us);
+    task_turn();
+    host_advance_us(US_PER_S);
+    assert_string_equal(trace, "");
+    task_turn();
+    assert_int_equal(looks, 2);
+    assert_string_equal(trace, "!");
+}
+
+static uint64_t delay_us, delayed_us;
+
+static void delay(void *arg)
+{
+    uint64_t before = time_us();
+    task_delay_us(delay_us);
+    delayed_us = time_us() - before;
+    note('!');
+}
+
+static void a_long_delay_gives_turns_and_a_short_one_does_not(void **state)
+{
+    delay_us = 10 * HOST_YIELD_US;
+    task_create(delay, NULL);
+    task_turn();
+    assert_string_equal(trace, "");
+    turns(20);
+    assert_string_equal(trace, "!");
+    assert_true(delayed_us >= delay_us);
+    delay_us = 20;
+    task_create(delay, NULL);
+    task_turn();
+    assert_string_equal(trace, "!!");
+    assert_true(delayed_us >= delay_us);
+}
+
+static void the_loop_waits_by_itself(void **state)
+{
+    struct deadline d = deadline_us(100);
+    uint64_t before = time_us();
+    task_create(spell, "a");
+    while (!task_deadline_passed(&d))
+        continue;
+    task_delay_us(1000);
+    assert_true(time_us() >= before + 1100);
+    assert_string_equal(trace, "");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, setup)
@@ -235,6 +336,12 @@ int main(void)
         T(pieces_are_done_in_order_one_at_a_time),
         T(a_piece_asked_for_while_it_runs_is_run_again),
         T(without_the_task_the_queue_can_be_run),
+        T(work_to_do_is_done_at_once_where_nobody_keeps_house),
+        T(a_reset_empties_the_queue),
+        T(a_wait_in_a_task_gives_a_turn_at_each_look),
+        T(there_is_one_more_look_before_the_time_is_up),
+        T(a_long_delay_gives_turns_and_a_short_one_does_not),
+        T(the_loop_waits_by_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
