@@ -102,7 +102,7 @@ int port_register(struct port *port)
         log_error("port: no memory to register another %s port", port->driver);
         return -ENOMEM;
     }
-    registrations++;
+    port->life = ++registrations;
     return 0;
 }
 
@@ -242,7 +242,7 @@ bool port_fence_is_required(void)
     return fence_required;
 }
 
-int port_start(struct port *port)
+static int start(struct port *port)
 {
     if (port->state == PORT_FAILED)
         return -EIO;
@@ -264,27 +264,30 @@ int port_start(struct port *port)
     return e;
 }
 
-void port_stop(struct port *port)
+int port_start(struct port *port)
 {
-    if (port->state != PORT_RUNNING)
-        return;
-    port->state = PORT_STOPPED;
-    port_detach(port);
-    port->ops->stop(port);
+    int e = port_hold_wait(port);
+    if (e)
+        return e;
+    e = start(port);
+    port_release(port);
+    return e;
 }
 
-void port_fail(struct port *port, const char *why)
+/* 0: held, and not failed. */
+static int begin_setting(struct port *port)
 {
-    log_error("port %u (%s): failed: %s", port->number, port->driver, why);
-    port_stop(port);
-    port->state = PORT_FAILED;
-    port->failure = why;
+    int e = port_hold_wait(port);
+    if (e)
+        return e;
+    if (port->state != PORT_FAILED)
+        return 0;
+    port_release(port);
+    return -EIO;
 }
 
-int port_set_mac(struct port *port, const uint8_t mac[MAC_LEN])
+static int set_mac(struct port *port, const uint8_t mac[MAC_LEN])
 {
-    if (port->state == PORT_FAILED)
-        return -EIO;
     if (!port->ops->set_mac)
         return -ENOTSUP;
     if (!mac_is_station(mac))
@@ -295,10 +298,18 @@ int port_set_mac(struct port *port, const uint8_t mac[MAC_LEN])
     return e;
 }
 
-int port_set_mtu(struct port *port, uint16_t mtu)
+int port_set_mac(struct port *port, const uint8_t mac[MAC_LEN])
 {
-    if (port->state == PORT_FAILED)
-        return -EIO;
+    int e = begin_setting(port);
+    if (e)
+        return e;
+    e = set_mac(port, mac);
+    port_release(port);
+    return e;
+}
+
+static int set_mtu(struct port *port, uint16_t mtu)
+{
     if (mtu < MTU_MIN || FRAME_LIMIT(mtu) > port->limits.max_frame)
         return -EINVAL;
     if (!port->ops->set_mtu && mtu > MTU_DEFAULT)
@@ -309,10 +320,18 @@ int port_set_mtu(struct port *port, uint16_t mtu)
     return e;
 }
 
-int port_set_rx_mode(struct port *port, const struct port_rx_mode *mode)
+int port_set_mtu(struct port *port, uint16_t mtu)
 {
-    if (port->state == PORT_FAILED)
-        return -EIO;
+    int e = begin_setting(port);
+    if (e)
+        return e;
+    e = set_mtu(port, mtu);
+    port_release(port);
+    return e;
+}
+
+static int set_rx_mode(struct port *port, const struct port_rx_mode *mode)
+{
     if (!port->ops->set_rx_mode)
         return -ENOTSUP;
     for (uint16_t i = 0; i < mode->multicast_count; i++)
@@ -324,26 +343,18 @@ int port_set_rx_mode(struct port *port, const struct port_rx_mode *mode)
     return e;
 }
 
-bool port_poll_link(struct port *port)
+int port_set_rx_mode(struct port *port, const struct port_rx_mode *mode)
 {
-    struct port_link now = { 0 };
-    if (port->state == PORT_RUNNING)
-        port->ops->link(port, &now);
-    bool changed = now.up != port->link.up || now.speed_mbps != port->link.speed_mbps ||
-                   now.full_duplex != port->link.full_duplex;
-    port->link = now;
-    return changed;
+    int e = begin_setting(port);
+    if (e)
+        return e;
+    e = set_rx_mode(port, mode);
+    port_release(port);
+    return e;
 }
 
-bool port_poll(struct port *port, uint64_t now_us)
+static int set_offloads(struct port *port, uint32_t offloads)
 {
-    return port->state != PORT_FAILED && port->ops->poll && port->ops->poll(port, now_us);
-}
-
-int port_set_offloads(struct port *port, uint32_t offloads)
-{
-    if (port->state == PORT_FAILED)
-        return -EIO;
     if (offloads & ~port->limits.offloads)
         return -ENOTSUP;
     if (offloads == port->offloads)
@@ -354,13 +365,67 @@ int port_set_offloads(struct port *port, uint32_t offloads)
     return e;
 }
 
-int port_vlan_filter(struct port *port, uint16_t vid, bool on)
+int port_set_offloads(struct port *port, uint32_t offloads)
 {
-    if (port->state == PORT_FAILED)
-        return -EIO;
+    int e = begin_setting(port);
+    if (e)
+        return e;
+    e = set_offloads(port, offloads);
+    port_release(port);
+    return e;
+}
+
+static int vlan_filter(struct port *port, uint16_t vid, bool on)
+{
     if (!vid || vid > VLAN_MAX)
         return -EINVAL;
     return port->ops->vlan_filter ? port->ops->vlan_filter(port, vid, on) : 0;
+}
+
+int port_vlan_filter(struct port *port, uint16_t vid, bool on)
+{
+    int e = begin_setting(port);
+    if (e)
+        return e;
+    e = vlan_filter(port, vid, on);
+    port_release(port);
+    return e;
+}
+
+/* Watching ------------------------------------------------------------------- */
+
+bool port_poll_link(struct port *port)
+{
+    struct port_link now = { 0 };
+    if (port_is_busy(port))
+        return false;
+    if (port->state == PORT_RUNNING)
+        port->ops->link(port, &now);
+    bool changed = now.up != port->link.up || now.speed_mbps != port->link.speed_mbps ||
+                   now.full_duplex != port->link.full_duplex;
+    port->link = now;
+    return changed;
+}
+
+bool port_poll(struct port *port, uint64_t now_us)
+{
+    return port->state != PORT_FAILED && !port_is_busy(port) && port->ops->poll &&
+           port->ops->poll(port, now_us);
+}
+
+void port_read_stats(struct port *port, struct port_device_stats *stats)
+{
+    if (port->state != PORT_FAILED && !port_is_busy(port)) {
+        port->device_stats = (struct port_device_stats){ 0 };
+        port->ops->stats(port, &port->device_stats);
+    }
+    *stats = port->device_stats;
+}
+
+unsigned port_read_counters(struct port *port, struct port_counter *rows, unsigned n)
+{
+    bool can = port->ops->counters && !port_is_busy(port);
+    return can ? port->ops->counters(port, rows, n) : 0;
 }
 
 unsigned port_queues_limit(const struct port *port)
@@ -369,14 +434,22 @@ unsigned port_queues_limit(const struct port *port)
     return l->rx_queues_max < l->tx_queues_max ? l->rx_queues_max : l->tx_queues_max;
 }
 
-int port_set_queues(struct port *port, uint16_t queues)
+static int set_queues(struct port *port, uint16_t queues)
 {
-    if (port->state == PORT_FAILED)
-        return -EIO;
     if (port->state == PORT_RUNNING)
         return -EBUSY;
     if (!queues || queues > port_queues_limit(port))
         return -EINVAL;
     port->rx_queues = port->tx_queues = queues;
     return 0;
+}
+
+int port_set_queues(struct port *port, uint16_t queues)
+{
+    int e = begin_setting(port);
+    if (e)
+        return e;
+    e = set_queues(port, queues);
+    port_release(port);
+    return e;
 }

@@ -136,6 +136,9 @@ struct port_ops {
     /* optional, also while stopped: mailboxes, resets by somebody else, timers.  Called from
      * the control slice every millisecond or so; never waits.  True: look at the link now. */
     bool (*poll)(struct port *port, uint64_t now_us);
+    /* optional: what poll() found to be done and asked for (port_ask_service()), and what may
+     * wait for the device. */
+    void (*service)(struct port *port);
 };
 
 struct port {
@@ -174,6 +177,13 @@ struct port {
     bool unfenced;               /* goes round an IOMMU that is there; port_register() sets
                                   * it for a device without a domain, a driver if it knows more */
     void *priv;                  /* the driver's */
+
+    /* nic/port_hold.c's: who is changing it, and what has to be done when nobody is. */
+    struct task *holder;
+    unsigned holds;
+    uint64_t life; /* tells it from a port that had its number, or its memory, before */
+    bool stop_due, service_due;
+    struct port_device_stats device_stats; /* as last read */
 };
 
 /* For drivers: zeroed memory that starts on a cache line, as queues want it; free() takes it
@@ -221,8 +231,24 @@ void port_set_pollers(const struct port_pollers *pollers); /* NULL: nobody polls
 void port_detach(struct port *port);
 void port_attach(struct port *port); /* nothing happens to a port that does not run */
 
+/* One at a time changes a port.  Where a driver waits for its device inside a task, the poll
+ * loop and other tasks run meanwhile (task_deadline_passed()); they find the port held and leave
+ * it alone.  Every wrapper below holds the port while it works; who calls several in a row holds
+ * it around them.  A port that is held is not removed but by its holder.
+ *
+ * Holding is counted.  0, or -EBUSY when somebody else has it. */
+int port_hold(struct port *port);
+void port_release(struct port *port);
+bool port_is_busy(const struct port *port); /* held by somebody else */
+/* The same, and inside a task it is waited for, with a limit.  -ENODEV: it went meanwhile, and
+ * `port` points to nothing. */
+int port_hold_wait(struct port *port);
+/* For drivers' poll(): service() is called from a task that may wait, or at once where there is
+ * none. */
+void port_ask_service(struct port *port);
+
 /* Wrappers that keep the state machine; drivers are never called directly.
- * All return 0 or -E...; -EIO when the port is failed. */
+ * All return 0 or -E...; -EIO when the port is failed, -EBUSY and -ENODEV as port_hold_wait(). */
 int port_start(struct port *port);
 void port_stop(struct port *port);
 int port_set_mac(struct port *port,
@@ -230,12 +256,19 @@ int port_set_mac(struct port *port,
 int port_set_mtu(struct port *port, uint16_t mtu);
 /* -EINVAL when a wanted address is no group address. */
 int port_set_rx_mode(struct port *port, const struct port_rx_mode *mode);
-void port_fail(struct port *port, const char *why); /* static text; stops it if running */
+/* Static text; stops it if running.  In the poll loop the driver's stop() is left to
+ * housekeeping: the port is failed and not polled from here on. */
+void port_fail(struct port *port, const char *why);
 /* True when the link changed since the last poll; a port that was stopped since
- * then went down. */
+ * then went down.  Of a port that somebody changes nothing is new. */
 bool port_poll_link(struct port *port);
-/* The driver's poll(), where there is one, failed ports left out; true: look at the link. */
+/* The driver's poll(), where there is one, failed and busy ports left out; true: look at the
+ * link. */
 bool port_poll(struct port *port, uint64_t now_us);
+/* What the device counted; of a busy port as it was when it was read last. */
+void port_read_stats(struct port *port, struct port_device_stats *stats);
+/* As the driver's counters(); none of a busy port. */
+unsigned port_read_counters(struct port *port, struct port_counter *rows, unsigned n);
 /* -ENOTSUP beyond what the port declares. */
 int port_set_offloads(struct port *port, uint32_t offloads);
 /* -EINVAL but for 1 to VLAN_MAX, -ENOSPC when the device has no filter left; 0 also where

@@ -3,6 +3,7 @@
 #include "iommu/iommu.h"
 #include "kernel/compiler.h"
 #include "kernel/mmio.h"
+#include "kernel/task.h"
 #include "kernel/time.h"
 #include "pci/pci_internal.h"
 #include "pci/sriov.h"
@@ -93,7 +94,7 @@ static void power_up(struct pci_function *f)
     pci_controls_save(f, &controls);
     pci_write16(f, at + PCI_POWER_CONTROL,
                 control & (uint16_t) ~(PCI_POWER_STATE | PCI_POWER_PME_STATUS));
-    time_delay_us(POWER_UP_US);
+    task_delay_us(POWER_UP_US);
     pci_controls_restore(f, &controls);
 }
 

@@ -3,7 +3,7 @@
 #include "virtio/virtio.h"
 
 #include "kernel/log.h"
-#include "kernel/time.h"
+#include "kernel/task.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -41,7 +41,7 @@ int virtio_reset(struct virtio_device *dev)
 
     dev->transport->set_status(dev, 0);
     while ((status = dev->transport->get_status(dev)) != 0)
-        if (deadline_passed(&d))
+        if (task_deadline_passed(&d))
             break;
     /* A device that says it is reset needs the bus no more; one that does not
      * say so must not have it any more. */

@@ -9,6 +9,7 @@
 #include "virtio/virtio_net.h"
 
 #include "kernel/log.h"
+#include "kernel/task.h"
 #include "kernel/time.h"
 #include "virtio/virtio_net_regs.h"
 
@@ -195,7 +196,7 @@ static int wait_for_ack(struct virtio_net *net)
     struct deadline d = deadline_us(CONTROL_US);
     uint32_t written;
     while (!virtqueue_pop(&net->control, &written)) /* written: nonsense on legacy, 5.1.6.1 */
-        if (net->control.broken || deadline_passed(&d)) {
+        if (net->control.broken || task_deadline_passed(&d)) {
             net->control_dead = true;
             log_error("%s: control queue: used idx %u, expected %u%s%s", net->dev->name,
                       net->control.used_end, net->control.avail_idx,

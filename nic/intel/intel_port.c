@@ -1,6 +1,7 @@
 /* intel_port.c - what drivers of Intel's NICs do alike (intel_port.h). */
 #include "nic/intel/intel_port.h"
 
+#include "kernel/task.h"
 #include "kernel/time.h"
 
 #include <errno.h>
@@ -15,13 +16,14 @@ int intel_wait(enum log_level level, const char *device, const char *name, uint8
 {
     struct deadline deadline = deadline_us(limit_us);
     uint32_t value;
-    bool late;
-    do {
-        late = deadline_passed(&deadline);
+    bool late = deadline_passed(&deadline);
+    for (;; late = task_deadline_passed(&deadline)) {
         value = mmio_read32(reg);
         if ((value & mask) == wanted)
             return 0;
-    } while (!late);
+        if (late)
+            break;
+    }
     log_line(level,
              "%s: %s is %08" PRIx32 " after %" PRIu64 " us, expected %08" PRIx32
              " under mask %08" PRIx32,

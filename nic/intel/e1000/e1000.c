@@ -11,6 +11,7 @@
 #include "nic/intel/e1000/e1000.h"
 
 #include "kernel/log.h"
+#include "kernel/task.h"
 #include "kernel/time.h"
 
 #include <errno.h>
@@ -108,14 +109,14 @@ void e1000_quiet(struct e1000 *e)
     e1000_write(e, E1000_RCTL, e->rctl = 0);
     e1000_write(e, E1000_TCTL, 0);
     e1000_flush(e);
-    time_delay_us(DRAIN_US);
+    task_delay_us(DRAIN_US);
 }
 
 /* 8254x SDM 14.7: all registers have their initial values, but the PHY keeps its link. */
 int e1000_pull_reset(struct e1000 *e)
 {
     e1000_write(e, E1000_CTRL, e1000_read(e, E1000_CTRL) | E1000_CTRL_RST);
-    time_delay_us(RESET_SETTLE_US);
+    task_delay_us(RESET_SETTLE_US);
     return e1000_wait(e, "CTRL", E1000_CTRL, E1000_CTRL_RST, 0, RESET_US) ? -EIO : 0;
 }
 
@@ -386,7 +387,7 @@ static int e1000_reset(struct e1000 *e)
 {
     e1000_quiet(e);
     int err = e1000_pull_reset(e);
-    time_delay_us(RELOAD_US);
+    task_delay_us(RELOAD_US);
     if (!err)
         e1000_write(e, E1000_IMC, E1000_IMC_ALL);
     return err;

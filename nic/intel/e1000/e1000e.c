@@ -12,6 +12,7 @@
 #include "nic/intel/e1000/e1000e_regs.h"
 
 #include "kernel/log.h"
+#include "kernel/task.h"
 #include "kernel/time.h"
 #include "pci/pci_regs.h"
 
@@ -38,14 +39,15 @@ static int e1000e_own(struct e1000 *e)
 {
     struct deadline deadline = deadline_us(OWNER_US);
     uint32_t value;
-    bool late;
-    do {
-        late = deadline_passed(&deadline);
+    bool late = deadline_passed(&deadline);
+    for (;; late = task_deadline_passed(&deadline)) {
         change(e, E1000E_EXTCNF_CTRL, 0, E1000E_EXTCNF_CTRL_SW);
         value = e1000_read(e, E1000E_EXTCNF_CTRL);
         if (value & E1000E_EXTCNF_CTRL_SW)
             return 0;
-    } while (!late);
+        if (late)
+            break;
+    }
     log_warning("%s: EXTCNF_CTRL is %08" PRIx32 " after %" PRIu64 " us, expected %08" PRIx32
                 " under mask %08" PRIx32,
                 e->name, value, (uint64_t)OWNER_US, E1000E_EXTCNF_CTRL_SW, E1000E_EXTCNF_CTRL_SW);
@@ -123,18 +125,18 @@ static void e1000e_reset_phy(struct e1000 *e)
     uint32_t ctrl = e1000_read(e, E1000_CTRL);
     e1000_write(e, E1000_CTRL, ctrl | E1000_CTRL_PHY_RST);
     e1000_flush(e);
-    time_delay_us(PHY_RESET_US);
+    task_delay_us(PHY_RESET_US);
     e1000_write(e, E1000_CTRL, ctrl & ~E1000_CTRL_PHY_RST);
     e1000_flush(e);
     e1000e_disown(e);
-    time_delay_us(PHY_AWAKE_US);
+    task_delay_us(PHY_AWAKE_US);
 }
 
 /* Between the reset and the first use of NVM and PHY, the device uses them itself. */
 static void e1000e_settle(struct e1000 *e)
 {
     e1000e_stop_aspm(e->pci);
-    time_delay_us(PHY_CONFIG_US);
+    task_delay_us(PHY_CONFIG_US);
     e1000e_reset_phy(e);
 }
 

@@ -10,6 +10,7 @@
 #include "nic/intel/igb/igb_virt_regs.h"
 
 #include "kernel/mmio.h"
+#include "kernel/task.h"
 #include "kernel/time.h"
 #include "pci/sriov.h"
 
@@ -138,10 +139,10 @@ static int reset(struct igb *e)
     igb_write(e, IGB_RCTL, e->rctl = 0);
     igb_write(e, IGB_TCTL, 0);
     igb_flush(e);
-    time_delay_us(DRAIN_US);
+    task_delay_us(DRAIN_US);
     disable_master(e);
     igb_write(e, IGB_CTRL, igb_read(e, IGB_CTRL) | IGB_CTRL_RST);
-    time_delay_us(RESET_SETTLE_US);
+    task_delay_us(RESET_SETTLE_US);
     if (igb_wait(e, LOG_ERROR, "CTRL", IGB_CTRL, IGB_CTRL_RST, 0, RESET_US))
         return -EIO;
     if (!e->no_auto_read &&

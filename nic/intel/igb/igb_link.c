@@ -2,6 +2,7 @@
  * what comes of them: the address and the link (igb.h).
  *
  * Documents: named in igb_regs.h. */
+#include "kernel/task.h"
 #include "kernel/time.h"
 #include "nic/intel/igb/igb.h"
 
@@ -31,7 +32,7 @@ static int semaphore_take(struct igb *e)
         igb_write(e, IGB_SWSM, IGB_SWSM_SMBI | IGB_SWSM_SWESMBI);
         if (igb_read(e, IGB_SWSM) & IGB_SWSM_SWESMBI)
             return 0;
-    } while (!deadline_passed(&deadline));
+    } while (!task_deadline_passed(&deadline));
     log_error("%s: SWSM.SWESMBI does not stick within %" PRIu64 " us", e->name,
               (uint64_t)SEMAPHORE_US);
     igb_write(e, IGB_SWSM, 0);
@@ -57,7 +58,7 @@ static int igb_lock(struct igb *e, uint32_t what)
         semaphore_give(e);
         if (!(owners & busy))
             return 0;
-    } while (!deadline_passed(&deadline));
+    } while (!task_deadline_passed(&deadline));
     log_error("%s: SW_FW_SYNC is %08" PRIx32 " after %" PRIu64
               " us, expected 0 under mask %08" PRIx32,
               e->name, owners, (uint64_t)SYNC_US, busy);

@@ -11,6 +11,7 @@
 #include "kernel/endian.h"
 #include "kernel/mmio.h"
 #include "kernel/random.h"
+#include "kernel/task.h"
 #include "kernel/time.h"
 #include "nic/intel/igb/igb_regs.h"
 #include "nic/intel/intel_port.h"
@@ -220,7 +221,7 @@ int igb_rxq_disable(struct igb_rxq *rx, const char *name)
     store_relaxed(&rx->live, false);
     mmio_write32(rx->block + IGB_Q_CTL, RX_CTL);
     int err = queue_wait(rx->block, name, "RXDCTL", 0, DISABLE_US);
-    time_delay_us(SETTLE_US);
+    task_delay_us(SETTLE_US);
     return err;
 }
 

@@ -11,6 +11,7 @@
 
 #include "kernel/log.h"
 #include "kernel/mmio.h"
+#include "kernel/task.h"
 #include "kernel/time.h"
 #include "pci/pci_regs.h"
 
@@ -138,7 +139,7 @@ static void queues_off(struct igbvf *e)
         err = igb_txq_disable(&e->tx, e->name) || err;
         if (err) {
             vf_client_reset(&e->pf);
-            time_delay_us(DRAIN_US);
+            task_delay_us(DRAIN_US);
         }
     }
     e->dma = false;
@@ -147,6 +148,16 @@ static void queues_off(struct igbvf *e)
 
 /* Served by the PF ------------------------------------------------------- */
 
+static void igbvf_service(struct port *port)
+{
+    struct igbvf *e = port->priv;
+    if (!e->started || e->rx.live || e->pf.state != VF_OPEN)
+        return;
+    port_detach(port);
+    queues_on(e);
+    port_attach(port);
+}
+
 /* Nobody is left to be waited for when every setting was asked since the last change. */
 static void igbvf_settle(void *owner)
 {
@@ -154,9 +165,7 @@ static void igbvf_settle(void *owner)
     char text[MAC_TEXT];
     e->port.pending = false;
     if (e->started && !e->rx.live) {
-        port_detach(&e->port);
-        queues_on(e);
-        port_attach(&e->port);
+        port_ask_service(&e->port);
         if (!e->rx.live)
             return;
     }
@@ -312,7 +321,8 @@ static const struct port_ops igbvf_ops = { .start = igbvf_start,
                                            .set_offloads = igbvf_set_offloads,
                                            .vlan_filter = igbvf_vlan_filter,
                                            .counters = igbvf_counters,
-                                           .poll = igbvf_poll };
+                                           .poll = igbvf_poll,
+                                           .service = igbvf_service };
 
 /* The chip's: unread: 82576 DS 8.10, 8.12; frames: 9.5 KiB, 1.3. */
 static const struct port_limits igbvf_limits = INTEL_PORT_LIMITS(1);
