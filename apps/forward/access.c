@@ -8,7 +8,7 @@
 #define OFFLOADS (PORT_OFFLOAD_VLAN_STRIP | PORT_OFFLOAD_VLAN_INSERT)
 
 /* A device that filters has one filter fewer to give while it still has the old one. */
-int access_set_vlan(struct port *port, uint16_t vlan)
+static int set_vlan(struct port *port, uint16_t vlan)
 {
     uint16_t old = port->vlan;
     int e = port->state == PORT_FAILED ? -EIO : vlan > VLAN_MAX ? -EINVAL : 0;
@@ -28,6 +28,16 @@ int access_set_vlan(struct port *port, uint16_t vlan)
         port_vlan_filter(port, vlan, false);
     if (old)
         port_vlan_filter(port, old, true);
+    return e;
+}
+
+int access_set_vlan(struct port *port, uint16_t vlan)
+{
+    int e = port_hold_wait(port);
+    if (e)
+        return e;
+    e = set_vlan(port, vlan);
+    port_release(port);
     return e;
 }
 

@@ -179,7 +179,7 @@ static void control_slice(struct worker *control, bool busy)
         return;
     forward.in_control = true;
     retire_poll();
-    forward_ports_up();
+    ports_look_for_new();
     if (due(&forward.tick_at, now, TICK_US) && forward.mode->tick)
         forward.mode->tick(control, now);
     run_jobs(control, now);

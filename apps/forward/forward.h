@@ -66,7 +66,7 @@ uint64_t forward_held(void);
 /* `port N up|down`: sets admin_up, gives the queues to workers.  A port that does
  * not start is failed from then on, unless it only lacks a fence (-EPERM). */
 int forward_port_up(struct port *port);     /* starts it; 0 or -E... */
-void forward_port_down(struct port *port);  /* flushes and stops it */
+int forward_port_down(struct port *port);   /* flushes and stops it; 0 or as port_hold_wait() */
 /* Its driver is about to remove it: down, and no note or frame inside is for it any more. */
 void forward_port_remove(struct port *port);
 /* `port N queues K`: a running port is down meanwhile.  0 or -E... of either half. */
@@ -75,12 +75,14 @@ int forward_set_queues(struct port *port, uint16_t queues);
  * begin; returns how many there are. */
 unsigned forward_take_ports(void);
 /* Takes in every port that was registered since the last call, and starts what was not taken
- * down: ports begin up.  Each turn does it too. */
+ * down: ports begin up.  Each turn sees to it too.  Inside a task it is waited for until they
+ * have begun; who calls it holds no port. */
 void forward_ports_up(void);
 /* The user's wish (`port N promiscuous on|off`); a mode that needs it goes before.  0 or -E... */
 int forward_set_promiscuous(struct port *port, bool on);
 bool forward_promiscuous(const struct port *port);      /* the wish, not the outcome */
-/* A bridge took the port's interface over or gave it back: what it and its VFs must hear. */
+/* A bridge took the port's interface over or gave it back: what it and its VFs must hear.
+ * Does not wait: housekeeping tells the devices. */
 void forward_refresh_rx_mode(struct port *port);
 /* The partner of a port for io and mac: 0-1, 2-3, ...; NULL: none. */
 struct port *forward_peer(const struct port *port);

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #define DEVICE_COUNTERS 64u
+#define HOLD_US (10 * US_PER_S) /* for whoever else changes the port */
 #define GRANT_US \
     (3 * US_PER_S) /* for who grants settings to answer; a PF that is away takes longer */
 
@@ -167,7 +168,7 @@ static void show_device_counters(struct out *out, unsigned number)
 {
     struct port_counter rows[DEVICE_COUNTERS];
     struct port *port = port_get(number);
-    unsigned n = port && port->ops->counters ? port->ops->counters(port, rows, DEVICE_COUNTERS) : 0;
+    unsigned n = port ? port_read_counters(port, rows, DEVICE_COUNTERS) : 0;
 
     for (unsigned i = 0; i < n; i++)
         out_printf(out, "  device %-17s %12" PRIu64 "\n", rows[i].name, rows[i].value);
@@ -191,6 +192,20 @@ static int cmd_show_port(struct command_call *call)
 }
 
 /* port ------------------------------------------------------------------------ */
+
+int port_command_hold(struct command_call *call, struct port *port)
+{
+    const unsigned number = port->number;
+    const uint64_t life = port->life, end = time_us() + HOLD_US;
+    while (port_hold(port)) {
+        bool over = time_us() >= end || !command_wait(call);
+        if (port_get(number) != port || port->life != life)
+            return command_error(call, "port %u went meanwhile", number);
+        if (over)
+            return command_error(call, "port %u: it is being started or changed", number);
+    }
+    return 0;
+}
 
 static int refused(struct command_call *call, const char *what, int e)
 {
@@ -236,11 +251,10 @@ static int cmd_port_up_down(struct command_call *call)
 {
     struct port *port = call->arg[0].port;
 
-    if (call->arg[1].choice) {
-        forward_port_down(port);
-        return 0;
-    }
-    int e = forward_port_up(port);
+    if (port_command_hold(call, port))
+        return -1;
+    int e = call->arg[1].choice ? forward_port_down(port) : forward_port_up(port);
+    port_release(port);
     return e ? refused(call, "does not start", e) : 0;
 }
 
@@ -248,13 +262,18 @@ COMMAND(cmd_port_mac, "port PORT mac MAC", "Set a port's address");
 static int cmd_port_mac(struct command_call *call)
 {
     const uint8_t *mac = call->arg[1].mac;
+    struct port *port = call->arg[0].port;
 
     if (!mac_is_station(mac))
         return command_error(call,
                              "'%s' is no station's address, expected one with an even first "
                              "octet that is not all zeros",
                              call->arg[1].word);
-    return outcome(call, "mac is not changed", port_set_mac(call->arg[0].port, mac));
+    if (port_command_hold(call, port))
+        return -1;
+    int e = port_set_mac(port, mac);
+    port_release(port);
+    return outcome(call, "mac is not changed", e);
 }
 
 COMMAND(cmd_port_mtu, "port PORT mtu NUMBER", "Set the longest packet a port sends and accepts");
@@ -266,7 +285,11 @@ static int cmd_port_mtu(struct command_call *call)
     if (mtu < MTU_MIN || mtu > max)
         return command_error(call, "mtu '%s' is out of range, expected %u to %u", call->arg[1].word,
                              MTU_MIN, (unsigned)max);
-    return outcome(call, "mtu is not changed", port_set_mtu(port, (uint16_t)mtu));
+    if (port_command_hold(call, port))
+        return -1;
+    int e = port_set_mtu(port, (uint16_t)mtu);
+    port_release(port);
+    return outcome(call, "mtu is not changed", e);
 }
 
 int port_up_down_command(struct command_call *call)
@@ -291,7 +314,10 @@ static int cmd_port_promiscuous(struct command_call *call)
     struct port *port = call->arg[0].port;
     unsigned number = port->number;
     bool on = !call->arg[1].choice, before = forward_promiscuous(port);
+    if (port_command_hold(call, port))
+        return -1;
     int e = forward_set_promiscuous(port, on);
+    port_release(port);
     if (e || !on) /* nobody refuses less */
         return e ? refused(call, "promiscuous is not changed", e) : 0;
     e = outcome(call, "promiscuous is not changed", 0);
@@ -313,7 +339,11 @@ static int cmd_port_vlan(struct command_call *call)
     if (vlan > VLAN_MAX)
         return command_error(call, "vlan '%s' is out of range, expected 1 to %u, or 0 for none",
                              call->arg[1].word, VLAN_MAX);
-    int e = outcome(call, "vlan is not changed", access_set_vlan(port, (uint16_t)vlan));
+    if (port_command_hold(call, port))
+        return -1;
+    int e = access_set_vlan(port, (uint16_t)vlan);
+    port_release(port);
+    e = outcome(call, "vlan is not changed", e);
     port = port_get(number);
     if (e && port && port->refusal)
         access_set_vlan(port, before);
@@ -331,7 +361,10 @@ static int cmd_port_queues(struct command_call *call)
     if (!queues || queues > max)
         return command_error(call, "queues '%s' is out of range, expected %s%u", call->arg[1].word,
                              max > 1 ? "1 to " : "", max);
+    if (port_command_hold(call, port))
+        return -1;
     int e = forward_set_queues(port, (uint16_t)queues);
+    port_release(port);
     return e ? refused(call, "does not start with that many queues", e) : 0;
 }
 

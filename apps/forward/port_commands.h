@@ -3,6 +3,12 @@
 #pragma once
 
 struct command_call;
+struct port;
+
+/* 0: the port is held for this command alone, which lets go of it before it prints.  While
+ * housekeeping changes it, it is waited for; Ctrl-C ends that.  -1: after the line that says why
+ * not, and the port may be gone. */
+int port_command_hold(struct command_call *call, struct port *port);
 
 int port_up_down_command(struct command_call *call);
 int port_mac_command(struct command_call *call);

@@ -7,6 +7,7 @@
 #include "apps/forward/worker.h"
 #include "kernel/log.h"
 #include "kernel/numbered.h"
+#include "kernel/task.h"
 #include "kernel/time.h"
 
 #include <errno.h>
@@ -133,31 +134,62 @@ static int apply_rx_mode(struct port *port)
 
 void ports_apply_rx_modes(void)
 {
-    for (unsigned i = 0; i < port_count(); i++)
-        if (port_get(i) && port_get(i)->state == PORT_RUNNING)
-            apply_rx_mode(port_get(i));
+    for (unsigned i = 0; i < port_count(); i++) {
+        struct port *port = port_get(i);
+        if (!port || port_hold_wait(port))
+            continue;
+        if (port->state == PORT_RUNNING)
+            apply_rx_mode(port);
+        port_release(port);
+    }
 }
+
+/* A port that somebody is changing comes in a later round: it may have been told what was right
+ * before. */
+static void refresh_rx_modes(struct work *w)
+{
+    for (unsigned i = 0; i < port_count(); i++) {
+        struct port *port = port_get(i);
+        struct forward_port *fp = port ? forward_port_get(i) : NULL;
+        if (!fp || !fp->rx_mode_due)
+            continue;
+        if (port_hold(port)) {
+            work_ask(w);
+            continue;
+        }
+        fp->rx_mode_due = false;
+        if (port->state == PORT_RUNNING && wants_promiscuous(port) != port->rx_mode.promiscuous)
+            apply_rx_mode(port);
+        port_release(port);
+    }
+}
+
+static struct work rx_modes = { .run = refresh_rx_modes };
 
 void forward_refresh_rx_mode(struct port *port)
 {
     for (unsigned i = 0; i < port_count(); i++) {
         struct port *p = port_get(i);
-        if (p && (p == port || p->uplink == port) && p->state == PORT_RUNNING &&
-            wants_promiscuous(p) != p->rx_mode.promiscuous)
-            apply_rx_mode(p);
+        struct forward_port *fp = p ? forward_port_get(i) : NULL;
+        if (fp && (p == port || p->uplink == port))
+            fp->rx_mode_due = true;
     }
+    work_do(&rx_modes);
 }
 
 int forward_set_promiscuous(struct port *port, bool on)
 {
+    int e = port_hold_wait(port);
+    if (e)
+        return e;
     struct forward_port *fp = forward_port_of(port);
     bool before = fp && fp->promiscuous;
-    if (!fp)
-        return -EIO;
-    fp->promiscuous = on;
-    int e = apply_rx_mode(port);
-    if (e)
+    if (fp)
+        fp->promiscuous = on;
+    e = fp ? apply_rx_mode(port) : -EIO;
+    if (fp && e)
         fp->promiscuous = before;
+    port_release(port);
     return e;
 }
 
@@ -252,22 +284,30 @@ static int try_up(struct port *port)
 
 int forward_port_up(struct port *port)
 {
-    int e = try_up(port);
+    int e = port_hold_wait(port);
+    if (e)
+        return e;
+    e = try_up(port);
     if (e && port->state != PORT_FAILED && e != -EPERM)
         port_fail(port, e == -ENOMEM ? "no memory to start" : "did not start");
+    port_release(port);
     return e;
 }
 
-void forward_port_down(struct port *port)
+int forward_port_down(struct port *port)
 {
+    int e = port_hold_wait(port);
+    if (e)
+        return e;
     port->admin_up = false;
     forward_flush(control_worker());
     port_stop(port);
     poll_link(port);
+    port_release(port);
+    return 0;
 }
 
-/* Where there is no memory for so many, it goes on with those it had. */
-int forward_set_queues(struct port *port, uint16_t queues)
+static int set_queues(struct port *port, uint16_t queues)
 {
     bool running = port->state == PORT_RUNNING;
     uint16_t rx = port->rx_queues, tx = port->tx_queues;
@@ -288,6 +328,17 @@ int forward_set_queues(struct port *port, uint16_t queues)
         int up = forward_port_up(port);
         e = e ? e : up;
     }
+    return e;
+}
+
+/* Where there is no memory for so many, it goes on with those it had. */
+int forward_set_queues(struct port *port, uint16_t queues)
+{
+    int e = port_hold_wait(port);
+    if (e)
+        return e;
+    e = set_queues(port, queues);
+    port_release(port);
     return e;
 }
 
@@ -312,9 +363,8 @@ static void let_go(struct forward_port *fp)
 void forward_port_remove(struct port *port)
 {
     struct forward_port *fp = forward_port_get(port->number);
-    if (!fp)
+    if (!fp || forward_port_down(port))
         return;
-    forward_port_down(port);
     workers_quiesce();
     control_take_notes();
     forward_flush(control_worker());
@@ -329,20 +379,45 @@ unsigned forward_take_ports(void)
     return taken;
 }
 
-void forward_ports_up(void)
+static void begin(struct forward_port *fp)
 {
-    if (registrations_seen == port_registrations())
-        return;
+    struct port *port = fp->port;
+    fp->begun = true;
+    if (port->admin_up && port->state == PORT_STOPPED)
+        forward_port_up(port);
+}
+
+/* A port that somebody is changing begins in a later round. */
+static void begin_ports(struct work *w)
+{
     registrations_seen = port_registrations();
     for (unsigned i = 0; i < port_count(); i++) {
         struct port *port = port_get(i);
         struct forward_port *fp = port ? forward_port_of(port) : NULL;
         if (!fp || fp->begun)
             continue;
-        fp->begun = true;
-        if (port->admin_up && port->state == PORT_STOPPED)
-            forward_port_up(port);
+        if (port_hold(port)) {
+            work_ask(w);
+            continue;
+        }
+        begin(fp);
+        port_release(port);
     }
+}
+
+static struct work beginning = { .run = begin_ports };
+
+void ports_look_for_new(void)
+{
+    if (registrations_seen != port_registrations())
+        work_do(&beginning);
+}
+
+void forward_ports_up(void)
+{
+    ports_look_for_new();
+    while (task_current() && work_is_pending(&beginning))
+        task_yield();
 }
 
 static const struct port_pollers pollers = {

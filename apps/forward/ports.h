@@ -14,6 +14,7 @@ struct forward_port {
     struct interface *interface; /* its untagged traffic */
     bool promiscuous;            /* the user's wish */
     bool begun;                  /* it was started once, or was not to be */
+    bool rx_mode_due;            /* what it must hear may have changed */
     struct assignment assignment;
 };
 
@@ -24,3 +25,5 @@ struct forward_port *forward_port_of(struct port *port);
 void ports_init(void);     /* from now on drivers tell when they stop or restart */
 void ports_shutdown(void); /* all down and let go */
 void ports_apply_rx_modes(void);  /* what a port listens to may have changed */
+/* In each turn: ports that were registered since are taken in and started, by housekeeping. */
+void ports_look_for_new(void);

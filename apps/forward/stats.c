@@ -144,9 +144,8 @@ static void add_cores(const struct port *port, struct port_totals *t)
 
 static void add_device(const struct port *port, struct port_totals *t)
 {
-    struct port_device_stats device = { 0 };
-    if (port->state != PORT_FAILED)
-        port->ops->stats((struct port *)(uintptr_t)port, &device);
+    struct port_device_stats device;
+    port_read_stats((struct port *)(uintptr_t)port, &device);
     t->rx_missed = device.rx_missed;
     t->rx_errors += device.rx_errors;
     t->tx_errors = device.tx_errors;

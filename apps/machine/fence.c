@@ -9,6 +9,7 @@
 #include "apps/forward/forward.h"
 #include "iommu/iommu.h"
 #include "kernel/log.h"
+#include "kernel/task.h"
 #include "pci/pci.h"
 
 #include <inttypes.h>
@@ -37,6 +38,11 @@ static void count_fault(const struct iommu_fault *fault)
     }
 }
 
+static bool is_over_limit(const struct port *port)
+{
+    return port && fence.limit && port->faults >= fence.limit;
+}
+
 static void stop_port(struct port *port)
 {
     log_error("port %u (%s): stopped after %" PRIu64 " DMA faults; `port %u up` starts it again",
@@ -45,6 +51,26 @@ static void stop_port(struct port *port)
     if (port->pci)
         pci_bus_master(port->pci, false);
 }
+
+/* A port that somebody is changing comes in a later round. */
+static void stop_ports(struct work *w)
+{
+    for (unsigned i = 0; i < port_count(); i++) {
+        struct port *port = port_get(i);
+        if (!is_over_limit(port))
+            continue;
+        if (port_hold(port)) {
+            work_ask(w);
+            continue;
+        }
+        if (port->state == PORT_RUNNING)
+            stop_port(port);
+        port->faults = 0;
+        port_release(port);
+    }
+}
+
+static struct work stopping = { .run = stop_ports };
 
 void fence_init(void)
 {
@@ -58,14 +84,11 @@ void fence_poll(uint64_t now_us)
         return;
     fence.poll_at = now_us + POLL_US;
     iommu_poll(now_us);
-    for (unsigned i = 0; fence.limit && i < port_count(); i++) {
-        struct port *port = port_get(i);
-        if (!port || port->faults < fence.limit)
-            continue;
-        if (port->state == PORT_RUNNING)
-            stop_port(port);
-        port->faults = 0;
-    }
+    for (unsigned i = 0; i < port_count(); i++)
+        if (is_over_limit(port_get(i))) {
+            work_do(&stopping);
+            return;
+        }
 }
 
 void fence_set_limit(uint64_t faults)

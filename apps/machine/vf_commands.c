@@ -4,6 +4,7 @@
  * port that a driver of ours makes of it has a number like any port (nic/vf.h). */
 #include "apps/console/command.h"
 #include "apps/forward/forward.h"
+#include "apps/forward/port_commands.h"
 #include "apps/forward/stats.h"
 #include "nic/vf.h"
 #include "pci/sriov.h"
@@ -49,23 +50,38 @@ static struct port *find_master(struct command_call *call, bool removes)
     return NULL;
 }
 
+/* The same once no other command is changing it.  Nobody else is until the caller yields. */
+static struct port *find_free_master(struct command_call *call, bool removes)
+{
+    struct port *port = find_master(call, removes);
+    if (!port || port_command_hold(call, port))
+        return NULL;
+    port_release(port);
+    return find_master(call, removes);
+}
+
 /* count -------------------------------------------------------------------------- */
 
-static void remove_vf(struct pci_function *f)
+/* 0, or -1 after the line that says why not.  What is held here goes. */
+static int remove_vf(struct command_call *call, struct pci_function *f)
 {
     struct port *port = port_of(f);
+    if (port && port_command_hold(call, port))
+        return -1;
     if (port) /* nothing names it any more: whoever did hears of it */
         forward_port_remove(port);
     if (f->driver)
         pci_remove_function(f);
+    return 0;
 }
 
-static int remove_vfs(struct port *master)
+static int remove_vfs(struct command_call *call, struct port *master)
 {
     const struct pci_sriov *s = master->pci->sriov;
 
     for (unsigned i = s->num_vfs; i > 0; i--)
-        remove_vf(s->vf[i - 1]);
+        if (remove_vf(call, s->vf[i - 1]))
+            return -1;
     master->vf->disable(master);
     master->vf_unisolated = false;
     return 0;
@@ -89,9 +105,21 @@ static int check_count(struct command_call *call, const struct port *master)
     return 0;
 }
 
+/* 0 or -E... with the reason in *why.  They become ports, which begin later. */
+static int make_vfs(struct port *master, unsigned count, bool allow_unisolated, const char **why)
+{
+    int e = master->vf->enable(master, count, allow_unisolated, why);
+    if (e)
+        return e;
+    master->vf_unisolated = allow_unisolated;
+    for (unsigned i = 0; i < count; i++)
+        pci_probe_function(master->pci->sriov->vf[i]);
+    return 0;
+}
+
 static int set_count(struct command_call *call, bool allow_unisolated)
 {
-    struct port *master = find_master(call, !call->arg[1].number);
+    struct port *master = find_free_master(call, !call->arg[1].number);
     unsigned count = (unsigned)call->arg[1].number;
     const char *why = "no reason is known";
 
@@ -100,17 +128,19 @@ static int set_count(struct command_call *call, bool allow_unisolated)
     int e = check_count(call, master);
     if (e)
         return e;
+    port_hold(master);
+    if (count)
+        e = make_vfs(master, count, allow_unisolated, &why);
+    else if (master->vf_count)
+        e = remove_vfs(call, master);
+    port_release(master);
     if (!count)
-        return master->vf_count ? remove_vfs(master) : 0;
-    e = master->vf->enable(master, count, allow_unisolated, &why);
+        return e;
     if (e == -EPERM && !allow_unisolated)
         return command_error(call, "%s makes no VFs: %s, expected 'unisolated' if that is wanted",
                              call->arg[0].word, why);
     if (e)
         return command_error(call, "%s makes no VFs: %s", call->arg[0].word, why);
-    master->vf_unisolated = allow_unisolated;
-    for (unsigned i = 0; i < count; i++)
-        pci_probe_function(master->pci->sriov->vf[i]);
     forward_ports_up();
     return 0;
 }
@@ -124,10 +154,11 @@ static int cmd_vf_count(struct command_call *call)
 
 /* Policies ----------------------------------------------------------------------- */
 
-/* The master port and the present policy of the VF that arg[0] and arg[1] name. */
+/* The master port and the present policy of the VF that arg[0] and arg[1] name; nobody else
+ * changes them until the caller yields. */
 static struct port *find_vf(struct command_call *call, struct vf_policy *policy)
 {
-    struct port *master = find_master(call, false);
+    struct port *master = find_free_master(call, false);
     struct vf_info info;
 
     if (!master)
@@ -152,7 +183,10 @@ static int set_policy(struct command_call *call, struct port *master,
 {
     const char *why = "no reason is known";
 
-    if (master->vf->set(master, (unsigned)call->arg[1].number, policy, &why))
+    port_hold(master);
+    int e = master->vf->set(master, (unsigned)call->arg[1].number, policy, &why);
+    port_release(master);
+    if (e)
         return command_error(call, "VF %s of %s: %s is not changed: %s", call->arg[1].word,
                              call->arg[0].word, what, why);
     return 0;

@@ -4,6 +4,7 @@
 #include "apps/forward/forward.h"
 #include "apps/machine/fence.h"
 #include "iommu/iommu.h"
+#include "kernel/task.h"
 #include "kernel/time.h"
 #include "pci/pci_internal.h"
 #include "tests/host/host.h"
@@ -270,6 +271,22 @@ static void too_many_faults_stop_the_port(void **state)
     assert_true(host_log_contains("stopped after 3 DMA faults"));
 }
 
+/* Its driver may wait for the device, so the loop leaves that to housekeeping. */
+static void the_loop_does_not_stop_it_itself(void **state)
+{
+    begin();
+    take(0);
+    assert_int_equal(work_start(), 0);
+    for (unsigned i = 0; i < 4; i++)
+        misbehave((uint16_t)function(0)->bdf);
+    assert_int_equal(lan[0]->port.state, PORT_RUNNING);
+    task_turn();
+    assert_int_equal(lan[0]->port.state, PORT_STOPPED);
+    assert_true(host_log_contains("stopped after 4 DMA faults"));
+    assert_false(work_run_next());
+    task_reset();
+}
+
 /* It counts afresh, so it may fault as often again. */
 static void a_stopped_port_starts_again(void **state)
 {
@@ -385,6 +402,7 @@ int main(void)
         T(a_unit_without_device_tlbs_trusts_nobody),
         T(lists_of_the_trusted),
         T(too_many_faults_stop_the_port),
+        T(the_loop_does_not_stop_it_itself),
         T(a_stopped_port_starts_again),
         T(no_limit_stops_nothing),
         T(faults_of_others_stop_nobody),
