@@ -535,6 +535,12 @@ static void a_late_answer_holds_up_its_own_session(void **state)
 
 static void larger_buffers_do_not_stop_the_loop(void **state)
 {
+    const char *const before[] = { "port 2 mtu 1500", "port 2 down", "port 2 up" };
+    for (unsigned i = 0; i < 3; i++) {
+        says(0, before[i]);
+        turns_until_done(0);
+    }
+    assert_int_equal(slow()->state, PORT_RUNNING);
     says(0, "port 2 mtu 9000");
     until_busy();
     assert_false(forward_port_get(SLOW)->assignment.attached); /* nobody is in its bursts */
