@@ -57,6 +57,28 @@ def test_after_a_flood_every_frame_received_is_accounted_for(mode, nic):
         unharmed(appliance, status, result)
 
 
+def test_a_port_that_starts_anew_holds_up_nobody_else():
+    """Each time its device is reset, which the driver waits for; two others carry a stream meanwhile."""
+    with Appliance(nics=["virtio", "virtio", "igb"], config=CONFIG["io"], plugged=False) as appliance:
+        done = {}
+        stream = threading.Thread(target=lambda: done.update(
+            result=appliance.traffic("blast", "--mode", "io", "--frames", "60000")))
+        stream.start()
+        rounds = 0
+        while stream.is_alive() or not rounds:
+            appliance.must("port 2 down")
+            appliance.must("port 2 up")
+            appliance.must("port 2 mtu %d" % (1500 if rounds % 2 else 9000))
+            rounds += 1
+        stream.join()
+        unharmed(appliance, *done["result"])
+        stats = appliance.stats()
+        check_law(stats)
+        assert stats["ports"][0]["tx_packets"] >= 60000 and stats["ports"][1]["tx_packets"] >= 60000
+        assert not any(port[k] for port in stats["ports"][:2] for k in ("rx_dropped", "tx_dropped", "rx_missed"))
+        assert "running" in appliance.must("show port 2")
+
+
 def test_console_input_is_not_lost_during_a_flood():
     with Appliance(config=CONFIG["l2"], plugged=False) as appliance:
         done = {}
