@@ -295,6 +295,7 @@ bench-host: $(BENCHES)
 .PHONY: style headers tests unit system
 style:
 	@tools/check-style
+	@tools/check-rooms
 
 # Every header compiles alone, as the image and as a Linux program.
 HEADERS := $(wildcard boot/*.h) $(call find,h,kernel $(ROOMS))

@@ -12,17 +12,6 @@
 
 #define EXPECTED_MAX 200u
 
-void command_printable(char *to, size_t size, const char *from, size_t n)
-{
-    bool cut = n >= size;
-
-    if (cut)
-        n = size - 4;
-    for (size_t i = 0; i < n; i++)
-        to[i] = from[i] >= ' ' && from[i] <= '~' ? from[i] : '?';
-    strcpy(to + n, cut ? "..." : "");
-}
-
 /* Errors ------------------------------------------------------------------- */
 
 int command_error(struct command_call *call, const char *fmt, ...)
@@ -98,7 +87,7 @@ static int error_expected(struct command_call *call, const struct words *w,
     char expected[EXPECTED_MAX], after[ECHO_MAX], word[ECHO_MAX];
 
     if (c->at < w->count)
-        command_printable(word, sizeof word, w->word[c->at], strlen(w->word[c->at]));
+        text_printable(word, sizeof word, w->word[c->at], strlen(w->word[c->at]));
     if (!c->at)
         return command_error(call, "unknown command '%s', expected one that 'help' lists", word);
     expected_words(c, expected);
@@ -253,7 +242,7 @@ static int run_line(struct command_call *call, const char *text, size_t n)
         n--;
     for (size_t i = 0; i < n; i++)
         if (!is_blank(text[i]) && (text[i] < ' ' || text[i] > '~')) {
-            command_printable(echo, sizeof echo, text, n);
+            text_printable(echo, sizeof echo, text, n);
             return command_error(call, "unprintable bytes in '%s', expected plain text", echo);
         }
     words_split(&w, text, n);
@@ -419,7 +408,7 @@ int command_help(struct command_call *call, const char *line)
     c.any_value = true;
     while (c.at < w.count && !c.rest) {
         if (candidates_narrow(&c, w.word[c.at], &next) == STEP_NONE) {
-            command_printable(echo, sizeof echo, line, strlen(line));
+            text_printable(echo, sizeof echo, line, strlen(line));
             return command_error(
                 call, "no command begins with '%s', expected one that 'help' lists", echo);
         }

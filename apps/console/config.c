@@ -85,7 +85,7 @@ static int set_option(struct options *o, const char *text, size_t n, struct comm
 {
     char word[OPTION_MAX];
 
-    command_printable(word, sizeof word, text, n);
+    text_printable(word, sizeof word, text, n);
     for (unsigned i = 0; i < ARRAY_SIZE(options); i++) {
         size_t name = strlen(options[i].name);
         if (strncmp(word, options[i].name, name))

@@ -44,7 +44,7 @@ void words_echo(const struct words *w, unsigned last, char echo[ECHO_MAX])
 
     for (const char *p = w->word[0]; p < end && n < sizeof text; p++)
         text[n++] = *p ? *p : ' ';
-    command_printable(echo, ECHO_MAX, text, n);
+    text_printable(echo, ECHO_MAX, text, n);
 }
 
 /* Patterns ------------------------------------------------------------------- */
@@ -282,7 +282,7 @@ static void consider(struct slice *best, struct slice rest, const char *partial,
     struct slice k;
     while (next_alternative(&rest, &k)) {
         char word[ECHO_MAX];
-        command_printable(word, sizeof word, k.text, k.length);
+        text_printable(word, sizeof word, k.text, k.length);
         if (strncmp(word, partial, strlen(partial)) || strcmp(word, last) <= 0)
             continue;
         size_t n = k.length < best->length ? k.length : best->length;
@@ -305,7 +305,7 @@ bool candidates_next_word(const struct candidates *c, const char *partial, bool 
                 consider(&best, word, partial, last);
         }
     if (best.length)
-        command_printable(last, ECHO_MAX, best.text, best.length);
+        text_printable(last, ECHO_MAX, best.text, best.length);
     return best.length;
 }
 

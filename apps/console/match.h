@@ -5,7 +5,8 @@
  * as they stand: a row falls at its first letter, so ten thousand lines need no index. */
 #pragma once
 
-#include "apps/console/command.h"
+#include "apps/console/grammar.h"
+#include "apps/console/out.h"
 
 #define CANDIDATES_MAX (COMMAND_ROWS_MAX + 64u) /* a row with groups may be there more than once */
 #define ECHO_MAX 48u                            /* of a word or line in an error */

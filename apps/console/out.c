@@ -44,3 +44,14 @@ static void write_console(struct out *out, const char *text, size_t n)
 }
 
 struct out out_console = { .write = write_console };
+
+void text_printable(char *to, size_t size, const char *from, size_t n)
+{
+    bool cut = n >= size;
+
+    if (cut)
+        n = size - 4;
+    for (size_t i = 0; i < n; i++)
+        to[i] = from[i] >= ' ' && from[i] <= '~' ? from[i] : '?';
+    strcpy(to + n, cut ? "..." : "");
+}

@@ -15,3 +15,6 @@ void out_printf(struct out *out, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void out_text(struct out *out, const char *text);
 
 extern struct out out_console;
+
+/* Text for people: unprintable bytes as '?', cut with "..." when it does not fit. */
+void text_printable(char *to, size_t size, const char *from, size_t n);

@@ -1,8 +1,6 @@
 /* access.c - access ports (access.h). */
 #include "apps/forward/access.h"
 
-#include "apps/forward/forward.h"
-
 #include <errno.h>
 
 #define OFFLOADS (PORT_OFFLOAD_VLAN_STRIP | PORT_OFFLOAD_VLAN_INSERT)
@@ -51,15 +49,22 @@ static bool take_tag(struct packet *p, uint16_t vlan)
     return (p->vlan & VLAN_TCI_VID) == vlan;
 }
 
-uint16_t access_receive(struct worker *worker, const struct port *in, struct packet **packets,
-                        uint16_t n)
+static void drop(struct packet_cache *cache, struct port_counters *counters, enum drop_reason why,
+                 struct packet *packet)
+{
+    counter_add(&counters->drops[why], 1);
+    packet_free(cache, packet);
+}
+
+uint16_t access_receive(struct packet_cache *cache, struct port_counters *counters,
+                        const struct port *in, struct packet **packets, uint16_t n)
 {
     uint16_t vlan = load_relaxed(&in->vlan), kept = 0;
     for (uint16_t i = 0; i < n; i++) {
         if (likely(take_tag(packets[i], vlan)))
             packets[kept++] = packets[i];
         else
-            forward_drop(worker, in->number, DROP_vlan, packets[i]);
+            drop(cache, counters, DROP_vlan, packets[i]);
     }
     return kept;
 }
@@ -68,10 +73,10 @@ uint16_t access_receive(struct worker *worker, const struct port *in, struct pac
 
 /* 0 or -E...; *packet may be another afterwards.  What lies beside the frame already is an inner
  * tag now. */
-static int put_tag(struct worker *worker, const struct port *out, struct packet **packet)
+static int put_tag(struct packet_cache *cache, const struct port *out, struct packet **packet)
 {
     if ((*packet)->flags & PACKET_VLAN) {
-        int e = packet_push_vlan(&worker->cache, packet);
+        int e = packet_push_vlan(cache, packet);
         if (e)
             return e;
     }
@@ -81,20 +86,19 @@ static int put_tag(struct worker *worker, const struct port *out, struct packet 
     (*packet)->flags |= PACKET_VLAN;
     if (load_relaxed(&out->offloads) & PORT_OFFLOAD_VLAN_INSERT)
         return 0;
-    return packet_push_vlan(&worker->cache, packet);
+    return packet_push_vlan(cache, packet);
 }
 
-uint16_t access_transmit(struct worker *worker, const struct port *out, struct packet **packets,
-                         uint16_t n)
+uint16_t access_transmit(struct packet_cache *cache, struct port_counters *counters,
+                         const struct port *out, struct packet **packets, uint16_t n)
 {
     uint16_t kept = 0;
     for (uint16_t i = 0; i < n; i++) {
-        int e = put_tag(worker, out, &packets[i]);
+        int e = put_tag(cache, out, &packets[i]);
         if (likely(!e))
             packets[kept++] = packets[i];
         else
-            forward_drop(worker, out->number, e == -ENOBUFS ? DROP_tx_no_buffer : DROP_tx_too_long,
-                         packets[i]);
+            drop(cache, counters, e == -ENOBUFS ? DROP_tx_no_buffer : DROP_tx_too_long, packets[i]);
     }
     return kept;
 }

@@ -6,23 +6,22 @@
  * not in its VLAN: dropped as `vlan`. */
 #pragma once
 
+#include "apps/forward/counters.h"
 #include "nic/packet.h"
 #include "nic/port.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-struct worker;
-
 /* Control core: 0 or -E... with the old one still in force; 0: of no VLAN. */
 int access_set_vlan(struct port *port, uint16_t vlan);
 
 /* Data path, for ports with a VLAN.  Both keep the frames that go on at the front, say how many,
  * and have dropped and counted the others. */
-uint16_t access_receive(struct worker *worker, const struct port *in, struct packet **packets,
-                        uint16_t n);
-uint16_t access_transmit(struct worker *worker, const struct port *out, struct packet **packets,
-                         uint16_t n);
+uint16_t access_receive(struct packet_cache *cache, struct port_counters *counters,
+                        const struct port *in, struct packet **packets, uint16_t n);
+uint16_t access_transmit(struct packet_cache *cache, struct port_counters *counters,
+                         const struct port *out, struct packet **packets, uint16_t n);
 
 /* A tag of VLAN 0 is a priority and no VLAN (unread: 802.1Q 9.6): takes the frame's off, beside it
  * or in it; false: it has none. */

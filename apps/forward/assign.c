@@ -1,7 +1,7 @@
 /* assign.c - the table of queues and workers, and how it changes under traffic (assign.h). */
 #include "apps/forward/assign.h"
 
-#include "apps/forward/ports.h"
+#include "apps/forward/port_table.h"
 #include "apps/forward/quiesce.h"
 #include "apps/forward/worker.h"
 

@@ -10,13 +10,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What a port's entry in the table says; kept by ports.c for each port. */
-struct assignment {
-    bool attached;                     /* its queues are polled */
-    uint8_t worker[PORT_QUEUES_MAX];   /* who polls queue i */
-    uint16_t pinned;                   /* bit i: the user said so */
-};
-
 /* Spreads the queues anew and gives them to their workers.  0, or -ENOMEM: what is polled
  * stays as it was. */
 int assign_spread(void);

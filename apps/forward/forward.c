@@ -24,18 +24,13 @@
  * a VM a register read leaves the guest), so a busy loop looks no oftener than needed. */
 #define HOOK_BUSY_US 500u
 #define HOOK_IDLE_US 50u
-#define TICK_US 10000u
 #define JOBS_MAX 32u
-
-TABLE_DECLARE(forward_modes, struct forward_mode);
 
 static struct {
     struct packet_pool *pool;
-    const struct forward_mode *mode;
-    bool running;
     bool in_control; /* a command may run turns while it waits */
     void (*hook)(void);
-    uint64_t hook_at, tick_at, job_at[JOBS_MAX];
+    uint64_t hook_at, job_at[JOBS_MAX];
 } forward;
 
 /* Frames -------------------------------------------------------------------- */
@@ -51,20 +46,6 @@ void control_originate(struct worker *control, struct port *out, struct packet *
     forward_send(control, out, packet);
 }
 
-static void take_notes(struct worker *control, unsigned most)
-{
-    struct note note;
-    for (unsigned i = 0; i < worker_count(); i++)
-        for (unsigned n = 0; n < most && spsc_pop(&worker_get(i)->to_control, &note); n++)
-            note.handle(control, &note);
-}
-
-void control_take_notes(void)
-{
-    for (unsigned i = 0; i < worker_count(); i++)
-        take_notes(control_worker(), worker_get(i)->to_control.mask + 1);
-}
-
 static uint64_t jobs_held(void)
 {
     uint64_t held = 0;
@@ -75,29 +56,10 @@ static uint64_t jobs_held(void)
 
 uint64_t forward_held(void)
 {
-    const struct forward_mode *mode = forward_get_mode();
-    return workers_held() + jobs_held() + (mode->held ? mode->held() : 0);
+    return workers_held() + jobs_held();
 }
 
 /* Modes --------------------------------------------------------------------- */
-
-const struct forward_mode *forward_find_mode(const char *name)
-{
-    TABLE_FOR_EACH (forward_modes, struct forward_mode, mode)
-        if (!strcmp(mode->name, name))
-            return mode;
-    return NULL;
-}
-
-const struct forward_mode *forward_get_mode(void)
-{
-    return forward.mode ? forward.mode : forward_find_mode("l2");
-}
-
-bool forward_running(void)
-{
-    return forward.running;
-}
 
 static void drop_stopped(struct worker *worker, struct port *in, struct packet **packets,
                          uint16_t n)
@@ -106,10 +68,11 @@ static void drop_stopped(struct worker *worker, struct port *in, struct packet *
 }
 
 /* From the next burst on every worker does what mode and state say now. */
-static void publish(void)
+static void publish(const struct forward_mode *mode, bool running)
 {
-    workers_set_port_input(forward.running ? forward.mode->burst : drop_stopped);
-    workers_set_turn(forward.running ? forward.mode->turn : NULL);
+    mode_note(mode, running);
+    workers_set_port_input(running ? mode->burst : drop_stopped);
+    workers_set_turn(running ? mode->turn : NULL);
 }
 
 static void say_mode_changed(void)
@@ -122,16 +85,15 @@ static void say_mode_changed(void)
  * read. */
 int forward_set_mode(const struct forward_mode *mode)
 {
-    const struct forward_mode *old = forward.mode;
+    const struct forward_mode *old = forward_get_mode();
     if (mode == old)
         return 0;
     int e = mode->start ? mode->start() : 0;
     if (e)
         return e;
-    forward.mode = mode;
-    publish();
+    publish(mode, forward_running());
     workers_quiesce();
-    control_take_notes();
+    workers_take_notes(UINT32_MAX);
     if (old->stop)
         old->stop();
     say_mode_changed();
@@ -142,15 +104,13 @@ int forward_set_mode(const struct forward_mode *mode)
 void forward_start(void)
 {
     forward_ports_up();
-    forward.running = true;
-    publish();
+    publish(forward_get_mode(), true);
     say_mode_changed();
 }
 
 void forward_stop(void)
 {
-    forward.running = false;
-    publish();
+    publish(forward_get_mode(), false);
     say_mode_changed();
 }
 
@@ -180,8 +140,6 @@ static void control_slice(struct worker *control, bool busy)
     forward.in_control = true;
     retire_poll();
     ports_look_for_new();
-    if (due(&forward.tick_at, now, TICK_US) && forward.mode->tick)
-        forward.mode->tick(control, now);
     run_jobs(control, now);
     if (forward.hook && due(&forward.hook_at, now, busy ? HOOK_BUSY_US : HOOK_IDLE_US))
         forward.hook();
@@ -193,8 +151,8 @@ unsigned forward_turn(void)
     struct worker *worker = control_worker();
     uint64_t begin = time_cycles();
     unsigned received = worker_poll(worker);
-    bool busy = received || (forward.running && forward.mode->turn);
-    take_notes(worker, NOTES_PER_TURN);
+    bool busy = received || (forward_running() && forward_get_mode()->turn);
+    workers_take_notes(NOTES_PER_TURN);
     forward_flush(worker);
     control_slice(worker, busy);
     counter_add(&worker->packets, received);
@@ -236,10 +194,8 @@ int forward_init_workers(uint32_t packets, unsigned count)
     if (jobs_init(packets))
         goto fail;
     ports_init();
-    forward.mode = forward_find_mode("l2");
-    publish();
-    if (!forward.mode->start || !forward.mode->start())
-        return 0;
+    publish(forward_find_mode("l2"), false);
+    return 0;
 fail:
     jobs_free();
     workers_destroy();
@@ -258,9 +214,9 @@ void forward_shutdown(void)
     uint32_t missing;
     forward_stop();
     workers_quiesce();
-    control_take_notes();
-    if (forward.mode->stop)
-        forward.mode->stop();
+    workers_take_notes(UINT32_MAX);
+    if (forward_get_mode()->stop)
+        forward_get_mode()->stop();
     ports_shutdown();
     interfaces_destroy();
     forward_flush(control_worker());
@@ -271,5 +227,6 @@ void forward_shutdown(void)
     if (missing)
         log_error("forward: %" PRIu32 " packets are missing", missing);
     packet_pool_destroy(forward.pool);
+    mode_note(NULL, false);
     memset(&forward, 0, sizeof forward);
 }

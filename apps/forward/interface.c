@@ -2,10 +2,9 @@
 #include "apps/forward/interface.h"
 
 #include "apps/forward/event.h"
-#include "apps/forward/forward.h"
-#include "apps/forward/interface_stats.h"
 #include "apps/forward/quiesce.h"
 #include "kernel/numbered.h"
+#include "nic/port.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,6 +13,16 @@
 
 static struct numbered interfaces; /* by their numbers */
 static struct numbered by_port;    /* a port's untagged traffic, by the port's number */
+
+static struct {
+    interface_burst_fn *input, *port_output;
+} defaults;
+
+void interface_set_defaults(interface_burst_fn *input, interface_burst_fn *port_output)
+{
+    defaults.input = input;
+    defaults.port_output = port_output;
+}
 
 struct interface *interface_get(unsigned number)
 {
@@ -46,12 +55,17 @@ static void post(enum event_kind kind, struct interface *interface)
     event_post(&event);
 }
 
-/* Until somebody takes the frames. */
-static void drop_burst(struct worker *worker, struct interface *interface, struct packet **packets,
-                       uint16_t n)
+/* A port's interface has the port's counters. */
+static int shares_create(struct interface *interface)
 {
-    for (uint16_t i = 0; i < n; i++)
-        forward_drop(worker, packets[i]->port, DROP_ethertype, packets[i]);
+    size_t size = (quiesce_workers() + 1) * sizeof *interface->shares;
+    if (interface->kind == INTERFACE_PORT)
+        return 0;
+    interface->shares = aligned_alloc(CACHE_LINE, size);
+    if (!interface->shares)
+        return -ENOMEM;
+    memset(interface->shares, 0, size);
+    return 0;
 }
 
 static int interface_register(struct interface *interface)
@@ -79,18 +93,18 @@ struct interface *interface_create(enum interface_kind kind, const char *name, s
     struct interface *interface = calloc(1, sizeof *interface);
     if (!interface)
         return NULL;
-    *interface = (struct interface){ .input = drop_burst,
+    *interface = (struct interface){ .input = defaults.input,
                                      .output = output,
-                                     .ip_input = drop_burst,
+                                     .ip_input = defaults.input,
                                      .port = port,
                                      .kind = kind,
                                      .mtu = MTU_DEFAULT };
     snprintf(interface->name, sizeof interface->name, "%s", name);
-    int e = interface_stats_create(interface);
+    int e = shares_create(interface);
     if (!e)
         e = interface_register(interface);
     if (e) {
-        interface_stats_free(interface);
+        free(interface->shares);
         free(interface);
         errno = -e;
         return NULL;
@@ -109,7 +123,7 @@ void interface_destroy(struct interface *interface)
         numbered_clear(&by_port, interface->port_number);
     numbered_clear(&interfaces, interface->number);
     workers_quiesce();
-    interface_stats_free(interface);
+    free(interface->shares);
     free(interface);
 }
 
@@ -139,12 +153,6 @@ void interface_set_input(struct interface *interface, interface_burst_fn *input)
 
 /* Ports --------------------------------------------------------------------- */
 
-static void send_by_port(struct worker *worker, struct interface *interface,
-                         struct packet **packets, uint16_t n)
-{
-    forward_send_burst(worker, interface->port, packets, n);
-}
-
 struct interface *interface_of_port(struct port *port)
 {
     struct interface *interface = numbered_get(&by_port, port->number);
@@ -152,7 +160,7 @@ struct interface *interface_of_port(struct port *port)
     if (interface)
         return interface;
     snprintf(name, sizeof name, "%u", port->number);
-    interface = interface_create(INTERFACE_PORT, name, port, send_by_port);
+    interface = interface_create(INTERFACE_PORT, name, port, defaults.port_output);
     if (interface)
         interface_follow_port(port);
     return interface;

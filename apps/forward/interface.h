@@ -26,6 +26,16 @@ struct interface;
 struct port;
 struct worker;
 
+struct interface_counters {
+    uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+    uint64_t drops; /* of a port's: all of the port's; else of what could not be sent */
+};
+
+/* One a worker, and one more behind them: where all stood at `clear stats`. */
+struct interface_share {
+    struct interface_counters counters;
+} CACHE_ALIGNED;
+
 enum interface_kind { INTERFACE_PORT, INTERFACE_VLAN, INTERFACE_BRIDGE };
 
 /* Owns all n packets (1 to PORT_BURST).  Data path: never prints, never waits. */
@@ -68,6 +78,9 @@ struct interface_state {
     uint8_t mac[MAC_LEN];
 };
 
+/* For who makes the workers: what `input` is until somebody takes the frames, and a port's
+ * `output`. */
+void interface_set_defaults(interface_burst_fn *input, interface_burst_fn *port_output);
 /* NULL with errno EEXIST (the name is taken), ENOMEM or ENOSPC. */
 struct interface *interface_create(enum interface_kind kind, const char *name, struct port *port,
                                    interface_burst_fn *output);

@@ -2,17 +2,12 @@
 #include "apps/forward/interface_stats.h"
 
 #include "apps/console/out.h"
-#include "apps/forward/forward.h"
+#include "apps/forward/stats.h"
+#include "apps/forward/worker.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* One a worker, and one more behind them: where all stood at `clear stats`. */
-struct interface_share {
-    struct interface_counters counters;
-} CACHE_ALIGNED;
 
 struct interface_snapshot {
     unsigned count;
@@ -65,23 +60,6 @@ void interface_count_drop(struct worker *worker, struct interface *interface)
 }
 
 /* Control task ---------------------------------------------------------------- */
-
-int interface_stats_create(struct interface *interface)
-{
-    size_t size = (worker_count() + 1) * sizeof *interface->shares;
-    if (interface->kind == INTERFACE_PORT)
-        return 0;
-    interface->shares = aligned_alloc(CACHE_LINE, size);
-    if (!interface->shares)
-        return -ENOMEM;
-    memset(interface->shares, 0, size);
-    return 0;
-}
-
-void interface_stats_free(struct interface *interface)
-{
-    free(interface->shares);
-}
 
 static void of_port(const struct port *port, struct interface_counters *totals)
 {

@@ -10,11 +10,6 @@
 
 struct out;
 
-struct interface_counters {
-    uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
-    uint64_t drops; /* of a port's: all of the port's; else of what could not be sent */
-};
-
 /* Workers.  A burst, or nothing where the interface is a port's. */
 void interface_count_rx(struct worker *worker, struct interface *interface,
                         struct packet *const *packets, uint16_t n);
@@ -23,10 +18,6 @@ void interface_count_tx(struct worker *worker, struct interface *interface,
 void interface_count_drop(struct worker *worker, struct interface *interface);
 
 /* Control task ---------------------------------------------------------------- */
-
-/* For interface.c.  0 or -ENOMEM. */
-int interface_stats_create(struct interface *interface);
-void interface_stats_free(struct interface *interface);
 
 /* Since the last `clear stats`. */
 void interface_totals(const struct interface *interface, struct interface_counters *totals);

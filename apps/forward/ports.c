@@ -1,12 +1,12 @@
 /* ports.c - ports as the appliance runs them: taken in, up, down, watched (ports.h). */
 #include "apps/forward/ports.h"
 
-#include "apps/forward/forward.h"
+#include "apps/forward/assign.h"
 #include "apps/forward/job.h"
+#include "apps/forward/mode.h"
 #include "apps/forward/quiesce.h"
 #include "apps/forward/worker.h"
 #include "kernel/log.h"
-#include "kernel/numbered.h"
 #include "kernel/task.h"
 #include "kernel/time.h"
 
@@ -18,13 +18,7 @@
 #define LINK_US 100000u
 #define DRIVERS_US 1000u /* mailboxes: an answer within a millisecond, however many ask */
 
-static struct numbered known; /* struct forward_port, by the port's number */
 static unsigned registrations_seen;
-
-struct forward_port *forward_port_get(unsigned number)
-{
-    return numbered_get(&known, number);
-}
 
 static struct forward_port *take_in(struct port *port)
 {
@@ -32,7 +26,7 @@ static struct forward_port *take_in(struct port *port)
     if (!fp)
         return NULL;
     fp->port = port;
-    if (numbered_set(&known, port->number, fp))
+    if (port_table_set(port->number, fp))
         goto fail;
     if (workers_add_port(port))
         goto fail_known;
@@ -41,7 +35,7 @@ static struct forward_port *take_in(struct port *port)
         return fp;
     workers_remove_port(port);
 fail_known:
-    numbered_clear(&known, port->number);
+    port_table_set(port->number, NULL);
 fail:
     free(fp);
     return NULL;
@@ -209,15 +203,12 @@ static void say_link(const struct port *port)
 
 static void poll_link(struct port *port)
 {
-    const struct forward_mode *mode = forward_get_mode();
     const struct forward_port *fp = forward_port_get(port->number);
     bool changed = port_poll_link(port);
     if (changed) {
         say_link(port);
         workers_open_port(port, fp && fp->assignment.attached && can_send(port));
     }
-    if (changed && mode->link_changed)
-        mode->link_changed(port);
     interface_follow_port(port);
 }
 
@@ -354,7 +345,7 @@ static void let_go(struct forward_port *fp)
     struct port *port = fp->port;
     interface_destroy(fp->interface);
     workers_remove_port(port);
-    numbered_clear(&known, port->number);
+    port_table_set(port->number, NULL);
     free(fp);
 }
 
@@ -366,7 +357,7 @@ void forward_port_remove(struct port *port)
     if (!fp || forward_port_down(port))
         return;
     workers_quiesce();
-    control_take_notes();
+    workers_take_notes(UINT32_MAX);
     forward_flush(control_worker());
     let_go(fp);
 }
@@ -435,9 +426,9 @@ void ports_shutdown(void)
     for (unsigned i = 0; i < port_count(); i++)
         if (port_get(i))
             forward_port_down(port_get(i));
-    for (unsigned i = 0; i < known.limit; i++)
+    for (unsigned i = 0; i < port_table_limit(); i++)
         if (forward_port_get(i))
             let_go(forward_port_get(i));
-    numbered_free(&known);
+    port_table_free();
     port_set_pollers(NULL);
 }

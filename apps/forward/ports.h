@@ -3,25 +3,37 @@
  * Control task only. */
 #pragma once
 
-#include "apps/forward/assign.h"
-#include "apps/forward/interface.h"
+#include "apps/forward/port_table.h"
 #include "nic/port.h"
 
 #include <stdbool.h>
 
-struct forward_port {
-    struct port *port;
-    struct interface *interface; /* its untagged traffic */
-    bool promiscuous;            /* the user's wish */
-    bool begun;                  /* it was started once, or was not to be */
-    bool rx_mode_due;            /* what it must hear may have changed */
-    struct assignment assignment;
-};
-
-/* NULL: no such port, or none that was taken in. */
-struct forward_port *forward_port_get(unsigned number);
 /* The same, taken in now if need be; NULL: failed, or no memory (then it is failed). */
 struct forward_port *forward_port_of(struct port *port);
+/* `port N up|down`: sets admin_up, gives the queues to workers.  A port that does
+ * not start is failed from then on, unless it only lacks a fence (-EPERM). */
+int forward_port_up(struct port *port);     /* starts it; 0 or -E... */
+int forward_port_down(struct port *port);   /* flushes and stops it; 0 or as port_hold_wait() */
+/* Its driver is about to remove it: down, and no note or frame inside is for it any more. */
+void forward_port_remove(struct port *port);
+/* `port N queues K`: a running port is down meanwhile.  0 or -E... of either half. */
+int forward_set_queues(struct port *port, uint16_t queues);
+/* Makes the interfaces of all ports without starting any, for commands that run before ports
+ * begin; returns how many there are. */
+unsigned forward_take_ports(void);
+/* Takes in every port that was registered since the last call, and starts what was not taken
+ * down: ports begin up.  Each turn sees to it too.  Inside a task it is waited for until they
+ * have begun; who calls it holds no port. */
+void forward_ports_up(void);
+/* The user's wish (`port N promiscuous on|off`); a mode that needs it goes before.  0 or -E... */
+int forward_set_promiscuous(struct port *port, bool on);
+bool forward_promiscuous(const struct port *port);      /* the wish, not the outcome */
+/* A bridge took the port's interface over or gave it back: what it and its VFs must hear.
+ * Does not wait: housekeeping tells the devices. */
+void forward_refresh_rx_mode(struct port *port);
+/* The partner of a port for io and mac: 0-1, 2-3, ...; NULL: none. */
+struct port *forward_peer(const struct port *port);
+
 void ports_init(void);     /* from now on drivers tell when they stop or restart */
 void ports_shutdown(void); /* all down and let go */
 void ports_apply_rx_modes(void);  /* what a port listens to may have changed */

@@ -1,10 +1,8 @@
 /* quiesce.c - waiting until every worker has ended its turn (quiesce.h).
- *
- * Worker 0 runs on the control task's CPU and is between its turns whenever control
- * work runs, so only the others are waited for. */
+ */
 #include "apps/forward/quiesce.h"
 
-#include "apps/forward/worker.h"
+#include "kernel/compiler.h"
 #include "kernel/task.h"
 
 #include <stdlib.h>
@@ -17,32 +15,65 @@ struct retired {
 };
 
 static struct {
+    struct worker_turns *turns[WORKERS_MAX];
+    unsigned count;
+} workers;
+
+static struct {
     struct retired *fresh, *waiting; /* the oldest first */
     struct retired *last;            /* of the fresh ones */
     uint64_t seen[WORKERS_MAX];      /* turns when `waiting` began to wait */
 } queue;
+
+void quiesce_add(struct worker_turns *turns)
+{
+    turns->parked = workers.count != 0;
+    workers.turns[workers.count++] = turns;
+}
+
+void quiesce_reset(void)
+{
+    memset(&workers, 0, sizeof workers);
+}
+
+unsigned quiesce_workers(void)
+{
+    return workers.count;
+}
+
+void turns_end(struct worker_turns *turns)
+{
+    store_release(&turns->ended, turns->ended + 1);
+}
+
+/* Sequentially consistent: whoever takes something out and then reads `parked` as true can be
+ * sure that this worker finds it gone when it runs again. */
+void turns_park(struct worker_turns *turns, bool parked)
+{
+    __atomic_store_n(&turns->parked, parked, __ATOMIC_SEQ_CST);
+}
 
 static void look(uint64_t seen[WORKERS_MAX])
 {
     static unsigned looks;
     /* A full barrier: what was taken out is out before anything is read here. */
     __atomic_fetch_add(&looks, 1, __ATOMIC_SEQ_CST);
-    for (unsigned i = 1; i < worker_count(); i++)
-        seen[i] = load_acquire(&worker_get(i)->turns);
+    for (unsigned i = 1; i < workers.count; i++)
+        seen[i] = load_acquire(&workers.turns[i]->ended);
 }
 
 static bool has_passed(unsigned i, const uint64_t seen[WORKERS_MAX])
 {
-    const struct worker *worker = worker_get(i);
-    return __atomic_load_n(&worker->parked, __ATOMIC_SEQ_CST) ||
-           load_acquire(&worker->turns) != seen[i];
+    const struct worker_turns *turns = workers.turns[i];
+    return __atomic_load_n(&turns->parked, __ATOMIC_SEQ_CST) ||
+           load_acquire(&turns->ended) != seen[i];
 }
 
 void workers_quiesce(void)
 {
     uint64_t seen[WORKERS_MAX];
     look(seen);
-    for (unsigned i = 1; i < worker_count(); i++)
+    for (unsigned i = 1; i < workers.count; i++)
         while (!has_passed(i, seen))
             if (!task_yield())
                 __builtin_ia32_pause();
@@ -60,7 +91,7 @@ static void run_all(struct retired *list)
 
 void retire(void (*fn)(void *arg), void *arg)
 {
-    struct retired *r = worker_count() > 1 ? malloc(sizeof *r) : NULL;
+    struct retired *r = workers.count > 1 ? malloc(sizeof *r) : NULL;
     if (!r) { /* nobody to wait for, or no memory to do it later */
         workers_quiesce();
         fn(arg);
@@ -76,7 +107,7 @@ void retire(void (*fn)(void *arg), void *arg)
 
 static bool all_have_passed(void)
 {
-    for (unsigned i = 1; i < worker_count(); i++)
+    for (unsigned i = 1; i < workers.count; i++)
         if (!has_passed(i, queue.seen))
             return false;
     return true;

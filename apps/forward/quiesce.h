@@ -6,6 +6,26 @@
  * Control task only. */
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+
+#define WORKERS_MAX 64u
+
+/* Of one worker, written by it alone.  Worker 0 runs on the control task's CPU and is between its
+ * turns whenever control work runs, so only the others are waited for. */
+struct worker_turns {
+    bool parked;    /* it does not run: holds nothing */
+    uint64_t ended; /* turns; only ever grows */
+};
+
+void quiesce_add(struct worker_turns *turns); /* the next worker's, parked unless it is the first */
+void quiesce_reset(void);
+unsigned quiesce_workers(void); /* how many there are */
+
+/* For the worker itself. */
+void turns_end(struct worker_turns *turns);
+void turns_park(struct worker_turns *turns, bool parked);
+
 /* Waits until every worker has ended the turn it is in.  Inside a task it yields
  * meanwhile, so that the poll loop of this CPU goes on. */
 void workers_quiesce(void);

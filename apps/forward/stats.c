@@ -2,28 +2,14 @@
 #include "apps/forward/stats.h"
 
 #include "apps/forward/event.h"
-#include "apps/forward/forward.h"
 #include "apps/forward/interface.h"
 #include "apps/forward/job.h"
+#include "apps/forward/worker.h"
 #include "kernel/numbered.h"
 #include "kernel/time.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define X(name, side, text) #name,
-const char *const drop_names[DROP_REASON_COUNT] = { DROP_REASONS(X) };
-#undef X
-#define X(name, side, text) text,
-const char *const drop_texts[DROP_REASON_COUNT] = { DROP_REASONS(X) };
-#undef X
-#define RX false,
-#define TX true,
-#define X(name, side, text) side
-const bool drop_is_tx[DROP_REASON_COUNT] = { DROP_REASONS(X) };
-#undef X
-#undef RX
-#undef TX
 
 /* What is remembered of a port from its first day to its last. */
 struct history {

@@ -1,5 +1,6 @@
 /* stats_commands.c - what is shown of ports, counters and cores. */
 #include "apps/console/command.h"
+#include "apps/forward/assign.h"
 #include "apps/forward/forward.h"
 #include "apps/forward/interface_stats.h"
 #include "apps/forward/ports.h"

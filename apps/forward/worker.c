@@ -2,9 +2,7 @@
 #include "apps/forward/worker.h"
 
 #include "apps/forward/access.h"
-#include "apps/forward/forward.h"
 #include "apps/forward/interface.h"
-#include "apps/forward/quiesce.h"
 #include "kernel/time.h"
 
 #include <errno.h>
@@ -104,7 +102,7 @@ static void pass_out(struct worker *worker, struct worker_port *share, struct pa
     if (likely(load_acquire(&share->open))) {
         if (likely(share->txq)) {
             if (unlikely(load_relaxed(&share->port->vlan)))
-                n = access_transmit(worker, share->port, packets, n);
+                n = access_transmit(&worker->cache, &share->counters, share->port, packets, n);
             sent = port_tx_burst(share->txq, packets, n);
             why = DROP_tx_full;
         } else {
@@ -185,7 +183,7 @@ void forward_offer(struct worker *worker, struct port *out, struct packet **pack
     uint16_t sent = 0, made = n;
     if (share && load_acquire(&share->open) && share->txq) {
         if (unlikely(load_relaxed(&out->vlan)))
-            n = access_transmit(worker, out, packets, n);
+            n = access_transmit(&worker->cache, &share->counters, out, packets, n);
         sent = port_tx_burst(share->txq, packets, n);
         counter_add(&share->counters.originated, made - n + sent);
     }
@@ -211,7 +209,8 @@ static unsigned poll_queue(struct worker *worker, struct port_queue *queue,
     port_input_fn *port_input = load_acquire(&workers.port_input);
     uint16_t received = port_rx_burst(queue, packets, PORT_BURST), n = received;
     if (n && unlikely(load_relaxed(&queue->port->vlan)))
-        n = access_receive(worker, queue->port, packets, n);
+        n = access_receive(&worker->cache, forward_counters(worker, queue->port->number),
+                           queue->port, packets, n);
     if (!n)
         return received;
     if (port_input)
@@ -256,19 +255,12 @@ unsigned worker_poll(struct worker *worker)
 void worker_end_turn(struct worker *worker, bool busy, uint64_t begin_cycles)
 {
     counter_add(busy ? &worker->busy_cycles : &worker->idle_cycles, time_cycles() - begin_cycles);
-    store_release(&worker->turns, worker->turns + 1);
-}
-
-/* Sequentially consistent: whoever takes something out and then reads `parked` as true can be
- * sure that this worker finds it gone when it runs again. */
-static void set_parked(struct worker *worker, bool parked)
-{
-    __atomic_store_n(&worker->parked, parked, __ATOMIC_SEQ_CST);
+    turns_end(&worker->turns);
 }
 
 void worker_run(struct worker *worker, const bool *stop, void (*idle)(void))
 {
-    set_parked(worker, false);
+    turns_park(&worker->turns, false);
     while (!load_acquire(stop)) {
         uint64_t begin = time_cycles();
         unsigned received = worker_poll(worker);
@@ -278,7 +270,21 @@ void worker_run(struct worker *worker, const bool *stop, void (*idle)(void))
         if (!received)
             idle();
     }
-    set_parked(worker, true);
+    turns_park(&worker->turns, true);
+}
+
+/* What interfaces begin with: nobody takes the frames, and a port's leave by the port. */
+static void drop_input(struct worker *worker, struct interface *interface, struct packet **packets,
+                       uint16_t n)
+{
+    for (uint16_t i = 0; i < n; i++)
+        forward_drop(worker, packets[i]->port, DROP_ethertype, packets[i]);
+}
+
+static void port_output(struct worker *worker, struct interface *interface, struct packet **packets,
+                        uint16_t n)
+{
+    forward_send_burst(worker, interface->port, packets, n);
 }
 
 /* Control task --------------------------------------------------------------- */
@@ -290,7 +296,6 @@ static struct worker *worker_create(unsigned number, struct packet_pool *pool)
         return NULL;
     memset(worker, 0, sizeof *worker);
     worker->number = number;
-    worker->parked = number != 0;
     packet_cache_init(&worker->cache, pool);
     if (!spsc_init(&worker->to_control, NOTES, sizeof(struct note)))
         return worker;
@@ -320,6 +325,7 @@ static void worker_destroy(struct worker *worker)
 
 int workers_create(unsigned count, struct packet_pool *pool)
 {
+    interface_set_defaults(drop_input, port_output);
     for (; workers.count < count; workers.count++) {
         struct worker *worker = worker_create(workers.count, pool);
         if (!worker) {
@@ -327,6 +333,7 @@ int workers_create(unsigned count, struct packet_pool *pool)
             return -ENOMEM;
         }
         workers.worker[workers.count] = worker;
+        quiesce_add(&worker->turns);
     }
     return 0;
 }
@@ -335,6 +342,7 @@ void workers_destroy(void)
 {
     while (workers.count)
         worker_destroy(workers.worker[--workers.count]);
+    quiesce_reset();
     memset(&workers, 0, sizeof workers);
 }
 
@@ -412,6 +420,16 @@ void workers_open_port(const struct port *port, bool open)
         struct worker_port *share = share_of(workers.worker[i], port->number);
         if (share)
             store_release(&share->open, open);
+    }
+}
+
+void workers_take_notes(uint32_t most)
+{
+    struct note note;
+    for (unsigned i = 0; i < workers.count; i++) {
+        struct spsc *ring = &workers.worker[i]->to_control;
+        for (uint32_t n = 0; n < most && n <= ring->mask && spsc_pop(ring, &note); n++)
+            note.handle(control_worker(), &note);
     }
 }
 

@@ -10,16 +10,15 @@
  * may use worker 0's cache, counters and lanes: control_worker(). */
 #pragma once
 
+#include "apps/forward/counters.h"
+#include "apps/forward/quiesce.h"
 #include "apps/forward/spsc.h"
-#include "apps/forward/stats.h"
 #include "kernel/numbered.h"
 #include "nic/packet.h"
 #include "nic/port.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-#define WORKERS_MAX 64u
 
 struct interface;
 struct worker;
@@ -72,8 +71,7 @@ struct poll_list {
 
 struct worker {
     unsigned number;
-    bool parked;     /* it does not run: holds nothing */
-    uint64_t turns;  /* ended; only ever grows */
+    struct worker_turns turns;
     struct packet_cache cache;
     struct poll_list *polls;     /* NULL: nothing */
     struct numbered ports;       /* struct worker_port, by the port's number */
@@ -139,4 +137,6 @@ void workers_remove_port(struct port *port); /* detached, and quiesced since */
 /* A lane for every worker that will need one to send by this port.  0 or -ENOMEM. */
 int workers_connect_port(struct port *port);
 void workers_open_port(const struct port *port, bool open); /* may frames go out? */
+/* Has what workers posted handled, at most so many of each. */
+void workers_take_notes(uint32_t most);
 uint64_t workers_held(void); /* received frames in rings, lanes and the control worker's buffers */

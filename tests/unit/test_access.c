@@ -173,16 +173,19 @@ static void offloads_save_the_work(void **state)
     p->frame_length = 60;
     p->flags = PACKET_VLAN;
     p->vlan = 0xe000 | VLAN;
-    assert_int_equal(access_receive(worker, port, &p, 1), 1);
+    assert_int_equal(
+        access_receive(&worker->cache, forward_counters(worker, port->number), port, &p, 1), 1);
     assert_int_equal(p->flags, 0);
     assert_int_equal(p->frame_length, 60);
     port->offloads = PORT_OFFLOAD_VLAN_INSERT;
-    assert_int_equal(access_transmit(worker, port, &p, 1), 1);
+    assert_int_equal(
+        access_transmit(&worker->cache, forward_counters(worker, port->number), port, &p, 1), 1);
     assert_int_equal(p->flags, PACKET_VLAN);
     assert_int_equal(p->vlan, VLAN);
     assert_int_equal(p->frame_length, 60);
     p->vlan = 7; /* beside the frame already: an inner one from now on */
-    assert_int_equal(access_transmit(worker, port, &p, 1), 1);
+    assert_int_equal(
+        access_transmit(&worker->cache, forward_counters(worker, port->number), port, &p, 1), 1);
     assert_int_equal(p->vlan, VLAN);
     assert_int_equal(p->frame_length, 64);
     assert_int_equal(load_be32(p->data + 12), 0x81000007);
