@@ -41,9 +41,12 @@ unsigned quiesce_workers(void)
     return workers.count;
 }
 
+/* A full barrier: were the count still on its way out while the next turn reads, who takes
+ * something out could read the count of the turn before, and take this one's end for the end of
+ * the turn that has found it. */
 void turns_end(struct worker_turns *turns)
 {
-    store_release(&turns->ended, turns->ended + 1);
+    __atomic_fetch_add(&turns->ended, 1, __ATOMIC_SEQ_CST);
 }
 
 /* Sequentially consistent: whoever takes something out and then reads `parked` as true can be
