@@ -217,7 +217,7 @@ static unsigned poll_queue(struct worker *worker, struct port_queue *queue,
         port_input(worker, queue->port, packets, n);
     else
         load_acquire (&interface->input)(worker, interface, packets, n);
-    return n;
+    return received;
 }
 
 static void lane_drain(struct worker *worker, struct spsc *lane)

@@ -76,6 +76,22 @@ static void the_tag_is_on_one_side_only(void **state)
     assert_int_equal(load_be32(got + 16), 0x81000007);
 }
 
+/* One of two frames of a burst is not the VLAN's: the worker received both. */
+static void a_worker_counts_what_it_drops(void **state)
+{
+    struct worker_totals before, after;
+    struct lan_frame f;
+    stats_worker_totals(0, &before);
+    for (uint32_t i = 0; i < 2; i++) {
+        frame_make(&f, 100, i ? 0x81000000 | VLAN : 0, i);
+        wire_put(lan[0], f.bytes, f.length);
+    }
+    lan_run();
+    stats_worker_totals(0, &after);
+    assert_int_equal(lan_drops(0, DROP_vlan), 1);
+    assert_int_equal(after.packets - before.packets, 2);
+}
+
 /* Another's tag, a provider's, a priority alone, none: not in the VLAN, counted once. */
 static void other_frames_are_dropped_and_counted(void **state)
 {
@@ -226,6 +242,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(the_tag_is_on_one_side_only),
         TEST(other_frames_are_dropped_and_counted),
+        TEST(a_worker_counts_what_it_drops),
         TEST(vlans_change_and_end),
         TEST(a_frame_that_the_tag_makes_too_long_is_dropped),
         TEST(without_a_packet_for_the_tag_the_frame_is_dropped),
