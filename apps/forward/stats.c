@@ -119,7 +119,10 @@ static void add_queues(const struct port *port, struct port_totals *t)
 static void add_cores(const struct port *port, struct port_totals *t)
 {
     for (unsigned i = 0; i < worker_count(); i++) {
-        const struct port_counters *c = forward_counters(worker_get(i), port->number);
+        const struct worker_port *share = numbered_get(&worker_get(i)->ports, port->number);
+        if (!share)
+            continue;
+        const struct port_counters *c = &share->counters;
         for (unsigned why = 0; why < DROP_REASON_COUNT; why++)
             t->counters.drops[why] += load_relaxed(&c->drops[why]);
         t->counters.consumed += load_relaxed(&c->consumed);

@@ -70,6 +70,20 @@ static void send(unsigned n)
 
 /* Totals ------------------------------------------------------------------- */
 
+/* One that failed before it was taken in has no counters, and shows nobody else's. */
+static void a_port_that_was_never_there_counts_nothing(void **state)
+{
+    struct worker *worker = control_worker();
+    struct port *port;
+    struct port_totals t;
+    assert_int_equal(null_port_create(&port), 0);
+    port_fail(port, "for the test");
+    forward_drop(worker, PORT_NONE, DROP_tx_down, packet_alloc(&worker->cache));
+    stats_port_totals(port, &t);
+    assert_int_equal(t.tx_dropped, 0);
+    null_port_destroy(port);
+}
+
 /* contract.md: bytes count the Ethernet frame without FCS. */
 static void packets_and_bytes_add_up(void **state)
 {
@@ -432,6 +446,7 @@ static void the_beginning_needs_no_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_port_that_was_never_there_counts_nothing),
         TEST(packets_and_bytes_add_up),
         TEST(dropped_is_the_sum_of_reasons),
         TEST(clear_counts_from_zero),
