@@ -59,19 +59,6 @@ static bool can_send(const struct port *port)
     return port->state == PORT_RUNNING && port->link.up;
 }
 
-static void attach(struct port *port)
-{
-    struct forward_port *fp = forward_port_of(port);
-    if (!fp || fp->assignment.attached)
-        return;
-    for (unsigned i = 0; i < port->tx_queues; i++)
-        port->txq[i]->cache = &worker_get(i % worker_count())->cache;
-    fp->assignment.attached = true;
-    if (workers_connect_port(port) || assign_spread())
-        log_error("port %u: no memory to poll it", port->number);
-    workers_open_port(port, can_send(port));
-}
-
 static void detach(struct port *port)
 {
     struct forward_port *fp = forward_port_get(port->number);
@@ -80,6 +67,23 @@ static void detach(struct port *port)
     fp->assignment.attached = false;
     workers_open_port(port, false);
     assign_take(port);
+}
+
+/* Without memory it stays detached: nothing comes in, and what is to go out is dropped. */
+static void attach(struct port *port)
+{
+    struct forward_port *fp = forward_port_of(port);
+    if (!fp || fp->assignment.attached)
+        return;
+    for (unsigned i = 0; i < port->tx_queues; i++)
+        port->txq[i]->cache = &worker_get(i % worker_count())->cache;
+    fp->assignment.attached = true;
+    if (workers_connect_port(port) || assign_spread()) {
+        log_error("port %u: no memory to poll it", port->number);
+        detach(port);
+        return;
+    }
+    workers_open_port(port, can_send(port));
 }
 
 /* What it listens to -------------------------------------------------------------- */
