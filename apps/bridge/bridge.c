@@ -294,6 +294,13 @@ static void automatic_members_leave(void)
             leave(member_of(i));
 }
 
+/* Frames for it that workers have handed on are dropped before another has its number. */
+static void destroy(struct bridge *bridge)
+{
+    interface_destroy(bridge->interface);
+    workers_take_notes(UINT32_MAX);
+}
+
 /* What mode l2 made goes with it; with an address it is configuration. */
 static void tidy(void)
 {
@@ -301,7 +308,7 @@ static void tidy(void)
     unsigned cursor = 0;
     if (bridge && bridge->automatic && !bridge->interface->addresses &&
         !bridge_next_member(bridge, &cursor))
-        interface_destroy(bridge->interface);
+        destroy(bridge);
 }
 
 static void gather(void)
@@ -337,7 +344,7 @@ int bridge_add(const char *name)
 void bridge_delete(struct bridge *bridge)
 {
     fdb_forget_static(bridge->fid, FDB_ANY);
-    interface_destroy(bridge->interface);
+    destroy(bridge);
     gather();
 }
 

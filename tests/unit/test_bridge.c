@@ -597,6 +597,27 @@ static void a_pinned_station_does_not_move_with_its_port(void **state)
     assert_int_equal(c.fixed, 1);
 }
 
+static unsigned notes_read;
+
+static void is_nobodys(struct worker *control, const struct note *note)
+{
+    notes_read++;
+    assert_null(interface_get(note->interface));
+}
+
+/* What a worker has posted for it is read before its interface's number is another's. */
+static void notes_do_not_outlive_their_bridge(void **state)
+{
+    struct bridge *br1 = made("br1", 0, 2);
+    const struct note note = { .handle = is_nobodys,
+                               .port = 0,
+                               .interface = br1->interface->number };
+    notes_read = 0;
+    assert_true(forward_note(control_worker(), &note));
+    bridge_delete(br1);
+    assert_int_equal(notes_read, 1);
+}
+
 static void members_of_a_bridge_that_goes_are_free(void **state)
 {
     struct bridge *br1 = made("br1", 0, 2);
@@ -1015,6 +1036,7 @@ int main(void)
         TEST(bridges_are_apart),
         TEST(a_station_may_be_in_two_bridges),
         TEST(a_port_that_changes_its_bridge_is_forgotten_and_heard_there),
+        TEST(notes_do_not_outlive_their_bridge),
         TEST(members_of_a_bridge_that_goes_are_free),
         TEST(membership_changes_between_bursts),
         TEST(mode_l2_puts_every_port_into_br0_and_takes_it_out),
