@@ -136,6 +136,7 @@ static void packet_reset(struct packet *p)
     p->frame_length = 0;
     p->next = NULL;
     p->flags = 0;
+    p->interface = PACKET_INTERFACE_NONE;
 }
 
 bool packet_alloc_burst(struct packet_cache *cache, struct packet **packets, uint32_t n)

@@ -39,6 +39,8 @@
  * or whoever sends wants it on the wire.  packet_copy() keeps it. */
 #define PACKET_VLAN 0x04u
 
+#define PACKET_INTERFACE_NONE UINT16_MAX /* packet->interface of a frame that just came in */
+
 struct packet {
     uint8_t *data;         /* first byte of this segment */
     uint16_t length;       /* bytes in this segment */
@@ -50,7 +52,7 @@ struct packet {
     uint64_t user;         /* whoever holds the packet may use it */
     uint8_t flags;         /* PACKET_*: what goes with the frame (first segment) */
     uint16_t vlan;         /* with PACKET_VLAN */
-    uint16_t interface;    /* the layer above's, as `user`: ports leave it alone */
+    uint16_t interface;    /* the layer above's, none in what a port hands over */
     uint32_t hash;         /* of its flow, for whoever filled it in: stale in a fresh packet */
 } CACHE_ALIGNED;
 

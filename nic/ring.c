@@ -58,6 +58,7 @@ static uint16_t ring_rx_burst(struct port_queue *q, struct packet **packets, uin
             continue;
         }
         p->port = q->port->number;
+        p->interface = PACKET_INTERFACE_NONE;
         p->flags = 0; /* what was said of it elsewhere; it may have been rewritten since */
         counter_add(&q->packets, 1);
         counter_add(&q->bytes, p->frame_length);

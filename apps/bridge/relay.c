@@ -263,7 +263,7 @@ static void passage_begin(struct passage *way, struct worker *worker, struct mem
 static void send_up(struct passage *way)
 {
     struct interface *up = way->bridge->interface;
-    interface_count_rx(way->worker, up, way->up, way->ups);
+    interface_count_rx(up, way->worker->number, way->up, way->ups);
     interface_burst_fn *input = load_acquire(&up->input);
     input(way->worker, up, way->up, way->ups);
 }
@@ -311,7 +311,7 @@ static void send_copy_of(struct worker *worker, const struct member *out,
 
 static void drop_unsent(struct worker *worker, const struct bridge *bridge, struct packet *packet)
 {
-    interface_count_drop(worker, bridge->interface);
+    interface_count_drop(bridge->interface, worker->number, DROP_no_peer);
     if (packet->port == PORT_NONE)
         packet_free(&worker->cache, packet);
     else
@@ -331,7 +331,7 @@ static void send_down(struct worker *worker, const struct bridge *bridge, const 
         drop_unsent(worker, bridge, packet);
         return;
     }
-    interface_count_tx(worker, bridge->interface, &packet, 1);
+    interface_count_tx(bridge->interface, worker->number, &packet, 1);
     for (; (next = flood_next(list, NULL, &place)); out = next)
         send_copy_of(worker, out, packet);
     send_one(worker, out, packet);

@@ -185,3 +185,39 @@ void interfaces_destroy(void)
     numbered_free(&interfaces);
     numbered_free(&by_port);
 }
+
+/* Counting, on workers ---------------------------------------------------------- */
+
+static uint64_t bytes_of(struct packet *const *packets, uint16_t n)
+{
+    uint64_t bytes = 0;
+    for (uint16_t i = 0; i < n; i++)
+        bytes += packets[i]->frame_length;
+    return bytes;
+}
+
+void interface_count_rx(struct interface *interface, unsigned worker, struct packet *const *packets,
+                        uint16_t n)
+{
+    if (!interface->shares)
+        return;
+    struct interface_counters *c = &interface->shares[worker].counters;
+    counter_add(&c->rx_packets, n);
+    counter_add(&c->rx_bytes, bytes_of(packets, n));
+}
+
+void interface_count_tx(struct interface *interface, unsigned worker, struct packet *const *packets,
+                        uint16_t n)
+{
+    if (!interface->shares)
+        return;
+    struct interface_counters *c = &interface->shares[worker].counters;
+    counter_add(&c->tx_packets, n);
+    counter_add(&c->tx_bytes, bytes_of(packets, n));
+}
+
+void interface_count_drop(struct interface *interface, unsigned worker, enum drop_reason why)
+{
+    if (interface->shares)
+        counter_add(&interface->shares[worker].counters.drops[why], 1);
+}

@@ -12,6 +12,7 @@
  * only then frees it and its number. */
 #pragma once
 
+#include "apps/forward/counters.h"
 #include "kernel/compiler.h"
 #include "nic/ethernet.h"
 #include "nic/packet.h"
@@ -20,7 +21,7 @@
 #include <stdint.h>
 
 #define INTERFACE_NAME 16u /* with its NUL */
-#define INTERFACE_NONE UINT16_MAX
+#define INTERFACE_NONE PACKET_INTERFACE_NONE
 
 struct interface;
 struct port;
@@ -28,7 +29,7 @@ struct worker;
 
 struct interface_counters {
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
-    uint64_t drops; /* of a port's: all of the port's; else of what could not be sent */
+    uint64_t drops[DROP_REASON_COUNT]; /* a second view: a port counts each, if there is one */
 };
 
 /* One a worker, and one more behind them: where all stood at `clear stats`. */
@@ -99,3 +100,11 @@ struct interface *interface_of_port(struct port *port);
 /* Takes over the port's state, MAC and MTU; called whenever they may have changed. */
 void interface_follow_port(struct port *port);
 void interfaces_destroy(void); /* tests: all of them, and the registry's memory */
+
+/* Workers: a burst or a drop on the share of one of them; nothing where the interface is a
+ * port's, whose counters are the port's. */
+void interface_count_rx(struct interface *interface, unsigned worker,
+                        struct packet *const *packets, uint16_t n);
+void interface_count_tx(struct interface *interface, unsigned worker,
+                        struct packet *const *packets, uint16_t n);
+void interface_count_drop(struct interface *interface, unsigned worker, enum drop_reason why);

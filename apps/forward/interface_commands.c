@@ -130,7 +130,10 @@ static int cmd_show_interface(struct command_call *call)
     show_count(call->out, "rx_bytes", c.rx_bytes);
     show_count(call->out, "tx_packets", c.tx_packets);
     show_count(call->out, "tx_bytes", c.tx_bytes);
-    show_count(call->out, "drops", c.drops);
+    for (unsigned why = 0; why < DROP_REASON_COUNT; why++)
+        if (c.drops[why])
+            out_printf(call->out, "  drop %-19s %12" PRIu64 "  %s\n", drop_names[why], c.drops[why],
+                       drop_texts[why]);
     return 0;
 }
 

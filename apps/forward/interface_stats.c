@@ -17,48 +17,6 @@ struct interface_snapshot {
     } row[];
 };
 
-/* Workers ------------------------------------------------------------------- */
-
-static uint64_t bytes_of(struct packet *const *packets, uint16_t n)
-{
-    uint64_t bytes = 0;
-    for (uint16_t i = 0; i < n; i++)
-        bytes += packets[i]->frame_length;
-    return bytes;
-}
-
-static struct interface_counters *counters_of(struct worker *worker, struct interface *interface)
-{
-    return interface->shares ? &interface->shares[worker->number].counters : NULL;
-}
-
-void interface_count_rx(struct worker *worker, struct interface *interface,
-                        struct packet *const *packets, uint16_t n)
-{
-    struct interface_counters *c = counters_of(worker, interface);
-    if (!c)
-        return;
-    counter_add(&c->rx_packets, n);
-    counter_add(&c->rx_bytes, bytes_of(packets, n));
-}
-
-void interface_count_tx(struct worker *worker, struct interface *interface,
-                        struct packet *const *packets, uint16_t n)
-{
-    struct interface_counters *c = counters_of(worker, interface);
-    if (!c)
-        return;
-    counter_add(&c->tx_packets, n);
-    counter_add(&c->tx_bytes, bytes_of(packets, n));
-}
-
-void interface_count_drop(struct worker *worker, struct interface *interface)
-{
-    struct interface_counters *c = counters_of(worker, interface);
-    if (c)
-        counter_add(&c->drops, 1);
-}
-
 /* Control task ---------------------------------------------------------------- */
 
 static void of_port(const struct port *port, struct interface_counters *totals)
@@ -68,8 +26,8 @@ static void of_port(const struct port *port, struct interface_counters *totals)
     *totals = (struct interface_counters){ .rx_packets = t.rx_packets,
                                            .rx_bytes = t.rx_bytes,
                                            .tx_packets = t.tx_packets,
-                                           .tx_bytes = t.tx_bytes,
-                                           .drops = t.rx_dropped + t.tx_dropped };
+                                           .tx_bytes = t.tx_bytes };
+    memcpy(totals->drops, t.counters.drops, sizeof totals->drops);
 }
 
 static void add_up(const struct interface *interface, struct interface_counters *totals)
@@ -81,7 +39,8 @@ static void add_up(const struct interface *interface, struct interface_counters 
         totals->rx_bytes += load_relaxed(&c->rx_bytes);
         totals->tx_packets += load_relaxed(&c->tx_packets);
         totals->tx_bytes += load_relaxed(&c->tx_bytes);
-        totals->drops += load_relaxed(&c->drops);
+        for (unsigned why = 0; why < DROP_REASON_COUNT; why++)
+            totals->drops[why] += load_relaxed(&c->drops[why]);
     }
 }
 
@@ -97,7 +56,8 @@ void interface_totals(const struct interface *interface, struct interface_counte
     totals->rx_bytes -= then->rx_bytes;
     totals->tx_packets -= then->tx_packets;
     totals->tx_bytes -= then->tx_bytes;
-    totals->drops -= then->drops;
+    for (unsigned why = 0; why < DROP_REASON_COUNT; why++)
+        totals->drops[why] -= then->drops[why];
 }
 
 void interface_stats_clear(void)
@@ -125,6 +85,19 @@ struct interface_snapshot *interface_snapshot_take(void)
     return s;
 }
 
+static void print_drops(struct out *out, const struct interface_counters *c)
+{
+    const char *comma = "";
+    out_text(out, ", \"drops\": {");
+    for (unsigned why = 0; why < DROP_REASON_COUNT; why++) {
+        if (!c->drops[why])
+            continue;
+        out_printf(out, "%s\"%s\": %" PRIu64, comma, drop_names[why], c->drops[why]);
+        comma = ", ";
+    }
+    out_text(out, "}}");
+}
+
 void interface_snapshot_print(struct out *out, const struct interface_snapshot *snapshot)
 {
     out_text(out, ", \"interfaces\": [");
@@ -134,8 +107,8 @@ void interface_snapshot_print(struct out *out, const struct interface_snapshot *
                    snapshot->row[i].name, c->rx_packets);
         out_printf(out, ", \"rx_bytes\": %" PRIu64 ", \"tx_packets\": %" PRIu64, c->rx_bytes,
                    c->tx_packets);
-        out_printf(out, ", \"tx_bytes\": %" PRIu64 ", \"drops\": %" PRIu64 "}", c->tx_bytes,
-                   c->drops);
+        out_printf(out, ", \"tx_bytes\": %" PRIu64, c->tx_bytes);
+        print_drops(out, c);
     }
     out_text(out, "]");
 }

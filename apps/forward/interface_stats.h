@@ -10,15 +10,6 @@
 
 struct out;
 
-/* Workers.  A burst, or nothing where the interface is a port's. */
-void interface_count_rx(struct worker *worker, struct interface *interface,
-                        struct packet *const *packets, uint16_t n);
-void interface_count_tx(struct worker *worker, struct interface *interface,
-                        struct packet *const *packets, uint16_t n);
-void interface_count_drop(struct worker *worker, struct interface *interface);
-
-/* Control task ---------------------------------------------------------------- */
-
 /* Since the last `clear stats`. */
 void interface_totals(const struct interface *interface, struct interface_counters *totals);
 void interface_stats_clear(void);

@@ -47,9 +47,19 @@ struct port_counters *forward_counters(struct worker *worker, uint16_t port)
     return likely(share) ? &share->counters : &worker->nowhere;
 }
 
+/* The second view: packet->interface is set where a frame is handed to one that is no port's. */
+static void count_on_interface(struct worker *worker, enum drop_reason why,
+                               const struct packet *packet)
+{
+    struct interface *interface = interface_get(packet->interface);
+    if (interface)
+        interface_count_drop(interface, worker->number, why);
+}
+
 void forward_drop(struct worker *worker, uint16_t port, enum drop_reason why, struct packet *packet)
 {
     counter_add(&forward_counters(worker, port)->drops[why], 1);
+    count_on_interface(worker, why, packet);
     packet_free(&worker->cache, packet);
 }
 
@@ -57,6 +67,8 @@ void forward_drop_burst(struct worker *worker, uint16_t port, enum drop_reason w
                         struct packet **packets, uint16_t n)
 {
     counter_add(&forward_counters(worker, port)->drops[why], n);
+    for (uint16_t i = 0; i < n; i++)
+        count_on_interface(worker, why, packets[i]);
     packet_free_burst(&worker->cache, packets, n);
 }
 

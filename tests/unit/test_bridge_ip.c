@@ -1,6 +1,7 @@
 /* A bridge with an address beside a routed port: bridging, routing and local delivery at once
  * (apps/bridge with apps/ip).  Bridge br1 is wires 0 and 1; wire 2 is a LAN of its own. */
 #include "apps/forward/interface.h"
+#include "apps/forward/interface_stats.h"
 #include "apps/ip/icmp.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
@@ -88,6 +89,29 @@ static void members_are_bridged_beside(void **state)
     assert_true(bench_take(1, &got));
     assert_int_equal(got.length, f.length);
     assert_memory_equal(got.bytes, f.bytes, f.length);
+}
+
+/* A second view of the same drop: the port's and the interface's, on the worker's way as on the
+ * control task's. */
+static void what_the_bridge_drops_is_counted_on_its_interface_too(void **state)
+{
+    struct interface_counters c;
+    struct frame f;
+    meet(0, 2, ANN);
+    bench_is_quiet();
+    frame_ipv4(&f, 0, 2, ANN, US, 60);
+    to_bridge(&f);
+    frame_ip(&f)[IPV4_CHECKSUM] ^= 1;
+    bench_send(0, &f); /* a worker's */
+    frame_ipv4(&f, 0, 2, ANN, IP(192, 0, 2, 99), 60);
+    to_bridge(&f);
+    bench_send(0, &f); /* the control task's: no route leads there */
+    bench_run_ms(2);
+    interface_totals(interface_find("br1"), &c);
+    assert_int_equal(c.drops[DROP_ip_checksum], 1);
+    assert_int_equal(c.drops[DROP_no_route], 1);
+    assert_int_equal(bench_drops(0, DROP_ip_checksum), 1);
+    assert_int_equal(bench_drops(0, DROP_no_route), 1);
 }
 
 static void a_bridge_and_a_port_are_routed(void **state)
@@ -215,6 +239,7 @@ int main(void)
         TEST(arp_is_answered_and_bridged),
         TEST(ping_is_answered_on_each_member),
         TEST(members_are_bridged_beside),
+        TEST(what_the_bridge_drops_is_counted_on_its_interface_too),
         TEST(a_bridge_and_a_port_are_routed),
         TEST(neighbors_of_a_bridge_are_asked_for_everywhere),
         TEST(a_neighbor_that_moves_within_the_bridge_is_followed),
