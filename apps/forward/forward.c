@@ -81,12 +81,11 @@ static void say_mode_changed(void)
     event_post(&event);
 }
 
-/* The old mode gives back what it holds when nobody is inside it any more, and its notes are
- * read. */
+/* Who hears of it can be sure that nobody is inside the old mode any more, and that its notes
+ * are read. */
 int forward_set_mode(const struct forward_mode *mode)
 {
-    const struct forward_mode *old = forward_get_mode();
-    if (mode == old)
+    if (mode == forward_get_mode())
         return 0;
     int e = mode->start ? mode->start() : 0;
     if (e)
@@ -94,8 +93,6 @@ int forward_set_mode(const struct forward_mode *mode)
     publish(mode, forward_running());
     workers_quiesce();
     workers_take_notes(UINT32_MAX);
-    if (old->stop)
-        old->stop();
     say_mode_changed();
     ports_apply_rx_modes();
     return 0;
@@ -215,8 +212,6 @@ void forward_shutdown(void)
     forward_stop();
     workers_quiesce();
     workers_take_notes(UINT32_MAX);
-    if (forward_get_mode()->stop)
-        forward_get_mode()->stop();
     ports_shutdown();
     interfaces_destroy();
     forward_flush(control_worker());

@@ -11,15 +11,12 @@
 struct forward_mode {
     const char *name;
     const char *help;           /* one phrase for `help forward` */
-    bool no_promiscuous;        /* ports listen to their own address only (l3) */
-    /* optional, control task: called when the mode is chosen (0 or -E...) and when
-     * another one has taken its place and no worker is inside it any more; `start` and
-     * `stop` of the console only let frames through or not.  stop() gives back what the
-     * mode holds. */
+    /* optional, control task: called when the mode is chosen; 0, or -E... and it is not.
+     * `start` and `stop` of the console only let frames through or not. */
     int (*start)(void);
-    void (*stop)(void);
-    /* A whole-port mode owns all n packets (1 to PORT_BURST) afterwards.  Data path: never
-     * prints, never waits.  NULL: frames go to the ports' interfaces. */
+    /* A whole-port mode owns all n packets (1 to PORT_BURST) afterwards, and ports listen to all
+     * stations.  Data path: never prints, never waits.  NULL: frames go to the ports'
+     * interfaces. */
     port_input_fn *burst;
     /* optional, data path: once a turn of every worker, for modes that make frames. */
     void (*turn)(struct worker *worker);

@@ -104,11 +104,8 @@ static const struct bridge *bridge_of(const struct port *port)
  * them for it. */
 static bool wants_promiscuous(const struct port *port)
 {
-    const struct forward_mode *mode = forward_get_mode();
-    if (forward_promiscuous(port))
+    if (forward_promiscuous(port) || forward_get_mode()->burst)
         return true;
-    if (mode->burst)
-        return !mode->no_promiscuous;
     const struct bridge *bridge = bridge_of(port);
     return bridge && !(port->uplink && bridge_of(port->uplink) == bridge);
 }

@@ -27,6 +27,5 @@ void router_reset(void)
 FORWARD_MODE(router_mode) = {
     .name = "l3",
     .help = "route IPv4 between the interfaces' addresses",
-    .no_promiscuous = true,
     .start = route_init,
 };
