@@ -260,7 +260,7 @@ static int start(struct port *port)
     }
     int e = port->ops->start(port);
     if (!e)
-        port->state = PORT_RUNNING;
+        store_relaxed(&port->state, PORT_RUNNING);
     return e;
 }
 
@@ -361,7 +361,7 @@ static int set_offloads(struct port *port, uint32_t offloads)
         return 0;
     int e = port->ops->set_offloads(port, offloads);
     if (!e)
-        port->offloads = offloads;
+        store_relaxed(&port->offloads, offloads);
     return e;
 }
 

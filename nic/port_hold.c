@@ -113,7 +113,7 @@ void port_stop(struct port *port)
         return;
     }
     if (port->state == PORT_RUNNING) {
-        port->state = PORT_STOPPED;
+        store_relaxed(&port->state, PORT_STOPPED);
         port->stop_due = true;
         port_detach(port);
     }
@@ -125,7 +125,7 @@ void port_stop(struct port *port)
 /* Nobody is in its bursts any more, and nothing else will call the driver. */
 static void stop_later(struct port *port)
 {
-    port->state = PORT_STOPPED;
+    store_relaxed(&port->state, PORT_STOPPED);
     port->stop_due = true;
     port_detach(port);
     work_ask(&due);
@@ -141,7 +141,7 @@ void port_fail(struct port *port, const char *why)
         stop_later(port);
     else
         port_stop(port);
-    port->state = PORT_FAILED;
+    store_relaxed(&port->state, PORT_FAILED);
     port->failure = why;
     port_release(port);
 }

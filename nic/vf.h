@@ -10,7 +10,7 @@
  * A refusal says why in *why: static text, one phrase for a person, as in
  * "the 82576 cannot force a link up while the wire is down".
  *
- * Control core only. */
+ * Control task only. */
 #pragma once
 
 #include "nic/packet.h"

@@ -135,7 +135,7 @@ bool fdb_refresh(uint64_t key, uint64_t h, uint16_t port)
     return true;
 }
 
-/* Control core: set-up ------------------------------------------------------- */
+/* Control task: set-up ------------------------------------------------------- */
 
 int fdb_init(uint32_t stations)
 {
@@ -162,7 +162,7 @@ void fdb_free(void)
     memset(&fdb, 0, sizeof fdb);
 }
 
-/* Control core: entries ------------------------------------------------------ */
+/* Control task: entries ------------------------------------------------------ */
 
 static void entry_write(struct entry *e, uint64_t key, uint32_t where)
 {
@@ -290,7 +290,7 @@ void fdb_tick(uint64_t now_us)
         fdb.full_told = false;
 }
 
-/* Control core: looking ------------------------------------------------------ */
+/* Control task: looking ------------------------------------------------------ */
 
 void fdb_counts(struct fdb_counts *counts)
 {

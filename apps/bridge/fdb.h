@@ -45,7 +45,7 @@ bool fdb_lookup(uint64_t key, uint64_t hash, uint16_t *port);
 /* The station was seen on `port`.  False: the control task must learn that. */
 bool fdb_refresh(uint64_t key, uint64_t hash, uint16_t port);
 
-/* Control core -------------------------------------------------------------- */
+/* Control task -------------------------------------------------------------- */
 
 /* Room for `stations` learned ones, a power of two.  0 or -ENOMEM. */
 int fdb_init(uint32_t stations);

@@ -340,7 +340,7 @@ static void send_down(struct worker *worker, const struct bridge *bridge, const 
 void bridge_output(struct worker *worker, struct interface *interface, struct packet **packets,
                    uint16_t n)
 {
-    const struct bridge *bridge = interface->bridge;
+    const struct bridge *bridge = load_acquire(&interface->bridge);
     for (uint16_t i = 0; i < n; i++) {
         struct address destination = read_address(bridge, packets[i]->data);
         if (unlikely(load_relaxed(&bridge->down)))

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Control core: 0 or -E... with the old one still in force; 0: of no VLAN. */
+/* Control task: 0 or -E... with the old one still in force; 0: of no VLAN. */
 int access_set_vlan(struct port *port, uint16_t vlan);
 
 /* Data path, for ports with a VLAN.  Both keep the frames that go on at the front, say how many,

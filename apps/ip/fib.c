@@ -283,7 +283,7 @@ static unsigned burst_descend(const struct fib *f, const uint32_t **slot, uint32
 
 void fib_lookup_burst(const uint32_t *addresses, uint32_t *values, unsigned n)
 {
-    const struct fib *f = fib;
+    const struct fib *f = load_acquire(&fib);
     const uint32_t *slot[FIB_BURST];
     uint32_t fallback = load_acquire(&f->fallback);
     for (unsigned i = 0; i < n; i++)

@@ -42,7 +42,7 @@ static inline uint32_t *fib_node(const struct fib *f, uint32_t slot)
 /* The value of the longest prefix that covers address, 0: none. */
 static inline uint32_t fib_lookup(uint32_t address)
 {
-    const struct fib *f = fib;
+    const struct fib *f = load_acquire(&fib);
     uint32_t slot = load_acquire(&f->root[address >> 16]);
     if (slot & FIB_NODE) {
         slot = load_acquire(fib_node(f, slot) + (address >> 8 & 0xff));

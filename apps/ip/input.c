@@ -110,7 +110,7 @@ static int ethernet_fault(const struct passage *way, struct packet *p)
     if (!untag_priority(p))
         return DROP_vlan;
     int fault = type_fault(p);
-    return fault != FINE || way->in->addresses ? fault : DROP_no_address;
+    return fault != FINE || load_relaxed(&way->in->addresses) ? fault : DROP_no_address;
 }
 
 /* What the device that received the packet says of its checksum counts; one that says nothing

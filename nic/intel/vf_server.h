@@ -9,7 +9,7 @@
  * force) and what the VF's driver has asked for and was granted (the rest, forgotten
  * whenever the VF or the PF is reset).
  *
- * Control core only.  unread in this file: IEEE 802.3. */
+ * Control task only.  unread in this file: IEEE 802.3. */
 #pragma once
 
 #include "kernel/limit.h"
