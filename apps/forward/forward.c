@@ -31,6 +31,9 @@ static struct {
     bool in_control; /* a command may run turns while it waits */
     void (*hook)(void);
     uint64_t hook_at, job_at[JOBS_MAX];
+    uint64_t jobs_at;                           /* the earliest of them */
+    const struct control_job *always[JOBS_MAX]; /* those that run in every slice */
+    unsigned always_count;
 } forward;
 
 /* Frames -------------------------------------------------------------------- */
@@ -121,12 +124,22 @@ static bool due(uint64_t *at, uint64_t now, uint64_t every)
     return true;
 }
 
+/* Most slices have nothing to do: one comparison tells. */
 static void run_jobs(struct worker *control, uint64_t now)
 {
     unsigned i = 0;
-    TABLE_FOR_EACH (control_jobs, struct control_job, job)
-        if (i < JOBS_MAX && due(&forward.job_at[i++], now, job->every_us) && job->run)
+    for (unsigned k = 0; k < forward.always_count; k++)
+        forward.always[k]->run(control, now);
+    if (now < forward.jobs_at)
+        return;
+    forward.jobs_at = UINT64_MAX;
+    TABLE_FOR_EACH (control_jobs, struct control_job, job) {
+        if (!job->run || !job->every_us || i == JOBS_MAX)
+            continue;
+        if (due(&forward.job_at[i], now, job->every_us))
             job->run(control, now);
+        forward.jobs_at = min_u64(forward.jobs_at, forward.job_at[i++]);
+    }
 }
 
 static void control_slice(struct worker *control, bool busy)
@@ -174,9 +187,12 @@ static void jobs_free(void)
 static int jobs_init(uint32_t packets)
 {
     int e = 0;
-    TABLE_FOR_EACH (control_jobs, struct control_job, job)
+    TABLE_FOR_EACH (control_jobs, struct control_job, job) {
         if (!e && job->init)
             e = job->init(packets);
+        if (job->run && !job->every_us && forward.always_count < JOBS_MAX)
+            forward.always[forward.always_count++] = job;
+    }
     return e;
 }
 
