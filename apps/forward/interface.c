@@ -49,6 +49,25 @@ struct interface *interface_find(const char *name)
     return NULL;
 }
 
+struct interface *interface_next(unsigned *cursor)
+{
+    while (*cursor < NUMBERED_MAX) {
+        if (*cursor >= by_port.limit) {
+            *cursor = NUMBERED_MAX;
+            break;
+        }
+        struct interface *interface = numbered_get(&by_port, (*cursor)++);
+        if (interface)
+            return interface;
+    }
+    while (*cursor - NUMBERED_MAX < interface_limit()) {
+        struct interface *interface = interface_get((*cursor)++ - NUMBERED_MAX);
+        if (interface && interface->kind != INTERFACE_PORT)
+            return interface;
+    }
+    return NULL;
+}
+
 static void post(enum event_kind kind, struct interface *interface)
 {
     const struct event event = { .kind = kind, .interface = interface };

@@ -95,6 +95,9 @@ struct interface *interface_get(unsigned number);     /* NULL: none; also for wo
 struct interface *interface_by_port(unsigned number); /* that port's untagged traffic; likewise */
 unsigned interface_limit(void);                   /* every number in use is below it */
 struct interface *interface_find(const char *name);
+/* All of them as people want to see them, ports' first by their numbers; *cursor starts at 0 and
+ * survives changes.  NULL: no more. */
+struct interface *interface_next(unsigned *cursor);
 /* The interface of a port's untagged traffic, made if it is not there yet; NULL: no memory. */
 struct interface *interface_of_port(struct port *port);
 /* Takes over the port's state, MAC and MTU; called whenever they may have changed. */

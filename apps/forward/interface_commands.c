@@ -94,12 +94,11 @@ static int cmd_show_interfaces(struct command_call *call)
 {
     out_printf(call->out, "%-15s  %-6s  %-5s  %-17s  %5s  %s\n", "interface", "kind", "state",
                "mac", "mtu", "bridge");
-    for (unsigned i = 0; i < interface_limit(); i++) {
+    const struct interface *interface;
+    for (unsigned cursor = 0; (interface = interface_next(&cursor));) {
         char mac[MAC_TEXT], bridge[INTERFACE_NAME];
-        if (!interface_get(i))
-            continue;
-        struct interface copy = *interface_get(i);
-        bridge_format(interface_get(i), bridge);
+        struct interface copy = *interface;
+        bridge_format(interface, bridge);
         out_printf(call->out, "%-15s  %-6s  %-5s  %s  %5u  %s\n", copy.name, kind_text(&copy),
                    copy.up ? "up" : "down", mac_format(copy.mac, mac), copy.mtu, bridge);
     }

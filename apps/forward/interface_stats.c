@@ -72,13 +72,11 @@ void interface_stats_clear(void)
 struct interface_snapshot *interface_snapshot_take(void)
 {
     struct interface_snapshot *s = malloc(sizeof *s + interface_limit() * sizeof s->row[0]);
+    const struct interface *interface;
     if (!s)
         return NULL;
     s->count = 0;
-    for (unsigned i = 0; i < interface_limit(); i++) {
-        const struct interface *interface = interface_get(i);
-        if (!interface)
-            continue;
+    for (unsigned cursor = 0; (interface = interface_next(&cursor));) {
         memcpy(s->row[s->count].name, interface->name, INTERFACE_NAME);
         interface_totals(interface, &s->row[s->count++].counters);
     }

@@ -131,6 +131,25 @@ static void a_change_while_down_is_told(void **state)
     assert_string_equal(told, "cc");
 }
 
+static void ports_come_first_in_a_walk(void **state)
+{
+    struct interface *a = make("a"), *seen;
+    struct wire_port *late = wire_port_create();
+    unsigned cursor = 0, n = 0, before = 0;
+    assert_non_null(interface_of_port(&late->port));
+    assert_true(interface_of_port(&late->port)->number > a->number);
+    for (; (seen = interface_next(&cursor)); n++) {
+        if (n < 3)
+            assert_ptr_equal(seen->port, port_get(n));
+        else
+            assert_null(seen->port);
+        before += seen == a;
+    }
+    assert_int_equal(n, 5); /* three ports, br0, a */
+    assert_int_equal(before, 1);
+    wire_port_destroy(late);
+}
+
 static void numbers_go_far(void **state)
 {
     static struct numbered table;
@@ -161,6 +180,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_number_is_used_again_when_it_is_gone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(it_is_down_before_it_is_gone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_change_while_down_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(ports_come_first_in_a_walk, set_up, tear_down),
         cmocka_unit_test(numbers_go_far),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
