@@ -355,6 +355,9 @@ static void let_go(struct forward_port *fp)
 void forward_port_remove(struct port *port)
 {
     struct forward_port *fp = forward_port_get(port->number);
+    struct interface *alone = fp ? NULL : interface_by_port(port->number);
+    if (alone)
+        interface_destroy(alone);
     if (!fp || forward_port_down(port))
         return;
     workers_quiesce();
