@@ -110,6 +110,8 @@ static inline bool intel_rx_next(struct intel_rxq *rx, uint64_t done, uint32_t *
 static inline void intel_rx_append(struct intel_rxq *rx, uint32_t slot, uint32_t length, bool end)
 {
     struct packet *p = rx->packets[slot];
+    __builtin_prefetch(p->data); /* read by whoever gets the burst */
+    __builtin_prefetch(rx->packets[(slot + 1) & rx->mask]);
     if (length > rx->room || (!length && !(end && rx->first)) ||
         rx->segments == FRAME_SEGMENTS_MAX)
         rx->bad = true;
