@@ -370,5 +370,5 @@ clean:
 	rm -rf $(B)
 
 -include $(BARE_O:.o=.d) $(EFI_O:.o=.d) $(HOSTILE_O:.o=.d) $(ATTACK_O:.o=.d) $(HOST_O:.o=.d) $(MODEL_O:.o=.d) $(TESTS:=.d) $(KERNEL_O:.o=.d) \
-	$(KERNEL_TESTS:=.d) $(FUZZ_O:.o=.d) $(FUZZERS:=.d) \
+	$(KERNEL_TESTS:=.d) $(TSAN_O:.o=.d) $(THREADS:=.d) $(FUZZ_O:.o=.d) $(FUZZERS:=.d) \
 	$(BENCH_O:.o=.d) $(BENCH_C:%.c=$(B)/bench/%.d)
