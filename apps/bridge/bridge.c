@@ -122,6 +122,7 @@ static void consider_mac(struct bridge *bridge, uint16_t number, bool automatic)
     if (bridge->mac_from != PORT_NONE && (automatic || !bridge->mac_automatic))
         return;
     bridge->mac_from = number;
+    bridge->mac_left = false;
     bridge->mac_automatic = automatic;
 }
 
@@ -129,7 +130,7 @@ static void consider_mac(struct bridge *bridge, uint16_t number, bool automatic)
 static const uint8_t *mac_of(const struct bridge *bridge)
 {
     const struct member *from = member_of(bridge->mac_from);
-    if (bridge->mac_chosen || !from || from->bridge != bridge)
+    if (bridge->mac_chosen || bridge->mac_left || !from)
         return bridge->interface->mac;
     return from->interface->mac;
 }
@@ -160,6 +161,7 @@ static void detach(struct member *member)
     struct interface *interface = member->interface;
     interface_set_input(interface, interface->ip_input);
     store_release(&interface->bridge, NULL);
+    member->bridge->mac_left |= member->bridge->mac_from == interface->port_number;
     numbered_clear(&members, interface->port_number);
     fdb_flush_port(interface->port_number);
     wires_refresh(interface);

@@ -46,6 +46,7 @@ struct bridge {
     bool automatic;     /* made by mode l2 */
     bool mac_chosen;    /* by the user; else it is a member's */
     uint16_t mac_from;  /* the number of that member's port; PORT_NONE: there was none yet */
+    bool mac_left;      /* that member is gone; another may have its number */
     bool mac_automatic; /* it was no member by the user's wish: the first that is goes before */
     uint16_t mtu;       /* as the user wants it; 0: what the members can */
 };

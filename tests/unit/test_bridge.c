@@ -749,6 +749,11 @@ static void a_bridge_follows_its_members(void **state)
     bridge_remove_port(&lan[2]->port);
     assert_false(br1->up);
     assert_memory_equal(br1->mac, lan[2]->port.mac, MAC_LEN); /* and stays */
+    uint64_t before = br1->mac_word; /* whatever has that port's number later */
+    lan[2]->port.mac[5] ^= 0x40;
+    interface_follow_port(&lan[2]->port);
+    assert_int_equal(bridge_add_port(br1->bridge, &lan[2]->port), 0);
+    assert_true(br1->mac_word == before);
 }
 
 /* What mode l2 put there gives it only where the user put nothing. */
