@@ -97,7 +97,7 @@ static int publish(struct bridge *bridge)
     return n && !list ? -ENOMEM : 0;
 }
 
-static uint16_t bridge_mtu_max(const struct bridge *bridge)
+static uint16_t members_mtu(const struct bridge *bridge)
 {
     uint16_t mtu = MTU_MAX;
     unsigned cursor = 0;
@@ -110,7 +110,7 @@ static uint16_t bridge_mtu_max(const struct bridge *bridge)
 static uint16_t mtu_of(const struct bridge *bridge)
 {
     unsigned cursor = 0;
-    uint16_t most = bridge_mtu_max(bridge);
+    uint16_t most = members_mtu(bridge);
     if (!bridge->mtu && !bridge_next_member(bridge, &cursor))
         return MTU_DEFAULT;
     return bridge->mtu && bridge->mtu < most ? bridge->mtu : most;
@@ -126,13 +126,20 @@ static void consider_mac(struct bridge *bridge, uint16_t number, bool automatic)
     bridge->mac_automatic = automatic;
 }
 
-/* One that a member gave stays when that member leaves. */
-static const uint8_t *mac_of(const struct bridge *bridge)
+/* One that a member gave by the user's wish stays when that member leaves.  Mode l2's leave no
+ * trace: what the bridge has then must not depend on the modes there were before. */
+static const uint8_t *mac_of(struct bridge *bridge)
 {
-    const struct member *from = member_of(bridge->mac_from);
-    if (bridge->mac_chosen || bridge->mac_left || !from)
+    static const uint8_t none[MAC_LEN];
+    const struct member *from = bridge->mac_left ? NULL : member_of(bridge->mac_from);
+    unsigned cursor = 0;
+    if (bridge->mac_chosen || (!from && !bridge->mac_automatic))
         return bridge->interface->mac;
-    return from->interface->mac;
+    if (!from)
+        from = bridge_next_member(bridge, &cursor);
+    bridge->mac_from = from ? from->interface->port_number : PORT_NONE;
+    bridge->mac_left = false;
+    return from ? from->interface->mac : none;
 }
 
 static int follow(struct bridge *bridge)
@@ -227,9 +234,10 @@ static int set_mac(struct interface *interface, const uint8_t mac[MAC_LEN])
     return 0;
 }
 
+/* Not its members': who they are, and what they take, changes after a configuration is read. */
 static uint16_t mtu_max(const struct interface *interface)
 {
-    return bridge_mtu_max(interface->bridge);
+    return MTU_MAX;
 }
 
 static const struct interface_ops bridge_ops = {
