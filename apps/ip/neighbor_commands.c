@@ -5,6 +5,7 @@
 #include "apps/ip/neighbor.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 static int refuse(struct command_call *call, int e, const struct interface *interface)
 {
@@ -85,19 +86,45 @@ static int cmd_show_neighbors(struct command_call *call)
     return 0;
 }
 
+static int by_address(const void *a, const void *b)
+{
+    const struct neighbor_info *x = a, *y = b;
+    return x->address != y->address ? (x->address > y->address) - (x->address < y->address)
+                                    : x->interface - y->interface;
+}
+
+/* The static ones, of which there are *n; NULL: none, or no memory. */
+static struct neighbor_info *take_static(unsigned *n)
+{
+    struct neighbor_info *taken, one;
+    unsigned count = 0, place = 0;
+    while (neighbor_next(&place, &one))
+        count += one.state == NEIGHBOR_STATIC;
+    taken = count ? malloc(count * sizeof *taken) : NULL;
+    *n = 0;
+    for (place = 0; taken && *n < count && neighbor_next(&place, &one);)
+        if (one.state == NEIGHBOR_STATIC)
+            taken[(*n)++] = one;
+    return taken;
+}
+
+/* Places in the table depend on who came when; a configuration's lines must not. */
 static void print_config(struct out *out)
 {
-    struct neighbor_info n;
-    for (unsigned place = 0; neighbor_next(&place, &n);) {
+    unsigned n;
+    struct neighbor_info *taken = take_static(&n);
+    if (taken)
+        qsort(taken, n, sizeof *taken, by_address);
+    for (unsigned i = 0; i < n; i++) {
         char text[IPV4_TEXT], mac[MAC_TEXT], where[INTERFACE_TEXT];
-        ipv4_format(n.address, text);
-        mac_format(n.mac, mac);
-        interface_words(interface_get(n.interface), where);
+        ipv4_format(taken[i].address, text);
+        mac_format(taken[i].mac, mac);
+        interface_words(interface_get(taken[i].interface), where);
         /* Without its prefix the command would be refused: it is told, and not run again. */
-        if (n.state == NEIGHBOR_STATIC)
-            out_printf(out, "%sneighbor add %s %s %s\n", n.may_be ? "" : "# not in use: ", text,
-                       mac, where);
+        out_printf(out, "%sneighbor add %s %s %s\n", taken[i].may_be ? "" : "# not in use: ", text,
+                   mac, where);
     }
+    free(taken);
 }
 
 CONFIG_PRINTER(neighbor_config) = { .order = CONFIG_NEIGHBOR, .print = print_config };
