@@ -1,0 +1,344 @@
+/* What `show config` prints makes a fresh appliance the same: random commands, its text run as a
+ * configuration where ports have not begun yet, and `show config` there.  No line of it is
+ * refused.  Comments are no part of it: they tell what is not in use. */
+#include "apps/console/command.h"
+#include "apps/forward/forward.h"
+#include "apps/ip/router.h"
+#include "tests/host/host.h"
+#include "tests/host/test.h"
+#include "tests/models/wire_port.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PORTS 5u
+#define INTERFACES (PORTS + 2) /* and br0 and br1 */
+#define SEEDS 400u
+#define COMMANDS 150u
+#define PACKETS 1024u
+
+static struct wire_port *wires[PORTS];
+static struct port_ops ops;
+
+/* What was typed and what was printed --------------------------------------------- */
+
+static char text[1 << 16], typed[1 << 15];
+static size_t text_length;
+
+static void text_write(struct out *out, const char *more, size_t n)
+{
+    assert_true(text_length + n < sizeof text);
+    memcpy(text + text_length, more, n);
+    text_length += n;
+    text[text_length] = 0;
+}
+
+static struct out out = { .write = text_write };
+
+/* `text` is all that it printed. */
+static unsigned run(const char *commands)
+{
+    text_length = 0;
+    text[0] = 0;
+    return command_run_text(commands, strlen(commands), '\n', &out, "configuration");
+}
+
+static void take_config(char config[sizeof text])
+{
+    assert_int_equal(run("show config"), 0);
+    strcpy(config, text);
+}
+
+static void drop_comments(char *config)
+{
+    char *to = config;
+    for (const char *line = config; *line;) {
+        size_t n = strcspn(line, "\n") + 1;
+        if (*line != '#') {
+            memmove(to, line, n);
+            to += n;
+        }
+        line += n;
+    }
+    *to = 0;
+}
+
+/* The appliance -------------------------------------------------------------------- */
+
+static int set_mac(struct port *port, const uint8_t mac[MAC_LEN])
+{
+    return 0;
+}
+
+static int set_mtu(struct port *port, uint16_t mtu)
+{
+    return 0;
+}
+
+/* As far as where a configuration is run. */
+static void boot(void)
+{
+    host_reset();
+    port_reset_registry();
+    assert_int_equal(forward_init(PACKETS), 0);
+    for (unsigned i = 0; i < PORTS; i++) {
+        wires[i] = wire_port_create();
+        ops = *wires[i]->port.ops;
+        ops.set_mac = set_mac;
+        ops.set_mtu = set_mtu;
+    }
+    for (unsigned i = 0; i < PORTS; i++)
+        wires[i]->port.ops = &ops;
+    forward_take_ports();
+}
+
+static void begin(void)
+{
+    forward_ports_up();
+    forward_turn();
+}
+
+static void end(void)
+{
+    forward_shutdown();
+    for (unsigned i = 0; i < PORTS; i++)
+        wire_port_destroy(wires[i]);
+    router_reset();
+}
+
+/* Random commands -------------------------------------------------------------------- */
+
+static unsigned below(unsigned n)
+{
+    return (unsigned)random() % n;
+}
+
+#define PICK(...) \
+    (((const char *const[]){ __VA_ARGS__ })[below(sizeof((const char *const[]){ __VA_ARGS__ }) / \
+                                                  sizeof(const char *))])
+
+/* Of one of as many subnets as there are interfaces; ends that are hosts of some masks only. */
+static const char *host_of(unsigned subnet)
+{
+    static char address[2][16];
+    static unsigned turn;
+    turn ^= 1;
+    snprintf(address[turn], sizeof address[0], "10.0.%u.%s", subnet,
+             PICK("1", "1", "2", "2", "3", "3", "7", "8", "255"));
+    return address[turn];
+}
+
+static const char *host(void)
+{
+    return host_of(below(INTERFACES));
+}
+
+static const char *mac(void)
+{
+    return PICK("02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:03", "02:77:69:72:65:02");
+}
+
+static const char *bridge(void)
+{
+    return PICK("br0", "br1", "br1", "lan");
+}
+
+/* An interface's words; any one's, or those of one of the subnets. */
+static void subject(char to[32], unsigned which)
+{
+    if (which >= PORTS)
+        snprintf(to, 32, "interface br%u", which - PORTS);
+    else
+        snprintf(to, 32, "%s %u", PICK("port", "interface"), which);
+}
+
+static void random_port(char *to, size_t n, unsigned port)
+{
+    switch (below(5)) {
+    case 0:
+        snprintf(to, n, "port %u vlan %s", port, PICK("0", "7", "4094"));
+        break;
+    case 1:
+        snprintf(to, n, "port %u promiscuous %s", port, PICK("on", "off"));
+        break;
+    case 2:
+        snprintf(to, n, "port %u queue 0 core 0", port);
+        break;
+    default:
+        snprintf(to, n, "port %u %s", port, PICK("up", "down"));
+        break;
+    }
+}
+
+static void random_interface(char *to, size_t n)
+{
+    unsigned which = below(INTERFACES);
+    char what[32];
+    subject(what, which);
+    switch (below(3)) {
+    case 0:
+        snprintf(to, n, "%s mtu %s", what, PICK("68", "900", "1400", "1500", "9000"));
+        break;
+    case 1:
+        snprintf(to, n, "%s mac %s", what, mac());
+        break;
+    default:
+        snprintf(to, n, "%s %s", what, PICK("up", "down", "up"));
+        break;
+    }
+}
+
+static void random_address(char *to, size_t n)
+{
+    unsigned which = below(INTERFACES);
+    char what[32];
+    subject(what, which);
+    snprintf(to, n, "%s %saddress %s/%s", what, below(3) ? "" : "no ",
+             host_of(below(6) ? which : below(INTERFACES)),
+             PICK("24", "24", "24", "24", "32", "29", "30", "31", "8"));
+}
+
+static void random_bridge(char *to, size_t n)
+{
+    switch (below(6)) {
+    case 0:
+        snprintf(to, n, "bridge add %s", bridge());
+        break;
+    case 1:
+        snprintf(to, n, "bridge delete %s", bridge());
+        break;
+    case 2:
+        snprintf(to, n, "bridge %s no port %u", bridge(), below(PORTS));
+        break;
+    default:
+        snprintf(to, n, "bridge %s port %u", bridge(), below(PORTS));
+        break;
+    }
+}
+
+static void random_route(char *to, size_t n)
+{
+    const char *prefix =
+        PICK("0.0.0.0/0", "10.0.0.0/8", "203.0.113.0/24", "203.0.113.7/32", "10.0.1.3/32");
+    if (below(4))
+        snprintf(to, n, "route add %s via %s", prefix, host());
+    else
+        snprintf(to, n, "route delete %s", prefix);
+}
+
+static void random_station(char *to, size_t n)
+{
+    unsigned which = below(INTERFACES);
+    char where[32];
+    subject(where, which);
+    switch (below(8)) {
+    case 0:
+        snprintf(to, n, "neighbor delete %s", host());
+        break;
+    case 1:
+        snprintf(to, n, "fdb delete %s", mac());
+        break;
+    case 2:
+    case 3:
+        snprintf(to, n, "fdb add %s port %u", mac(), below(PORTS));
+        break;
+    default:
+        snprintf(to, n, "neighbor add %s %s %s", host_of(which), mac(), where);
+        break;
+    }
+}
+
+static void random_command(char *to, size_t n)
+{
+    switch (below(16)) {
+    case 0:
+        snprintf(to, n, "forward %s", PICK("l2", "l3", "l3", "io", "rxonly"));
+        break;
+    case 1:
+        snprintf(to, n, "%s", PICK("start", "stop"));
+        break;
+    case 2:
+        random_port(to, n, below(PORTS));
+        break;
+    case 3:
+    case 4:
+        random_bridge(to, n);
+        break;
+    case 5:
+        random_interface(to, n);
+        break;
+    case 6:
+    case 7:
+    case 8:
+        random_route(to, n);
+        break;
+    case 9:
+    case 10:
+    case 11:
+        random_station(to, n);
+        break;
+    default:
+        random_address(to, n);
+        break;
+    }
+}
+
+/* The property ------------------------------------------------------------------------- */
+
+/* Refused commands change nothing that is configured. */
+static void live(void)
+{
+    char line[128];
+    typed[0] = 0;
+    for (unsigned n = 1 + below(COMMANDS); n; n--) {
+        random_command(line, sizeof line);
+        if (!run(line))
+            strcat(strcat(typed, line), "\n");
+        if (!below(4))
+            forward_turn();
+    }
+}
+
+/* cmocka cuts long messages. */
+static void differs(unsigned seed, const char *config, const char *what, const char *then)
+{
+    fprintf(stderr, "seed %u: typed\n%sgave\n%s%s\n%s", seed, typed, config, what, then);
+    fail();
+}
+
+static void comes_back(unsigned seed)
+{
+    static char config[sizeof text], again[sizeof text];
+    srandom(seed);
+    boot();
+    begin();
+    live();
+    take_config(config);
+    end();
+    boot();
+    if (seed % 2) /* pasted at the prompt of one that runs, instead */
+        begin();
+    if (run(config))
+        differs(seed, config, "which is answered", text);
+    if (seed % 2 == 0)
+        begin();
+    take_config(again);
+    drop_comments(config);
+    drop_comments(again);
+    if (strcmp(config, again))
+        differs(seed, config, "and that gave", again);
+    end();
+}
+
+static void configurations_come_back(void **state)
+{
+    for (unsigned seed = 1; seed <= SEEDS; seed++)
+        comes_back(seed);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(configurations_come_back) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
