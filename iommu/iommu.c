@@ -439,6 +439,13 @@ static const struct dma_mapper mapper = { .map = map_for, .unmap = unmap_for };
 
 /* Start ----------------------------------------------------------------------------- */
 
+static const char *start_words(int e)
+{
+    return e == -ENOTSUP  ? "it has nothing that we can use"
+           : e == -ENOMEM ? "there is no memory"
+                          : "it does not do as it is told";
+}
+
 static int start_unit(unsigned i)
 {
     struct vtd_unit *u = &units[i];
@@ -449,8 +456,8 @@ static int start_unit(unsigned i)
                             .may_remap_interrupts = dmar.interrupt_remapping };
     int e = vtd_start(u);
     if (e)
-        log_error("iommu %" PRIx64 ": not in force (error %d): its devices are %s", u->base, -e,
-                  u->failed ? "not used" : "unfenced");
+        log_error("iommu %" PRIx64 ": not in force, %s: its devices are %s", u->base,
+                  start_words(e), u->failed ? "not used" : "unfenced");
     return e;
 }
 
