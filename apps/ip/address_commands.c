@@ -6,6 +6,28 @@
 
 #include <errno.h>
 
+/* Why address_add() takes it for none. */
+static int refuse_address(struct command_call *call)
+{
+    const struct prefix *p = &call->arg[1].prefix;
+    const char *word = call->arg[1].word;
+    uint8_t net = p->bytes[0];
+    if (!p->length)
+        return command_error(call, "%s has no network, expected a length of 1 to 32", word);
+    if (net == 127)
+        return command_error(call, "%s is a loopback address, expected one outside 127.0.0.0/8",
+                             word);
+    if (net >= 224)
+        return command_error(call, "%s is %s address, expected one below 224.0.0.0", word,
+                             net < 240 ? "a multicast" : "a reserved");
+    if (!net)
+        return command_error(call, "%s is in network 0, expected one outside 0.0.0.0/8", word);
+    return command_error(call,
+                         "%s is not the address of a host, expected one that is neither "
+                         "the network's nor its broadcast address",
+                         word);
+}
+
 static int refuse(struct command_call *call, int e, const struct address *conflict)
 {
     const char *word = call->arg[1].word;
@@ -14,10 +36,7 @@ static int refuse(struct command_call *call, int e, const struct address *confli
     interface_describe(interface_get(conflict->interface), where);
     switch (e) {
     case -EINVAL:
-        return command_error(call,
-                             "%s is not the address of a host, expected one that is neither "
-                             "the network's nor its broadcast address",
-                             word);
+        return refuse_address(call);
     case -EEXIST:
         return command_error(call, "%s is taken by %s on %s, expected another address", word, other,
                              where);

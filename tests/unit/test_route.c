@@ -205,10 +205,11 @@ static void addresses_that_no_host_can_have(void **state)
 {
     bench_command_fails("port 0 address 10.0.0.0/24", "not the address of a host");
     bench_command_fails("port 0 address 10.0.0.255/24", "not the address of a host");
-    bench_command_fails("port 0 address 127.0.0.1/8", "not the address of a host");
-    bench_command_fails("port 0 address 224.0.0.1/24", "not the address of a host");
-    bench_command_fails("port 0 address 0.0.0.1/8", "not the address of a host");
-    bench_command_fails("port 0 address 10.0.0.1/0", "not the address of a host");
+    bench_command_fails("port 0 address 127.0.0.1/8", "a loopback address");
+    bench_command_fails("port 0 address 224.0.0.1/24", "a multicast address");
+    bench_command_fails("port 0 address 0.0.0.1/8", "in network 0");
+    bench_command_fails("port 0 address 10.0.0.1/0", "expected a length of 1 to 32");
+    bench_command_fails("port 0 address 250.0.0.1/8", "a reserved address");
     bench_command("port 0 address 10.0.0.0/31"); /* RFC 3021 */
     bench_command("port 0 address 10.0.1.255/32");
 }
