@@ -99,6 +99,7 @@ void boot_parse_begin(struct boot_info *info, const char *protocol)
 {
     info->protocol = protocol;
     info->problem = NULL;
+    info->configuration_lost = NULL;
     info->acpi_rsdp = 0;
     info->framebuffer = (struct boot_framebuffer){ 0 };
     info->memory_count = info->module_count = 0;

@@ -36,6 +36,7 @@ struct boot_info {
     const char *protocol;               /* "PVH", "Multiboot2", "Multiboot1", "UEFI" */
     const char *problem;                /* first thing refused while parsing, or NULL; the
                                          * rest is as if that had not been there */
+    const char *configuration_lost;     /* there is one, and why it is no module; or NULL */
     uint64_t start_tsc;                 /* at the image's first instruction; boot/main.c
                                          * fills it where the protocol does not */
     uint64_t acpi_rsdp;                 /* physical address, 0: search for it */

@@ -71,7 +71,9 @@ int boot_parse_uefi(struct boot_info *info, const struct boot_reader *reader, ui
     if (h->configuration)
         boot_add_module(info, reader, h->configuration, h->configuration_size);
     if (h->configuration_lost)
-        boot_problem(info, "configuration: firmware could not read it; none is run");
+        info->configuration_lost = h->configuration_lost == UEFI_LOST_TOO_LONG
+                                       ? "the file is too long, expected at most 1 MiB"
+                                       : "firmware could not read the file, expected that it can";
     add_memory(info, reader, h);
     add_framebuffer(info, &h->framebuffer);
     boot_parse_end(info);

@@ -18,6 +18,14 @@ struct uefi_framebuffer {
     uint32_t bits;                  /* a pixel's */
 };
 
+#define UEFI_CONFIGURATION_MAX (1024u * 1024u)
+
+enum uefi_lost {
+    UEFI_LOST_NOTHING,
+    UEFI_LOST_UNREADABLE,
+    UEFI_LOST_TOO_LONG, /* more than UEFI_CONFIGURATION_MAX */
+};
+
 struct uefi_handover {
     uint64_t magic;
     uint64_t start_tsc;    /* at the application's first instruction */
@@ -26,7 +34,7 @@ struct uefi_handover {
     uint64_t acpi_rsdp;    /* 0: none in the configuration table */
     uint64_t command_line; /* bytes with their NUL; 0: none */
     uint64_t configuration, configuration_size; /* a file's bytes; 0: there is none */
-    uint64_t configuration_lost; /* not 0: there is one, and it could not be read */
+    uint64_t configuration_lost; /* enum uefi_lost: there is one, and it is not here */
     struct uefi_framebuffer framebuffer;
 };
 

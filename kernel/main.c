@@ -176,6 +176,8 @@ static unsigned probe_slots(void)
 static void configure(const struct boot_info *info)
 {
     const struct boot_module *file = info->module_count ? &info->module[0] : NULL;
+    if (info->configuration_lost)
+        config_lost(info->configuration_lost, &out_console);
     config_run(info->command_line, file ? (const char *)(uintptr_t)file->start : NULL,
                file ? file->size : 0, &out_console);
 }

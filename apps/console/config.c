@@ -166,6 +166,14 @@ static void skip_byte_order_mark(const char **file, size_t *size)
     }
 }
 
+unsigned config_lost(const char *why, struct out *out)
+{
+    struct command_call call = { .out = out, .source = "configuration" };
+    command_error(&call, "%s", why);
+    count_errors(out, "configuration", 1);
+    return 1;
+}
+
 unsigned config_run(const char *command_line, const char *file, size_t size, struct out *out)
 {
     struct options o;

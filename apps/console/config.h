@@ -49,3 +49,6 @@ unsigned config_parse_command_line(const char *text, struct options *o, const ch
  * command line's commands.  Each error is one line on *out, and after a source
  * with errors one line counts them.  Returns the number of errors. */
 unsigned config_run(const char *command_line, const char *file, size_t size, struct out *out);
+/* Instead of the configuration, which is not here: the error line that says why and what was
+ * expected, and the one that counts it.  Returns 1. */
+unsigned config_lost(const char *why, struct out *out);

@@ -74,7 +74,9 @@ static EFI_STATUS file_read(EFI_FILE *file, struct file *to)
     EFI_STATUS status = file->GetInfo(file, &gEfiFileInfoGuid, &n, info);
     if (EFI_ERROR(status))
         return status;
-    if ((info->Attribute & EFI_FILE_DIRECTORY) || info->FileSize > CONFIGURATION_MAX)
+    if (info->Attribute & EFI_FILE_DIRECTORY)
+        return EFI_UNSUPPORTED;
+    if (info->FileSize > CONFIGURATION_MAX)
         return EFI_BAD_BUFFER_SIZE;
     to->at = pages_below_4g(info->FileSize + 1, EfiLoaderData);
     to->size = info->FileSize;
@@ -152,6 +154,8 @@ static EFI_STATUS tftp_read(EFI_PXE_BASE_CODE_PROTOCOL *pxe, uint64_t *size, cha
     /* OVMF does not tell which error the server named. */
     bool known = pxe->Mode->TftpErrorReceived;
     bool absent = !known || pxe->Mode->TftpError.ErrorCode == TFTP_NOT_FOUND;
+    if (status == EFI_BUFFER_TOO_SMALL)
+        return EFI_BAD_BUFFER_SIZE;
     return status == EFI_TFTP_ERROR && absent ? EFI_NOT_FOUND : status;
 }
 

@@ -226,9 +226,11 @@ static EFI_STATUS read_answer(struct http_protocol *http, struct file *file)
         status = response.status == HTTP_STATUS_404_NOT_FOUND ? EFI_NOT_FOUND : HTTP_ERROR;
     if (!EFI_ERROR(status)) {
         file->size = length_in(message.headers, message.header_count);
-        file->at =
-            file->size > CONFIGURATION_MAX ? 0 : pages_below_4g(file->size + 1, EfiLoaderData);
-        status = file->at ? read_body(http, file) : EFI_BAD_BUFFER_SIZE;
+        bool fits = file->size <= CONFIGURATION_MAX;
+        file->at = fits ? pages_below_4g(file->size + 1, EfiLoaderData) : 0;
+        status = file->at ? read_body(http, file)
+                 : fits   ? EFI_OUT_OF_RESOURCES
+                          : EFI_BAD_BUFFER_SIZE;
     }
     if (message.headers)
         BS->FreePool(message.headers);

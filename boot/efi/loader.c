@@ -338,7 +338,9 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
         h->configuration = file.at;
         h->configuration_size = file.size;
     }
-    h->configuration_lost = EFI_ERROR(status) && status != EFI_NOT_FOUND;
+    if (EFI_ERROR(status) && status != EFI_NOT_FOUND)
+        h->configuration_lost =
+            status == EFI_BAD_BUFFER_SIZE ? UEFI_LOST_TOO_LONG : UEFI_LOST_UNREADABLE;
     framebuffer(&h->framebuffer);
 
     rest_network_cards();

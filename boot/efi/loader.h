@@ -16,7 +16,7 @@ EFI_PHYSICAL_ADDRESS pages_below_4g(UINTN bytes, EFI_MEMORY_TYPE type);
 /* Has firmware start the drivers that it has for network cards; booting from a disk it may not. */
 void network_cards_start(void);
 
-#define CONFIGURATION_MAX (1024u * 1024u)
+#define CONFIGURATION_MAX UEFI_CONFIGURATION_MAX
 #define PATH_LENGTH_MAX 512u
 
 /* A text in memory below 4 GiB. */
@@ -26,7 +26,8 @@ struct file {
 
 /* file.c: the configuration that belongs to this machine, from the volume or the server that the
  * application came from.  Says what it found.  EFI_NOT_FOUND: there is none.  Any other error: it
- * is there and could not be read, and no other must take its place. */
+ * is there and could not be read, and no other must take its place; EFI_BAD_BUFFER_SIZE: because
+ * it is longer than CONFIGURATION_MAX. */
 EFI_STATUS configuration_read(EFI_LOADED_IMAGE *loaded, struct file *file);
 
 /* http.c: the file called `name` beside the URI that the application was loaded from.

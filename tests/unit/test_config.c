@@ -186,6 +186,13 @@ static void errors_are_told_and_counted(void **state)
     assert_non_null(strstr(text, "\ncommand line: 1 error\n"));
 }
 
+static void a_configuration_that_is_lost_is_an_error(void **state)
+{
+    assert_int_equal(config_lost("the file is too long, expected at most 1 MiB", &out), 1);
+    assert_string_equal(text, "error: configuration: the file is too long, expected at most 1 MiB\n"
+                              "configuration: 1 error\n");
+}
+
 static void a_corrupt_file_gets_a_line_per_line(void **state)
 {
     static char file[1 << 16];
@@ -250,6 +257,7 @@ int main(void)
         cmocka_unit_test_setup(more_consoles_than_there_can_be, setup),
         cmocka_unit_test_setup(the_file_runs_before_the_commands, setup),
         cmocka_unit_test_setup(errors_are_told_and_counted, setup),
+        cmocka_unit_test_setup(a_configuration_that_is_lost_is_an_error, setup),
         cmocka_unit_test_setup(a_corrupt_file_gets_a_line_per_line, setup),
         cmocka_unit_test_setup(ten_thousand_lines, setup),
     };

@@ -148,9 +148,17 @@ static void a_framebuffer_is_described(void **state)
 static void a_configuration_that_cannot_be_read_is_told(void **state)
 {
     row_add(7, 0x200000, 16, 0xf);
-    handover.configuration_lost = 1;
-    assert_int_equal(parse(), -EINVAL);
-    assert_non_null(strstr(info.problem, "configuration: firmware could not read it"));
+    handover.configuration_lost = UEFI_LOST_UNREADABLE;
+    assert_int_equal(parse(), 0);
+    assert_non_null(strstr(info.configuration_lost, "firmware could not read the file"));
+    handover.configuration_lost = UEFI_LOST_TOO_LONG;
+    loader_memory_reset();
+    assert_int_equal(parse(), 0);
+    assert_non_null(strstr(info.configuration_lost, "expected at most 1 MiB"));
+    handover.configuration_lost = UEFI_LOST_NOTHING;
+    loader_memory_reset();
+    assert_int_equal(parse(), 0);
+    assert_null(info.configuration_lost);
     assert_int_equal(info.module_count, 0);
     assert_int_equal(info.memory_count, 1);
 }
