@@ -187,7 +187,10 @@ static void jobs_free(void)
 static int jobs_init(uint32_t packets)
 {
     int e = 0;
+    unsigned jobs = 0;
     TABLE_FOR_EACH (control_jobs, struct control_job, job) {
+        if (++jobs > JOBS_MAX)
+            return -ENOSPC;
         if (!e && job->init)
             e = job->init(packets);
         if (job->run && !job->every_us && forward.always_count < JOBS_MAX)

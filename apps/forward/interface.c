@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct numbered interfaces; /* by their numbers */
+static struct numbered interfaces; /* by their numbers: where workers look */
+static struct numbered taken;      /* numbers that somebody may still hold as well */
 static struct numbered by_port;    /* a port's untagged traffic, by the port's number */
 
 static struct {
@@ -89,14 +90,16 @@ static int shares_create(struct interface *interface)
 
 static int interface_register(struct interface *interface)
 {
-    unsigned number = numbered_lowest(&interfaces);
+    unsigned number = numbered_lowest(&taken);
     if (number == NUMBERED_MAX)
         return -ENOSPC;
     if (interface->port && numbered_set(&by_port, interface->port->number, interface))
         return -ENOMEM;
     interface->number = (uint16_t)number;
     interface->port_number = interface->port ? interface->port->number : PORT_NONE;
-    int e = numbered_set(&interfaces, number, interface);
+    int e = numbered_set(&taken, number, interface);
+    if (!e && (e = numbered_set(&interfaces, number, interface)))
+        numbered_clear(&taken, number);
     if (e && interface->port)
         numbered_clear(&by_port, interface->port->number);
     return e;
@@ -142,6 +145,7 @@ void interface_destroy(struct interface *interface)
         numbered_clear(&by_port, interface->port_number);
     numbered_clear(&interfaces, interface->number);
     workers_quiesce();
+    numbered_clear(&taken, interface->number);
     free(interface->shares);
     free(interface);
 }
@@ -202,6 +206,7 @@ void interfaces_destroy(void)
         if (interface_get(i))
             interface_destroy(interface_get(i));
     numbered_free(&interfaces);
+    numbered_free(&taken);
     numbered_free(&by_port);
 }
 
