@@ -31,6 +31,7 @@
 #define PACKETS_BETWEEN 1024u /* in flight between rings: bursts and what floods copy of them */
 #define PACKETS_SHARE 8u      /* of all memory, one part holds frames */
 #define PACKETS_SHARE_MOST 2u /* and of what is free never more than one part */
+#define OTHERS_RESERVE (192u * 1024u) /* consoles, tasks, what commands take for a moment */
 #define ONE_MIB (1024u * 1024u)
 #define FOUR_GIB 0x100000000ull
 #define PANIC_ROW_OVER_US (60 * US_PER_S) /* a minute without one ends a row of panics */
@@ -89,6 +90,33 @@ static uint64_t packets_in_rings(void)
     return count;
 }
 
+/* What all ports take with all the queues they can have, and those that VFs will be: set aside
+ * before the configuration fills tables.  The IOMMU's tables for the packets are eight bytes a
+ * page in each domain. */
+static uint64_t ports_need(uint32_t packets)
+{
+    uint64_t bytes = OTHERS_RESERVE, mapped = (uint64_t)packets * PACKET_BUFFER_SIZE;
+    for (unsigned i = 0; i < port_count(); i++) {
+        const struct port *port = port_get(i);
+        uint64_t fence = port->dma && port->dma->domain ? mapped * sizeof(uint64_t) / PAGE_SIZE : 0;
+        bytes += port_memory(port, port->limits.rx_queues_max, port->limits.tx_queues_max) + fence;
+        bytes += port->vf_max * (port_memory(port, 1, 1) + fence);
+    }
+    return bytes;
+}
+
+/* Where there is hardly more, tables get a quarter: ports without them forward nothing. */
+static void reserve_for_ports(uint32_t packets)
+{
+    struct memory_stats m;
+    memory_stats(&m);
+    uint64_t need = ports_need(packets), most = m.free / 4 * 3;
+    if (need > most)
+        log_warning("memory: %" PRIu64 " KiB left, all queues of all ports take %" PRIu64,
+                    m.free / 1024, need / 1024);
+    memory_reserve(min_u64(need, most));
+}
+
 /* Enough for full rings and the frames between them, or else a receive ring
  * takes the last packets and nothing can be copied for a flood any more. */
 static uint32_t make_packets(void)
@@ -100,6 +128,7 @@ static uint32_t make_packets(void)
     uint32_t count = (uint32_t)min_u64(max_u64(share, packets_in_rings() + PACKETS_BETWEEN), most);
     if (forward_init(count))
         panic("no memory for the packet pool");
+    reserve_for_ports(count);
     return count;
 }
 

@@ -21,10 +21,21 @@ void memory_init(const struct boot_info *info);
 void *page_alloc(size_t bytes, size_t align, uint64_t below);
 void page_free(void *pages, size_t bytes);
 
+/* What ports need is set aside: tables that grow by what is configured or heard (routes,
+ * neighbors, bridges) ask for their memory here and are refused, NULL, where less than the
+ * reserve would be left.  Ports, consoles and what is made once use malloc(), calloc() and
+ * dma_alloc(), and find it.  free() takes it back.  Control task only. */
+void memory_reserve(uint64_t bytes);
+void *table_alloc(size_t align, size_t size);
+void *table_calloc(size_t n, size_t size);
+/* Whether so much can be had besides the reserve. */
+bool memory_spare(uint64_t bytes);
+
 struct memory_stats {
     uint64_t total, free; /* bytes of RAM under our control */
     uint64_t heap;        /* of it given to malloc() */
     uint64_t image;       /* bytes of the image, its bss and stacks */
+    uint64_t reserve;     /* of what is free, so much is not for tables */
 };
 void memory_stats(struct memory_stats *s);
 

@@ -11,6 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What ports take, estimated: a descriptor with what is kept for it, a queue's last pages and
+ * its share of the heap, and all else of a device. */
+#define DESCRIPTOR_BYTES 64u
+#define QUEUE_BYTES (4u * PAGE_SIZE)
+#define PORT_BYTES (64u * 1024u)
+
 static struct numbered ports;
 static unsigned registrations;
 static unsigned numbers = NUMBERED_MAX;
@@ -432,6 +438,15 @@ unsigned port_queues_limit(const struct port *port)
 {
     const struct port_limits *l = &port->limits;
     return l->rx_queues_max < l->tx_queues_max ? l->rx_queues_max : l->tx_queues_max;
+}
+
+uint64_t port_memory(const struct port *port, unsigned rx_queues, unsigned tx_queues)
+{
+    const struct port_limits *l = &port->limits;
+    uint64_t each = l->descriptor_bytes ? l->descriptor_bytes : DESCRIPTOR_BYTES;
+    uint64_t descriptors =
+        (uint64_t)rx_queues * l->rx_size_default + (uint64_t)tx_queues * l->tx_size_default;
+    return descriptors * each + (rx_queues + tx_queues) * QUEUE_BYTES + PORT_BYTES;
 }
 
 static int set_queues(struct port *port, uint16_t queues)

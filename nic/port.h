@@ -106,6 +106,7 @@ struct port_limits {
     uint16_t tx_size_min, tx_size_max, tx_size_default;
     bool size_power_of_two;
     uint16_t size_multiple; /* 1: any */
+    uint16_t descriptor_bytes; /* memory that one takes, with what belongs to it; 0: 64 */
     uint32_t max_frame;     /* longest frame without FCS, two tags included, at the largest MTU */
     uint32_t offloads;      /* PORT_OFFLOAD_*: what it can do for us */
 };
@@ -167,7 +168,8 @@ struct port {
     bool pending;
     const char *refusal;
     const char *driver;  /* "virtio", "e1000", "ring", ... */
-    const char *failure; /* static text when PORT_FAILED */
+    /* Why it is PORT_FAILED, or stopped though it should be up; text that stays; else NULL. */
+    const char *failure;
     struct port_limits limits;
     struct port_link link;       /* as last polled by port_poll_link; a stopped port's is down */
     struct port_rx_mode rx_mode; /* as last set */
@@ -279,6 +281,9 @@ int port_vlan_filter(struct port *port, uint16_t vid, bool on);
  * them: those that are not in use have counted all the same. */
 int port_set_queues(struct port *port, uint16_t queues);
 unsigned port_queues_limit(const struct port *port); /* the most that goes both ways */
+/* About what starting it takes with so many queues each way, packets and IOMMU tables for them
+ * left out: an estimate that is rather too high. */
+uint64_t port_memory(const struct port *port, unsigned rx_queues, unsigned tx_queues);
 
 static inline uint16_t port_rx_burst(struct port_queue *q, struct packet **p, uint16_t n)
 {

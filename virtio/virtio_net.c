@@ -51,6 +51,7 @@ static const struct virtio_feature feature_names[] = {
 
 #define QUEUE_SIZE_DEFAULT 256u
 #define QUEUE_SIZE_MIN 8u
+#define DESCRIPTOR_BYTES (64u + FRAME_SEGMENTS_MAX * 16u) /* with its indirect table */
 #define QUEUE_SIZE_MAX 1024u /* of what the device offers we take no more */
 
 _Static_assert(sizeof(struct virtio_net_hdr) <= PACKET_HEADROOM, "header goes in front");
@@ -856,6 +857,7 @@ static void init_port(struct virtio_net *net)
     l->size_power_of_two = true;
     l->size_multiple = 1;
     l->max_frame = FRAME_LIMIT(net->mtu_max);
+    l->descriptor_bytes = DESCRIPTOR_BYTES;
     init_queue(port, &net->rx.queue, virtio_net_rx_burst, l->rx_size_default);
     init_queue(port, &net->tx.queue, virtio_net_tx_burst, l->tx_size_default);
     port->rxq[0] = &net->rx.queue;

@@ -8,6 +8,7 @@
 #include "apps/forward/job.h"
 #include "apps/forward/quiesce.h"
 #include "kernel/log.h"
+#include "kernel/memory.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -248,9 +249,12 @@ static const struct interface_ops bridge_ops = {
 
 static struct bridge *create(const char *name, bool automatic)
 {
-    struct bridge *bridge = calloc(1, sizeof *bridge);
-    if (!bridge)
+    bool room = automatic || memory_spare(sizeof(struct bridge) + sizeof(struct interface));
+    struct bridge *bridge = room ? calloc(1, sizeof *bridge) : NULL;
+    if (!bridge) {
+        errno = ENOMEM;
         return NULL;
+    }
     *bridge =
         (struct bridge){ .fid = fid_for(name), .automatic = automatic, .mac_from = PORT_NONE };
     bridge->interface = interface_create(INTERFACE_BRIDGE, name, NULL, bridge_output);

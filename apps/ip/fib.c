@@ -2,6 +2,7 @@
 #include "apps/ip/fib.h"
 
 #include "apps/forward/quiesce.h"
+#include "kernel/memory.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -79,7 +80,7 @@ static bool chunk_make(void)
 {
     if (!list_ready(&heap.chunk, &heap.chunk_room, heap.chunks))
         return false;
-    char *chunk = aligned_alloc(FIB_NODE_SIZE, CHUNK_SIZE);
+    char *chunk = table_alloc(FIB_NODE_SIZE, CHUNK_SIZE);
     if (!chunk)
         return false;
     if (!fib->base)

@@ -47,6 +47,7 @@ static uint32_t hand, cursor;     /* of eviction, of the tick */
 static uint64_t held;             /* received frames in queues */
 static uint32_t waiting;          /* all frames in queues */
 static struct limit resolve;
+static uint64_t refused; /* entries there was no room for */
 
 const char *const neighbor_state_names[] = {
     [NEIGHBOR_FREE] = "free",
@@ -259,8 +260,6 @@ static void neighbor_evict(struct worker *control)
 
 static uint32_t number_take(struct worker *control)
 {
-    if (slots_init(&table, sizeof(struct neighbor), NEIGHBORS_MAX))
-        return SLOTS_NONE;
     if (table.used >= NEIGHBORS_MAX && !table.waiting && !table.resting)
         neighbor_evict(control);
     return slots_take(&table);
@@ -276,10 +275,9 @@ static bool target_make(struct neighbor *n, uint32_t number)
     return n->nexthop;
 }
 
-/* A new idle entry, or NULL when there is no room. */
-static struct neighbor *neighbor_make(uint32_t address, struct interface *interface)
+static struct neighbor *make(uint32_t address, struct interface *interface)
 {
-    uint32_t number = nexthop_init() ? SLOTS_NONE : number_take(control_worker());
+    uint32_t number = number_take(control_worker());
     if (number == SLOTS_NONE)
         return NULL;
     struct neighbor *n = at(number);
@@ -294,6 +292,21 @@ static struct neighbor *neighbor_make(uint32_t address, struct interface *interf
     n->used_us = time_us();
     n->next = *bucket;
     *bucket = number + 1;
+    return n;
+}
+
+/* A new idle entry, or NULL when there is no room.  Where there is no memory for more
+ * entries, one makes room for another as in a full table. */
+static struct neighbor *neighbor_make(uint32_t address, struct interface *interface)
+{
+    if (nexthop_init() || slots_init(&table, sizeof(struct neighbor), NEIGHBORS_MAX))
+        return NULL;
+    struct neighbor *n = make(address, interface);
+    if (!n && table.made && !table.waiting && !table.resting) {
+        neighbor_evict(control_worker());
+        n = make(address, interface);
+    }
+    refused += !n;
     return n;
 }
 
@@ -677,7 +690,7 @@ int neighbor_add_static(uint32_t address, const uint8_t mac[MAC_LEN], struct int
     if (!n)
         n = neighbor_make(address, interface);
     if (!n)
-        return -ENOSPC;
+        return neighbor_no_room();
     if (is_on_prefix(address, interface)) {
         neighbor_resolve(control_worker(), n, mac, NEIGHBOR_STATIC);
     } else {
@@ -715,8 +728,19 @@ bool neighbor_next(unsigned *place, struct neighbor_info *info)
     return false;
 }
 
+uint64_t neighbor_refused(void)
+{
+    return refused;
+}
+
+int neighbor_no_room(void)
+{
+    return table.used >= NEIGHBORS_MAX ? -ENOSPC : -ENOMEM;
+}
+
 void neighbor_shutdown(void)
 {
+    refused = 0;
     slots_free(&table);
     memset(buckets, 0, sizeof buckets);
     hand = cursor = waiting = 0;

@@ -88,16 +88,18 @@ void neighbor_hear(struct worker *control, struct interface *interface, uint32_t
                    const uint8_t mac[MAC_LEN], bool asked);
 
 /* The route object of a route's gateway; the entry is made and kept until released as often
- * as it was held.  0: table full. */
+ * as it was held.  0: table full, or no memory: neighbor_no_room() says which. */
 uint32_t neighbor_hold(uint32_t address, struct interface *interface);
 void neighbor_release(uint32_t nexthop);
 /* Routes changed: whose host routes still hold, and who is on no prefix any more? */
 void neighbor_refresh(void);
 
 /* 0, -ENETUNREACH (not a host on a prefix of that interface), -EINVAL (ours, or a MAC
- * no station has), -EEXIST (already static), -ENOSPC. */
+ * no station has), -EEXIST (already static), -ENOSPC (table full), -ENOMEM. */
 int neighbor_add_static(uint32_t address, const uint8_t mac[MAC_LEN], struct interface *interface);
 int neighbor_delete(uint32_t address); /* 0 or -ENOENT */
 /* The entry at or after *place, which moves on behind it; false: no more. */
 bool neighbor_next(unsigned *place, struct neighbor_info *info);
+uint64_t neighbor_refused(void); /* entries that there was no room for */
+int neighbor_no_room(void);      /* why not: -ENOSPC or -ENOMEM */
 void neighbor_shutdown(void); /* tests: everything freed */

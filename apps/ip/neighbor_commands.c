@@ -5,6 +5,7 @@
 #include "apps/ip/neighbor.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 static int refuse(struct command_call *call, int e, const struct interface *interface)
@@ -22,6 +23,8 @@ static int refuse(struct command_call *call, int e, const struct interface *inte
     case -EEXIST:
         return command_error(
             call, "%s is a static neighbor already, expected `neighbor delete` first", word);
+    case -ENOMEM:
+        return command_error(call, "no memory for another neighbor");
     default:
         return command_error(call, "the table is full, expected at most %u neighbors",
                              NEIGHBORS_MAX);
@@ -82,7 +85,8 @@ static int cmd_show_neighbors(struct command_call *call)
                    is_known(&n) ? mac_format(n.mac, mac) : "-", interface_short(interface, where),
                    neighbor_state_names[n.state], unused ? "  (not in use)" : "");
     }
-    out_printf(call->out, "%u neighbors, at most %u\n", shown, NEIGHBORS_MAX);
+    out_printf(call->out, "%u neighbors, at most %u, %" PRIu64 " times no room\n", shown,
+               NEIGHBORS_MAX, neighbor_refused());
     return 0;
 }
 

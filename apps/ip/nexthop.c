@@ -2,6 +2,7 @@
 #include "apps/ip/nexthop.h"
 
 #include "apps/ip/adjacency.h"
+#include "kernel/memory.h"
 #include "kernel/random.h"
 
 #include <errno.h>
@@ -66,7 +67,7 @@ static uint32_t *bucket_of(uint32_t *table, uint32_t count, const struct nexthop
 /* Twice the buckets; without memory for them the chains grow instead. */
 static void buckets_grow(void)
 {
-    uint32_t *more = calloc(2 * bucket_count, sizeof *more);
+    uint32_t *more = table_calloc(2 * bucket_count, sizeof *more);
     if (!more)
         return;
     for (uint32_t i = 0; i < bucket_count; i++)

@@ -4,6 +4,7 @@
 #include "apps/ip/fib.h"
 #include "apps/ip/ipv4.h"
 #include "apps/ip/nexthop.h"
+#include "kernel/memory.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -93,7 +94,7 @@ static struct node *node_find(uint32_t prefix, unsigned length)
 
 static struct node *node_make(uint32_t prefix, unsigned length)
 {
-    struct node *n = calloc(1, sizeof *n);
+    struct node *n = table_calloc(1, sizeof *n);
     if (n) {
         n->route.prefix = prefix;
         n->route.length = (uint8_t)length;

@@ -42,7 +42,7 @@ enum gateway_state gateway_state(uint32_t gateway)
     return address_in_effect(on) && address_interface(on)->up ? GATEWAY_USABLE : GATEWAY_DOWN;
 }
 
-/* Its route object, held; 0: it cannot be used, or the neighbor table is full. */
+/* Its route object, held; 0: it cannot be used, or there is no room for the neighbor. */
 static uint32_t gateway_hold(uint32_t gateway)
 {
     if (gateway_state(gateway) != GATEWAY_USABLE)
@@ -70,7 +70,7 @@ int route_add_static(uint32_t prefix, unsigned length, uint32_t gateway)
         return -EEXIST;
     uint32_t nexthop = gateway_hold(gateway);
     if (!nexthop && state == GATEWAY_USABLE)
-        return -ENOSPC;
+        return neighbor_no_room();
     int e = route_set(prefix, length, ROUTE_STATIC, nexthop);
     if (e && nexthop)
         neighbor_release(nexthop);

@@ -3,6 +3,7 @@
 
 #include "apps/forward/quiesce.h"
 #include "kernel/compiler.h"
+#include "kernel/memory.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -34,7 +35,7 @@ static bool chunk_ready(struct slots *slots, uint32_t number)
 {
     char **chunk = &slots->chunk[number / SLOTS_CHUNK];
     if (!*chunk)
-        store_release(chunk, aligned_alloc(CACHE_LINE, (size_t)SLOTS_CHUNK * slots->size));
+        store_release(chunk, table_alloc(CACHE_LINE, (size_t)SLOTS_CHUNK * slots->size));
     return *chunk;
 }
 

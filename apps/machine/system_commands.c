@@ -66,6 +66,8 @@ static int cmd_show_memory(struct command_call *call)
     memory_stats(&m);
     out_printf(call->out, "total     %8" PRIu64 " KiB\n", m.total / 1024);
     out_printf(call->out, "free      %8" PRIu64 " KiB\n", m.free / 1024);
+    out_printf(call->out, "reserve   %8" PRIu64 " KiB kept from tables, for ports\n",
+               m.reserve / 1024);
     out_printf(call->out, "heap      %8" PRIu64 " KiB\n", m.heap / 1024);
     out_printf(call->out, "image     %8" PRIu64 " KiB\n", m.image / 1024);
     if (pool)

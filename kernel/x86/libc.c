@@ -30,6 +30,7 @@ int posix_memalign(void **out, size_t align, size_t size);
 NORETURN void _exit(int status);
 
 static uint64_t heap_end = HEAP_BASE, heap_mapped = HEAP_BASE;
+static bool for_table; /* what is asked for now may not touch the reserve */
 
 /* Adds one piece of memory to the heap's end; large pieces are large pages.  A
  * piece is aligned to its size, so its pages share their tables: it is mapped
@@ -42,7 +43,7 @@ static int heap_grow(uint64_t need)
     for (unsigned i = need < HEAP_LARGE_STEP; !pages && i < ARRAY_SIZE(steps); i++) {
         step = steps[i];
         if (!(heap_mapped & (step - 1)))
-            pages = page_alloc(step, step, 0);
+            pages = for_table && !memory_spare(step) ? NULL : page_alloc(step, step, 0);
     }
     if (!pages)
         return -ENOMEM;
@@ -69,6 +70,22 @@ void *sbrk(ptrdiff_t increment)
         }
     heap_end += (uint64_t)increment;
     return (void *)(uintptr_t)old;
+}
+
+void *table_alloc(size_t align, size_t size)
+{
+    for_table = true;
+    void *memory = memalign(align, size);
+    for_table = false;
+    return memory;
+}
+
+void *table_calloc(size_t n, size_t size)
+{
+    for_table = true;
+    void *memory = calloc(n, size);
+    for_table = false;
+    return memory;
 }
 
 static int no_such(void)

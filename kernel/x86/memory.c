@@ -101,6 +101,16 @@ void *page_alloc(size_t bytes, size_t align, uint64_t below)
     return (void *)(uintptr_t)start;
 }
 
+void memory_reserve(uint64_t bytes)
+{
+    stats.reserve = bytes;
+}
+
+bool memory_spare(uint64_t bytes)
+{
+    return stats.free > stats.reserve && bytes <= stats.free - stats.reserve;
+}
+
 /* Frees the RAM between two bounds; the node needs the pages to be mapped. */
 static void add_ram(const struct boot_info *info, uint64_t from, uint64_t to)
 {

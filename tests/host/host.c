@@ -351,6 +351,36 @@ void host_page_fail_after(unsigned n)
 {
     page_fail = n;
 }
+
+static size_t table_room = SIZE_MAX;
+
+static bool room_for_table(size_t size)
+{
+    if (size > table_room)
+        return false;
+    table_room -= table_room == SIZE_MAX ? 0 : size;
+    return true;
+}
+
+void *table_alloc(size_t align, size_t size)
+{
+    return room_for_table(size) ? aligned_alloc(align, ALIGN_UP(size, align)) : NULL;
+}
+
+void *table_calloc(size_t n, size_t size)
+{
+    return room_for_table(n * size) ? calloc(n, size) : NULL;
+}
+
+bool memory_spare(uint64_t bytes)
+{
+    return bytes <= table_room;
+}
+
+void host_set_table_room(size_t bytes)
+{
+    table_room = bytes;
+}
 size_t host_pages(void)
 {
     return pages_out;
@@ -524,6 +554,7 @@ void host_reset(void)
         dma_rows = next;
     }
     dma_refused = dma_fail = page_fail = 0;
+    table_room = SIZE_MAX;
     dma_mapper = NULL;
     ram_start = ram_size = 0;
     while (memory_count)

@@ -248,6 +248,23 @@ static void the_image_and_the_heap_are_told(void **state)
     assert_true(s.free < s.total); /* the page tables are somewhere */
 }
 
+/* What is set aside is not spare: tables ask first, ports just take it. */
+static void the_reserve_is_not_spare(void **state)
+{
+    struct memory_stats s;
+    start(2 * MIB, 0, 0);
+    memory_reserve(free_bytes() - 3 * PAGE_SIZE);
+    assert_true(memory_spare(3 * PAGE_SIZE));
+    assert_false(memory_spare(3 * PAGE_SIZE + 1));
+    void *p = page_alloc(4 * PAGE_SIZE, 0, 0);
+    assert_non_null(p);
+    assert_false(memory_spare(0));
+    page_free(p, 4 * PAGE_SIZE);
+    assert_true(memory_spare(3 * PAGE_SIZE));
+    memory_stats(&s);
+    assert_int_equal(s.reserve, s.free - 3 * PAGE_SIZE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +279,7 @@ int main(void)
         cmocka_unit_test(nobody_is_given_what_another_has),
         cmocka_unit_test(what_is_ram_and_what_is_ours),
         cmocka_unit_test(the_image_and_the_heap_are_told),
+        cmocka_unit_test(the_reserve_is_not_spare),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

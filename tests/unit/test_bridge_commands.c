@@ -107,6 +107,8 @@ static void what_is_wrong_is_told(void **state)
     fails("bridge br0 no port 2", "mode l2 put port 2 into bridge br0, expected 'bridge B port 2' "
                                   "to put it into another one");
     fails("bridge delete br0", "mode l2 made bridge br0, expected one of 'bridge add'");
+    host_set_table_room(0);
+    fails("bridge add br3", "bridge br3 is not made: Cannot allocate memory");
     assert_true(run("bridge delete br3") < 0);
     assert_non_null(strstr(text, "expected BRIDGE that 'show bridges' lists"));
     assert_true(run("bridge add 1br") < 0);

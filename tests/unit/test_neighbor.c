@@ -7,6 +7,7 @@
 #include "tests/host/test.h"
 #include "tests/models/bench.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define HOST_A IP(192, 0, 2, 10)
@@ -413,6 +414,58 @@ static void flood_of_claims_is_bounded(void **state)
         assert_int_equal(state_of(IP(10, 8, 0, i)), NEIGHBOR_STATIC);
 }
 
+static uint64_t told_refused(void)
+{
+    unsigned long long times = 0;
+    const char *line = strstr(bench_output("show neighbors"), " times no room\n");
+    assert_non_null(line);
+    while (line[-1] != ' ')
+        line--;
+    assert_int_equal(sscanf(line, "%llu", &times), 1);
+    return times;
+}
+
+/* Without memory for more entries they make room for each other; where none can, it is counted. */
+static void claims_without_memory_for_them_are_bounded(void **state)
+{
+    bench_command("port 4 address 10.8.0.1/13");
+    host_set_table_room(0);
+    for (unsigned i = 0; i < 1000; i++) {
+        frame_arp(&f, 2, 30, REQUEST, IP(10, 9, 1, 0) + i, IP(10, 8, 0, 1));
+        bench_send(2, &f);
+        assert_true(bench_take(2, &g)); /* answered all the same */
+    }
+    assert_int_equal(state_of(IP(10, 9, 1, 0) + 999), NEIGHBOR_REACHABLE);
+    assert_int_equal(told_refused(), 0);
+    struct neighbor_info n;
+    unsigned count = 0;
+    for (unsigned place = 0; neighbor_next(&place, &n);)
+        count++;
+    assert_in_range(count, 128, SLOTS_CHUNK);
+    send_to_b(1); /* and others are asked for and found */
+    answer_from(20);
+    assert_true(bench_take_ipv4(1, &g));
+}
+
+static void neighbors_that_there_is_no_room_for_are_counted(void **state)
+{
+    uint8_t mac[MAC_LEN] = { 2, 0, 0, 0, 9, 9 };
+    bench_command("port 4 address 10.8.0.1/13");
+    host_set_table_room(0);
+    unsigned made = 0;
+    while (!neighbor_add_static(IP(10, 8, 0, 2) + made, mac, interface_of_port(bench.port[2])))
+        made++;
+    assert_in_range(made, 1, 256);
+    assert_int_equal(told_refused(), 1);
+    bench_command_fails("neighbor add 10.9.0.1 02:00:00:00:09:09 port 4",
+                        "no memory for another neighbor");
+    bench_command_fails("route add 20.0.0.0/8 via 10.9.0.1", "no memory for another route");
+    assert_int_equal(told_refused(), 3);
+    assert_int_equal(state_of(IP(10, 8, 0, 2)), NEIGHBOR_STATIC);
+    host_set_table_room(SIZE_MAX);
+    bench_command("neighbor add 10.9.0.1 02:00:00:00:09:09 port 4");
+}
+
 /* A scan of a large prefix: requests are limited, the table bounded, and a
  * host that is there is still found. */
 static void scan_of_a_prefix_is_bounded(void **state)
@@ -600,6 +653,8 @@ static void a_link_that_flaps_is_noticed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(claims_without_memory_for_them_are_bounded),
+        TEST(neighbors_that_there_is_no_room_for_are_counted),
         TEST(request_is_a_broadcast),
         TEST(frames_wait_for_the_answer),
         TEST(full_queue_drops_the_oldest),

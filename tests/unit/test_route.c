@@ -410,6 +410,30 @@ static void configuration_can_be_fed_back(void **state)
     assert_string_equal(bench_output("show config"), text);
 }
 
+/* Refused whole, with one line: what was there stays, and there is room again when one goes. */
+static void route_without_memory_is_refused(void **state)
+{
+    char line[80];
+    unsigned before = route_count(), added = 0;
+    host_set_table_room(FIB_CHUNK_NODES * FIB_NODE_SIZE + 1024);
+    do
+        snprintf(line, sizeof line, "route add 20.%u.0.0/17 via 192.0.2.2", added);
+    while (!command_run(line, &out_console, NULL, 0) && ++added < 256);
+    assert_in_range(added, 1, 255);
+    bench_command_fails(line, "no memory for another route");
+    assert_int_equal(route_count(), before + added);
+    assert_int_equal(kind_to(IP(20, 0, 0, 1)), NEXTHOP_VIA);
+    assert_int_equal(fib_lookup(IP(20, added, 0, 1)), 0);
+    forward_port_down(bench.port[0]);
+    assert_int_equal(forward_port_up(bench.port[0]), 0);
+    bench_run_ms(1000);
+    assert_int_equal(kind_to(IP(20, 0, 0, 1)), NEXTHOP_VIA); /* with the port again */
+    bench_command("route delete 20.0.0.0/17");
+    host_set_table_room(1u << 10);
+    bench_command(line);
+    assert_int_equal(kind_to(IP(20, added, 0, 1)), NEXTHOP_VIA);
+}
+
 #define TABLE_TEST(name) cmocka_unit_test_setup_teardown(name, table_set_up, table_tear_down)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_set_up, bench_tear_down)
 
@@ -436,6 +460,7 @@ int main(void)
         TEST(host_address_within_its_interfaces_prefix),
         TEST(config_says_why_a_route_is_not_in_use),
         TEST(routes_are_summed_up_and_filtered),
+        TEST(route_without_memory_is_refused),
         TEST(a_million_routes_are_looked_at_in_slices),
     };
     return cmocka_run_group_tests(tables, NULL, NULL) +

@@ -1,0 +1,64 @@
+"""Little memory: tables take what ports leave, and ports always find what they need."""
+import re
+
+import pytest
+
+from addresses import ARP, BROADCAST, Ether, IP, PORT, UDP
+from qemu import Appliance
+
+ADDRESSES = "port 0 address 192.0.2.1/24\nport 1 address 10.0.0.1/8\nforward l3\n"
+FLOOD = 3000
+
+
+def forwards(appliance):
+    """A datagram from either side comes out of the other."""
+    a, b = "02:00:00:00:0a:02", "02:00:00:00:0b:02"
+    for port, mac, ip, ours in ((0, a, "192.0.2.2", "192.0.2.1"), (1, b, "10.0.0.2", "10.0.0.1")):
+        appliance.wires[port].send(Ether(src=mac, dst=BROADCAST)
+                                   / ARP(op=1, hwsrc=mac, psrc=ip, pdst=ours))
+        appliance.wires[port].expect(lambda frame: frame[12:14] == b"\x08\x06" and frame[21] == 2)
+    for port, mac, source, to in ((0, a, "192.0.2.2", "10.0.0.2"), (1, b, "10.0.0.2", "192.0.2.2")):
+        appliance.wires[port].send(Ether(src=mac, dst=PORT[port]) / IP(src=source, dst=to)
+                                   / UDP(sport=7, dport=7) / bytes(32))
+        appliance.wires[1 - port].expect(lambda frame: frame[12:14] == b"\x08\x00" and frame[23] == 17)
+
+
+def starts_again(appliance):
+    for port in "01":
+        appliance.must("port %s down" % port)
+        appliance.must("port %s up" % port)
+        assert "running\n" in appliance.command("show port " + port)
+
+
+@pytest.mark.parametrize("mib, routes", [(8, 3000), (16, 10000)])
+def test_routes_leave_the_ports_their_memory(mib, routes):
+    """One error line for each route that there is no memory for; the others and the ports are in use."""
+    lines = ["route add 20.%d.%d.0/25 via 10.0.0.%d" % (n >> 8, n & 255, 2 + n % 9) for n in range(routes)]
+    with Appliance(memory=mib, config=ADDRESSES + "\n".join(lines) + "\n") as appliance:
+        refused = len(re.findall("no memory for another route", appliance.transcript))
+        assert 0 < refused < routes
+        assert appliance.transcript.count("no memory") == refused       # and of nothing else
+        static = re.search(r"static +(\d+),", appliance.command("show routes summary"))
+        assert int(static.group(1)) == routes - refused
+        forwards(appliance)
+        starts_again(appliance)
+        forwards(appliance)
+
+
+def test_neighbors_leave_the_ports_their_memory():
+    """Anybody can say by ARP that he is many: then he is not believed any more."""
+    with Appliance(memory=8, config=ADDRESSES) as appliance:
+        for n in range(FLOOD):
+            mac = "02:00:00:01:%02x:%02x" % (n >> 8, n & 255)
+            ip = "10.%d.%d.7" % (n >> 8, n & 255)
+            appliance.wires[1].send(Ether(src=mac, dst=BROADCAST)
+                                    / ARP(op=1, hwsrc=mac, psrc=ip, pdst="10.0.0.1"))
+            if n % 64 == 63:
+                appliance.settled(n + 1, 1)
+        memory = appliance.command("show memory")
+        free, reserve = (int(re.search(name + r" +(\d+) KiB", memory).group(1)) for name in ("free", "reserve"))
+        assert free >= reserve > 0
+        starts_again(appliance)
+        for wire in appliance.wires:
+            wire.drain()
+        forwards(appliance)
