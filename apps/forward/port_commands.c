@@ -61,8 +61,7 @@ static void show_identity(struct out *out, unsigned number)
     mac_format(p.mac, mac);
     mac_format(p.permanent_mac, permanent);
     out_printf(out, "port %u: %s, %s, %s%s%s\n", p.number, p.driver, where, states[p.state],
-               p.state == PORT_FAILED ? ": " : "",
-               p.state == PORT_FAILED && p.failure ? p.failure : "");
+               p.failure ? ": " : "", p.failure ? p.failure : "");
     out_printf(out, "  admin          %s\n", p.admin_up ? "up" : "down");
     out_printf(out, "  dma            %s\n", fence(&p));
     if (memcmp(p.mac, (uint8_t[MAC_LEN]){ 0 }, MAC_LEN))
@@ -254,8 +253,13 @@ static int cmd_port_up_down(struct command_call *call)
     if (port_command_hold(call, port))
         return -1;
     int e = call->arg[1].choice ? forward_port_down(port) : forward_port_up(port);
+    if (e == -ENOMEM && port->failure)
+        e = command_error(call, "port %u (%s): %s; it starts when there is", port->number,
+                          port->driver, port->failure);
+    else if (e)
+        e = refused(call, "does not start", e);
     port_release(port);
-    return e ? refused(call, "does not start", e) : 0;
+    return e;
 }
 
 COMMAND(cmd_port_mac, "port PORT mac MAC", "Set a port's address");

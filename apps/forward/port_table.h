@@ -22,6 +22,7 @@ struct forward_port {
     bool promiscuous;            /* the user's wish */
     bool begun;                  /* it was started once, or was not to be */
     bool rx_mode_due;            /* what it must hear may have changed */
+    char lack[64];               /* what it has no memory for, its port's `failure`; else "" */
     struct assignment assignment;
 };
 

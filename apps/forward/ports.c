@@ -12,10 +12,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define LINK_US 100000u
+#define LACK_US US_PER_S /* who lacks memory tries again */
 #define DRIVERS_US 1000u /* mailboxes: an answer within a millisecond, however many ask */
 
 static unsigned registrations_seen;
@@ -274,14 +276,46 @@ static int try_up(struct port *port)
     return 0;
 }
 
+/* No failure: it stays stopped, says so, and starts when it can. */
+static void lack_set(struct port *port)
+{
+    struct forward_port *fp = forward_port_of(port);
+    if (!fp || fp->lack[0])
+        return;
+    uint64_t bytes = port_memory(port, port->rx_queues, port->tx_queues);
+    snprintf(fp->lack, sizeof fp->lack, "no memory to start: needs about %u KiB",
+             (unsigned)(bytes / 1024));
+    port->failure = fp->lack;
+    log_error("port %u (%s): %s", port->number, port->driver, fp->lack);
+}
+
+static void lack_clear(struct port *port)
+{
+    struct forward_port *fp = forward_port_get(port->number);
+    if (!fp || !fp->lack[0])
+        return;
+    fp->lack[0] = 0;
+    port->failure = port->failure == fp->lack ? NULL : port->failure;
+}
+
+static void not_up(struct port *port, int e)
+{
+    if (e == -ENOMEM)
+        lack_set(port);
+    else if (e != -EPERM)
+        port_fail(port, "did not start");
+}
+
 int forward_port_up(struct port *port)
 {
     int e = port_hold_wait(port);
     if (e)
         return e;
     e = try_up(port);
-    if (e && port->state != PORT_FAILED && e != -EPERM)
-        port_fail(port, e == -ENOMEM ? "no memory to start" : "did not start");
+    if (e && port->state != PORT_FAILED)
+        not_up(port, e);
+    if (e != -ENOMEM || port->state == PORT_FAILED)
+        lack_clear(port);
     port_release(port);
     return e;
 }
@@ -292,6 +326,7 @@ int forward_port_down(struct port *port)
     if (e)
         return e;
     port->admin_up = false;
+    lack_clear(port);
     forward_flush(control_worker());
     port_stop(port);
     poll_link(port);
@@ -344,6 +379,7 @@ struct port *forward_peer(const struct port *port)
 static void let_go(struct forward_port *fp)
 {
     struct port *port = fp->port;
+    lack_clear(port);
     interface_destroy(fp->interface);
     workers_remove_port(port);
     port_table_set(port->number, NULL);
@@ -389,7 +425,7 @@ static void begin_ports(struct work *w)
     for (unsigned i = 0; i < port_count(); i++) {
         struct port *port = port_get(i);
         struct forward_port *fp = port ? forward_port_of(port) : NULL;
-        if (!fp || fp->begun)
+        if (!fp || (fp->begun && !fp->lack[0]))
             continue;
         if (port_hold(port)) {
             work_ask(w);
@@ -401,6 +437,17 @@ static void begin_ports(struct work *w)
 }
 
 static struct work beginning = { .run = begin_ports };
+
+static void try_again(struct worker *control, uint64_t now_us)
+{
+    bool lacks = false;
+    for (unsigned i = 0; i < port_table_limit(); i++)
+        lacks |= forward_port_get(i) && forward_port_get(i)->lack[0];
+    if (lacks)
+        work_do(&beginning);
+}
+
+CONTROL_JOB(port_retries) = { .every_us = LACK_US, .run = try_again };
 
 void ports_look_for_new(void)
 {

@@ -11,7 +11,8 @@
 /* The same, taken in now if need be; NULL: failed, or no memory (then it is failed). */
 struct forward_port *forward_port_of(struct port *port);
 /* `port N up|down`: sets admin_up, gives the queues to workers.  A port that does
- * not start is failed from then on, unless it only lacks a fence (-EPERM). */
+ * not start is failed from then on, unless it only lacks a fence (-EPERM), or memory (-ENOMEM):
+ * then it says so, and is tried again every second. */
 int forward_port_up(struct port *port);     /* starts it; 0 or -E... */
 int forward_port_down(struct port *port);   /* flushes and stops it; 0 or as port_hold_wait() */
 /* Its driver is about to remove it: down, and no note or frame inside is for it any more. */

@@ -181,6 +181,38 @@ static void a_port_that_does_not_start_is_failed(void **state)
     wire_port_destroy(late);
 }
 
+/* Nothing is broken: it stays stopped, says what it lacks, and starts when it can. */
+static void a_port_without_memory_starts_when_there_is(void **state)
+{
+    struct wire_port *late = wire_port_create();
+    struct port *port = &late->port;
+    late->start_fails = -ENOMEM;
+    forward_turn();
+    assert_int_equal(port->state, PORT_STOPPED);
+    assert_string_equal(port->failure, "no memory to start: needs about 1120 KiB");
+    assert_true(host_log_contains("port 2 (wire): no memory to start: needs about 1120 KiB"));
+    assert_int_equal(forward_port_up(port), -ENOMEM);
+    late->start_fails = 0;
+    forward_turn();
+    assert_int_equal(port->state, PORT_STOPPED); /* not every turn */
+    host_advance_us(1000000);
+    forward_turn();
+    assert_int_equal(port->state, PORT_RUNNING);
+    assert_null(port->failure);
+    forward_port_down(port);
+    late->start_fails = -ENOMEM;
+    assert_int_equal(forward_port_up(port), -ENOMEM);
+    forward_port_down(port); /* who is to be down lacks nothing */
+    assert_null(port->failure);
+    late->start_fails = 0;
+    host_advance_us(2000000);
+    forward_turn();
+    assert_int_equal(port->state, PORT_STOPPED);
+    assert_int_equal(forward_port_up(port), 0); /* the command is not kept waiting */
+    forward_port_down(port);
+    wire_port_destroy(late);
+}
+
 /* The driver fails its port from within link(): frames for it are counted. */
 static void a_port_that_dies_is_left_out(void **state)
 {
@@ -471,6 +503,7 @@ int main(void)
         WITH(two_ports, a_port_that_was_taken_down_early_does_not_begin),
         WITH(two_ports, later_ports_begin_too),
         WITH(two_ports, a_port_that_does_not_start_is_failed),
+        WITH(two_ports, a_port_without_memory_starts_when_there_is),
         WITH(two_ports, a_port_that_dies_is_left_out),
         WITH(two_ports, control_sends_are_counted_as_originated),
         WITH(two_ports, control_sends_are_bounded),

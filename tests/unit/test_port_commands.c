@@ -194,7 +194,9 @@ static void up_and_down(void **state)
     does("port 01:02.3 down"); /* by its PCI address */
     assert_int_equal(fake.state, PORT_STOPPED);
     start_answer = -ENOMEM;
-    fails("port 0 up", "error: port 0 (fake): does not start: there is no memory\n");
+    fails("port 0 up", "error: port 0 (fake): no memory to start: needs about 108 KiB; it starts "
+                       "when there is\n");
+    assert_int_equal(fake.state, PORT_STOPPED);
 }
 
 static void addresses(void **state)
@@ -381,12 +383,17 @@ static void queues_beyond_the_limit_are_refused(void **state)
     assert_int_equal(fake.rx_queues, 1);
 }
 
-static void queues_that_do_not_start_fail_the_port(void **state)
+static void queues_that_do_not_start_stop_the_port(void **state)
 {
     start_answer = -ENOMEM;
     fails("port 0 queues 2", "error: port 0 (fake): does not start with that many queues: there "
                              "is no memory\n");
-    assert_int_equal(fake.state, PORT_FAILED);
+    assert_int_equal(fake.state, PORT_STOPPED);
+    assert_non_null(strstr(answers("show port 0"), "stopped: no memory to start: needs about "));
+    start_answer = 0;
+    does("port 0 up");
+    assert_int_equal(fake.state, PORT_RUNNING);
+    assert_null(strstr(answers("show ports"), "no memory"));
 }
 
 /* "counters never go back": neither up nor down. */
@@ -551,7 +558,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(queues_of_a_stopped_port_wait_for_its_start, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(queues_beyond_the_limit_are_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(queues_that_do_not_start_fail_the_port, setup, teardown),
+        cmocka_unit_test_setup_teardown(queues_that_do_not_start_stop_the_port, setup, teardown),
         cmocka_unit_test_setup_teardown(queues_no_longer_in_use_still_count, setup, teardown),
         cmocka_unit_test_setup_teardown(promiscuous, setup, teardown),
         cmocka_unit_test_setup_teardown(a_failed_port_is_shown_and_refuses, setup, teardown),
