@@ -175,16 +175,21 @@ def test_random_frames(router):
     check_law(router.stats())
 
 
+RING = 256      # descriptors of a virtio port in QEMU
+
+
 def test_the_bridge_passes_on_all_but_group_sources():
     """IEEE 802.1Q-2018 looks at addresses and nothing else."""
     with Appliance(config="forward l2\n") as bridge:
         sent = [padded(frame) for frames, where in KINDS.values() if where != REFUSED for frame in frames]
         refused = [frame for frame in sent if frame[6] & 1]
         passed = [frame for frame in sent if not frame[6] & 1]
-        bridge.wires[0].send(*sent)
         marker = bytes(Ether(src=A, dst=B, type=0x88b5)) + bytes(50)
-        bridge.wires[0].send(marker)
-        assert bridge.wires[1].before(marker) == passed
+        came = []
+        for at in range(0, len(sent), RING // 4):       # never more than a transmit ring holds
+            bridge.wires[0].send(*sent[at:at + RING // 4], marker)
+            came += bridge.wires[1].before(marker)
+        assert came == passed
         stats = bridge.stats()
         check_law(stats)
         drops = {reason: count for reason, count in stats["ports"][0]["drops"].items() if count}
