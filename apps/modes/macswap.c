@@ -21,8 +21,6 @@ static void macswap_burst(struct worker *worker, struct port *in, struct packet 
         return;
     }
     for (uint16_t i = 0; i < n; i++)
-        __builtin_prefetch(packets[i]->data);
-    for (uint16_t i = 0; i < n; i++)
         swap_addresses(packets[i]->data);
     forward_send_burst(worker, out, packets, n);
 }
