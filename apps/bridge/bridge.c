@@ -16,7 +16,7 @@
 
 FORWARD_MODE(l2_mode) = {
     .name = "l2",
-    .help = "bridges; ports that are in no other one are in " BRIDGE_DEFAULT,
+    .help = "bridge frames; ports that are in no other bridge are in " BRIDGE_DEFAULT,
 };
 
 #define MTU_MAX (FRAME_MAX - ETHERNET_HEADER - VLAN_TAG) /* without a member that has less */

@@ -26,6 +26,6 @@ void router_reset(void)
 /* Frames go to the interfaces' input: bridges bridge, the others are IP's. */
 FORWARD_MODE(router_mode) = {
     .name = "l3",
-    .help = "route IPv4 between the interfaces' addresses",
+    .help = "route IPv4 between interfaces, and bridge frames within bridges",
     .start = route_init,
 };

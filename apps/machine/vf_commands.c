@@ -146,7 +146,7 @@ static int set_count(struct command_call *call, bool allow_unisolated)
 }
 
 COMMAND(cmd_vf_count, "vf BDF count NUMBER [unisolated]",
-        "Make so many VFs of a PF, ports with the next free numbers; 0: remove them");
+        "Make so many VFs of a PF, ports with the lowest free numbers; 0: remove them");
 static int cmd_vf_count(struct command_call *call)
 {
     return set_count(call, command_given(call, "unisolated"));

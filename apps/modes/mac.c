@@ -27,6 +27,6 @@ static void mac_burst(struct worker *worker, struct port *in, struct packet **pa
 
 FORWARD_MODE(mac_mode) = {
     .name = "mac",
-    .help = "as io; source becomes the sending port's MAC, destination 02:00:00:00:00:PORT",
+    .help = "pass frames as io does, with the sending port's MAC as source, to 02:00:00:00:00:PORT",
     .burst = mac_burst,
 };

@@ -27,6 +27,6 @@ static void macswap_burst(struct worker *worker, struct port *in, struct packet 
 
 FORWARD_MODE(macswap_mode) = {
     .name = "macswap",
-    .help = "as io; source and destination MAC change places",
+    .help = "pass frames as io does, with source and destination MAC exchanged",
     .burst = macswap_burst,
 };

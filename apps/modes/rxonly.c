@@ -10,6 +10,6 @@ static void rxonly_burst(struct worker *worker, struct port *in, struct packet *
 
 FORWARD_MODE(rxonly_mode) = {
     .name = "rxonly",
-    .help = "receive and count only",
+    .help = "receive and count frames, and send none",
     .burst = rxonly_burst,
 };

@@ -89,7 +89,7 @@ class Registers:
 @pytest.mark.parametrize("fence", FENCES)
 @pytest.mark.parametrize("count", [1, 2, 4, 7])
 def test_vfs_in_number(count, fence):
-    """Ports in VF order with the next free numbers; gone again without a trace; then with the same."""
+    """Ports in VF order with the lowest free numbers; gone without a trace; then with the same."""
     before, append = FENCES[fence]
     with Appliance(nics=ONE, config="forward l2\n", before=before, append=append) as appliance:
         until(appliance, all_up)
