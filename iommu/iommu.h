@@ -5,7 +5,7 @@
  * (its own domain, its reserved regions), from then on dma_alloc() and
  * dma_share() for its struct dma_device map into that domain, and only then
  * does its bus mastering go on.  iommu_detach() after bus mastering is off.
- * Control core only.
+ * Control task only.
  *
  * Source: Intel Virtualization Technology for Directed I/O, Architecture
  * Specification, rev. 5.10 (VT-d). */

@@ -8,7 +8,7 @@
  * What follows for commands: anything may have changed after a print or a wait.  Hold numbers
  * and keys across them, not pointers into tables.
  *
- * Only the control core creates tasks, gives turns and yields. */
+ * Only the control task creates tasks, gives turns and yields. */
 #pragma once
 
 #include "kernel/time.h"

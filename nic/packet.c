@@ -10,8 +10,8 @@
 #define POOL_ALIGN (2u * 1024u * 1024u)    /* whole large IOMMU pages, where it is that big */
 #define CACHE_BULK (PACKET_CACHE_SIZE / 2) /* moved between a cache and the pool at once */
 
-/* The lock is taken once per CACHE_BULK packets, and only by a core whose
- * allocations and frees do not balance: a core that frees what it received and
+/* The lock is taken once per CACHE_BULK packets, and only by a worker whose
+ * allocations and frees do not balance: one that frees what it received and
  * sent (its own queues) never gets here. */
 struct packet_pool {
     bool locked;

@@ -10,7 +10,7 @@
  * PACKET_HEADER_MIN bytes of it, so headers are read without looking for seams.
  *
  * Ownership: whoever holds the pointer owns the packet (the whole chain) and
- * either passes it on or frees it.  A cache belongs to one core; any packet
+ * either passes it on or frees it.  A cache belongs to one worker; any packet
  * may be freed into any cache. */
 #pragma once
 
@@ -68,7 +68,7 @@ static inline uint32_t packet_tailroom(const struct packet *p)
     return (uint32_t)(p->buffer + PACKET_BUFFER_SIZE - (p->data + p->length));
 }
 
-/* A stack of free packets that one core owns; the pool moves in bulk. */
+/* A stack of free packets that one worker owns; the pool moves in bulk. */
 #define PACKET_CACHE_SIZE 256u
 
 struct packet_pool;

@@ -18,7 +18,7 @@
  *   does not stop the ones behind it.
  *
  * Threads
- *   A queue belongs to one core.  Everything else belongs to the control core.
+ *   A queue belongs to one worker.  Everything else belongs to the control task.
  *
  * Counting
  *   A queue counts the frames that crossed this interface, no others: received
@@ -70,7 +70,7 @@ typedef uint16_t port_burst_fn(struct port_queue *queue, struct packet **packets
 /* The common head of every driver's receive and transmit queue. */
 struct port_queue {
     port_burst_fn *burst;       /* rx_burst or tx_burst; hot, so not behind ops */
-    struct packet_cache *cache; /* of the core that owns the queue; set before start() */
+    struct packet_cache *cache; /* of the worker that owns the queue; set before start() */
     struct port *port;
     uint16_t index;
     uint16_t size;           /* descriptors, or what the port has instead */

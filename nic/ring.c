@@ -1,6 +1,6 @@
 /* ring.c - two ports back to back, without hardware: what one sends the other
  * receives.  Ownership travels with the pointer, so nothing is copied.  Each
- * wire has one producer and one consumer, who may be different cores. */
+ * wire has one producer and one consumer, who may be different workers. */
 #include "nic/port.h"
 
 #include <errno.h>
@@ -22,14 +22,14 @@ struct ring_end {
     struct port_queue rx, tx;
     struct wire *in, *out;
     struct ring_pair *pair;
-    bool running; /* control core writes, the sender at the other end reads */
+    bool running; /* control task writes, the sender at the other end reads */
     bool destroyed;
 };
 
 struct ring_pair {
     struct ring_end end[2];
     struct wire wire[2];
-    bool cut; /* control core writes, senders read */
+    bool cut; /* control task writes, senders read */
 };
 
 /* Only what somebody will receive is accepted. */

@@ -7,7 +7,7 @@
  * and checked before it is used.  A device that returns what it was never
  * given breaks the queue: `broken` says how, and nothing more comes out.
  *
- * One core owns a queue.  Adding does not show anything to the device;
+ * One worker, or the control task, owns a queue.  Adding does not show anything to the device;
  * virtqueue_publish() does, and virtqueue_notify() wakes it if it sleeps. */
 #pragma once
 

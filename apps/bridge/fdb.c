@@ -87,7 +87,7 @@ static bool is_live(uint32_t where, uint32_t seen)
 {
     if (where & WHERE_FIXED)
         return true;
-    /* Signed: `seen` may be younger than the clock that this core reads. */
+    /* Signed: `seen` may be younger than the clock that this worker reads. */
     return where == where_now((uint16_t)(where & WHERE_PORT)) &&
            (int32_t)(load_relaxed(&fdb.now_ms) - seen) < AGE_MS;
 }

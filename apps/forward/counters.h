@@ -16,7 +16,7 @@
     X(same_port, RX, "destination is on the port it came from") \
     X(shared_wire, RX, "a copy: PF and VF are on one wire") \
     X(no_buffer, RX, "packet pool empty") \
-    X(control_full, RX, "control core too busy") \
+    X(control_full, RX, "control task too busy") \
     X(not_for_us, RX, "unicast frame for another station") \
     X(ethertype, RX, "protocol not handled") \
     X(vlan, RX, "not in the port's VLAN") \
@@ -43,7 +43,7 @@
     X(icmp_invalid, RX, "malformed ICMP message to us") \
     X(arp_invalid, RX, "malformed or foreign ARP packet") \
     X(tx_full, TX, "transmit queue full") \
-    X(lane_full, TX, "ring to the core that sends by this port full") \
+    X(lane_full, TX, "ring to the worker that sends by this port full") \
     X(tx_down, TX, "port is down") \
     X(tx_too_long, TX, "longer than the port's MTU allows") \
     X(tx_no_buffer, TX, "packet pool empty on the way out") \
@@ -60,7 +60,7 @@ extern const char *const drop_names[DROP_REASON_COUNT];
 extern const char *const drop_texts[DROP_REASON_COUNT];
 extern const bool drop_is_tx[DROP_REASON_COUNT];
 
-/* Per core and per port; written by that core alone, read by anybody. */
+/* Per worker and per port; written by that worker alone, read by anybody. */
 struct port_counters {
     uint64_t drops[DROP_REASON_COUNT];
     uint64_t consumed;      /* received frames that ended in the appliance: ARP, ping, ... */

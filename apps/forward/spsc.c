@@ -1,4 +1,4 @@
-/* spsc.c - memory for a ring between two cores (spsc.h). */
+/* spsc.c - memory for a ring with one producer and one consumer (spsc.h). */
 #include "apps/forward/spsc.h"
 
 #include <errno.h>

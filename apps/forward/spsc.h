@@ -1,4 +1,5 @@
-/* spsc.h - a ring between two cores: one producer, one consumer, no locks.
+/* spsc.h - a ring between two workers, or from a worker to the control task: one
+ * producer, one consumer, no locks.
  *
  * Elements are copied in and out.  Head and tail run freely and are reduced at
  * use; the slots are published by the store-release of an index. */

@@ -1,4 +1,4 @@
-/* stats.c - adds up what cores, queues and devices count (stats.h). */
+/* stats.c - adds up what workers, queues and devices count (stats.h). */
 #include "apps/forward/stats.h"
 
 #include "apps/forward/event.h"

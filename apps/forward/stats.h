@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A port's totals over all cores and queues, since the last `clear stats`. */
+/* A port's totals over all workers and queues, since the last `clear stats`. */
 struct port_totals {
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
     uint64_t rx_dropped, tx_dropped, rx_errors, rx_missed, tx_errors;
