@@ -9,6 +9,7 @@
 #include "apps/forward/quiesce.h"
 #include "kernel/log.h"
 #include "kernel/memory.h"
+#include "kernel/task.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -334,10 +335,17 @@ static void gather(void)
     tidy();
 }
 
+static void tidy_work(struct work *w)
+{
+    tidy();
+}
+
+static struct work tidying = { .run = tidy_work };
+
 static void tidy_later(struct worker *control, uint64_t now_us)
 {
     if (tidy_wanted)
-        tidy();
+        work_do(&tidying);
     tidy_wanted = false;
 }
 
@@ -357,9 +365,10 @@ int bridge_add(const char *name)
 
 void bridge_delete(struct bridge *bridge)
 {
-    fdb_forget_static(bridge->fid, FDB_ANY);
+    uint16_t fid = bridge->fid;
     destroy(bridge);
     gather();
+    fdb_forget_static(fid, FDB_ANY);
 }
 
 int bridge_add_port(struct bridge *bridge, struct port *port)
@@ -375,21 +384,23 @@ int bridge_add_port(struct bridge *bridge, struct port *port)
         return follow(bridge);
     }
     uint16_t before = member ? member->bridge->fid : BRIDGE_DEFAULT_FID;
-    if (before != bridge->fid)
-        fdb_forget_static(before, port->number);
+    uint16_t number = port->number, after = bridge->fid;
     if (member)
         leave(member);
     int e = join(bridge, interface, false);
     gather();
+    if (before != after)
+        fdb_forget_static(before, number);
     return e;
 }
 
 void bridge_remove_port(struct port *port)
 {
     struct member *member = member_of(port->number);
-    fdb_forget_static(member->bridge->fid, port->number);
+    uint16_t fid = member->bridge->fid, number = port->number;
     leave(member);
     gather();
+    fdb_forget_static(fid, number);
 }
 
 /* Events --------------------------------------------------------------------------- */
@@ -403,7 +414,7 @@ static void heard_of_port(const struct event *event)
     if (event->kind == EVENT_INTERFACE_DOWN)
         fdb_flush_port(interface->port_number);
     if (event->kind == EVENT_INTERFACE_GONE) {
-        fdb_forget_static(FDB_ANY, interface->port_number);
+        fdb_forget_begin(FDB_ANY, interface->port_number);
         if (member) {
             struct bridge *bridge = member->bridge;
             detach(member);
@@ -443,4 +454,6 @@ static void heard(const struct event *event)
         heard_of_bridge(event);
 }
 
-EVENT_LISTENER(bridge_listener) = { .order = EVENT_ORDER_BRIDGE, .heard = heard };
+EVENT_LISTENER(bridge_listener) = { .order = EVENT_ORDER_BRIDGE,
+                                    .heard = heard,
+                                    .more = fdb_forget_slice };

@@ -4,6 +4,7 @@
 #include "apps/forward/job.h"
 #include "kernel/log.h"
 #include "kernel/random.h"
+#include "kernel/task.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -50,6 +51,14 @@ static struct {
     uint64_t refused;
     bool full_told;
 } fdb;
+
+/* Forgetting static entries: one such walk at a time. */
+static struct {
+    bool busy;
+    uint16_t fid, port;
+    uint32_t at;
+} walk;
+unsigned fdb_slice_most;
 
 /* Two 64-bit multiplications mix 60 bits of key into two 32-bit halves; who
  * does not know the seed cannot choose stations that crowd one bucket. */
@@ -160,6 +169,8 @@ void fdb_free(void)
 {
     free(fdb.bucket);
     memset(&fdb, 0, sizeof fdb);
+    memset(&walk, 0, sizeof walk);
+    fdb_slice_most = 0;
 }
 
 /* Control task: entries ------------------------------------------------------ */
@@ -290,7 +301,7 @@ void fdb_tick(uint64_t now_us)
         fdb.full_told = false;
 }
 
-/* Control task: looking ------------------------------------------------------ */
+/* Control task: looking, so many entries in one piece --------------------------- */
 
 void fdb_counts(struct fdb_counts *counts)
 {
@@ -309,27 +320,72 @@ static void row_fill(const struct entry *e, struct fdb_row *row)
     row->age_s = (fdb.now_ms - load_relaxed(&e->seen)) / 1000;
 }
 
+/* The next live entry from *cursor on, at which it stays; NULL: none before the table ends or
+ * `most` were looked at. */
+static struct entry *look(uint32_t *cursor, unsigned most)
+{
+    for (; most && *cursor < fdb.limit * 2; most--, ++*cursor) {
+        struct entry *e = &fdb.bucket[*cursor / BUCKET_ENTRIES].entry[*cursor % BUCKET_ENTRIES];
+        if (e->key && entry_live(e))
+            return e;
+    }
+    return NULL;
+}
+
 bool fdb_next(uint32_t *cursor, struct fdb_row *row)
 {
-    for (; *cursor < fdb.limit * 2; ++*cursor) {
-        const struct entry *e =
-            &fdb.bucket[*cursor / BUCKET_ENTRIES].entry[*cursor % BUCKET_ENTRIES];
-        if (!e->key || !entry_live(e))
-            continue;
-        row_fill(e, row);
-        ++*cursor;
-        return true;
+    while (*cursor < fdb.limit * 2) {
+        const struct entry *e = look(cursor, FDB_ENTRIES_PER_SLICE);
+        if (e) {
+            row_fill(e, row);
+            ++*cursor;
+            return true;
+        }
+        task_yield();
     }
     return false;
 }
 
+/* Forgetting static entries -------------------------------------------------- */
+
+static bool is_to_forget(const struct entry *e)
+{
+    return e->where & WHERE_FIXED && (walk.fid == FDB_ANY || walk.fid == e->key >> 48) &&
+           (walk.port == FDB_ANY || walk.port == (e->where & WHERE_PORT));
+}
+
+bool fdb_forget_slice(void)
+{
+    uint32_t begin = walk.at, stop = begin + FDB_ENTRIES_PER_SLICE;
+    struct entry *e;
+    if (!walk.busy)
+        return false;
+    while (fdb.fixed && (e = look(&walk.at, stop - walk.at))) {
+        if (is_to_forget(e))
+            entry_empty(e);
+        walk.at++;
+    }
+    if (walk.at - begin > fdb_slice_most)
+        fdb_slice_most = walk.at - begin;
+    walk.busy &= fdb.fixed && walk.at < fdb.limit * 2;
+    return walk.busy;
+}
+
+void fdb_forget_begin(uint16_t fid, uint16_t port)
+{
+    while (walk.busy) /* somebody else's: two at once are rare */
+        fdb_forget_slice();
+    walk.busy = true;
+    walk.fid = fid;
+    walk.port = port;
+    walk.at = 0;
+}
+
 void fdb_forget_static(uint16_t fid, uint16_t port)
 {
-    struct fdb_row row;
-    for (uint32_t cursor = 0; fdb.fixed && fdb_next(&cursor, &row);)
-        if (row.fixed && (fid == FDB_ANY || fid == row.fid) &&
-            (port == FDB_ANY || port == row.port))
-            fdb_delete(fdb_key(row.fid, row.mac));
+    fdb_forget_begin(fid, port);
+    while (fdb_forget_slice())
+        task_yield();
 }
 
 /* The appliance's ----------------------------------------------------------- */

@@ -58,9 +58,15 @@ int fdb_add_static(uint64_t key, uint16_t port);
 int fdb_delete(uint64_t key); /* of either kind; 0 or -ENOENT */
 /* Forgets what was learned on the port (and perhaps on others: they learn anew). */
 void fdb_flush_port(uint16_t port);
-/* Deletes static entries: of a filtering identifier, or a port, or both (FDB_ANY: of all). */
+/* Deletes static entries: of a filtering identifier, or a port, or both (FDB_ANY: of all).
+ * Inside a task the loop goes on between its pieces; who may not wait begins it, and somebody
+ * goes on with it until it says that there is no more. */
 #define FDB_ANY UINT16_MAX
 void fdb_forget_static(uint16_t fid, uint16_t port);
+void fdb_forget_begin(uint16_t fid, uint16_t port);
+bool fdb_forget_slice(void);
+#define FDB_ENTRIES_PER_SLICE 512u
+extern unsigned fdb_slice_most; /* entries looked at by one piece of it at most; tests clear it */
 void fdb_tick(uint64_t now_us);
 
 struct fdb_counts {
@@ -75,5 +81,6 @@ struct fdb_row {
     bool fixed;
     uint32_t age_s; /* since last seen */
 };
-/* The next entry; *cursor starts at 0 and survives changes to the table. */
+/* The next entry; *cursor starts at 0 and survives changes to the table, which may come: inside a
+ * task the loop has a turn where a long stretch is empty. */
 bool fdb_next(uint32_t *cursor, struct fdb_row *row);

@@ -3,6 +3,7 @@
 #include "apps/bridge/fdb.h"
 #include "apps/console/command.h"
 #include "apps/forward/words.h"
+#include "kernel/task.h"
 #include "nic/port.h"
 
 #include <inttypes.h>
@@ -112,15 +113,21 @@ static int cmd_show_fdb(struct command_call *call)
 
 /* Configuration -------------------------------------------------------------------- */
 
+#define COMPARED_PER_TURN 512u
+
 struct line {
     char bridge[INTERFACE_NAME];
     uint8_t mac[MAC_LEN];
     uint16_t port;
 };
 
+/* There may be a hundred thousand: the loop goes on while they are sorted. */
 static int by_bridge_and_mac(const void *a, const void *b)
 {
     const struct line *x = a, *y = b;
+    static unsigned compared;
+    if (++compared % COMPARED_PER_TURN == 0)
+        task_yield();
     int order = strcmp(x->bridge, y->bridge);
     return order ? order : memcmp(x->mac, y->mac, MAC_LEN);
 }

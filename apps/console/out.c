@@ -2,13 +2,22 @@
 #include "apps/console/out.h"
 
 #include "kernel/console.h"
+#include "kernel/task.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define OUT_BUFFER 256u /* nearly every line fits; the rest go through the heap */
+#define OUT_BUFFER 256u    /* nearly every line fits; the rest go through the heap */
+#define LINES_PER_TURN 32u /* the loop goes on while a long table is printed */
+
+static void count_line(void)
+{
+    static unsigned lines;
+    if (++lines % LINES_PER_TURN == 0 && task_current())
+        task_yield();
+}
 
 void out_text(struct out *out, const char *text)
 {
@@ -36,6 +45,7 @@ void out_printf(struct out *out, const char *fmt, ...)
     }
     if (text != buffer)
         free(text);
+    count_line();
 }
 
 static void write_console(struct out *out, const char *text, size_t n)

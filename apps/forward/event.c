@@ -1,6 +1,8 @@
 /* event.c - hands an event to its listeners (event.h). */
 #include "apps/forward/event.h"
 
+#include "kernel/task.h"
+
 #include <limits.h>
 
 /* The least order above `above`; INT_MAX: there is none. */
@@ -19,4 +21,11 @@ void event_post(const struct event *event)
         TABLE_FOR_EACH (event_listeners, struct event_listener, listener)
             if (listener->order == order)
                 listener->heard(event);
+}
+
+void event_settle(void)
+{
+    TABLE_FOR_EACH (event_listeners, struct event_listener, listener)
+        while (listener->more && listener->more())
+            task_yield();
 }

@@ -2,16 +2,19 @@
  *
  * Who changes something posts an event; who cares registers a listener beside its
  * own subject.  Nobody calls up or sideways for that.  Control task only; every
- * listener has run when event_post() returns, the lower `order` first. */
+ * listener has run when event_post() returns, the lower `order` first.  One with a long
+ * table begins then, and goes on in the slices that follow. */
 #pragma once
 
 #include "kernel/table.h"
+
+#include <stdbool.h>
 
 struct interface;
 
 enum event_kind {
     EVENT_INTERFACE_ADDED,   /* it is down, without addresses, and in the registry */
-    EVENT_INTERFACE_GONE,    /* it is still there, and down; afterwards nobody may hold it */
+    EVENT_INTERFACE_GONE,    /* it is still there, and down; after event_settle() nobody holds it */
     EVENT_INTERFACE_UP,      /* frames go through: admin up, started, link up */
     EVENT_INTERFACE_DOWN,    /* they do not; what was learned behind it is out of date */
     EVENT_INTERFACE_CHANGED, /* its MAC or MTU, or the bridge that it is a member of */
@@ -29,6 +32,9 @@ struct event {
 struct event_listener {
     int order;
     void (*heard)(const struct event *event);
+    /* Goes on with what it did not do at once, a bounded piece; true: there is more.  NULL: it
+     * does all at once. */
+    bool (*more)(void);
 };
 
 /* EVENT_LISTENER(symbol) = { .order = ..., .heard = ... }; */
@@ -46,3 +52,5 @@ enum event_order {
 };
 
 void event_post(const struct event *event);
+/* Waits until every listener is through; inside a task the loop goes on meanwhile. */
+void event_settle(void);

@@ -140,10 +140,12 @@ void interface_destroy(struct interface *interface)
     struct interface_state down = { .mtu = interface->mtu };
     memcpy(down.mac, interface->mac, MAC_LEN);
     interface_update(interface, &down);
+    interface->gone = true;
     post(EVENT_INTERFACE_GONE, interface);
     if (interface->port)
         numbered_clear(&by_port, interface->port_number);
     numbered_clear(&interfaces, interface->number);
+    event_settle();
     workers_quiesce();
     numbered_clear(&taken, interface->number);
     free(interface->shares);
@@ -155,6 +157,7 @@ void interface_update(struct interface *interface, const struct interface_state 
     bool differs = interface->mtu != state->mtu || !mac_equal(interface->mac, state->mac);
     if (interface->up && !state->up) {
         store_relaxed(&interface->up, false);
+        interface->flips++;
         post(EVENT_INTERFACE_DOWN, interface);
     }
     if (differs) {
@@ -165,6 +168,7 @@ void interface_update(struct interface *interface, const struct interface_state 
     }
     if (!interface->up && state->up) {
         store_relaxed(&interface->up, true);
+        interface->flips++;
         post(EVENT_INTERFACE_UP, interface);
     }
 }

@@ -8,8 +8,8 @@
  *
  * Life: interface_create() posts EVENT_INTERFACE_ADDED.  Its state follows what it
  * lies on (interface_update()), with events for what differs.  interface_destroy()
- * takes it down, posts EVENT_INTERFACE_GONE, waits until no worker holds it, and
- * only then frees it and its number. */
+ * takes it down, posts EVENT_INTERFACE_GONE, waits until no listener and no worker holds it,
+ * and only then frees it and its number. */
 #pragma once
 
 #include "apps/forward/counters.h"
@@ -59,6 +59,8 @@ struct interface {
     /* the control task's */
     enum interface_kind kind;
     uint16_t port_number;      /* of `port` */
+    bool gone;                 /* it is being destroyed: nobody may begin to hold it */
+    uint32_t flips;            /* times it went up or down: what was learned before is outdated */
     char name[INTERFACE_NAME]; /* a port's number, a bridge's name */
     uint8_t mac[MAC_LEN];
     const struct interface_ops *ops; /* of who made it; NULL: a port's, whose own words set it */

@@ -129,9 +129,15 @@ void adjacency_unresolve(uint32_t number)
     begin_rest();
 }
 
+static bool is_current(const struct adjacency *a)
+{
+    return a->mtu == a->interface->mtu && mac_equal(a->header + ETHERNET_SOURCE, a->interface->mac);
+}
+
 void adjacency_refresh(uint32_t number)
 {
-    if (adjacency_at(number)->state == LIVE)
+    const struct adjacency *a = adjacency_at(number);
+    if (a->state == LIVE && !is_current(a))
         put_to_rest(number);
     begin_rest();
 }

@@ -49,5 +49,5 @@ uint32_t adjacency_make(struct interface *interface, uint32_t owner);
 void adjacency_free(uint32_t number);
 void adjacency_resolve(uint32_t number, const uint8_t mac[MAC_LEN]); /* valid, now or soon */
 void adjacency_unresolve(uint32_t number);
-void adjacency_refresh(uint32_t number); /* its interface has another MAC or MTU */
+void adjacency_refresh(uint32_t number); /* its interface may have another MAC or MTU */
 void adjacency_shutdown(void);           /* tests: everything freed */

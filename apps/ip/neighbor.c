@@ -30,6 +30,7 @@ struct neighbor {
     uint32_t address;
     uint32_t adjacency, nexthop;
     uint32_t holds;              /* routes whose gateway this is */
+    uint32_t flips;              /* of the interface, when it was last looked at */
     struct interface *interface; /* NULL: it is gone, and a route still holds the entry */
     uint8_t mac[MAC_LEN];
     uint8_t state; /* enum neighbor_state */
@@ -182,14 +183,18 @@ static void queue_push(struct worker *control, struct neighbor *n, struct packet
         queue_append(n, p);
 }
 
-/* Drops those that belong to what goes away, keeps the others in their order. */
-static void queue_purge(struct worker *control, struct neighbor *n,
-                        const struct interface *interface)
+static bool is_gone(const struct interface *interface)
+{
+    return !interface || interface->gone;
+}
+
+/* Drops those that came in where nothing is any more, keeps the others in their order. */
+static void queue_purge(struct worker *control, struct neighbor *n)
 {
     for (unsigned left = n->queued; left; left--) {
         struct packet *p = queue_pop(n);
-        if (p->interface == interface->number ||
-            (p->port == interface->port_number && p->port != PORT_NONE))
+        if ((p->interface != INTERFACE_NONE && is_gone(interface_get(p->interface))) ||
+            (p->port != PORT_NONE && is_gone(interface_by_port(p->port))))
             ip_drop(control, DROP_host_unreachable, p);
         else
             queue_append(n, p);
@@ -284,6 +289,7 @@ static struct neighbor *make(uint32_t address, struct interface *interface)
     uint32_t *bucket = bucket_of(address);
     n->address = address;
     n->interface = interface;
+    n->flips = interface->flips;
     if (!target_make(n, number)) {
         slots_give(&table, number);
         return NULL;
@@ -570,20 +576,11 @@ static void refresh(struct worker *control, struct neighbor *n)
     }
 }
 
-void neighbor_refresh(void)
+static void forget(struct worker *control, struct neighbor *n)
 {
-    for (uint32_t i = 0; i < table.made; i++)
-        if (at(i)->state != NEIGHBOR_FREE)
-            refresh(control_worker(), at(i));
-}
-
-static void forget(struct worker *control, struct neighbor *n, enum drop_reason why)
-{
-    queue_drop(control, n, why);
-    if (n->state == NEIGHBOR_STATIC)
-        withdraw(n);
-    else
-        neighbor_remove(control, n, why);
+    queue_drop(control, n, DROP_host_unreachable);
+    if (n->state != NEIGHBOR_STATIC)
+        neighbor_remove(control, n, DROP_host_unreachable);
 }
 
 /* Up again: gateways are asked for at once, and who failed meanwhile is no worse than new. */
@@ -593,14 +590,18 @@ static void come_back(struct worker *control, struct neighbor *n)
         neighbor_remove(control, n, DROP_neighbor_queue);
     if (n->state == NEIGHBOR_IDLE && n->holds && is_on_prefix(n->address, n->interface))
         neighbor_start(control, n);
-    else if (n->state == NEIGHBOR_STATIC)
-        refresh(control, n);
 }
 
-static void change(struct worker *control, struct neighbor *n)
+/* It went down, or came back, or both. */
+static void follow_flips(struct worker *control, struct neighbor *n)
 {
-    adjacency_refresh(n->adjacency);
-    refresh(control, n);
+    const struct interface *interface = n->interface;
+    uint32_t flips = interface->flips - n->flips;
+    n->flips = interface->flips;
+    if (!interface->up || flips > 1)
+        forget(control, n);
+    if (interface->up && n->state != NEIGHBOR_FREE)
+        come_back(control, n);
 }
 
 static void leave(struct worker *control, struct neighbor *n)
@@ -611,70 +612,78 @@ static void leave(struct worker *control, struct neighbor *n)
         n->interface = NULL;
 }
 
-static void go_down(struct worker *control, struct neighbor *n)
+/* Frames that were to be routed do not wait on in a mode that does not route; where interfaces
+ * get no frames at all, what was learned ages unseen. */
+static void follow_mode(struct worker *control, struct neighbor *n)
 {
-    forget(control, n, DROP_host_unreachable);
+    if (!ip_routing())
+        queue_drop(control, n, DROP_stopped);
+    if (forward_get_mode()->burst && n->state != NEIGHBOR_STATIC)
+        neighbor_remove(control, n, DROP_stopped);
 }
 
-static void purge(const struct interface *interface)
+/* As all is now, whatever it was that changed. */
+static void look_again(struct worker *control, struct neighbor *n)
 {
-    for (uint32_t i = 0; i < table.made; i++)
-        if (at(i)->state != NEIGHBOR_FREE)
-            queue_purge(control_worker(), at(i), interface);
-}
-
-static void each_of(const struct interface *interface,
-                    void (*fn)(struct worker *control, struct neighbor *n))
-{
-    for (uint32_t i = 0; i < table.made; i++)
-        if (at(i)->state != NEIGHBOR_FREE && at(i)->interface == interface)
-            fn(control_worker(), at(i));
-}
-
-/* Frames that were to be routed do not wait on in a mode that does not route; where
- * interfaces get no frames at all, what was learned ages unseen. */
-static void mode_changed(void)
-{
-    for (uint32_t i = 0; i < table.made; i++) {
-        struct neighbor *n = at(i);
-        if (n->state == NEIGHBOR_FREE)
-            continue;
-        if (!ip_routing())
-            queue_drop(control_worker(), n, DROP_stopped);
-        if (forward_get_mode()->burst && n->state != NEIGHBOR_STATIC)
-            neighbor_remove(control_worker(), n, DROP_stopped);
+    queue_purge(control, n);
+    follow_mode(control, n);
+    if (n->state == NEIGHBOR_FREE || !n->interface)
+        return;
+    if (n->interface->gone) {
+        leave(control, n);
+        return;
     }
+    if (n->flips != n->interface->flips)
+        follow_flips(control, n);
+    if (n->state == NEIGHBOR_FREE)
+        return;
+    adjacency_refresh(n->adjacency);
+    refresh(control, n);
 }
+
+/* The walk: entries that were not looked at since the last change, from `at` on. */
+static struct {
+    uint32_t at, left;
+} walk;
+unsigned neighbor_slice_most;
+
+static bool walk_slice(void)
+{
+    unsigned looked = 0;
+    for (; walk.left && looked < NEIGHBORS_PER_SLICE; walk.left--, looked++) {
+        walk.at = walk.at + 1 < table.made ? walk.at + 1 : 0;
+        if (at(walk.at)->state != NEIGHBOR_FREE)
+            look_again(control_worker(), at(walk.at));
+    }
+    if (looked > neighbor_slice_most)
+        neighbor_slice_most = looked;
+    return walk.left;
+}
+
+void neighbor_refresh(void)
+{
+    walk.left = table.made;
+}
+
+static void walk_on(struct worker *control, uint64_t now_us)
+{
+    if (walk.left)
+        walk_slice();
+}
+
+CONTROL_JOB(neighbor_walk_job) = { .every_us = 0, .run = walk_on };
 
 static void heard(const struct event *event)
 {
-    switch (event->kind) {
-    case EVENT_ADDRESS_ADDED:
-    case EVENT_ADDRESS_GONE:
-        neighbor_refresh();
-        break;
-    case EVENT_INTERFACE_CHANGED:
-        each_of(event->interface, change);
-        break;
-    case EVENT_INTERFACE_DOWN:
-        each_of(event->interface, go_down);
-        break;
-    case EVENT_INTERFACE_UP:
-        each_of(event->interface, come_back);
-        break;
-    case EVENT_INTERFACE_GONE:
-        each_of(event->interface, leave);
-        purge(event->interface);
-        break;
-    case EVENT_MODE_CHANGED:
-        mode_changed();
-        break;
-    default:
-        break;
-    }
+    if (event->kind == EVENT_INTERFACE_ADDED)
+        return;
+    neighbor_refresh();
+    walk_slice();
 }
 
-EVENT_LISTENER(neighbor_listener) = { .order = EVENT_ORDER_NEIGHBOR, .heard = heard };
+EVENT_LISTENER(neighbor_listener) = { .order = EVENT_ORDER_NEIGHBOR,
+                                      .heard = heard,
+                                      .more = walk_slice };
 
 /* By hand ----------------------------------------------------------------- */
 
@@ -744,6 +753,8 @@ void neighbor_shutdown(void)
     slots_free(&table);
     memset(buckets, 0, sizeof buckets);
     hand = cursor = waiting = 0;
+    walk.at = walk.left = 0;
+    neighbor_slice_most = 0;
     held = 0;
     resolve = (struct limit){ 0 };
 }

@@ -91,8 +91,13 @@ void neighbor_hear(struct worker *control, struct interface *interface, uint32_t
  * as it was held.  0: table full, or no memory: neighbor_no_room() says which. */
 uint32_t neighbor_hold(uint32_t address, struct interface *interface);
 void neighbor_release(uint32_t nexthop);
-/* Routes changed: whose host routes still hold, and who is on no prefix any more? */
+/* Something changed around them (routes, addresses, interfaces, the mode): all are looked at
+ * again, a bounded number at a time: after an event the first ones at once, the rest in the
+ * slices that follow. */
+#define NEIGHBORS_PER_SLICE 512u
 void neighbor_refresh(void);
+/* How many one slice has looked at at most, so far; tests clear it. */
+extern unsigned neighbor_slice_most;
 
 /* 0, -ENETUNREACH (not a host on a prefix of that interface), -EINVAL (ours, or a MAC
  * no station has), -EEXIST (already static), -ENOSPC (table full), -ENOMEM. */

@@ -181,6 +181,46 @@ static void counts_are_right(void **state)
     assert_int_equal(c.fixed, 1);
 }
 
+static unsigned fixed(void)
+{
+    struct fdb_counts c;
+    fdb_counts(&c);
+    return c.fixed;
+}
+
+/* Whoever goes on with a walk that nobody began changes nothing. */
+static void nothing_is_forgotten_unasked(void **state)
+{
+    assert_int_equal(fdb_add_static(station(1), 0), 0);
+    for (unsigned i = 0; i < 2 * STATIONS / FDB_ENTRIES_PER_SLICE; i++)
+        assert_false(fdb_forget_slice());
+    assert_int_equal(where(station(1)), 0);
+}
+
+/* However many there are, one piece looks at a bounded number of them; a second walk begins when
+ * the first is through. */
+static void static_entries_are_forgotten_in_slices(void **state)
+{
+    unsigned slices = 1, added = 0;
+    for (uint32_t i = 0; i < STATIONS; i++)
+        added += !fdb_add_static(station(i * 7919), (uint16_t)(1 + i % 2));
+    assert_int_equal(fixed(), added);
+    fdb_forget_begin(FDB_ANY, 1);
+    while (fdb_forget_slice())
+        slices++;
+    assert_int_equal(fdb_slice_most, FDB_ENTRIES_PER_SLICE);
+    assert_int_equal(slices, 2 * STATIONS / FDB_ENTRIES_PER_SLICE);
+    assert_in_range(fixed(), 1, added / 2);
+    fdb_add_static(station(7919), 1);
+    fdb_forget_begin(FDB_ANY, 1);
+    fdb_forget_begin(0, 2);
+    assert_int_equal(fdb_add_static(station(9), 3), 0); /* before, and not asked for */
+    while (fdb_forget_slice())
+        ;
+    assert_int_equal(fixed(), 1);
+    assert_int_equal(where(station(9)), 3);
+}
+
 static void a_flush_forgets_one_port(void **state)
 {
     fdb_learn(station(1), 3);
@@ -346,6 +386,8 @@ int main(void)
         TEST(static_entries_stay),
         TEST(counts_are_right),
         TEST(a_flush_forgets_one_port),
+        TEST(nothing_is_forgotten_unasked),
+        TEST(static_entries_are_forgotten_in_slices),
         TEST(flushes_may_come_round),
         TEST(learns_as_many_as_it_promises),
         TEST(full_is_told_once_and_counted),

@@ -1,4 +1,6 @@
 /* ARP and the neighbor table: RFC 826, RFC 1122 2.3.2, RFC 1812 3.3.2, RFC 5227. */
+#include "apps/forward/interface.h"
+#include "apps/ip/adjacency.h"
 #include "apps/ip/fib.h"
 #include "apps/ip/icmp.h"
 #include "apps/ip/neighbor.h"
@@ -648,6 +650,100 @@ static void a_link_that_flaps_is_noticed(void **state)
     assert_true(bench_take_arp(1, &g));
 }
 
+/* In slices ---------------------------------------------------------------- */
+
+#define MANY 4000u
+#define MANY_NET IP(10, 1, 0, 0)
+
+static void many_neighbors_make(void)
+{
+    static const uint8_t mac[MAC_LEN] = { 2, 0, 0, 0, 9, 9 };
+    bench_command("bridge add b");
+    bench_command("bridge b port 2");
+    bench_command("interface b address 10.1.255.254/16");
+    for (uint32_t i = 1; i <= MANY; i++)
+        assert_int_equal(neighbor_add_static(MANY_NET + i, mac, interface_find("b")), 0);
+    neighbor_slice_most = 0;
+}
+
+/* How many of them workers forward to. */
+static unsigned many_usable(void)
+{
+    unsigned n = 0;
+    for (uint32_t i = 1; i <= MANY; i++) {
+        const struct nexthop *hop = nexthop_at(fib_lookup(MANY_NET + i));
+        n += hop->kind == NEXTHOP_VIA && adjacency_at(hop->way[0].adjacency)->valid;
+    }
+    return n;
+}
+
+/* So many are looked at in the event itself, and as many in each slice after it, of which
+ * bench_command() runs one. */
+static void assert_follows_in_slices(unsigned from, unsigned to)
+{
+    unsigned slices = 0;
+    assert_int_equal(many_usable() > from ? many_usable() - from : from - many_usable(),
+                     2 * NEIGHBORS_PER_SLICE);
+    for (; many_usable() != to; slices++) {
+        assert_in_range(slices, 0, MANY);
+        forward_turn();
+    }
+    assert_int_equal(slices, (MANY - 1) / NEIGHBORS_PER_SLICE - 1);
+    assert_int_equal(neighbor_slice_most, NEIGHBORS_PER_SLICE);
+}
+
+static void all_neighbors_are_looked_at_in_slices(void **state)
+{
+    many_neighbors_make();
+    assert_int_equal(many_usable(), MANY);
+    bench_command("interface b no address 10.1.255.254/16");
+    assert_follows_in_slices(MANY, 0);
+    bench_command("interface b address 10.1.255.254/16");
+    assert_follows_in_slices(0, MANY);
+    bench_command("interface b down");
+    assert_follows_in_slices(MANY, 0);
+    bench_command("interface b up");
+    assert_follows_in_slices(0, MANY);
+    bench_command("interface b mac 02:00:00:00:00:55");
+    for (unsigned i = 0; i < MANY / NEIGHBORS_PER_SLICE; i++)
+        forward_turn();
+    for (uint32_t i = 1; i <= MANY; i++) {
+        const struct nexthop *hop = nexthop_at(fib_lookup(MANY_NET + i));
+        assert_int_equal(adjacency_at(hop->way[0].adjacency)->header[11], 0x55);
+    }
+    assert_int_equal(neighbor_slice_most, NEIGHBORS_PER_SLICE);
+}
+
+/* Down and up again before the walk has come to them: what was learned is out of date all the
+ * same. */
+static void a_short_flap_is_noticed_by_all(void **state)
+{
+    struct interface *b;
+    static const uint8_t mac[MAC_LEN] = { 2, 0, 0, 0, 9, 8 };
+    many_neighbors_make();
+    b = interface_find("b");
+    neighbor_hear(control_worker(), b, MANY_NET + MANY + 1, mac, true);
+    for (unsigned i = 0; i < MANY / NEIGHBORS_PER_SLICE; i++)
+        forward_turn();
+    assert_int_equal(state_of(MANY_NET + MANY + 1), NEIGHBOR_REACHABLE);
+    bench_command("interface b down");
+    bench_command("interface b up");
+    for (unsigned i = 0; i <= MANY / NEIGHBORS_PER_SLICE; i++)
+        forward_turn();
+    assert_int_equal(state_of(MANY_NET + MANY + 1), NEIGHBOR_FREE);
+    assert_int_equal(many_usable(), MANY);
+}
+
+/* Nobody holds an interface that went, however many there were on it. */
+static void an_interface_goes_when_all_have_let_go(void **state)
+{
+    many_neighbors_make();
+    bench_command("bridge delete b");
+    assert_int_equal(state_of(MANY_NET + 1), NEIGHBOR_FREE);
+    assert_int_equal(state_of(MANY_NET + MANY), NEIGHBOR_FREE);
+    assert_int_equal(neighbor_slice_most, NEIGHBORS_PER_SLICE);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, bench_tear_down)
 
 int main(void)
@@ -685,6 +781,9 @@ int main(void)
         TEST(neighbor_commands_refuse_nonsense),
         TEST(link_down_forgets_what_was_learned),
         TEST(a_link_that_flaps_is_noticed),
+        TEST(all_neighbors_are_looked_at_in_slices),
+        TEST(a_short_flap_is_noticed_by_all),
+        TEST(an_interface_goes_when_all_have_let_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
