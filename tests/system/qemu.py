@@ -50,6 +50,7 @@ NICS = {
     "e1000-82545em": "e1000-82545em",
     "e1000e": "e1000e",
     "igb": "pcie-root-port,id=rp{n},chassis={m}|igb,bus=rp{n}",
+    "vmxnet3": "vmxnet3",
 }
 
 

@@ -1,0 +1,432 @@
+/* vmxnet3_ring.c - the rings of a vmxnet3 device (vmxnet3.h; sources in vmxnet3_regs.h).
+ *
+ * Receive: ring 0 has buffers for the first bytes of frames, ring 1 for what does not fit into
+ * one, as DPDK has them; ring 1 is filled where frames may be that long.  Both share a ring of
+ * completions, which name ring and slot.  Transmit: a descriptor for each segment, a completion
+ * for each frame.
+ *
+ * Not used: data rings, segmentation and checksum insertion, LRO, the hash. */
+#include "nic/vmxnet3/vmxnet3.h"
+
+#include "kernel/mmio.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REFILL_BATCH 16u /* buffers given at once: one allocation */
+
+_Static_assert(PACKET_ROOM <= VMXNET3_RXD_LENGTH, "a buffer fits into a descriptor");
+_Static_assert(PACKET_BUFFER_SIZE <= VMXNET3_TXD_LENGTH, "a segment fits into a descriptor");
+
+/* The device's answer to slot `next` of so many, a power of two.  False: there is none yet.  What
+ * is copied here is the only copy. */
+static bool completion_get(const struct vmxnet3_completion *ring, uint32_t next, uint32_t size,
+                           struct vmxnet3_completion *copy)
+{
+    const struct vmxnet3_completion *c = &ring[next & (size - 1)];
+    uint64_t gen = next & size ? 0 : VMXNET3_COMPLETION_GEN;
+    if ((load_relaxed(&c->result) & VMXNET3_COMPLETION_GEN) != gen)
+        return false;
+    dma_rmb(); /* that it is there, before what it says */
+    copy->what = load_relaxed(&c->what);
+    copy->result = load_relaxed(&c->result);
+    return true;
+}
+
+/* The device may have it as soon as it sees the generation. */
+static void desc_give(struct vmxnet3_desc *desc, uint64_t address, uint64_t control)
+{
+    desc->address = address;
+    dma_wmb();
+    store_relaxed(&desc->control, control);
+}
+
+/* Receive -------------------------------------------------------------------- */
+
+static void rx_give(struct vmxnet3_rxq *rx, struct vmxnet3_rx_ring *ring, struct packet *p)
+{
+    uint32_t slot = ring->tail & rx->mask;
+    uint64_t gen = ring->tail & (rx->mask + 1) ? 0 : VMXNET3_RXD_GEN;
+    ring->packets[slot] = p;
+    desc_give(&ring->descs[slot], packet_iova(p), PACKET_ROOM | ring->type | gen);
+    ring->tail++;
+}
+
+/* Whole batches; without any in the pool, another time. */
+static void rx_refill(struct vmxnet3_rxq *rx, struct vmxnet3_rx_ring *ring)
+{
+    struct packet *batch[REFILL_BATCH];
+    uint32_t before = ring->tail;
+    while (rx->mask - (ring->tail - ring->head) >= REFILL_BATCH) {
+        if (!packet_alloc_burst(rx->queue.cache, batch, REFILL_BATCH))
+            break;
+        for (unsigned i = 0; i < REFILL_BATCH; i++)
+            rx_give(rx, ring, batch[i]);
+    }
+    if (ring->tail == before || likely(!load_relaxed(rx->wants_doorbell)))
+        return;
+    dma_wmb();
+    mmio_write32(ring->doorbell, ring->tail & rx->mask);
+}
+
+static void rx_refill_all(struct vmxnet3_rxq *rx)
+{
+    rx_refill(rx, &rx->ring[0]);
+    if (unlikely(load_relaxed(&rx->bodies)))
+        rx_refill(rx, &rx->ring[1]);
+}
+
+/* Nothing more of the frame under way. */
+static void rx_forget(struct vmxnet3_rxq *rx)
+{
+    packet_free(rx->queue.cache, rx->first);
+    rx->first = rx->last = NULL;
+    rx->segments = 0;
+    rx->open = rx->bad = false;
+}
+
+static struct packet *rx_drop(struct vmxnet3_rxq *rx, uint64_t *counter)
+{
+    rx_forget(rx);
+    counter_add(counter, 1);
+    return NULL;
+}
+
+/* The buffer that a completion is about; NULL: one that the device does not have, after which
+ * nothing that it says means anything.  It passes over buffers as it likes (Linux), and those are
+ * ours again. */
+static struct packet *rx_buffer(struct vmxnet3_rxq *rx, uint64_t what)
+{
+    uint32_t id = (uint32_t)FIELD_GET(VMXNET3_RCD_RING, what);
+    uint32_t index = (uint32_t)FIELD_GET(VMXNET3_RCD_INDEX, what);
+    struct vmxnet3_rx_ring *ring = &rx->ring[id != rx->queue.index];
+    uint32_t skipped = (index - ring->head) & rx->mask;
+    if (id != rx->queue.index && id != rx->queue.index + rx->queues)
+        return NULL;
+    if (index > rx->mask || skipped >= ring->tail - ring->head)
+        return NULL;
+    for (; skipped; skipped--)
+        packet_free(rx->queue.cache, ring->packets[ring->head++ & rx->mask]);
+    struct packet *p = ring->packets[ring->head++ & rx->mask];
+    __builtin_prefetch(p->data); /* read by whoever gets the burst */
+    return p;
+}
+
+/* A frame begins, or not, with the buffer that comes next. */
+static void rx_begin(struct vmxnet3_rxq *rx, bool first)
+{
+    if (first && rx->open) /* the one before it has no end */
+        rx_drop(rx, &rx->queue.errors);
+    rx->bad |= !first && !rx->open;
+    rx->open = true;
+}
+
+static void rx_append(struct vmxnet3_rxq *rx, struct packet *p, uint32_t length)
+{
+    rx->bad |= length > PACKET_ROOM || (length && rx->segments == FRAME_SEGMENTS_MAX);
+    if (rx->bad || !length) {
+        packet_free(rx->queue.cache, p);
+        return;
+    }
+    p->length = (uint16_t)length;
+    if (rx->last)
+        rx->last->next = p;
+    else
+        rx->first = p;
+    rx->last = p;
+    rx->segments++;
+    rx->first->frame_length += length;
+}
+
+/* port.h: what rx_burst returns holds to these rules, or it is freed and counted. */
+static bool rx_good(const struct vmxnet3_rxq *rx)
+{
+    const struct packet *p = rx->first;
+    return !rx->bad && p->frame_length >= FRAME_MIN &&
+           p->frame_length + (p->flags & PACKET_VLAN ? VLAN_TAG : 0) <=
+               port_frame_limit(rx->queue.port) &&
+           (!p->next || p->length >= PACKET_HEADER_MIN);
+}
+
+/* What DPDK and FreeBSD make of it. */
+static uint8_t rx_checksum_flags(const struct vmxnet3_completion *c)
+{
+    if ((c->what & VMXNET3_RCD_CNC) || !(c->result & VMXNET3_RCD_V4))
+        return 0;
+    return c->result & VMXNET3_RCD_IPC ? PACKET_IP_CHECKSUM_GOOD : PACKET_IP_CHECKSUM_BAD;
+}
+
+/* The tag that the device took off, beside the frame; or in it again, for those who do not want
+ * it beside.  False: there is no packet for it. */
+static bool rx_settle_tag(struct vmxnet3_rxq *rx)
+{
+    if (likely(!(rx->first->flags & PACKET_VLAN)) || load_relaxed(&rx->strip))
+        return true;
+    return !packet_push_vlan(rx->queue.cache, &rx->first);
+}
+
+/* The frame that is now complete, or NULL.  What the device marks as bad it has counted (QEMU:
+ * pktsRxError or pktsRxOutOfBuf). */
+static struct packet *rx_complete(struct vmxnet3_rxq *rx, const struct vmxnet3_completion *c)
+{
+    struct packet *p = rx->first;
+    if (c->result & VMXNET3_RCD_ERR)
+        return rx_drop(rx, &rx->refused);
+    if (!p)
+        return rx_drop(rx, &rx->queue.errors);
+    if (c->result & VMXNET3_RCD_TS) {
+        p->vlan = (uint16_t)FIELD_GET(VMXNET3_RCD_TCI, c->result);
+        p->flags = PACKET_VLAN;
+    }
+    if (!rx_good(rx) || !rx_settle_tag(rx))
+        return rx_drop(rx, &rx->queue.errors);
+    p = rx->first;
+    rx->first = NULL;
+    rx_forget(rx);
+    p->port = rx->queue.port->number;
+    p->flags |= rx_checksum_flags(c);
+    counter_add(&rx->queue.packets, 1);
+    counter_add(&rx->queue.bytes, p->frame_length);
+    return p;
+}
+
+/* A buffer that holds a whole frame of no bytes was only passed over (Linux). */
+static bool rx_is_empty(const struct vmxnet3_completion *c)
+{
+    const uint64_t whole = VMXNET3_RCD_SOP | VMXNET3_RCD_EOP;
+    return (c->what & whole) == whole && !FIELD_GET(VMXNET3_RCD_LENGTH, c->result) &&
+           !(c->result & VMXNET3_RCD_ERR);
+}
+
+static uint16_t vmxnet3_rx_burst(struct port_queue *queue, struct packet **packets, uint16_t n)
+{
+    struct vmxnet3_rxq *rx = container_of(queue, struct vmxnet3_rxq, queue);
+    struct vmxnet3_completion c;
+    uint16_t got = 0;
+    if (!load_relaxed(&rx->live) || unlikely(rx->broken))
+        return 0;
+    while (got < n && completion_get(rx->completions, rx->next, 2 * (rx->mask + 1), &c)) {
+        struct packet *p = rx_buffer(rx, c.what);
+        if (unlikely(!p)) {
+            store_relaxed(&rx->broken, "device received into a buffer that it does not have");
+            return got;
+        }
+        rx->next++;
+        if (unlikely(rx_is_empty(&c))) {
+            packet_free(queue->cache, p);
+            continue;
+        }
+        rx_begin(rx, c.what & VMXNET3_RCD_SOP);
+        rx_append(rx, p, (uint32_t)FIELD_GET(VMXNET3_RCD_LENGTH, c.result));
+        if ((c.what & VMXNET3_RCD_EOP) && (p = rx_complete(rx, &c)))
+            packets[got++] = p;
+    }
+    rx_refill_all(rx);
+    return got;
+}
+
+void vmxnet3_rxq_init(struct vmxnet3_rxq *rx, struct port *port, uint16_t index)
+{
+    *rx = (struct vmxnet3_rxq){ .queue = { .burst = vmxnet3_rx_burst,
+                                           .port = port,
+                                           .index = index,
+                                           .size = port->limits.rx_size_default } };
+    port->rxq[index] = &rx->queue;
+}
+
+int vmxnet3_rxq_create(struct vmxnet3_rxq *rx, struct dma_device *dma)
+{
+    uint32_t size = rx->queue.size;
+    size_t bytes = VMXNET3_RINGS * size * sizeof(struct vmxnet3_desc);
+    struct packet **packets = calloc(VMXNET3_RINGS * size, sizeof(struct packet *));
+    rx->ring[0] = (struct vmxnet3_rx_ring){ .packets = packets };
+    if (!packets || dma_alloc(dma, bytes, PAGE_SIZE, DMA_TO_DEVICE, &rx->descs_memory) ||
+        dma_alloc(dma, bytes, PAGE_SIZE, DMA_BIDIRECTIONAL, &rx->completions_memory))
+        return -ENOMEM;
+    rx->ring[0].descs = rx->descs_memory.va;
+    rx->ring[1] = (struct vmxnet3_rx_ring){ .packets = packets + size,
+                                            .descs = rx->ring[0].descs + size,
+                                            .type = VMXNET3_RXD_BODY };
+    rx->completions = rx->completions_memory.va;
+    rx->mask = size - 1;
+    rx->next = 0;
+    rx->broken = NULL;
+    return 0;
+}
+
+void vmxnet3_rxq_destroy(struct vmxnet3_rxq *rx, struct dma_device *dma)
+{
+    store_relaxed(&rx->live, false);
+    rx_forget(rx);
+    for (unsigned r = 0; r < VMXNET3_RINGS; r++)
+        for (struct vmxnet3_rx_ring *ring = &rx->ring[r]; ring->head != ring->tail; ring->head++)
+            packet_free(rx->queue.cache, ring->packets[ring->head & rx->mask]);
+    dma_free(dma, &rx->descs_memory);
+    dma_free(dma, &rx->completions_memory);
+    free(rx->ring[0].packets);
+    memset(rx->ring, 0, sizeof rx->ring);
+}
+
+void vmxnet3_rxq_describe(const struct vmxnet3_rxq *rx, struct vmxnet3_queue *to)
+{
+    uint32_t size = rx->mask + 1;
+    for (unsigned r = 0; r < VMXNET3_RINGS; r++) {
+        to->address[r] = rx->descs_memory.iova + r * size * sizeof(struct vmxnet3_desc);
+        to->size[r] = size;
+    }
+    to->address[VMXNET3_COMPLETIONS] = rx->completions_memory.iova;
+    to->size[VMXNET3_COMPLETIONS] = VMXNET3_RINGS * size;
+}
+
+void vmxnet3_rxq_enable(struct vmxnet3_rxq *rx, uint8_t *doorbells,
+                        const struct vmxnet3_queue *shared, unsigned queues)
+{
+    rx->queues = queues;
+    rx->wants_doorbell = &shared->rx_wants_doorbell;
+    rx->ring[0].doorbell = doorbells + VMXNET3_RXPROD(rx->queue.index);
+    rx->ring[1].doorbell = doorbells + VMXNET3_RXPROD2(rx->queue.index);
+    rx_refill_all(rx);
+    for (unsigned r = 0; r < VMXNET3_RINGS; r++) /* whether it is wanted or not, as Linux */
+        mmio_write32(rx->ring[r].doorbell, rx->ring[r].tail & rx->mask);
+    store_relaxed(&rx->live, true);
+}
+
+/* Transmit ------------------------------------------------------------------- */
+
+/* Frees what the device has sent, which it does in order. */
+static void tx_reclaim(struct vmxnet3_txq *tx)
+{
+    struct vmxnet3_completion c;
+    while (tx->head != tx->tail && completion_get(tx->completions, tx->next, tx->mask + 1, &c)) {
+        uint32_t slot = tx->head & tx->mask, end = tx->ends[slot];
+        if (unlikely((c.what & VMXNET3_TCD_INDEX) != (end & tx->mask))) {
+            store_relaxed(&tx->broken, "device sent another frame than the one that was next");
+            return;
+        }
+        packet_free(tx->queue.cache, tx->packets[slot]);
+        tx->head = end + 1;
+        tx->next++;
+    }
+}
+
+/* One for each segment that is not empty: a length of 0 would be 16384. */
+static uint32_t tx_descs(const struct packet *p)
+{
+    uint32_t n = 0;
+    for (; p; p = p->next)
+        n += p->length != 0;
+    return n;
+}
+
+static uint64_t tx_tag(const struct vmxnet3_txq *tx, const struct packet *first)
+{
+    if (likely(!load_relaxed(&tx->insert)) || !(first->flags & PACKET_VLAN))
+        return 0;
+    return VMXNET3_TXD_TI | FIELD_PUT(VMXNET3_TXD_TCI, (uint64_t)first->vlan);
+}
+
+/* The first descriptor gets its generation when all are there: the device may look at any time. */
+static void tx_put(struct vmxnet3_txq *tx, struct packet *first, uint32_t descs)
+{
+    uint32_t start = tx->tail & tx->mask, end = tx->tail + descs - 1;
+    uint64_t control = 0, first_control = 0, more = tx_tag(tx, first);
+    for (const struct packet *p = first; p; p = p->next) {
+        if (!p->length)
+            continue;
+        bool is_first = (tx->tail & tx->mask) == start;
+        control = p->length | more | (tx->tail & (tx->mask + 1) ? 0 : VMXNET3_TXD_GEN) |
+                  (tx->tail == end ? VMXNET3_TXD_EOP | VMXNET3_TXD_CQ : 0);
+        if (is_first)
+            first_control = control;
+        desc_give(&tx->descs[tx->tail++ & tx->mask], packet_iova(p),
+                  is_first ? control ^ VMXNET3_TXD_GEN : control);
+        more = 0;
+    }
+    tx->packets[start] = first;
+    tx->ends[start] = end;
+    dma_wmb();
+    store_relaxed(&tx->descs[start].control, first_control);
+}
+
+static uint16_t vmxnet3_tx_burst(struct port_queue *queue, struct packet **packets, uint16_t n)
+{
+    struct vmxnet3_txq *tx = container_of(queue, struct vmxnet3_txq, queue);
+    uint32_t before = tx->tail;
+    uint16_t taken = 0;
+    if (!load_relaxed(&tx->live) || unlikely(tx->broken))
+        return 0;
+    tx_reclaim(tx);
+    for (; taken < n; taken++) {
+        struct packet *p = packets[taken];
+        uint32_t descs = tx_descs(p);
+        if (unlikely(!port_can_send(queue->port, p))) {
+            counter_add(&queue->errors, 1);
+            packet_free(queue->cache, p);
+            continue;
+        }
+        if (descs > tx->mask - (tx->tail - tx->head))
+            break;
+        counter_add(&queue->packets, 1);
+        counter_add(&queue->bytes, p->frame_length);
+        tx_put(tx, p, descs);
+    }
+    if (tx->tail != before) {
+        dma_wmb(); /* descriptors before the doorbell */
+        mmio_write32(tx->doorbell, tx->tail & tx->mask);
+    }
+    return taken;
+}
+
+void vmxnet3_txq_init(struct vmxnet3_txq *tx, struct port *port, uint16_t index)
+{
+    *tx = (struct vmxnet3_txq){ .queue = { .burst = vmxnet3_tx_burst,
+                                           .port = port,
+                                           .index = index,
+                                           .size = port->limits.tx_size_default } };
+    port->txq[index] = &tx->queue;
+}
+
+int vmxnet3_txq_create(struct vmxnet3_txq *tx, struct dma_device *dma)
+{
+    uint32_t size = tx->queue.size;
+    size_t bytes = size * sizeof(struct vmxnet3_desc);
+    tx->packets = calloc(size, sizeof(struct packet *));
+    tx->ends = calloc(size, sizeof *tx->ends);
+    if (!tx->packets || !tx->ends ||
+        dma_alloc(dma, bytes, PAGE_SIZE, DMA_TO_DEVICE, &tx->descs_memory) ||
+        dma_alloc(dma, bytes, PAGE_SIZE, DMA_BIDIRECTIONAL, &tx->completions_memory))
+        return -ENOMEM;
+    tx->descs = tx->descs_memory.va;
+    tx->completions = tx->completions_memory.va;
+    tx->mask = size - 1;
+    tx->head = tx->tail = tx->next = 0;
+    tx->broken = NULL;
+    return 0;
+}
+
+void vmxnet3_txq_destroy(struct vmxnet3_txq *tx, struct dma_device *dma)
+{
+    store_relaxed(&tx->live, false);
+    for (; tx->head != tx->tail; tx->head = tx->ends[tx->head & tx->mask] + 1)
+        packet_free(tx->queue.cache, tx->packets[tx->head & tx->mask]);
+    dma_free(dma, &tx->descs_memory);
+    dma_free(dma, &tx->completions_memory);
+    free(tx->packets);
+    free(tx->ends);
+    tx->packets = NULL;
+    tx->ends = NULL;
+}
+
+void vmxnet3_txq_describe(const struct vmxnet3_txq *tx, struct vmxnet3_queue *to)
+{
+    to->address[0] = tx->descs_memory.iova;
+    to->address[VMXNET3_COMPLETIONS] = tx->completions_memory.iova;
+    to->size[0] = to->size[VMXNET3_COMPLETIONS] = tx->mask + 1;
+}
+
+void vmxnet3_txq_enable(struct vmxnet3_txq *tx, uint8_t *doorbells)
+{
+    tx->doorbell = doorbells + VMXNET3_TXPROD(tx->queue.index);
+    store_relaxed(&tx->live, true);
+}
