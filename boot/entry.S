@@ -18,6 +18,10 @@
 #define CR4_SET 0x660           /* PAE, MCE, OSFXSR, OSXMMEXCPT */
 #define MSR_EFER 0xc0000080
 #define EFER_SET 0x900          /* LME, NXE */
+#define UART_DATA 0x3f8         /* ttyS0; the 16550's THR, LSR and its THRE (kernel/uart.c) */
+#define UART_STATUS 0x3fd
+#define UART_EMPTY 0x20
+#define UART_TRIES 100000       /* 0.1 s: a byte takes 8 ms at 1200 Bd, where there is a UART */
 #define PAGE_TABLE 0x3          /* present, writable */
 #define PAGE_2M 0x83            /* present, writable, large */
 
@@ -119,13 +123,20 @@ no_long_mode:
     mov $no_long_mode_text, %esi
 4:  lodsb
     test %al, %al
-    jz 5f
-    mov $0x3f8, %dx
+    jz 6f
+    mov %al, %bl
+    mov $UART_TRIES, %ecx
+    mov $UART_STATUS, %dx
+5:  inb %dx, %al                /* a UART that is full loses what comes */
+    test $UART_EMPTY, %al
+    loopz 5b
+    mov $UART_DATA, %dx
+    mov %bl, %al
     outb %al, %dx
     jmp 4b
-5:  cli
+6:  cli
     hlt
-    jmp 5b
+    jmp 6b
 no_long_mode_text:
     .asciz "millrace: this CPU has no 64-bit mode with NX\r\n"
 
