@@ -105,7 +105,8 @@ class Wire:
             except OSError:
                 pass
             sock.close()
-            os.unlink(self.local)
+            if self.local:
+                os.unlink(self.local)
 
     def _collect(self, sock):
         """Takes frames off the wire at once: a wire holds about ten."""
