@@ -103,6 +103,10 @@ start_multiboot:
     cmp $2048, %ecx
     jb 3b
 
+    mov $start64, %ebp
+
+/* Long mode on the early tables, and on to %ebp; the other CPUs come in here as well. */
+enter_long_mode:
     mov $CR4_SET, %eax          /* and no LA57 or CET that a loader left on */
     mov %eax, %cr4
     mov $early_pml4, %eax
@@ -116,7 +120,15 @@ start_multiboot:
     or $CR0_SET, %eax
     mov %eax, %cr0
     lgdt early_gdt_pointer
-    ljmp $8, $start64
+    ljmp $8, $long_mode
+
+/* Another CPU, from its page below 1 MiB (kernel/x86/cpu_entry.S), with early_gdt in force. */
+    .globl start_cpu
+start_cpu:
+    mov $16, %eax
+    mov %eax, %ds
+    mov $start_cpu64, %ebp
+    jmp enter_long_mode
 
 /* No console yet: say it where it can be seen, and stay. */
 no_long_mode:
@@ -141,7 +153,7 @@ no_long_mode_text:
     .asciz "millrace: this CPU has no 64-bit mode with NX\r\n"
 
     .code64
-start64:
+long_mode:
     mov $16, %eax
     mov %eax, %ds
     mov %eax, %es
@@ -149,6 +161,10 @@ start64:
     xor %eax, %eax
     mov %eax, %fs
     mov %eax, %gs
+    mov %ebp, %eax              /* zero-extends */
+    jmp *%rax
+
+start64:
     mov $boot_stack_top, %esp
     xor %ebp, %ebp              /* backtraces end here */
     mov %edi, %eax              /* info; zero-extends */
@@ -159,12 +175,15 @@ start64:
     jmp 6b
 
     .balign 8
+    .globl early_gdt, early_gdt_limit
 early_gdt:
     .quad 0
     .quad 0x00209a0000000000    /* 8: code, 64-bit */
-    .quad 0x0000920000000000    /* 16: data */
+    .quad 0x00cf92000000ffff    /* 16: data, 4 GiB */
+    .quad 0x00cf9a000000ffff    /* 24: code, 32-bit, 4 GiB */
+    .set early_gdt_limit, . - early_gdt - 1
 early_gdt_pointer:
-    .short . - early_gdt - 1
+    .short early_gdt_limit
     .long early_gdt
 
     .bss
@@ -180,8 +199,8 @@ early_pd:
 boot_tsc:
     .skip 8
 
-/* Stacks, each above a guard page that paging.c leaves unmapped; tasks have theirs elsewhere
- * (kernel/x86/context.c). */
+/* Stacks of CPU 0, each above a guard page that paging.c leaves unmapped; tasks and other CPUs have
+ * theirs elsewhere (kernel/x86/context.c, cpus.c). */
     .section .stacks, "aw", @nobits
     .balign 4096
     .globl stack_guard_boot, boot_stack_top

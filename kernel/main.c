@@ -9,6 +9,7 @@
 #include "kernel/acpi.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
+#include "kernel/cpus.h"
 #include "kernel/framebuffer.h"
 #include "kernel/log.h"
 #include "kernel/machine.h"
@@ -261,13 +262,16 @@ void kernel_main(struct boot_info *info)
     memory_init(info);
     done("memory: %" PRIu64 " MiB, mapped W^X", memory_mib());
     done("acpi: %s", verify_tables(info->acpi_rsdp));
+    cpus_find(options.cores);
     open_console(info);
     const char *clock = time_init();
+    cpus_call();
     done("time: TSC at %" PRIu64 " MHz, by %s", time_cycles_per_us(), clock);
     done("pci: %d functions", find_functions(info));
     done("iommu: %s", raise_fence());
     done("drivers: %u devices taken", (unsigned)pci_probe_drivers() + probe_slots());
     console_settle();
+    done("cpus: %u in use", cpus_settle());
     done("packets: %" PRIu32, make_packets());
     done("ports: %u to configure", forward_take_ports());
     configure(info);

@@ -21,6 +21,10 @@ void memory_init(const struct boot_info *info);
 void *page_alloc(size_t bytes, size_t align, uint64_t below);
 void page_free(void *pages, size_t bytes);
 
+/* The physical address of a page of RAM below 1 MiB that nobody else uses, for code that other
+ * CPUs start in; 0: there is none.  Always the same. */
+uint64_t memory_low_page(void);
+
 /* What ports need is set aside: tables that grow by what is configured or heard (routes,
  * neighbors, bridges) ask for their memory here and are refused, NULL, where less than the
  * reserve would be left.  Ports, consoles and what is made once use malloc(), calloc() and

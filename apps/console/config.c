@@ -2,11 +2,14 @@
 #include "apps/console/config.h"
 
 #include "apps/console/command.h"
+#include "kernel/cpus.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define OPTION_MAX 64u
+
+_Static_assert(CPUS_MAX == 64, "as the text of cores= says");
 
 static bool is_blank(char c)
 {
@@ -49,6 +52,15 @@ static bool set_log_level(struct options *o, const char *value)
     return log_level_parse(value, &o->log_level);
 }
 
+static bool set_cores(struct options *o, const char *value)
+{
+    uint64_t n;
+    if (!parse_number(value, &n) || n < 1 || n > CPUS_MAX)
+        return false;
+    o->cores = (unsigned)n;
+    return true;
+}
+
 static bool set_panic(struct options *o, const char *value)
 {
     if (strcmp(value, "halt"))
@@ -74,6 +86,7 @@ static const struct option {
 } options[] = {
     { "ats=", "all|BDF[,BDF...]", set_ats },
     { "console=", CONSOLE_OPTIONS, set_console },
+    { "cores=", "1 to 64", set_cores },
     { "iommu=", "on|off|strict", set_iommu },
     { "loglevel=", "error|warning|info|debug", set_log_level },
     { "panic=", "halt", set_panic },
@@ -96,8 +109,8 @@ static int set_option(struct options *o, const char *text, size_t n, struct comm
                              options[i].values);
     }
     return command_error(call,
-                         "unknown option '%s', expected ats=, console=, iommu=, loglevel=, panic=, "
-                         "virtio_mmio.device= or -- and commands",
+                         "unknown option '%s', expected ats=, console=, cores=, iommu=, loglevel=, "
+                         "panic=, virtio_mmio.device= or -- and commands",
                          word);
 }
 

@@ -16,17 +16,12 @@ void task_switch(uint64_t *save_sp, uint64_t load_sp);
 
 static uint64_t loop_sp, context_sp[TASKS_MAX];
 
-_Static_assert(STACKS_BASE + TASKS_MAX * STACK_STRIDE <= HEAP_BASE, "each has its place");
-
-static uint64_t stack_top(unsigned number)
-{
-    return STACKS_BASE + (number + 1) * STACK_STRIDE;
-}
+_Static_assert(TASKS_MAX <= STACK_PLACES_TASKS, "each has its place");
 
 /* The lowest page of the place stays unmapped. */
 static int make_stack(unsigned number)
 {
-    uint64_t bottom = stack_top(number) - STACK_SIZE;
+    uint64_t bottom = stack_place_top(number) - STACK_SIZE;
     void *pages = page_alloc(STACK_SIZE, PAGE_SIZE, 0);
     if (!pages)
         return -ENOMEM;
@@ -42,7 +37,7 @@ int context_create(unsigned number, void (*start)(void))
 {
     if (!context_sp[number] && make_stack(number))
         return -ENOMEM;
-    uint64_t *sp = (uint64_t *)(uintptr_t)stack_top(number);
+    uint64_t *sp = (uint64_t *)(uintptr_t)stack_place_top(number);
     *--sp = 0;                /* end of backtraces, and alignment: */
     *--sp = (uintptr_t)start; /* at entry rsp + 8 is a multiple of 16 */
     for (unsigned i = 0; i < 6; i++)

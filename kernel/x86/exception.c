@@ -1,7 +1,8 @@
 /* exception.c - every exception is the end: say what is known, then reset.
  *
- * Exceptions run on stacks of their own (TSS IST 1; double faults IST 2), so a
- * stack overflow is told like any other page fault.  Source: SDM vol. 3, ch. 6.
+ * Exceptions run on stacks of their own (TSS IST 1; double faults and NMIs IST 2), so a
+ * stack overflow is told like any other page fault.  One CPU tells, the others are
+ * stopped.  Source: SDM vol. 3, ch. 6.
  * unread in this file: SDM. */
 #include "kernel/compiler.h"
 #include "kernel/console.h"
@@ -12,18 +13,22 @@
 #include "kernel/panic.h"
 #include "kernel/symbols.h"
 #include "kernel/time.h"
+#include "kernel/x86/percpu.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #define VECTORS 32u
+#define GATES 256u
+#define VECTOR_NMI 2u
 #define VECTOR_DOUBLE_FAULT 8u
 #define VECTOR_PAGE_FAULT 14u
 #define GATE_PRESENT_INTERRUPT 0x8e00u
 #define CODE_SELECTOR 8u
 #define DATA_SELECTOR 16u
 #define TSS_SELECTOR 24u
+#define MSR_GS_BASE 0xc0000101u
 #define PIC_MASTER_DATA 0x21
 #define PIC_SLAVE_DATA 0xa1
 #define BACKTRACE_MAX 24u
@@ -34,18 +39,10 @@ struct exception_frame { /* as exception_entry.S pushes it */
     uint64_t vector, code, rip, cs, rflags, rsp, ss;
 };
 
-struct tss { /* SDM vol. 3, figure 8-11 */
-    uint32_t reserved0;
-    uint64_t rsp[3], reserved1, ist[7], reserved2;
-    uint16_t reserved3, io_map;
-} PACKED;
-
 struct table_pointer {
     uint16_t limit;
     uint64_t base;
 } PACKED;
-
-_Static_assert(sizeof(struct tss) == 104, "SDM vol. 3, figure 8-11");
 
 struct idt_gate {
     uint16_t offset_low, selector, flags, offset_middle;
@@ -53,14 +50,13 @@ struct idt_gate {
 };
 _Static_assert(sizeof(struct idt_gate) == 16, "SDM vol. 3, figure 6-8");
 
-extern uint8_t exception_stubs[], image_start[], text_end[];
+extern uint8_t exception_stubs[], interrupt_stub[], image_start[], text_end[];
 extern uint8_t exception_stack_top[], double_fault_stack_top[];
 extern uint8_t stack_guard_boot[], stack_guard_end[];
 void exception_handle(const struct exception_frame *f) NORETURN;
 
-static struct tss tss;
-static uint64_t gdt[5] = { 0, 0x00209a0000000000ull, 0x0000920000000000ull };
-static struct idt_gate idt[VECTORS];
+static const uint64_t segments[] = { 0, 0x00209a0000000000ull, 0x0000920000000000ull };
+static struct idt_gate idt[GATES];
 
 static const char *const names[VECTORS] = {
     [0] = "divide error",
@@ -85,36 +81,50 @@ static const char *const names[VECTORS] = {
     [21] = "control protection",
 };
 
-static void load_segments(void)
+void exception_load(struct cpu *cpu)
 {
-    const struct table_pointer gdt_pointer = { sizeof gdt - 1, (uintptr_t)gdt };
+    const struct table_pointer gdt_pointer = { sizeof cpu->gdt - 1, (uintptr_t)cpu->gdt };
     const struct table_pointer idt_pointer = { sizeof idt - 1, (uintptr_t)idt };
-    uint64_t base = (uintptr_t)&tss;
-    gdt[3] = (sizeof tss - 1) | (base & 0xffffff) << 16 | 0x89ull << 40 | (base >> 24 & 0xff) << 56;
-    gdt[4] = base >> 32;
+    uint64_t base = (uintptr_t)&cpu->tss;
+    memcpy(cpu->gdt, segments, sizeof segments);
+    cpu->gdt[3] =
+        (sizeof cpu->tss - 1) | (base & 0xffffff) << 16 | 0x89ull << 40 | (base >> 24 & 0xff) << 56;
+    cpu->gdt[4] = base >> 32;
+    cpu->tss.io_map = sizeof cpu->tss;
+    cpu->self = cpu;
     __asm__ volatile("lgdt %0; lidt %1; ltr %w2; mov %w3, %%ds; mov %w3, %%es; mov %w3, %%ss"
                      :
                      : "m"(gdt_pointer), "m"(idt_pointer), "r"(TSS_SELECTOR), "r"(DATA_SELECTOR)
                      : "memory");
+    wrmsr(MSR_GS_BASE, (uintptr_t)cpu);
+}
+
+static void set_gate(unsigned vector, const uint8_t *code, unsigned ist)
+{
+    uint64_t at = (uintptr_t)code;
+    idt[vector] = (struct idt_gate){ .offset_low = at & 0xffff,
+                                     .selector = CODE_SELECTOR,
+                                     .flags = (uint16_t)(GATE_PRESENT_INTERRUPT | ist),
+                                     .offset_middle = at >> 16 & 0xffff,
+                                     .offset_high = (uint32_t)(at >> 32) };
 }
 
 void exception_init(void)
 {
     pio_write8(PIC_MASTER_DATA, 0xff);
     pio_write8(PIC_SLAVE_DATA, 0xff);
-    tss.ist[0] = (uintptr_t)exception_stack_top;
-    tss.ist[1] = (uintptr_t)double_fault_stack_top;
-    tss.io_map = sizeof tss;
-    for (unsigned v = 0; v < VECTORS; v++) {
-        uint64_t stub = (uintptr_t)exception_stubs + 16 * v;
-        unsigned ist = v == VECTOR_DOUBLE_FAULT ? 2 : 1;
-        idt[v] = (struct idt_gate){ .offset_low = stub & 0xffff,
-                                    .selector = CODE_SELECTOR,
-                                    .flags = (uint16_t)(GATE_PRESENT_INTERRUPT | ist),
-                                    .offset_middle = stub >> 16 & 0xffff,
-                                    .offset_high = (uint32_t)(stub >> 32) };
-    }
-    load_segments();
+    cpus[0].tss.ist[0] = (uintptr_t)exception_stack_top;
+    cpus[0].tss.ist[1] = (uintptr_t)double_fault_stack_top;
+    cpus[0].state = CPU_UP;
+    for (unsigned v = 0; v < VECTORS; v++)
+        set_gate(v, exception_stubs + 16 * v, v == VECTOR_DOUBLE_FAULT || v == VECTOR_NMI ? 2 : 1);
+    exception_load(&cpus[0]);
+}
+
+void exception_add_interrupts(void)
+{
+    for (unsigned v = VECTORS; v < GATES; v++)
+        set_gate(v, interrupt_stub, 0);
 }
 
 /* Saying it --------------------------------------------------------------- */
@@ -154,7 +164,7 @@ static bool is_in_stacks(uint64_t address)
     return address - STACKS_BASE < HEAP_BASE - STACKS_BASE;
 }
 
-/* The image's stacks, or a task's. */
+/* The image's stacks, a task's or another CPU's. */
 static bool is_frame(uint64_t rbp)
 {
     if (is_in_stacks(rbp))
@@ -202,11 +212,17 @@ static bool is_guard(uint64_t address)
     const uint8_t *const guards[] = { stack_guard_boot, stack_guard_exception,
                                       stack_guard_double_fault };
     if (is_in_stacks(address))
-        return (address - STACKS_BASE) % STACK_STRIDE < PAGE_SIZE;
+        return !paging_is_mapped(address);
     for (unsigned i = 0; i < ARRAY_SIZE(guards); i++)
         if (address - (uintptr_t)guards[i] < PAGE_SIZE)
             return true;
     return false;
+}
+
+static void say_cpu(void)
+{
+    if (cpus_count() > 1 || cpu_number())
+        say("on CPU %u\n", cpu_number());
 }
 
 static void say_page_fault(const struct exception_frame *f)
@@ -224,6 +240,7 @@ static void say_page_fault(const struct exception_frame *f)
 
 static bool halt_on_panic;
 static unsigned panics, in_a_row;
+static unsigned teller; /* the CPU that tells of its panic: its number + 1; 0: all is well */
 
 void panic_set_halt(bool halt)
 {
@@ -246,11 +263,26 @@ NORETURN static void panic_end(void)
     cpu_reset();
 }
 
+/* The first CPU that panics tells of it; others end here, by a panic of their own or by the NMI
+ * that the first one sends. */
+static void become_teller(void)
+{
+    unsigned nobody = 0, me = this_cpu()->number + 1;
+    if (__atomic_compare_exchange_n(&teller, &nobody, me, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_SEQ_CST) ||
+        nobody == me)
+        return;
+    store_release(&this_cpu()->stopped, true);
+    cpu_halt();
+}
+
 /* A panic while telling of one cuts the report short, and one that comes even
  * so says nothing more: whatever happens, the machine comes back if it should. */
 static void panic_begin(void)
 {
+    become_teller();
     if (panics++ == 0) {
+        cpus_stop_others();
         in_a_row = panic_count_up();
         console_set_wait(NULL);
         console_write("\n", 1);
@@ -273,6 +305,7 @@ void exception_handle(const struct exception_frame *f)
         say("panic: %s (vector %lu, error code %lx)\n",
             f->vector < VECTORS && names[f->vector] ? names[f->vector] : "reserved exception",
             (unsigned long)f->vector, (unsigned long)f->code);
+    say_cpu();
     say_registers(f);
     say_backtrace(f->rip, f->rbp);
     panic_end();
@@ -287,6 +320,7 @@ void panic(const char *fmt, ...)
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     say("panic: %s\n", text);
+    say_cpu();
     const uint64_t *frame = __builtin_frame_address(0);
     say_backtrace(frame[1], frame[0]);
     panic_end();

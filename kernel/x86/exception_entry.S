@@ -39,6 +39,11 @@ exception_common:
     call exception_handle
     ud2
 
+/* What other CPUs are woken by: nothing but the end of a halt (cpu_begin.c). */
+    .globl interrupt_stub
+interrupt_stub:
+    iretq
+
 /* void task_switch(uint64_t *save_sp, uint64_t load_sp): the callee-saved
  * registers of the System V ABI (unread: 3.2.1) and the stack pointer. */
     .globl task_switch

@@ -12,6 +12,7 @@
 #include "kernel/paging.h"
 
 #define LOW_MEMORY_END 0x100000ull  /* BIOS data, start-up code of other CPUs */
+#define LOW_PAGES_END 0x90000ull    /* machine.c keeps its record there */
 #define EARLY_MAPPED 0x100000000ull /* by boot/entry.S */
 
 struct extent {
@@ -166,6 +167,17 @@ bool memory_is_ours(uint64_t pa, uint64_t size)
     for (unsigned i = 0; i < map->memory_count; i++)
         ours |= overlap(pa, size, map->memory[i].start, map->memory[i].size);
     return ours;
+}
+
+/* Nothing below 1 MiB is ever given out.  Below what outlives a reset (machine.c), and as high as
+ * it can be: BIOS and boot loaders leave things at the bottom. */
+uint64_t memory_low_page(void)
+{
+    uint64_t pa = LOW_PAGES_END;
+    while ((pa -= PAGE_SIZE) != 0)
+        if (memory_is_ram(pa, PAGE_SIZE))
+            return pa;
+    return 0;
 }
 
 bool memory_is_ram(uint64_t pa, uint64_t size)

@@ -6,6 +6,7 @@
 #include "kernel/log.h"
 #include "kernel/machine.h"
 #include "kernel/mmio.h"
+#include "kernel/x86/percpu.h"
 #include "tests/host/test.h"
 
 #include <stdio.h>
@@ -95,12 +96,58 @@ uint64_t rdtsc(void)
     return machine_tsc += RDTSC_CYCLES;
 }
 
-void cpu_relax(void) {}
+struct machine_registers machine_msrs, machine_mmio;
+void (*machine_waits)(void);
+
+void cpu_relax(void)
+{
+    if (machine_waits)
+        machine_waits();
+}
+
+uint64_t read_cr3(void)
+{
+    return machine_cr3;
+}
 
 void write_cr3(uint64_t v)
 {
     machine_cr3 = v;
 }
+
+uint64_t rdmsr(uint32_t msr)
+{
+    assert_non_null(machine_msrs.read);
+    return machine_msrs.read(msr);
+}
+
+void wrmsr(uint32_t msr, uint64_t v)
+{
+    assert_non_null(machine_msrs.write);
+    machine_msrs.write(msr, v);
+}
+
+void *cpu_local(void)
+{
+    return &cpus[0];
+}
+
+/* Other CPUs --------------------------------------------------------------------- */
+
+const struct acpi_cpu *machine_cpus;
+unsigned machine_cpu_count;
+uint8_t cpu_trampoline[] = "code for other CPUs";
+__asm__(".globl cpu_trampoline_end\n .set cpu_trampoline_end, cpu_trampoline + 20\n");
+
+unsigned acpi_cpus(struct acpi_cpu *found, unsigned n)
+{
+    unsigned count = machine_cpu_count < n ? machine_cpu_count : n;
+    memcpy(found, machine_cpus, count * sizeof *found);
+    return count;
+}
+
+void exception_add_interrupts(void) {}
+void cpu_settings_note(void) {}
 
 /* Timers ------------------------------------------------------------------------ */
 
@@ -171,13 +218,15 @@ void host_pio_write(uint16_t port, unsigned size, uint32_t value)
 
 uint64_t host_mmio_read(const volatile void *reg, unsigned size)
 {
-    (void)reg, (void)size;
-    abort();
+    assert_non_null(machine_mmio.read);
+    assert_int_equal(size, 4);
+    return machine_mmio.read((uint32_t)((uintptr_t)reg % PAGE_SIZE));
 }
 void host_mmio_write(volatile void *reg, unsigned size, uint64_t value)
 {
-    (void)reg, (void)size, (void)value;
-    abort();
+    assert_non_null(machine_mmio.write);
+    assert_int_equal(size, 4);
+    machine_mmio.write((uint32_t)((uintptr_t)reg % PAGE_SIZE), value);
 }
 
 uint16_t acpi_pm_timer_port(void)
@@ -219,6 +268,9 @@ void machine_reset(void)
         munmap(islands[island_count].at, islands[island_count].size);
     }
     leaf_count = 0;
+    machine_msrs = machine_mmio = (struct machine_registers){ NULL, NULL };
+    machine_waits = NULL;
+    machine_cpu_count = 0;
     machine_cr3 = machine_tsc = 0;
     machine_tsc_hz = 3000000000ull;
     machine_panics = 0;

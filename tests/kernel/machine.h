@@ -31,6 +31,19 @@ extern unsigned machine_panics;
 
 bool machine_logged(const char *text);
 
+/* Model-specific registers and the registers of a device, where a test has some; each NULL:
+ * touching them ends the test.  what: of MSRs the number, else the offset in the page. */
+struct machine_registers {
+    uint64_t (*read)(uint32_t what);
+    void (*write)(uint32_t what, uint64_t value);
+};
+extern struct machine_registers machine_msrs, machine_mmio;
+extern void (*machine_waits)(void); /* called whenever the CPU waits; NULL: nothing */
+/* What the MADT lists. */
+struct acpi_cpu;
+extern const struct acpi_cpu *machine_cpus;
+extern unsigned machine_cpu_count;
+
 /* The clock: every look at the TSC takes this many cycles, every access to a port another. */
 extern uint64_t machine_tsc, machine_tsc_hz;
 /* The n-th read of a timer from now is held up for so many cycles, once (0: never). */

@@ -55,6 +55,32 @@ static void rows_are_rounded_inwards_and_low_memory_is_left_alone(void **state)
     assert_int_equal(free_bytes(), 0);
 }
 
+/* Below the page that outlives a reset (90000h), the highest that is whole; never page 0. */
+static void other_cpus_start_in_a_low_page(void **state)
+{
+    const struct {
+        uint64_t start, size, page;
+    } rows[] = {
+        { 0, 0xa0000, 0x8f000 },
+        { 0x1000, 0x8f7ff, 0x8f000 },
+        { 0x1000, 0x8e800, 0x8e000 },
+        { 0x1001, 0x2000, 0x2000 },
+        { 0, 0x1000, 0 },
+        { 0, 0x2000, 0x1000 },
+        { 0x90000, 0x10000, 0 },
+        { 0x100000, 0x100000, 0 },
+        { 0x8f001, 0x1fff, 0 },
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        machine_reset();
+        memset(&info, 0, sizeof info);
+        info.memory[info.memory_count++] = (struct boot_memory){ rows[i].start, rows[i].size };
+        machine_add_ram(&info, ISLAND_A, 4 * MIB);
+        memory_init(&info);
+        assert_int_equal(memory_low_page(), rows[i].page);
+    }
+}
+
 static void a_row_across_one_mib_begins_there(void **state)
 {
     machine_reset();
@@ -269,6 +295,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_rounded_inwards_and_low_memory_is_left_alone),
+        cmocka_unit_test(other_cpus_start_in_a_low_page),
         cmocka_unit_test(a_row_across_one_mib_begins_there),
         cmocka_unit_test(the_end_of_the_highest_island_below_4_gib_goes_first),
         cmocka_unit_test(alignment_is_kept_and_costs_nothing_for_good),

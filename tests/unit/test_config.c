@@ -106,10 +106,17 @@ static void wrong_options_get_one_line_and_change_nothing(void **state)
         { "console=ttyS0,n8", NULL },
         { "console=ttyS0x", NULL },
         { "console=ttyS0,111111111111111111111111", NULL },
+        { "cores=", "wrong option 'cores=', expected cores=1 to 64" },
+        { "cores=0", "wrong option 'cores=0', expected cores=1 to 64" },
+        { "cores=65", NULL },
+        { "cores=-1", NULL },
+        { "cores=2x", NULL },
+        { "cores=99999999999999999999", NULL },
         { "iommu=maybe", "wrong option 'iommu=maybe', expected iommu=on|off|strict" },
-        { "iommu", "unknown option 'iommu', expected ats=, console=, iommu=, loglevel=, panic=, "
-                   "virtio_mmio.device= or -- "
-                   "and commands" },
+        { "iommu",
+          "unknown option 'iommu', expected ats=, console=, cores=, iommu=, loglevel=, panic=, "
+          "virtio_mmio.device= or -- "
+          "and commands" },
         { "loglevel=", "wrong option 'loglevel=', expected loglevel=error|warning|info|debug" },
         { "panic=10", "wrong option 'panic=10', expected panic=halt" },
         { "quiet", NULL },
@@ -135,7 +142,18 @@ static void wrong_options_get_one_line_and_change_nothing(void **state)
         assert_int_equal(o.iommu, IOMMU_ON);
         assert_int_equal(o.log_level, LOG_ERROR); /* the next one counts */
         assert_false(o.panic_halt);
+        assert_int_equal(o.cores, 0);
     }
+}
+
+static void cores_are_counted(void **state)
+{
+    struct options o;
+    const char *commands;
+    assert_int_equal(config_parse_command_line("cores=1", &o, &commands, &out), 0);
+    assert_int_equal(o.cores, 1);
+    assert_int_equal(config_parse_command_line("cores=64", &o, &commands, &out), 0);
+    assert_int_equal(o.cores, 64);
 }
 
 static void more_consoles_than_there_can_be(void **state)
@@ -172,15 +190,16 @@ static void errors_are_told_and_counted(void **state)
     assert_int_equal(config_run("quiet -- xnote 3; bogus", file, sizeof file - 1, &out), 4);
     assert_string_equal(trace, "1 2 3 ");
     assert_string_equal(
-        text, "error: command line: unknown option 'quiet', expected ats=, console=, iommu=, "
-              "loglevel=, panic=, virtio_mmio.device= or -- and commands\n"
-              "error: configuration line 2: wrong 'one' after 'xnote', "
-              "expected NUMBER such as 1500\n"
-              "error: configuration line 4: unknown command 'bogus', "
-              "expected one that 'help' lists\n"
-              "configuration: 2 errors\n"
-              "error: command line: unknown command 'bogus', expected one that 'help' lists\n"
-              "command line: 2 errors\n");
+        text,
+        "error: command line: unknown option 'quiet', expected ats=, console=, cores=, iommu=, "
+        "loglevel=, panic=, virtio_mmio.device= or -- and commands\n"
+        "error: configuration line 2: wrong 'one' after 'xnote', "
+        "expected NUMBER such as 1500\n"
+        "error: configuration line 4: unknown command 'bogus', "
+        "expected one that 'help' lists\n"
+        "configuration: 2 errors\n"
+        "error: command line: unknown command 'bogus', expected one that 'help' lists\n"
+        "command line: 2 errors\n");
     setup(NULL);
     assert_int_equal(config_run("-- bogus", NULL, 0, &out), 1);
     assert_non_null(strstr(text, "\ncommand line: 1 error\n"));
@@ -254,6 +273,7 @@ int main(void)
         cmocka_unit_test_setup(every_option, setup),
         cmocka_unit_test_setup(linux_s_console_suffix_is_accepted, setup),
         cmocka_unit_test_setup(wrong_options_get_one_line_and_change_nothing, setup),
+        cmocka_unit_test_setup(cores_are_counted, setup),
         cmocka_unit_test_setup(more_consoles_than_there_can_be, setup),
         cmocka_unit_test_setup(the_file_runs_before_the_commands, setup),
         cmocka_unit_test_setup(errors_are_told_and_counted, setup),

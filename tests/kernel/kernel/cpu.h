@@ -13,4 +13,8 @@ struct cpuid {
 struct cpuid cpuid(uint32_t leaf, uint32_t subleaf);
 uint64_t rdtsc(void);
 void cpu_relax(void);
+uint64_t read_cr3(void);
 void write_cr3(uint64_t v);
+uint64_t rdmsr(uint32_t msr);
+void wrmsr(uint32_t msr, uint64_t v);
+void *cpu_local(void);

@@ -1,0 +1,31 @@
+/* cpus.h - the CPUs of this machine, and what is run on those beside the one that booted.
+ *
+ * Firmware's MADT lists them.  They are told to reset as soon as that has been read and to start
+ * a little later, all at once, while the boot goes on; nobody waits for them before cpus_settle().
+ * From then on they have numbers: ours is 0, the others follow in the MADT's order.  Each rests,
+ * halted, until it is woken.
+ *
+ * Hosted: one CPU, unless a test runs threads of its own (tests/host/host.c). */
+#pragma once
+
+#include <stdbool.h>
+
+#define CPUS_MAX 64u
+
+/* Set-up, in this order, on CPU 0.  most: so many are used (0: all there are). */
+void cpus_find(unsigned most);
+void cpus_call(void);
+/* Waits, with a limit, for those that have not come yet, and says which are left out.  Returns
+ * how many run, ours included. */
+unsigned cpus_settle(void);
+
+unsigned cpus_count(void); /* 1 before cpus_settle() */
+unsigned cpu_number(void); /* of the CPU that asks */
+
+/* Has run(number) called there, once; a CPU is given something to run only once. */
+void cpu_run(unsigned number, void (*run)(unsigned number));
+/* Halts the CPU that calls until somebody wakes it; returns at once when that was done since it
+ * returned last.  Not for CPU 0. */
+void cpu_rest(void);
+/* Cheap when it does not rest. */
+void cpu_wake(unsigned number);

@@ -1,0 +1,81 @@
+"""Several CPUs, the quick part; all of it is in tests/smp (`make test-smp`)."""
+import re
+
+import pytest
+
+import qemu
+from debugger import Debugger
+from qemu import Appliance
+
+MICROVM = "microvm,pcie=on,acpi=on"
+
+
+def cpus_in_use(appliance):
+    return int(re.search(r"^cpus: (\d+) in use$", appliance.transcript, re.M).group(1))
+
+
+@pytest.mark.parametrize("count", [1, 2, 64])
+def test_every_cpu_comes(count):
+    with Appliance(nics=(), extra=["-smp", str(count)]) as appliance:
+        assert cpus_in_use(appliance) == count
+        assert "did not come" not in appliance.transcript
+
+
+@pytest.mark.parametrize("boot,machine,extra", [
+    ("pvh", "pc", ()), ("pvh", MICROVM, ("-bios", "qboot.rom")), ("pvh", MICROVM, ()), ("iso", "q35", ()), ("efi", "q35", ())])
+def test_by_every_front_door(boot, machine, extra):
+    with Appliance(nics=(), boot=boot, machine=machine, extra=["-smp", "4", *extra]) as appliance:
+        assert cpus_in_use(appliance) == 4
+
+
+@pytest.mark.parametrize("option,used,said", [
+    ("cores=1", 1, None), ("cores=3", 3, None), ("cores=4", 4, None),
+    ("cores=5", 4, r"^cpus: cores=5, but there are 4$"),
+    ("cores=0", 4, r"^error: command line: wrong option 'cores=0', expected cores=1 to 64$"),
+    ("cores=all", 4, r"^error: command line: wrong option 'cores=all', expected cores=1 to 64$")])
+def test_cores_says_how_many(option, used, said):
+    with Appliance(nics=(), append=option, extra=["-smp", "4"]) as appliance:
+        assert cpus_in_use(appliance) == used
+        assert not said or re.search(said, appliance.transcript, re.M)
+
+
+def test_places_without_a_cpu_are_not_called():
+    with Appliance(nics=(), extra=["-smp", "2,maxcpus=4"]) as appliance:
+        assert cpus_in_use(appliance) == 2
+        assert "did not come" not in appliance.transcript
+
+
+def enable_all(debugger, machine):
+    """Says of every place in the MADT that there is a CPU (ACPI 6.6 5.2.12: type 0, flags at 4)."""
+    memory = debugger.memory(machine.memory << 20)
+    for at in (m.start() for m in re.finditer(b"APIC", memory)):
+        table = bytearray(memory[at:at + int.from_bytes(memory[at + 4:at + 8], "little")])
+        if not 44 <= len(table) <= 4096 or sum(table) & 0xff:
+            continue
+        entry = 44
+        while entry < len(table):
+            if table[entry] == 0:
+                table[entry + 4] = 1
+            entry += table[entry + 1]
+        table[9] = (table[9] - sum(table)) & 0xff
+        assert debugger.ask("M%x,%x:%s" % (at, len(table), table.hex())) == "OK"
+
+
+def test_a_cpu_that_does_not_come_is_told_and_left_out(tmp_path):
+    """Firmware's table says that it is there."""
+    debugger = Debugger(tmp_path)
+    with Appliance(nics=(), extra=["-smp", "2,maxcpus=4", *debugger.options], wait_ready=False) as machine:
+        debugger.connect(machine)
+        debugger.run_to("exception_init")
+        enable_all(debugger, machine)
+        debugger.run()
+        machine.ready()
+        assert re.search(r"^cpus: 2 of 3 did not come and are left out: APIC ID 2 3$", machine.transcript, re.M)
+        assert cpus_in_use(machine) == 2
+
+
+def test_an_id_beyond_xapic_mode():
+    """APIC ID 299 takes x2APIC mode to be called."""
+    far = "qemu64-x86_64-cpu,x2apic=on,socket-id=299,die-id=0,core-id=0,thread-id=0"
+    with Appliance(nics=(), extra=["-cpu", "qemu64,+x2apic", "-smp", "2,maxcpus=300,sockets=300", "-device", far]) as appliance:
+        assert cpus_in_use(appliance) == 3
