@@ -326,10 +326,10 @@ test-nested:
 	@$(MAKE) --no-print-directory -s nested
 
 # The traffic tool of the system tests and of `make run`: an ordinary program.
-$(B)/traffic: tests/system/traffic.c Makefile
+$(B)/traffic: $(wildcard tests/system/traffic/*) Makefile
 	@mkdir -p $(@D)
-	@echo '  HOSTCC  $<'
-	@$(CC) -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -o $@ $<
+	@echo '  HOSTCC  $@'
+	@$(CC) -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -o $@ $(filter %.c,$^)
 
 # The least kernel there is: the yardstick of `make bench`, and what tools/accel tries KVM with.
 FLOOR_LDFLAGS := -m elf_i386 -N --no-warn-rwx-segments -Ttext=0x100000 -e floor_start

@@ -4,12 +4,14 @@ Every wait has a limit, every machine is killed at the end, and a machine that
 was not killed on purpose must leave with `poweroff` and exit status 0.
 """
 import collections
+import contextlib
 import fcntl
 import json
 import os
 import queue
 import re
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -368,18 +370,36 @@ class Appliance:
 
     # Traffic
 
+    def _traffic(self, what, *options):
+        assert not self.plugged
+        return subprocess.Popen([TRAFFIC, what, "--a", "%s,%s" % (self.wires[0].local, self.wires[0].remote),
+                                 "--b", "%s,%s" % (self.wires[1].local, self.wires[1].remote), *options],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
     def traffic(self, what, *options, timeout=1500):
         """Runs build/traffic on ports 0 and 1; (status, its figures)."""
-        assert not self.plugged
-        run = subprocess.Popen([TRAFFIC, what, "--a", "%s,%s" % (self.wires[0].local, self.wires[0].remote),
-                                "--b", "%s,%s" % (self.wires[1].local, self.wires[1].remote), *options],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return self._figures(self._traffic(what, *options), timeout)
+
+    @staticmethod
+    def _figures(run, timeout):
         try:
             output, errors = run.communicate(timeout=timeout)
         finally:
             run.kill()
         assert run.returncode in (0, 1), errors
         return run.returncode, json.loads(output)
+
+    @contextlib.contextmanager
+    def stream(self, *options):
+        """A blast on ports 0 and 1 as long as the context lasts, at a fixed rate whatever comes back; what
+        it yields has status and figures in it afterwards."""
+        run, result = self._traffic("blast", "--frames", "100000000", "--window", "1000000", *options), {}
+        try:
+            yield result
+            run.send_signal(signal.SIGINT)
+            result["status"], result["figures"] = self._figures(run, COMMAND_LIMIT)
+        finally:
+            run.kill()
 
 
 def where_frames_went(stats):

@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import select
+import signal
 import socket
 import struct
 import subprocess
@@ -170,6 +171,20 @@ def test_flood_reports_loss_and_blames_nobody(tmp_path):
     status, result = blast(tmp_path, "--one-way", "--frames", "1000", what="flood",
                            spoil=lambda n, frame: [] if n is not None and n % 2 else [frame])
     assert (status, result["a_to_b"]["lost"]) == (0, 500)
+
+
+@pytest.mark.parametrize("spoil, status", [(None, 0), (lambda n, frame: [] if n == 50 else [frame], 1)])
+def test_a_signal_ends_a_blast_and_nothing_under_way_is_lost(tmp_path, spoil, status):
+    with Relay(str(tmp_path), spoil) as r:
+        run = subprocess.Popen([TRAFFIC, "blast", *r.wires(), "--one-way", "--rate", "1000",
+                                "--frames", "100000000", "--window", "1000000"], stdout=subprocess.PIPE, text=True)
+        end = time.monotonic() + 60
+        while r.forwarded < 100 and time.monotonic() < end:
+            time.sleep(0.01)
+        run.send_signal(signal.SIGINT)
+        result = json.loads(run.communicate(timeout=60)[0])
+    assert (run.returncode, result["complete"], result["a_to_b"]["lost"]) == (status, True, status)
+    assert 60 <= result["a_to_b"]["received"] < 100000000
 
 
 def test_lan_hosts_answer_each_other(tmp_path):
