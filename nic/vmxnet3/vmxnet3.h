@@ -24,7 +24,7 @@ struct vmxnet3_rxq {
     struct port_queue queue;
     bool live;   /* the device has been told of it */
     bool strip;  /* tags are wanted beside frames (PORT_OFFLOAD_VLAN_STRIP) */
-    bool bodies; /* frames may be longer than a buffer */
+    bool bodies; /* frames may be longer than a buffer: ring 1 is kept full */
     bool open;   /* between the first and the last buffer of a frame */
     bool bad;    /* that frame broke a rule: gone when its end comes */
     uint32_t mask;

@@ -1,9 +1,8 @@
 /* vmxnet3_ring.c - the rings of a vmxnet3 device (vmxnet3.h; sources in vmxnet3_regs.h).
  *
  * Receive: ring 0 has buffers for the first bytes of frames, ring 1 for what does not fit into
- * one, as DPDK has them; ring 1 is filled where frames may be that long.  Both share a ring of
- * completions, which name ring and slot.  Transmit: a descriptor for each segment, a completion
- * for each frame.
+ * one, as DPDK has them.  Both share a ring of completions, which name ring and slot.  Transmit: a
+ * descriptor for each segment, a completion for each frame.
  *
  * Not used: data rings, segmentation and checksum insertion, LRO, the hash. */
 #include "nic/vmxnet3/vmxnet3.h"
@@ -53,12 +52,12 @@ static void rx_give(struct vmxnet3_rxq *rx, struct vmxnet3_rx_ring *ring, struct
     ring->tail++;
 }
 
-/* Whole batches; without any in the pool, another time. */
-static void rx_refill(struct vmxnet3_rxq *rx, struct vmxnet3_rx_ring *ring)
+/* Whole batches, up to so many; without any in the pool, another time. */
+static void rx_refill(struct vmxnet3_rxq *rx, struct vmxnet3_rx_ring *ring, uint32_t most)
 {
     struct packet *batch[REFILL_BATCH];
     uint32_t before = ring->tail;
-    while (rx->mask - (ring->tail - ring->head) >= REFILL_BATCH) {
+    while (ring->tail - ring->head + REFILL_BATCH <= most) {
         if (!packet_alloc_burst(rx->queue.cache, batch, REFILL_BATCH))
             break;
         for (unsigned i = 0; i < REFILL_BATCH; i++)
@@ -70,11 +69,12 @@ static void rx_refill(struct vmxnet3_rxq *rx, struct vmxnet3_rx_ring *ring)
     mmio_write32(ring->doorbell, ring->tail & rx->mask);
 }
 
+/* Where no frame is longer than a buffer a few of ring 1 are enough to see those that are too
+ * long, and for the first ones when that changes. */
 static void rx_refill_all(struct vmxnet3_rxq *rx)
 {
-    rx_refill(rx, &rx->ring[0]);
-    if (unlikely(load_relaxed(&rx->bodies)))
-        rx_refill(rx, &rx->ring[1]);
+    rx_refill(rx, &rx->ring[0], rx->mask);
+    rx_refill(rx, &rx->ring[1], load_relaxed(&rx->bodies) ? rx->mask : REFILL_BATCH);
 }
 
 /* Nothing more of the frame under way. */
