@@ -8,7 +8,7 @@ from qemu import ATTACK, Appliance, check_law
 
 CONFIG = {"l2": "forward l2\n", "l3": ROUTER}
 VIRTIO = "virtio-net-pci,disable-legacy=on,iommu_platform=on"
-NIC = {"virtio": [VIRTIO] * 2, "e1000": ["e1000"] * 2,
+NIC = {"virtio": [VIRTIO] * 2, "e1000": ["e1000"] * 2, "vmxnet3": ["vmxnet3"] * 2,
        "virtio-ats": [VIRTIO + ",ats=on,bus=rp%d" % n for n in range(2)]}     # extended space: not on a root bus
 UNITS = {
     "default": "",

@@ -36,7 +36,7 @@ def test_a_million_frames_arrive_unharmed(mode):
         check_law(stats)
 
 
-@pytest.mark.parametrize("nic", ["virtio", "e1000", "e1000e", "igb"])
+@pytest.mark.parametrize("nic", ["virtio", "e1000", "e1000e", "igb", "vmxnet3"])
 @pytest.mark.parametrize("mode", ["l2", "l3"])
 def test_after_a_flood_every_frame_received_is_accounted_for(mode, nic):
     """Nobody takes what is sent, so transmit queues fill and frames must be dropped."""
@@ -127,7 +127,7 @@ VLAN_CHANGES = ("port 0 vlan 5", "port 0 down", "port 1 vlan 5", "port 0 up", "p
                 "port 1 vlan 0")
 
 
-@pytest.mark.parametrize("nic", ["virtio", "e1000", "e1000e", "igb"])
+@pytest.mark.parametrize("nic", ["virtio", "e1000", "e1000e", "igb", "vmxnet3"])
 def test_everything_may_change_under_traffic(nic):
     """contract.md: modes switch live and ports go down and up; no frame escapes the counters."""
     with Appliance(nics=[nic] * 2, config=ROUTER, plugged=False) as appliance:

@@ -110,9 +110,10 @@ SHORT_KINDS = {
     "ARP without all of its addresses": ([ARP_GOOD[:n] for n in range(29, 32)], "arp_invalid", "arp_invalid"),
 }
 PADS = "e1000e"         # QEMU's
+FILTERS_VLANS = ("vmxnet3",)
 
 
-@pytest.fixture(scope="module", params=["virtio", "e1000", "e1000e"])
+@pytest.fixture(scope="module", params=["virtio", "e1000", "e1000e", "vmxnet3"])
 def router(request):
     with Appliance(nics=[request.param] * 2, config=ROUTER) as appliance:
         yield appliance
@@ -148,6 +149,8 @@ def ends(router, frames, where):
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_ends_where_its_rule_says(router, kind):
     frames, where = KINDS[kind]
+    if where == "vlan" and router.nics[0] in FILTERS_VLANS:
+        where = FILTERED
     ends(router, [padded(frame) for frame in frames], where)
 
 

@@ -76,6 +76,7 @@ CASES = {
     "iso": (("--iso",), 2, 1),
     "82545em": (("--nic", "e1000-82545em"), 2, 1),
     "e1000e": (("--nic", "e1000e"), 2, 1),
+    "vmxnet3": (("--nic", "vmxnet3", "--iommu"), 2, 1),
     "igb-l2": (("--nic", "igb", "--mode", "l2"), 2, 1),
     "microvm": (("--nic", "virtio-mmio"), 2, 1),
     "virtio-iommu": (("--iommu",), 2, 1),
@@ -142,7 +143,7 @@ def run(*options):
 
 
 @pytest.mark.parametrize("options,text", [
-    ("--nic ne2000", "--nic ne2000: expected virtio, virtio-mmio, e1000, e1000-82545em, e1000e or igb"),
+    ("--nic ne2000", "--nic ne2000: expected virtio, virtio-mmio, vmxnet3, e1000, e1000-82545em, e1000e or igb"),
     ("--mode l4", "--mode l4: expected l2 or l3"),
     ("--vfs 8", "--vfs 8: expected a number from 1 to 7"),
     ("--vfs two", "--vfs two: expected a number from 1 to 7"),

@@ -3,7 +3,7 @@ import pytest
 
 from qemu import Appliance, check_law
 
-KINDS = ("virtio", "e1000", "e1000e", "igb")
+KINDS = ("virtio", "e1000", "e1000e", "igb", "vmxnet3")
 
 
 def frame(size, n=0, source=1, destination=2):
