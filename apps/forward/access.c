@@ -1,9 +1,41 @@
 /* access.c - access ports (access.h). */
 #include "apps/forward/access.h"
 
+#include "apps/forward/quiesce.h"
+
 #include <errno.h>
 
 #define OFFLOADS (PORT_OFFLOAD_VLAN_STRIP | PORT_OFFLOAD_VLAN_INSERT)
+
+static void publish(struct port *port, uint16_t vlan)
+{
+    store_relaxed(&port->vlan, vlan);
+    workers_quiesce();
+}
+
+/* Workers know first: to take off a tag that the device has left in the frame is always right. */
+static int switch_on(struct port *port, uint16_t vlan)
+{
+    uint16_t old = port->vlan;
+    publish(port, vlan);
+    int e = port_set_offloads(port, port->limits.offloads & OFFLOADS);
+    if (e)
+        publish(port, old);
+    return e;
+}
+
+/* Workers know last, when no burst is left of which the device has taken the tags off; and it
+ * puts tags in until nobody leaves that to it. */
+static int switch_off(struct port *port)
+{
+    int e = port_set_offloads(port, port->offloads & ~PORT_OFFLOAD_VLAN_STRIP);
+    if (e)
+        return e;
+    workers_quiesce();
+    publish(port, 0);
+    port_set_offloads(port, 0);
+    return 0;
+}
 
 /* A device that filters has one filter fewer to give while it still has the old one. */
 static int set_vlan(struct port *port, uint16_t vlan)
@@ -17,11 +49,9 @@ static int set_vlan(struct port *port, uint16_t vlan)
     if (vlan)
         e = port_vlan_filter(port, vlan, true);
     if (!e)
-        e = port_set_offloads(port, vlan ? port->limits.offloads & OFFLOADS : 0);
-    if (!e) {
-        store_relaxed(&port->vlan, vlan);
+        e = vlan ? switch_on(port, vlan) : switch_off(port);
+    if (!e)
         return 0;
-    }
     if (vlan)
         port_vlan_filter(port, vlan, false);
     if (old)

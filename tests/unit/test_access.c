@@ -209,6 +209,69 @@ static void offloads_save_the_work(void **state)
     packet_free(&worker->cache, p);
 }
 
+/* A second worker, which ends its turn whenever it is waited for; what it finds then. */
+static struct {
+    uint32_t device; /* offloads that the device does */
+    struct worker_turns turns;
+    unsigned waits;
+    struct found {
+        uint32_t device;
+        uint16_t vlan;
+    } found[4];
+} other;
+
+static int device_set_offloads(struct port *port, uint32_t offloads)
+{
+    other.device = offloads;
+    return 0;
+}
+
+static void other_ends_its_turn(void)
+{
+    assert_in_range(other.waits, 0, ARRAY_SIZE(other.found) - 1);
+    other.found[other.waits++] =
+        (struct found){ .device = other.device, .vlan = lan[0]->port.vlan };
+    turns_end(&other.turns);
+}
+
+static void other_found(unsigned wait, uint32_t device, uint16_t vlan)
+{
+    assert_int_equal(other.found[wait].device, device);
+    assert_int_equal(other.found[wait].vlan, vlan);
+}
+
+/* Whoever has a burst of which the device took the tags off finds the port in its VLAN, and who
+ * left a tag to the device finds the device putting it in, whatever happens meanwhile. */
+static void a_vlan_comes_and_goes_under_a_worker(void **state)
+{
+    const uint32_t both = PORT_OFFLOAD_VLAN_STRIP | PORT_OFFLOAD_VLAN_INSERT;
+    struct port *port = &lan[0]->port;
+    struct port_ops ops = *port->ops;
+    const struct port_ops *before = port->ops;
+    assert_int_equal(access_set_vlan(port, 0), 0);
+    ops.set_offloads = device_set_offloads;
+    port->ops = &ops;
+    port->limits.offloads = both;
+    memset(&other, 0, sizeof other);
+    quiesce_add(&other.turns);
+    turns_park(&other.turns, false);
+    host_set_yield(other_ends_its_turn);
+
+    assert_int_equal(access_set_vlan(port, VLAN), 0);
+    assert_int_equal(other.waits, 1);
+    other_found(0, 0, VLAN);
+    assert_int_equal(other.device, both);
+
+    other.waits = 0;
+    assert_int_equal(access_set_vlan(port, 0), 0);
+    assert_int_equal(other.waits, 2);
+    other_found(0, PORT_OFFLOAD_VLAN_INSERT, VLAN);
+    other_found(1, PORT_OFFLOAD_VLAN_INSERT, 0);
+    assert_int_equal(other.device, 0);
+    turns_park(&other.turns, true);
+    port->ops = before;
+}
+
 /* IEEE 802.1Q 9.6: VID 0 is a priority and no VLAN. */
 static void a_priority_is_no_vlan(void **state)
 {
@@ -248,6 +311,7 @@ int main(void)
         TEST(without_a_packet_for_the_tag_the_frame_is_dropped),
         TEST(offered_frames_keep_the_law),
         TEST(offloads_save_the_work),
+        TEST(a_vlan_comes_and_goes_under_a_worker),
         TEST(a_priority_is_no_vlan),
 #undef TEST
     };
