@@ -179,6 +179,7 @@ TEST_C := $(wildcard tests/unit/test_*.c tests/models/test_*.c tests/threads/tes
 
 HOST_CFLAGS := $(COMMON) -O1 -DMILLRACE_HOSTED -D_GNU_SOURCE -fsanitize=address,undefined \
 	-fno-sanitize-recover=all -fno-omit-frame-pointer
+HEAP_WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=aligned_alloc
 HOST_O := $(HOSTED_C:%.c=$(B)/host/%.o) $(B)/host/version.o
 MODEL_O := $(MODEL_C:%.c=$(B)/host/%.o)
 TESTS := $(TEST_C:%.c=$(B)/host/%)
@@ -194,7 +195,7 @@ $(B)/host/version.o: $(B)/version.c
 
 $(TESTS): %: %.o $(HOST_O) $(MODEL_O)
 	@echo '  HOSTLD  $@'
-	@$(CC) $(HOST_CFLAGS) -o $@ $^ -lcmocka
+	@$(CC) $(HOST_CFLAGS) $(HEAP_WRAP) -o $@ $^ -lcmocka
 
 # The bare machine's own files, unchanged, on a CPU made of numbers: tests/kernel/kernel/cpu.h
 # is found before kernel/cpu.h.  Not position-independent: the image lies low, as it does in RAM.

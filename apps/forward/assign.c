@@ -74,6 +74,14 @@ static void choose(struct forward_port *fp, unsigned queue, void *arg)
     fp->assignment.worker[queue] = (uint8_t)worker;
 }
 
+/* The same table from the same ports and pins, whatever it said before. */
+static void table_fill(void)
+{
+    struct spread spread = { .load = { 0 } };
+    for_each_queue(count_pinned, &spread);
+    for_each_queue(choose, &spread);
+}
+
 static void take_moved(struct forward_port *fp, unsigned queue, void *arg)
 {
     bool *moves = arg;
@@ -137,11 +145,9 @@ static void lists_publish(const struct lists *lists)
 /* A queue that moves is polled by nobody until its old worker has left it. */
 int assign_spread(void)
 {
-    struct spread spread = { .load = { 0 } };
     struct lists lists = { .count = { 0 } };
     bool moves = false;
-    for_each_queue(count_pinned, &spread);
-    for_each_queue(choose, &spread);
+    table_fill();
     for_each_queue(count_entry, &lists);
     int e = lists_alloc(&lists);
     if (e)
@@ -175,7 +181,13 @@ int assign_pin(struct port *port, unsigned queue, unsigned worker)
     struct forward_port *fp = forward_port_get(port->number);
     if (!fp || queue >= port->rx_queues || worker >= worker_count())
         return -EINVAL;
+    struct assignment before = fp->assignment;
     fp->assignment.worker[queue] = (uint8_t)worker;
     fp->assignment.pinned |= (uint16_t)(1u << queue);
-    return assign_spread();
+    int e = assign_spread();
+    if (!e)
+        return 0;
+    fp->assignment = before;
+    table_fill();
+    return e;
 }

@@ -16,5 +16,5 @@ int assign_spread(void);
 /* Takes all queues of the port away from their workers: none of them is in its bursts when
  * this returns, and its caches are the control worker's. */
 void assign_take(struct port *port);
-/* 0, or -EINVAL (no such queue or worker). */
+/* 0, or with nothing changed -EINVAL (no such queue or worker), -ENOMEM. */
 int assign_pin(struct port *port, unsigned queue, unsigned worker);

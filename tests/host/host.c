@@ -544,6 +544,7 @@ void panic(const char *fmt, ...)
 
 void host_reset(void)
 {
+    host_heap_fail_after(0);
     mmio.count = pio.count = 0;
     now_us = 0;
     random_state = 0;

@@ -50,6 +50,8 @@ const struct dma_mapper *host_dma_mapper(void);
 
 /* The n-th page_alloc() from now returns NULL (1: the next); 0: never. */
 void host_page_fail_after(unsigned n);
+/* The n-th malloc(), calloc() or aligned_alloc() from now returns NULL (1: the next); 0: never. */
+void host_heap_fail_after(unsigned n);
 /* So many bytes more for tables, then their allocations return NULL; SIZE_MAX: no bound. */
 void host_set_table_room(size_t bytes);
 size_t host_pages(void);                        /* bytes not given back */
