@@ -307,16 +307,22 @@ static inline uint32_t port_frame_limit(const struct port *port)
 }
 
 /* True when the frame may be handed to the device: at least FRAME_MIN, at most the
- * longest frame at the port's MTU, and no more than FRAME_SEGMENTS_MAX segments. */
-static inline bool port_can_send(const struct port *port, const struct packet *packet)
+ * longest frame at the port's MTU, and no more than FRAME_SEGMENTS_MAX segments.  `limit` is
+ * port_frame_limit(), looked at once for a burst. */
+static inline bool port_frame_fits(uint32_t limit, const struct packet *packet)
 {
     uint32_t segments = 1;
     uint32_t tag = packet->flags & PACKET_VLAN ? VLAN_TAG : 0;
-    if (packet->frame_length < FRAME_MIN || packet->frame_length + tag > port_frame_limit(port))
+    if (packet->frame_length < FRAME_MIN || packet->frame_length + tag > limit)
         return false;
-    for (const struct packet *p = packet->next; p; p = p->next)
+    for (const struct packet *p = packet->next; unlikely(p); p = p->next)
         segments++;
     return segments <= FRAME_SEGMENTS_MAX;
+}
+
+static inline bool port_can_send(const struct port *port, const struct packet *packet)
+{
+    return port_frame_fits(port_frame_limit(port), packet);
 }
 
 /* Fakes that are ordinary ports ------------------------------------------- */

@@ -44,53 +44,67 @@ static struct ring_end *end_of(const struct port_queue *q)
     return q->port->priv;
 }
 
+static void refuse(struct port_queue *q, struct packet *packet)
+{
+    counter_add(&q->errors, 1);
+    packet_free(q->cache, packet);
+}
+
+static void count(struct port_queue *q, uint32_t packets, uint64_t bytes)
+{
+    counter_add(&q->packets, packets);
+    counter_add(&q->bytes, bytes);
+}
+
 static uint16_t ring_rx_burst(struct port_queue *q, struct packet **packets, uint16_t n)
 {
-    struct ring_end *end = end_of(q);
-    struct wire *w = end->in;
-    uint32_t tail = load_acquire(&w->tail), head = w->head;
-    uint16_t got = 0;
+    struct wire *w = end_of(q)->in;
+    struct packet **slots = w->slots;
+    uint32_t tail = load_acquire(&w->tail), head = w->head, mask = w->mask, got = 0;
+    uint32_t limit = port_frame_limit(q->port);
+    uint16_t number = q->port->number;
+    uint64_t bytes = 0;
     while (got < n && head != tail) {
-        struct packet *p = w->slots[head++ & w->mask];
-        if (p->frame_length > port_frame_limit(q->port)) {
-            counter_add(&q->errors, 1);
-            packet_free(q->cache, p);
+        struct packet *p = slots[head++ & mask];
+        if (unlikely(p->frame_length > limit)) {
+            refuse(q, p);
             continue;
         }
-        p->port = q->port->number;
+        p->port = number;
         p->interface = PACKET_INTERFACE_NONE;
         p->flags = 0; /* what was said of it elsewhere; it may have been rewritten since */
-        counter_add(&q->packets, 1);
-        counter_add(&q->bytes, p->frame_length);
+        bytes += p->frame_length;
         packets[got++] = p;
     }
     store_release(&w->head, head);
-    return got;
+    count(q, got, bytes);
+    return (uint16_t)got;
 }
 
 static uint16_t ring_tx_burst(struct port_queue *q, struct packet **packets, uint16_t n)
 {
     struct ring_end *end = end_of(q);
     struct wire *w = end->out;
-    uint32_t head = load_acquire(&w->head), tail = w->tail;
-    uint16_t taken = 0;
+    struct packet **slots = w->slots;
+    uint32_t first = w->tail, tail = first, mask = w->mask, taken = 0;
+    uint32_t full = load_acquire(&w->head) + mask + 1, limit = port_frame_limit(q->port);
+    uint64_t bytes = 0;
     if (!pair_connected(end->pair))
         return 0;
     for (; taken < n; taken++) {
         struct packet *p = packets[taken];
-        if (!port_can_send(q->port, p)) {
-            counter_add(&q->errors, 1);
-            packet_free(q->cache, p);
+        if (unlikely(!port_frame_fits(limit, p))) {
+            refuse(q, p);
             continue;
         }
-        if (tail - head > w->mask)
+        if (tail == full)
             break;
-        w->slots[tail++ & w->mask] = p;
-        counter_add(&q->packets, 1);
-        counter_add(&q->bytes, p->frame_length);
+        slots[tail++ & mask] = p;
+        bytes += p->frame_length;
     }
     store_release(&w->tail, tail);
-    return taken;
+    count(q, tail - first, bytes);
+    return (uint16_t)taken;
 }
 
 static int ring_start(struct port *port)
