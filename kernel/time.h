@@ -12,7 +12,8 @@
 #define US_PER_S 1000000ull
 
 uint64_t time_us(void);
-uint64_t time_cycles(void); /* raw counter, for shares of time only */
+uint64_t time_cycles(void); /* raw counter */
+uint64_t time_us_at(uint64_t cycles); /* time_us() when the counter, just now, said that */
 uint64_t time_cycles_per_us(void);
 void time_delay_us(uint64_t us); /* set-up paths only, never the data path */
 

@@ -142,9 +142,8 @@ static void run_jobs(struct worker *control, uint64_t now)
     }
 }
 
-static void control_slice(struct worker *control, bool busy)
+static void control_slice(struct worker *control, bool busy, uint64_t now)
 {
-    uint64_t now = time_us();
     if (forward.in_control)
         return;
     forward.in_control = true;
@@ -159,14 +158,13 @@ static void control_slice(struct worker *control, bool busy)
 unsigned forward_turn(void)
 {
     struct worker *worker = control_worker();
-    uint64_t begin = time_cycles();
     unsigned received = worker_poll(worker);
     bool busy = received || (forward_running() && forward_get_mode()->turn);
     workers_take_notes(NOTES_PER_TURN);
     forward_flush(worker);
-    control_slice(worker, busy);
     counter_add(&worker->packets, received);
-    worker_end_turn(worker, busy, begin);
+    uint64_t now = worker_end_turn(worker, busy);
+    control_slice(worker, busy, time_us_at(now));
     return received;
 }
 

@@ -264,23 +264,33 @@ unsigned worker_poll(struct worker *worker)
     return received;
 }
 
-void worker_end_turn(struct worker *worker, bool busy, uint64_t begin_cycles)
+static uint64_t count_time(struct worker *worker, bool busy)
 {
-    counter_add(busy ? &worker->busy_cycles : &worker->idle_cycles, time_cycles() - begin_cycles);
+    uint64_t now = time_cycles();
+    counter_add(busy ? &worker->busy_cycles : &worker->idle_cycles, now - worker->counted_cycles);
+    worker->counted_cycles = now;
+    return now;
+}
+
+uint64_t worker_end_turn(struct worker *worker, bool busy)
+{
     turns_end(&worker->turns);
+    return count_time(worker, busy);
 }
 
 void worker_run(struct worker *worker, const bool *stop, void (*idle)(void))
 {
     turns_park(&worker->turns, false);
+    worker->counted_cycles = time_cycles();
     while (!load_acquire(stop)) {
-        uint64_t begin = time_cycles();
         unsigned received = worker_poll(worker);
         counter_add(&worker->packets, received);
         forward_flush(worker);
-        worker_end_turn(worker, received, begin);
-        if (!received)
+        worker_end_turn(worker, received);
+        if (!received) {
             idle();
+            count_time(worker, false); /* the rest is no part of the turn that follows */
+        }
     }
     turns_park(&worker->turns, true);
 }
@@ -308,6 +318,7 @@ static struct worker *worker_create(unsigned number, struct packet_pool *pool)
         return NULL;
     memset(worker, 0, sizeof *worker);
     worker->number = number;
+    worker->counted_cycles = time_cycles();
     packet_cache_init(&worker->cache, pool);
     if (!spsc_init(&worker->to_control, NOTES, sizeof(struct note)))
         return worker;

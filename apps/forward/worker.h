@@ -80,6 +80,7 @@ struct worker {
     struct spsc *lane_from[WORKERS_MAX]; /* struct lane_entry; this worker takes out */
     uint64_t packets;            /* frames received by this worker */
     uint64_t busy_cycles, idle_cycles;
+    uint64_t counted_cycles; /* the clock when those two were last added to */
     struct port_counters nowhere; /* of frames that no port is told about */
 };
 
@@ -108,9 +109,10 @@ void forward_offer(struct worker *worker, struct port *out, struct packet **pack
 bool forward_note(struct worker *worker, const struct note *note);
 
 /* A turn: poll every queue and every lane once; send what has gathered; say that it is over.
- * Returns the frames received. */
+ * worker_poll() returns the frames received.  The time since the turn before ended counts as busy
+ * or idle; worker_end_turn() returns the clock, time_cycles(), the only look at it in a turn. */
 unsigned worker_poll(struct worker *worker);
-void worker_end_turn(struct worker *worker, bool busy, uint64_t begin_cycles);
+uint64_t worker_end_turn(struct worker *worker, bool busy);
 /* Turns until *stop: for a CPU of its own (worker 0 has forward_turn()).  idle() is called after
  * every turn that received nothing. */
 void worker_run(struct worker *worker, const bool *stop, void (*idle)(void));

@@ -40,9 +40,14 @@ uint64_t time_cycles_per_us(void)
     return cycles_per_us;
 }
 
+uint64_t time_us_at(uint64_t cycles)
+{
+    return base_us + (uint64_t)((unsigned __int128)(cycles - base_tsc) * us_per_cycle >> 32);
+}
+
 uint64_t time_us(void)
 {
-    return base_us + (uint64_t)((unsigned __int128)(rdtsc() - base_tsc) * us_per_cycle >> 32);
+    return time_us_at(rdtsc());
 }
 
 void time_delay_us(uint64_t us)

@@ -151,6 +151,11 @@ uint64_t time_cycles(void)
     return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
 }
 
+uint64_t time_us_at(uint64_t cycles)
+{
+    return cycles / time_cycles_per_us();
+}
+
 void time_delay_us(uint64_t us)
 {
     if (!real_time)

@@ -358,6 +358,9 @@ static void a_deadline_passes_when_it_is_due(void **state)
     assert_true(deadline_passed(&d));
     uint64_t cycles = time_cycles();
     assert_int_equal(cycles, machine_tsc);
+    assert_int_equal(time_us_at(cycles), time_us());
+    machine_tsc += 40000;
+    assert_int_equal(time_us_at(cycles), time_us() - 40);
 }
 
 /* A microsecond that is nearly over when the wait begins does not count as one. */
