@@ -39,7 +39,8 @@ struct interface_share {
 
 enum interface_kind { INTERFACE_PORT, INTERFACE_VLAN, INTERFACE_BRIDGE };
 
-/* Owns all n packets (1 to PORT_BURST).  Data path: never prints, never waits. */
+/* Owns all n packets (1 to PORT_BURST), and the array while it works.  Data path: never prints,
+ * never waits. */
 typedef void interface_burst_fn(struct worker *worker, struct interface *interface,
                                 struct packet **packets, uint16_t n);
 

@@ -264,35 +264,17 @@ void fib_clear(uint32_t prefix, unsigned length, unsigned cover_length, uint32_t
 
 /* Bursts ------------------------------------------------------------------ */
 
-/* One level down for every slot that names a node; how many do afterwards. */
-static unsigned burst_descend(const struct fib *f, const uint32_t **slot, uint32_t *values,
-                              const uint32_t *addresses, unsigned shift, unsigned n)
-{
-    unsigned deeper = 0;
-    for (unsigned i = 0; i < n; i++) {
-        if (!(values[i] & FIB_NODE))
-            continue;
-        slot[i] = fib_node(f, values[i]) + (addresses[i] >> shift & 0xff);
-        __builtin_prefetch(slot[i]);
-        deeper++;
-    }
-    for (unsigned i = 0; deeper && i < n; i++)
-        if (values[i] & FIB_NODE)
-            values[i] = load_acquire(slot[i]);
-    return deeper;
-}
-
+/* The second level is on its way before the first of them is looked at; few prefixes go further. */
 void fib_lookup_burst(const uint32_t *addresses, uint32_t *values, unsigned n)
 {
     const struct fib *f = load_acquire(&fib);
-    const uint32_t *slot[FIB_BURST];
-    uint32_t fallback = load_acquire(&f->fallback);
     for (unsigned i = 0; i < n; i++)
         __builtin_prefetch(&f->root[addresses[i] >> 16]);
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = 0; i < n; i++) {
         values[i] = load_acquire(&f->root[addresses[i] >> 16]);
-    if (burst_descend(f, slot, values, addresses, 8, n))
-        burst_descend(f, slot, values, addresses, 0, n);
+        if (values[i] & FIB_NODE)
+            __builtin_prefetch(fib_node(f, values[i]) + (addresses[i] >> 8 & 0xff));
+    }
     for (unsigned i = 0; i < n; i++)
-        values[i] = values[i] & FIB_VALUE ? values[i] & FIB_VALUE : fallback;
+        values[i] = fib_value(f, values[i], addresses[i]);
 }

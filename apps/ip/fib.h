@@ -39,11 +39,9 @@ static inline uint32_t *fib_node(const struct fib *f, uint32_t slot)
                         (uintptr_t)((intptr_t)(int32_t)(slot << 1) * (FIB_NODE_SIZE / 2)));
 }
 
-/* The value of the longest prefix that covers address, 0: none. */
-static inline uint32_t fib_lookup(uint32_t address)
+/* What the root's slot for that address leads to. */
+static inline uint32_t fib_value(const struct fib *f, uint32_t slot, uint32_t address)
 {
-    const struct fib *f = load_acquire(&fib);
-    uint32_t slot = load_acquire(&f->root[address >> 16]);
     if (slot & FIB_NODE) {
         slot = load_acquire(fib_node(f, slot) + (address >> 8 & 0xff));
         if (slot & FIB_NODE)
@@ -51,6 +49,13 @@ static inline uint32_t fib_lookup(uint32_t address)
     }
     slot &= FIB_VALUE;
     return slot ? slot : load_acquire(&f->fallback);
+}
+
+/* The value of the longest prefix that covers address, 0: none. */
+static inline uint32_t fib_lookup(uint32_t address)
+{
+    const struct fib *f = load_acquire(&fib);
+    return fib_value(f, load_acquire(&f->root[address >> 16]), address);
 }
 
 /* The same for up to FIB_BURST addresses, level by level, so that their cache misses overlap. */

@@ -20,27 +20,25 @@
 #define REDIRECT_US 10000u
 
 _Static_assert(FIB_BURST >= PORT_BURST, "a burst is looked up at once");
+_Static_assert(PORT_BURST <= 32, "a burst's packets are bits of a word");
 
 /* Set by a job when a redirect may be thought about again, cleared by the worker that does:
  * hairpin traffic stays on the fast path. */
 static bool redirect_due;
 static bool routing; /* workers' copy of ip_routing() */
 
-/* One burst on its way through the stages. */
+/* One burst on its way through the stages.  Those that stay move up in the burst's own array. */
 struct passage {
     struct worker *worker;
     struct interface *in;
-    uint64_t mac;
+    struct packet **packet;
     unsigned count; /* packets that are still here */
-    struct packet *packet[PORT_BURST];
+    uint32_t odd;   /* bits: something else than its route needs a thought */
     uint32_t destination[PORT_BURST];
-    uint32_t nexthop[PORT_BURST];
-    uint16_t total[PORT_BURST]; /* length by its header */
-    bool plain[PORT_BURST];     /* nothing about it but its route needs a thought */
-    /* a run of packets for one interface */
-    struct interface *out;
-    uint16_t run_length;
-    struct packet *run[PORT_BURST];
+    const struct nexthop *nexthop[PORT_BURST];
+    struct adjacency *adjacency[PORT_BURST];
+    struct interface *out; /* for it are packet[first] to packet[end - 1] */
+    unsigned first, end;
 };
 
 /* To the control task ------------------------------------------------------ */
@@ -103,7 +101,7 @@ static int type_fault(const struct packet *p)
 static int ethernet_fault(const struct passage *way, struct packet *p)
 {
     const uint8_t *frame = p->data;
-    if (!(frame[0] & 1) && (mac_load(frame) ^ way->mac))
+    if (!(frame[0] & 1) && mac_load(frame) != load_relaxed(&way->in->mac_word))
         return DROP_not_for_us;
     if (frame[ETHERNET_SOURCE] & 1)
         return DROP_group_source;
@@ -151,7 +149,7 @@ static bool is_ours_or_broadcast(uint32_t address)
 /* Addresses no packet may have (RFC 1812 4.2.2.11, 5.3.7), and those that are
  * never forwarded (5.3.4, 5.3.5; unread: RFC 3927 7).  The FIB knows our own addresses
  * and the broadcast addresses of connected prefixes. */
-static int address_fault(const uint8_t *frame, uint32_t nexthop)
+static int address_fault(const uint8_t *frame, unsigned nexthop)
 {
     const uint8_t *ip = frame + ETHERNET_HEADER;
     uint32_t source = load_be32(ip + IPV4_SOURCE), destination = load_be32(ip + IPV4_DESTINATION);
@@ -175,50 +173,53 @@ static int address_fault(const uint8_t *frame, uint32_t nexthop)
 /* Stage 1: headers --------------------------------------------------------- */
 
 #define FIRST_SOURCE_GROUP (1ull << 48) /* of a frame's first eight octets */
-#define TYPE_IPV4 0x0008u               /* as it lies in memory */
-#define VERSION_4_LENGTH_5 0x45u
+#define TYPE_AND_VERSION 0x00450008u    /* as they lie in memory: IPv4, and a header of 20 octets */
+#define TYPE_AND_VERSION_MASK 0x00ffffffu
 
 /* First octets that need a thought: RFC 1812 5.3.7's, and 169 for RFC 3927's. */
-static inline bool is_special(uint32_t address)
+static const bool special_net[256] = {
+    [0] = true,
+    [127] = true,
+    [169] = true,
+    [224 ... 255] = true,
+};
+
+/* Sums of one's complement: what is carried out at the top is added at the bottom. */
+static inline uint64_t add_round(uint64_t a, uint64_t b)
 {
-    uint32_t net = address >> 24;
-    return net == 0 || net == 127 || net == 169 || net >= 224;
+    uint64_t sum = a + b;
+    return sum + (sum < b);
 }
 
-/* The sum over a header of 20 octets, which lie in three words. */
+/* The sum over a header of 20 octets, which lie in three words: its halves are added up, and the
+ * halves of that.  All ones is the 0 of a sum of which something is not 0. */
 static inline bool sum_is_right(uint64_t first, uint64_t second, uint32_t third)
 {
-    uint64_t sum = (first & UINT32_MAX) + (first >> 32) + (second & UINT32_MAX) + (second >> 32);
-    return checksum_finish(sum + third) == 0;
+    uint64_t sum = add_round(add_round(first, second), third);
+    uint32_t half = (uint32_t)((sum + (sum << 32 | sum >> 32)) >> 32);
+    return (half + (half << 16 | half >> 16)) >> 16 == 0xffff;
 }
 
 /* An ordinary packet to be passed on, and that is most of them: untagged, to our MAC, from a
  * station, without options, long enough and no longer than it says, its checksum right, no
- * address that means something special.  Every field is loaded once.  False: not taken. */
-static inline bool take_plain(struct passage *way, struct packet *p)
+ * address that means something special.  Every field is loaded once.  False: who knows. */
+static ALWAYS_INLINE bool is_plain(const struct packet *p, uint64_t mac)
 {
     const uint8_t *frame = p->data, *ip = frame + ETHERNET_HEADER;
     uint64_t begin = load_le64(frame), first = load_le64(ip), second = load_le64(ip + 8);
-    uint32_t third = load_le32(ip + IPV4_DESTINATION);
-    uint32_t source = __builtin_bswap32((uint32_t)(second >> 32));
-    uint32_t destination = __builtin_bswap32(third);
-    uint32_t total = __builtin_bswap16((uint16_t)(first >> 16));
+    uint32_t type = load_le32(frame + ETHERNET_TYPE), third = load_le32(ip + IPV4_DESTINATION);
+    uint32_t total = __builtin_bswap16((uint16_t)(first >> 16)), flags = p->flags;
     uint32_t length = p->frame_length - ETHERNET_HEADER;
-    bool usual = !((begin ^ way->mac) & (MAC_WORD | FIRST_SOURCE_GROUP)) &&
-                 load_le16(frame + ETHERNET_TYPE) == TYPE_IPV4 &&
-                 (first & 0xff) == VERSION_4_LENGTH_5 && (second & 0xff) > 1;
-    if (!usual || total < IPV4_HEADER_MIN || total > length ||
-        (length != total && p->frame_length > FRAME_PADDED))
+    uint32_t source = __builtin_bswap32((uint32_t)(second >> 32));
+    if (((begin ^ mac) & (MAC_WORD | FIRST_SOURCE_GROUP)) ||
+        (type & TYPE_AND_VERSION_MASK) != TYPE_AND_VERSION || (uint8_t)second <= 1)
         return false;
-    if (p->flags != PACKET_IP_CHECKSUM_GOOD && (p->flags || !sum_is_right(first, second, third)))
+    if (total < IPV4_HEADER_MIN ||
+        (total != length && (total > length || p->frame_length > FRAME_PADDED)))
         return false;
-    if (is_special(source) || is_special(destination) || address_may_be_ours(source))
+    if (flags != PACKET_IP_CHECKSUM_GOOD && (flags || !sum_is_right(first, second, third)))
         return false;
-    way->packet[way->count] = p;
-    way->destination[way->count] = destination;
-    way->total[way->count] = (uint16_t)total;
-    way->plain[way->count++] = true;
-    return true;
+    return !(special_net[source >> 24] | special_net[third & 0xff] | address_may_be_ours(source));
 }
 
 /* What Ethernet padded stays padded; anything longer is not the packet's. */
@@ -230,136 +231,167 @@ static void trim(struct passage *way, struct packet *p)
         ipv4_packet_trim(&way->worker->cache, p, length);
 }
 
-/* Everything else: why it is dropped, or that it goes on. */
-static void check(struct passage *way, struct packet *p)
+/* Everything else.  True: it goes on as number i. */
+static __attribute__((noinline)) bool check(struct passage *way, struct packet *p, unsigned i)
 {
     int fault = ethernet_fault(way, p);
     if (fault == FINE && ethernet_type(p->data) == ETHERTYPE_ARP) {
         punt(way, p, IP_SLOW_ARP);
-        return;
+        return false;
     }
     if (fault == FINE)
         fault = header_fault(p);
     if (fault != FINE) {
         forward_drop(way->worker, p->port, (enum drop_reason)fault, p);
-        return;
+        return false;
     }
-    const uint8_t *ip = p->data + ETHERNET_HEADER;
     trim(way, p);
-    way->packet[way->count] = p;
-    way->destination[way->count] = load_be32(ip + IPV4_DESTINATION);
-    way->total[way->count] = load_be16(ip + IPV4_TOTAL_LENGTH);
-    way->plain[way->count++] = false;
+    way->odd |= 1u << i;
+    return true;
+}
+
+static void take(struct passage *way, struct packet **packets, unsigned n)
+{
+    uint64_t mac = load_relaxed(&way->in->mac_word);
+    bool takes = load_relaxed(&way->in->addresses);
+    unsigned count = 0;
+    for (unsigned i = 0; i < n; i++)
+        __builtin_prefetch(packets[i]->data);
+    for (unsigned i = 0; i < n; i++) {
+        struct packet *p = packets[i];
+        if ((unlikely(!takes) || !is_plain(p, mac)) && !check(way, p, count))
+            continue;
+        way->destination[count] = load_be32(p->data + ETHERNET_HEADER + IPV4_DESTINATION);
+        packets[count++] = p;
+    }
+    way->count = count;
+}
+
+/* Stage 2: look-ups ---------------------------------------------------------- */
+
+static void resolve(struct passage *way)
+{
+    unsigned count = way->count;
+    uint32_t value[PORT_BURST];
+    fib_lookup_burst(way->destination, value, count);
+    for (unsigned i = 0; i < count; i++) {
+        way->nexthop[i] = nexthop_at(value[i]);
+        __builtin_prefetch(way->nexthop[i]);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        way->adjacency[i] = adjacency_at(way->nexthop[i]->way[0].adjacency);
+        __builtin_prefetch(way->adjacency[i]);
+    }
 }
 
 /* Stage 3: output ----------------------------------------------------------- */
 
 static void run_end(struct passage *way)
 {
-    if (way->run_length)
-        way->out->output(way->worker, way->out, way->run, way->run_length);
-    way->run_length = 0;
+    unsigned first = way->first;
+    way->first = way->end;
+    if (way->end != first)
+        way->out->output(way->worker, way->out, way->packet + first, (uint16_t)(way->end - first));
 }
 
-/* The header bytes go in front of the IP header; one that is longer than what came needs the
- * room for it. */
-static bool put_header(struct packet *p, const struct adjacency *a)
+/* What is asked once of the next hop of packets in a row: it is resolved, known to be in use, and
+ * not on the interface where they came in.  False: it is not resolved. */
+static bool turn_to(struct passage *way, const struct packet *p, struct adjacency *a)
 {
-    if (likely(a->header_length == ETHERNET_HEADER)) {
-        memcpy(p->data, a->header, ETHERNET_HEADER);
-        return true;
-    }
-    unsigned longer = a->header_length - ETHERNET_HEADER;
+    if (!load_acquire(&a->valid))
+        return false;
+    if (unlikely(a->interface == way->in))
+        redirect_suggest(way, p);
+    if (unlikely(!load_relaxed(&a->used)))
+        store_relaxed(&a->used, 1);
+    if (unlikely(a->interface != way->out))
+        run_end(way);
+    way->out = a->interface;
+    return true;
+}
+
+/* Room for a header that is longer than what came. */
+static bool make_room(struct packet *p, unsigned longer)
+{
     if ((size_t)(p->data - p->buffer) < longer)
         return false;
     p->data -= longer;
     p->length = (uint16_t)(p->length + longer);
     p->frame_length += longer;
-    memcpy(p->data, a->header, a->header_length);
     return true;
 }
 
-/* The ordinary packet to a resolved next hop; false: nothing done. */
-static inline __attribute__((always_inline)) bool pass_on(struct passage *way, unsigned i,
-                                                          struct adjacency *a)
+/* The ordinary packets from number i to `end`, exclusive, as far as they have one next hop, it is
+ * resolved and they fit: the header bytes go in front of the IP header.  How many: of the one
+ * after them nothing is changed. */
+static unsigned pass_on(struct passage *way, unsigned i, unsigned end)
 {
-    struct packet *p = way->packet[i];
-    uint8_t *ip = p->data + ETHERNET_HEADER;
-    if (!load_acquire(&a->valid) || way->total[i] > a->mtu)
-        return false;
-    if (unlikely(a->interface == way->in))
-        redirect_suggest(way, p);
-    if (unlikely(!put_header(p, a)))
-        return false;
-    if (unlikely(!load_relaxed(&a->used)))
-        store_relaxed(&a->used, 1);
-    ipv4_decrement_ttl(ip);
-    if (unlikely(a->interface != way->out)) {
-        run_end(way);
-        way->out = a->interface;
+    struct packet **packet = way->packet;
+    struct adjacency *a = way->adjacency[i];
+    unsigned first = i, passed = way->end;
+    if (i == end || !turn_to(way, packet[i], a))
+        return 0;
+    uint32_t limit = ETHERNET_HEADER + a->mtu, header = a->header_length;
+    for (; i < end && way->adjacency[i] == a; i++) {
+        struct packet *p = packet[i];
+        uint8_t *ip = p->data + ETHERNET_HEADER;
+        if (p->frame_length > limit)
+            break;
+        if (likely(header == ETHERNET_HEADER))
+            memcpy(p->data, a->header, ETHERNET_HEADER);
+        else if (make_room(p, header - ETHERNET_HEADER))
+            memcpy(p->data, a->header, header);
+        else
+            break;
+        ipv4_decrement_ttl(ip);
+        packet[passed++] = p;
     }
-    way->run[way->run_length++] = p;
-    return true;
+    way->end = passed;
+    return i - first;
 }
 
 /* Whatever is not plain, and in a mode that does not route everything. */
-static __attribute__((noinline)) void decide(struct passage *way, unsigned i, struct adjacency *a)
+static __attribute__((noinline)) void decide(struct passage *way, unsigned i)
 {
     struct packet *p = way->packet[i];
-    uint32_t nexthop = way->nexthop[i];
+    unsigned nexthop = way->nexthop[i]->kind;
     const uint8_t *ip = p->data + ETHERNET_HEADER;
     int fault = address_fault(p->data, nexthop);
     if (fault == FINE && nexthop != NEXTHOP_LOCAL && !load_relaxed(&routing))
         fault = DROP_not_routed;
     if (fault != FINE)
         forward_drop(way->worker, p->port, (enum drop_reason)fault, p);
-    else if (ip[IPV4_VERSION_IHL] != 0x45 || ip[IPV4_TTL] <= 1 || !pass_on(way, i, a))
+    else if (ip[IPV4_VERSION_IHL] != 0x45 || ip[IPV4_TTL] <= 1 || !pass_on(way, i, i + 1))
         punt(way, p, IP_SLOW_PACKET);
 }
 
-static void output(struct passage *way, struct adjacency *const *adjacency)
+static void output(struct passage *way)
 {
-    bool may_pass = load_relaxed(&routing);
-    for (unsigned i = 0; i < way->count; i++)
-        if (!likely(may_pass && way->plain[i]) || !pass_on(way, i, adjacency[i]))
-            decide(way, i, adjacency[i]);
-    run_end(way);
-}
-
-/* Stage 2: look-ups ---------------------------------------------------------- */
-
-static void resolve(struct passage *way, struct adjacency **adjacency)
-{
-    fib_lookup_burst(way->destination, way->nexthop, way->count);
-    for (unsigned i = 0; i < way->count; i++)
-        __builtin_prefetch(nexthop_at(way->nexthop[i]));
-    for (unsigned i = 0; i < way->count; i++) {
-        adjacency[i] = adjacency_at(nexthop_at(way->nexthop[i])->way[0].adjacency);
-        __builtin_prefetch(adjacency[i]);
+    unsigned count = way->count;
+    uint64_t odd = load_relaxed(&routing) ? way->odd : UINT32_MAX;
+    odd |= 1ull << count; /* the end is one too */
+    for (unsigned i = 0; i < count;) {
+        unsigned passed = pass_on(way, i, i + (unsigned)__builtin_ctzll(odd >> i));
+        if (unlikely(!passed))
+            decide(way, i++);
+        i += passed;
     }
+    run_end(way);
 }
 
 void ip_input(struct worker *worker, struct interface *interface, struct packet **packets,
               uint16_t n)
 {
     struct passage way;
-    struct adjacency *adjacency[PORT_BURST];
     way.worker = worker;
     way.in = interface;
-    way.mac = load_relaxed(&interface->mac_word);
-    way.count = 0;
+    way.packet = packets;
+    way.odd = 0;
     way.out = NULL;
-    way.run_length = 0;
-    for (unsigned i = 0; i < n; i++)
-        __builtin_prefetch(packets[i]->data);
-    bool takes = load_relaxed(&interface->addresses);
-    for (unsigned i = 0; i < n; i++)
-        if (unlikely(!takes) || !take_plain(&way, packets[i]))
-            check(&way, packets[i]);
-    if (!way.count)
-        return;
-    resolve(&way, adjacency);
-    output(&way, adjacency);
+    way.first = way.end = 0;
+    take(&way, packets, n);
+    resolve(&way);
+    output(&way);
 }
 
 /* Control ------------------------------------------------------------------ */

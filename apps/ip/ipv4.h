@@ -104,17 +104,15 @@ static inline void ipv4_checksum_set(uint8_t *ip)
     memcpy(ip + IPV4_CHECKSUM, &sum, sizeof sum);
 }
 
-/* unread: RFC 1624 equation 3: HC' = ~(~HC + ~m + m'), m the word that TTL shares with
- * the protocol. */
+/* For a TTL that is not 0.  unread: RFC 1624 equation 3: HC' = ~(~HC + ~m + m'), m the word that
+ * TTL shares with the protocol.  As m' is m less one in its first octet, that is HC and one in
+ * its first octet, a carry going round, but never all ones.  TTL, protocol and checksum are one
+ * word, in memory's order, so the checksum's first octet is its third. */
 static inline void ipv4_decrement_ttl(uint8_t *ip)
 {
-    uint16_t was = load_be16(ip + IPV4_TTL);
-    uint16_t is = (uint16_t)(was - 0x100);
-    uint32_t sum = (uint16_t)~load_be16(ip + IPV4_CHECKSUM) + (uint32_t)(uint16_t)~was + is;
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    store_be16(ip + IPV4_TTL, is);
-    store_be16(ip + IPV4_CHECKSUM, (uint16_t)~sum);
+    uint32_t word = load_le32(ip + IPV4_TTL);
+    uint32_t more = word < 0xfffe0000 ? 0x10000 : 0x20000;
+    store_le32(ip + IPV4_TTL, word + more - 1);
 }
 
 void ipv4_format(uint32_t address, char text[IPV4_TEXT]);

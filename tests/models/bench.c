@@ -185,6 +185,12 @@ static struct packet *packet_make(const uint8_t *bytes, uint32_t length, uint32_
     }
 }
 
+void bench_put(unsigned wire, const struct frame *frame)
+{
+    struct packet *p = packet_make(frame->bytes, frame->length, PACKET_ROOM);
+    require(port_tx_burst(bench.far[wire]->txq[0], &p, 1) == 1);
+}
+
 void bench_send_chain(unsigned wire, const struct frame *frame, uint32_t segment)
 {
     struct packet *p = packet_make(frame->bytes, frame->length, segment);

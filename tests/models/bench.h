@@ -39,6 +39,7 @@ void bench_set_mtu(unsigned wire, uint16_t mtu);
 void bench_run_ms(unsigned ms);
 /* Puts a frame on the wire, towards the router, and lets it be looked at. */
 void bench_send(unsigned wire, const struct frame *frame);
+void bench_put(unsigned wire, const struct frame *frame); /* it is looked at with others */
 /* As one packet per `segment` octets, chained. */
 void bench_send_chain(unsigned wire, const struct frame *frame, uint32_t segment);
 /* The next frame that the router sent there; false: none. */
