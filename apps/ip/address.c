@@ -2,10 +2,12 @@
 #include "apps/ip/address.h"
 
 #include "apps/forward/event.h"
+#include "apps/forward/job.h"
 #include "apps/ip/ipv4.h"
 #include "apps/ip/nexthop.h"
 #include "apps/ip/route.h"
 #include "kernel/log.h"
+#include "kernel/time.h"
 
 #include <errno.h>
 #include <string.h>
@@ -271,13 +273,38 @@ int address_delete(struct interface *interface, uint32_t address, unsigned lengt
 
 /* Interfaces -------------------------------------------------------------- */
 
+static void look_again(struct address *a)
+{
+    bool lacked = a->lacks;
+    a->lacks = routes_set(a);
+    if (a->lacks && !lacked)
+        log_error("interface %s: no memory for the routes of an address",
+                  address_interface(a)->name);
+}
+
 static void interface_look_again(struct interface *interface)
 {
     for (unsigned i = 0; i < count; i++)
-        if (addresses[i].interface == interface->number && routes_set(&addresses[i]))
-            log_error("interface %s: no memory for the routes of its addresses", interface->name);
+        if (addresses[i].interface == interface->number)
+            look_again(&addresses[i]);
     count_in_effect(interface);
 }
+
+/* Who lies on them hears of it when they are there. */
+static void try_again(struct worker *control, uint64_t now_us)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct event event = { .kind = EVENT_INTERFACE_CHANGED };
+        if (!addresses[i].lacks)
+            continue;
+        look_again(&addresses[i]);
+        event.interface = address_interface(&addresses[i]);
+        if (!addresses[i].lacks)
+            event_post(&event);
+    }
+}
+
+CONTROL_JOB(address_retries) = { .every_us = US_PER_S, .run = try_again };
 
 static void heard(const struct event *event)
 {

@@ -23,6 +23,7 @@ struct address {
     uint32_t address;
     uint8_t length;
     uint16_t interface; /* number */
+    bool lacks;         /* memory for its routes; tried again every second */
 };
 
 /* 0, or with nothing changed: -EINVAL (no host can have it), -EEXIST (that

@@ -7,21 +7,24 @@
 #include "apps/ip/neighbor.h"
 #include "apps/ip/nexthop.h"
 #include "apps/ip/route.h"
+#include "kernel/time.h"
 
 #include <errno.h>
 #include <stddef.h>
 
 /* The walk: on from `at`, round the end, up to where it was when the last change came. */
 static struct {
-    bool busy, around, changed;
-    bool started, bounded; /* `at` and `stop` hold a prefix; else the beginning */
+    bool busy, around, changed, lacks; /* lacks: for some there was no memory */
+    bool started, bounded;             /* `at` and `stop` hold a prefix; else the beginning */
     struct route at, stop;
+    uint64_t again_us; /* when those are tried again, 0: there are none */
 } walk;
 unsigned route_slice_most;
 
 void route_static_shutdown(void)
 {
-    walk.busy = walk.around = walk.changed = walk.started = walk.bounded = false;
+    walk.busy = walk.around = walk.changed = walk.started = walk.bounded = walk.lacks = false;
+    walk.again_us = 0;
     route_slice_most = 0;
 }
 
@@ -99,8 +102,10 @@ int route_delete_static(uint32_t prefix, unsigned length)
 static void route_refresh(const struct route *r)
 {
     uint32_t was = r->nexthop[ROUTE_STATIC], is = gateway_hold(r->gateway);
+    walk.lacks |= !is && gateway_state(r->gateway) == GATEWAY_USABLE;
     if (is != was && route_set(r->prefix, r->length, ROUTE_STATIC, is)) {
         uint32_t unused = is; /* no memory: as it was */
+        walk.lacks = true;
         is = was;
         was = unused;
     }
@@ -132,12 +137,14 @@ static bool walk_next(struct route *r)
 static void walk_end(void)
 {
     walk.busy = walk.started = walk.bounded = walk.around = false;
+    walk.again_us = walk.lacks ? time_us() + ROUTES_RETRY_US : 0;
+    walk.lacks = false;
     if (walk.changed)
         neighbor_refresh();
     walk.changed = false;
 }
 
-static void walk_slice(struct worker *control, uint64_t now_us)
+static void walk_slice(void)
 {
     struct route r;
     unsigned n = 0;
@@ -161,10 +168,18 @@ static void walk_begin(void)
     walk.stop = walk.at;
     walk.around = false;
     walk.busy = true;
-    walk_slice(NULL, 0);
+    walk_slice();
 }
 
-CONTROL_JOB(route_job) = { .every_us = 0, .run = walk_slice };
+static void walk_on(struct worker *control, uint64_t now_us)
+{
+    if (walk.busy)
+        walk_slice();
+    else if (walk.again_us && now_us >= walk.again_us)
+        walk_begin();
+}
+
+CONTROL_JOB(route_job) = { .every_us = 0, .run = walk_on };
 
 static void heard(const struct event *event)
 {

@@ -3,13 +3,15 @@
  * A route keeps its place in the configuration while its gateway cannot be used, and is out
  * of the forwarding table meanwhile: what lies above it leads on (unread: RFC 1812
  * 5.3.12.3).  When addresses or interfaces change all routes are looked at again, a bounded
- * number at a time: the first ones at once, the rest in the slices that follow. */
+ * number at a time: the first ones at once, the rest in the slices that follow.  Those for
+ * which there is no memory then are tried again every ROUTES_RETRY_US. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #define ROUTES_PER_SLICE 512u
+#define ROUTES_RETRY_US (10 * US_PER_S)
 
 /* Whether a gateway can be used just now, and if not, why. */
 enum gateway_state {

@@ -434,6 +434,59 @@ static void route_without_memory_is_refused(void **state)
     assert_int_equal(kind_to(IP(20, added, 0, 1)), NEXTHOP_VIA);
 }
 
+/* Static routes by wire 0 until there is no room for another; how many. */
+static unsigned fill_table(void)
+{
+    unsigned n = 0;
+    host_set_table_room(FIB_CHUNK_NODES * FIB_NODE_SIZE / 2); /* none for another chunk */
+    while (!route_add_static(IP(21, n / 256, n % 256, 128), 25, IP(192, 0, 2, 2)))
+        n++;
+    assert_in_range(n, 1, 4000);
+    return n;
+}
+
+static void empty_table(unsigned n)
+{
+    while (n--)
+        assert_int_equal(route_delete_static(IP(21, n / 256, n % 256, 128), 25), 0);
+}
+
+/* What was out of use and finds no memory when it could be used again gets it when there is some.
+ */
+static void addresses_without_memory_are_tried_again(void **state)
+{
+    bench_command("bridge add b");
+    bench_command("bridge b port 2");
+    assert_int_equal(fib_lookup(IP(198, 51, 100, 77)), 0);
+    unsigned n = fill_table();
+    bench_command("bridge b no port 2");
+    assert_true(host_log_contains("interface 2: no memory for the routes of an address"));
+    bench_run_ms(1100);
+    assert_int_equal(fib_lookup(IP(198, 51, 100, 77)), 0);
+    empty_table(n);
+    bench_run_ms(1100);
+    assert_int_equal(kind_to(IP(198, 51, 100, 77)), NEXTHOP_CONNECTED);
+    host_set_table_room(SIZE_MAX);
+}
+
+static void routes_without_memory_are_tried_again(void **state)
+{
+    bench_command("route add 20.0.0.0/17 via 198.51.100.2");
+    ring_port_set_link(bench.port[1], false);
+    bench_run_ms(150);
+    assert_int_equal(fib_lookup(IP(20, 0, 0, 1)), 0);
+    unsigned n = fill_table();
+    ring_port_set_link(bench.port[1], true);
+    bench_run_ms(150);
+    empty_table(n);
+    bench_run_ms(ROUTES_RETRY_US / 1000 - 1000);
+    assert_int_equal(kind_to(IP(198, 51, 100, 77)), NEXTHOP_CONNECTED);
+    assert_int_equal(fib_lookup(IP(20, 0, 0, 1)), 0);
+    bench_run_ms(1000);
+    assert_int_equal(kind_to(IP(20, 0, 0, 1)), NEXTHOP_VIA);
+    host_set_table_room(SIZE_MAX);
+}
+
 #define TABLE_TEST(name) cmocka_unit_test_setup_teardown(name, table_set_up, table_tear_down)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_set_up, bench_tear_down)
 
@@ -461,6 +514,8 @@ int main(void)
         TEST(config_says_why_a_route_is_not_in_use),
         TEST(routes_are_summed_up_and_filtered),
         TEST(route_without_memory_is_refused),
+        TEST(addresses_without_memory_are_tried_again),
+        TEST(routes_without_memory_are_tried_again),
         TEST(a_million_routes_are_looked_at_in_slices),
     };
     return cmocka_run_group_tests(tables, NULL, NULL) +
