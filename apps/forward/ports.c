@@ -43,14 +43,20 @@ fail:
     return NULL;
 }
 
+/* Without memory it stays as it is, says so, and is taken in when there is some. */
 struct forward_port *forward_port_of(struct port *port)
 {
+    static const char lack[] = "no memory to take it in";
     struct forward_port *fp = forward_port_get(port->number);
     if (fp || port->state == PORT_FAILED)
         return fp;
     fp = take_in(port);
+    if (!fp && port->failure != lack)
+        log_error("port %u (%s): %s", port->number, port->driver, lack);
     if (!fp)
-        port_fail(port, "no memory to take it in");
+        port->failure = lack;
+    else if (port->failure == lack)
+        port->failure = NULL;
     return fp;
 }
 
@@ -71,21 +77,23 @@ static void detach(struct port *port)
     assign_take(port);
 }
 
-/* Without memory it stays detached: nothing comes in, and what is to go out is dropped. */
-static void attach(struct port *port)
+/* 0 or -ENOMEM: then it is detached, nothing comes in, and what is to go out is dropped. */
+static int attach(struct port *port)
 {
     struct forward_port *fp = forward_port_of(port);
-    if (!fp || fp->assignment.attached)
-        return;
+    if (!fp)
+        return -ENOMEM;
+    if (fp->assignment.attached)
+        return 0;
     for (unsigned i = 0; i < port->tx_queues; i++)
         port->txq[i]->cache = &worker_get(i % worker_count())->cache;
     fp->assignment.attached = true;
     if (workers_connect_port(port) || assign_spread()) {
-        log_error("port %u: no memory to poll it", port->number);
         detach(port);
-        return;
+        return -ENOMEM;
     }
     workers_open_port(port, can_send(port));
+    return 0;
 }
 
 /* What it listens to -------------------------------------------------------------- */
@@ -183,7 +191,7 @@ int forward_set_promiscuous(struct port *port, bool on)
     bool before = fp && fp->promiscuous;
     if (fp)
         fp->promiscuous = on;
-    e = fp ? apply_rx_mode(port) : -EIO;
+    e = fp ? apply_rx_mode(port) : port->state == PORT_FAILED ? -EIO : -ENOMEM;
     if (fp && e)
         fp->promiscuous = before;
     port_release(port);
@@ -262,6 +270,8 @@ static int try_up(struct port *port)
     if (port->state == PORT_FAILED)
         return -EIO;
     port->admin_up = true;
+    if (!forward_port_of(port))
+        return -ENOMEM;
     if (port->state == PORT_RUNNING)
         return 0;
     widen_tx(port);
@@ -270,21 +280,25 @@ static int try_up(struct port *port)
     int e = port_start(port);
     if (e)
         return e;
-    attach(port);
+    e = attach(port);
+    if (e) {
+        port_stop(port);
+        return e;
+    }
     apply_rx_mode(port);
     poll_link(port);
     return 0;
 }
 
-/* No failure: it stays stopped, says so, and starts when it can. */
+/* No failure: it stays as it is, says so, and goes on when it can. */
 static void lack_set(struct port *port)
 {
-    struct forward_port *fp = forward_port_of(port);
+    struct forward_port *fp = forward_port_get(port->number);
     if (!fp || fp->lack[0])
         return;
     uint64_t bytes = port_memory(port, port->rx_queues, port->tx_queues);
-    snprintf(fp->lack, sizeof fp->lack, "no memory to start: needs about %u KiB",
-             (unsigned)(bytes / 1024));
+    snprintf(fp->lack, sizeof fp->lack, "no memory to %s: needs about %u KiB",
+             port->state == PORT_RUNNING ? "poll it" : "start", (unsigned)(bytes / 1024));
     port->failure = fp->lack;
     log_error("port %u (%s): %s", port->number, port->driver, fp->lack);
 }
@@ -296,6 +310,15 @@ static void lack_clear(struct port *port)
         return;
     fp->lack[0] = 0;
     port->failure = port->failure == fp->lack ? NULL : port->failure;
+}
+
+/* Its driver has started it again. */
+static void attach_again(struct port *port)
+{
+    if (attach(port))
+        lack_set(port);
+    else
+        lack_clear(port);
 }
 
 static void not_up(struct port *port, int e)
@@ -416,6 +439,8 @@ static void begin(struct forward_port *fp)
     fp->begun = true;
     if (port->admin_up && port->state == PORT_STOPPED)
         forward_port_up(port);
+    else if (port->state == PORT_RUNNING)
+        attach_again(port);
 }
 
 /* A port that somebody is changing begins in a later round. */
@@ -440,10 +465,14 @@ static struct work beginning = { .run = begin_ports };
 
 static void try_again(struct worker *control, uint64_t now_us)
 {
-    bool lacks = false;
-    for (unsigned i = 0; i < port_table_limit(); i++)
-        lacks |= forward_port_get(i) && forward_port_get(i)->lack[0];
-    if (lacks)
+    bool due = false;
+    for (unsigned i = 0; i < port_count(); i++) {
+        const struct port *port = port_get(i);
+        const struct forward_port *fp = forward_port_get(i);
+        if (port && port->state != PORT_FAILED)
+            due |= !fp || fp->lack[0];
+    }
+    if (due)
         work_do(&beginning);
 }
 
@@ -462,9 +491,10 @@ void forward_ports_up(void)
         task_yield();
 }
 
-static const struct port_pollers pollers = {
-    .detach = detach, .attach = attach, .removal = forward_port_remove, .quiesce = workers_quiesce
-};
+static const struct port_pollers pollers = { .detach = detach,
+                                             .attach = attach_again,
+                                             .removal = forward_port_remove,
+                                             .quiesce = workers_quiesce };
 
 void ports_init(void)
 {

@@ -8,7 +8,8 @@
 
 #include <stdbool.h>
 
-/* The same, taken in now if need be; NULL: failed, or no memory (then it is failed). */
+/* The same, taken in now if need be; NULL: failed, or no memory (then it says so, and is tried
+ * again every second). */
 struct forward_port *forward_port_of(struct port *port);
 /* `port N up|down`: sets admin_up, gives the queues to workers.  A port that does
  * not start is failed from then on, unless it only lacks a fence (-EPERM), or memory (-ENOMEM):

@@ -1,5 +1,7 @@
 /* apps/forward/forward.c: bursts, drops, ports, modes (apps/forward/forward.h, stats.h). */
+#include "apps/forward/port_table.h"
 #include "apps/modes/tx_first.h"
+#include "kernel/time.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
 #include "tests/models/lan.h"
@@ -301,6 +303,56 @@ static void three_hundred_ports(void **state)
     assert_int_equal(lan_receive(1), 3);
 }
 
+/* Wherever memory ends while a port is taken in and begins: it is no failure, it says so, and is
+ * tried again every second, or when it is told to come up. */
+static void a_port_comes_in_when_there_is_memory_for_it(void **state)
+{
+    unsigned lacked = 0;
+    for (unsigned n = 1; n <= 10; n++) {
+        struct port *port;
+        assert_int_equal(null_port_create(&port), 0);
+        host_heap_fail_after(n);
+        forward_turn();
+        host_heap_fail_after(0);
+        assert_int_not_equal(port->state, PORT_FAILED);
+        if (port->state == PORT_RUNNING) {
+            null_port_destroy(port);
+            continue;
+        }
+        lacked++;
+        assert_int_equal(strncmp(port->failure, "no memory to ", 13), 0);
+        if (lacked % 2) {
+            assert_int_equal(forward_port_up(port), 0);
+        } else {
+            host_advance_us(US_PER_S);
+            forward_turn();
+        }
+        assert_int_equal(port->state, PORT_RUNNING);
+        assert_null(port->failure);
+        assert_true(forward_port_get(port->number)->assignment.attached);
+        null_port_destroy(port);
+    }
+    assert_in_range(lacked, 4, 9); /* the table, a share, the interface, the list of queues */
+}
+
+/* Its driver starts it again by itself, as for a larger MTU, and there is no memory to poll it. */
+static void a_port_started_anew_is_polled_when_there_is_memory(void **state)
+{
+    struct port *port = &lan[0]->port;
+    port_stop(port);
+    host_heap_fail_after(1);
+    assert_int_equal(port_start(port), 0);
+    port_attach(port);
+    assert_string_equal(port->failure, "no memory to poll it: needs about 1120 KiB");
+    lan_send(0, A, B, 1);
+    forward_turn();
+    assert_int_equal(wire_count(lan[1]), 0);
+    host_advance_us(US_PER_S);
+    lan_run();
+    assert_null(port->failure);
+    assert_int_equal(lan_receive(1), 1);
+}
+
 /* Modes ------------------------------------------------------------------- */
 
 /* A mode that keeps every frame of the turn in a note, to see what becomes of it. */
@@ -500,6 +552,8 @@ int main(void)
         WITH(two_ports, later_ports_begin_too),
         WITH(two_ports, a_port_that_does_not_start_is_failed),
         WITH(two_ports, a_port_without_memory_starts_when_there_is),
+        WITH(two_ports, a_port_comes_in_when_there_is_memory_for_it),
+        WITH(two_ports, a_port_started_anew_is_polled_when_there_is_memory),
         WITH(two_ports, a_port_that_dies_is_left_out),
         WITH(two_ports, control_sends_are_counted_as_originated),
         WITH(two_ports, control_sends_are_bounded),
