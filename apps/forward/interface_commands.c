@@ -4,6 +4,7 @@
 #include "apps/console/command.h"
 #include "apps/forward/forward.h"
 #include "apps/forward/interface.h"
+#include "apps/forward/interface_addresses.h"
 #include "apps/forward/interface_stats.h"
 #include "apps/forward/port_commands.h"
 #include "pci/pci.h"
@@ -89,18 +90,30 @@ static void bridge_format(const struct interface *member, char text[INTERFACE_NA
     }
 }
 
+/* "192.0.2.1/24, 198.51.100.1/24 (not in use)", "-": none. */
+static void show_addresses(struct out *out, unsigned interface)
+{
+    struct interface_address address;
+    unsigned n = 0;
+    for (; interface_address(interface, n, &address); n++)
+        out_printf(out, "%s%s%s", n ? ", " : "", address.text,
+                   address.in_use ? "" : " (not in use)");
+    out_text(out, n ? "\n" : "-\n");
+}
+
 COMMAND(cmd_show_interfaces, "show interfaces", "Show where frames enter and leave, one a line");
 static int cmd_show_interfaces(struct command_call *call)
 {
-    out_printf(call->out, "%-15s  %-6s  %-5s  %-17s  %5s  %s\n", "interface", "kind", "state",
-               "mac", "mtu", "bridge");
+    out_printf(call->out, "%-15s  %-6s  %-5s  %-17s  %5s  %-15s  %s\n", "interface", "kind",
+               "state", "mac", "mtu", "bridge", "addresses");
     const struct interface *interface;
     for (unsigned cursor = 0; (interface = interface_next(&cursor));) {
         char mac[MAC_TEXT], bridge[INTERFACE_NAME];
         struct interface copy = *interface;
         bridge_format(interface, bridge);
-        out_printf(call->out, "%-15s  %-6s  %-5s  %s  %5u  %s\n", copy.name, kind_text(&copy),
+        out_printf(call->out, "%-15s  %-6s  %-5s  %s  %5u  %-15s  ", copy.name, kind_text(&copy),
                    copy.up ? "up" : "down", mac_format(copy.mac, mac), copy.mtu, bridge);
+        show_addresses(call->out, copy.number);
     }
     return 0;
 }
@@ -124,7 +137,7 @@ static int cmd_show_interface(struct command_call *call)
     out_printf(call->out, "  mtu            %u\n", copy.mtu);
     if (strcmp(bridge, "-"))
         out_printf(call->out, "  bridge         %s: a member\n", bridge);
-    out_printf(call->out, "  addresses      %" PRIu32 " in effect\n", copy.addresses);
+    interface_addresses_show(call->out, copy.number);
     show_count(call->out, "rx_packets", c.rx_packets);
     show_count(call->out, "rx_bytes", c.rx_bytes);
     show_count(call->out, "tx_packets", c.tx_packets);

@@ -8,6 +8,7 @@
 #include "apps/forward/access.h"
 #include "apps/forward/forward.h"
 #include "apps/forward/interface.h"
+#include "apps/forward/interface_addresses.h"
 #include "apps/forward/stats.h"
 #include "apps/forward/words.h"
 #include "kernel/time.h"
@@ -79,6 +80,13 @@ static void show_identity(struct out *out, unsigned number)
                p.rx_mode.promiscuous ? "all stations' frames" : "its own frames",
                p.rx_mode.all_multicast ? "all multicast" : "chosen multicast",
                p.rx_mode.multicast_count);
+}
+
+static void show_addresses(struct out *out, unsigned number)
+{
+    const struct interface *interface = interface_by_port(number);
+    if (interface)
+        interface_addresses_show(out, interface->number);
 }
 
 static void show_link(struct out *out, unsigned number)
@@ -180,6 +188,7 @@ static int cmd_show_port(struct command_call *call)
     bool failed = call->arg[0].port->state == PORT_FAILED;
 
     show_identity(call->out, number);
+    show_addresses(call->out, number);
     if (failed) /* there is nothing behind it to ask */
         return 0;
     show_link(call->out, number);

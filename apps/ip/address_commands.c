@@ -1,5 +1,6 @@
 /* address_commands.c - `port N address`, `interface I address`, and their part of `show config`. */
 #include "apps/console/command.h"
+#include "apps/forward/interface_addresses.h"
 #include "apps/ip/address.h"
 #include "apps/ip/ipv4.h"
 #include "apps/ip/name.h"
@@ -98,6 +99,18 @@ static int cmd_interface_no_address(struct command_call *call)
 {
     return delete (call, call->arg[0].interface);
 }
+
+static bool get(const struct interface *interface, unsigned n, struct interface_address *address)
+{
+    const struct address *a = address_of(interface, n);
+    if (!a)
+        return false;
+    ipv4_format_prefix(a->address, a->length, address->text);
+    address->in_use = address_in_effect(a);
+    return true;
+}
+
+INTERFACE_ADDRESSES(ipv4_addresses) = { .get = get };
 
 static void print_config(struct out *out)
 {

@@ -131,17 +131,39 @@ static void show_interfaces_lists_ports_and_bridges(void **state)
 {
     does("bridge add br1");
     does("bridge br1 port 1");
-    assert_true(shows("show interfaces",
-                      "0                port    up     02:77:69:72:65:00   1500  br0\n"));
-    assert_true(shows("show interfaces",
-                      "1                port    up     02:77:69:72:65:01   1500  br1\n"));
     assert_true(
-        shows("show interfaces", "br1              bridge  up     02:77:69:72:65:01   1500  -\n"));
+        shows("show interfaces",
+              "0                port    up     02:77:69:72:65:00   1500  br0              -\n"));
+    assert_true(
+        shows("show interfaces",
+              "1                port    up     02:77:69:72:65:01   1500  br1              -\n"));
+    assert_true(
+        shows("show interfaces",
+              "br1              bridge  up     02:77:69:72:65:01   1500  -                -\n"));
     assert_true(shows("show interface 1", "interface 1: port, up\n"));
     assert_true(shows("show interface 1", "  bridge         br1: a member\n"));
     assert_true(shows("show interface br1", "interface br1: bridge, up\n"));
     assert_true(run("show interface br9") < 0);
     assert_non_null(strstr(text, "expected INTERFACE that 'show interfaces' lists"));
+}
+
+/* contract.md: those of a member are kept, shown `not in use`, and live again when it is none. */
+static void addresses_are_shown_and_whether_they_are_in_use(void **state)
+{
+    does("bridge add br1");
+    does("port 1 address 192.0.2.1/24");
+    does("interface br1 address 198.51.100.1/24");
+    does("interface br1 address 198.51.100.2/24");
+    does("bridge br1 port 1");
+    assert_true(shows("show interfaces", "br1              192.0.2.1/24 (not in use)\n"));
+    assert_true(shows("show interfaces", "-                198.51.100.1/24, 198.51.100.2/24\n"));
+    assert_true(shows("show port 1", "  address        192.0.2.1/24  (not in use)\n"));
+    assert_true(shows("show interface 1", "  address        192.0.2.1/24  (not in use)\n"));
+    assert_true(shows("show interface br1",
+                      "  address        198.51.100.1/24\n  address        198.51.100.2/24\n"));
+    does("bridge br1 no port 1");
+    does("forward l3"); /* in l2 it would be in br0 */
+    assert_true(shows("show port 1", "  address        192.0.2.1/24\n"));
 }
 
 static void a_ports_interface_has_the_ports_words(void **state)
@@ -345,6 +367,7 @@ int main(void)
         TEST(what_is_wrong_is_told),
         TEST(names_that_begin_like_keywords_are_names),
         TEST(show_interfaces_lists_ports_and_bridges),
+        TEST(addresses_are_shown_and_whether_they_are_in_use),
         TEST(a_ports_interface_has_the_ports_words),
         TEST(ports_have_interfaces_before_they_begin),
         TEST(a_bridges_interface_is_set),
