@@ -6,7 +6,7 @@
  * maybe, acpi_rsdp: both are kept out of memory[].  Otherwise a parser leaves
  * in memory[] what the firmware calls RAM; boot/main.c takes our own image out.
  * Page 0 is still in it.  Rows are bytes: whoever wants pages rounds inwards.
- * A module is done with once its text has been run; its memory is not reused. */
+ * A module stays where it is and its memory is not reused: it may be files (kernel/files.h). */
 #pragma once
 
 #include <stddef.h>

@@ -10,6 +10,7 @@
 #include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "kernel/cpus.h"
+#include "kernel/files.h"
 #include "kernel/framebuffer.h"
 #include "kernel/log.h"
 #include "kernel/machine.h"
@@ -203,13 +204,32 @@ static unsigned probe_slots(void)
     return virtio_mmio_probe(slots, count);
 }
 
+/* The first module is the configuration, unless it is a folder: then that is one of its files. */
+static void take_modules(const struct boot_info *info, struct config_file *row)
+{
+    static char why[BOOT_MODULES_MAX][FILES_WHY_SIZE];
+    for (unsigned i = 0; i < info->module_count; i++) {
+        const char *bytes = (const char *)(uintptr_t)info->module[i].start;
+        size_t size = info->module[i].size;
+        row[i].source = "configuration";
+        if (!files_is_archive(bytes, size) && i == 0)
+            row[i] = (struct config_file){ "configuration", bytes, size, NULL };
+        else if (files_is_archive(bytes, size) && files_add_archive(bytes, size, why[i]))
+            row[i].lost = why[i];
+    }
+    const struct file *file = files_find("millrace.conf");
+    if (file && !row[0].text && !row[0].lost)
+        row[0] = (struct config_file){ "millrace.conf", file->bytes, file->size, NULL };
+}
+
 static void configure(const struct boot_info *info)
 {
-    const struct boot_module *file = info->module_count ? &info->module[0] : NULL;
-    if (info->configuration_lost)
-        config_lost(info->configuration_lost, &out_console);
-    config_run(info->command_line, file ? (const char *)(uintptr_t)file->start : NULL,
-               file ? file->size : 0, &out_console);
+    struct config_file row[1 + BOOT_MODULES_MAX] = { { .source = "configuration",
+                                                       .lost = info->configuration_lost } };
+    take_modules(info, row + 1);
+    if (files_count())
+        done("files: %u", files_count());
+    config_run(info->command_line, row, ARRAY_SIZE(row), &out_console);
 }
 
 /* Part of every turn: characters move, and a task gets its share. */

@@ -179,27 +179,35 @@ static void skip_byte_order_mark(const char **file, size_t *size)
     }
 }
 
-unsigned config_lost(const char *why, struct out *out)
+static unsigned run_file(const struct config_file *file, struct out *out)
 {
-    struct command_call call = { .out = out, .source = "configuration" };
-    command_error(&call, "%s", why);
-    count_errors(out, "configuration", 1);
-    return 1;
+    struct command_call call = { .out = out, .source = file->source };
+    const char *text = file->text;
+    size_t size = file->size;
+    unsigned errors = 0;
+
+    if (file->lost) {
+        command_error(&call, "%s", file->lost);
+        errors = 1;
+    } else if (text) {
+        skip_byte_order_mark(&text, &size);
+        errors = command_run_text(text, size, '\n', out, file->source);
+    }
+    count_errors(out, file->source, errors);
+    return errors;
 }
 
-unsigned config_run(const char *command_line, const char *file, size_t size, struct out *out)
+unsigned config_run(const char *command_line, const struct config_file *files, unsigned count,
+                    struct out *out)
 {
     struct options o;
     const char *commands;
-    unsigned in_file = 0;
+    unsigned in_files = 0;
     unsigned errors = config_parse_command_line(command_line, &o, &commands, out);
 
-    if (file) {
-        skip_byte_order_mark(&file, &size);
-        in_file = command_run_text(file, size, '\n', out, "configuration");
-        count_errors(out, "configuration", in_file);
-    }
+    for (unsigned i = 0; i < count; i++)
+        in_files += run_file(&files[i], out);
     errors += command_run_text(commands, strlen(commands), ';', out, "command line");
     count_errors(out, "command line", errors);
-    return in_file + errors;
+    return in_files + errors;
 }

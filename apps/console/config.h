@@ -1,8 +1,8 @@
-/* config.h - the three sources of commands, before there is a prompt.
+/* config.h - the sources of commands, before there is a prompt.
  *
  * The kernel command line is `key=value` options, then optionally `--` and
- * commands separated by ';'.  The configuration is a text of lines.  Order:
- * options, configuration, the command line's commands, the console. */
+ * commands separated by ';'.  A configuration is a text of lines.  Order:
+ * options, configurations, the command line's commands, the console. */
 #pragma once
 
 #include "apps/console/out.h"
@@ -46,10 +46,15 @@ void config_devices_first(char *text);
 unsigned config_parse_command_line(const char *text, struct options *o, const char **commands,
                                    struct out *out);
 
-/* Runs the configuration (size bytes at file, which may be NULL) and then the
- * command line's commands.  Each error is one line on *out, and after a source
- * with errors one line counts them.  Returns the number of errors. */
-unsigned config_run(const char *command_line, const char *file, size_t size, struct out *out);
-/* Instead of the configuration, which is not here: the error line that says why and what was
- * expected, and the one that counts it.  Returns 1. */
-unsigned config_lost(const char *why, struct out *out);
+/* A text of commands, or why there is none though there should be. */
+struct config_file {
+    const char *source;         /* as errors call it */
+    const char *text;           /* NULL: nothing to run */
+    size_t size;
+    const char *lost;           /* NULL: it is here; else what is wrong and what was expected */
+};
+
+/* Runs the configurations in their order and then the command line's commands.  Each error is
+ * one line on *out, and after a source with errors one line counts them.  Returns their number. */
+unsigned config_run(const char *command_line, const struct config_file *files, unsigned count,
+                    struct out *out);

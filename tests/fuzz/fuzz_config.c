@@ -74,8 +74,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (!memchr(o.console[i], 0, OPTION_CONSOLE_MAX))
             abort();
     error_lines = 0;
+    const struct config_file row = { .source = "configuration", .text = file, .size = file_size };
     if (is_harmless(commands, strlen(commands), ';') && is_harmless(file, file_size, '\n') &&
-        config_run(command_line, file, file_size, &out) != error_lines)
+        config_run(command_line, &row, 1, &out) != error_lines)
         abort();
     free(command_line);
     free(file);

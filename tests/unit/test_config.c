@@ -169,16 +169,22 @@ static void more_consoles_than_there_can_be(void **state)
     assert_int_equal(o.consoles, CONSOLE_DEVICES_MAX);
 }
 
+static unsigned run(const char *command_line, const char *lines, size_t size)
+{
+    const struct config_file file = { .source = "configuration", .text = lines, .size = size };
+    return config_run(command_line, &file, 1, &out);
+}
+
 /* "Run before the command line's commands." */
 static void the_file_runs_before_the_commands(void **state)
 {
     static const char file[] = "\xef\xbb\xbf# comment\nxnote 1\nxnote 2\n";
 
-    assert_int_equal(config_run("iommu=off -- xnote 3\\; xnote 4", file, sizeof file - 1, &out), 0);
+    assert_int_equal(run("iommu=off -- xnote 3\\; xnote 4", file, sizeof file - 1), 0);
     assert_string_equal(trace, "1 2 3 4 ");
     assert_string_equal(text, "");
     setup(NULL);
-    assert_int_equal(config_run("-- 'xnote 3;xnote 4'", NULL, 0, &out), 0);
+    assert_int_equal(run("-- 'xnote 3;xnote 4'", NULL, 0), 0);
     assert_string_equal(trace, "3 4 ");
 }
 
@@ -187,7 +193,7 @@ static void errors_are_told_and_counted(void **state)
 {
     static const char file[] = "xnote 1\nxnote one\nxnote 2\nbogus";
 
-    assert_int_equal(config_run("quiet -- xnote 3; bogus", file, sizeof file - 1, &out), 4);
+    assert_int_equal(run("quiet -- xnote 3; bogus", file, sizeof file - 1), 4);
     assert_string_equal(trace, "1 2 3 ");
     assert_string_equal(
         text,
@@ -201,15 +207,36 @@ static void errors_are_told_and_counted(void **state)
         "error: command line: unknown command 'bogus', expected one that 'help' lists\n"
         "command line: 2 errors\n");
     setup(NULL);
-    assert_int_equal(config_run("-- bogus", NULL, 0, &out), 1);
+    assert_int_equal(run("-- bogus", NULL, 0), 1);
     assert_non_null(strstr(text, "\ncommand line: 1 error\n"));
 }
 
 static void a_configuration_that_is_lost_is_an_error(void **state)
 {
-    assert_int_equal(config_lost("the file is too long, expected at most 1 MiB", &out), 1);
+    const struct config_file file = { .source = "configuration",
+                                      .lost = "the file is too long, expected at most 1 MiB" };
+    assert_int_equal(config_run("", &file, 1, &out), 1);
     assert_string_equal(text, "error: configuration: the file is too long, expected at most 1 MiB\n"
                               "configuration: 1 error\n");
+}
+
+static void configurations_run_in_their_order(void **state)
+{
+    static const char first[] = "xnote 1\nbogus\n", second[] = "xnote 2";
+    const struct config_file files[] = {
+        { .source = "configuration", .text = first, .size = sizeof first - 1 },
+        { .source = "nothing" },
+        { .source = "another", .lost = "the other is lost" },
+        { .source = "second", .text = second, .size = sizeof second - 1 },
+    };
+
+    assert_int_equal(config_run("-- xnote 3", files, ARRAY_SIZE(files), &out), 2);
+    assert_string_equal(trace, "1 2 3 ");
+    assert_string_equal(text, "error: configuration line 2: unknown command 'bogus', "
+                              "expected one that 'help' lists\n"
+                              "configuration: 1 error\n"
+                              "error: another: the other is lost\n"
+                              "another: 1 error\n");
 }
 
 static void a_corrupt_file_gets_a_line_per_line(void **state)
@@ -223,7 +250,7 @@ static void a_corrupt_file_gets_a_line_per_line(void **state)
         file[i] = (char)(seed >> 24);
         lines += file[i] == '\n';
     }
-    unsigned errors = config_run("", file, sizeof file, &out);
+    unsigned errors = run("", file, sizeof file);
     for (size_t i = 0; i < text_length; i++)
         told += text[i] == '\n';
     assert_in_range(errors, lines / 2, lines + 1);
@@ -238,7 +265,7 @@ static void ten_thousand_lines(void **state)
 
     for (unsigned i = 0; i < 10000; i++)
         n += (size_t)sprintf(file + n, i % 100 ? "xnote %u\n" : "xnote x%u\n", i);
-    assert_int_equal(config_run("", file, n, &out), 100);
+    assert_int_equal(run("", file, n), 100);
     assert_non_null(strstr(text, "error: configuration line 9901: "));
     assert_non_null(strstr(text, "\nconfiguration: 100 errors\n"));
     free(file);
@@ -278,6 +305,7 @@ int main(void)
         cmocka_unit_test_setup(the_file_runs_before_the_commands, setup),
         cmocka_unit_test_setup(errors_are_told_and_counted, setup),
         cmocka_unit_test_setup(a_configuration_that_is_lost_is_an_error, setup),
+        cmocka_unit_test_setup(configurations_run_in_their_order, setup),
         cmocka_unit_test_setup(a_corrupt_file_gets_a_line_per_line, setup),
         cmocka_unit_test_setup(ten_thousand_lines, setup),
     };
