@@ -3,6 +3,7 @@
 
 #include "kernel/compiler.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* ACPI first, then what always worked; a log line and a return when nothing did. */
@@ -10,6 +11,7 @@ void machine_poweroff(void);
 void machine_reboot(void);
 
 const char *machine_cpu_name(void);      /* brand string of the boot CPU */
+bool machine_is_guest(void);              /* of a hypervisor that does not hide */
 const char *machine_boot_protocol(void); /* "PVH", ... */
 
 /* build/version.c, written by the Makefile. */

@@ -12,6 +12,7 @@
 #include "kernel/cpus.h"
 #include "kernel/files.h"
 #include "kernel/framebuffer.h"
+#include "kernel/fw_cfg.h"
 #include "kernel/log.h"
 #include "kernel/machine.h"
 #include "kernel/memory.h"
@@ -25,9 +26,11 @@
 #include "pci/pci.h"
 #include "virtio/virtio_mmio.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define PACKETS_MAX 16384u    /* 32 MiB of frames, unless many ports need more */
 #define PACKETS_BETWEEN 1024u /* in flight between rings: bursts and what floods copy of them */
@@ -35,6 +38,7 @@
 #define PACKETS_SHARE_MOST 2u /* and of what is free never more than one part */
 #define OTHERS_RESERVE (192u * 1024u) /* consoles, tasks, what commands take for a moment */
 #define ONE_MIB (1024u * 1024u)
+#define FW_CFG_CONFIGURATION_MAX ONE_MIB
 #define FOUR_GIB 0x100000000ull
 #define PANIC_ROW_OVER_US (60 * US_PER_S) /* a minute without one ends a row of panics */
 
@@ -222,14 +226,33 @@ static void take_modules(const struct boot_info *info, struct config_file *row)
         row[0] = (struct config_file){ "millrace.conf", file->bytes, file->size, NULL };
 }
 
+/* Whoever started QEMU may have given it one for us; the caller frees it. */
+static void *take_fw_cfg(struct config_file *row)
+{
+    int error = -ENOENT;
+    void *text = NULL;
+    if (machine_is_guest())
+        text = fw_cfg_read("opt/millrace/conf", FW_CFG_CONFIGURATION_MAX, &row->size, &error);
+    row->source = "fw_cfg";
+    row->text = text;
+    if (error == -EFBIG)
+        row->lost = "the file is too long, expected at most 1 MiB";
+    else if (error == -ENOMEM)
+        row->lost = "no memory for the file";
+    return text;
+}
+
 static void configure(const struct boot_info *info)
 {
-    struct config_file row[1 + BOOT_MODULES_MAX] = { { .source = "configuration",
-                                                       .lost = info->configuration_lost } };
+    struct config_file row[1 + BOOT_MODULES_MAX + 1] = {
+        { .source = "configuration", .lost = info->configuration_lost },
+    };
     take_modules(info, row + 1);
+    void *of_qemu = take_fw_cfg(row + 1 + BOOT_MODULES_MAX);
     if (files_count())
         done("files: %u", files_count());
     config_run(info->command_line, row, ARRAY_SIZE(row), &out_console);
+    free(of_qemu);
 }
 
 /* Part of every turn: characters move, and a task gets its share. */

@@ -8,6 +8,7 @@
  * exactly as wide as the name says, in program order, never merged. */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* Maps size bytes of physical address pa, uncached, not executable.  The
@@ -22,6 +23,13 @@ uint64_t host_mmio_read(const volatile void *reg, unsigned size);
 void host_mmio_write(volatile void *reg, unsigned size, uint64_t value);
 uint32_t host_pio_read(uint16_t port, unsigned size);
 void host_pio_write(uint16_t port, unsigned size, uint32_t value);
+
+/* n reads of a byte. */
+static inline void pio_read_bytes(uint16_t port, void *to, size_t n)
+{
+    for (uint8_t *at = to; n; n--)
+        *at++ = (uint8_t)host_pio_read(port, 1);
+}
 
 #define MMIO_ACCESSORS(bits) \
     static inline uint##bits##_t mmio_read##bits(const volatile void *reg) \
@@ -43,6 +51,12 @@ void host_pio_write(uint16_t port, unsigned size, uint32_t value);
     }
 
 #else
+
+/* One exit to a hypervisor for many of them. */
+static inline void pio_read_bytes(uint16_t port, void *to, size_t n)
+{
+    __asm__ volatile("rep insb" : "+D"(to), "+c"(n) : "d"(port) : "memory");
+}
 
 #define MMIO_ACCESSORS(bits) \
     static inline uint##bits##_t mmio_read##bits(const volatile void *reg) \

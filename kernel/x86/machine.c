@@ -47,6 +47,12 @@ const char *machine_cpu_name(void)
     return cpu_name;
 }
 
+/* CPUID 1, ECX bit 31, which no CPU of its own sets (unread: SDM vol. 2A). */
+bool machine_is_guest(void)
+{
+    return cpuid(1, 0).ecx >> 31;
+}
+
 const char *machine_boot_protocol(void)
 {
     return boot_protocol;

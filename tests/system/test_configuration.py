@@ -49,3 +49,44 @@ def test_a_bad_archive_is_one_error_and_nothing_runs(bad, why):
         assert "error: configuration: %s\nconfiguration: 1 error\n" % why in appliance.transcript
         assert READY.search(appliance.transcript).group(2) == "l3"
         assert "none: " in appliance.command("show files")
+
+
+FW_CFG = "name=opt/millrace/conf,file="
+
+
+@pytest.mark.parametrize("machine", ["q35", "pc", "microvm,pcie=on,pit=on,pic=on,rtc=on"])
+def test_fw_cfg_brings_a_configuration(machine, tmp_path):
+    (tmp_path / "conf").write_text("forward io\nbogus\n")
+    with Appliance(machine=machine, extra=["-fw_cfg", FW_CFG + str(tmp_path / "conf")]) as appliance:
+        assert READY.search(appliance.transcript).group(2) == "io"
+        assert "error: fw_cfg line 2: unknown command 'bogus'" in appliance.transcript
+        assert "\nfw_cfg: 1 error\n" in appliance.transcript
+
+
+def test_fw_cfg_comes_after_the_module_and_before_the_command_line(tmp_path):
+    (tmp_path / "conf").write_text("port 0 address 192.0.2.2/24\nport 1 mtu 1400\n")
+    with Appliance(config="port 0 address 192.0.2.1/24\nport 1 mtu 1300\n", append="-- port 1 mtu 1200",
+                   extra=["-fw_cfg", FW_CFG + str(tmp_path / "conf")]) as appliance:
+        config = appliance.must("show config")
+        assert config.index("port 0 address 192.0.2.1/24") < config.index("port 0 address 192.0.2.2/24")
+        assert "port 1 mtu 1200" in config
+
+
+def test_a_fw_cfg_file_that_is_too_long_is_one_error(tmp_path):
+    (tmp_path / "conf").write_text("#" * (1 << 20) + "\n")
+    with Appliance(nics=(), extra=["-fw_cfg", FW_CFG + str(tmp_path / "conf")]) as appliance:
+        assert "error: fw_cfg: the file is too long, expected at most 1 MiB\nfw_cfg: 1 error\n" in appliance.transcript
+
+
+def test_a_longest_fw_cfg_file_runs_whole(tmp_path):
+    (tmp_path / "conf").write_text(("# %s\n" % ("x" * 100)) * 10000 + "forward io\n")
+    with Appliance(extra=["-fw_cfg", FW_CFG + str(tmp_path / "conf")]) as appliance:
+        assert READY.search(appliance.transcript).group(2) == "io"
+
+
+def test_without_a_hypervisor_the_ports_are_left_alone(tmp_path):
+    """On a real machine something else may be there."""
+    (tmp_path / "conf").write_text("forward io\n")
+    with Appliance(nics=(), extra=["-cpu", "qemu64,-hypervisor",
+                                   "-fw_cfg", FW_CFG + str(tmp_path / "conf")]) as appliance:
+        assert READY.search(appliance.transcript).group(3) == "stopped"
