@@ -386,19 +386,16 @@ static void help_value(void *ctx, const char *word, const char *help)
 /* The words of a kind of value that say what they are. */
 static void help_values(const struct candidates *c, struct out *out)
 {
-    TABLE_FOR_EACH (command_words, struct command_word, type) {
-        const struct command *row = NULL;
-        while (type->complete && (row = candidates_next_row(c, row)))
-            if (strstr(row->pattern, type->name)) {
+    TABLE_FOR_EACH (command_words, struct command_word, type)
+        for (unsigned i = 0; type->complete && i < c->count; i++)
+            if (strstr(candidates_row(c, i)->pattern, type->name)) {
                 type->complete("", help_value, &(struct value_help){ out, type->name });
                 break;
             }
-    }
 }
 
 int command_help(struct command_call *call, const char *line)
 {
-    const struct command *row = NULL;
     char echo[ECHO_MAX];
     struct candidates c, next;
     struct words w;
@@ -414,8 +411,11 @@ int command_help(struct command_call *call, const char *line)
         }
         c = next;
     }
-    while ((row = candidates_next_row(&c, row)))
+    candidates_sort(&c);
+    for (unsigned i = 0; i < c.count; i++) {
+        const struct command *row = candidates_row(&c, i);
         out_printf(call->out, "%-46s %s\n", row->pattern, row->help);
+    }
     if (w.count)
         help_values(&c, call->out);
     return 0;

@@ -1,6 +1,7 @@
 /* match.c - places in patterns, and the words that fit them (match.h). */
 #include "apps/console/match.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Typed words -------------------------------------------------------------- */
@@ -276,18 +277,26 @@ const struct command *candidates_final(const struct candidates *c)
     return NULL;
 }
 
+static int slice_order(const struct slice *a, const struct slice *b)
+{
+    int order = memcmp(a->text, b->text, a->length < b->length ? a->length : b->length);
+    return order ? order : (a->length > b->length) - (a->length < b->length);
+}
+
+static struct slice slice_of(const char *word)
+{
+    return (struct slice){ word, strlen(word) };
+}
+
 /* The smaller of *best (empty: none yet) and one of the place's words that is asked for. */
-static void consider(struct slice *best, struct slice rest, const char *partial, const char *last)
+static void consider(struct slice *best, struct slice rest, const struct slice *partial,
+                     const struct slice *last)
 {
     struct slice k;
     while (next_alternative(&rest, &k)) {
-        char word[ECHO_MAX];
-        text_printable(word, sizeof word, k.text, k.length);
-        if (strncmp(word, partial, strlen(partial)) || strcmp(word, last) <= 0)
-            continue;
-        size_t n = k.length < best->length ? k.length : best->length;
-        int order = memcmp(k.text, best->length ? best->text : k.text, n);
-        if (!best->length || order < 0 || (!order && k.length < best->length))
+        bool begins =
+            k.length >= partial->length && !memcmp(k.text, partial->text, partial->length);
+        if (begins && slice_order(&k, last) > 0 && (!best->length || slice_order(&k, best) < 0))
             *best = k;
     }
 }
@@ -295,15 +304,19 @@ static void consider(struct slice *best, struct slice rest, const char *partial,
 bool candidates_next_word(const struct candidates *c, const char *partial, bool values,
                           char last[ECHO_MAX])
 {
-    struct slice best = { NULL, 0 };
+    struct slice best = { NULL, 0 }, begin = slice_of(partial), before = slice_of(last);
 
-    for (unsigned i = 0; i < c->count; i++)
-        FOR_EACH_PLACE(place, pattern_of(&c->list[i]) + c->list[i].end)
+    for (unsigned i = 0; i < c->count; i++) {
+        const char *pattern = pattern_of(&c->list[i]);
+        if (!c->at && (*pattern < *last || (best.length && *pattern > *best.text)))
+            continue; /* as in candidates_narrow(), most rows fall at their first letter */
+        FOR_EACH_PLACE(place, pattern + c->list[i].end)
         {
             const struct slice word = word_at(place);
             if ((command_word_find(&word) != NULL) == values)
-                consider(&best, word, partial, last);
+                consider(&best, word, &begin, &before);
         }
+    }
     if (best.length)
         text_printable(last, ECHO_MAX, best.text, best.length);
     return best.length;
@@ -322,17 +335,24 @@ bool candidates_take_line(const struct candidates *c)
     return false;
 }
 
-const struct command *candidates_next_row(const struct candidates *c, const struct command *last)
+const struct command *candidates_row(const struct candidates *c, unsigned i)
 {
-    const struct command *next = NULL;
+    return &__start_table_commands[c->list[i].row];
+}
 
-    for (unsigned i = 0; i < c->count; i++) {
-        const struct command *row = &__start_table_commands[c->list[i].row];
-        if ((!last || strcmp(row->pattern, last->pattern) > 0) &&
-            (!next || strcmp(row->pattern, next->pattern) < 0))
-            next = row;
-    }
-    return next;
+static int by_pattern(const void *a, const void *b)
+{
+    return strcmp(pattern_of(a), pattern_of(b));
+}
+
+void candidates_sort(struct candidates *c)
+{
+    unsigned kept = 0;
+    qsort(c->list, c->count, sizeof c->list[0], by_pattern);
+    for (unsigned i = 0; i < c->count; i++)
+        if (!kept || by_pattern(&c->list[i], &c->list[kept - 1]))
+            c->list[kept++] = c->list[i];
+    c->count = kept;
 }
 
 const char *match_place(const struct command *row, const char *end, const char *word,

@@ -60,8 +60,9 @@ bool candidates_next_word(const struct candidates *c, const char *partial, bool 
                           char last[ECHO_MAX]);
 /* True when a whole line may follow: LINE. */
 bool candidates_take_line(const struct candidates *c);
-/* The row whose pattern comes next after that of `last`; NULL: none. */
-const struct command *candidates_next_row(const struct candidates *c, const struct command *last);
+const struct command *candidates_row(const struct candidates *c, unsigned i);
+/* By pattern, each once. */
+void candidates_sort(struct candidates *c);
 
 const struct command_word *command_word_find(const struct slice *word); /* NULL: a keyword */
 
