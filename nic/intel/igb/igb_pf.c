@@ -93,8 +93,9 @@ bool igb_pf_may_have(const struct igb *e, const uint8_t mac[MAC_LEN])
 static unsigned pf_vlan_count(const struct igb *e)
 {
     unsigned count = 0;
-    for (unsigned vlan = 1; vlan <= VLAN_MAX; vlan++)
-        count += e->vlans[vlan / 32] >> vlan % 32 & 1;
+    for (unsigned n = 0; n < IGB_VFTA_REGS; n++)
+        for (uint32_t bits = e->vlans[n]; bits; bits &= bits - 1)
+            count++;
     return count;
 }
 
@@ -113,9 +114,9 @@ static void map_make(const struct igb *e, struct vf_vlans *map)
 {
     vf_server_vlans(&e->pf->server, map);
     vf_vlans_add(map, 0, pool_bit(e->pool));
-    for (uint16_t vlan = 1; vlan <= VLAN_MAX; vlan++)
-        if (e->vlans[vlan / 32] & 1u << vlan % 32)
-            vf_vlans_add(map, vlan, pool_bit(e->pool));
+    for (unsigned n = 0; n < IGB_VFTA_REGS; n++)
+        for (uint32_t bits = e->vlans[n]; bits; bits &= bits - 1)
+            vf_vlans_add(map, (uint16_t)(n * 32 + __builtin_ctz(bits)), pool_bit(e->pool));
     for (unsigned i = 0; pf_takes_all_vlans(e) && i < map->count; i++)
         map->pools[i] |= pool_bit(e->pool);
 }
