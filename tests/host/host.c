@@ -104,7 +104,7 @@ void host_pio_write(uint16_t port, unsigned size, uint32_t value)
 
 /* Time --------------------------------------------------------------------- */
 
-static uint64_t now_us;
+static uint64_t now_us, look_us = 1;
 static bool real_time;
 
 static uint64_t real_us(void)
@@ -121,6 +121,10 @@ void host_set_time_us(uint64_t us)
 void host_advance_us(uint64_t us)
 {
     now_us += us;
+}
+void host_set_look_us(uint64_t us)
+{
+    look_us = us;
 }
 void host_use_real_time(bool on)
 {
@@ -165,7 +169,7 @@ void time_delay_us(uint64_t us)
 bool deadline_passed(const struct deadline *d)
 {
     if (!real_time)
-        now_us++;
+        now_us += look_us;
     return time_us() >= d->end_us;
 }
 
@@ -183,6 +187,49 @@ struct dma_row {
     uint8_t *va;
     bool readable, writable; /* by the device */
 };
+
+/* Blocks as large as packet pools are kept when they are freed, for the next that is as large: the
+ * faults of fresh pages cost more than what is done with them. */
+#define KEPT_MIN (64u * 1024u)
+#define KEPT_BLOCKS 8u
+
+static struct {
+    void *va; /* nobody may touch it; NULL: none */
+    size_t size;
+} kept[KEPT_BLOCKS];
+static unsigned kept_next;
+
+/* sanitizer/asan_interface.h; programs without the sanitizer have none of them. */
+void __asan_poison_memory_region(const volatile void *at, size_t size) __attribute__((weak));
+void __asan_unpoison_memory_region(const volatile void *at, size_t size) __attribute__((weak));
+
+static void *block_alloc(size_t size, size_t align)
+{
+    for (unsigned i = 0; i < KEPT_BLOCKS; i++) {
+        void *va = kept[i].va;
+        if (!va || kept[i].size != size || (uintptr_t)va % align)
+            continue;
+        kept[i].va = NULL;
+        if (__asan_unpoison_memory_region)
+            __asan_unpoison_memory_region(va, size);
+        return va;
+    }
+    return aligned_alloc(align, ALIGN_UP(size, align));
+}
+
+static void block_free(void *va, size_t size)
+{
+    if (size < KEPT_MIN) {
+        free(va);
+        return;
+    }
+    if (__asan_poison_memory_region)
+        __asan_poison_memory_region(va, size);
+    free(kept[kept_next].va);
+    kept[kept_next].va = va;
+    kept[kept_next].size = size;
+    kept_next = (kept_next + 1) % KEPT_BLOCKS;
+}
 
 static struct dma_row *dma_rows;
 static uint64_t iova_next = IOVA_START;
@@ -223,7 +270,7 @@ static int dma_get(size_t size, size_t align, struct dma_memory *mem)
         return -ENOMEM;
     align = align < PAGE_SIZE ? PAGE_SIZE : align;
     size = ALIGN_UP(size, PAGE_SIZE);
-    void *va = aligned_alloc(align, ALIGN_UP(size, align));
+    void *va = block_alloc(size, align);
     if (!va)
         return -ENOMEM;
     memset(va, 0, size);
@@ -248,7 +295,7 @@ void dma_free(struct dma_device *dev, struct dma_memory *mem)
         return;
     if (dev)
         dma_row_remove(dev, mem);
-    free(mem->va);
+    block_free(mem->va, mem->size);
     *mem = (struct dma_memory){ 0 };
 }
 
@@ -552,6 +599,7 @@ void host_reset(void)
     host_heap_fail_after(0);
     mmio.count = pio.count = 0;
     now_us = 0;
+    look_us = 1;
     random_state = 0;
     real_time = false;
     while (dma_rows) {

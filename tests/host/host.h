@@ -29,6 +29,9 @@ void host_add_pio(const struct host_window *window);
 
 void host_set_time_us(uint64_t us);
 void host_advance_us(uint64_t us);
+/* How long a look at a deadline takes, 1 us unless set: a device that never answers is given up
+ * after fewer of them. */
+void host_set_look_us(uint64_t us);
 void host_use_real_time(bool on);       /* benchmarks */
 
 /* DMA: what a device model uses to reach memory ----------------------------- */

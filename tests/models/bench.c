@@ -124,6 +124,14 @@ bool bench_is_conserved(void)
     return in == out;
 }
 
+uint32_t bench_packets_back(void)
+{
+    packet_cache_flush(&far_cache);
+    for (unsigned i = 0; i < worker_count(); i++)
+        packet_cache_flush(&worker_get(i)->cache);
+    return packet_pool_available(control_worker()->cache.pool);
+}
+
 int bench_tear_down(void **state)
 {
     bench_run_ms(1); /* what the control task still has to send */
@@ -138,10 +146,7 @@ int bench_tear_down(void **state)
         ring_port_destroy(bench.port[i]);
         ring_port_destroy(bench.far[i]);
     }
-    packet_cache_flush(&far_cache);
-    for (unsigned i = 0; i < worker_count(); i++)
-        packet_cache_flush(&worker_get(i)->cache);
-    require(packet_pool_available(control_worker()->cache.pool) == bench_packets);
+    require(bench_packets_back() == bench_packets);
     router_reset();
     forward_shutdown();
     port_reset_registry();

@@ -33,6 +33,7 @@ extern struct bench bench;
 int bench_set_up(void **state);
 int bench_tear_down(void **state);
 bool bench_is_conserved(void);
+uint32_t bench_packets_back(void); /* in the pool, when all caches have given theirs back */
 
 void bench_set_mtu(unsigned wire, uint16_t mtu);
 /* Runs the appliance for so long, in steps of a millisecond. */

@@ -90,21 +90,26 @@ static const struct e1000_model_reg family[] = {
     { E1000_RAH(0), E1000_RAH(E1000_RA_REGS - 1), 8, E1000_RAH_AV | 0x3ffff, true },
 };
 
-static const struct e1000_model_reg *find_in(const struct e1000_model_reg *rows, unsigned n,
-                                             uint32_t reg)
+/* For each register of the family, and of one with a chip's own rows, its row; NULL: none. */
+static const struct e1000_model_reg *rows_of[2][E1000_BAR_SIZE / 4];
+
+static void note_rows(const struct e1000_model_reg **of, const struct e1000_model_reg *rows,
+                      unsigned n)
 {
     for (unsigned i = 0; i < n; i++)
-        if (reg >= rows[i].first && reg <= rows[i].last &&
-            (reg - rows[i].first) % rows[i].step == 0)
-            return &rows[i];
-    return NULL;
+        for (uint32_t reg = rows[i].first; reg <= rows[i].last; reg += rows[i].step)
+            of[reg / 4] = &rows[i];
 }
 
 static const struct e1000_model_reg *find_known(const struct e1000_model *m, uint32_t reg)
 {
-    const struct e1000_model_reg *row =
-        m->chip ? find_in(m->chip->known, m->chip->known_count, reg) : NULL;
-    return row ? row : find_in(family, ARRAY_SIZE(family), reg);
+    const struct e1000_model_reg **of = rows_of[m->chip != NULL];
+    if (!of[E1000_CTRL / 4]) {
+        note_rows(of, family, ARRAY_SIZE(family));
+        if (m->chip)
+            note_rows(of, m->chip->known, m->chip->known_count);
+    }
+    return reg % 4 || reg >= E1000_BAR_SIZE ? NULL : of[reg / 4];
 }
 
 /* The first words of the EEPROM become the address; the 8254x take their time over it. */

@@ -158,14 +158,26 @@ static const struct known {
     { R_PVF(0) + VF_GOTLBC, R_PVF(7) + VF_GOTLBC, 0x100, 0, READ_ONLY, BOTH },
 };
 
+/* For each register of a chip its row of `known`, counted from 1; 0: there is none. */
+static uint8_t rows[2][IGB_MODEL_BAR_SIZE / 4];
+_Static_assert(ARRAY_SIZE(known) < UINT8_MAX, "a row's number has a byte");
+
+/* The first row that has a register counts. */
+static void number_rows(enum igb_model_chip chip)
+{
+    enum chips other = chip == IGB_MODEL_82576 ? ONLY_I350 : ONLY_82576;
+    for (unsigned i = ARRAY_SIZE(known); i--;)
+        for (uint32_t reg = known[i].first; reg <= known[i].last; reg += known[i].step)
+            if (known[i].chips != other)
+                rows[chip][reg / 4] = (uint8_t)(i + 1);
+}
+
 static const struct known *find_known(const struct igb_model *m, uint32_t reg)
 {
-    enum chips other = m->chip == IGB_MODEL_82576 ? ONLY_I350 : ONLY_82576;
-    for (const struct known *k = known; k < known + ARRAY_SIZE(known); k++)
-        if (reg >= k->first && reg <= k->last && (reg - k->first) % k->step == 0 &&
-            k->chips != other)
-            return k;
-    return NULL;
+    if (!rows[m->chip][R_CTRL / 4])
+        number_rows(m->chip);
+    unsigned row = reg % 4 || reg >= IGB_MODEL_BAR_SIZE ? 0 : rows[m->chip][reg / 4];
+    return row ? &known[row - 1] : NULL;
 }
 
 /* Queues 0 to 3 have two places each. */

@@ -5,6 +5,7 @@
 #include "kernel/time.h"
 #include "pci/pci_regs.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -126,6 +127,7 @@ static void vf_init(struct made_pf *m, unsigned index, uint64_t bar_size)
 {
     struct made_vf *v = &m->vf[index];
     struct pcispace_device *d = &v->device;
+    memset(v, 0, sizeof *v);
     pcispace_device_init(d, 0xffff, 0xffff, 0x020000);
     v->pf = m;
     v->index = index;
@@ -242,7 +244,8 @@ static void sriov_init(struct pcispace_device *d, uint16_t total, uint64_t bar_s
 void made_pf_init(struct made_pf *m, uint16_t device_id, uint16_t total, uint64_t bar_size)
 {
     struct pcispace_device *d = &m->device;
-    memset(m, 0, sizeof *m);
+    memset(d, 0, sizeof *d);
+    memset(&m->vfs, 0, sizeof *m - offsetof(struct made_pf, vfs)); /* its VFs: vf_init() */
     pcispace_device_init(d, 0x8086, device_id, 0x020000);
     express(d, PCI_EXPRESS_ENDPOINT);
     put(d, MADE_PF_EXPRESS + PCI_EXPRESS_DEVICE_CAP, PCI_EXPRESS_FLR, 4);

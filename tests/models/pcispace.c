@@ -14,6 +14,13 @@
 static struct pcispace_device *devices[DEVICES_MAX];
 static unsigned device_count;
 
+/* Where the last access to a register went.  It goes there again while that still decodes and
+ * nobody's configuration space was written, so that two who decode one address are found. */
+static struct {
+    struct pcispace_device *device; /* NULL: look for it */
+    unsigned bar;
+} last;
+
 static void put(uint8_t *at, uint64_t value, unsigned size)
 {
     for (unsigned i = 0; i < size; i++)
@@ -84,7 +91,8 @@ static bool answers(const struct pcispace_device *d)
 static bool is_at(const struct pcispace_device *d, uint32_t bdf)
 {
     if (d->pf)
-        return d->pf->segment == PCI_SEGMENT(bdf) && vf_routing_id(d) == (int)(bdf & 0xffff);
+        return (uint8_t)(d->pf->devfn + d->routing_offset) == (uint8_t)bdf &&
+               d->pf->segment == PCI_SEGMENT(bdf) && vf_routing_id(d) == (int)(bdf & 0xffff);
     return d->segment == PCI_SEGMENT(bdf) && d->devfn == (bdf & 0xff) && reached(d, PCI_BUS(bdf));
 }
 
@@ -157,6 +165,7 @@ static void config_write(uint32_t bdf, uint16_t offset, unsigned size, uint32_t 
     struct pcispace_device *d = find(bdf);
     if (!d || offset + size > d->config_size)
         return;
+    last.device = NULL;
     for (unsigned i = 0; i < size; i++) {
         uint8_t mask = d->writable[offset + i];
         uint8_t byte = (uint8_t)(value >> 8 * i);
@@ -172,6 +181,7 @@ static void config_write(uint32_t bdf, uint16_t offset, unsigned size, uint32_t 
 static const struct pci_bus_range ranges[SEGMENTS] = {
     { 0, 0, 255 }, { 1, 0, 255 }, { 2, 0, 255 }, { 3, 0, 255 }
 };
+static uint8_t root_buses[256 / 8]; /* one bit a bus that has a device */
 static struct pci_access access = { .name = "test",
                                     .read = config_read,
                                     .write = config_write,
@@ -181,6 +191,11 @@ static struct pci_access access = { .name = "test",
 const struct pci_access *pcispace_access(void)
 {
     return &access;
+}
+
+void pcispace_tell_root_buses(bool on)
+{
+    access.root_buses = on ? root_buses : NULL;
 }
 
 /* Registers --------------------------------------------------------------------- */
@@ -207,25 +222,39 @@ static bool forwarded(const struct pcispace_device *d, uint64_t at, bool io)
     return true;
 }
 
-/* Who decodes this address; two at once is a placing error. */
-static struct pcispace_device *decoder(uint64_t at, bool io, unsigned *bar, uint64_t *offset)
+static bool takes(const struct pcispace_device *d, unsigned i, uint64_t at, bool io)
 {
-    struct pcispace_device *found = NULL;
+    return d->bar[i].size && d->bar[i].io == io && decodes(d, i) &&
+           at - bar_base(d, i) < d->bar[i].size && forwarded(d, at, io);
+}
+
+/* Two at once is a placing error. */
+static void look_for_decoder(uint64_t at, bool io)
+{
+    last.device = NULL;
     for (unsigned n = 0; n < device_count; n++)
         for (unsigned i = 0; i < 6; i++) {
-            struct pcispace_device *d = devices[n];
-            if (d->bar[i].io != io || !decodes(d, i) || at - bar_base(d, i) >= d->bar[i].size ||
-                !forwarded(d, at, io))
+            if (!takes(devices[n], i, at, io))
                 continue;
-            if (found) {
+            if (last.device) {
                 fprintf(stderr, "pcispace: two devices decode %llx\n", (unsigned long long)at);
                 abort();
             }
-            found = d;
-            *bar = i;
-            *offset = at - bar_base(d, i);
+            last.device = devices[n];
+            last.bar = i;
         }
-    return found;
+}
+
+/* Who decodes this address, NULL: nobody. */
+static struct pcispace_device *decoder(uint64_t at, bool io, unsigned *bar, uint64_t *offset)
+{
+    if (!last.device || !takes(last.device, last.bar, at, io))
+        look_for_decoder(at, io);
+    if (!last.device)
+        return NULL;
+    *bar = last.bar;
+    *offset = at - bar_base(last.device, last.bar);
+    return last.device;
 }
 
 static uint64_t space_read(uint64_t at, bool io, unsigned size)
@@ -265,7 +294,10 @@ void pcispace_reset(void)
     const struct host_window ports = { 0x1000, 0xf000, window_read, window_write,
                                        (void *)(uintptr_t)0x1000 };
     device_count = reads = violations = 0;
+    last.device = NULL;
     access.range_count = 1;
+    access.root_buses = root_buses;
+    memset(root_buses, 0, sizeof root_buses);
     pci_reset();
     host_add_mmio(&low);
     host_add_mmio(&high);
@@ -360,6 +392,9 @@ void pcispace_add(struct pcispace_device *d, struct pcispace_device *bridge, uns
     d->bridge = bridge;
     d->devfn = (uint8_t)(device << 3 | function);
     devices[device_count++] = d;
+    last.device = NULL;
+    if (!bridge && !d->pf)
+        root_buses[d->root_bus / 8] |= (uint8_t)(1u << d->root_bus % 8);
     if (d->segment >= SEGMENTS)
         abort();
     if (d->segment >= access.range_count)

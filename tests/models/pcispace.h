@@ -62,6 +62,9 @@ void pcispace_add_vf(struct pcispace_device *d, struct pcispace_device *pf, uint
 /* What tests of pci/ look at: configuration reads since the reset, and things no
  * driver of a bus may do (a BAR changed while it decodes, decoding at address 0). */
 const struct pci_access *pcispace_access(void);
+/* The machine tells the scan which root buses there are, as it does from the reset on; or not:
+ * then all others are looked at too, which takes long. */
+void pcispace_tell_root_buses(bool on);
 unsigned pcispace_reads(void);
 unsigned pcispace_violations(void);
 /* The bus it answers on now; -1: no bridge leads there. */
