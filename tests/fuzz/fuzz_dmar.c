@@ -3,17 +3,10 @@
 #include "iommu/dmar.h"
 #include "kernel/compiler.h"
 #include "kernel/endian.h"
+#include "tests/fuzz/harness.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool truth)
-{
-    if (!truth)
-        abort();
-}
 
 static void check_scopes(const struct dmar *d, struct dmar_scopes run)
 {

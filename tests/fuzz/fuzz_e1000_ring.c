@@ -3,6 +3,7 @@
  * changes its VLAN and restarts.  Frames handed up keep the rules of nic/packet.h, and in the end
  * every packet is back in the pool, once. */
 #include "nic/port.h"
+#include "tests/fuzz/harness.h"
 #include "tests/host/host.h"
 #include "tests/models/conformance.h"
 #include "tests/models/e1000_model.h"
@@ -13,47 +14,10 @@
 #define POOL_PACKETS 512u
 #define RING 64u
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static const uint8_t address[MAC_LEN] = { 0x52, 0x54, 0, 1, 2, 3 };
 static struct e1000_model model;
 static struct packet_pool *pool;
 static struct packet_cache cache;
-
-struct input {
-    const uint8_t *data;
-    size_t size;
-};
-
-static uint64_t take_value(struct input *in, size_t n)
-{
-    uint64_t value = 0;
-    n = n < in->size ? n : in->size;
-    memcpy(&value, in->data, n);
-    in->data += n;
-    in->size -= n;
-    return value;
-}
-
-static void must(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-static void check_frame(const struct port *port, const struct packet *first)
-{
-    uint32_t bytes = 0, segments = 0;
-    for (const struct packet *p = first; p; p = p->next) {
-        must(p->data >= p->buffer && p->data + p->length <= p->buffer + PACKET_BUFFER_SIZE);
-        bytes += p->length;
-        segments++;
-    }
-    must(bytes == first->frame_length && segments <= FRAME_SEGMENTS_MAX);
-    must(bytes >= FRAME_MIN && bytes <= port_frame_limit(port));
-    must(!first->next || first->length >= PACKET_HEADER_MIN);
-    must(first->flags <= PACKET_IP_CHECKSUM_BAD); /* one of them, or none */
-}
 
 static void receive(struct port *port)
 {
@@ -176,10 +140,7 @@ static void step(struct port *port, struct input *in)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input in = { data, size };
-    host_reset();
-    port_reset_registry();
-    if (!pool) /* once: it is whole again after every input */
-        pool = packet_pool_create(POOL_PACKETS);
+    pool = packet_pool_create(POOL_PACKETS);
     packet_cache_init(&cache, pool);
     if (take_value(&in, 1) & 1)
         e1000e_model_init(&model, address);
@@ -195,6 +156,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     model.function->driver->remove(model.function);
     packet_cache_flush(&cache);
     must(packet_pool_available(pool) == POOL_PACKETS);
+    packet_pool_destroy(pool);
     must(host_dma_mapped(&model.function->dma) == 0);
+    harness_end();
     return 0;
 }

@@ -6,6 +6,7 @@
 #include "kernel/mmio.h"
 #include "nic/intel/igb/igb_regs.h"
 #include "nic/intel/igb/igb_ring.h"
+#include "tests/fuzz/harness.h"
 #include "tests/host/host.h"
 #include "tests/models/conformance.h"
 
@@ -16,8 +17,7 @@
 #define RING 64u
 #define BLOCKS 0x10000000u /* physical address of the two register blocks */
 #define BLOCK 0x40u
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#define LOOK_US 1000u /* a queue in a bad mood is given up after ten looks */
 
 static struct packet_pool *pool;
 static struct packet_cache cache;
@@ -30,27 +30,6 @@ static bool echoes; /* of the next switch_on() */
 static uint32_t regs[2 * BLOCK / 4];
 static uint32_t stuck;    /* one bit a block: its ENABLE says what it likes */
 static uint32_t returned; /* receive descriptors, of those given */
-
-struct input {
-    const uint8_t *data;
-    size_t size;
-};
-
-static uint64_t take_value(struct input *in, size_t n)
-{
-    uint64_t value = 0;
-    n = n < in->size ? n : in->size;
-    memcpy(&value, in->data, n);
-    in->data += n;
-    in->size -= n;
-    return value;
-}
-
-static void must(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 /* A queue that is not live is left alone: nothing but its driver's enable and disable comes. */
 static bool quiet;
@@ -74,20 +53,6 @@ static const struct host_window window = {
     .base = BLOCKS, .size = sizeof regs, .read = block_read, .write = block_write
 };
 
-static void check_frame(const struct packet *first)
-{
-    uint32_t bytes = 0, segments = 0;
-    for (const struct packet *p = first; p; p = p->next) {
-        must(p->data >= p->buffer && p->data + p->length <= p->buffer + PACKET_BUFFER_SIZE);
-        bytes += p->length;
-        segments++;
-    }
-    must(bytes == first->frame_length && segments <= FRAME_SEGMENTS_MAX);
-    must(bytes >= FRAME_MIN && bytes <= port_frame_limit(&port));
-    must(!first->next || first->length >= PACKET_HEADER_MIN);
-    must(first->flags != (PACKET_IP_CHECKSUM_GOOD | PACKET_IP_CHECKSUM_BAD));
-}
-
 static void receive(void)
 {
     struct packet *p[8];
@@ -96,7 +61,7 @@ static void receive(void)
     must(rx.live || !n);
     quiet = false;
     for (uint16_t i = 0; i < n; i++)
-        check_frame(p[i]);
+        check_frame(&port, p[i]);
     packet_free_burst(&cache, p, n);
 }
 
@@ -207,13 +172,12 @@ static void step(struct input *in)
 
 static void start(void)
 {
-    host_reset();
+    host_set_look_us(LOOK_US);
     host_add_mmio(&window);
     memset(regs, 0, sizeof regs);
     stuck = 0;
     echoes = false;
-    if (!pool) /* once: it is whole again after every input */
-        pool = packet_pool_create(POOL_PACKETS);
+    pool = packet_pool_create(POOL_PACKETS);
     packet_cache_init(&cache, pool);
     must(!dma_share(&device, packet_pool_memory(pool), DMA_BIDIRECTIONAL));
     port = (struct port){ .mtu = MTU_DEFAULT };
@@ -239,6 +203,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     dma_unshare(&device, packet_pool_memory(pool));
     packet_cache_flush(&cache);
     must(packet_pool_available(pool) == POOL_PACKETS);
+    packet_pool_destroy(pool);
     must(host_dma_mapped(&device) == 0);
+    harness_end();
     return 0;
 }

@@ -11,6 +11,7 @@
 #include "nic/intel/intel_mbx.h"
 #include "nic/port.h"
 #include "pci/pci.h"
+#include "tests/fuzz/harness.h"
 #include "tests/host/host.h"
 #include "tests/models/conformance.h"
 #include "tests/models/pcispace.h"
@@ -24,13 +25,6 @@
 #define TX_CONTROL (IGBVF_TX_BLOCK(0) + IGB_Q_CTL)
 #define LINES_MAX 400u /* of the log for one input */
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct input {
-    const uint8_t *data;
-    size_t size;
-};
-
 static struct packet_pool *pool;
 static struct packet_cache cache;
 static struct input in;
@@ -41,20 +35,9 @@ static uint32_t mailbox; /* what V2PMAILBOX shows */
 static bool honest_queues, gone;
 static enum { SILENT, GRANTS, REFUSES, BABBLES } pf;
 
-static uint64_t take_value(size_t n)
+static uint64_t take(size_t n)
 {
-    uint64_t value = 0;
-    n = n < in.size ? n : in.size;
-    memcpy(&value, in.data, n);
-    in.data += n;
-    in.size -= n;
-    return value;
-}
-
-static void must(bool holds)
-{
-    if (!holds)
-        abort();
+    return take_value(&in, n);
 }
 
 /* The device ----------------------------------------------------------------- */
@@ -68,13 +51,13 @@ static void pf_answers(void)
     mailbox |= MBX_V2P_PFSTS;
     if (pf == BABBLES) {
         for (unsigned i = 0; i < 3; i++)
-            regs[MBX_VF_MEMORY(i) / 4] = (uint32_t)take_value(4);
+            regs[MBX_VF_MEMORY(i) / 4] = (uint32_t)take(4);
         return;
     }
     regs[MBX_VF_MEMORY(0) / 4] |= (pf == GRANTS ? MBX_ACK : MBX_NACK) | MBX_CTS;
     if (type == MBX_VF_RESET && pf == GRANTS) {
-        regs[MBX_VF_MEMORY(1) / 4] = (uint32_t)take_value(1) << 16 | 0x02;
-        regs[MBX_VF_MEMORY(2) / 4] = (uint32_t)take_value(1);
+        regs[MBX_VF_MEMORY(1) / 4] = (uint32_t)take(1) << 16 | 0x02;
+        regs[MBX_VF_MEMORY(2) / 4] = (uint32_t)take(1);
     }
 }
 
@@ -91,7 +74,7 @@ static void pf_says(unsigned which)
     else if (which < 15)
         regs[MBX_VF_MEMORY(0) / 4] = type | MBX_CTS | MBX_NACK;
     else
-        regs[MBX_VF_MEMORY(which % 3) / 4] = (uint32_t)take_value(4);
+        regs[MBX_VF_MEMORY(which % 3) / 4] = (uint32_t)take(4);
     mailbox |= MBX_V2P_PFSTS;
 }
 
@@ -159,27 +142,14 @@ static void return_descriptor(void)
 {
     static const uint16_t lengths[] = { 0, 60, 127, 128, 1514, 1518, 2048, 2049 };
     static uint32_t next;
-    uint8_t how = (uint8_t)take_value(1);
-    uint64_t length = how & 2 ? take_value(2) : lengths[how >> 2 & 7];
+    uint8_t how = (uint8_t)take(1);
+    uint64_t length = how & 2 ? take(2) : lengths[how >> 2 & 7];
     uint64_t result = FIELD_PUT(IGB_RXD_LENGTH, length) | IGB_RXD_DD | (how & 1 ? IGB_RXD_EOP : 0);
-    scribble(IGBVF_RX_BLOCK(0), how & 0x80 ? (uint32_t)take_value(1) * 2 + 1 : 2 * next++ + 1,
-             result | (how & 0x40 ? take_value(8) : 0));
+    scribble(IGBVF_RX_BLOCK(0), how & 0x80 ? (uint32_t)take(1) * 2 + 1 : 2 * next++ + 1,
+             result | (how & 0x40 ? take(8) : 0));
 }
 
 /* The port --------------------------------------------------------------------- */
-
-static void check_frame(const struct port *port, const struct packet *first)
-{
-    uint32_t bytes = 0, segments = 0;
-    for (const struct packet *p = first; p; p = p->next) {
-        must(p->data >= p->buffer && p->data + p->length <= p->buffer + PACKET_BUFFER_SIZE);
-        bytes += p->length;
-        segments++;
-    }
-    must(bytes == first->frame_length && segments <= FRAME_SEGMENTS_MAX);
-    must(bytes >= FRAME_MIN && bytes <= port_frame_limit(port));
-    must(!first->next || first->length >= PACKET_HEADER_MIN);
-}
 
 static void receive(struct port *port)
 {
@@ -212,8 +182,8 @@ static void check_port(const struct port *port)
 static void set_something(struct port *port)
 {
     static uint8_t groups[40][MAC_LEN];
-    uint8_t which = (uint8_t)take_value(1);
-    uint64_t value = take_value(6);
+    uint8_t which = (uint8_t)take(1);
+    uint64_t value = take(6);
     for (unsigned i = 0; i < 40; i++)
         groups[i][0] = 1;
     switch (which % 4) {
@@ -256,7 +226,7 @@ static void poll(struct port *port, unsigned turns)
 
 static void step(struct port *port)
 {
-    uint8_t what = (uint8_t)take_value(1);
+    uint8_t what = (uint8_t)take(1);
     switch (what % 14) {
     case 0:
         return_descriptor();
@@ -265,22 +235,22 @@ static void step(struct port *port)
         receive(port);
         break;
     case 2:
-        send(port, (uint16_t)take_value(2));
+        send(port, (uint16_t)take(2));
         break;
     case 3:
-        scribble(IGBVF_RX_BLOCK(0), (uint32_t)take_value(1), take_value(8));
+        scribble(IGBVF_RX_BLOCK(0), (uint32_t)take(1), take(8));
         break;
     case 4:
-        scribble(IGBVF_TX_BLOCK(0), (uint32_t)take_value(1), take_value(8) | IGB_TXD_DD);
+        scribble(IGBVF_TX_BLOCK(0), (uint32_t)take(1), take(8) | IGB_TXD_DD);
         break;
     case 5:
-        mailbox = (uint32_t)take_value(4);
+        mailbox = (uint32_t)take(4);
         break;
     case 6:
         pf_says(what / 14);
         break;
     case 7:
-        pf = take_value(1) % 4;
+        pf = take(1) % 4;
         break;
     case 8:
         set_something(port);
@@ -291,12 +261,12 @@ static void step(struct port *port)
         port_start(port);
         break;
     case 10:
-        honest_queues = take_value(1) & 1;
-        regs[RX_CONTROL / 4] = (uint32_t)take_value(4);
+        honest_queues = take(1) & 1;
+        regs[RX_CONTROL / 4] = (uint32_t)take(4);
         break;
     case 11:
-        regs[(0xf00 + 4 * (uint32_t)(take_value(1) % 32)) / 4] = (uint32_t)take_value(4);
-        regs[IGBVF_STATUS / 4] = (uint32_t)take_value(4);
+        regs[(0xf00 + 4 * (uint32_t)(take(1) % 32)) / 4] = (uint32_t)take(4);
+        regs[IGBVF_STATUS / 4] = (uint32_t)take(4);
         look(port);
         break;
     case 12:
@@ -319,12 +289,9 @@ static void count_line(const char *text, size_t n)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     in = (struct input){ data, size < 4096 ? size : 4096 };
-    host_reset();
     log_set_sink(count_line);
     lines = 0;
-    port_reset_registry();
-    if (!pool) /* once: it is whole again after every input */
-        pool = packet_pool_create(POOL_PACKETS);
+    pool = packet_pool_create(POOL_PACKETS);
     packet_cache_init(&cache, pool);
     plug();
     must(pci_probe_drivers() == 1);
@@ -338,6 +305,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     function->driver->remove(function);
     packet_cache_flush(&cache);
     must(packet_pool_available(pool) == POOL_PACKETS);
+    packet_pool_destroy(pool);
     must(host_dma_mapped(&function->dma) == 0);
+    harness_end();
     return 0;
 }

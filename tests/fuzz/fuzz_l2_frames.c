@@ -3,6 +3,7 @@
  * of conservation of apps/forward/stats.h holds after every turn, the bridge sends no frame back to
  * where it came from, and at the end every packet is back. */
 #include "apps/bridge/bridge.h"
+#include "tests/fuzz/harness.h"
 #include "tests/host/host.h"
 #include "tests/models/lan.h"
 
@@ -12,13 +13,11 @@
 #define PORTS 3u
 #define STEP_US 7000000ull /* long steps, so that stations age */
 
-static struct {
-    const uint8_t *at, *end;
-} input;
+static struct input input;
 
 static uint8_t byte(void)
 {
-    return input.at < input.end ? *input.at++ : 0;
+    return (uint8_t)take_value(&input, 1);
 }
 
 static const char *const modes[] = { "l2", "io", "mac", "macswap", "rxonly", "l2", "l2", "l2" };
@@ -142,13 +141,11 @@ static void end(void)
         abort();
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    input.at = data;
-    input.end = data + size;
+    input = (struct input){ data, size };
     begin();
-    while (input.at < input.end) {
+    while (input.size) {
         uint8_t what = byte();
         if (what & 0x80)
             take_event();

@@ -5,6 +5,7 @@
 #include "apps/forward/access.h"
 #include "kernel/time.h"
 #include "nic/intel/igb/igb_pf.h"
+#include "tests/fuzz/harness.h"
 #include "tests/host/host.h"
 #include "tests/models/igb_model.h"
 
@@ -14,11 +15,10 @@
 #define PACKETS 512u
 #define VFS 3u
 #define V_CTRL 0u
+#define PF_CHANGES 7u /* a step that all VFs feel */
 #define V_CTRL_RST 0x04000000u
 
 TABLE_DECLARE(pci_drivers, struct pci_driver);
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const uint8_t address[MAC_LEN] = { 0x52, 0x54, 0, 1, 2, 3 };
 static const uint8_t other_address[MAC_LEN] = { 0x52, 0x54, 0, 1, 2, 4 };
@@ -26,27 +26,7 @@ static struct igb_model models[2], *model;
 static struct packet_pool *pool;
 static struct packet_cache cache;
 static struct port *port;
-
-struct input {
-    const uint8_t *data;
-    size_t size;
-};
-
-static uint64_t take_value(struct input *in, size_t n)
-{
-    uint64_t value = 0;
-    n = n < in->size ? n : in->size;
-    memcpy(&value, in->data, n);
-    in->data += n;
-    in->size -= n;
-    return value;
-}
-
-static void must(bool holds)
-{
-    if (!holds)
-        abort();
-}
+static unsigned touched; /* VFs of the present input, a bit each */
 
 /* What must hold ------------------------------------------------------------------- */
 
@@ -180,6 +160,7 @@ static void something(struct input *in)
     uint32_t what = (uint32_t)take_value(in, 1), words[IGB_MODEL_MESSAGE];
     unsigned vf = what >> 4 & 3;
     vf = vf < VFS ? vf : 0;
+    touched |= (what & 15) == PF_CHANGES ? (1u << VFS) - 1 : 1u << vf;
     switch (what & 15) {
     case 0:
         igb_model_vf_flr(model, vf);
@@ -202,7 +183,7 @@ static void something(struct input *in)
     case 6:
         administrator(in, vf);
         break;
-    case 7:
+    case PF_CHANGES:
         pf_changes(in);
         break;
     case 8:
@@ -247,21 +228,28 @@ static void begin(void)
     }
 }
 
+/* Of the VFs that the input touched, for it takes long; whatever else it changed. */
 static void as_new(void)
 {
     const struct port_rx_mode mode = { 0 };
     const char *why;
     igb_model_set_link(model, true);
-    must(!port_start(port) && !port_set_rx_mode(port, &mode) && !access_set_vlan(port, 0));
+    must(!port_start(port));
+    if (port->rx_mode.promiscuous)
+        must(!port_set_rx_mode(port, &mode));
+    if (port->vlan)
+        must(!access_set_vlan(port, 0));
     for (unsigned vf = 0; vf < VFS; vf++) {
         struct vf_policy policy = { .spoofcheck = true, .mac = { 2, 0, 0, 0, 9, (uint8_t)vf } };
         igb_model_vf_hold(model, vf, false);
-        must(!port->vf->set(port, vf, &policy, &why));
+        if (touched >> vf & 1)
+            must(!port->vf->set(port, vf, &policy, &why));
     }
     polls(20); /* events that nobody looked at yet */
     host_advance_us(VF_MUTED_US);
     for (unsigned vf = 0; vf < VFS; vf++)
-        igb_model_vf_flr(model, vf);
+        if (touched >> vf & 1)
+            igb_model_vf_flr(model, vf);
     polls(2);
 }
 
@@ -273,10 +261,65 @@ static void check_service(void)
     polls(5);
     for (unsigned vf = 0; vf < VFS; vf++) {
         igb_model_vf_receive(model, vf, words);
+        if (!(touched >> vf & 1))
+            continue;
         words[0] = MBX_VF_RESET;
         must(igb_model_vf_send(model, vf, words, 1));
         polls(1);
         must(igb_model_vf_receive(model, vf, words) && words[0] == (MBX_VF_RESET | MBX_ACK));
+    }
+    host_advance_us(VF_MUTED_US); /* whatever happens every so often is due at once */
+    polls(1);
+}
+
+/* What a VF or the PF's administrator can make the driver write, as it is between inputs. */
+static const struct {
+    uint32_t first, last;
+} ranges[] = {
+    { IGB_VFRE, IGB_VFTE },         { IGB_MTA(0), IGB_MTA(IGB_MTA_REGS - 1) },
+    { IGB_RAL(0), IGB_RAH(15) },    { IGB_RAL(16), IGB_RAH(31) },
+    { IGB_VT_CTL, IGB_VT_CTL },     { IGB_VFTA(0), IGB_VFTA(IGB_VFTA_REGS - 1) },
+    { IGB_VMOLR(0), IGB_VMOLR(7) }, { IGB_VLVF(0), IGB_VLVF(IGB_VLVF_REGS - 1) },
+    { IGB_VMVIR(0), IGB_VMVIR(7) }, { IGB_UTA(0), IGB_UTA(IGB_UTA_REGS - 1) },
+};
+
+static uint32_t as_before[2][IGB_MODEL_BAR_SIZE / 4];
+
+static void check_nothing_left(void)
+{
+    const uint32_t *before = as_before[model - models];
+    for (unsigned i = 0; i < ARRAY_SIZE(ranges); i++)
+        must(!memcmp(&before[ranges[i].first / 4], &model->regs[ranges[i].first / 4],
+                     ranges[i].last - ranges[i].first + 4));
+    for (unsigned vf = 0; vf < VFS; vf++) {
+        struct vf_info info = info_of(vf);
+        must(info.mailbox == VF_MAILBOX_OPEN && !info.promiscuous && !info.all_multicast);
+        must(!info.macs && !info.vlans && !info.multicast && !info.policy.mac_set);
+    }
+}
+
+static void choose(unsigned which)
+{
+    model = &models[which];
+    port = port_get(which);
+}
+
+static void end(void)
+{
+    polls(2);
+    check();
+    as_new();
+    check_service();
+}
+
+static void first(void)
+{
+    begin();
+    for (unsigned which = 0; which < 2; which++) {
+        choose(which);
+        touched = (1u << VFS) - 1;
+        end();
+        memcpy(as_before[which], model->regs, sizeof model->regs);
     }
 }
 
@@ -284,17 +327,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input in = { data, size };
     if (!pool)
-        begin();
-    unsigned which = take_value(&in, 1) & 1;
-    model = &models[which];
-    port = port_get(which);
+        first();
+    choose(take_value(&in, 1) & 1);
+    touched = 0;
     while (in.size) {
         something(&in);
         check();
     }
-    polls(2);
-    check();
-    as_new();
-    check_service();
+    end();
+    check_nothing_left();
     return 0;
 }

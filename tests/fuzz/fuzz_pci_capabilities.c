@@ -4,6 +4,7 @@
 #include "apps/console/command.h"
 #include "pci/pci.h"
 #include "pci/pci_regs.h"
+#include "tests/fuzz/harness.h"
 #include "tests/host/host.h"
 #include "tests/models/pcispace.h"
 
@@ -11,8 +12,6 @@
 #include <string.h>
 
 #define TEXT_MAX 1048576u
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static size_t printed;
 
@@ -49,14 +48,18 @@ static void check_bars(const struct pci_function *f)
     }
 }
 
-static void show(uint32_t bdf)
+static void show(const char *line)
 {
-    char line[32] = "show pci ";
     struct out out = { .write = count_text };
     printed = 0;
+    must(!command_run(line, &out, "fuzzer", 0));
+}
+
+static void show_function(uint32_t bdf)
+{
+    char line[32] = "show pci ";
     pci_bdf_format(bdf, line + strlen(line));
-    if (command_run(line, &out, "fuzzer", 0) || command_run("show pci", &out, "fuzzer", 0))
-        abort();
+    show(line);
 }
 
 /* The first byte says where it is plugged in, the second which bits can be written. */
@@ -65,7 +68,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct pcispace_device device, port, behind;
     if (size < 2 || size > PCI_EXTENDED_SIZE)
         return 0;
-    host_reset();
     pcispace_reset();
     memset(&device, 0, sizeof device);
     memset(&port, 0, sizeof port);
@@ -91,8 +93,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (unsigned i = 0; i < PCI_BARS; i++)
             pci_map_bar(f, i, 4);
         pci_bus_master(f, true);
-        show(f->bdf);
+        show_function(f->bdf);
     }
-    pci_reset();
+    show("show pci");
+    harness_end();
     return 0;
 }

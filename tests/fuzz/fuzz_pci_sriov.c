@@ -8,6 +8,7 @@
 #include "pci/pci.h"
 #include "pci/pci_regs.h"
 #include "pci/sriov.h"
+#include "tests/fuzz/harness.h"
 #include "tests/host/host.h"
 #include "tests/models/made_pf.h"
 
@@ -16,9 +17,7 @@
 
 #define STEPS_MAX 12u
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct input {
+struct tree {
     uint8_t ports; /* bits: see plug() */
     uint8_t total;
     uint16_t offset, stride;
@@ -96,7 +95,7 @@ static void check_list(void)
 static struct pcispace_device port, inner;
 static struct made_pf pf[2];
 
-static void lie(struct made_pf *m, const struct input *in)
+static void lie(struct made_pf *m, const struct tree *in)
 {
     uint8_t *config = m->device.config + MADE_PF_SRIOV + 4;
     uint8_t *writable = m->device.writable + MADE_PF_SRIOV + 4;
@@ -108,7 +107,7 @@ static void lie(struct made_pf *m, const struct input *in)
     m->stride[0] = m->stride[1] = in->stride;
 }
 
-static void plug(const struct input *in)
+static void plug(const struct tree *in)
 {
     struct pcispace_device *above = in->ports & 1 ? NULL : &port;
     made_port_init(&port, in->ports & 2 ? PCI_EXPRESS_ROOT_PORT : in->ports >> 4, in->ports & 4,
@@ -127,9 +126,21 @@ static void plug(const struct input *in)
     }
 }
 
-static void step(uint8_t what)
+static void remove_vfs(struct pci_function *f)
+{
+    for (unsigned i = f->sriov->num_vfs; i--;)
+        pci_remove_function(f->sriov->vf[i]);
+    pci_sriov_disable(f);
+}
+
+static void show(const char *line)
 {
     struct out out = { .write = drop };
+    must(!command_run(line, &out, "fuzzer", 0));
+}
+
+static void step(uint8_t what)
+{
     const char *why = NULL;
     for (struct pci_function *f = pci_first(), *next; f; f = next) {
         next = f->next;
@@ -145,49 +156,35 @@ static void step(uint8_t what)
         }
         check_list();
         if (what & 2)
-            for (unsigned i = f->sriov->num_vfs; i--;)
-                pci_remove_function(f->sriov->vf[i]);
-        if (what & 2)
-            pci_sriov_disable(f);
+            remove_vfs(f);
         pci_function_reset(f);
         next = f->next;
     }
     host_advance_us(2 * US_PER_S);
     pci_aer_poll(time_us());
-    if (command_run("show pci", &out, "fuzzer", 0) ||
-        command_run(pf[0].device.bridge ? "show pci 00:01.0" : "show pci 00:00.0", &out, "fuzzer",
-                    0))
-        abort();
-}
-
-/* The machine tells that bus 0 is its only root bus: looking for others takes long. */
-static void access_set(void)
-{
-    static const uint8_t bus_0[32] = { 1 };
-    static struct pci_access access;
-    access = *pcispace_access();
-    access.root_buses = bus_0;
-    pci_set_access(&access);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct input in;
+    struct tree in;
     if (size < sizeof in)
         return 0;
     memcpy(&in, data, sizeof in);
-    host_reset();
     host_set_yield(pass_time);
     host_add_mmio(&nobody);
     pcispace_reset();
     memset(&port, 0, sizeof port);
     memset(&inner, 0, sizeof inner);
     plug(&in);
-    access_set();
     pci_scan();
     check_list();
     for (size_t i = sizeof in; i < size && i < sizeof in + STEPS_MAX; i++)
         step(data[i]);
-    pci_reset();
+    show("show pci");
+    show(pf[0].device.bridge ? "show pci 00:01.0" : "show pci 00:00.0");
+    for (struct pci_function *f = pci_first(); f; f = f->next)
+        if (f->sriov)
+            remove_vfs(f);
+    harness_end();
     return 0;
 }

@@ -1,6 +1,7 @@
 /* A virtio device that answers whatever the input says: registers, used rings,
  * and the bytes of every page it may write.  Whatever it does, frames that come
  * out obey nic/port.h, and after stop every packet and every page is back. */
+#include "tests/fuzz/harness.h"
 #include "tests/host/host.h"
 
 #include "nic/port.h"
@@ -13,27 +14,19 @@
 #define POOL 160u
 #define QUEUES 3u
 
-static struct {
-    const uint8_t *at, *end;
-} input;
+static struct input input;
 
 static uint8_t byte(void)
 {
-    return input.at < input.end ? *input.at++ : 0;
+    return (uint8_t)take_value(&input, 1);
 }
 static uint16_t word(void)
 {
-    return (uint16_t)(byte() | byte() << 8);
+    return (uint16_t)take_value(&input, 2);
 }
 static uint32_t dword(void)
 {
-    return word() | (uint32_t)word() << 16;
-}
-
-static void check(bool good)
-{
-    if (!good)
-        abort();
+    return (uint32_t)take_value(&input, 4);
 }
 
 /* The device ---------------------------------------------------------------------- */
@@ -125,7 +118,7 @@ static void notify(struct virtqueue *vq)
 
 static int queue_enable(struct virtio_device *dev, struct virtqueue *vq)
 {
-    check(vq->index < QUEUES);
+    must(vq->index < QUEUES);
     fake.queue[vq->index] = vq;
     fake.avail_idx[vq->index] = 0;
     vq->notify = notify;
@@ -162,15 +155,7 @@ static void receive(struct port *port)
     struct packet *packets[8];
     uint16_t n = port_rx_burst(port->rxq[0], packets, 1 + byte() % 8);
     for (uint16_t i = 0; i < n; i++) {
-        uint32_t length = 0, segments = 0;
-        for (struct packet *p = packets[i]; p; p = p->next) {
-            length += p->length;
-            segments++;
-            check(p->data >= p->buffer && p->data + p->length <= p->buffer + PACKET_BUFFER_SIZE);
-        }
-        check(length == packets[i]->frame_length && segments <= FRAME_SEGMENTS_MAX);
-        check(length >= FRAME_MIN && length <= port_frame_limit(port));
-        check(segments == 1 || packets[i]->length >= PACKET_HEADER_MIN);
+        check_frame(port, packets[i]);
         packet_free(&fake.cache, packets[i]);
     }
 }
@@ -240,26 +225,23 @@ static void create(struct port **port)
     (*port)->rxq[0]->cache = (*port)->txq[0]->cache = &fake.cache;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct port *port;
-    host_reset();
-    port_reset_registry();
-    input.at = data;
-    input.end = data + size;
+    input = (struct input){ data, size };
     struct packet_pool *pool = packet_pool_create(POOL);
     packet_cache_init(&fake.cache, pool);
     create(&port);
     for (unsigned starts = 0; starts < 3 && !port_start(port); starts++) {
-        while (input.at < input.end && port->state == PORT_RUNNING && byte() != 0xff)
+        while (input.size && port->state == PORT_RUNNING && byte() != 0xff)
             turn(port);
         port_stop(port);
-        check(host_dma_mapped(&fake.dma) == 0);
+        must(host_dma_mapped(&fake.dma) == 0);
     }
     virtio_net_destroy(port);
     packet_cache_flush(&fake.cache);
-    check(packet_pool_available(pool) == POOL);
+    must(packet_pool_available(pool) == POOL);
     packet_pool_destroy(pool);
+    harness_end();
     return 0;
 }
