@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POOL_ALIGN (2u * 1024u * 1024u)    /* whole large IOMMU pages, where it is that big */
+#define POOL_ALIGN (2u * 1024u * 1024u)    /* for large pages of the IOMMU, as far as they go */
 #define CACHE_BULK (PACKET_CACHE_SIZE / 2) /* moved between a cache and the pool at once */
 
 /* The lock is taken once per CACHE_BULK packets, and only by a worker whose
@@ -47,18 +47,21 @@ static uint32_t returned(const struct packet_pool *pool)
     return pool->available - (pool->count - pool->made);
 }
 
+static int buffers_alloc(struct packet_pool *pool, size_t bytes)
+{
+    int e = bytes >= POOL_ALIGN ? dma_alloc_shared(bytes, POOL_ALIGN, &pool->memory) : -ENOMEM;
+    return e ? dma_alloc_shared(bytes, PAGE_SIZE, &pool->memory) : 0;
+}
+
 struct packet_pool *packet_pool_create(uint32_t count)
 {
-    size_t bytes = (size_t)count * PACKET_BUFFER_SIZE;
-    size_t align = bytes >= POOL_ALIGN ? POOL_ALIGN : PAGE_SIZE;
     struct packet_pool *pool = calloc(1, sizeof *pool);
     if (!pool)
         goto fail;
     pool->count = pool->available = count;
     pool->packets = aligned_alloc(CACHE_LINE, count * sizeof *pool->packets);
     pool->free = malloc(count * sizeof *pool->free);
-    if (!pool->packets || !pool->free ||
-        dma_alloc_shared(ALIGN_UP(bytes, align), align, &pool->memory))
+    if (!pool->packets || !pool->free || buffers_alloc(pool, (size_t)count * PACKET_BUFFER_SIZE))
         goto fail;
     return pool;
 fail:

@@ -30,6 +30,37 @@ def starts_again(appliance):
         assert "running\n" in appliance.command("show port " + port)
 
 
+LEAST = 5       # MiB; docs/limits.md says so
+
+
+@pytest.mark.parametrize("mib", [LEAST, LEAST + 1])     # with one more the packets fill more than 2 MiB
+def test_two_ports_are_routed_with_the_least_memory(mib):
+    with Appliance(memory=mib, config=ADDRESSES) as appliance:
+        forwards(appliance)
+        starts_again(appliance)
+        forwards(appliance)
+        assert "no memory" not in appliance.transcript
+
+
+def test_with_less_it_is_said_what_there_is_no_memory_for():
+    """The ports run, the console answers, and addresses without their routes are told."""
+    with Appliance(memory=LEAST - 1, config=ADDRESSES) as appliance:
+        log = appliance.command("show log")
+        assert all("interface %d: no memory for the routes of an address" % n in log for n in (0, 1))
+        for port in "01":
+            assert "running\n" in appliance.command("show port " + port)
+        assert "inactive" in appliance.command("show routes")
+
+
+def test_bridging_needs_less():
+    with Appliance(memory=LEAST - 1, config="forward l2\n") as appliance:
+        for number in range(1000):
+            frame = bytes(Ether(src="02:00:00:00:0a:02", dst=BROADCAST, type=0x88b5) / number.to_bytes(64, "big"))
+            appliance.wires[0].send(frame)
+            assert appliance.wires[1].expect(lambda got: got[12:14] == b"\x88\xb5") == frame
+        assert "no memory" not in appliance.transcript
+
+
 @pytest.mark.parametrize("mib, routes", [(8, 3000), (16, 10000)])
 def test_routes_leave_the_ports_their_memory(mib, routes):
     """One error line for each route that there is no memory for; the others and the ports are in use."""
