@@ -62,29 +62,38 @@ unsigned fdb_slice_most;
 
 /* Two 64-bit multiplications mix 60 bits of key into two 32-bit halves; who
  * does not know the seed cannot choose stations that crowd one bucket. */
-static uint64_t hash(uint64_t key)
+static inline uint64_t hash(uint64_t key)
 {
     uint64_t h = (key ^ fdb.seed[0]) * (fdb.seed[1] | 1);
     h = (h ^ h >> 32) * 0x9e3779b97f4a7c15ull;
     return h ^ h >> 29;
 }
 
-static struct bucket *bucket_of(uint64_t h, unsigned which)
+static inline struct bucket *bucket_of(uint64_t h, unsigned which)
 {
     return &fdb.bucket[(which ? h >> 32 : h) & fdb.mask];
 }
 
-static struct entry *entry_find(uint64_t key, uint64_t h)
+_Static_assert(BUCKET_ENTRIES == 4, "as many as place_in() looks at");
+
+/* Where the station is if it is in there.  That is as good as random: chosen without branches. */
+static inline struct entry *place_in(struct bucket *bucket, uint64_t key)
+{
+    struct entry *e = bucket->entry;
+    unsigned place = load_acquire(&e[1].key) == key ? 1 : 0;
+    place = load_acquire(&e[2].key) == key ? 2 : place;
+    place = load_acquire(&e[3].key) == key ? 3 : place;
+    return &e[place];
+}
+
+static inline struct entry *entry_find(uint64_t key, uint64_t h)
 {
     if (unlikely(!key))
         return NULL;
-    for (unsigned b = 0; b < 2; b++) {
-        struct bucket *bucket = bucket_of(h, b);
-        for (unsigned i = 0; i < BUCKET_ENTRIES; i++)
-            if (load_acquire(&bucket->entry[i].key) == key)
-                return &bucket->entry[i];
-    }
-    return NULL;
+    struct entry *e = place_in(bucket_of(h, 0), key);
+    if (load_acquire(&e->key) != key)
+        e = place_in(bucket_of(h, 1), key);
+    return load_acquire(&e->key) == key ? e : NULL;
 }
 
 static uint32_t where_now(uint16_t port)
@@ -92,7 +101,7 @@ static uint32_t where_now(uint16_t port)
     return load_relaxed(&fdb.generation[port % GENERATIONS]) | port;
 }
 
-static bool is_live(uint32_t where, uint32_t seen)
+static inline bool is_live(uint32_t where, uint32_t seen)
 {
     if (where & WHERE_FIXED)
         return true;
@@ -108,7 +117,7 @@ static bool entry_live(const struct entry *e)
 
 /* Workers ------------------------------------------------------------------ */
 
-uint64_t fdb_prefetch(uint64_t key)
+static inline uint64_t prefetch(uint64_t key)
 {
     uint64_t h = hash(key);
     __builtin_prefetch(bucket_of(h, 0));
@@ -116,20 +125,19 @@ uint64_t fdb_prefetch(uint64_t key)
     return h;
 }
 
-bool fdb_lookup(uint64_t key, uint64_t h, uint16_t *port)
+static inline uint16_t lookup(uint64_t key, uint64_t h)
 {
     const struct entry *e = entry_find(key, h);
     if (!e)
-        return false;
+        return PORT_NONE;
     uint32_t where = load_acquire(&e->where), seen = load_acquire(&e->seen);
-    if (!is_live(where, seen))
-        return false;
-    *port = (uint16_t)(where & WHERE_PORT);
-    return load_relaxed(&e->key) == key;
+    if (!is_live(where, seen) || load_relaxed(&e->key) != key)
+        return PORT_NONE;
+    return (uint16_t)(where & WHERE_PORT);
 }
 
 /* `seen` is written once per tick and station, so that the line stays shared. */
-bool fdb_refresh(uint64_t key, uint64_t h, uint16_t port)
+static inline bool refresh(uint64_t key, uint64_t h, uint16_t port)
 {
     struct entry *e = entry_find(key, h);
     if (!e)
@@ -142,6 +150,46 @@ bool fdb_refresh(uint64_t key, uint64_t h, uint16_t port)
     if (load_relaxed(&e->seen) != now)
         store_relaxed(&e->seen, now);
     return true;
+}
+
+uint64_t fdb_prefetch(uint64_t key)
+{
+    return prefetch(key);
+}
+
+bool fdb_lookup(uint64_t key, uint64_t h, uint16_t *port)
+{
+    *port = lookup(key, h);
+    return *port != PORT_NONE;
+}
+
+bool fdb_refresh(uint64_t key, uint64_t h, uint16_t port)
+{
+    return refresh(key, h, port);
+}
+
+void fdb_prefetch_burst(struct fdb_station *stations, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        stations[i].hash = prefetch(stations[i].key);
+}
+
+void fdb_lookup_burst(const struct fdb_station *stations, uint16_t *ports, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        ports[i] = lookup(stations[i].key, stations[i].hash);
+}
+
+uint32_t fdb_refresh_burst(const struct fdb_station *stations, uint16_t port, unsigned n)
+{
+    uint64_t last = 0;
+    uint32_t news = 0;
+    for (unsigned i = 0; i < n; i++) {
+        if (stations[i].key != last && unlikely(!refresh(stations[i].key, stations[i].hash, port)))
+            news |= 1u << i;
+        last = stations[i].key;
+    }
+    return news;
 }
 
 /* Control task: set-up ------------------------------------------------------- */

@@ -41,9 +41,18 @@ static inline uint64_t fdb_key(uint16_t fid, const uint8_t *mac)
 
 /* Fetches the buckets early and tells where they are, for the two below. */
 uint64_t fdb_prefetch(uint64_t key);
-bool fdb_lookup(uint64_t key, uint64_t hash, uint16_t *port);
+bool fdb_lookup(uint64_t key, uint64_t hash, uint16_t *port); /* *port: PORT_NONE when false */
 /* The station was seen on `port`.  False: the control task must learn that. */
 bool fdb_refresh(uint64_t key, uint64_t hash, uint16_t port);
+
+/* The same for a burst of up to 32 stations, whose keys are the caller's. */
+struct fdb_station {
+    uint64_t key, hash;
+};
+void fdb_prefetch_burst(struct fdb_station *stations, unsigned n);
+void fdb_lookup_burst(const struct fdb_station *stations, uint16_t *ports, unsigned n);
+/* As bits, the ones that the control task must learn: one of those in a row that are the same. */
+uint32_t fdb_refresh_burst(const struct fdb_station *stations, uint16_t port, unsigned n);
 
 /* Control task -------------------------------------------------------------- */
 

@@ -11,32 +11,31 @@
 
 #define FINE (-1) /* beside the drop reasons */
 #define NOBODY UINT64_MAX
+#define NOWHERE UINT32_MAX
 
 struct numbered members;
 
-/* As the table takes it. */
-struct address {
-    uint64_t key, hash;
-};
+_Static_assert(PORT_BURST <= 32, "a burst's frames are bits of a word");
 
-/* A burst on its way. */
+/* A burst on its way.  Those for one member in a row move up in the burst's own array. */
 struct passage {
     struct worker *worker;
     struct bridge *bridge;
     struct member *in;
-    uint64_t learned; /* the key of the source that was looked at last */
+    bool spoken_for; /* somebody else speaks for its wire */
+    uint32_t news;   /* bits: sources that the control task must learn */
+    struct packet **packet;
+    struct fdb_station destination[PORT_BURST], source[PORT_BURST];
+    uint16_t port[PORT_BURST]; /* behind which the destination is; PORT_NONE: nobody knows */
+    /* packet[first] to packet[end - 1] are for this member, whose port has this number */
+    const struct member *out;
+    uint32_t out_number; /* NOWHERE: there is none yet */
+    unsigned first, end;
     /* For the bridge's own interface, when it has an address. */
     uint64_t own; /* its MAC; NOBODY: nothing is delivered */
     uint16_t ups;
     struct packet *up[PORT_BURST];
 };
-
-static struct address read_address(const struct bridge *bridge, const uint8_t *mac)
-{
-    struct address address = { .key = fdb_key(bridge->fid, mac) };
-    address.hash = fdb_prefetch(address.key);
-    return address;
-}
 
 /* One wire ------------------------------------------------------------------ */
 
@@ -54,34 +53,33 @@ static bool share_wire(const struct member *a, const struct member *b)
     return (for_a ? for_a : a) == (for_b ? for_b : b);
 }
 
-/* The member behind which a station is; one that went to another bridge meanwhile is none. */
-static struct member *find_station(const struct bridge *bridge, const struct address *station)
+/* The member of that number, if any; one that went to another bridge meanwhile is none. */
+static struct member *member_in(const struct bridge *bridge, uint16_t number)
 {
-    uint16_t number;
-    if (!fdb_lookup(station->key, station->hash, &number))
-        return NULL;
     struct member *member = member_of(number);
     return member && member->bridge == bridge ? member : NULL;
 }
 
 /* What a member hears that does not speak for its wire, the speaker has heard as well, or has
  * sent itself: all but frames for the member's own address from stations on its wire. */
-static bool is_copy(const struct passage *way, const struct address *destination,
-                    const struct address *source)
+static bool is_copy(const struct passage *way, unsigned i)
 {
-    if ((destination->key & MAC_WORD) != load_relaxed(&way->in->interface->mac_word))
+    const struct fdb_station *source = &way->source[i];
+    uint16_t number;
+    if ((way->destination[i].key & MAC_WORD) != load_relaxed(&way->in->interface->mac_word))
         return true;
-    const struct member *home = find_station(way->bridge, source);
+    fdb_lookup(source->key, source->hash, &number);
+    const struct member *home = member_in(way->bridge, number);
     return home && !share_wire(home, way->in);
 }
 
 /* An I350 that listens to all hears also what is for one of its VFs, whose own port has it. */
-static bool is_for_others(const struct member *in, const struct address *destination)
+static bool is_for_others(const struct passage *way, unsigned i)
 {
-    const struct mac_list *others = load_acquire(&in->others);
-    uint64_t mac = destination->key & MAC_WORD;
-    for (unsigned i = 0; others && i < others->count; i++)
-        if (others->mac[i] == mac)
+    const struct mac_list *others = load_acquire(&way->in->others);
+    uint64_t mac = way->destination[i].key & MAC_WORD;
+    for (unsigned k = 0; unlikely(others) && k < others->count; k++)
+        if (others->mac[k] == mac)
             return true;
     return false;
 }
@@ -113,12 +111,23 @@ static const struct member *flood_next(const struct flood_list *list, const stru
     return NULL;
 }
 
-/* The last member gets the frame itself. */
-static void flood(const struct passage *way, struct packet *packet)
+/* Sends what waits for one member. */
+static void run_end(struct passage *way)
+{
+    unsigned first = way->first;
+    way->first = way->end;
+    if (way->end != first)
+        forward_send_burst(way->worker, way->out->port, way->packet + first,
+                           (uint16_t)(way->end - first));
+}
+
+/* The last member gets the frame itself.  No frame overtakes those that came before. */
+static void flood(struct passage *way, struct packet *packet)
 {
     const struct flood_list *list = load_acquire(&way->bridge->flood);
     unsigned place = 0;
     const struct member *out = flood_next(list, way->in, &place), *next;
+    run_end(way);
     if (!out) {
         forward_drop(way->worker, packet->port, DROP_no_peer, packet);
         return;
@@ -139,15 +148,11 @@ static void take_note(struct worker *control, const struct note *note)
 }
 
 /* 802.1Q 8.7: from the source of every frame that was received well. */
-static void learn(struct passage *way, const struct packet *packet, const struct address *source)
+static void learn(struct passage *way, const struct packet *packet)
 {
-    uint16_t number = way->in->port->number;
-    struct note note = { .handle = take_note, .port = number, .code = way->bridge->fid };
-    if (source->key == way->learned)
-        return;
-    way->learned = source->key;
-    if (likely(fdb_refresh(source->key, source->hash, number)))
-        return;
+    struct note note = { .handle = take_note,
+                         .port = way->in->port->number,
+                         .code = way->bridge->fid };
     memcpy(note.mac, packet->data + MAC_LEN, MAC_LEN);
     forward_note(way->worker, &note); /* when the ring is full, a later frame will do */
 }
@@ -177,76 +182,92 @@ static void flood_and_deliver(struct passage *way, struct packet *packet)
     flood(way, packet);
 }
 
-static void relay(struct passage *way, struct packet *packet, const struct address *destination)
+/* For the bridge itself, or for it too: done with. */
+static bool deliver_own(struct passage *way, struct packet *packet, uint64_t destination)
 {
-    if (unlikely(way->own != NOBODY)) {
-        if ((destination->key & MAC_WORD) == way->own) {
-            deliver(way, packet);
-            return;
-        }
-        if (destination->key & FDB_KEY_GROUP) {
-            flood_and_deliver(way, packet);
-            return;
-        }
-    }
-    struct member *out = find_station(way->bridge, destination); /* no group is in there */
-    if (!out)
-        flood(way, packet);
-    else if (share_wire(way->in, out))
-        forward_drop(way->worker, packet->port, DROP_same_port, packet);
+    if ((destination & MAC_WORD) == way->own)
+        deliver(way, packet);
+    else if (destination & FDB_KEY_GROUP)
+        flood_and_deliver(way, packet);
     else
-        forward_send(way->worker, out->port, packet);
+        return false;
+    return true;
+}
+
+/* What is asked once of a destination's port for frames in a row.  False: the frame is done with,
+ * it went another way. */
+static bool turn_to(struct passage *way, struct packet *packet, uint16_t number)
+{
+    const struct member *out = member_in(way->bridge, number);
+    if (!out) {
+        flood(way, packet);
+        return false;
+    }
+    if (share_wire(way->in, out)) {
+        forward_drop(way->worker, packet->port, DROP_same_port, packet);
+        return false;
+    }
+    if (out != way->out)
+        run_end(way);
+    way->out = out;
+    way->out_number = number;
+    return true;
 }
 
 /* Why a frame is not relayed, whatever the bridge knows. */
-static int frame_fault(const struct address *destination, const struct address *source)
+static inline int frame_fault(uint64_t destination, uint64_t source)
 {
-    if ((destination->key & RESERVED_ADDRESS_MASK) == RESERVED_ADDRESS)
+    if ((destination & RESERVED_ADDRESS_MASK) == RESERVED_ADDRESS)
         return DROP_reserved_address;
-    if (source->key & FDB_KEY_GROUP)
+    if (source & FDB_KEY_GROUP)
         return DROP_group_source;
-    return unlikely(!(source->key & MAC_WORD)) ? DROP_zero_source : FINE;
+    return unlikely(!(source & MAC_WORD)) ? DROP_zero_source : FINE;
 }
 
-/* The same for a frame that came in by a member that does not speak for its wire. */
-static int spoken_for_fault(const struct passage *way, const struct address *destination,
-                            const struct address *source)
+static inline int fault_of(struct passage *way, unsigned i)
 {
-    int fault = frame_fault(destination, source);
-    return fault == FINE && is_copy(way, destination, source) ? DROP_shared_wire : fault;
-}
-
-static int listener_fault(struct passage *way, const struct packet *packet,
-                          const struct address *destination, const struct address *source)
-{
-    int fault = frame_fault(destination, source);
+    int fault = frame_fault(way->destination[i].key, way->source[i].key);
     if (fault != FINE)
         return fault;
-    learn(way, packet, source);
-    return is_for_others(way->in, destination) ? DROP_shared_wire : FINE;
+    if (unlikely(way->news >> i & 1))
+        learn(way, way->packet[i]);
+    bool copy = unlikely(way->spoken_for) ? is_copy(way, i) : is_for_others(way, i);
+    return unlikely(copy) ? DROP_shared_wire : FINE;
 }
 
-/* Headers, then both buckets of both addresses, are under way before the first
- * of them is looked at.  A talker's frames come in rows: it is learned once a row. */
-static void receive_burst(struct passage *way, struct packet **packets, uint16_t n)
+static void relay(struct passage *way, unsigned n)
 {
-    struct address destination[PORT_BURST], source[PORT_BURST];
-    for (uint16_t i = 0; i < n; i++)
-        __builtin_prefetch(packets[i]->data);
-    for (uint16_t i = 0; i < n; i++) {
-        destination[i] = read_address(way->bridge, packets[i]->data);
-        source[i] = read_address(way->bridge, packets[i]->data + MAC_LEN);
+    for (unsigned i = 0; i < n; i++) {
+        struct packet *p = way->packet[i];
+        int fault = fault_of(way, i);
+        if (unlikely(fault != FINE))
+            forward_drop(way->worker, p->port, (enum drop_reason)fault, p);
+        else if (unlikely(way->own != NOBODY) && deliver_own(way, p, way->destination[i].key))
+            continue; /* no group is in the table */
+        else if (way->port[i] == way->out_number || turn_to(way, p, way->port[i]))
+            way->packet[way->end++] = p;
     }
-    bool spoken_for = speaker(way->in);
-    for (uint16_t i = 0; i < n; i++) {
-        int fault = unlikely(spoken_for)
-                        ? spoken_for_fault(way, &destination[i], &source[i])
-                        : listener_fault(way, packets[i], &destination[i], &source[i]);
-        if (fault == FINE)
-            relay(way, packets[i], &destination[i]);
-        else
-            forward_drop(way->worker, packets[i]->port, (enum drop_reason)fault, packets[i]);
+    run_end(way);
+}
+
+/* Headers, then both buckets of both addresses, are under way before the first of them is looked
+ * at.  Who does not speak for its wire is no talker of it. */
+static void look_up(struct passage *way, unsigned n)
+{
+    uint64_t fid = (uint64_t)way->bridge->fid << 48;
+    for (unsigned i = 0; i < n; i++)
+        __builtin_prefetch(way->packet[i]->data);
+    for (unsigned i = 0; i < n; i++) {
+        const uint8_t *frame = way->packet[i]->data;
+        way->destination[i].key = fid | (load_le64(frame) & MAC_WORD);
+        way->source[i].key = fid | load_le64(frame + ETHERNET_SOURCE - 2) >> 16;
     }
+    fdb_prefetch_burst(way->destination, n);
+    fdb_prefetch_burst(way->source, n);
+    way->news = 0;
+    if (likely(!way->spoken_for))
+        way->news = fdb_refresh_burst(way->source, way->in->port->number, n);
+    fdb_lookup_burst(way->destination, way->port, n);
 }
 
 static void passage_begin(struct passage *way, struct worker *worker, struct member *in)
@@ -255,7 +276,10 @@ static void passage_begin(struct passage *way, struct worker *worker, struct mem
     way->worker = worker;
     way->bridge = in->bridge;
     way->in = in;
-    way->learned = 0;
+    way->spoken_for = speaker(in);
+    way->out = NULL;
+    way->out_number = NOWHERE;
+    way->first = way->end = 0;
     way->own = load_relaxed(&up->addresses) ? load_relaxed(&up->mac_word) : NOBODY;
     way->ups = 0;
 }
@@ -282,7 +306,9 @@ void bridge_input(struct worker *worker, struct interface *interface, struct pac
         return;
     }
     passage_begin(&way, worker, in);
-    receive_burst(&way, packets, n);
+    way.packet = packets;
+    look_up(&way, n);
+    relay(&way, n);
     if (way.ups)
         send_up(&way);
 }
@@ -341,11 +367,15 @@ void bridge_output(struct worker *worker, struct interface *interface, struct pa
                    uint16_t n)
 {
     const struct bridge *bridge = load_acquire(&interface->bridge);
-    for (uint16_t i = 0; i < n; i++) {
-        struct address destination = read_address(bridge, packets[i]->data);
+    struct fdb_station destination[PORT_BURST];
+    uint16_t port[PORT_BURST];
+    for (unsigned i = 0; i < n; i++)
+        destination[i].key = fdb_key(bridge->fid, packets[i]->data);
+    fdb_prefetch_burst(destination, n);
+    fdb_lookup_burst(destination, port, n);
+    for (unsigned i = 0; i < n; i++)
         if (unlikely(load_relaxed(&bridge->down)))
             drop_unsent(worker, bridge, packets[i]);
         else
-            send_down(worker, bridge, find_station(bridge, &destination), packets[i]);
-    }
+            send_down(worker, bridge, member_in(bridge, port[i]), packets[i]);
 }

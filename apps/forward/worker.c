@@ -134,13 +134,19 @@ static void share_flush(struct worker *worker, struct worker_port *share)
         pass_out(worker, share, share->packets, n);
 }
 
+/* Among those that are flushed at the end of the turn. */
+static void share_list(struct worker *worker, struct worker_port *share)
+{
+    if (share->listed)
+        return;
+    share->listed = true;
+    share->next = worker->pending;
+    worker->pending = share;
+}
+
 static void buffer_push(struct worker *worker, struct worker_port *share, struct packet *packet)
 {
-    if (!share->listed) {
-        share->listed = true;
-        share->next = worker->pending;
-        worker->pending = share;
-    }
+    share_list(worker, share);
     share->packets[share->count++] = packet;
     if (share->count == PORT_BURST)
         share_flush(worker, share);
@@ -166,17 +172,32 @@ static bool all_fit(const struct port *out, struct packet **packets, uint16_t n)
     return !over;
 }
 
+static void buffer_push_burst(struct worker *worker, struct worker_port *share,
+                              struct packet **packets, uint16_t n)
+{
+    for (uint16_t done = 0, some; done < n; done = (uint16_t)(done + some)) {
+        uint16_t room = (uint16_t)(PORT_BURST - share->count), left = (uint16_t)(n - done);
+        some = left < room ? left : room;
+        share_list(worker, share);
+        memcpy(share->packets + share->count, packets + done, some * sizeof *packets);
+        share->count = (uint16_t)(share->count + some);
+        if (share->count == PORT_BURST)
+            share_flush(worker, share);
+    }
+}
+
 /* A whole burst goes out as it is, when nothing waits in front of it. */
 void forward_send_burst(struct worker *worker, struct port *out, struct packet **packets,
                         uint16_t n)
 {
     struct worker_port *share = share_of(worker, out->number);
-    if (likely(share) && n == PORT_BURST && !share->count && likely(all_fit(out, packets, n))) {
+    if (unlikely(!share || !all_fit(out, packets, n)))
+        for (uint16_t i = 0; i < n; i++)
+            forward_send(worker, out, packets[i]);
+    else if (n == PORT_BURST && !share->count)
         pass_out(worker, share, packets, n);
-        return;
-    }
-    for (uint16_t i = 0; i < n; i++)
-        forward_send(worker, out, packets[i]);
+    else
+        buffer_push_burst(worker, share, packets, n);
 }
 
 void forward_flush(struct worker *worker)
