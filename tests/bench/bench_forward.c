@@ -6,10 +6,14 @@
  * io is measured before and after each row, so that a noisy minute hits both.
  *
  * The packets of l3 get their TTL back before it ends, in its io as well; once as if their
- * device had said that the header checksum is right, once as if it said nothing.
+ * device had said that the header checksum is right, once as if it said nothing.  Those of a
+ * burst have one next hop, or in the row that says so each another one.
+ *
+ * What was counted was done: at a round's end the frames are taken out and looked at.  All are
+ * there, none was dropped, and what their TTLs lack is how often one was routed.
  *
  * --tsv prints `key<TAB>ns per frame` for scripts: the mode, and with a dot how many frames
- * are in flight. */
+ * are in flight, or how many next hops they have. */
 #include "apps/bridge/fdb.h"
 #include "apps/forward/forward.h"
 #include "apps/ip/address.h"
@@ -31,6 +35,7 @@
 #define FRAMES_USUAL 256u
 #define FRAMES_ROUTED 32u
 #define FRAMES_MANY 16384u
+#define HOPS_MANY 64u
 
 #define LAN_A 0xc0000201u /* RFC 5737 */
 #define LAN_B 0xc6336401u
@@ -38,8 +43,9 @@
 static struct port *in, *out;
 static struct packet *routed[RING]; /* of the l3 rows, while they lie in the ring */
 static uint32_t routed_count;
-static uint8_t routed_checksum[2];
-static uint32_t turns; /* since their TTL was set back */
+static uint64_t routed_passes;    /* of all of them together, since their TTL was set back */
+#define TTL_GONE (UINT64_MAX / 2) /* it is set back before the next turn */
+static unsigned hops = 1;         /* next hops that they have, in turn */
 static bool tsv;
 static port_burst_fn *ring_burst;
 static uint8_t verdict; /* PACKET_IP_CHECKSUM_*, of every packet received */
@@ -79,7 +85,7 @@ static void put_frames(uint32_t frames)
     }
 }
 
-static void put_header(struct packet *p)
+static void put_header(struct packet *p, uint32_t destination)
 {
     uint8_t *ip = p->data + ETHERNET_HEADER;
     ip[IPV4_VERSION_IHL] = 0x45;
@@ -87,7 +93,7 @@ static void put_header(struct packet *p)
     ip[IPV4_TTL] = IPV4_TTL_DEFAULT;
     ip[IPV4_PROTOCOL] = IPV4_PROTOCOL_UDP;
     store_be32(ip + IPV4_SOURCE, LAN_A + 1);
-    store_be32(ip + IPV4_DESTINATION, LAN_B + 1);
+    store_be32(ip + IPV4_DESTINATION, destination);
     ipv4_checksum_set(ip);
 }
 
@@ -97,9 +103,11 @@ static void put_routed(uint32_t frames)
     struct address conflict;
     if (forward_set_mode(forward_find_mode("l3")) ||
         address_add(interface_of_port(in), LAN_A, 24, &conflict) ||
-        address_add(interface_of_port(out), LAN_B, 24, &conflict) ||
-        neighbor_add_static(LAN_B + 1, in->mac, interface_of_port(out)))
+        address_add(interface_of_port(out), LAN_B, 24, &conflict))
         die("no route");
+    for (unsigned i = 1; i <= hops; i++)
+        if (neighbor_add_static(LAN_B + i, in->mac, interface_of_port(out)))
+            die("no neighbor");
     for (routed_count = 0; routed_count < frames; routed_count++) {
         struct packet *p = packet_alloc(&control_worker()->cache);
         if (!p)
@@ -110,9 +118,8 @@ static void put_routed(uint32_t frames)
         store_be16(p->data + 2 * MAC_LEN, ETHERTYPE_IPV4);
         p->length = FRAME_LENGTH;
         p->frame_length = FRAME_LENGTH;
-        put_header(p);
+        put_header(p, LAN_B + 1 + routed_count % hops);
         routed[routed_count] = p;
-        memcpy(routed_checksum, p->data + ETHERNET_HEADER + IPV4_CHECKSUM, 2);
         if (port_tx_burst(out->txq[0], &p, 1) != 1)
             die("ring too small");
     }
@@ -127,17 +134,58 @@ static uint16_t rx_burst(struct port_queue *q, struct packet **packets, uint16_t
     return got;
 }
 
-/* As they were, after fewer rounds than they may live: two ports take a burst each in a turn. */
+/* Before each turn: as they were, after fewer rounds than they may live. */
 static void renew_routed(void)
 {
-    if (!routed_count || turns++ < (IPV4_TTL_DEFAULT - 4) * routed_count / (2 * PORT_BURST))
+    if (routed_passes < (IPV4_TTL_DEFAULT - 4) * (uint64_t)routed_count)
         return;
-    turns = 0;
+    routed_passes = 0;
     for (uint32_t i = 0; i < routed_count; i++) {
         uint8_t *ip = routed[i]->data + ETHERNET_HEADER;
         ip[IPV4_TTL] = IPV4_TTL_DEFAULT;
-        memcpy(ip + IPV4_CHECKSUM, routed_checksum, sizeof routed_checksum);
+        ipv4_checksum_set(ip);
     }
+}
+
+static unsigned turn(void)
+{
+    renew_routed();
+    unsigned frames = forward_turn();
+    routed_passes += frames;
+    return frames;
+}
+
+/* How often the frame was routed; it is as it was otherwise, and from port 1 if ever. */
+static unsigned passes_of(const struct packet *p)
+{
+    const uint8_t *ip = p->data + ETHERNET_HEADER;
+    unsigned passes = IPV4_TTL_DEFAULT - ip[IPV4_TTL];
+    if (p->length != FRAME_LENGTH || !mac_equal(p->data, in->mac) ||
+        ethernet_type(p->data) != ETHERTYPE_IPV4 || !ipv4_checksum_ok(ip, IPV4_HEADER_MIN) ||
+        (passes && !mac_equal(p->data + ETHERNET_SOURCE, out->mac)))
+        die("a frame is not what it was");
+    return passes;
+}
+
+static void look_at_frames(bool are_routed, uint32_t frames)
+{
+    static struct packet *packets[RING];
+    uint64_t passes = 0;
+    uint16_t count = ring_burst(in->rxq[0], packets, RING), ours = 0;
+    for (uint16_t i = 0; i < count; i++) {
+        if (ethernet_type(packets[i]->data) == ETHERTYPE_ARP)
+            continue; /* the appliance tells its addresses */
+        passes += routed_count ? passes_of(packets[i]) : 0;
+        ours++;
+    }
+    if (ours != frames)
+        die("frames are missing");
+    if (are_routed && passes != routed_passes)
+        die("not every frame that was counted was routed");
+    if (!are_routed && passes)
+        die("frames were routed that should not be");
+    if (port_tx_burst(out->txq[0], packets, count) != count)
+        die("ring too small");
 }
 
 static void begin(const char *mode, uint32_t frames)
@@ -150,7 +198,7 @@ static void begin(const char *mode, uint32_t frames)
     forward_ports_up();
     ring_burst = in->rxq[0]->burst;
     in->rxq[0]->burst = rx_burst;
-    routed_count = turns = 0;
+    routed_count = 0;
     if (strcmp(mode, "l3"))
         put_frames(frames);
     else
@@ -159,9 +207,10 @@ static void begin(const char *mode, uint32_t frames)
 
 static void end(void)
 {
-    struct port_totals t;
-    stats_port_totals(in, &t);
-    if (t.rx_dropped)
+    struct port_totals from, to;
+    stats_port_totals(in, &from);
+    stats_port_totals(out, &to);
+    if (from.rx_dropped || to.tx_dropped)
         die("frames were dropped");
     forward_shutdown();
     router_reset();
@@ -170,22 +219,21 @@ static void end(void)
 }
 
 /* Nanoseconds per frame, over one round. */
-static double measure(const char *mode)
+static double measure(const char *mode, uint32_t in_flight)
 {
     uint64_t begin_us, spent = 0, frames = 0;
     if (forward_set_mode(forward_find_mode(mode)))
         die("mode does not start");
     forward_start();
-    for (unsigned i = 0; i < 4 * RING / PORT_BURST; i++) { /* warm, and learned */
-        renew_routed();
-        forward_turn();
-    }
+    routed_passes = TTL_GONE;
+    for (unsigned i = 0; i < 4 * RING / PORT_BURST; i++) /* warm, and learned */
+        turn();
+    routed_passes = TTL_GONE;
     begin_us = time_us();
     for (; spent < ROUND_US; spent = time_us() - begin_us)
-        for (unsigned i = 0; i < 1000; i++) {
-            renew_routed();
-            frames += forward_turn();
-        }
+        for (unsigned i = 0; i < 1000; i++)
+            frames += turn();
+    look_at_frames(!strcmp(mode, "l3"), in_flight);
     return (double)spent * 1000 / (double)frames;
 }
 
@@ -207,16 +255,18 @@ static void row(const char *mode, uint32_t frames, const char *name)
     double ns[ROUNDS], ratio[ROUNDS];
     begin(mode, frames);
     for (unsigned i = 0; i < ROUNDS; i++) {
-        double before = measure("io");
-        ns[i] = measure(mode);
-        ratio[i] = ns[i] * 2 / (before + measure("io"));
+        double before = measure("io", frames);
+        ns[i] = measure(mode, frames);
+        ratio[i] = ns[i] * 2 / (before + measure("io", frames));
     }
-    if (tsv)
+    if (tsv && hops > 1)
+        printf("%s.hops%u\t%.1f\n", mode, hops, median(ns));
+    else if (tsv)
         printf("%s.%u\t%.1f\n", mode, frames, median(ns));
     else
         printf("  %-27s  %8u  %9.1f  %11.2f\n", name ? name : mode, frames, median(ns),
                median(ratio));
-    if (tsv && (frames == FRAMES_USUAL || frames == FRAMES_ROUTED))
+    if (tsv && hops == 1 && (frames == FRAMES_USUAL || frames == FRAMES_ROUTED))
         printf("%s\t%.1f\n", mode, median(ns));
     fflush(stdout);
     end();
@@ -248,6 +298,9 @@ int main(int argc, char **argv)
     row("l2", FRAMES_MANY, NULL);
     row("l3", FRAMES_ROUTED, NULL);
     row("l3", FRAMES_MANY, NULL);
+    hops = HOPS_MANY;
+    row("l3", FRAMES_USUAL, "l3, 64 next hops");
+    hops = 1;
     verdict = PACKET_IP_CHECKSUM_GOOD;
     if (!tsv)
         row("l3", FRAMES_ROUTED, "l3, checksum seen by device");
