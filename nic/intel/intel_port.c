@@ -1,97 +1,9 @@
-/* intel_port.c - what drivers of Intel's NICs do alike (intel_port.h). */
+/* intel_port.c - what ports over Intel's NICs do alike (intel_port.h). */
 #include "nic/intel/intel_port.h"
 
-#include "kernel/task.h"
-#include "kernel/time.h"
+#include <stdlib.h>
 
-#include <errno.h>
-#include <inttypes.h>
-#include <string.h>
-
-/* Registers ------------------------------------------------------------------ */
-
-/* Looks once more after the limit: it may be us who were away, not the device. */
-int intel_wait(enum log_level level, const char *device, const char *name, uint8_t *reg,
-               uint32_t mask, uint32_t wanted, uint64_t limit_us)
-{
-    struct deadline deadline = deadline_us(limit_us);
-    uint32_t value;
-    bool late = deadline_passed(&deadline);
-    for (;; late = task_deadline_passed(&deadline)) {
-        value = mmio_read32(reg);
-        if ((value & mask) == wanted)
-            return 0;
-        if (late)
-            break;
-    }
-    log_line(level,
-             "%s: %s is %08" PRIx32 " after %" PRIu64 " us, expected %08" PRIx32
-             " under mask %08" PRIx32,
-             device, name, value, limit_us, wanted, mask);
-    return -ETIMEDOUT;
-}
-
-uint32_t intel_status(const char *device, const uint8_t *status, bool *gone)
-{
-    uint32_t value = mmio_read32(status);
-    bool now = value == UINT32_MAX;
-    if (now && !*gone)
-        log_error("%s: STATUS is ffffffff, the device does not answer any more", device);
-    *gone = now;
-    return now ? 0 : value;
-}
-
-/* Address and NVM ------------------------------------------------------------ */
-
-#define RAH 4u /* behind RAL */
-#define RAH_AV 0x80000000u
-#define EERD_DATA 0xffff0000u
-#define EERD_US (10 * US_PER_MS) /* a word takes some 50 us at the EEPROM's 1 MHz */
-
-bool intel_mac_read(const uint8_t *ral, uint8_t mac[MAC_LEN])
-{
-    uint32_t low = mmio_read32(ral), high = mmio_read32(ral + RAH);
-    memcpy(mac, &low, 4);
-    memcpy(mac + 4, &high, 2);
-    return (high & RAH_AV) && mac_is_station(mac);
-}
-
-void intel_mac_write(uint8_t *ral, const uint8_t *mac, uint32_t flags)
-{
-    uint32_t low = 0, high = 0;
-    if (mac) {
-        memcpy(&low, mac, 4);
-        memcpy(&high, mac + 4, 2);
-        high |= RAH_AV | flags;
-    }
-    mmio_write32(ral + RAH, 0);
-    mmio_write32(ral, low);
-    if (high)
-        mmio_write32(ral + RAH, high);
-}
-
-int intel_nvm_read(const char *device, uint8_t *eerd, uint32_t start, uint32_t done,
-                   uint16_t *value)
-{
-    mmio_write32(eerd, start);
-    int err = intel_wait(LOG_ERROR, device, "EERD", eerd, done, done, EERD_US);
-    if (!err)
-        *value = (uint16_t)FIELD_GET(EERD_DATA, mmio_read32(eerd));
-    return err;
-}
-
-/* Counters and link ---------------------------------------------------------- */
-
-void intel_collect(uint8_t *regs, const uint16_t *offsets, unsigned narrow, unsigned count,
-                   uint64_t *counters)
-{
-    for (unsigned i = 0; i < narrow; i++)
-        counters[i] += mmio_read32(regs + offsets[i]);
-    for (unsigned i = narrow; i < count; i++) {
-        uint32_t low = mmio_read32(regs + offsets[i]);
-        counters[i] += (uint64_t)mmio_read32(regs + offsets[i] + 4) << 32 | low;
-    }
-}
+/* Link ----------------------------------------------------------------------- */
 
 struct port_link intel_link(uint32_t up, uint32_t full_duplex, uint32_t speed)
 {
@@ -102,13 +14,50 @@ struct port_link intel_link(uint32_t up, uint32_t full_duplex, uint32_t speed)
         struct port_link){ .up = true, .full_duplex = full_duplex, .speed_mbps = speeds[speed] };
 }
 
-void intel_multicast_add(uint32_t table[INTEL_MULTICAST_WORDS], const struct port_rx_mode *mode)
+struct port_link intel_link_of(uint32_t status)
+{
+    return intel_link(status & INTEL_STATUS_LU, status & INTEL_STATUS_FD,
+                      FIELD_GET(INTEL_STATUS_SPEED, status));
+}
+
+void intel_link_on(const struct intel_device *d, uint32_t clear, uint32_t set)
+{
+    static const uint16_t flow_control[] = { INTEL_FCAL, INTEL_FCAH, INTEL_FCT, INTEL_FCTTV };
+    intel_change(d, INTEL_CTRL, INTEL_CTRL_LINK_FORCED | INTEL_CTRL_MASTER_DISABLE | clear,
+                 INTEL_CTRL_SLU | set);
+    for (unsigned i = 0; i < ARRAY_SIZE(flow_control); i++)
+        intel_write(d, flow_control[i], 0);
+}
+
+/* Settings ------------------------------------------------------------------- */
+
+/* QEMU's 8254x hold reception back for a second after every write of RCTL: no idle ones. */
+void intel_receiver_on(struct intel_device *d, const struct port_rx_mode *mode, uint32_t more)
+{
+    uint32_t rctl = INTEL_RCTL_EN | INTEL_RCTL_BAM | INTEL_RCTL_SECRC | INTEL_RCTL_LPE |
+                    FIELD_PUT(INTEL_RCTL_MO, 0u) | more |
+                    (mode->promiscuous ? INTEL_RCTL_UPE | INTEL_RCTL_MPE : 0) |
+                    (mode->all_multicast ? INTEL_RCTL_MPE : 0);
+    if (rctl != d->rctl)
+        intel_write(d, INTEL_RCTL, rctl);
+    d->rctl = rctl;
+    intel_flush(d);
+}
+
+void intel_multicast_add(uint32_t table[INTEL_MTA_REGS], const struct port_rx_mode *mode)
 {
     for (uint16_t i = 0; i < mode->multicast_count; i++) {
-        const uint8_t *mac = mode->multicast[i];
-        uint32_t bit = ((uint32_t)mac[5] << 8 | mac[4]) >> 4;
+        uint32_t bit = intel_multicast_hash(mode->multicast[i]);
         table[bit / 32] |= 1u << bit % 32;
     }
+}
+
+void intel_multicast_write(const struct intel_device *d, const struct port_rx_mode *mode)
+{
+    uint32_t table[INTEL_MTA_REGS] = { 0 };
+    intel_multicast_add(table, mode);
+    for (uint32_t i = 0; i < INTEL_MTA_REGS; i++)
+        intel_write(d, INTEL_MTA(i), table[i]);
 }
 
 /* Rings ---------------------------------------------------------------------- */
@@ -126,6 +75,20 @@ static struct intel_txq *txq(struct port *port, uint16_t index)
 static const struct dma_memory *pool_of(const struct port *port)
 {
     return packet_pool_memory(port->rxq[0]->cache->pool);
+}
+
+void intel_offloads_write(const struct intel_device *d, struct port *port, uint16_t queues,
+                          uint32_t offloads, bool device_strips)
+{
+    for (uint16_t i = 0; i < queues; i++)
+        intel_rx_set_tags(rxq(port, i), device_strips || offloads,
+                          offloads & PORT_OFFLOAD_VLAN_STRIP);
+    if (offloads) {
+        intel_change(d, INTEL_CTRL, 0, INTEL_CTRL_VME);
+        intel_flush(d);
+    }
+    for (uint16_t i = 0; i < queues; i++)
+        store_relaxed(&txq(port, i)->insert, offloads & PORT_OFFLOAD_VLAN_INSERT);
 }
 
 void intel_rings_drop(struct port *port, uint16_t queues)
@@ -161,4 +124,14 @@ int intel_rings_create(struct port *port, uint16_t queues)
 not_shared:
     log_error("port %u (%s): no memory for the rings", port->number, port->driver);
     return err;
+}
+
+/* Probe ---------------------------------------------------------------------- */
+
+void intel_port_remove(struct port *port)
+{
+    port_stop(port);
+    port_unregister(port);
+    port->pci->driver_data = NULL;
+    free(port->priv);
 }

@@ -1,11 +1,7 @@
-/* intel_port.h - what drivers of Intel's NICs do alike, whatever their registers' places.
- *
- * Sections in nic/intel: "unread: 82576 DS 8.14" is remembered, nobody here had that page (which
- * pages somebody had: docs/sources.md); what it says of registers agrees with Intel's own drivers
- * and, of the 82576, with QEMU's model. */
+/* intel_port.h - what ports over Intel's NICs do alike: limits, link, receive mode, tags, rings. */
 #pragma once
 
-#include "kernel/log.h"
+#include "nic/intel/intel_device.h"
 #include "nic/intel/intel_ring.h"
 
 #include <stdbool.h>
@@ -25,38 +21,33 @@
         .offloads = PORT_OFFLOAD_VLAN_STRIP | PORT_OFFLOAD_VLAN_INSERT, \
     }
 
-/* Waits until the masked register has the wanted value: 0, or -ETIMEDOUT with a log line of this
- * level.  `device`, `name`: for the line. */
-int intel_wait(enum log_level level, const char *device, const char *name, uint8_t *reg,
-               uint32_t mask, uint32_t wanted, uint64_t limit_us);
-
-/* STATUS of a 1 Gb/s chip; 0, nothing up, of a device that left the bus: then *gone is set, and
- * the log was told, once.  Such a one answers all ones, which STATUS never is: some of its bits
- * are reserved as 0. */
-uint32_t intel_status(const char *device, const uint8_t *status, bool *gone);
-
-/* A receive address, RAL at `ral` and RAH behind it.  False: not valid, or no station's. */
-bool intel_mac_read(const uint8_t *ral, uint8_t mac[MAC_LEN]);
-/* Never valid with half an old address in it; `flags`: what else of RAH.  NULL: none. */
-void intel_mac_write(uint8_t *ral, const uint8_t *mac, uint32_t flags);
-
-/* A word of the NVM by EERD: `start` has its address where the chip wants it, `done` is the chip's
- * bit.  0, or -ETIMEDOUT with a log line. */
-int intel_nvm_read(const char *device, uint8_t *eerd, uint32_t start, uint32_t done,
-                   uint16_t *value);
-
-/* Adds registers that reading clears to what was read before.  The first `narrow` of `count`
- * have 32 bits; of the others the upper half, which clears both, is read last. */
-void intel_collect(uint8_t *regs, const uint16_t *offsets, unsigned narrow, unsigned count,
-                   uint64_t *counters);
-
-/* Of the fields of STATUS; 0 in `up`: nothing of the others counts. */
+/* Of the fields of a status register; 0 in `up`: nothing of the others counts. */
 struct port_link intel_link(uint32_t up, uint32_t full_duplex, uint32_t speed);
+/* Of STATUS, a VF's too. */
+struct port_link intel_link_of(uint32_t status);
+/* After a reset: CTRL as the PHY, which negotiates and tells the MAC, wants it, and no pause
+ * frames, neither sent nor obeyed.  clear, set: what else of CTRL. */
+void intel_link_on(const struct intel_device *d, uint32_t clear, uint32_t set);
 
-/* The multicast table with offset 0 (RCTL.MO): bits 47:36 of an address, whose first byte on the
- * wire is bits 7:0, choose one of 4096 bits (8254x SDM 13.5.1, unread: 82576 DS 8.10). */
-#define INTEL_MULTICAST_WORDS 128u
-void intel_multicast_add(uint32_t table[INTEL_MULTICAST_WORDS], const struct port_rx_mode *mode);
+/* The receiver is on, and in this mode; `more`: what else of RCTL.  Frames of any length: without
+ * LPE they end at 1522 bytes with FCS (8254x SDM 13.7.15), and two tags and 1500 octets are
+ * longer. */
+void intel_receiver_on(struct intel_device *d, const struct port_rx_mode *mode, uint32_t more);
+/* The bit of the multicast table with offset 0 (RCTL.MO): bits 47:36 of an address, whose first
+ * byte on the wire is bits 7:0, choose one of 4096 (8254x SDM 13.5.1, unread: 82576 DS 8.10). */
+static inline uint32_t intel_multicast_hash(const uint8_t mac[MAC_LEN])
+{
+    return (uint32_t)mac[5] << 4 | mac[4] >> 4;
+}
+void intel_multicast_add(uint32_t table[INTEL_MTA_REGS], const struct port_rx_mode *mode);
+void intel_multicast_write(const struct intel_device *d, const struct port_rx_mode *mode);
+
+/* Tags are taken off and put in from now on as `offloads` says, on the first queues.  CTRL.VME
+ * does both in the device (8254x SDM 9); once on it stays on until the next start: frames that
+ * wait in the transmit rings would go out without their tag.  device_strips: tags come beside
+ * frames in any case. */
+void intel_offloads_write(const struct intel_device *d, struct port *port, uint16_t queues,
+                          uint32_t offloads, bool device_strips);
 
 /* The rings of a port's first queues each way, and the packet pool, for its device: 0, or -E...
  * with a log line and nothing left behind. */
@@ -64,3 +55,6 @@ int intel_rings_create(struct port *port, uint16_t queues);
 /* When the device has let go of them. */
 void intel_rings_drop(struct port *port, uint16_t queues);
 void intel_rings_destroy(struct port *port, uint16_t queues);
+
+/* remove(): the port, which runs no more and is nobody's, and the memory of its `priv`. */
+void intel_port_remove(struct port *port);

@@ -2,6 +2,8 @@
  * done for each packet. */
 #include "nic/intel/intel_ring.h"
 
+#include "nic/intel/intel_regs.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +94,15 @@ void intel_txq_destroy(struct intel_txq *tx, struct dma_device *dma)
     tx->packets = NULL;
     tx->ends = NULL;
     tx->ring = NULL;
+}
+
+void intel_queue_program(uint8_t *block, const struct dma_memory *ring, uint32_t descriptors)
+{
+    mmio_write32(block + INTEL_Q_BAL, (uint32_t)ring->iova);
+    mmio_write32(block + INTEL_Q_BAH, (uint32_t)(ring->iova >> 32));
+    mmio_write32(block + INTEL_Q_LEN, descriptors * (uint32_t)sizeof(struct intel_rx_desc));
+    mmio_write32(block + INTEL_Q_HEAD, 0);
+    mmio_write32(block + INTEL_Q_TAIL, 0);
 }
 
 /* Receive -------------------------------------------------------------------- */

@@ -82,6 +82,8 @@ void intel_txq_destroy(struct intel_txq *tx, struct dma_device *dma);
 /* Gives back every packet the ring holds; the device must have let go of them. */
 void intel_rxq_drop(struct intel_rxq *rx);
 void intel_txq_drop(struct intel_txq *tx);
+/* A queue whose registers are one block, and which is off: where its ring is, and nothing in it. */
+void intel_queue_program(uint8_t *block, const struct dma_memory *ring, uint32_t descriptors);
 
 /* Receive ---------------------------------------------------------------------- */
 

@@ -124,7 +124,7 @@ static void step(struct port *port, struct input *in)
         port_start(port);
         break;
     case 9:
-        model.regs[E1000_STATUS / 4] = (uint32_t)take_value(in, 4);
+        model.regs[INTEL_STATUS / 4] = (uint32_t)take_value(in, 4);
         port_poll_link(port);
         break;
     case 10:

@@ -101,7 +101,7 @@ static void bar_write(void *ctx, unsigned bar, uint64_t offset, unsigned size, u
             mailbox |= MBX_V2P_VFU;
         if (value & MBX_V2P_REQ)
             pf_answers();
-    } else if (offset == IGBVF_CTRL) {
+    } else if (offset == INTEL_CTRL) {
         regs[RX_CONTROL / 4] = regs[(TX_CONTROL) / 4] = 0;
     } else if (!control || honest_queues) {
         regs[offset / 4] = (uint32_t)value;
@@ -127,7 +127,7 @@ static void plug(void)
 
 static uint64_t ring_at(uint32_t block)
 {
-    return (uint64_t)regs[(block + IGB_Q_BAH) / 4] << 32 | regs[(block + IGB_Q_BAL) / 4];
+    return (uint64_t)regs[(block + INTEL_Q_BAH) / 4] << 32 | regs[(block + INTEL_Q_BAL) / 4];
 }
 
 /* One word anywhere in a ring; what is not mapped any more is not reached. */
@@ -266,7 +266,7 @@ static void step(struct port *port)
         break;
     case 11:
         regs[(0xf00 + 4 * (uint32_t)(take(1) % 32)) / 4] = (uint32_t)take(4);
-        regs[IGBVF_STATUS / 4] = (uint32_t)take(4);
+        regs[INTEL_STATUS / 4] = (uint32_t)take(4);
         look(port);
         break;
     case 12:

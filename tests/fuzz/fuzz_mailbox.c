@@ -62,7 +62,7 @@ static void check_filters(void)
 {
     for (unsigned n = 0; n < 24; n++) {
         uint32_t high = igb_model_reg(model, IGB_RAH(n)), pools = FIELD_GET(IGB_RAH_POOL, high);
-        must(!(high & IGB_RAH_AV) || (pools && !(pools & (pools - 1))));
+        must(!(high & INTEL_RAH_AV) || (pools && !(pools & (pools - 1))));
     }
     for (unsigned n = 0; n < IGB_VLVF_REGS; n++) {
         uint32_t vlvf = igb_model_reg(model, IGB_VLVF(n));
@@ -276,7 +276,7 @@ static void check_service(void)
 static const struct {
     uint32_t first, last;
 } ranges[] = {
-    { IGB_VFRE, IGB_VFTE },         { IGB_MTA(0), IGB_MTA(IGB_MTA_REGS - 1) },
+    { IGB_VFRE, IGB_VFTE },         { INTEL_MTA(0), INTEL_MTA(INTEL_MTA_REGS - 1) },
     { IGB_RAL(0), IGB_RAH(15) },    { IGB_RAL(16), IGB_RAH(31) },
     { IGB_VT_CTL, IGB_VT_CTL },     { IGB_VFTA(0), IGB_VFTA(IGB_VFTA_REGS - 1) },
     { IGB_VMOLR(0), IGB_VMOLR(7) }, { IGB_VLVF(0), IGB_VLVF(IGB_VLVF_REGS - 1) },

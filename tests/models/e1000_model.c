@@ -61,18 +61,18 @@ static bool dma_write(struct e1000_model *m, uint64_t iova, const void *from, si
 
 /* 8254x SDM 13.4 and 13.5. */
 static const struct e1000_model_reg family[] = {
-    { E1000_CTRL, E1000_CTRL, 4, 0x5cfc1be9u, true },
-    { E1000_STATUS, E1000_STATUS, 4, 0, true },
+    { INTEL_CTRL, INTEL_CTRL, 4, 0x5cfc1be9u, true },
+    { INTEL_STATUS, INTEL_STATUS, 4, 0, true },
     { E1000_EERD, E1000_EERD, 4, E1000_EERD_ADDR | E1000_EERD_START, true },
-    { E1000_FCAL, E1000_FCAL, 4, UINT32_MAX, true },
-    { E1000_FCAH, E1000_FCAH, 4, 0xffff, true },
-    { E1000_FCT, E1000_FCT, 4, 0xffff, true },
+    { INTEL_FCAL, INTEL_FCAL, 4, UINT32_MAX, true },
+    { INTEL_FCAH, INTEL_FCAH, 4, 0xffff, true },
+    { INTEL_FCT, INTEL_FCT, 4, 0xffff, true },
     { E1000_VET, E1000_VET, 4, 0xffff, true },
-    { E1000_FCTTV, E1000_FCTTV, 4, 0xffff, true },
+    { INTEL_FCTTV, INTEL_FCTTV, 4, 0xffff, true },
     { E1000_IMC, E1000_IMC, 4, UINT32_MAX, false },
-    { E1000_RCTL, E1000_RCTL, 4, 0x06dfb3feu, true },
-    { E1000_RXCSUM, E1000_RXCSUM, 4, 0x07ff, true },
-    { E1000_TCTL, E1000_TCTL, 4, 0x017ffffau, true },
+    { INTEL_RCTL, INTEL_RCTL, 4, 0x06dfb3feu, true },
+    { INTEL_RXCSUM, INTEL_RXCSUM, 4, 0x07ff, true },
+    { INTEL_TCTL, INTEL_TCTL, 4, 0x017ffffau, true },
     { E1000_TIPG, E1000_TIPG, 4, 0x3fffffffu, true },
     { E1000_RDBAL, E1000_RDBAL, 4, 0xfffffff0u, true },
     { E1000_RDBAH, E1000_RDBAH, 4, UINT32_MAX, true },
@@ -85,9 +85,9 @@ static const struct e1000_model_reg family[] = {
     { E1000_TDH, E1000_TDH, 4, 0xffff, true },
     { E1000_TDT, E1000_TDT, 4, 0xffff, true },
     { 0x4000, 0x40fc, 4, 0, true },
-    { E1000_MTA(0), E1000_MTA(E1000_MTA_REGS - 1), 4, UINT32_MAX, true },
+    { INTEL_MTA(0), INTEL_MTA(INTEL_MTA_REGS - 1), 4, UINT32_MAX, true },
     { E1000_RAL(0), E1000_RAL(E1000_RA_REGS - 1), 8, UINT32_MAX, true },
-    { E1000_RAH(0), E1000_RAH(E1000_RA_REGS - 1), 8, E1000_RAH_AV | 0x3ffff, true },
+    { E1000_RAH(0), E1000_RAH(E1000_RA_REGS - 1), 8, INTEL_RAH_AV | 0x3ffff, true },
 };
 
 /* For each register of the family, and of one with a chip's own rows, its row; NULL: none. */
@@ -104,7 +104,7 @@ static void note_rows(const struct e1000_model_reg **of, const struct e1000_mode
 static const struct e1000_model_reg *find_known(const struct e1000_model *m, uint32_t reg)
 {
     const struct e1000_model_reg **of = rows_of[m->chip != NULL];
-    if (!of[E1000_CTRL / 4]) {
+    if (!of[INTEL_CTRL / 4]) {
         note_rows(of, family, ARRAY_SIZE(family));
         if (m->chip)
             note_rows(of, m->chip->known, m->chip->known_count);
@@ -117,7 +117,7 @@ static void load(struct e1000_model *m)
 {
     m->reload_at_us = 0;
     *reg_at(m, E1000_RAL(0)) = m->eeprom[0] | (uint32_t)m->eeprom[1] << 16;
-    *reg_at(m, E1000_RAH(0)) = m->eeprom[2] | E1000_RAH_AV;
+    *reg_at(m, E1000_RAH(0)) = m->eeprom[2] | INTEL_RAH_AV;
 }
 
 static void load_when_due(struct e1000_model *m)
@@ -135,7 +135,8 @@ static bool access_good(struct e1000_model *m, unsigned bar, uint64_t offset, un
                               size);
         return false;
     }
-    if (m->reset_at_us && time_us() < m->reset_at_us + 1)
+    /* a look at a deadline takes the hosted clock 1 us */
+    if (m->reset_at_us && time_us() <= m->reset_at_us + 1)
         e1000_model_violation(m, "access within 1 us of CTRL.RST", (uint32_t)offset, 0);
     if (find_known(m, (uint32_t)offset))
         return true;
@@ -145,11 +146,11 @@ static bool access_good(struct e1000_model *m, unsigned bar, uint64_t offset, un
 
 static void set_status(struct e1000_model *m)
 {
-    bool up = m->cable && (get(m, E1000_CTRL) & E1000_CTRL_SLU);
+    bool up = m->cable && (get(m, INTEL_CTRL) & INTEL_CTRL_SLU);
     uint32_t others =
-        get(m, E1000_STATUS) & ~(E1000_STATUS_SPEED | E1000_STATUS_LU | E1000_STATUS_FD);
-    *reg_at(m, E1000_STATUS) =
-        others | FIELD_PUT(E1000_STATUS_SPEED, 2u) | (up ? E1000_STATUS_LU | E1000_STATUS_FD : 0);
+        get(m, INTEL_STATUS) & ~(INTEL_STATUS_SPEED | INTEL_STATUS_LU | INTEL_STATUS_FD);
+    *reg_at(m, INTEL_STATUS) =
+        others | FIELD_PUT(INTEL_STATUS_SPEED, 2u) | (up ? INTEL_STATUS_LU | INTEL_STATUS_FD : 0);
 }
 
 static void reset(struct e1000_model *m)
@@ -160,7 +161,7 @@ static void reset(struct e1000_model *m)
         return;
     memset(m->regs, 0, sizeof m->regs);
     memset(m->low_half_read, 0, sizeof m->low_half_read);
-    *reg_at(m, E1000_CTRL) = CTRL_PHY_DEFAULT | (m->reset_sticks ? E1000_CTRL_RST : 0);
+    *reg_at(m, INTEL_CTRL) = CTRL_PHY_DEFAULT | (m->reset_sticks ? INTEL_CTRL_RST : 0);
     m->reload_at_us = m->reset_at_us + (m->chip ? 0 : E1000_MODEL_RELOAD_US);
     load_when_due(m);
     set_status(m);
@@ -192,7 +193,7 @@ static void check_ring_write(struct e1000_model *m, uint32_t reg, uint32_t value
     bool rx = reg >= E1000_RDBAL && reg <= E1000_RDT, tx = reg >= E1000_TDBAL && reg <= E1000_TDT;
     if (!rx && !tx)
         return;
-    bool enabled = rx ? get(m, E1000_RCTL) & E1000_RCTL_EN : get(m, E1000_TCTL) & E1000_TCTL_EN;
+    bool enabled = rx ? get(m, INTEL_RCTL) & INTEL_RCTL_EN : get(m, INTEL_TCTL) & INTEL_TCTL_EN;
     bool tail = reg == E1000_RDT || reg == E1000_TDT;
     if (enabled && !tail)
         e1000_model_violation(m, "ring register written while its unit is on", reg, value);
@@ -202,7 +203,7 @@ static void check_ring_write(struct e1000_model *m, uint32_t reg, uint32_t value
 
 static void check_enable(struct e1000_model *m, uint32_t reg, uint32_t value)
 {
-    if (reg == E1000_RCTL && (value & E1000_RCTL_EN)) {
+    if (reg == INTEL_RCTL && (value & INTEL_RCTL_EN)) {
         if (!get(m, E1000_RDLEN) || !(get(m, E1000_RDBAL) || get(m, E1000_RDBAH)))
             e1000_model_violation(m, "receiver on without a ring", reg, value);
         if (value & 0x00400004u)
@@ -210,10 +211,10 @@ static void check_enable(struct e1000_model *m, uint32_t reg, uint32_t value)
         if (!m->masked)
             e1000_model_violation(m, "receiver on before interrupts are masked", reg, value);
     }
-    if (reg == E1000_TCTL && (value & E1000_TCTL_EN) && !get(m, E1000_TDLEN))
+    if (reg == INTEL_TCTL && (value & INTEL_TCTL_EN) && !get(m, E1000_TDLEN))
         e1000_model_violation(m, "transmitter on without a ring", reg, value);
-    if (reg == E1000_TCTL && (value & E1000_TCTL_EN) &&
-        (!FIELD_GET(E1000_TCTL_COLD, value) || !FIELD_GET(E1000_TCTL_CT, value)))
+    if (reg == INTEL_TCTL && (value & INTEL_TCTL_EN) &&
+        (!FIELD_GET(E1000_TCTL_COLD, value) || !FIELD_GET(INTEL_TCTL_CT, value)))
         e1000_model_violation(m, "transmitter on without collision values", reg, value);
 }
 
@@ -221,7 +222,7 @@ static void check_enable(struct e1000_model *m, uint32_t reg, uint32_t value)
 static void check_address(struct e1000_model *m, uint32_t reg, uint32_t value)
 {
     if (reg >= E1000_RAL(0) && reg < E1000_RAL(E1000_RA_REGS) && reg % 8 == 0 &&
-        (get(m, reg + 4) & E1000_RAH_AV))
+        (get(m, reg + 4) & INTEL_RAH_AV))
         e1000_model_violation(m, "receive address changed while it is valid", reg, value);
 }
 
@@ -240,13 +241,13 @@ static void mmio_write(void *ctx, unsigned bar, uint64_t offset, unsigned size, 
         set_status(m);
     } else if (reg == E1000_EERD) {
         write_eerd(m, value);
-    } else if (reg == E1000_CTRL && (value & E1000_CTRL_RST)) {
-        *reg_at(m, reg) = value & ~E1000_CTRL_RST;
+    } else if (reg == INTEL_CTRL && (value & INTEL_CTRL_RST)) {
+        *reg_at(m, reg) = value & ~INTEL_CTRL_RST;
         reset(m);
     } else if (reg == E1000_IMC) {
-        m->masked |= value == E1000_IMC_ALL;
+        m->masked |= value == UINT32_MAX;
     } else {
-        m->rctl_writes += reg == E1000_RCTL;
+        m->rctl_writes += reg == INTEL_RCTL;
         *reg_at(m, reg) = value;
         set_status(m);
     }
@@ -279,8 +280,8 @@ static uint64_t mmio_read(void *ctx, unsigned bar, uint64_t offset, unsigned siz
         return UINT32_MAX;
     if (!find_known(m, reg)->readable)
         e1000_model_violation(m, "write-only register read", reg, 0);
-    if (reg == E1000_CTRL && m->reset_at_us && time_us() < m->reset_at_us + m->reset_takes_us)
-        return get(m, reg) | E1000_CTRL_RST;
+    if (reg == INTEL_CTRL && m->reset_at_us && time_us() < m->reset_at_us + m->reset_takes_us)
+        return get(m, reg) | INTEL_CTRL_RST;
     if (!m->chip && reg == E1000_EERD && time_us() < m->eeprom_asked_us + m->eeprom_takes_us)
         return get(m, reg) & ~E1000_EERD_DONE;
     uint32_t value = reg >= 0x4000 && reg < 0x4100 ? read_counter(m, reg) : get(m, reg);
@@ -307,15 +308,15 @@ static bool multicast_wanted(const struct e1000_model *m, const uint8_t *mac)
 {
     static const unsigned shifts[] = { 4, 3, 2, 0 };
     uint32_t high = (uint32_t)mac[5] << 8 | mac[4];
-    uint32_t pointer = high >> shifts[FIELD_GET(E1000_RCTL_MO, get(m, E1000_RCTL))] & 0xfff;
-    return get(m, E1000_MTA(pointer >> 5)) >> (pointer & 31) & 1;
+    uint32_t pointer = high >> shifts[FIELD_GET(INTEL_RCTL_MO, get(m, INTEL_RCTL))] & 0xfff;
+    return get(m, INTEL_MTA(pointer >> 5)) >> (pointer & 31) & 1;
 }
 
 static bool address_exact(const struct e1000_model *m, const uint8_t *mac)
 {
     for (uint32_t i = 0; i < E1000_RA_REGS; i++) {
         uint32_t low = get(m, E1000_RAL(i)), high = get(m, E1000_RAH(i));
-        if ((high & E1000_RAH_AV) && !memcmp(mac, &low, 4) && !memcmp(mac + 4, &high, 2))
+        if ((high & INTEL_RAH_AV) && !memcmp(mac, &low, 4) && !memcmp(mac + 4, &high, 2))
             return true;
     }
     return false;
@@ -325,18 +326,18 @@ static bool address_exact(const struct e1000_model *m, const uint8_t *mac)
 static bool frame_wanted(const struct e1000_model *m, const uint8_t *mac)
 {
     static const uint8_t broadcast[MAC_LEN] = { 255, 255, 255, 255, 255, 255 };
-    uint32_t rctl = get(m, E1000_RCTL);
-    if (!memcmp(mac, broadcast, MAC_LEN) && (rctl & E1000_RCTL_BAM))
+    uint32_t rctl = get(m, INTEL_RCTL);
+    if (!memcmp(mac, broadcast, MAC_LEN) && (rctl & INTEL_RCTL_BAM))
         return true;
     if (mac[0] & 1)
-        return (rctl & E1000_RCTL_MPE) || multicast_wanted(m, mac) || address_exact(m, mac);
-    return (rctl & E1000_RCTL_UPE) || address_exact(m, mac);
+        return (rctl & INTEL_RCTL_MPE) || multicast_wanted(m, mac) || address_exact(m, mac);
+    return (rctl & INTEL_RCTL_UPE) || address_exact(m, mac);
 }
 
 uint32_t e1000_model_rx_held(struct e1000_model *m)
 {
     uint32_t count = ring_count(m, E1000_RDLEN);
-    if (!(get(m, E1000_RCTL) & E1000_RCTL_EN) || !count)
+    if (!(get(m, INTEL_RCTL) & INTEL_RCTL_EN) || !count)
         return 0;
     return (get(m, E1000_RDT) + count - get(m, E1000_RDH)) % count;
 }
@@ -375,7 +376,7 @@ static uint64_t rx_checked(const struct e1000_model *m, const uint8_t *frame, ui
 {
     uint32_t at = frame[12] == 0x81 && frame[13] == 0 ? 18 : 14;
     uint32_t header = length > at ? (frame[at] & 15u) * 4u : 0;
-    if (!(get(m, E1000_RXCSUM) & E1000_RXCSUM_IPOFL) || frame[at - 2] != 8 || frame[at - 1] ||
+    if (!(get(m, INTEL_RXCSUM) & INTEL_RXCSUM_IPOFL) || frame[at - 2] != 8 || frame[at - 1] ||
         length < at + 20 || frame[at] >> 4 != 4 || header < 20 || length < at + header)
         return E1000_RXD_IXSM | E1000_RXD_IPCS | E1000_RXD_IPE;
     return E1000_RXD_IPCS | (ip_header_good(frame + at, header) ? 0 : E1000_RXD_IPE);
@@ -400,7 +401,7 @@ static bool rx_fill(struct e1000_model *m, const uint8_t *bytes, uint32_t n, boo
 
 static bool rx_store(struct e1000_model *m, const uint8_t *bytes, uint32_t length, uint64_t told)
 {
-    uint32_t size = 2048u >> FIELD_GET(E1000_RCTL_BSIZE, get(m, E1000_RCTL));
+    uint32_t size = 2048u >> FIELD_GET(E1000_RCTL_BSIZE, get(m, INTEL_RCTL));
     if ((length + size - 1) / size > e1000_model_rx_held(m)) {
         e1000_model_count(m, 0x4010, 1); /* MPC */
         return false;
@@ -421,7 +422,7 @@ static bool rx_tagged(const struct e1000_model *m, const uint8_t *frame)
 /* 9.1: with CTRL.VME the tag goes into the descriptor. */
 static uint64_t rx_strip(const struct e1000_model *m, uint8_t *bytes, uint32_t *length)
 {
-    if (!(get(m, E1000_CTRL) & E1000_CTRL_VME) || !rx_tagged(m, bytes))
+    if (!(get(m, INTEL_CTRL) & INTEL_CTRL_VME) || !rx_tagged(m, bytes))
         return 0;
     uint64_t tag = (uint64_t)bytes[14] << 8 | bytes[15];
     *length -= TAG_LENGTH;
@@ -443,9 +444,9 @@ static void rx_count(struct e1000_model *m, const uint8_t *frame, uint32_t lengt
 bool e1000_model_inject(struct e1000_model *m, const uint8_t *frame, uint32_t length)
 {
     static uint8_t bytes[LONG_MAX + 64];
-    uint32_t rctl = get(m, E1000_RCTL), wire = length + FCS;
-    bool is_long = wire > (rctl & E1000_RCTL_LPE ? LONG_MAX : SHORT_MAX);
-    if (!(rctl & E1000_RCTL_EN) || !(get(m, E1000_STATUS) & E1000_STATUS_LU))
+    uint32_t rctl = get(m, INTEL_RCTL), wire = length + FCS;
+    bool is_long = wire > (rctl & INTEL_RCTL_LPE ? LONG_MAX : SHORT_MAX);
+    if (!(rctl & INTEL_RCTL_EN) || !(get(m, INTEL_STATUS) & INTEL_STATUS_LU))
         return false;
     if (!frame_wanted(m, frame))
         return true;
@@ -456,7 +457,7 @@ bool e1000_model_inject(struct e1000_model *m, const uint8_t *frame, uint32_t le
     }
     memcpy(bytes, frame, length);
     memset(bytes + length, 0xfc, FCS);
-    uint32_t stored = rctl & E1000_RCTL_SECRC ? length : wire;
+    uint32_t stored = rctl & INTEL_RCTL_SECRC ? length : wire;
     uint64_t told = rx_checked(m, bytes, length);
     told |= rx_strip(m, bytes, &stored);
     if (!rx_store(m, bytes, stored, told))
@@ -484,7 +485,7 @@ static void check_tag(struct e1000_model *m, uint64_t command)
 {
     if (!(command & E1000_TXD_VLE) && (command & E1000_TXD_TAG))
         e1000_model_violation(m, "tag that nobody asked for", E1000_TDT, command);
-    if ((command & E1000_TXD_VLE) && !(get(m, E1000_CTRL) & E1000_CTRL_VME))
+    if ((command & E1000_TXD_VLE) && !(get(m, INTEL_CTRL) & INTEL_CTRL_VME))
         e1000_model_violation(m, "tag asked for with CTRL.VME off", E1000_TDT, command);
     if ((command & E1000_TXD_VLE) && get(m, E1000_VET) != E1000_VET_8021Q)
         e1000_model_violation(m, "tag with another EtherType than 802.1Q's", E1000_VET, command);
@@ -535,7 +536,7 @@ uint32_t e1000_model_take(struct e1000_model *m, uint8_t *frame, uint32_t size)
 {
     static uint8_t bytes[TX_MAX + TAG_LENGTH];
     uint32_t length = 0;
-    if (!(get(m, E1000_TCTL) & E1000_TCTL_EN) || !(get(m, E1000_STATUS) & E1000_STATUS_LU) ||
+    if (!(get(m, INTEL_TCTL) & INTEL_TCTL_EN) || !(get(m, INTEL_STATUS) & INTEL_STATUS_LU) ||
         get(m, E1000_TDH) == get(m, E1000_TDT))
         return 0;
     while (!tx_one(m, bytes, &length)) {
@@ -545,7 +546,7 @@ uint32_t e1000_model_take(struct e1000_model *m, uint8_t *frame, uint32_t size)
         return 0;
     }
     /* 13.4.33: what PSP pads with is whatever is in the FIFO */
-    if (length < WIRE_MIN - FCS && (get(m, E1000_TCTL) & E1000_TCTL_PSP)) {
+    if (length < WIRE_MIN - FCS && (get(m, INTEL_TCTL) & INTEL_TCTL_PSP)) {
         memset(bytes + length, 0xee, WIRE_MIN - FCS - length);
         length = WIRE_MIN - FCS;
     }

@@ -17,11 +17,11 @@
 #define TARC0_DEFAULT 0x00000403u /* enabled, count 3 */
 
 static const struct e1000_model_reg known[] = {
-    { E1000_CTRL, E1000_CTRL, 4, 0xfcfc1b65u, true },
+    { INTEL_CTRL, INTEL_CTRL, 4, 0xfcfc1b65u, true },
     { E1000E_EECD, E1000E_EECD, 4, 0, true },
     { E1000_EERD, E1000_EERD, 4, E1000E_EERD_ADDR | E1000E_EERD_START, true },
     { E1000E_CTRL_EXT, E1000E_CTRL_EXT, 4, UINT32_MAX, true },
-    { E1000_TCTL, E1000_TCTL, 4, 0x717ffffau, true },
+    { INTEL_TCTL, INTEL_TCTL, 4, 0x717ffffau, true },
     { E1000E_EXTCNF_CTRL, E1000E_EXTCNF_CTRL, 4, 0x0fff002fu, true },
     { E1000E_RXDCTL, E1000E_RXDCTL, 4, 0x013f3f3fu, true },
     { E1000E_TXDCTL, E1000E_TXDCTL, 4, 0xff7f3f3fu, true },
@@ -51,12 +51,12 @@ static bool owned(const struct e1000_model *m)
 /* What is to be changed has the other value. */
 static void reset(struct e1000_model *m)
 {
-    put(m, E1000_CTRL, get(m, E1000_CTRL) | 0x00140000u | E1000E_CTRL_ZERO);
-    put(m, E1000_STATUS, get(m, E1000_STATUS) | E1000E_STATUS_MASTER);
+    put(m, INTEL_CTRL, get(m, INTEL_CTRL) | 0x00140000u | E1000E_CTRL_ZERO);
+    put(m, INTEL_STATUS, get(m, INTEL_STATUS) | INTEL_STATUS_MASTER);
     put(m, E1000E_EXTCNF_CTRL, 0x8 | (m->owned_over_reset ? E1000E_EXTCNF_CTRL_SW : 0));
     put(m, E1000E_CTRL_EXT, E1000E_CTRL_EXT_ZERO | 0x00000200u);
     put(m, E1000E_TARC0, TARC0_DEFAULT | E1000E_TARC0_ZERO);
-    put(m, E1000_TCTL, E1000E_TCTL_MULR | FIELD_PUT(E1000E_TCTL_RRTHRESH, 1u));
+    put(m, INTEL_TCTL, E1000E_TCTL_MULR | FIELD_PUT(E1000E_TCTL_RRTHRESH, 1u));
     put(m, E1000E_RXDCTL, 0x00010000u);
     put(m, E1000E_GCR, 0x00003800u);
     put(m, E1000_VET, E1000_VET_8021Q);
@@ -67,35 +67,35 @@ static void check_reset(struct e1000_model *m)
     m->owned_over_reset = owned(m); /* who owned it has to give it back */
     if (!owned(m) && !m->owner_sticks)
         e1000_model_violation(m, "reset without MDIO", E1000E_EXTCNF_CTRL, 0);
-    if (!(get(m, E1000_CTRL) & E1000E_CTRL_MASTER_DISABLE))
-        e1000_model_violation(m, "reset with GIO master on", E1000_CTRL, get(m, E1000_CTRL));
+    if (!(get(m, INTEL_CTRL) & INTEL_CTRL_MASTER_DISABLE))
+        e1000_model_violation(m, "reset with GIO master on", INTEL_CTRL, get(m, INTEL_CTRL));
     if (!m->master_sticks && time_us() < m->master_asked_us + m->master_takes_us)
-        e1000_model_violation(m, "reset with requests under way", E1000_STATUS, 0);
+        e1000_model_violation(m, "reset with requests under way", INTEL_STATUS, 0);
 }
 
 /* CTRL.PHY_RST is held for 100 us by the owner of MDIO, and never against firmware. */
 static void write_phy_reset(struct e1000_model *m, uint32_t value)
 {
-    bool was = get(m, E1000_CTRL) & E1000_CTRL_PHY_RST, is = value & E1000_CTRL_PHY_RST;
+    bool was = get(m, INTEL_CTRL) & INTEL_CTRL_PHY_RST, is = value & INTEL_CTRL_PHY_RST;
     if (is && (!owned(m) || m->phy_is_firmwares))
-        e1000_model_violation(m, "PHY reset that is not allowed", E1000_CTRL, value);
+        e1000_model_violation(m, "PHY reset that is not allowed", INTEL_CTRL, value);
     if (is && !was)
         m->phy_reset_at_us = time_us();
     if (!was || is)
         return;
     if (time_us() < m->phy_reset_at_us + PHY_RESET_US)
-        e1000_model_violation(m, "PHY reset shorter than 100 us", E1000_CTRL, value);
+        e1000_model_violation(m, "PHY reset shorter than 100 us", INTEL_CTRL, value);
     m->phy_done_us = time_us() + PHY_AWAKE_US;
     m->phy_resets++;
 }
 
 static void write_ctrl(struct e1000_model *m, uint32_t value)
 {
-    uint32_t master = E1000E_CTRL_MASTER_DISABLE;
+    uint32_t master = INTEL_CTRL_MASTER_DISABLE;
     write_phy_reset(m, value);
-    if ((value & master) && !(get(m, E1000_CTRL) & master))
+    if ((value & master) && !(get(m, INTEL_CTRL) & master))
         m->master_asked_us = time_us();
-    if (value & E1000_CTRL_RST)
+    if (value & INTEL_CTRL_RST)
         check_reset(m);
 }
 
@@ -133,7 +133,7 @@ static void must(struct e1000_model *m, uint32_t reg, uint32_t mask, uint32_t va
 
 static void check_receive(struct e1000_model *m)
 {
-    must(m, E1000_CTRL, E1000E_CTRL_MASTER_DISABLE | E1000E_CTRL_ZERO, 0);
+    must(m, INTEL_CTRL, INTEL_CTRL_MASTER_DISABLE | E1000E_CTRL_ZERO, 0);
     must(m, E1000E_CTRL_EXT,
          E1000E_CTRL_EXT_ZERO | E1000E_CTRL_EXT_ONE | E1000E_CTRL_EXT_DRV_LOAD | 0x200u,
          E1000E_CTRL_EXT_ONE | E1000E_CTRL_EXT_DRV_LOAD | 0x200u);
@@ -147,16 +147,16 @@ static void check_transmit(struct e1000_model *m, uint32_t tctl)
     must(m, E1000E_TXDCTL, UINT32_MAX, 0x01410000u);
     must(m, E1000E_TARC0, UINT32_MAX, TARC0_DEFAULT | E1000E_TARC0_ONE);
     if (!(tctl & E1000E_TCTL_MULR) || FIELD_GET(E1000E_TCTL_RRTHRESH, tctl) != 1)
-        e1000_model_violation(m, "transmitter on with one request at a time", E1000_TCTL, tctl);
+        e1000_model_violation(m, "transmitter on with one request at a time", INTEL_TCTL, tctl);
 }
 
 static bool written(struct e1000_model *m, uint32_t reg, uint32_t value)
 {
-    if (reg == E1000_CTRL)
+    if (reg == INTEL_CTRL)
         write_ctrl(m, value);
-    if (reg == E1000_RCTL && (value & E1000_RCTL_EN))
+    if (reg == INTEL_RCTL && (value & INTEL_RCTL_EN))
         check_receive(m);
-    if (reg == E1000_TCTL && (value & E1000_TCTL_EN))
+    if (reg == INTEL_TCTL && (value & INTEL_TCTL_EN))
         check_transmit(m, value);
     if (reg == E1000_EERD)
         write_eerd(m, value);
@@ -170,9 +170,9 @@ static uint32_t read_register(struct e1000_model *m, uint32_t reg, uint32_t valu
     uint64_t now = time_us();
     if (reg == E1000E_MANC)
         return m->phy_is_firmwares ? E1000E_MANC_BLK_PHY_RST : 0;
-    if (reg == E1000_STATUS && (get(m, E1000_CTRL) & E1000E_CTRL_MASTER_DISABLE) &&
+    if (reg == INTEL_STATUS && (get(m, INTEL_CTRL) & INTEL_CTRL_MASTER_DISABLE) &&
         !m->master_sticks && now >= m->master_asked_us + m->master_takes_us)
-        return value & ~E1000E_STATUS_MASTER;
+        return value & ~INTEL_STATUS_MASTER;
     if (reg == E1000E_EECD && !m->auto_read_never && now >= m->reset_at_us + m->auto_read_takes_us)
         return value | E1000E_EECD_AUTO_RD;
     if (reg == E1000_EERD && now < m->eeprom_asked_us + m->eeprom_takes_us)

@@ -221,7 +221,7 @@ static void without_any_address_the_port_has_one_of_ours(void **state)
 static void invalid_address_registers_are_not_believed(void **state)
 {
     model.eeprom_dead = model.reset_does_nothing = true;
-    model.regs[E1000_RAH(0) / 4] &= ~E1000_RAH_AV;
+    model.regs[E1000_RAH(0) / 4] &= ~INTEL_RAH_AV;
     assert_true(probe());
     assert_int_equal(port->mac[0] & 3, 2);
 }
@@ -292,23 +292,23 @@ static void bus_mastering_is_on_only_while_running(void **state)
 
 static void device_left_running_by_others_is_reset(void **state)
 {
-    model.regs[E1000_RCTL / 4] = E1000_RCTL_EN;
-    model.regs[E1000_TCTL / 4] = E1000_TCTL_EN;
+    model.regs[INTEL_RCTL / 4] = INTEL_RCTL_EN;
+    model.regs[INTEL_TCTL / 4] = INTEL_TCTL_EN;
     model.reset_does_nothing = true;
     assert_true(probe());
-    assert_int_equal(reg(E1000_RCTL) | reg(E1000_TCTL), 0);
+    assert_int_equal(reg(INTEL_RCTL) | reg(INTEL_TCTL), 0);
 }
 
 /* 14.3 to 14.5. */
 static void start_programs_what_the_document_recommends(void **state)
 {
     run();
-    assert_int_equal(reg(E1000_RCTL),
-                     E1000_RCTL_EN | E1000_RCTL_BAM | E1000_RCTL_SECRC | E1000_RCTL_LPE);
-    assert_int_equal(reg(E1000_TCTL), E1000_TCTL_EN | E1000_TCTL_PSP | 0x0f0 | 0x40000);
+    assert_int_equal(reg(INTEL_RCTL),
+                     INTEL_RCTL_EN | INTEL_RCTL_BAM | INTEL_RCTL_SECRC | INTEL_RCTL_LPE);
+    assert_int_equal(reg(INTEL_TCTL), INTEL_TCTL_EN | INTEL_TCTL_PSP | 0x0f0 | 0x40000);
     assert_int_equal(reg(E1000_TIPG), 6 << 20 | 8 << 10 | 10);
-    assert_int_equal(reg(E1000_CTRL) & (E1000_CTRL_VME | E1000_CTRL_RFCE | E1000_CTRL_TFCE), 0);
-    assert_true(reg(E1000_CTRL) & E1000_CTRL_SLU);
+    assert_int_equal(reg(INTEL_CTRL) & (INTEL_CTRL_VME | INTEL_CTRL_RFCE | INTEL_CTRL_TFCE), 0);
+    assert_true(reg(INTEL_CTRL) & INTEL_CTRL_SLU);
     assert_int_equal(reg(E1000_RDLEN), 256 * 16);
     /* one slot stays empty, and buffers go out in batches of 16 */
     assert_int_equal(e1000_model_rx_held(&model), 240);
@@ -329,7 +329,7 @@ static void link_tells_speed_and_duplex(void **state)
                   { 0x00000081, 0, false, false } };
     run();
     for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
-        model.regs[E1000_STATUS / 4] = cases[i].status;
+        model.regs[INTEL_STATUS / 4] = cases[i].status;
         port_poll_link(port);
         assert_int_equal(port->link.up, cases[i].up);
         assert_int_equal(port->link.full_duplex, cases[i].full);
@@ -366,10 +366,10 @@ static void multicast_hash_is_the_documents(void **state)
     assert_int_equal(
         port_set_rx_mode(port, &(struct port_rx_mode){ .multicast = list, .multicast_count = 1 }),
         0);
-    for (uint32_t i = 0; i < E1000_MTA_REGS; i++)
-        assert_int_equal(reg(E1000_MTA(i)), i == 94 ? 1u << 9 : 0);
+    for (uint32_t i = 0; i < INTEL_MTA_REGS; i++)
+        assert_int_equal(reg(INTEL_MTA(i)), i == 94 ? 1u << 9 : 0);
     port_set_rx_mode(port, &(struct port_rx_mode){ 0 });
-    assert_int_equal(reg(E1000_MTA(94)), 0);
+    assert_int_equal(reg(INTEL_MTA(94)), 0);
 }
 
 /* Each write of RCTL stops reception for a second in QEMU. */
@@ -393,7 +393,7 @@ static void addresses_left_by_others_are_not_ours(void **state)
     struct packet *p;
     assert_true(probe());
     memcpy(&model.regs[E1000_RAL(5) / 4], left, 4);
-    model.regs[E1000_RAH(5) / 4] = E1000_RAH_AV | 0x0909;
+    model.regs[E1000_RAH(5) / 4] = INTEL_RAH_AV | 0x0909;
     port->rxq[0]->cache = port->txq[0]->cache = &cache;
     assert_int_equal(port_start(port), 0);
     memcpy(frame, left, MAC_LEN);

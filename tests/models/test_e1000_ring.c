@@ -113,20 +113,20 @@ static void offload(uint32_t offloads)
 static void tag_handling_goes_on_when_asked_for(void **state)
 {
     start();
-    assert_int_equal(reg(E1000_CTRL) & E1000_CTRL_VME, 0);
+    assert_int_equal(reg(INTEL_CTRL) & INTEL_CTRL_VME, 0);
     offload(INSERT);
-    assert_true(reg(E1000_CTRL) & E1000_CTRL_VME);
+    assert_true(reg(INTEL_CTRL) & INTEL_CTRL_VME);
     assert_int_equal(reg(E1000_VET), 0x8100);
     assert_int_equal(port->state, PORT_RUNNING);
     offload(0);
-    assert_true(reg(E1000_CTRL) & E1000_CTRL_VME);
+    assert_true(reg(INTEL_CTRL) & INTEL_CTRL_VME);
     port_stop(port);
     start();
-    assert_int_equal(reg(E1000_CTRL) & E1000_CTRL_VME, 0);
+    assert_int_equal(reg(INTEL_CTRL) & INTEL_CTRL_VME, 0);
     port_stop(port);
     offload(STRIP);
     start();
-    assert_true(reg(E1000_CTRL) & E1000_CTRL_VME);
+    assert_true(reg(INTEL_CTRL) & INTEL_CTRL_VME);
 }
 
 static void unasked_tags_are_left_where_they_are(void **state)

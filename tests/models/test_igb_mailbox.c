@@ -272,7 +272,7 @@ static void a_hash_stays_in_the_table(void **state)
 {
     master_reset_vf(0);
     GRANTED(0, MBX_VF_SET_MULTICAST | INFO(2), 0xffffffff);
-    assert_int_equal(master_reg(IGB_MTA(127)), 0x80000000u);
+    assert_int_equal(master_reg(INTEL_MTA(127)), 0x80000000u);
 }
 
 /* VLANs, lengths, promiscuity --------------------------------------------------------------- */

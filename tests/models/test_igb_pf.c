@@ -70,7 +70,7 @@ static void enabled_chip_is_as_the_document_wants(void **state)
     assert_int_equal(master_reg(IGB_VFTE), 1u << 3);
     assert_int_equal(master_reg(IGB_QDE), IGB_QDE_ALL);
     assert_int_equal(txswc(), IGB_TXSWC_LOOPBACK | 0x0707);
-    assert_true(master_reg(IGB_RCTL) & IGB_RCTL_VFE);
+    assert_true(master_reg(INTEL_RCTL) & IGB_RCTL_VFE);
     assert_int_equal(FIELD_GET(IGB_RAH_POOL, master_reg(IGB_RAH(0))), 1u << 3);
     assert_int_equal(master.model.function->sriov->num_vfs, 3);
 }
@@ -116,7 +116,7 @@ static void disabled_chip_has_no_pools(void **state)
     assert_int_equal(master_reg(IGB_MRQC) & IGB_MRQC_MODE, 0);
     assert_int_equal(txswc() & IGB_TXSWC_LOOPBACK, 0);
     for (unsigned i = 1; i < 24; i++)
-        assert_int_equal(master_reg(IGB_RAH(i)) & IGB_RAH_AV, 0);
+        assert_int_equal(master_reg(IGB_RAH(i)) & INTEL_RAH_AV, 0);
     assert_int_equal(master.model.function->sriov->num_vfs, 0);
     assert_int_equal(master.port->state, PORT_RUNNING);
     igb_model_set_link(&master.model, true);
@@ -595,7 +595,7 @@ static void a_function_reset_forgets_what_was_granted(void **state)
     assert_int_equal(info.vlans + info.macs + info.multicast, 0);
     assert_int_equal(info.frame, 1522);
     assert_int_equal(master_reg(IGB_VFRE), 0xe);
-    assert_int_equal(master_reg(IGB_RAH(1)) & IGB_RAH_AV, 0);
+    assert_int_equal(master_reg(IGB_RAH(1)) & INTEL_RAH_AV, 0);
     assert_true(MASTER_ASK(0, MBX_VF_SET_LPE, 1522));
     assert_int_equal(master.reply[0] & (MBX_NACK | MBX_CTS), MBX_NACK);
     master_reset_vf(0);

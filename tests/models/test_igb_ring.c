@@ -106,16 +106,16 @@ static void a_tail_comes_after_enable(void **state)
     enable();
     unsigned on = index_of_write(IGB_Q_CTL, regs[IGB_Q_CTL / 4]);
     assert_true(regs[IGB_Q_CTL / 4] & IGB_Q_CTL_ENABLE);
-    assert_true(index_of_write(IGB_Q_BAL, (uint32_t)rx.q.memory.iova) < on);
+    assert_true(index_of_write(INTEL_Q_BAL, (uint32_t)rx.q.memory.iova) < on);
     assert_true(index_of_write(IGB_Q_CTL, 0) <
-                index_of_write(IGB_Q_BAL, (uint32_t)rx.q.memory.iova));
+                index_of_write(INTEL_Q_BAL, (uint32_t)rx.q.memory.iova));
     assert_true(index_of_write(BLOCK + IGB_Q_CTL, 0) <
-                index_of_write(BLOCK + IGB_Q_BAL, (uint32_t)tx.q.memory.iova));
-    assert_true(index_of_write(IGB_Q_LEN, RING * 16) < on);
-    assert_true(index_of_write(IGB_Q_HEAD, 0) < on);
-    assert_true(index_of_write(IGB_Q_TAIL, 48) > on); /* three batches of 16 */
-    assert_int_equal(regs[IGB_Q_TAIL / 4], 48);
-    assert_true(index_of_write(BLOCK + IGB_Q_BAL, (uint32_t)tx.q.memory.iova) <
+                index_of_write(BLOCK + INTEL_Q_BAL, (uint32_t)tx.q.memory.iova));
+    assert_true(index_of_write(INTEL_Q_LEN, RING * 16) < on);
+    assert_true(index_of_write(INTEL_Q_HEAD, 0) < on);
+    assert_true(index_of_write(INTEL_Q_TAIL, 48) > on); /* three batches of 16 */
+    assert_int_equal(regs[INTEL_Q_TAIL / 4], 48);
+    assert_true(index_of_write(BLOCK + INTEL_Q_BAL, (uint32_t)tx.q.memory.iova) <
                 index_of_write(BLOCK + IGB_Q_CTL, regs[(BLOCK + IGB_Q_CTL) / 4]));
 }
 
@@ -289,7 +289,7 @@ static void descriptors_of_a_chain(void **state)
     expect_data(1, 400, 1000, 0);
     expect_data(2, 200, 1000, IGB_TXD_EOP | IGB_TXD_RS);
     assert_true(tx.q.ring[0].address == packet_iova(tx.q.packets[0]));
-    assert_int_equal(regs[(BLOCK + IGB_Q_TAIL) / 4], 3);
+    assert_int_equal(regs[(BLOCK + INTEL_Q_TAIL) / 4], 3);
     send(20, 20); /* padded */
     expect_data(3, 60, 60, IGB_TXD_EOP | IGB_TXD_RS);
 }

@@ -57,11 +57,7 @@ void e1000_rxq_enable(struct intel_rxq *rx, uint8_t *regs)
 {
     rx->tail_register = regs + E1000_RDT;
     rx->room = RX_BUFFER_SIZE;
-    mmio_write32(regs + E1000_RDBAL, (uint32_t)rx->memory.iova);
-    mmio_write32(regs + E1000_RDBAH, (uint32_t)(rx->memory.iova >> 32));
-    mmio_write32(regs + E1000_RDLEN, (uint32_t)((rx->mask + 1) * sizeof *rx->ring));
-    mmio_write32(regs + E1000_RDH, 0);
-    mmio_write32(regs + E1000_RDT, 0);
+    intel_queue_program(regs + E1000_RDBAL, &rx->memory, rx->mask + 1);
     intel_rx_refill(rx);
 }
 
@@ -106,9 +102,5 @@ uint16_t e1000_tx_burst(struct port_queue *queue, struct packet **packets, uint1
 void e1000_txq_enable(struct intel_txq *tx, uint8_t *regs)
 {
     tx->tail_register = regs + E1000_TDT;
-    mmio_write32(regs + E1000_TDBAL, (uint32_t)tx->memory.iova);
-    mmio_write32(regs + E1000_TDBAH, (uint32_t)(tx->memory.iova >> 32));
-    mmio_write32(regs + E1000_TDLEN, (uint32_t)((tx->mask + 1) * sizeof *tx->ring));
-    mmio_write32(regs + E1000_TDH, 0);
-    mmio_write32(regs + E1000_TDT, 0);
+    intel_queue_program(regs + E1000_TDBAL, &tx->memory, tx->mask + 1);
 }

@@ -19,30 +19,24 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#define MASTER_US (80 * US_PER_MS)     /* completions on their way: PCIe 2.8, 50 ms at most */
 #define OWNER_US (50 * US_PER_MS)      /* firmware gives the NVM back after an access */
 #define AUTO_READ_US (10 * US_PER_MS)  /* the NVM is read after a reset */
 #define PHY_CONFIG_US (25 * US_PER_MS) /* after that, the PHY is configured from the NVM */
 #define PHY_RESET_US 100u              /* how long CTRL.PHY_RST is to stay */
 #define PHY_AWAKE_US (10 * US_PER_MS)  /* and how long the PHY then takes */
 
-static void change(struct e1000 *e, uint32_t reg, uint32_t clear, uint32_t set)
-{
-    e1000_write(e, reg, (e1000_read(e, reg) & ~clear) | set);
-}
-
 /* Ownership of NVM and MDIO --------------------------------------------------- */
 
 /* EXTCNF_CTRL: the bit stays 0 while hardware or firmware is the owner, so it is
  * written until it reads 1.  0 or -ETIMEDOUT. */
-static int e1000e_own(struct e1000 *e)
+static int e1000e_own(const struct intel_device *d)
 {
     struct deadline deadline = deadline_us(OWNER_US);
     uint32_t value;
     bool late = deadline_passed(&deadline);
     for (;; late = task_deadline_passed(&deadline)) {
-        change(e, E1000E_EXTCNF_CTRL, 0, E1000E_EXTCNF_CTRL_SW);
-        value = e1000_read(e, E1000E_EXTCNF_CTRL);
+        intel_change(d, E1000E_EXTCNF_CTRL, 0, E1000E_EXTCNF_CTRL_SW);
+        value = intel_read(d, E1000E_EXTCNF_CTRL);
         if (value & E1000E_EXTCNF_CTRL_SW)
             return 0;
         if (late)
@@ -50,50 +44,40 @@ static int e1000e_own(struct e1000 *e)
     }
     log_warning("%s: EXTCNF_CTRL is %08" PRIx32 " after %" PRIu64 " us, expected %08" PRIx32
                 " under mask %08" PRIx32,
-                e->name, value, (uint64_t)OWNER_US, E1000E_EXTCNF_CTRL_SW, E1000E_EXTCNF_CTRL_SW);
+                d->name, value, (uint64_t)OWNER_US, E1000E_EXTCNF_CTRL_SW, E1000E_EXTCNF_CTRL_SW);
     return -ETIMEDOUT;
 }
 
-static void e1000e_disown(struct e1000 *e)
+static void e1000e_disown(const struct intel_device *d)
 {
-    change(e, E1000E_EXTCNF_CTRL, E1000E_EXTCNF_CTRL_SW, 0);
+    intel_change(d, E1000E_EXTCNF_CTRL, E1000E_EXTCNF_CTRL_SW, 0);
 }
 
 /* Address ------------------------------------------------------------------------ */
 
-static int e1000e_read_word(struct e1000 *e, uint32_t word, uint16_t *value)
+static bool e1000e_mac(struct e1000 *e, uint8_t mac[MAC_LEN])
 {
-    int err = e1000e_own(e);
-    if (err)
-        return err;
-    err = intel_nvm_read(e->name, e->regs + E1000_EERD,
-                         FIELD_PUT(E1000E_EERD_ADDR, word) | E1000E_EERD_START, E1000E_EERD_DONE,
-                         value);
-    e1000e_disown(e);
-    return err;
+    if (e1000e_own(&e->device))
+        return false;
+    bool good = intel_mac_of_nvm(&e->device, mac);
+    e1000e_disown(&e->device);
+    return good;
 }
 
 /* Reset ---------------------------------------------------------------------------- */
 
-/* 82574 DS 4.6.2 and 3.1: no request of the device may be under way when it is reset, or
- * the link could hang, and the PHY's bus must be ours.  A device that does not come to
- * rest, or firmware that keeps the bus, is told and reset all the same: there is
- * nothing better to do with it. */
+/* 82574 DS 4.6.2 and 3.1: the PHY's bus must be ours.  Firmware that keeps the bus is told and
+ * the device reset all the same: there is nothing better to do with it. */
 static int e1000e_reset(struct e1000 *e)
 {
-    if (!e1000_answers(e))
-        return -EIO;
-    change(e, E1000_CTRL, E1000_CTRL_RST, E1000E_CTRL_MASTER_DISABLE);
-    e1000_wait(e, "STATUS", E1000_STATUS, E1000E_STATUS_MASTER, 0, MASTER_US);
-    e1000_quiet(e);
-    e1000e_own(e);
-    int err = e1000_pull_reset(e);
-    e1000e_disown(e);
-    if (err ||
-        e1000_wait(e, "EECD", E1000E_EECD, E1000E_EECD_AUTO_RD, E1000E_EECD_AUTO_RD, AUTO_READ_US))
-        return -EIO;
-    e1000_write(e, E1000_IMC, E1000_IMC_ALL);
-    return 0;
+    const struct intel_device *d = &e->device;
+    e1000e_own(d);
+    int err = intel_pull_reset(&e->device);
+    e1000e_disown(d);
+    if (!err)
+        err = intel_wait(d, LOG_ERROR, "EECD", E1000E_EECD, E1000E_EECD_AUTO_RD,
+                         E1000E_EECD_AUTO_RD, AUTO_READ_US);
+    return err ? -EIO : 0;
 }
 
 /* Once, at probe -------------------------------------------------------------------- */
@@ -114,30 +98,29 @@ static void e1000e_stop_aspm(const struct pci_function *f)
 /* 82574 DS 4.2: CTRL.PHY_RST for 100 us, with the PHY's bus ours.  Somebody may have left
  * the PHY switched off or forced, and CTRL.RST does not reach it.  Its link comes back by
  * negotiation. */
-static void e1000e_reset_phy(struct e1000 *e)
+static void e1000e_reset_phy(const struct intel_device *d)
 {
-    if (e1000_read(e, E1000E_MANC) & E1000E_MANC_BLK_PHY_RST) {
-        log_info("%s: management firmware uses the PHY: it stays as it is", e->name);
+    if (intel_read(d, E1000E_MANC) & E1000E_MANC_BLK_PHY_RST) {
+        log_info("%s: management firmware uses the PHY: it stays as it is", d->name);
         return;
     }
-    if (e1000e_own(e))
+    if (e1000e_own(d))
         return;
-    uint32_t ctrl = e1000_read(e, E1000_CTRL);
-    e1000_write(e, E1000_CTRL, ctrl | E1000_CTRL_PHY_RST);
-    e1000_flush(e);
+    intel_change(d, INTEL_CTRL, 0, INTEL_CTRL_PHY_RST);
+    intel_flush(d);
     task_delay_us(PHY_RESET_US);
-    e1000_write(e, E1000_CTRL, ctrl & ~E1000_CTRL_PHY_RST);
-    e1000_flush(e);
-    e1000e_disown(e);
+    intel_change(d, INTEL_CTRL, INTEL_CTRL_PHY_RST, 0);
+    intel_flush(d);
+    e1000e_disown(d);
     task_delay_us(PHY_AWAKE_US);
 }
 
 /* Between the reset and the first use of NVM and PHY, the device uses them itself. */
 static void e1000e_settle(struct e1000 *e)
 {
-    e1000e_stop_aspm(e->pci);
+    e1000e_stop_aspm(e->device.pci);
     task_delay_us(PHY_CONFIG_US);
-    e1000e_reset_phy(e);
+    e1000e_reset_phy(&e->device);
 }
 
 /* Before each start -------------------------------------------------------------------- */
@@ -146,20 +129,30 @@ static void e1000e_settle(struct e1000 *e)
  * each descriptor when it is done, not when there are several. */
 static void e1000e_prepare(struct e1000 *e)
 {
+    const struct intel_device *d = &e->device;
     uint32_t each = E1000E_DCTL_GRAN | FIELD_PUT(E1000E_DCTL_WTHRESH, 1u);
-    change(e, E1000E_CTRL_EXT, E1000E_CTRL_EXT_ZERO,
-           E1000E_CTRL_EXT_ONE | E1000E_CTRL_EXT_DRV_LOAD);
-    change(e, E1000E_GCR, 0, E1000E_GCR_ERRATA);
-    change(e, E1000E_GCR2, 0, E1000E_GCR2_ERRATUM);
-    change(e, E1000E_TARC0, E1000E_TARC0_ZERO, E1000E_TARC0_ONE);
-    e1000_write(e, E1000E_RXDCTL, each);
-    e1000_write(e, E1000E_TXDCTL, each | E1000E_TXDCTL_ONE);
+    intel_change(d, E1000E_CTRL_EXT, E1000E_CTRL_EXT_ZERO,
+                 E1000E_CTRL_EXT_ONE | E1000E_CTRL_EXT_DRV_LOAD);
+    intel_change(d, E1000E_GCR, 0, E1000E_GCR_ERRATA);
+    intel_change(d, E1000E_GCR2, 0, E1000E_GCR2_ERRATUM);
+    intel_change(d, E1000E_TARC0, E1000E_TARC0_ZERO, E1000E_TARC0_ONE);
+    intel_write(d, E1000E_RXDCTL, each);
+    intel_write(d, E1000E_TXDCTL, each | E1000E_TXDCTL_ONE);
 }
 
 /* Probe ---------------------------------------------------------------------------------- */
 
 static const struct e1000_chip e1000e_chip = {
     .driver = "e1000e",
+    .intel = { .interrupts = { E1000_IMC },
+               .units = { INTEL_RCTL, INTEL_TCTL },
+               .express = true,
+               .reset_settle_us = 10,
+               .eerd = E1000_EERD,
+               .eerd_done = E1000E_EERD_DONE,
+               .eerd_address = E1000E_EERD_ADDR,
+               .counters = intel_counters,
+               .counts = INTEL_COUNTS_8254X },
     .ctrl_clear = E1000E_CTRL_ZERO,
     .tctl = E1000E_TCTL_MULR | FIELD_PUT(E1000E_TCTL_RRTHRESH, 1u),
     /* 10.2.6: the gap of IEEE 802.3 on copper, as it is after a reset. */
@@ -167,7 +160,7 @@ static const struct e1000_chip e1000e_chip = {
             FIELD_PUT(E1000_TIPG_IPGR2, 6u),
     .reset = e1000e_reset,
     .settle = e1000e_settle,
-    .read_word = e1000e_read_word,
+    .mac = e1000e_mac,
     .prepare = e1000e_prepare,
 };
 

@@ -10,9 +10,7 @@
 
 /* General, 82574 DS 10.2.2 ---------------------------------------------------- */
 
-#define E1000E_CTRL_MASTER_DISABLE 0x00000004u /* RW, of CTRL: GIO Master Disable */
 #define E1000E_CTRL_ZERO 0x20000000u           /* of CTRL: to be 0 */
-#define E1000E_STATUS_MASTER 0x00080000u       /* RO, of STATUS: GIO Master Enable Status */
 #define E1000E_EECD 0x0010u                    /* EEPROM/Flash Control, called EEC there */
 #define E1000E_EECD_AUTO_RD 0x00000200u        /* RO, the NVM was read after the reset */
 #define E1000E_EERD_START 0x00000001u          /* RW SC, of EERD: Start Read */

@@ -15,74 +15,25 @@
 #include "pci/sriov.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define MASTER_US (100 * US_PER_MS) /* requests under way: PCIe's completion time-out */
-#define DRAIN_US 100u               /* a 9 KiB frame under way takes 74 us at 1 Gb/s */
-#define RESET_SETTLE_US US_PER_MS   /* unread: 82576 DS 8.2.1: before the first access after RST */
-#define RESET_US (10 * US_PER_MS)
 #define NVM_LOAD_US (10 * US_PER_MS)
 #define LOOK_US (10 * US_PER_MS) /* RQDPC counts to 4095 only */
 
 /* The chip's buffers are 2 KiB whatever it is told of headroom: so long a frame ends before. */
 #define FRAME_SHORT_MAX PACKET_ROOM
 
-#define X(name, offset) offset,
-static const uint16_t counter_offsets[] = { IGB_COUNTERS(X) IGB_COUNTERS_WIDE(X) };
-#undef X
-#define X(name, offset) #name,
-static const char *const counter_names[] = { IGB_COUNTERS(X) IGB_COUNTERS_WIDE(X) };
-#undef X
 static const char *const dropped_names[IGB_QUEUES_MAX] = {
     "RQDPC0", "RQDPC1", "RQDPC2", "RQDPC3", "RQDPC4", "RQDPC5", "RQDPC6", "RQDPC7",
 };
 
-/* Registers ----------------------------------------------------------------- */
-
-uint32_t igb_read(const struct igb *e, uint32_t reg)
-{
-    return mmio_read32(e->regs + reg);
-}
-
-void igb_write(struct igb *e, uint32_t reg, uint32_t value)
-{
-    mmio_write32(e->regs + reg, value);
-}
-
-/* Writes are posted (unread: PCI 3.0 3.2.5); a read of the same device pushes them out. */
-static void igb_flush(const struct igb *e)
-{
-    (void)igb_read(e, IGB_STATUS);
-}
-
-int igb_wait(struct igb *e, enum log_level level, const char *name, uint32_t reg, uint32_t mask,
-             uint32_t wanted, uint64_t limit_us)
-{
-    return intel_wait(level, e->name, name, e->regs + reg, mask, wanted, limit_us);
-}
-
-uint32_t igb_status(struct igb *e)
-{
-    return intel_status(e->name, e->regs + IGB_STATUS, &e->gone);
-}
-
-static bool igb_answers(struct igb *e)
-{
-    if (!e->regs) /* failed before they were mapped */
-        return false;
-    igb_status(e);
-    return !e->gone;
-}
-
 /* Address ------------------------------------------------------------------- */
 
-/* Receive address 0 is ours.  The pool counts
- * only where there are pools. */
+/* Receive address 0 is ours.  The pool counts only where there are pools. */
 static void write_mac(struct igb *e)
 {
-    intel_mac_write(e->regs + IGB_RAL(0), e->mac, FIELD_PUT(IGB_RAH_POOL, 1u << e->pool));
-    igb_flush(e);
+    intel_mac_write(&e->device, IGB_RAL(0), e->mac, FIELD_PUT(IGB_RAH_POOL, 1u << e->pool));
+    intel_flush(&e->device);
 }
 
 /* Statistics ----------------------------------------------------------------- */
@@ -105,91 +56,49 @@ static void collect_dropped(struct igb *e)
 
 static void collect(struct igb *e)
 {
-    if (!igb_answers(e))
-        return;
-    intel_collect(e->regs, counter_offsets, IGB_COUNTERS_BEFORE_WIDE + 1, IGB_COUNTERS_ALL,
-                  e->counters);
-    collect_dropped(e);
+    intel_counters_collect(&e->device);
+    if (!e->device.gone)
+        collect_dropped(e);
 }
 
 /* Reset ---------------------------------------------------------------------- */
 
-static void mask_interrupts(struct igb *e)
-{
-    igb_write(e, IGB_IMC, IGB_INTERRUPTS);
-    igb_write(e, IGB_EIMC, IGB_INTERRUPTS);
-}
-
-/* No new requests on PCIe, and none under way: unread: 82576 DS 5.2.3.3 (I210 DS 5.2.3.3).  One
- * that is stuck is no reason to leave the device running. */
-static void disable_master(struct igb *e)
-{
-    igb_write(e, IGB_CTRL, igb_read(e, IGB_CTRL) | IGB_CTRL_MASTER_DISABLE);
-    igb_wait(e, LOG_WARNING, "STATUS", IGB_STATUS, IGB_STATUS_MASTER, 0, MASTER_US);
-}
-
-/* unread: 82576 DS 4.2.1.6 and 4.5: afterwards all registers have their initial values, but the PHY
- * keeps its link.  No DMA afterwards.  Without an NVM AUTO_RD never comes (QEMU):
+/* unread: 82576 DS 4.2.1.6 and 4.5.  No DMA afterwards.  Without an NVM AUTO_RD never comes (QEMU):
  * it is waited for once. */
 static int reset(struct igb *e)
 {
-    if (!igb_answers(e))
+    struct intel_device *d = &e->device;
+    if (!intel_answers(d))
         return -EIO;
-    mask_interrupts(e);
-    igb_write(e, IGB_RCTL, e->rctl = 0);
-    igb_write(e, IGB_TCTL, 0);
-    igb_flush(e);
-    task_delay_us(DRAIN_US);
-    disable_master(e);
-    igb_write(e, IGB_CTRL, igb_read(e, IGB_CTRL) | IGB_CTRL_RST);
-    task_delay_us(RESET_SETTLE_US);
-    if (igb_wait(e, LOG_ERROR, "CTRL", IGB_CTRL, IGB_CTRL_RST, 0, RESET_US))
+    intel_quiesce(d);
+    if (intel_pull_reset(d))
         return -EIO;
     if (!e->no_auto_read &&
-        igb_wait(e, LOG_DEBUG, "EEC", IGB_EEC, IGB_EEC_AUTO_RD, IGB_EEC_AUTO_RD, NVM_LOAD_US))
+        intel_wait(d, LOG_DEBUG, "EEC", IGB_EEC, IGB_EEC_AUTO_RD, IGB_EEC_AUTO_RD, NVM_LOAD_US))
         e->no_auto_read = true;
-    mask_interrupts(e);
+    intel_mask_interrupts(d);
     return 0;
 }
 
 /* Settings ------------------------------------------------------------------- */
 
 /* RLPML decides how long a frame may be, so LPE is always on. */
-void igb_write_rctl(struct igb *e)
+static void write_rctl(struct igb *e)
 {
-    const struct port_rx_mode *mode = &e->mode;
-    uint32_t rctl = IGB_RCTL_EN | IGB_RCTL_BAM | IGB_RCTL_SECRC | IGB_RCTL_LPE |
-                    FIELD_PUT(IGB_RCTL_MO, 0u) | (e->vlan_filter ? IGB_RCTL_VFE : 0) |
-                    (mode->promiscuous ? IGB_RCTL_UPE | IGB_RCTL_MPE : 0) |
-                    (mode->all_multicast ? IGB_RCTL_MPE : 0);
-    if (rctl != e->rctl)
-        igb_write(e, IGB_RCTL, rctl);
-    e->rctl = rctl;
-    igb_flush(e);
+    intel_receiver_on(&e->device, &e->mode, e->vlan_filter ? IGB_RCTL_VFE : 0);
 }
 
 /* With pools the table is the master driver's. */
 static void write_multicast(struct igb *e)
 {
-    uint32_t table[IGB_MTA_REGS] = { 0 };
-    intel_multicast_add(table, &e->mode);
-    for (uint32_t i = 0; i < IGB_MTA_REGS && !e->pf; i++)
-        igb_write(e, IGB_MTA(i), table[i]);
+    if (!e->pf)
+        intel_multicast_write(&e->device, &e->mode);
 }
 
-/* CTRL.VME: tags go in and, without pools, off; with them the master driver says whose go off.
- * Once on it stays on until the next start: frames that wait in the transmit rings would go out
- * without their tag. */
+/* With pools the master driver says whose tags go off; they may be anybody's. */
 static void write_offloads(struct igb *e)
 {
-    for (unsigned i = 0; i < e->queues; i++)
-        intel_rx_set_tags(&e->rx[i].q, e->pf || e->offloads, e->offloads & PORT_OFFLOAD_VLAN_STRIP);
-    if (e->offloads) {
-        igb_write(e, IGB_CTRL, igb_read(e, IGB_CTRL) | IGB_CTRL_VME);
-        igb_flush(e);
-    }
-    for (unsigned i = 0; i < e->queues; i++)
-        store_relaxed(&e->tx[i].q.insert, e->offloads & PORT_OFFLOAD_VLAN_INSERT);
+    intel_offloads_write(&e->device, &e->port, e->queues, e->offloads, e->pf);
 }
 
 /* FCS comes on top; with pools each has a limit of its own. */
@@ -210,7 +119,7 @@ static int igb_set_rx_mode(struct port *port, const struct port_rx_mode *mode)
     e->mode = *mode;
     if (port->state == PORT_RUNNING) {
         write_multicast(e);
-        igb_write_rctl(e);
+        write_rctl(e);
         tell_pf(e);
     }
     return 0;
@@ -248,7 +157,7 @@ static void init_scaling(struct igb *e)
             entries |= (4 * i + n) % e->queues << 8 * n;
         igb_write(e, IGB_RETA(i), entries);
     }
-    igb_write(e, IGB_RXCSUM, IGB_RXCSUM_IPOFL | IGB_RXCSUM_TUOFL | IGB_RXCSUM_PCSD);
+    igb_write(e, INTEL_RXCSUM, INTEL_RXCSUM_IPOFL | IGB_RXCSUM_TUOFL | IGB_RXCSUM_PCSD);
     igb_write(e, IGB_MRQC, FIELD_PUT(IGB_MRQC_MODE, mode) | (several ? IGB_MRQC_FIELDS : 0));
 }
 
@@ -259,9 +168,8 @@ static void init_receive(struct igb *e)
 {
     /* Receive addresses: ours, and no other that somebody left there. */
     write_mac(e);
-    for (uint32_t i = 1; i < e->chip->addresses; i++) {
-        intel_mac_write(e->regs + IGB_RAL(i), NULL, 0);
-    }
+    for (uint32_t i = 1; i < e->chip->addresses; i++)
+        intel_mac_write(&e->device, IGB_RAL(i), NULL, 0);
     for (uint32_t i = 0; i < IGB_UTA_REGS; i++)
         igb_write(e, IGB_UTA(i), 0);
     write_multicast(e);
@@ -278,11 +186,11 @@ static int enable_queues(struct igb *e)
     for (unsigned i = 0; i < e->queues && !err; i++) {
         e->rx[i].swaps = e->chip->loop_swaps;
         e->rx[i].echo = e->tx[i].echo = e->pf && e->echoes ? &e->echo : NULL;
-        e->rx[i].block = e->regs + IGB_RX_BLOCK(queue_index(e, i));
-        e->tx[i].block = e->regs + IGB_TX_BLOCK(queue_index(e, i));
-        err = igb_txq_enable(&e->tx[i], e->name);
+        e->rx[i].block = e->device.regs + IGB_RX_BLOCK(queue_index(e, i));
+        e->tx[i].block = e->device.regs + IGB_TX_BLOCK(queue_index(e, i));
+        err = igb_txq_enable(&e->tx[i], e->device.name);
         if (!err)
-            err = igb_rxq_enable(&e->rx[i], e->name, e->long_frames, e->queues > 1 || e->pf);
+            err = igb_rxq_enable(&e->rx[i], e->device.name, e->long_frames, e->queues > 1 || e->pf);
     }
     return err;
 }
@@ -291,9 +199,9 @@ static int disable_queues(struct igb *e)
 {
     int err = 0;
     for (unsigned i = 0; i < e->queues; i++) {
-        if (e->rx[i].live && igb_rxq_disable(&e->rx[i], e->name))
+        if (e->rx[i].live && igb_rxq_disable(&e->rx[i], e->device.name))
             err = -EIO;
-        if (e->tx[i].live && igb_txq_disable(&e->tx[i], e->name))
+        if (e->tx[i].live && igb_txq_disable(&e->tx[i], e->device.name))
             err = -EIO;
     }
     return err;
@@ -311,7 +219,7 @@ static int bring_up(struct igb *e)
     e->long_frames = needs_long_frames(e->mtu);
     for (unsigned i = 0; i < e->queues; i++)
         e->rx[i].q.tags = false;
-    pci_bus_master(e->pci, true);
+    pci_bus_master(e->device.pci, true);
     igb_set_up_link(e);
     init_receive(e);
     if (e->pf)
@@ -319,10 +227,9 @@ static int bring_up(struct igb *e)
     int err = enable_queues(e);
     if (err)
         return err;
-    igb_write(e, IGB_TCTL,
-              (igb_read(e, IGB_TCTL) & ~IGB_TCTL_CT) | IGB_TCTL_EN | IGB_TCTL_PSP |
-                  FIELD_PUT(IGB_TCTL_CT, 0x0fu));
-    igb_write_rctl(e);
+    intel_change(&e->device, INTEL_TCTL, INTEL_TCTL_CT,
+                 INTEL_TCTL_EN | INTEL_TCTL_PSP | FIELD_PUT(INTEL_TCTL_CT, 0x0fu));
+    write_rctl(e);
     e->link_up = false;
     if (e->pf)
         igb_pf_open(e);
@@ -333,7 +240,7 @@ static int bring_up(struct igb *e)
 static const char *take_down(struct igb *e)
 {
     collect(e); /* the reset clears them */
-    if (e->gone)
+    if (e->device.gone)
         return "the device does not answer any more";
     if (e->pf)
         igb_pf_close(e);
@@ -348,7 +255,7 @@ static const char *take_down(struct igb *e)
 static void tear_down(struct igb *e)
 {
     const char *trouble = take_down(e);
-    pci_bus_master(e->pci, false);
+    pci_bus_master(e->device.pci, false);
     for (unsigned i = 0; i < e->queues; i++)
         e->rx[i].live = e->tx[i].live = false;
     intel_rings_destroy(&e->port, e->queues);
@@ -459,20 +366,14 @@ static int igb_set_mtu(struct port *port, uint16_t mtu)
     return 0;
 }
 
-/* Each frame that the device refused is in exactly one of the four receive errors
- * by their definitions: bad CRC, or short or long with a good or, short, a bad one.
- * The others overlap with these and are shown only.  What queues dropped is in no MPC. */
+/* What queues dropped is in no MPC. */
 static void igb_stats(struct port *port, struct port_device_stats *stats)
 {
     struct igb *e = port->priv;
-    const uint64_t *c = e->counters;
     collect(e);
-    stats->rx_missed = c[IGB_COUNTER_MPC];
+    intel_counters_stats(&e->device, stats);
     for (unsigned i = 0; i < IGB_QUEUES_MAX; i++)
         stats->rx_missed += e->dropped[i];
-    stats->rx_errors =
-        c[IGB_COUNTER_CRCERRS] + c[IGB_COUNTER_RUC] + c[IGB_COUNTER_ROC] + c[IGB_COUNTER_RFC];
-    stats->tx_errors = c[IGB_COUNTER_ECOL] + c[IGB_COUNTER_LATECOL];
 }
 
 static unsigned igb_counters(struct port *port, struct port_counter *rows, unsigned n)
@@ -483,8 +384,7 @@ static unsigned igb_counters(struct port *port, struct port_counter *rows, unsig
     if (i < n) /* not the chip's: dropped by igb_ring.c */
         rows[i++] =
             (struct port_counter){ .name = "echoes", .value = load_relaxed(&e->echo.dropped) };
-    for (unsigned k = 0; i < n && k < ARRAY_SIZE(counter_names); k++)
-        rows[i++] = (struct port_counter){ .name = counter_names[k], .value = e->counters[k] };
+    i = intel_counters_rows(&e->device, rows, i, n);
     for (unsigned k = 0; i < n && k < port->limits.rx_queues_max; k++)
         rows[i++] = (struct port_counter){ .name = dropped_names[k], .value = e->dropped[k] };
     return i;
@@ -502,7 +402,7 @@ static bool igb_poll(struct port *port, uint64_t now_us)
         return false;
     e->look_at = now_us + LOOK_US;
     igb_link(port, &link);
-    if (e->gone) {
+    if (e->device.gone) {
         port_fail(port, "the device does not answer any more");
         return true;
     }
@@ -552,6 +452,17 @@ static const struct igb_chip chips[] = {
                     .dtxctl = IGB_DTXCTL_SPOOF_QUEUE | IGB_DTXCTL_MDP_EN | IGB_DTXCTL_SPOOF_INT },
 };
 
+static const struct intel_chip intel_chip = { .interrupts = { IGB_IMC, IGB_EIMC },
+                                              .units = { INTEL_RCTL, INTEL_TCTL },
+                                              .express = true,
+                                              /* unread: 82576 DS 8.2.1 */
+                                              .reset_settle_us = US_PER_MS,
+                                              .eerd = IGB_EERD,
+                                              .eerd_done = IGB_EERD_DONE,
+                                              .eerd_address = IGB_EERD_ADDR,
+                                              .counters = intel_counters,
+                                              .counts = INTEL_COUNTS_82576 };
+
 /* The last pool is the PF's own. */
 static unsigned vf_max(const struct pci_function *f)
 {
@@ -564,11 +475,9 @@ static struct igb *create(struct pci_function *f, uint32_t quirks)
     struct igb *e = port_alloc("igb", sizeof *e);
     if (!e)
         return NULL;
-    e->pci = f;
     e->chip = &chips[quirks & QUIRK_CHIP];
     e->echoes = quirks & IGB_QUIRK_ECHOES;
-    memcpy(e->name, "igb ", 4);
-    pci_bdf_format(f->bdf, e->name + 4);
+    intel_device_init(&e->device, "igb", f, &intel_chip);
     e->port = (struct port){ .rx_queues = 1,
                              .tx_queues = 1,
                              .ops = &igb_ops,
@@ -590,17 +499,14 @@ static struct igb *create(struct pci_function *f, uint32_t quirks)
  * had it before us may have left it running. */
 static const char *set_up(struct igb *e)
 {
-    if (pci_enable(e->pci))
-        return "its function does not answer";
-    e->regs = pci_map_bar(e->pci, IGB_BAR, IGB_BAR_SIZE);
-    if (!e->regs)
-        return "no registers";
-    if (!igb_answers(e) || reset(e))
+    const char *trouble = intel_device_map(&e->device, IGB_BAR, IGB_BAR_SIZE);
+    if (trouble)
+        return trouble;
+    if (reset(e))
         return "reset did not complete";
     igb_find_phy(e);
     igb_read_mac(e);
-    collect(e); /* what was before the probe is none of ours */
-    memset(e->counters, 0, sizeof e->counters);
+    intel_counters_forget(&e->device);
     return NULL;
 }
 
@@ -617,10 +523,7 @@ static void igb_remove(struct pci_function *f)
         return;
     if (e->pf)
         igb_vf_ops.disable(&e->port);
-    port_stop(&e->port);
-    port_unregister(&e->port);
-    f->driver_data = NULL;
-    free(e);
+    intel_port_remove(&e->port);
 }
 
 /* Intel's names; what has no PHY of the chip's own tells by CTRL_EXT. */

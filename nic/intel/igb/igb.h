@@ -1,7 +1,6 @@
 /* igb.h - the 82576 and I350 PF: between its driver (igb.c) and its master driver (igb_pf.c). */
 #pragma once
 
-#include "kernel/log.h"
 #include "nic/intel/igb/igb_regs.h"
 #include "nic/intel/igb/igb_ring.h"
 #include "nic/intel/intel_port.h"
@@ -33,8 +32,7 @@ struct igb {
     struct igb_rxq rx[IGB_QUEUES_MAX];
     struct igb_txq tx[IGB_QUEUES_MAX];
     struct port port;
-    uint8_t *regs;
-    struct pci_function *pci;
+    struct intel_device device;
     const struct igb_chip *chip;
     struct igb_pf *pf; /* NULL: no VFs in force */
     uint8_t pool;      /* of the PF itself: the first after the VFs'; 0 without VFs */
@@ -47,27 +45,25 @@ struct igb {
     uint16_t mtu;
     uint8_t mac[MAC_LEN];
     uint16_t queues;   /* rings there are, each way; 0: stopped */
-    uint32_t rctl;     /* as last written */
     bool long_frames;  /* buffers are used from the first byte */
     bool echoes;       /* IGB_QUIRK_ECHOES */
     bool no_auto_read; /* the chip does not tell that it has read its NVM */
-    bool gone;         /* told that registers read all ones */
     bool serdes;       /* no PHY of the chip's own */
     bool link_up;      /* as the master driver was told */
     uint64_t look_at;  /* when poll() looks at the link and the drop counters next */
     struct igb_echo echo;
-    uint64_t counters[IGB_COUNTERS_ALL];
     uint64_t dropped[IGB_QUEUES_MAX]; /* by queue: RQDPC */
-    char name[sizeof "igb " + PCI_BDF_LEN];
 };
 
-uint32_t igb_read(const struct igb *e, uint32_t reg);
-void igb_write(struct igb *e, uint32_t reg, uint32_t value);
-/* STATUS; 0 of a device that left the bus: then e->gone is set. */
-uint32_t igb_status(struct igb *e);
-/* Waits until the masked register has the wanted value: 0, or -ETIMEDOUT with a log line. */
-int igb_wait(struct igb *e, enum log_level level, const char *name, uint32_t reg, uint32_t mask,
-             uint32_t wanted, uint64_t limit_us);
+static inline uint32_t igb_read(const struct igb *e, uint32_t reg)
+{
+    return intel_read(&e->device, reg);
+}
+
+static inline void igb_write(const struct igb *e, uint32_t reg, uint32_t value)
+{
+    intel_write(&e->device, reg, value);
+}
 
 /* igb_link.c, called by igb.c ------------------------------------------------------- */
 
@@ -103,8 +99,6 @@ void igb_pf_rx_mode_changed(struct igb *e);
 
 /* igb.c, called by igb_pf.c --------------------------------------------------------- */
 
-/* Writes RCTL anew: `vlan_filter` changed. */
-void igb_write_rctl(struct igb *e);
 /* Stops the port, lets VFs come or go, and starts it, if it ran, on the queues of that pool:
  * 0 or -E...  pf NULL, pool 0: no VFs. */
 int igb_restart(struct igb *e, struct igb_pf *pf, uint8_t pool);

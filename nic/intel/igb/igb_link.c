@@ -15,6 +15,12 @@
 #define SEMAPHORE_US (20 * US_PER_MS)
 #define SYNC_US (200 * US_PER_MS) /* firmware at the NVM or the PHY */
 
+/* Which port of the chip this is. */
+static uint32_t lan(struct igb *e)
+{
+    return FIELD_GET(IGB_STATUS_LAN_ID, intel_status(&e->device));
+}
+
 /* Semaphores ------------------------------------------------------------------ */
 
 /* unread: 82576 DS 4.7: reading SMBI as 0 takes it, among software; SWESMBI sticks when firmware is
@@ -22,8 +28,8 @@
  * reset. */
 static int semaphore_take(struct igb *e)
 {
-    if (igb_wait(e, LOG_WARNING, "SWSM", IGB_SWSM, IGB_SWSM_SMBI, 0, SEMAPHORE_US)) {
-        log_warning("%s: taking over a semaphore that somebody left behind", e->name);
+    if (intel_wait(&e->device, LOG_WARNING, "SWSM", IGB_SWSM, IGB_SWSM_SMBI, 0, SEMAPHORE_US)) {
+        log_warning("%s: taking over a semaphore that somebody left behind", e->device.name);
         igb_write(e, IGB_SWSM, 0);
         (void)igb_read(e, IGB_SWSM);
     }
@@ -33,7 +39,7 @@ static int semaphore_take(struct igb *e)
         if (igb_read(e, IGB_SWSM) & IGB_SWSM_SWESMBI)
             return 0;
     } while (!task_deadline_passed(&deadline));
-    log_error("%s: SWSM.SWESMBI does not stick within %" PRIu64 " us", e->name,
+    log_error("%s: SWSM.SWESMBI does not stick within %" PRIu64 " us", e->device.name,
               (uint64_t)SEMAPHORE_US);
     igb_write(e, IGB_SWSM, 0);
     return -EBUSY;
@@ -61,7 +67,7 @@ static int igb_lock(struct igb *e, uint32_t what)
     } while (!task_deadline_passed(&deadline));
     log_error("%s: SW_FW_SYNC is %08" PRIx32 " after %" PRIu64
               " us, expected 0 under mask %08" PRIx32,
-              e->name, owners, (uint64_t)SYNC_US, busy);
+              e->device.name, owners, (uint64_t)SYNC_US, busy);
     return -EBUSY;
 }
 
@@ -75,51 +81,34 @@ static void igb_unlock(struct igb *e, uint32_t what)
 
 /* Address ------------------------------------------------------------------- */
 
-static int nvm_read(struct igb *e, uint32_t word, uint16_t *value)
-{
-    return intel_nvm_read(e->name, e->regs + IGB_EERD,
-                          FIELD_PUT(IGB_EERD_ADDR, word) | IGB_EERD_START, IGB_EERD_DONE, value);
-}
-
-/* unread: 82576 DS 6.2.1, of the device's first port.  Where the others' addresses are differs from
- * chip to chip: of these, what the chip has loaded counts. */
+/* Of the device's first port.  Where the others' addresses are differs from chip to chip: of
+ * these, what the chip has loaded counts. */
 static bool mac_from_nvm(struct igb *e, uint8_t mac[MAC_LEN])
 {
-    bool good = true;
-    if (FIELD_GET(IGB_STATUS_LAN_ID, igb_status(e)) || igb_lock(e, IGB_SYNC_NVM))
+    if (lan(e) || igb_lock(e, IGB_SYNC_NVM))
         return false;
-    for (uint32_t i = 0; i < MAC_LEN / 2 && good; i++) {
-        uint16_t word = 0;
-        good = !nvm_read(e, IGB_NVM_ADDRESS + i, &word);
-        mac[2 * i] = (uint8_t)word;
-        mac[2 * i + 1] = (uint8_t)(word >> 8);
-    }
+    bool good = intel_mac_of_nvm(&e->device, mac);
     igb_unlock(e, IGB_SYNC_NVM);
-    return good && mac_is_station(mac);
+    return good;
 }
 
 void igb_read_mac(struct igb *e)
 {
     uint8_t mac[MAC_LEN];
     /* the chip loads it from its part of the NVM after each reset (82575 SDM 14.5.2) */
-    if (!mac_from_nvm(e, mac) && !intel_mac_read(e->regs + IGB_RAL(0), mac))
+    if (!mac_from_nvm(e, mac) && !intel_mac_read(&e->device, IGB_RAL(0), mac))
         memset(mac, 0, MAC_LEN);
-    port_take_mac(&e->port, e->name, mac);
+    port_take_mac(&e->port, e->device.name, mac);
 }
 
 /* Link ----------------------------------------------------------------------- */
-
-static uint32_t lan(struct igb *e)
-{
-    return FIELD_GET(IGB_STATUS_LAN_ID, igb_status(e));
-}
 
 /* unread: 82576 DS 4.2.1: firmware configures the PHY as the NVM says and then tells so.  Without
  * management it never does (QEMU). */
 void igb_find_phy(struct igb *e)
 {
     uint32_t done = IGB_EEMNGCTL_CFG_DONE << lan(e);
-    igb_wait(e, LOG_DEBUG, "EEMNGCTL", IGB_EEMNGCTL, done, done, PHY_LOAD_US);
+    intel_wait(&e->device, LOG_DEBUG, "EEMNGCTL", IGB_EEMNGCTL, done, done, PHY_LOAD_US);
     e->serdes = igb_read(e, IGB_CTRL_EXT) & IGB_CTRL_EXT_LINK_MODE;
 }
 
@@ -127,7 +116,8 @@ void igb_find_phy(struct igb *e)
 static int phy_access(struct igb *e, uint32_t command)
 {
     igb_write(e, IGB_MDIC, command | FIELD_PUT(IGB_MDIC_PHY, 1u));
-    int err = igb_wait(e, LOG_ERROR, "MDIC", IGB_MDIC, IGB_MDIC_READY, IGB_MDIC_READY, MDIC_US);
+    int err = intel_wait(&e->device, LOG_ERROR, "MDIC", IGB_MDIC, IGB_MDIC_READY, IGB_MDIC_READY,
+                         MDIC_US);
     if (err || (igb_read(e, IGB_MDIC) & IGB_MDIC_ERROR))
         return -EIO;
     return 0;
@@ -153,7 +143,7 @@ static void phy_start(struct igb *e)
     if (igb_lock(e, what))
         return;
     if (phy_read(e, IGB_PHY_CONTROL, &control) || phy_read(e, IGB_PHY_STATUS, &status))
-        log_warning("%s: the PHY does not answer", e->name);
+        log_warning("%s: the PHY does not answer", e->device.name);
     else if (!(status & IGB_PHY_STATUS_AUTO_DONE) || !(control & IGB_PHY_CONTROL_AUTO) ||
              (control & (IGB_PHY_CONTROL_POWER_DOWN | IGB_PHY_CONTROL_ISOLATE)))
         phy_write(e, IGB_PHY_CONTROL,
@@ -164,47 +154,42 @@ static void phy_start(struct igb *e)
 
 /* unread: 82576 DS 3.5.3: without a PHY of its own the chip negotiates through its PCS, and knows
  * one speed unless an outer PHY (SGMII) tells another. */
-static uint32_t pcs_start(struct igb *e, uint32_t ctrl)
+static void pcs_start(struct igb *e)
 {
     uint32_t mode = FIELD_GET(IGB_CTRL_EXT_LINK_MODE, igb_read(e, IGB_CTRL_EXT));
-    uint32_t lctl = igb_read(e, IGB_PCS_LCTL) & ~(IGB_PCS_LCTL_FORCED | IGB_PCS_LCTL_TIMEOUT);
-    igb_write(e, IGB_PCS_CFG, igb_read(e, IGB_PCS_CFG) | IGB_PCS_CFG_ENABLE);
-    igb_write(e, IGB_PCS_LCTL, lctl | IGB_PCS_LCTL_AN | IGB_PCS_LCTL_RESTART);
+    intel_change(&e->device, IGB_PCS_CFG, 0, IGB_PCS_CFG_ENABLE);
+    intel_change(&e->device, IGB_PCS_LCTL, IGB_PCS_LCTL_FORCED | IGB_PCS_LCTL_TIMEOUT,
+                 IGB_PCS_LCTL_AN | IGB_PCS_LCTL_RESTART);
     if (mode == IGB_LINK_MODE_SGMII)
-        return ctrl;
-    return (ctrl & ~IGB_CTRL_SPEED) | FIELD_PUT(IGB_CTRL_SPEED, 2u) | IGB_CTRL_FD |
-           IGB_CTRL_FRCSPD | IGB_CTRL_FRCDPX;
+        intel_link_on(&e->device, 0, 0);
+    else
+        intel_link_on(&e->device, IGB_CTRL_SPEED,
+                      FIELD_PUT(IGB_CTRL_SPEED, 2u) | IGB_CTRL_FD | INTEL_CTRL_FRCSPD |
+                          INTEL_CTRL_FRCDPLX);
 }
 
-/* The PHY negotiates and tells the MAC, so nothing is forced.  Flow control off: its registers
- * are 0.  One tag a packet, whatever the NVM has in mind. */
+/* One tag a packet, whatever the NVM has in mind. */
 void igb_set_up_link(struct igb *e)
 {
-    uint32_t ctrl = igb_read(e, IGB_CTRL);
-    ctrl &= ~(IGB_CTRL_MASTER_DISABLE | IGB_CTRL_ILOS | IGB_CTRL_FRCSPD | IGB_CTRL_FRCDPX |
-              IGB_CTRL_RFCE | IGB_CTRL_TFCE | IGB_CTRL_PHY_RST);
-    ctrl |= IGB_CTRL_SLU;
-    igb_write(e, IGB_CTRL, e->serdes ? pcs_start(e, ctrl) : ctrl);
-    igb_write(e, IGB_CTRL_EXT, igb_read(e, IGB_CTRL_EXT) & ~IGB_CTRL_EXT_DOUBLE_VLAN);
-    igb_write(e, IGB_FCAL, 0);
-    igb_write(e, IGB_FCAH, 0);
-    igb_write(e, IGB_FCT, 0);
-    igb_write(e, IGB_FCTTV, 0);
-    if (!e->serdes)
+    intel_change(&e->device, IGB_CTRL_EXT, IGB_CTRL_EXT_DOUBLE_VLAN, 0);
+    if (e->serdes) {
+        pcs_start(e);
+    } else {
+        intel_link_on(&e->device, 0, 0);
         phy_start(e);
+    }
 }
 
 void igb_link(struct port *port, struct port_link *link)
 {
     struct igb *e = port->priv;
-    uint32_t status = igb_status(e);
-    if (e->serdes && !e->gone) {
+    uint32_t status = intel_status(&e->device);
+    if (e->serdes && !e->device.gone) {
         uint32_t pcs = igb_read(e, IGB_PCS_LSTS);
         uint32_t up = IGB_PCS_LSTS_LINK | IGB_PCS_LSTS_SYNC;
         *link =
             intel_link((pcs & up) == up, pcs & IGB_PCS_LSTS_FD, FIELD_GET(IGB_PCS_LSTS_SPEED, pcs));
     } else {
-        *link = intel_link(status & IGB_STATUS_LU, status & IGB_STATUS_FD,
-                           FIELD_GET(IGB_STATUS_SPEED, status));
+        *link = intel_link_of(status);
     }
 }

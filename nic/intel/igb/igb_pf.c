@@ -51,20 +51,14 @@ static uint32_t pool_bit(unsigned pool)
 
 /* Addresses ------------------------------------------------------------------------ */
 
-/* One receive address; never valid with half an old one in it.  mac NULL: none. */
+/* One receive address.  mac NULL: none. */
 static void put_address(struct igb *e, unsigned n, const uint8_t *mac, unsigned pool)
 {
-    uint32_t low = 0, high = 0;
-    if (mac) {
-        memcpy(&low, mac, 4);
-        memcpy(&high, mac + 4, 2);
-        high |= IGB_RAH_AV | FIELD_PUT(IGB_RAH_POOL, pool_bit(pool));
-    }
-    if (!e->pf->fresh && e->pf->ral[n] == low && e->pf->rah[n] == high)
+    uint64_t value = mac ? mac_load(mac) | (uint64_t)pool_bit(pool) << 48 : 0;
+    if (!e->pf->fresh && e->pf->address[n] == value)
         return;
-    igb_write(e, IGB_RAH(n), 0);
-    igb_write(e, IGB_RAL(n), e->pf->ral[n] = low);
-    igb_write(e, IGB_RAH(n), e->pf->rah[n] = high);
+    intel_mac_write(&e->device, IGB_RAL(n), mac, FIELD_PUT(IGB_RAH_POOL, pool_bit(pool)));
+    e->pf->address[n] = value;
 }
 
 /* Address 0 is the PF's, and igb.c's. */
@@ -204,7 +198,7 @@ static bool pf_all_multicast(const struct igb *e)
  * would do on the chip, but QEMU's igb has none, and a hash lets strangers in anyway. */
 static void put_groups(struct igb *e)
 {
-    uint32_t mta[IGB_MTA_REGS] = { 0 };
+    uint32_t mta[INTEL_MTA_REGS] = { 0 };
     bool all = pf_all_multicast(e);
     intel_multicast_add(mta, &e->mode);
     for (unsigned i = 0; i < vf_count(e); i++) {
@@ -213,8 +207,8 @@ static void put_groups(struct igb *e)
         for (unsigned k = 0; k < v->hash_count; k++)
             mta[v->hashes[k] / 32] |= 1u << v->hashes[k] % 32;
     }
-    for (unsigned n = 0; n < IGB_MTA_REGS; n++)
-        put(e, IGB_MTA(n), &e->pf->mta[n], all ? ALL_BITS : mta[n]);
+    for (unsigned n = 0; n < INTEL_MTA_REGS; n++)
+        put(e, INTEL_MTA(n), &e->pf->mta[n], all ? ALL_BITS : mta[n]);
 }
 
 /* Promiscuity of a pool: a unicast hash table that hits always, and ROPE; the table is for all
@@ -397,8 +391,8 @@ static const uint8_t counter_offsets[IGB_VF_COUNTERS] = {
 /* base: only what the next difference counts from.  All ones are no counters. */
 static void collect(struct igb *e, bool base)
 {
-    igb_status(e);
-    if (e->gone)
+    intel_status(&e->device);
+    if (e->device.gone)
         return;
     for (unsigned i = 0; i < vf_count(e); i++) {
         struct igb_vf_counters *c = &e->pf->counters[i];
@@ -473,7 +467,7 @@ static void clear_queues(void *chip, unsigned vf)
 static void configure_chip(struct igb *e)
 {
     igb_write(e, IGB_QDE, IGB_QDE_ALL);
-    igb_write(e, IGB_DTXCTL, igb_read(e, IGB_DTXCTL) | e->chip->dtxctl);
+    intel_change(&e->device, IGB_DTXCTL, 0, e->chip->dtxctl);
 }
 
 void igb_pf_configure(struct igb *e)
@@ -494,7 +488,7 @@ void igb_pf_open(struct igb *e)
     igb_write(e, IGB_VFLRE, (1u << IGB_POOLS) - 1);
     e->pf->blocked = 0;
     vf_server_open(&e->pf->server);
-    igb_write(e, IGB_CTRL_EXT, igb_read(e, IGB_CTRL_EXT) | IGB_CTRL_EXT_PFRSTD);
+    intel_change(&e->device, IGB_CTRL_EXT, 0, IGB_CTRL_EXT_PFRSTD);
     e->pf->open = true;
 }
 
@@ -610,10 +604,10 @@ static struct igb_pf *pf_create(struct igb *e, unsigned count)
                                         .vlans = IGB_VLVF_REGS,
                                         .rate_mbps = e->chip->rate_limit ? RATE_MAX_MBPS : 0 },
                             .chip = e,
-                            .name = e->name,
+                            .name = e->device.name,
                             .port = &e->port,
-                            .mailboxes = e->regs + IGB_P2VMAILBOX(0),
-                            .memory = e->regs + IGB_VMBMEM(0, 0) };
+                            .mailboxes = e->device.regs + IGB_P2VMAILBOX(0),
+                            .memory = e->device.regs + IGB_VMBMEM(0, 0) };
     if (!vf_server_create(&pf->server, count))
         return pf;
     free(pf);
@@ -645,7 +639,7 @@ static int pf_enable(struct port *port, unsigned count, bool unisolated, const c
     err = igb_restart(e, pf, (uint8_t)count);
     if (err)
         goto fail;
-    err = pci_sriov_enable(e->pci, count, unisolated, why);
+    err = pci_sriov_enable(e->device.pci, count, unisolated, why);
     if (err)
         goto fail;
     port->vf_count = count;
@@ -675,7 +669,7 @@ static void pf_disable(struct port *port)
         return;
     igb_pf_close(e);
     port->vf_count = 0;
-    pci_sriov_disable(e->pci);
+    pci_sriov_disable(e->device.pci);
     reuse_queues(e);
     (void)igb_restart(e, NULL, 0);
     pf_destroy(pf);

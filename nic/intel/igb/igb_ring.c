@@ -37,7 +37,8 @@
 static int queue_wait(uint8_t *block, const char *name, const char *reg, uint32_t wanted,
                       uint64_t limit_us)
 {
-    return intel_wait(LOG_ERROR, name, reg, block + IGB_Q_CTL, IGB_Q_CTL_ENABLE, wanted, limit_us);
+    return intel_wait_at(LOG_ERROR, name, reg, block + IGB_Q_CTL, IGB_Q_CTL_ENABLE, wanted,
+                         limit_us);
 }
 
 /* A queue is programmed while it is off, and after a reset the first is on (I210 DS 4.5.10, 8.10).
@@ -49,11 +50,7 @@ static int queue_program(uint8_t *block, const char *name, const char *reg,
     int err = queue_wait(block, name, reg, 0, DISABLE_US);
     if (err)
         return err;
-    mmio_write32(block + IGB_Q_BAL, (uint32_t)ring->iova);
-    mmio_write32(block + IGB_Q_BAH, (uint32_t)(ring->iova >> 32));
-    mmio_write32(block + IGB_Q_LEN, descriptors * (uint32_t)sizeof(struct intel_rx_desc));
-    mmio_write32(block + IGB_Q_HEAD, 0);
-    mmio_write32(block + IGB_Q_TAIL, 0);
+    intel_queue_program(block, ring, descriptors);
     return 0;
 }
 
@@ -199,7 +196,7 @@ static uint16_t rx_burst_echoes(struct port_queue *queue, struct packet **packet
 int igb_rxq_enable(struct igb_rxq *rx, const char *name, bool long_frames, bool drop)
 {
     rx->q.queue.burst = rx->echo ? rx_burst_echoes : igb_rx_burst;
-    rx->q.tail_register = rx->block + IGB_Q_TAIL;
+    rx->q.tail_register = rx->block + INTEL_Q_TAIL;
     rx->q.room = long_frames ? PACKET_BUFFER_SIZE : PACKET_ROOM;
     int err = queue_program(rx->block, name, "RXDCTL", &rx->q.memory, rx->q.mask + 1);
     if (err)
@@ -298,7 +295,7 @@ int igb_txq_enable(struct igb_txq *tx, const char *name)
 {
     tx->q.queue.burst = tx->echo ? tx_burst_echoes : igb_tx_burst;
     tx->context = IGB_NO_CONTEXT;
-    tx->q.tail_register = tx->block + IGB_Q_TAIL;
+    tx->q.tail_register = tx->block + INTEL_Q_TAIL;
     int err = queue_program(tx->block, name, "TXDCTL", &tx->q.memory, tx->q.mask + 1);
     if (err)
         return err;

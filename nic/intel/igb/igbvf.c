@@ -24,26 +24,13 @@
 #define COLLECT_US (1 * US_PER_S) /* octets wrap after 34 s at 1 Gb/s */
 #define CHECK_US (10 * US_PER_S)  /* a PF that went without a word is noticed */
 #define REVIVE_US (100 * US_PER_MS)
-#define DRAIN_US 100u /* a 9 KiB frame under way takes 74 us at 1 Gb/s */
-
-/* Registers --------------------------------------------------------------- */
-
-static uint32_t igbvf_read(const struct igbvf *e, uint32_t reg)
-{
-    return mmio_read32(e->regs + reg);
-}
-
-static void igbvf_write(struct igbvf *e, uint32_t reg, uint32_t value)
-{
-    mmio_write32(e->regs + reg, value);
-}
 
 /* The function and its PF ---------------------------------------------------- */
 
 static void igbvf_reset(void *owner)
 {
     struct igbvf *e = owner;
-    igbvf_write(e, IGBVF_CTRL, IGBVF_CTRL_RST);
+    intel_write(&e->device, INTEL_CTRL, INTEL_CTRL_RST);
     e->dma = false;
 }
 
@@ -67,13 +54,14 @@ static void igbvf_lost(void *owner)
  * the PF's capability decides on that. */
 static void igbvf_revive(struct igbvf *e)
 {
-    uint16_t command = pci_read16(e->pci, PCI_COMMAND);
-    if (e->pf.now_us < e->revive_us || e->pci->pf || command == UINT16_MAX ||
+    uint16_t command = pci_read16(e->device.pci, PCI_COMMAND);
+    if (e->pf.now_us < e->revive_us || e->device.pci->pf || command == UINT16_MAX ||
         command & PCI_COMMAND_MEMORY)
         return;
     e->revive_us = e->pf.now_us + REVIVE_US;
-    if (!pci_enable(e->pci) && vf_client_tells(&e->pf, NEWS_REVIVED))
-        log_warning("%s: it was reset behind our back: its registers are decoded again", e->name);
+    if (!pci_enable(e->device.pci) && vf_client_tells(&e->pf, NEWS_REVIVED))
+        log_warning("%s: it was reset behind our back: its registers are decoded again",
+                    e->device.name);
 }
 
 /* The chip's reset cleared the counters. */
@@ -104,13 +92,13 @@ static void igbvf_collect(struct igbvf *e)
     if (e->pf.state != VF_OPEN || !vf_client_look(&e->pf))
         return;
     for (unsigned i = 0; i < IGBVF_COUNTER_COUNT; i++) {
-        uint32_t now = igbvf_read(e, counter_offsets[i]), step = now - e->last[i];
+        uint32_t now = intel_read(&e->device, counter_offsets[i]), step = now - e->last[i];
         e->counters[i] += step > INT32_MAX ? now : step;
         e->last[i] = now;
     }
     if (e->rx.live)
-        e->missed +=
-            FIELD_GET(IGB_Q_DROPPED_COUNT, igbvf_read(e, IGBVF_RX_BLOCK(0) + IGB_Q_DROPPED));
+        e->missed += FIELD_GET(IGB_Q_DROPPED_COUNT,
+                               intel_read(&e->device, IGBVF_RX_BLOCK(0) + IGB_Q_DROPPED));
 }
 
 /* Queues ------------------------------------------------------------------ */
@@ -119,13 +107,13 @@ static void igbvf_collect(struct igbvf *e)
  * the MTU: how long a frame gets through is the PF's to say, and not to be trusted. */
 static void queues_on(struct igbvf *e)
 {
-    pci_bus_master(e->pci, true);
+    pci_bus_master(e->device.pci, true);
     e->dma = true;
-    int err = igb_rxq_enable(&e->rx, e->name, true, true);
+    int err = igb_rxq_enable(&e->rx, e->device.name, true, true);
     if (!err)
-        err = igb_txq_enable(&e->tx, e->name);
+        err = igb_txq_enable(&e->tx, e->device.name);
     if (err && vf_client_lost(&e->pf, NEWS_QUEUES))
-        log_warning("%s: its queues do not start; trying again in %u ms", e->name,
+        log_warning("%s: its queues do not start; trying again in %u ms", e->device.name,
                     vf_client_pause_ms(&e->pf));
 }
 
@@ -135,15 +123,15 @@ static void queues_off(struct igbvf *e)
     store_relaxed(&e->rx.live, false);
     store_relaxed(&e->tx.live, false);
     if (vf_client_there(&e->pf) && e->dma) {
-        int err = igb_rxq_disable(&e->rx, e->name);
-        err = igb_txq_disable(&e->tx, e->name) || err;
+        int err = igb_rxq_disable(&e->rx, e->device.name);
+        err = igb_txq_disable(&e->tx, e->device.name) || err;
         if (err) {
             vf_client_reset(&e->pf);
-            task_delay_us(DRAIN_US);
+            task_delay_us(INTEL_DRAIN_US);
         }
     }
     e->dma = false;
-    pci_bus_master(e->pci, false);
+    pci_bus_master(e->device.pci, false);
 }
 
 /* Served by the PF ------------------------------------------------------- */
@@ -174,21 +162,21 @@ static void igbvf_settle(void *owner)
     e->check_us = e->pf.now_us + CHECK_US;
     mac_format(e->mac_granted, text);
     if (e->pf.lost_us && vf_client_tells(&e->pf, NEWS_BACK))
-        log_info("%s: the PF is back after %" PRIu64 " ms: MAC %s, MTU %u", e->name,
+        log_info("%s: the PF is back after %" PRIu64 " ms: MAC %s, MTU %u", e->device.name,
                  (uint64_t)((e->pf.now_us - e->pf.lost_us) / US_PER_MS), text, e->port.mtu);
     else if (!e->pf.lost_us && vf_client_tells(&e->pf, NEWS_ANSWERS))
-        log_info("%s: the PF answers: MAC %s, MTU %u", e->name, text, e->port.mtu);
+        log_info("%s: the PF answers: MAC %s, MTU %u", e->device.name, text, e->port.mtu);
 }
 
 /* Somebody reset the function behind our back: its queues are off. */
 static void igbvf_check_queues(struct igbvf *e)
 {
-    if (!e->rx.live || igbvf_read(e, IGBVF_RX_BLOCK(0) + IGB_Q_CTL) & IGB_Q_CTL_ENABLE)
+    if (!e->rx.live || intel_read(&e->device, IGBVF_RX_BLOCK(0) + IGB_Q_CTL) & IGB_Q_CTL_ENABLE)
         return;
     if (vf_client_lost(&e->pf, NEWS_FUNCTION_RESET))
         log_warning("%s: its queues were switched off: a function reset, or the PF's doing; "
                     "resetting in %u ms",
-                    e->name, vf_client_pause_ms(&e->pf));
+                    e->device.name, vf_client_pause_ms(&e->pf));
 }
 
 static void igbvf_control(void *owner, bool cts)
@@ -241,11 +229,8 @@ static bool igbvf_poll(struct port *port, uint64_t now_us)
 static void igbvf_link(struct port *port, struct port_link *link)
 {
     struct igbvf *e = port->priv;
-    uint32_t status = igbvf_up(e) ? igbvf_read(e, IGBVF_STATUS) : 0;
-    if (status == UINT32_MAX) /* gone */
-        status = 0;
-    *link = intel_link(status & IGBVF_STATUS_LU, status & IGBVF_STATUS_FD,
-                       FIELD_GET(IGBVF_STATUS_SPEED, status));
+    uint32_t status = igbvf_up(e) ? intel_read(&e->device, INTEL_STATUS) : 0;
+    *link = intel_link_of(status == UINT32_MAX ? 0 : status); /* all ones: gone */
 }
 
 /* Start and stop ---------------------------------------------------------- */
@@ -337,11 +322,9 @@ static struct igbvf *igbvf_create(struct pci_function *f, uint32_t quirks)
     struct igbvf *e = port_alloc("igbvf", sizeof *e);
     if (!e)
         return NULL;
-    e->pci = f;
-    memcpy(e->name, "igbvf ", 6);
-    pci_bdf_format(f->bdf, e->name + 6);
+    intel_device_init(&e->device, "igbvf", f, NULL);
     e->mtu_wanted = MTU_DEFAULT;
-    e->pf = (struct vf_client){ .ops = &igbvf_client_ops, .owner = e, .name = e->name };
+    e->pf = (struct vf_client){ .ops = &igbvf_client_ops, .owner = e, .name = e->device.name };
     e->port = (struct port){ .rx_queues = 1,
                              .tx_queues = 1,
                              .ops = &igbvf_ops,
@@ -364,15 +347,13 @@ static struct igbvf *igbvf_create(struct pci_function *f, uint32_t quirks)
  * whatever its last owner left, and nothing before that touches a queue. */
 static const char *igbvf_set_up(struct igbvf *e)
 {
-    if (pci_enable(e->pci))
-        return "its function does not answer";
-    e->regs = pci_map_bar(e->pci, IGBVF_BAR, IGBVF_BAR_SIZE);
-    if (!e->regs)
-        return "no registers";
-    e->pf.mailbox = e->regs + MBX_V2P;
-    e->pf.memory = e->regs + MBX_VF_MEMORY(0);
-    e->rx.block = e->regs + IGBVF_RX_BLOCK(0);
-    e->tx.block = e->regs + IGBVF_TX_BLOCK(0);
+    const char *trouble = intel_device_map(&e->device, IGBVF_BAR, IGBVF_BAR_SIZE);
+    if (trouble)
+        return trouble;
+    e->pf.mailbox = e->device.regs + MBX_V2P;
+    e->pf.memory = e->device.regs + MBX_VF_MEMORY(0);
+    e->rx.block = e->device.regs + IGBVF_RX_BLOCK(0);
+    e->tx.block = e->device.regs + IGBVF_TX_BLOCK(0);
     return NULL;
 }
 
@@ -390,7 +371,7 @@ static void igbvf_remove(struct pci_function *f)
         return;
     port_stop(&e->port);
     port_unregister(&e->port);
-    if (e->regs && vf_client_there(&e->pf))
+    if (e->device.regs && vf_client_there(&e->pf))
         vf_client_reset(&e->pf);
     f->driver_data = NULL;
     free(e);

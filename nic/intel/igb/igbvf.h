@@ -49,8 +49,7 @@ struct igbvf {
     struct igb_txq tx;
     struct igb_echo echo;
     struct port port;
-    uint8_t *regs;
-    struct pci_function *pci;
+    struct intel_device device;
     struct vf_client pf;
     enum igbvf_setting setting; /* which `pf.mail` asks for */
     bool started;    /* start() was, stop() was not: there are rings */
@@ -75,7 +74,6 @@ struct igbvf {
     uint64_t counters[IGBVF_COUNTER_COUNT];
     uint64_t missed, refusals;
     uint64_t collect_us, check_us, revive_us; /* when next */
-    char name[sizeof "igbvf " + PCI_BDF_LEN];
 };
 
 /* igbvf_settings.c; the first three are vf_client_ops of a struct igbvf ---------------- */

@@ -15,12 +15,8 @@
 #define IGBVF_BAR 0u
 #define IGBVF_BAR_SIZE 0x4000u /* 16 KiB */
 
-#define IGBVF_CTRL 0x0000u             /* RW, VTCTRL, VF Control */
-#define IGBVF_CTRL_RST 0x04000000u     /* RW SC, resets this function's queues; the PF is told */
-#define IGBVF_STATUS 0x0008u           /* RO, VTStatus: the PF's STATUS */
-#define IGBVF_STATUS_FD 0x00000001u    /* Full Duplex */
-#define IGBVF_STATUS_LU 0x00000002u    /* Link Up */
-#define IGBVF_STATUS_SPEED 0x000000c0u /* 0: 10, 1: 100, 2 and 3: 1000 Mb/s */
+/* VTCTRL and VTStatus are INTEL_CTRL and INTEL_STATUS: of the one RST alone, which resets this
+ * function's queues and is told to the PF; the other is the PF's. */
 
 #define IGBVF_COUNTERS(X) /* name, offset */ \
     X(VFGPRC, 0x0f10)     /* good packets received */ \

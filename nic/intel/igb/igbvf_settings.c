@@ -61,7 +61,7 @@ static void mac_refused(struct igbvf *e)
         if (vf_client_lost(&e->pf, NEWS_NO_MAC))
             log_warning("%s: the PF gives no MAC address and refused %s: set one for this VF at "
                         "the PF; trying again in %u ms",
-                        e->name, asked, vf_client_pause_ms(&e->pf));
+                        e->device.name, asked, vf_client_pause_ms(&e->pf));
         if (!e->mac_ours)
             memset(e->mac_wanted, 0, MAC_LEN);
         return;
@@ -70,13 +70,13 @@ static void mac_refused(struct igbvf *e)
         if (vf_client_lost(&e->pf, NEWS_MAC_TAKEN))
             log_warning("%s: the PF takes MAC %s away: its administrator set another; resetting "
                         "to learn it",
-                        e->name, asked);
+                        e->device.name, asked);
         return;
     }
     refused(e, "the PF refused the address: its administrator set another");
     if (vf_client_tells(&e->pf, NEWS_REFUSED_MAC))
-        log_warning("%s: the PF refused MAC %s: its administrator set another; keeping %s", e->name,
-                    asked, mac_format(e->mac_granted, kept));
+        log_warning("%s: the PF refused MAC %s: its administrator set another; keeping %s",
+                    e->device.name, asked, mac_format(e->mac_granted, kept));
     if (!mac_equal(mac, e->mac_wanted)) /* wanted anew meanwhile */
         return;
     e->mac_ours = false;
@@ -128,7 +128,7 @@ static void mtu_refused(struct igbvf *e)
     if (kept != asked && vf_client_tells(&e->pf, NEWS_REFUSED_MTU))
         log_warning("%s: the PF refused frames of %" PRIu32 " bytes (MTU %u): raise the PF's MTU "
                     "first; MTU is %u",
-                    e->name, e->pf.mail.words[1], asked, kept);
+                    e->device.name, e->pf.mail.words[1], asked, kept);
     if (e->mtu_wanted != asked) /* wanted anew meanwhile */
         return;
     e->mtu_wanted = e->port.mtu = kept;
@@ -193,19 +193,12 @@ static void vlan_refused(struct igbvf *e)
     if (vf_client_tells(&e->pf, NEWS_REFUSED_VLAN))
         log_warning("%s: the PF refused VLAN %" PRIu32
                     ": it has one set for this VF, or no filter left",
-                    e->name, vlan);
+                    e->device.name, vlan);
     vlan_mark(e->vlans_refused, vlan, true);
     e->due |= 1u << SETTING_VLAN;
 }
 
 /* Settings: what is received ---------------------------------------------- */
-
-/* Bits 47:36 of the address, as the 82576's MTA is indexed with RCTL.MO 0, unread: 82576
- * DS 8.10.14; every PF's driver sets that. */
-static uint16_t multicast_hash(const uint8_t mac[MAC_LEN])
-{
-    return (uint16_t)((uint32_t)mac[5] << 4 | mac[4] >> 4);
-}
 
 static unsigned multicast_ask(struct igbvf *e)
 {
@@ -219,7 +212,7 @@ static unsigned multicast_ask(struct igbvf *e)
     if (!count && !all && !e->multicast_granted)
         return 0;
     for (unsigned i = 0; i < count; i++)
-        hashes[i] = multicast_hash(mode->multicast[i]);
+        hashes[i] = (uint16_t)intel_multicast_hash(mode->multicast[i]);
     e->pf.mail.words[0] =
         MBX_VF_SET_MULTICAST |
         FIELD_PUT(MBX_INFO, all ? MBX_MULTICAST_OVERFLOW | MBX_MULTICAST_MAX : count);
@@ -236,8 +229,8 @@ static void multicast_refused(struct igbvf *e)
 {
     refused(e, "the PF refused the group addresses: their frames do not arrive");
     if (vf_client_tells(&e->pf, NEWS_REFUSED_MULTICAST))
-        log_warning("%s: the PF refused %u group addresses: their frames do not arrive", e->name,
-                    e->rx_wanted.multicast_count);
+        log_warning("%s: the PF refused %u group addresses: their frames do not arrive",
+                    e->device.name, e->rx_wanted.multicast_count);
 }
 
 static uint32_t promiscuous_wanted(const struct igbvf *e)
@@ -277,7 +270,7 @@ static void promiscuous_refused(struct igbvf *e)
             log_warning("%s: the PF refused promiscuous mode: frames for stations behind this "
                         "appliance do not arrive; a bridge (l2) over this VF needs `trust on` at "
                         "the PF (Linux's igb never grants it), routing (l3) works without",
-                        e->name);
+                        e->device.name);
         e->due |= 1u << SETTING_PROMISCUOUS;
     } else if (asked) {
         e->promiscuous_refused |= MBX_PROMISC_MULTICAST;
@@ -285,7 +278,7 @@ static void promiscuous_refused(struct igbvf *e)
         if (vf_client_tells(&e->pf, NEWS_REFUSED_ALL_MULTICAST))
             log_debug("%s: the PF refuses all multicast by that name; asked as more "
                       "groups than a list holds",
-                      e->name);
+                      e->device.name);
     } else {
         e->promiscuous_granted = 0;
     }
@@ -373,7 +366,7 @@ static void mac_given(struct igbvf *e, const uint8_t mac[MAC_LEN])
     memcpy(e->mac_wanted, mac, MAC_LEN);
     memcpy(e->port.mac, mac, MAC_LEN);
     if (other && vf_client_tells(&e->pf, NEWS_ADOPTED))
-        log_info("%s: the PF gives another MAC address: %s", e->name, mac_format(mac, text));
+        log_info("%s: the PF gives another MAC address: %s", e->device.name, mac_format(mac, text));
 }
 
 void igbvf_settings_begin(void *owner, const uint8_t *mac)
@@ -386,13 +379,13 @@ void igbvf_settings_begin(void *owner, const uint8_t *mac)
         return;
     }
     if (mac && vf_client_tells(&e->pf, NEWS_BAD_MAC))
-        log_warning("%s: the PF gives MAC %s, which is no station's address", e->name,
+        log_warning("%s: the PF gives MAC %s, which is no station's address", e->device.name,
                     mac_format(mac, text));
     if (mac_is_station(e->mac_wanted))
         return;
     mac_invent(e);
     if (vf_client_tells(&e->pf, NEWS_NO_MAC_GIVEN))
-        log_info("%s: the PF gives no MAC address; asking for %s", e->name,
+        log_info("%s: the PF gives no MAC address; asking for %s", e->device.name,
                  mac_format(e->mac_wanted, text));
 }
 
