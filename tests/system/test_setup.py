@@ -71,37 +71,54 @@ def system(tmp_path):
     return write
 
 
-@pytest.mark.parametrize("form", [{"one_line": ONE_LINE}, {"deb822": DEB822},
-                                  {"deb822": DISABLED_FIRST}], ids=["one-line", "deb822", "disabled"])
+BACKPORTS = "bookworm-backports"
+ENABLE = "enable_backports bookworm && cat $ROOT/etc/apt/sources.list.d/millrace-backports.*"
+
+
+@pytest.mark.parametrize("form", [{"deb822": DEB822}, {"deb822": DISABLED_FIRST}], ids=["first", "after-a-disabled-one"])
 def test_backports_come_from_the_systems_own_mirror(system, form):
-    result = run(system(**form), "backports_source bookworm")
+    result = run(system(**form), ENABLE)
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
-    assert "URIs: " + MIRROR in lines
-    assert "Suites: bookworm-backports" in lines
-    assert "Components: main" in lines
-    assert "Signed-By: /usr/share/keyrings/k.gpg" in lines
-    assert len([line for line in lines if line.startswith("Suites:")]) == 1
-    if "one_line" in form:
-        assert "Architectures: amd64" in lines
+    for wanted in ("Types: deb", "URIs: " + MIRROR, "Suites: " + BACKPORTS, "Components: main",
+                   "Signed-By: /usr/share/keyrings/k.gpg"):
+        assert lines.count(wanted) == 1, lines
+    assert len([line for line in lines if line.startswith(("Types:", "Suites:", "Components:"))]) == 3
+
+
+def test_backports_come_from_a_line_of_the_old_format_too(system):
+    result = run(system(one_line=ONE_LINE), ENABLE)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[2:] == [
+        "deb [ arch=amd64 signed-by=/usr/share/keyrings/k.gpg ] %s %s main" % (MIRROR, BACKPORTS)]
+
+
+def test_a_line_without_options(system):
+    result = run(system(one_line="deb  {m}  bookworm main\n"), ENABLE)
+    assert result.stdout.splitlines()[2:] == ["deb  %s %s main" % (MIRROR, BACKPORTS)]
 
 
 def test_an_embedded_key_goes_along(system):
-    result = run(system(deb822=EMBEDDED_KEY), "backports_source bookworm")
+    result = run(system(deb822=EMBEDDED_KEY), ENABLE)
     assert result.returncode == 0
     assert " abcdef" in result.stdout.splitlines()
     assert "bookworm-updates" not in result.stdout
 
 
-def test_the_result_is_a_source_of_its_own(system):
-    root = system(deb822=EMBEDDED_KEY)
-    assert run(root, "has_suite bookworm-backports").returncode == 1
-    run(root, "backports_source bookworm > $ROOT/etc/apt/sources.list.d/millrace-backports.sources")
-    assert run(root, "has_suite bookworm-backports").returncode == 0
+@pytest.mark.parametrize("form", [{"deb822": EMBEDDED_KEY}, {"one_line": ONE_LINE}], ids=["deb822", "one-line"])
+def test_the_result_is_a_source_of_its_own(system, form):
+    root = system(**form)
+    assert run(root, "has_suite " + BACKPORTS).returncode == 1
+    assert run(root, "enable_backports bookworm").returncode == 0
+    assert run(root, "has_suite " + BACKPORTS).returncode == 0
+    again = run(root, "enable_backports bookworm")
+    assert (again.returncode, again.stdout) == (0, "")
 
 
 def test_a_system_without_its_own_source_is_refused(system):
-    assert run(system(), "backports_source bookworm").returncode != 0
+    result = run(system(), "enable_backports bookworm")
+    assert result.returncode != 0
+    assert "no source of 'bookworm'" in result.stderr
 
 
 def test_a_suite_is_compared_as_a_whole_word(system):
