@@ -15,6 +15,7 @@ uint64_t time_us(void);
 uint64_t time_cycles(void); /* raw counter */
 uint64_t time_us_at(uint64_t cycles); /* time_us() when the counter, just now, said that */
 uint64_t time_cycles_per_us(void);
+const char *time_source(void); /* who told the counter's rate: "CPUID", ..., "a guess" */
 void time_delay_us(uint64_t us); /* set-up paths only, never the data path */
 
 /* Every wait for hardware goes through a deadline:

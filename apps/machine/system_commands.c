@@ -5,6 +5,7 @@
 #include "kernel/log.h"
 #include "kernel/machine.h"
 #include "kernel/memory.h"
+#include "kernel/time.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -25,6 +26,8 @@ static int cmd_show_version(struct command_call *call)
     out_printf(call->out, "compiler  %s\n", version_compiler);
     out_printf(call->out, "boot      %s\n", machine_boot_protocol());
     out_printf(call->out, "cpu       %s\n", machine_cpu_name());
+    out_printf(call->out, "clock     TSC at %" PRIu64 " MHz, by %s\n", time_cycles_per_us(),
+               time_source());
     return 0;
 }
 

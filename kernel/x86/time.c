@@ -28,6 +28,7 @@
 
 static uint64_t start_tsc, cycles_per_us = GUESS_CYCLES_PER_US;
 static uint64_t us_per_cycle = GUESS_US_PER_CYCLE; /* 32.32 fixed point */
+static const char *rate_source;                    /* who told the rate */
 static uint64_t base_tsc, base_us; /* since when that counts, and what it was then */
 
 uint64_t time_cycles(void)
@@ -214,14 +215,20 @@ void time_start(uint64_t tsc)
 
 const char *time_init(void)
 {
-    const char *source;
-    uint64_t hz = told_hz(&source);
+    const char *told;
+    uint64_t hz = told_hz(&told);
     if (!hz)
-        hz = measured_hz(&source);
-    if (hz < US_PER_S)
-        return "a guess";
-    set_rate(hz);
-    return source;
+        hz = measured_hz(&told);
+    bool good = hz >= US_PER_S;
+    if (good)
+        set_rate(hz);
+    rate_source = good ? told : "a guess";
+    return rate_source;
+}
+
+const char *time_source(void)
+{
+    return rate_source;
 }
 
 /* A timer that may have gone round meanwhile tells nothing, nor does an interval that

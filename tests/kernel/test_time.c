@@ -140,6 +140,7 @@ static void a_timer_that_stands_still_is_given_up(void **state)
     power_on(state);
     machine_pm_timer(0, PM_BITS, 12345);
     assert_string_equal(time_init(), "a guess");
+    assert_string_equal(time_source(), "a guess");
     assert_rate(3000000000, 1000000);
     time_settle(); /* against nothing */
     assert_rate(3000000000, 1000000);

@@ -91,6 +91,13 @@ def test_the_clock_is_measured_well_in_the_end(machine, timer, nics):
         appliance.kill()
 
 
+@pytest.mark.parametrize("pit,source", [("on", "the 8254"), ("off", "a guess")])
+def test_show_version_says_who_told_the_clock(pit, source):
+    with Appliance(machine="microvm,acpi=off,pit=" + pit, nics=(), extra=["-cpu", "qemu64"]) as appliance:
+        assert re.search(r"^clock     TSC at \d+ MHz, by %s$" % source, appliance.command("show version"), re.M)
+        appliance.kill()
+
+
 def test_tables_under_the_configuration_are_told():
     """SeaBIOS keeps them at the end of RAM on microvm, where QEMU puts the file; qboot does not."""
     long = "# a comment\n" * 300     # 3.6 KiB
