@@ -12,16 +12,18 @@
 #define OUT_BUFFER 256u    /* nearly every line fits; the rest go through the heap */
 #define LINES_PER_TURN 32u /* the loop goes on while a long table is printed */
 
-static void count_line(void)
+/* Never within a line: what others say would come into it. */
+static void put(struct out *out, const char *text, size_t n)
 {
     static unsigned lines;
-    if (++lines % LINES_PER_TURN == 0 && task_current())
+    out->write(out, text, n);
+    if (n && text[n - 1] == '\n' && ++lines % LINES_PER_TURN == 0 && task_current())
         task_yield();
 }
 
 void out_text(struct out *out, const char *text)
 {
-    out->write(out, text, strlen(text));
+    put(out, text, strlen(text));
 }
 
 void out_printf(struct out *out, const char *fmt, ...)
@@ -41,11 +43,10 @@ void out_printf(struct out *out, const char *fmt, ...)
         out->write(out, buffer, sizeof buffer - 1);
         out_text(out, "...\n");
     } else if (n > 0) {
-        out->write(out, text, (size_t)n);
+        put(out, text, (size_t)n);
     }
     if (text != buffer)
         free(text);
-    count_line();
 }
 
 static void write_console(struct out *out, const char *text, size_t n)
