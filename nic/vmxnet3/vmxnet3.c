@@ -137,8 +137,6 @@ static void collect(struct vmxnet3 *e)
 static int reset(struct vmxnet3 *e)
 {
     command(e, VMXNET3_CMD_QUIESCE_DEV);
-    reg_write(e, VMXNET3_DSAL, 0);
-    reg_write(e, VMXNET3_DSAH, 0);
     return command_done(e, "RESET_DEV", VMXNET3_CMD_RESET_DEV);
 }
 

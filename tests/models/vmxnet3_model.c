@@ -22,7 +22,8 @@ enum { UCAST_PKTS = 2, MCAST_PKTS = 4, BCAST_PKTS = 6, OUT_OF_BUF = 8, RX_ERROR 
 
 static void violation(struct vmxnet3_model *m, const char *what, uint64_t value)
 {
-    fprintf(stderr, "vmxnet3 model: %s (value %" PRIx64 ")\n", what, value);
+    if (!m->quiet)
+        fprintf(stderr, "vmxnet3 model: %s (value %" PRIx64 ")\n", what, value);
     m->violations++;
 }
 
@@ -250,6 +251,7 @@ static uint32_t command(struct vmxnet3_model *m, uint32_t code)
         return activate(m);
     case VMXNET3_CMD_QUIESCE_DEV:
     case VMXNET3_CMD_RESET_DEV:
+        m->shared = code == VMXNET3_CMD_RESET_DEV ? 0 : m->shared;
         return deactivate(m);
     case VMXNET3_CMD_UPDATE_RX_MODE:
     case VMXNET3_CMD_UPDATE_MAC_FILTERS:
@@ -300,6 +302,8 @@ static void device_write(struct vmxnet3_model *m, uint32_t reg, uint32_t value)
         break;
     case VMXNET3_CMD:
         m->answer = command(m, value);
+        m->answer = m->lie ? m->lie : m->answer;
+        m->lie = 0;
         break;
     case VMXNET3_MACL:
         m->macl = value;
@@ -417,15 +421,15 @@ static bool group_wanted(const struct vmxnet3_model *m, const uint8_t *mac)
     return false;
 }
 
-/* QEMU: who is promiscuous is filtered no further, and both kinds of tags are looked at. */
+/* Without any VLAN in the table nobody filters by it (what Linux and DPDK rely on for promiscuous
+ * ports; to QEMU these are never filtered).  Both kinds of tags are looked at (QEMU). */
 static bool frame_wanted(const struct vmxnet3_model *m, const uint8_t *frame)
 {
     bool tagged = is_tagged(frame) || is_service_tagged(frame);
     uint32_t vid = tagged ? load_be16(frame + VLAN_TCI) & VLAN_TCI_VID : 0;
-    if (m->rx_mode & VMXNET3_RXM_PROMISC)
-        return true;
-    if (!(m->vlans[vid / 32] & 1u << vid % 32))
-        return false;
+    bool in_vlan = (m->vlans[vid / 32] & 1u << vid % 32) || is_zero(m->vlans, sizeof m->vlans);
+    if (!in_vlan || (m->rx_mode & VMXNET3_RXM_PROMISC))
+        return in_vlan;
     if (mac_equal(frame, mac_broadcast))
         return m->rx_mode & VMXNET3_RXM_BCAST;
     if (frame[0] & 1)
@@ -472,13 +476,12 @@ static void check_header(const struct vmxnet3_model *m, const uint8_t *frame, ui
 {
     uint32_t at = is_tagged(frame) ? 18 : 14;
     uint32_t header = length > at ? (frame[at] & 15u) * 4u : 0;
-    if (!(m->features & VMXNET3_F_RXCSUM) || load_be16(frame + at - 2) != ETHERTYPE_IPV4 ||
-        length < at + 20 || frame[at] >> 4 != 4 || header < 20 || length < at + header) {
+    bool is_ip = load_be16(frame + at - 2) == ETHERTYPE_IPV4 && length >= at + 20 &&
+                 frame[at] >> 4 == 4 && header >= 20 && length >= at + header;
+    c->result |= is_ip ? VMXNET3_RCD_V4 : 0;
+    if (!(m->features & VMXNET3_F_RXCSUM) || !is_ip)
         c->what |= VMXNET3_RCD_CNC;
-        return;
-    }
-    c->result |= VMXNET3_RCD_V4;
-    if (m->strips_all || ip_header_good(frame + at, header))
+    else if (m->strips_all || ip_header_good(frame + at, header))
         c->result |= VMXNET3_RCD_IPC;
 }
 

@@ -61,6 +61,8 @@ struct vmxnet3_model {
     bool gone;          /* reads are all ones, writes go nowhere */
     bool reset_refused; /* and nothing happens */
     bool no_upt;
+    uint32_t lie; /* the answer to the next command, which is carried out; 0: the truth */
+    bool quiet;   /* violations are not printed: it is the device that breaks rules */
 };
 
 /* Wipes the model, gives it this address and makes it the only device of a fresh PCI tree,
