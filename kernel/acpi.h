@@ -61,6 +61,9 @@ bool acpi_pm_timer_is_32bit(void);
 /* Never return when they work; -ENOTSUP/-EIO when they do not. */
 int acpi_poweroff(void);
 int acpi_reset(void);
+/* Listens to the power button that is a register (others need AML); false: there is none. */
+bool acpi_power_button_init(void);
+bool acpi_power_button_pressed(void); /* since it was last asked; init() comes first */
 
 /* A device of the namespace whose _HID and _CRS are constants: DSDT and SSDTs are read
  * for that, not interpreted. */

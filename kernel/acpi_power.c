@@ -13,6 +13,8 @@
 #include <errno.h>
 #include <string.h>
 
+/* PM1 Status and PM1 Enable (4.8.3.1), the halves of the event block: 16 bits each. */
+#define PM1_PWRBTN 0x0100u
 /* PM1 Control (4.8.3.2.1), 16 bits. */
 #define PM1_SCI_EN 0x0001u
 #define PM1_SLP_TYP 0x1c00u
@@ -184,6 +186,41 @@ int acpi_poweroff(void)
     }
     return fadt.flags & ACPI_FADT_HW_REDUCED ? poweroff_reduced(&fadt, a)
                                              : poweroff_fixed(&fadt, a, b);
+}
+
+/* The power button ------------------------------------------------------------------- */
+
+static struct place button; /* PM1a Status */
+
+/* The interrupt that goes with the button is masked.  In legacy mode firmware takes it (4.8.2.5):
+ * it stays so, for entering ACPI mode has effects of its own. */
+bool acpi_power_button_init(void)
+{
+    struct acpi_fadt fadt;
+    button.there = false;
+    if (!acpi_fadt(&fadt) || (fadt.flags & (ACPI_FADT_HW_REDUCED | ACPI_FADT_PWR_BUTTON)))
+        return false;
+    struct acpi_gas second = fadt.x_pm1a_evt_blk;
+    uint8_t half = fadt.pm1_evt_len / 2;
+    second.address += second.address ? half : 0;
+    struct place enable = place_of(&second, fadt.pm1a_evt_blk ? fadt.pm1a_evt_blk + half : 0);
+    button = place_of(&fadt.x_pm1a_evt_blk, fadt.pm1a_evt_blk);
+    button.there = button.there && enable.there && half >= 2 && place_read16(&button) != 0xffff;
+    if (!button.there)
+        return false;
+    place_write16(&button, PM1_PWRBTN); /* a one clears a status bit */
+    place_write16(&enable, place_read16(&enable) | PM1_PWRBTN);
+    return true;
+}
+
+/* A bit that stays would turn the machine off again and again. */
+bool acpi_power_button_pressed(void)
+{
+    if (!button.there || !(place_read16(&button) & PM1_PWRBTN))
+        return false;
+    place_write16(&button, PM1_PWRBTN);
+    button.there = !(place_read16(&button) & PM1_PWRBTN);
+    return true;
 }
 
 /* 4.8.3.6: eight bits, in I/O, memory or the configuration space of bus 0. */

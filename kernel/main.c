@@ -40,6 +40,7 @@
 #define ONE_MIB (1024u * 1024u)
 #define FW_CFG_CONFIGURATION_MAX ONE_MIB
 #define FOUR_GIB 0x100000000ull
+#define POWER_BUTTON_US (100 * US_PER_MS)
 #define PANIC_ROW_OVER_US (60 * US_PER_S) /* a minute without one ends a row of panics */
 
 static struct options options;
@@ -255,6 +256,18 @@ static void configure(const struct boot_info *info)
     free(of_qemu);
 }
 
+static void watch_power_button(uint64_t now)
+{
+    static uint64_t next;
+    if (now < next)
+        return;
+    next = now + POWER_BUTTON_US;
+    if (acpi_power_button_pressed()) {
+        log_warning("power button: turning off");
+        machine_poweroff();
+    }
+}
+
 /* Part of every turn: characters move, and a task gets its share. */
 static void control_work(void)
 {
@@ -263,6 +276,7 @@ static void control_work(void)
     time_settle();
     fence_poll(time_us());
     pci_aer_poll(time_us());
+    watch_power_button(time_us());
     task_turn();
     if (!row_over && time_us() > PANIC_ROW_OVER_US) {
         panic_count_clear();
@@ -324,6 +338,7 @@ void kernel_main(struct boot_info *info)
     time_settle();
     say_ready();
 
+    acpi_power_button_init();
     start_tasks();
     forward_set_control_hook(control_work);
     for (;;)

@@ -115,6 +115,17 @@ def test_poweroff_ends_qemu_with_zero():
         assert appliance.process.returncode == 0
 
 
+@pytest.mark.parametrize("machine", ["q35", "pc"])
+def test_the_power_button_turns_it_off(machine, tmp_path):
+    path = str(tmp_path / "qmp")
+    with Appliance(nics=(), machine=machine, extra=["-qmp", "unix:%s,server=on,wait=off" % path]) as appliance:
+        with socket.socket(socket.AF_UNIX) as monitor:
+            monitor.connect(path)
+            monitor.sendall(b'{"execute": "qmp_capabilities"} {"execute": "system_powerdown"}')
+            assert appliance.wait_exit() == 0
+        assert "power button: turning off" in appliance.transcript
+
+
 def test_reboot_boots_again():
     with Appliance(nics=()) as appliance:
         appliance.type("reboot\n")

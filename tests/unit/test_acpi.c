@@ -547,7 +547,7 @@ static void s5_that_is_not(void **state)
 /* Power off and reset ------------------------------------------------------------ */
 
 static char seen[512];
-static uint16_t pm1_control;
+static uint16_t pm1_control, pm1_status, pm1_enable, pm1_stuck;
 static bool acpi_mode_works;
 
 static void note(const char *what, uint64_t at, uint64_t value)
@@ -559,12 +559,17 @@ static void note(const char *what, uint64_t at, uint64_t value)
 
 static uint64_t pm_read(void *ctx, uint64_t offset, unsigned size)
 {
-    return offset == 4 && size == 2 ? pm1_control : 0;
+    const uint16_t *registers[] = { &pm1_status, &pm1_enable, &pm1_control };
+    return !(offset % 2) && offset <= 4 && size == 2 ? *registers[offset / 2] : 0;
 }
 
 static void pm_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
 {
     note(size == 2 ? "w" : "b", 0x600 + offset, value);
+    if (offset == 0)
+        pm1_status = (uint16_t)(pm1_status & ~value) | pm1_stuck;
+    if (offset == 2)
+        pm1_enable = (uint16_t)value;
     if (offset == 4)
         pm1_control = (uint16_t)value;
 }
@@ -587,6 +592,7 @@ static int power_setup(void **state)
     setup(NULL);
     seen[0] = 0;
     pm1_control = 0x0701; /* a sleep type left by somebody */
+    pm1_status = pm1_enable = pm1_stuck = 0;
     acpi_mode_works = true;
     host_add_pio(&(struct host_window){ 0x600, 0x80, pm_read, pm_write, NULL });
     host_add_pio(&(struct host_window){ 0xb2, 1, zero_read, port_write, (void *)0xb2 });
@@ -730,6 +736,57 @@ static void reset_register_in_each_space(void **state)
     assert_string_equal(seen, "");
 }
 
+/* 4.8.3.1: status bits are cleared by ones, other bits of the enable register stay. */
+static void the_power_button_of_the_recorded_q35(void **state)
+{
+    add_recorded("q35-FACP.aml");
+    pm1_status = 0x0101;
+    pm1_enable = 0x0020;
+    assert_int_equal(start(2), 0);
+    assert_true(acpi_power_button_init());
+    assert_string_equal(seen, "w600=100 w602=120 ");
+    assert_false(acpi_power_button_pressed());
+    pm1_status |= 0x0100;
+    assert_true(acpi_power_button_pressed());
+    assert_int_equal(pm1_status, 0x0001);
+    assert_false(acpi_power_button_pressed());
+    pm1_status |= 0x0020;
+    assert_false(acpi_power_button_pressed());
+}
+
+static void a_power_button_that_sticks_counts_once(void **state)
+{
+    add_recorded("q35-FACP.aml");
+    assert_int_equal(start(2), 0);
+    assert_true(acpi_power_button_init());
+    pm1_status = pm1_stuck = 0x0100;
+    assert_true(acpi_power_button_pressed());
+    assert_false(acpi_power_button_pressed());
+}
+
+/* A device or absent (flag 4), a machine without such registers (flag 20), nobody there. */
+static void power_buttons_that_are_no_register(void **state)
+{
+    static const uint32_t flags[] = { 1u << 4, 1u << 20 };
+    for (unsigned i = 0; i < ARRAY_SIZE(flags); i++) {
+        power_setup(NULL);
+        uint8_t fadt[276 - 36] = { 0 };
+        put(fadt, 56 - 36, 0x600, 4);
+        put(fadt, 88 - 36, 4, 1);
+        put(fadt, 112 - 36, flags[i], 4);
+        add_table("FACP", fadt, sizeof fadt);
+        assert_int_equal(start(2), 0);
+        assert_false(acpi_power_button_init());
+    }
+    power_setup(NULL);
+    add_recorded("q35-FACP.aml");
+    pm1_status = 0xffff;
+    assert_int_equal(start(2), 0);
+    assert_false(acpi_power_button_init());
+    assert_false(acpi_power_button_pressed());
+    assert_string_equal(seen, "");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, setup)
@@ -759,6 +816,9 @@ int main(void)
         P(poweroff_with_both_pm1_blocks_and_s5_in_an_ssdt),
         P(poweroff_of_a_hardware_reduced_machine),
         P(poweroff_without_what_it_needs),
+        P(the_power_button_of_the_recorded_q35),
+        P(a_power_button_that_sticks_counts_once),
+        P(power_buttons_that_are_no_register),
         P(reset_register_in_each_space),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
