@@ -17,6 +17,7 @@ class Station:
     def __init__(self, wire, mac, ip, gateway, vlan=None):
         self.wire, self.mac, self.ip, self.gateway, self.vlan = wire, mac, ip, gateway, vlan
         self.sequence = 0
+        self.seen = []      # what came off the wire while this station waited for something
 
     def send(self, payload, dst=BROADCAST, src=None):
         """payload: a packet of scapy, or bytes, which go as IEEE 802's local experimental type."""
@@ -36,16 +37,25 @@ class Station:
             frame = self.wire.receive(left)
             if frame is not None:
                 packet = Ether(frame)
-                tag = packet[Dot1Q].vlan if Dot1Q in packet else None
-                if tag == self.vlan and wanted(packet):
+                self.seen.append(packet)
+                if self.is_here(packet) and wanted(packet):
                     return packet
         return None
 
+    def is_here(self, packet):
+        return (packet[Dot1Q].vlan if Dot1Q in packet else None) == self.vlan
+
+    def ask(self):
+        self.send(ARP(op=1, hwsrc=self.mac, psrc=self.ip, pdst=self.gateway))
+
+    def is_answer(self, packet):
+        return (ARP in packet and packet[ARP].op == 2 and packet[ARP].psrc == self.gateway
+                and packet[ARP].pdst == self.ip)
+
     def resolve(self):
         """Asks for the gateway's MAC, once; None when there is no answer."""
-        self.send(ARP(op=1, hwsrc=self.mac, psrc=self.ip, pdst=self.gateway))
-        answer = self.receive(lambda p: ARP in p and p[ARP].op == 2 and p[ARP].psrc == self.gateway
-                              and p[ARP].pdst == self.ip)
+        self.ask()
+        answer = self.receive(self.is_answer)
         return answer and answer[ARP].hwsrc
 
     def ping(self, target=None, size=56):
@@ -68,9 +78,12 @@ class Station:
                 return mac
         raise AssertionError("no answer from %s in %d turns" % (target or self.gateway, turns))
 
-    def hears_nothing(self):
-        """Whether the gateway leaves a question alone; an answer would have come in its turn."""
-        return self.resolve() is None
+    def heard_nothing_before(self, other):
+        """Whether the gateway left this station's question alone, which was asked before the other station
+        asks: that one is answered by the same way."""
+        other.seen.clear()
+        other.reaches()
+        return not any(self.is_here(p) and self.is_answer(p) for p in other.seen)
 
     def gets(self, other, payload, dst=BROADCAST, src=None):
         """Another station sends it until it is here; the frame as it came."""
