@@ -5,7 +5,7 @@
  * From then on they have numbers: ours is 0, the others follow in the MADT's order.  Each rests,
  * halted, until it is woken.
  *
- * Hosted: one CPU, unless a test runs threads of its own (tests/host/host.c). */
+ * Hosted: one CPU, or threads (tests/host/host.h). */
 #pragma once
 
 #include <stdbool.h>
@@ -22,10 +22,12 @@ unsigned cpus_settle(void);
 unsigned cpus_count(void); /* 1 before cpus_settle() */
 unsigned cpu_number(void); /* of the CPU that asks */
 
-/* Has run(number) called there, once; a CPU is given something to run only once. */
+/* Has run(number) called there, once. */
 void cpu_run(unsigned number, void (*run)(unsigned number));
 /* Halts the CPU that calls until somebody wakes it; returns at once when that was done since it
  * returned last.  Not for CPU 0. */
 void cpu_rest(void);
+/* A moment of nothing, before the CPU that calls looks again. */
+void cpu_pause(void);
 /* Cheap when it does not rest. */
 void cpu_wake(unsigned number);

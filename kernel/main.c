@@ -2,6 +2,7 @@
  * of the house; the console prints the same phrases. */
 #include "apps/console/config.h"
 #include "apps/console/console.h"
+#include "apps/forward/cores.h"
 #include "apps/forward/forward.h"
 #include "apps/machine/fence.h"
 #include "boot/boot_info.h"
@@ -83,7 +84,7 @@ static uint64_t memory_mib(void)
 }
 
 /* What the ports' rings can hold at once: receive rings are filled however many there will be
- * (`port N queues`), transmit rings as there are cores; and so of the ports that VFs will be. */
+ * (`port N queues`), transmit rings as there are CPUs; and so of the ports that VFs will be. */
 static uint64_t packets_in_rings(void)
 {
     uint64_t count = 0;
@@ -91,7 +92,7 @@ static uint64_t packets_in_rings(void)
         const struct port *port = port_get(i);
         const struct port_limits *limits = &port->limits;
         count += (uint64_t)limits->rx_queues_max * limits->rx_size_default;
-        count += (uint64_t)port->tx_queues * limits->tx_size_default;
+        count += min_u64(limits->tx_queues_max, cpus_count()) * limits->tx_size_default;
         count += (uint64_t)port->vf_max * (limits->rx_size_default + limits->tx_size_default);
     }
     return count;
@@ -132,9 +133,11 @@ static uint32_t make_packets(void)
     memory_stats(&m);
     uint64_t share = min_u64(m.total / PACKETS_SHARE / PACKET_BUFFER_SIZE, PACKETS_MAX);
     uint64_t most = m.free / PACKETS_SHARE_MOST / PACKET_BUFFER_SIZE;
-    uint32_t count = (uint32_t)min_u64(max_u64(share, packets_in_rings() + PACKETS_BETWEEN), most);
-    if (forward_init(count))
+    uint64_t between = PACKETS_BETWEEN + (cpus_count() - 1) * PACKET_CACHE_SIZE;
+    uint32_t count = (uint32_t)min_u64(max_u64(share, packets_in_rings() + between), most);
+    if (forward_init_workers(count, cpus_count()))
         panic("no memory for the packet pool");
+    cores_start();
     reserve_for_ports(count);
     return count;
 }

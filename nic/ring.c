@@ -85,12 +85,12 @@ static uint16_t ring_tx_burst(struct port_queue *q, struct packet **packets, uin
 {
     struct ring_end *end = end_of(q);
     struct wire *w = end->out;
+    if (!pair_connected(end->pair)) /* first: ring_stop() may be emptying it */
+        return 0;
     struct packet **slots = w->slots;
     uint32_t first = w->tail, tail = first, mask = w->mask, taken = 0;
     uint32_t full = load_acquire(&w->head) + mask + 1, limit = port_frame_limit(q->port);
     uint64_t bytes = 0;
-    if (!pair_connected(end->pair))
-        return 0;
     for (; taken < n; taken++) {
         struct packet *p = packets[taken];
         if (unlikely(!port_frame_fits(limit, p))) {

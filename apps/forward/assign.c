@@ -41,8 +41,8 @@ static void count_pinned(struct forward_port *fp, unsigned queue, void *arg)
 
 static unsigned least_loaded(const struct spread *spread)
 {
-    unsigned best = 0;
-    for (unsigned i = 1; i < worker_count(); i++)
+    unsigned best = workers_first();
+    for (unsigned i = best + 1; i < worker_count(); i++)
         if (spread->load[i] < spread->load[best])
             best = i;
     return best;
@@ -53,15 +53,20 @@ static struct packet_cache *cache_of(unsigned worker)
     return &worker_get(worker)->cache;
 }
 
-/* The queue leaves its worker's list; who polls it now may still be in its burst. */
-static void queue_take(struct port_queue *queue)
+/* The queue leaves its worker's list; who polls it now may still be in its burst.  False: nobody
+ * polled it. */
+static bool queue_take(struct port_queue *queue)
 {
+    bool taken = false;
     for (unsigned i = 0; i < worker_count(); i++) {
         struct poll_list *list = worker_get(i)->polls;
         for (unsigned k = 0; list && k < list->count; k++)
-            if (list->entry[k].queue == queue)
+            if (list->entry[k].queue == queue) {
                 store_release(&list->entry[k].queue, NULL);
+                taken = true;
+            }
     }
+    return taken;
 }
 
 static void choose(struct forward_port *fp, unsigned queue, void *arg)
@@ -86,10 +91,8 @@ static void take_moved(struct forward_port *fp, unsigned queue, void *arg)
 {
     bool *moves = arg;
     struct port_queue *rxq = fp->port->rxq[queue];
-    if (rxq->cache == cache_of(fp->assignment.worker[queue]))
-        return;
-    queue_take(rxq);
-    *moves = true;
+    if (rxq->cache != cache_of(fp->assignment.worker[queue]))
+        *moves |= queue_take(rxq);
 }
 
 static void give_cache(struct forward_port *fp, unsigned queue, void *arg)
@@ -137,12 +140,15 @@ static void lists_publish(const struct lists *lists)
     for (unsigned i = 0; i < worker_count(); i++) {
         struct poll_list *old = worker_get(i)->polls;
         store_release(&worker_get(i)->polls, lists->list[i]);
+        if (lists->list[i]->count)
+            workers_wake(i);
         if (old)
             retire(free, old);
     }
 }
 
-/* A queue that moves is polled by nobody until its old worker has left it. */
+/* A queue that moves is polled by nobody until its old worker has left it and what that one passed
+ * on is out: frames of a flow stay in order. */
 int assign_spread(void)
 {
     struct lists lists = { .count = { 0 } };
@@ -153,8 +159,10 @@ int assign_spread(void)
     if (e)
         return e;
     for_each_queue(take_moved, &moves);
-    if (moves)
+    if (moves) {
         workers_quiesce();
+        workers_settle_lanes();
+    }
     for_each_queue(give_cache, NULL);
     for_each_queue(add_entry, &lists);
     lists_publish(&lists);

@@ -1,7 +1,8 @@
 /* assign.h - which worker polls which receive queue.
  *
  * The queues of all ports that run are spread evenly, in order of ports and queues,
- * and again when ports come and go; `port N queue Q core K` pins one.  A port's
+ * and again when ports come and go, over all workers, or all but the control task's
+ * (workers_first()); `port N queue Q core K` pins one to any.  A port's
  * queues are attached to their workers between start and stop (nic/port.h). */
 #pragma once
 

@@ -158,14 +158,13 @@ static void control_slice(struct worker *control, bool busy, uint64_t now)
 unsigned forward_turn(void)
 {
     struct worker *worker = control_worker();
-    unsigned received = worker_poll(worker);
-    bool busy = received || (forward_running() && forward_get_mode()->turn);
+    unsigned taken = worker_poll(worker);
+    bool busy = taken || (forward_running() && forward_get_mode()->turn);
     workers_take_notes(NOTES_PER_TURN);
     forward_flush(worker);
-    counter_add(&worker->packets, received);
     uint64_t now = worker_end_turn(worker, busy);
     control_slice(worker, busy, time_us_at(now));
-    return received;
+    return taken;
 }
 
 void forward_set_control_hook(void (*hook)(void))

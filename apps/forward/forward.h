@@ -36,7 +36,7 @@ void forward_stop(void);
 /* Received frames on their way inside the appliance: in rings, buffers, rooms. */
 uint64_t forward_held(void);
 
-/* One turn of worker 0 and a slice of control work.  Returns the frames received, 0: idle.
+/* One turn of worker 0 and a slice of control work.  Returns the frames it took, 0: idle.
  * The poll loop is `for (;;) forward_turn();` */
 unsigned forward_turn(void);
 /* Hook for what else the control slice runs (tasks); called often. */

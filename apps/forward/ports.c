@@ -86,7 +86,7 @@ static int attach(struct port *port)
     if (fp->assignment.attached)
         return 0;
     for (unsigned i = 0; i < port->tx_queues; i++)
-        port->txq[i]->cache = &worker_get(i % worker_count())->cache;
+        port->txq[i]->cache = &worker_get(worker_of_tx_queue(port, i))->cache;
     fp->assignment.attached = true;
     if (workers_connect_port(port) || assign_spread()) {
         detach(port);

@@ -250,7 +250,10 @@ static void json_port(struct out *out, const struct port *port, const struct por
 
 static const char *role_text(unsigned worker)
 {
-    return worker_get(worker) == control_worker() ? "control+worker" : "worker";
+    const struct poll_list *polls = worker_get(worker)->polls;
+    if (worker_get(worker) != control_worker())
+        return "worker";
+    return workers_first() && !(polls && polls->count) ? "control" : "control+worker";
 }
 
 static void json_core(struct out *out, unsigned i, const struct worker_totals *t)

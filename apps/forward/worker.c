@@ -17,6 +17,7 @@ static struct {
     unsigned count; /* 0 before workers_create() */
     port_input_fn *port_input;
     void (*turn)(struct worker *worker);
+    void (*wake)(unsigned number);
 } workers;
 
 struct worker *control_worker(void)
@@ -32,6 +33,22 @@ unsigned worker_count(void)
 struct worker *worker_get(unsigned number)
 {
     return number < workers.count ? workers.worker[number] : NULL;
+}
+
+unsigned workers_first(void)
+{
+    return workers.count >= WORKERS_CONTROL_ALONE ? 1 : 0;
+}
+
+void workers_set_wake(void (*wake)(unsigned number))
+{
+    workers.wake = wake;
+}
+
+void workers_wake(unsigned number)
+{
+    if (workers.wake && number)
+        workers.wake(number);
 }
 
 /* Counting and dropping ------------------------------------------------------ */
@@ -233,6 +250,8 @@ void workers_set_port_input(port_input_fn *input)
 void workers_set_turn(void (*turn)(struct worker *worker))
 {
     store_release(&workers.turn, turn);
+    for (unsigned i = 0; turn && i < workers.count; i++)
+        workers_wake(i);
 }
 
 static unsigned poll_queue(struct worker *worker, struct port_queue *queue,
@@ -253,16 +272,29 @@ static unsigned poll_queue(struct worker *worker, struct port_queue *queue,
     return received;
 }
 
-static void lane_drain(struct worker *worker, struct spsc *lane)
+static unsigned lane_drain(struct worker *worker, struct spsc *lane)
 {
     struct lane_entry entry;
-    for (unsigned i = 0; i < LANE && spsc_pop(lane, &entry); i++) {
+    unsigned i = 0;
+    for (; i < LANE && spsc_pop(lane, &entry); i++) {
         struct worker_port *share = share_of(worker, entry.port);
         if (likely(share) && share->life == entry.life)
             buffer_push(worker, share, entry.packet);
         else
             forward_drop(worker, PORT_NONE, DROP_tx_down, entry.packet);
     }
+    return i;
+}
+
+static unsigned lanes_drain(struct worker *worker)
+{
+    unsigned taken = 0;
+    for (unsigned i = 0; i < workers.count; i++) {
+        struct spsc *lane = load_acquire(&worker->lane_from[i]);
+        if (lane)
+            taken += lane_drain(worker, lane);
+    }
+    return taken;
 }
 
 unsigned worker_poll(struct worker *worker)
@@ -275,11 +307,8 @@ unsigned worker_poll(struct worker *worker)
         if (likely(queue))
             received += poll_queue(worker, queue, list->entry[i].interface);
     }
-    for (unsigned i = 0; i < workers.count; i++) {
-        struct spsc *lane = load_acquire(&worker->lane_from[i]);
-        if (lane)
-            lane_drain(worker, lane);
-    }
+    counter_add(&worker->packets, received);
+    received += lanes_drain(worker);
     if (turn)
         turn(worker);
     return received;
@@ -299,17 +328,37 @@ uint64_t worker_end_turn(struct worker *worker, bool busy)
     return count_time(worker, busy);
 }
 
-void worker_run(struct worker *worker, const bool *stop, void (*idle)(void))
+/* A mode's frames leave by queues of the worker's own. */
+static bool makes_frames(const struct worker *worker)
+{
+    return load_relaxed(&workers.turn) && load_relaxed(&worker->sends);
+}
+
+bool worker_has_duties(const struct worker *worker)
+{
+    const struct poll_list *list = load_acquire(&worker->polls);
+    bool duties = (list && list->count) || makes_frames(worker);
+    for (unsigned i = 0; !duties && i < workers.count; i++)
+        duties = load_relaxed(&worker->lane_from[i]);
+    return duties;
+}
+
+bool forward_sends_itself(const struct worker *worker, const struct port *out)
+{
+    const struct worker_port *share = share_of(worker, out->number);
+    return share && load_acquire(&share->open) && share->txq;
+}
+
+void worker_run(struct worker *worker, const bool *stop, void (*idle)(struct worker *worker))
 {
     turns_park(&worker->turns, false);
     worker->counted_cycles = time_cycles();
     while (!load_acquire(stop)) {
-        unsigned received = worker_poll(worker);
-        counter_add(&worker->packets, received);
+        bool busy = worker_poll(worker) || makes_frames(worker);
         forward_flush(worker);
-        worker_end_turn(worker, received);
-        if (!received) {
-            idle();
+        worker_end_turn(worker, busy);
+        if (!busy) {
+            idle(worker);
             count_time(worker, false); /* the rest is no part of the turn that follows */
         }
     }
@@ -443,19 +492,53 @@ static struct spsc *lane_get(struct worker *from, struct worker *to)
     return lane;
 }
 
+/* Workers that poll come first, the control task's own where it does not.  The first queue belongs
+ * to who polls the port's peer where queues lie as they are spread: between two ports no frame
+ * goes through a lane then. */
+unsigned worker_of_tx_queue(const struct port *port, unsigned queue)
+{
+    unsigned first = workers_first(), polling = workers.count - first;
+    return queue < polling ? first + ((port->number ^ 1u) + queue) % polling : 0;
+}
+
+static struct port_queue *queue_of(const struct worker *worker, const struct port *port)
+{
+    for (unsigned q = 0; q < port->tx_queues; q++)
+        if (worker_of_tx_queue(port, q) == worker->number)
+            return port->txq[q];
+    return NULL;
+}
+
+static int connect(struct worker *worker, struct port *port)
+{
+    struct worker_port *share = share_of(worker, port->number);
+    unsigned owner = worker_of_tx_queue(port, worker->number % port->tx_queues);
+    share->txq = queue_of(worker, port);
+    share->lane = share->txq ? NULL : lane_get(worker, workers.worker[owner]);
+    if (share->txq)
+        store_relaxed(&worker->sends, true);
+    else
+        workers_wake(owner);
+    return share->txq || share->lane ? 0 : -ENOMEM;
+}
+
 int workers_connect_port(struct port *port)
 {
-    for (unsigned i = 0; i < workers.count; i++) {
-        struct worker *worker = workers.worker[i];
-        struct worker_port *share = share_of(worker, port->number);
-        share->txq = i < port->tx_queues ? port->txq[i] : NULL;
-        share->lane = NULL;
-        if (!share->txq)
-            share->lane = lane_get(worker, workers.worker[i % port->tx_queues]);
-        if (!share->txq && !share->lane)
-            return -ENOMEM;
-    }
-    return 0;
+    int e = 0;
+    for (unsigned i = 0; !e && i < workers.count; i++)
+        e = connect(workers.worker[i], port);
+    for (unsigned i = 0; workers.turn && i < workers.count; i++)
+        workers_wake(i);
+    return e;
+}
+
+/* The turn that each is in may have looked into its lanes already; the next one has not. */
+void workers_settle_lanes(void)
+{
+    workers_quiesce();
+    workers_quiesce();
+    lanes_drain(control_worker());
+    forward_flush(control_worker());
 }
 
 void workers_open_port(const struct port *port, bool open)

@@ -7,7 +7,9 @@
  * it frees only when no worker can still hold it (apps/forward/quiesce.h).
  *
  * Worker 0 runs on the control task's own CPU, between its slices, so control work
- * may use worker 0's cache, counters and lanes: control_worker(). */
+ * may use worker 0's cache, counters and lanes: control_worker().  From
+ * WORKERS_CONTROL_ALONE workers on it has no queues but those that the user gives it: the
+ * control task has that CPU for itself. */
 #pragma once
 
 #include "apps/forward/counters.h"
@@ -22,6 +24,8 @@
 
 struct interface;
 struct worker;
+
+#define WORKERS_CONTROL_ALONE 4u
 
 /* From a worker to the control task, which calls `handle`.  What the rest means is the
  * sender's room's business; `packet`, where there is one, goes to the handler with its
@@ -78,6 +82,7 @@ struct worker {
     struct worker_port *pending; /* those with frames in their buffers */
     struct spsc to_control;      /* struct note */
     struct spsc *lane_from[WORKERS_MAX]; /* struct lane_entry; this worker takes out */
+    bool sends;                  /* it has had a transmit queue of its own */
     uint64_t packets;            /* frames received by this worker */
     uint64_t busy_cycles, idle_cycles;
     uint64_t counted_cycles; /* the clock when those two were last added to */
@@ -109,13 +114,19 @@ void forward_offer(struct worker *worker, struct port *out, struct packet **pack
 bool forward_note(struct worker *worker, const struct note *note);
 
 /* A turn: poll every queue and every lane once; send what has gathered; say that it is over.
- * worker_poll() returns the frames received.  The time since the turn before ended counts as busy
- * or idle; worker_end_turn() returns the clock, time_cycles(), the only look at it in a turn. */
+ * worker_poll() returns the frames taken out of queues and lanes.  The time since the turn before
+ * ended counts as busy or idle; worker_end_turn() returns the clock, time_cycles(), the only look
+ * at it in a turn. */
 unsigned worker_poll(struct worker *worker);
 uint64_t worker_end_turn(struct worker *worker, bool busy);
+/* Whether there is anything that a turn could find: queues, lanes, frames to make. */
+bool worker_has_duties(const struct worker *worker);
 /* Turns until *stop: for a CPU of its own (worker 0 has forward_turn()).  idle() is called after
- * every turn that received nothing. */
-void worker_run(struct worker *worker, const bool *stop, void (*idle)(void));
+ * every turn that found nothing; its time counts as idle.  Where it halts, the worker is parked
+ * meanwhile, and only a worker without duties may stay halted (workers_set_wake()). */
+void worker_run(struct worker *worker, const bool *stop, void (*idle)(struct worker *worker));
+/* Whether the port has a transmit queue that is this worker's. */
+bool forward_sends_itself(const struct worker *worker, const struct port *out);
 
 /* Control task -------------------------------------------------------------- */
 
@@ -130,6 +141,12 @@ void workers_set_turn(void (*turn)(struct worker *worker));
 struct worker *control_worker(void);
 unsigned worker_count(void);
 struct worker *worker_get(unsigned number);
+unsigned workers_first(void); /* the first that queues are spread over: 0, or 1 */
+/* Which worker's a transmit queue of a port is. */
+unsigned worker_of_tx_queue(const struct port *port, unsigned queue);
+/* Called with the number of a worker that has got something to do.  NULL: none ever halts. */
+void workers_set_wake(void (*wake)(unsigned number));
+void workers_wake(unsigned number);
 
 int workers_create(unsigned count, struct packet_pool *pool); /* 0 or -ENOMEM */
 void workers_destroy(void);
@@ -139,6 +156,8 @@ void workers_remove_port(struct port *port); /* detached, and quiesced since */
 /* A lane for every worker that will need one to send by this port.  0 or -ENOMEM. */
 int workers_connect_port(struct port *port);
 void workers_open_port(const struct port *port, bool open); /* may frames go out? */
+/* What lay in lanes when it was called has left them when it returns. */
+void workers_settle_lanes(void);
 /* Has what workers posted handled, at most so many of each. */
 void workers_take_notes(uint32_t most);
 uint64_t workers_held(void); /* received frames in rings, lanes and the control worker's buffers */

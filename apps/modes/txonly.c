@@ -24,7 +24,7 @@ static void txonly_turn(struct worker *worker)
 {
     for (unsigned i = 0; i < port_count(); i++) {
         struct port *out = port_get(i);
-        if (out && load_relaxed(&out->state) == PORT_RUNNING)
+        if (out && forward_sends_itself(worker, out))
             send_burst(worker, out);
     }
 }

@@ -133,10 +133,15 @@ void cpu_begin(void)
         cpu_halt();
     for (;;) {
         cpu_rest();
-        void (*run)(unsigned) = load_acquire(&cpu->run);
+        void (*run)(unsigned) = __atomic_exchange_n(&cpu->run, NULL, __ATOMIC_ACQ_REL);
         if (run)
             run(cpu->number);
     }
+}
+
+void cpu_pause(void)
+{
+    cpu_relax();
 }
 
 /* The interrupt only ends the halt: interrupts are on nowhere else.  Between the last look and the

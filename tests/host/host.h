@@ -80,6 +80,12 @@ const char *host_console_output(void);          /* all text since host_reset() *
  * test run the rest of the world. */
 void host_set_yield(void (*fn)(void));
 
+/* CPUs ------------------------------------------------------------------------ */
+
+/* kernel/cpus.h has so many; each but the first becomes a thread by cpu_run(). */
+void host_set_cpus(unsigned n);
+void host_join_cpus(void);      /* waits until all of them have ended */
+
 /* machine_poweroff() and machine_reboot() only note that they were called. */
 extern unsigned host_poweroffs, host_reboots;
 extern unsigned host_crashes;               /* 1 << kind of the last machine_crash() */

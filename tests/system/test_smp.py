@@ -3,9 +3,9 @@ import re
 
 import pytest
 
-import qemu
 from debugger import Debugger
-from qemu import Appliance
+from qemu import Appliance, check_law
+from test_load import CONFIG, SIZES, unharmed
 
 MICROVM = "microvm,pcie=on,acpi=on"
 
@@ -79,3 +79,42 @@ def test_an_id_beyond_xapic_mode():
     far = "qemu64-x86_64-cpu,x2apic=on,socket-id=299,die-id=0,core-id=0,thread-id=0"
     with Appliance(nics=(), extra=["-cpu", "qemu64,+x2apic", "-smp", "2,maxcpus=300,sockets=300", "-device", far]) as appliance:
         assert cpus_in_use(appliance) == 3
+
+
+ROLES = {1: ["control+worker"], 2: ["control+worker", "worker"], 3: ["control+worker", "worker", "worker"],
+         4: ["control", "worker", "worker", "worker"]}
+
+
+def roles(appliance):
+    """As `show cores` and `show cpu` have them and as the statistics do, which agree."""
+    told = [core["role"] for core in appliance.stats()["cores"]]
+    for command in ("show cores", "show cpu"):
+        assert re.findall(r"^\d+ +(\S+) ", appliance.must(command), re.M) == told
+    return told
+
+
+@pytest.mark.parametrize("count", ROLES)
+def test_roles_and_who_polls_what(count):
+    """contract.md: below four CPUs the control task shares one with a worker, from four on it has its own."""
+    with Appliance(nics=["virtio"] * 3, config="forward l2\n", extra=["-smp", str(count)]) as appliance:
+        assert roles(appliance) == ROLES[count]
+        first = 1 if count >= 4 else 0
+        polled = {int(n): queues for n, queues in re.findall(r"^(\d+) +\S+ +(.*?) *$", appliance.must("show cores"), re.M)}
+        for port in range(3):
+            assert "%d.0" % port in polled[first + port % (count - first)]
+        # The user may give the control task's CPU one all the same.
+        appliance.must("port 0 queue 0 core 0")
+        assert roles(appliance)[0] == "control+worker"
+        assert "expected 0 to %d" % (count - 1) in appliance.command("port 0 queue 0 core %d" % count)
+
+
+@pytest.mark.parametrize("mode", ["l2", "l3"])
+def test_traffic_over_several_cpus(mode):
+    with Appliance(config=CONFIG[mode], plugged=False, extra=["-smp", "4"]) as appliance:
+        status, result = appliance.traffic("blast", "--mode", mode, "--frames", "20000", "--sizes", SIZES)
+        unharmed(appliance, status, result)
+        stats = appliance.stats()
+        check_law(stats)
+        packets = [core["packets"] for core in stats["cores"]]
+        assert packets[0] == packets[3] == 0 and min(packets[1:3]) >= 20000, packets
+        assert all(core["busy_cycles"] for core in stats["cores"][1:3])

@@ -4,6 +4,7 @@
  * Four ring pairs pass frames round for ever; null ports swallow some. */
 #include "apps/console/command.h"
 #include "apps/forward/assign.h"
+#include "apps/forward/cores.h"
 #include "apps/forward/forward.h"
 #include "apps/forward/ports.h"
 #include "apps/forward/quiesce.h"
@@ -12,7 +13,6 @@
 #include "tests/host/host.h"
 #include "tests/host/test.h"
 
-#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,9 +24,8 @@
 #define ROUNDS 20000u
 
 static struct port *ring[2 * PAIRS], *null_port;
-static pthread_t thread[WORKERS];
-static bool stop;
 static uint32_t dice_state;
+static uint64_t held_before; /* when the counters were cleared last, every worker at rest */
 
 static uint32_t dice(uint32_t sides)
 {
@@ -40,24 +39,16 @@ static void let_others_run(void)
     sched_yield();
 }
 
-static void *run(void *arg)
-{
-    worker_run(arg, &stop, let_others_run);
-    return NULL;
-}
-
 static void workers_start(void)
 {
-    store_release(&stop, false);
-    for (unsigned i = 1; i < WORKERS; i++)
-        assert_int_equal(pthread_create(&thread[i], NULL, run, worker_get(i)), 0);
+    host_set_cpus(WORKERS);
+    cores_start();
 }
 
 static void workers_stop(void)
 {
-    store_release(&stop, true);
-    for (unsigned i = 1; i < WORKERS; i++)
-        assert_int_equal(pthread_join(thread[i], NULL), 0);
+    cores_stop();
+    host_join_cpus();
 }
 
 static int set_up(void **state)
@@ -67,6 +58,7 @@ static int set_up(void **state)
     host_set_yield(let_others_run);
     port_reset_registry();
     dice_state = 1;
+    held_before = 0;
     assert_int_equal(forward_init_workers(PACKETS, WORKERS), 0);
     for (unsigned i = 0; i < PAIRS; i++)
         assert_int_equal(ring_port_pair_create(RING, &ring[2 * i], &ring[2 * i + 1]), 0);
@@ -123,7 +115,6 @@ static const char *const commands[] = {
     "show routes",
     "show neighbors",
     "show interfaces",
-    "clear stats",
 };
 
 /* IPv4 from 10.9.0.N to 10.x.y.z. */
@@ -169,10 +160,11 @@ static void turns(unsigned n)
         forward_turn();
 }
 
-/* The law of stats.h over all ports there are; every worker at rest. */
+/* The law of stats.h over all ports there are; every worker at rest.  What was held when the
+ * counters were cleared has come in before. */
 static void check_law(void)
 {
-    uint64_t in = 0, out = forward_held();
+    uint64_t in = held_before, out = forward_held();
     for (unsigned i = 0; i < port_count(); i++) {
         struct port_totals t;
         if (!port_get(i))
@@ -196,7 +188,7 @@ static void read_everything(void)
 
 static const char *const modes[] = { "io", "mac", "macswap", "rxonly", "l2", "l3" };
 
-static void change_something(void)
+static void change_something(bool clear)
 {
     struct port *port = port_get(dice(port_count()));
     if (dice(2)) {
@@ -230,7 +222,8 @@ static void change_something(void)
             ring_port_set_link(port, dice(2));
         break;
     case 7:
-        stats_clear();
+        if (clear) /* under traffic: nobody knows what was on its way */
+            stats_clear();
         break;
     default:
         read_everything();
@@ -243,6 +236,8 @@ static void all_up(void)
         if (port_get(i) != null_port)
             ring_port_set_link(port_get(i), true);
         assert_int_equal(forward_port_up(port_get(i)), 0);
+        while (!port_get(i)->link.up)
+            forward_turn();
     }
 }
 
@@ -251,22 +246,27 @@ static void all_up(void)
 static void everything_changes_under_workers(void **state)
 {
     forward_start();
-    workers_start();
-    for (unsigned i = 0; i < ROUNDS; i++) {
-        if (dice(4) == 0)
-            change_something();
-        inject();
-        turns(1 + dice(4));
+    for (unsigned half = 0; half < 2; half++) {
+        workers_start();
+        for (unsigned i = 0; i < ROUNDS / 2; i++) {
+            if (dice(4) == 0)
+                change_something(half == 0);
+            inject();
+            turns(1 + dice(4));
+        }
+        workers_stop();
+        turns(4);
+        if (half == 0)
+            stats_clear();
+        held_before = half ? held_before : forward_held();
     }
-    workers_stop();
-    turns(4);
     check_law();
 }
 
-/* All four workers have frames, and what a worker cannot send itself arrives by lanes. */
+/* The workers beside the control task's have frames, and what a worker cannot send itself arrives
+ * by lanes; the control task has none to poll. */
 static void queues_are_spread_and_lanes_carry(void **state)
 {
-    uint64_t packets[WORKERS];
     all_up();
     assert_int_equal(forward_set_mode(forward_find_mode("io")), 0);
     forward_start();
@@ -275,14 +275,69 @@ static void queues_are_spread_and_lanes_carry(void **state)
         inject();
         turns(4);
         all = true;
-        for (unsigned i = 0; i < WORKERS; i++)
+        for (unsigned i = 1; i < WORKERS; i++)
             all = all && load_relaxed(&worker_get(i)->packets) > 1000;
     }
     workers_stop();
     turns(4);
-    for (unsigned i = 0; i < WORKERS; i++)
-        packets[i] = worker_get(i)->packets;
-    assert_true(packets[1] && packets[2] && packets[3]);
+    assert_int_equal(control_worker()->packets, 0);
+    check_law();
+}
+
+/* Frames of one flow go round between ports 0 and 1 while the queue that receives them moves from
+ * worker to worker; whoever receives them looks whether each follows the one before.  Workers that
+ * have nothing else halt in between: were one not woken, the flow would stand still. */
+#define FLOW 64u
+
+static uint64_t next_of_flow, rounds;
+static bool out_of_order;
+
+static void ordered_burst(struct worker *worker, struct port *in, struct packet **packets,
+                          uint16_t n)
+{
+    for (uint16_t i = 0; i < n; i++) {
+        if (packets[i]->hash != next_of_flow % FLOW)
+            store_relaxed(&out_of_order, true);
+        next_of_flow = packets[i]->hash + 1u;
+    }
+    counter_add(&rounds, n);
+    forward_send_burst(worker, forward_peer(in), packets, n);
+}
+
+FORWARD_MODE(ordered_mode) = { .name = "ordered", .help = "", .burst = ordered_burst };
+
+static void put_flow(void)
+{
+    for (uint32_t i = 0; i < FLOW; i++) {
+        struct packet *p = packet_alloc(&control_worker()->cache);
+        assert_non_null(p);
+        p->length = p->frame_length = 60;
+        p->port = PORT_NONE;
+        p->hash = i;
+        control_originate(control_worker(), port_get(0), p);
+    }
+}
+
+static void a_queue_that_moves_keeps_its_flows_in_order(void **state)
+{
+    next_of_flow = rounds = 0;
+    out_of_order = false;
+    all_up();
+    for (unsigned i = 2; i < port_count(); i++)
+        assert_int_equal(forward_port_down(port_get(i)), 0);
+    assert_int_equal(forward_set_mode(&ordered_mode), 0);
+    forward_start();
+    workers_start();
+    put_flow();
+    for (unsigned i = 0; i < ROUNDS / 100; i++) {
+        uint64_t before = load_relaxed(&rounds);
+        assert_int_equal(assign_pin(port_get(1), 0, dice(WORKERS)), 0);
+        while (load_relaxed(&rounds) < before + FLOW)
+            forward_turn();
+    }
+    workers_stop();
+    turns(4);
+    assert_false(out_of_order);
     check_law();
 }
 
@@ -337,6 +392,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(queues_are_spread_and_lanes_carry, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_queue_that_moves_keeps_its_flows_in_order, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(everything_changes_under_workers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(ports_come_and_go_under_workers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(retired_calls_come_once, set_up, tear_down),
