@@ -5,9 +5,7 @@
 
 #include <stdbool.h>
 
-#define CPUID_FEATURES 1u
-#define CPUID_FEATURES_ECX_RDRAND (1u << 30) /* Intel SDM vol. 2, CPUID, table 3-10 */
-#define RDRAND_TRIES 10u                     /* Intel SDM vol. 1, 7.3.17.1 */
+#define RDRAND_TRIES 10u /* Intel SDM vol. 1, 7.3.17.1 */
 
 static bool rdrand(uint64_t *value)
 {

@@ -12,6 +12,7 @@
 #include "kernel/time.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -417,6 +418,13 @@ void host_page_fail_after(unsigned n)
 
 static size_t table_room = SIZE_MAX;
 
+/* malloc()'s memory is of one piece, as the bare machine's heap is: chunks lie within reach of
+ * each other (apps/ip/blocks.h). */
+static __attribute__((constructor)) void heap_of_one_piece(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 1 << 30);
+}
+
 static bool room_for_table(size_t size)
 {
     if (size > table_room)
@@ -427,7 +435,7 @@ static bool room_for_table(size_t size)
 
 void *table_alloc(size_t align, size_t size)
 {
-    return room_for_table(size) ? aligned_alloc(align, ALIGN_UP(size, align)) : NULL;
+    return room_for_table(size) ? memalign(align, size) : NULL;
 }
 
 void *table_calloc(size_t n, size_t size)

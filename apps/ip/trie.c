@@ -1,0 +1,543 @@
+/* trie.c - the writer of the compressed trie, and its reader of single keys (trie.h). */
+#include "apps/ip/trie.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define ROOT_BITS 16u
+#define NARROW_MAX UINT16_MAX
+#define LENGTHS_PER_OCTET 2u
+
+/* A node laid open: what its slots say, run by run.  Each belongs to one prefix. */
+struct runs {
+    unsigned n;
+    bool dense; /* one for each slot, never fewer */
+    bool wide;  /* it was, or has to be: one that was stays so, for covers that are hidden */
+    uint32_t entry[TRIE_SLOTS];
+    uint8_t first[TRIE_SLOTS];
+};
+static struct runs before, after; /* of the node that changes */
+
+static uint32_t leaf_make(unsigned length, uint32_t value)
+{
+    return FIELD_PUT(TRIE_LENGTH, (uint32_t)length) | value;
+}
+
+static unsigned leaf_length(uint32_t leaf)
+{
+    return FIELD_GET(TRIE_LENGTH, leaf);
+}
+
+/* The slots that a prefix has in the level where it ends. */
+struct range {
+    unsigned first, count, length; /* length: in this level */
+};
+
+static unsigned last_octet(unsigned length)
+{
+    return (length - 1) / 8;
+}
+
+static struct range range_of(const uint8_t *key, unsigned length)
+{
+    unsigned last = last_octet(length), bits = length - 8 * last;
+    return (struct range){ .first = key[last], .count = TRIE_SLOTS >> bits, .length = bits };
+}
+
+/* Nodes ------------------------------------------------------------------------ */
+
+static struct trie_node *node_at(const struct trie *t, uint32_t entry)
+{
+    return blocks_at(&t->blocks, entry & TRIE_PLACE);
+}
+
+static uint32_t *words_of(struct trie_node *node)
+{
+    return (uint32_t *)(node + 1);
+}
+
+static uint16_t *halves_of(struct trie_node *node)
+{
+    return (uint16_t *)(node + 1);
+}
+
+static unsigned node_runs(const struct trie_node *node)
+{
+    return node->before[3] + trie_count_plain(node->begins[3]) + 1;
+}
+
+static uint32_t node_size(unsigned runs, bool wide)
+{
+    uint32_t entries = wide ? runs * 4 : runs * 2 + (runs + 1) / LENGTHS_PER_OCTET;
+    return sizeof(struct trie_node) + entries;
+}
+
+/* Readers load them with the entries beside them: never torn, though they need not know them. */
+static uint8_t *lengths_of(struct trie_node *node, unsigned runs)
+{
+    return (uint8_t *)(halves_of(node) + runs);
+}
+
+static unsigned length_get(struct trie_node *node, unsigned runs, unsigned run)
+{
+    return lengths_of(node, runs)[run / 2] >> run % 2 * 4 & 0xf;
+}
+
+static void length_put(struct trie_node *node, unsigned runs, unsigned run, unsigned length)
+{
+    uint8_t *both = &lengths_of(node, runs)[run / 2];
+    unsigned shift = run % 2 * 4;
+    store_relaxed(both, (uint8_t)((*both & ~(0xf << shift)) | length << shift));
+}
+
+static uint32_t entry_get(struct trie_node *node, bool wide, unsigned runs, unsigned run)
+{
+    if (wide)
+        return words_of(node)[run];
+    return leaf_make(length_get(node, runs, run), halves_of(node)[run]);
+}
+
+static void entry_put(struct trie_node *node, bool wide, unsigned runs, unsigned run,
+                      uint32_t entry)
+{
+    if (wide) {
+        store_release(&words_of(node)[run], entry);
+        return;
+    }
+    store_release(&halves_of(node)[run], (uint16_t)entry);
+    length_put(node, runs, run, leaf_length(entry));
+}
+
+static void node_count(struct trie *t, uint32_t entry, int one)
+{
+    store_relaxed(&t->nodes, t->nodes + (uint32_t)one); /* readers look at it */
+    t->dense += entry & TRIE_DENSE ? (uint32_t)one : 0;
+}
+
+static void node_rest(struct trie *t, uint32_t entry)
+{
+    uint32_t size = node_size(node_runs(node_at(t, entry)), entry & TRIE_WIDE);
+    node_count(t, entry, -1);
+    blocks_rest(&t->blocks, entry & TRIE_PLACE, size);
+}
+
+/* One that no reader has seen, and those below it. */
+static void nodes_give(struct trie *t, uint32_t entry)
+{
+    if (!(entry & TRIE_NODE))
+        return;
+    struct trie_node *node = node_at(t, entry);
+    unsigned runs = node_runs(node);
+    for (unsigned run = 0; entry & TRIE_WIDE && run < runs; run++)
+        nodes_give(t, words_of(node)[run]);
+    node_count(t, entry, -1);
+    blocks_give(&t->blocks, entry & TRIE_PLACE, node_size(runs, entry & TRIE_WIDE));
+}
+
+/* Runs -------------------------------------------------------------------------- */
+
+/* Two neighbours in one level are one run if they are of one prefix, or of none. */
+static bool is_one_run(uint32_t entry, unsigned a, unsigned b)
+{
+    unsigned other = 8 - leaf_length(entry);
+    return !(entry & TRIE_NODE) && (!(entry & TRIE_VALUE) || a >> other == b >> other);
+}
+
+static void runs_append(struct runs *r, unsigned first, uint32_t entry)
+{
+    if (!r->dense && r->n && r->entry[r->n - 1] == entry &&
+        is_one_run(entry, r->first[r->n - 1], first))
+        return;
+    r->entry[r->n] = entry;
+    r->first[r->n++] = (uint8_t)first;
+    r->wide |= entry & TRIE_NODE || (entry & TRIE_VALUE) > NARROW_MAX;
+}
+
+static unsigned runs_end(const struct runs *r, unsigned run)
+{
+    return run + 1 < r->n ? r->first[run + 1] : TRIE_SLOTS;
+}
+
+static void runs_open(struct runs *r, const struct trie *t, uint32_t entry)
+{
+    struct trie_node *node = node_at(t, entry);
+    bool wide = entry & TRIE_WIDE;
+    r->n = 1;
+    r->wide = wide;
+    r->dense = entry & TRIE_DENSE;
+    r->first[0] = 0;
+    for (unsigned word = 0; word < ARRAY_SIZE(node->begins); word++)
+        for (uint64_t begins = node->begins[word]; begins; begins &= begins - 1)
+            r->first[r->n++] = (uint8_t)(word * 64 + (unsigned)__builtin_ctzll(begins));
+    for (unsigned run = 0; run < r->n; run++)
+        r->entry[run] = entry_get(node, wide, r->n, run);
+}
+
+/* Those of a new node in which nothing is said. */
+static void runs_begin(struct runs *r, const struct trie *t)
+{
+    r->dense = t->dense < TRIE_DENSE_MAX;
+    r->wide = r->dense;
+    r->n = r->dense ? TRIE_SLOTS : 1;
+    for (unsigned run = 0; run < r->n; run++) {
+        r->first[run] = (uint8_t)run;
+        r->entry[run] = 0;
+    }
+}
+
+/* A node of these runs, not yet visible, and what names it; 0: no memory. */
+static uint32_t runs_close(const struct runs *r, struct trie *t, uint32_t cover)
+{
+    uint32_t place = blocks_take(&t->blocks, node_size(r->n, r->wide));
+    if (!place)
+        return 0;
+    struct trie_node *node = blocks_at(&t->blocks, place);
+    memset(node, 0, node_size(r->n, r->wide));
+    node->cover = cover;
+    for (unsigned run = 1; run < r->n; run++)
+        node->begins[r->first[run] / 64] |= 1ull << (r->first[run] % 64);
+    for (unsigned word = 1; word < ARRAY_SIZE(node->begins); word++)
+        node->before[word] =
+            (uint8_t)(node->before[word - 1] + trie_count_plain(node->begins[word - 1]));
+    for (unsigned run = 0; run < r->n; run++)
+        entry_put(node, r->wide, r->n, run, r->entry[run]);
+    uint32_t entry = TRIE_NODE | (r->wide ? TRIE_WIDE : 0) | (r->dense ? TRIE_DENSE : 0) | place;
+    node_count(t, entry, 1);
+    return entry;
+}
+
+/* What a slot or a run says after a change of a prefix of that length in its level. */
+struct paint {
+    struct range range;
+    bool over; /* shorter ones give way too: it comes; else it goes */
+    uint32_t leaf;
+};
+
+static bool gives_way(uint32_t leaf, const struct paint *paint)
+{
+    unsigned length = leaf_length(leaf);
+    return length == paint->range.length || (paint->over && length < paint->range.length);
+}
+
+static uint32_t painted(uint32_t entry, const struct paint *paint)
+{
+    return !(entry & TRIE_NODE) && gives_way(entry, paint) ? paint->leaf : entry;
+}
+
+/* `after` becomes `before` with the range painted. */
+static void runs_paint(const struct paint *paint)
+{
+    unsigned from = paint->range.first, to = from + paint->range.count;
+    after.n = 0;
+    after.dense = before.dense;
+    after.wide = before.wide || (paint->leaf & TRIE_VALUE) > NARROW_MAX;
+    for (unsigned run = 0; run < before.n; run++) {
+        unsigned first = before.first[run], end = runs_end(&before, run);
+        uint32_t entry = before.entry[run];
+        if (first < from)
+            runs_append(&after, first, entry);
+        if (first < to && end > from)
+            runs_append(&after, first < from ? from : first, painted(entry, paint));
+        if (end > to)
+            runs_append(&after, first < to ? to : first, entry);
+    }
+}
+
+/* `after` becomes `before` with one slot that names a node; what the slot said. */
+static uint32_t runs_hang(unsigned slot, uint32_t entry)
+{
+    uint32_t said = 0;
+    after.n = 0;
+    after.dense = before.dense;
+    after.wide = true;
+    for (unsigned run = 0; run < before.n; run++) {
+        unsigned first = before.first[run], end = runs_end(&before, run);
+        bool here = first <= slot && slot < end;
+        if (first < slot || !here)
+            runs_append(&after, first, before.entry[run]);
+        if (!here)
+            continue;
+        said = before.entry[run];
+        runs_append(&after, slot, entry);
+        if (slot + 1 < end)
+            runs_append(&after, slot + 1, said);
+    }
+    return said;
+}
+
+/* The way to a prefix ------------------------------------------------------------- */
+
+/* slot[k]: the entry for octet k that names the node for octet k + 1. */
+struct path {
+    uint32_t *slot[TRIE_KEY];
+    unsigned end; /* the last one there is; its entry may be a leaf if it is the root's */
+};
+
+/* The entry for a slot of a node, where it can name a node. */
+static uint32_t *entry_below(const struct trie *t, uint32_t entry, unsigned slot)
+{
+    if (!(entry & TRIE_WIDE))
+        return NULL;
+    struct trie_node *node = node_at(t, entry);
+    uint32_t *below = words_of(node) + trie_run(node, slot, trie_count_plain);
+    return *below & TRIE_NODE ? below : NULL;
+}
+
+static void path_find(struct path *path, struct trie *t, const uint8_t *key, unsigned last)
+{
+    uint32_t *slot = &t->root[key[0] << 8 | key[1]];
+    path->slot[1] = slot;
+    for (path->end = 1; *slot & TRIE_NODE && path->end + 1 < last; path->slot[path->end] = slot) {
+        slot = entry_below(t, *slot, key[path->end + 1]);
+        if (!slot)
+            return;
+        path->end++;
+    }
+}
+
+/* Makes nodes for octets `from` to that of the prefix's end, with nothing else in them, not yet
+ * visible; 0: no memory. */
+static uint32_t chain_make(struct trie *t, const uint8_t *key, unsigned from, unsigned last,
+                           const struct paint *paint, uint32_t cover)
+{
+    runs_begin(&before, t);
+    runs_paint(paint);
+    uint32_t entry = runs_close(&after, t, last == from ? cover : 0);
+    for (unsigned k = last; entry && k-- > from;) {
+        runs_begin(&before, t);
+        runs_hang(key[k], entry);
+        uint32_t above = runs_close(&after, t, k == from ? cover : 0);
+        if (!above)
+            nodes_give(t, entry);
+        entry = above;
+    }
+    return entry;
+}
+
+/* A node is replaced by another. */
+static void node_swap(struct trie *t, uint32_t *slot, uint32_t entry)
+{
+    uint32_t old = *slot;
+    store_release(slot, entry);
+    node_rest(t, old);
+}
+
+/* The prefix ends below a leaf of the root. */
+static int root_grow(struct trie *t, uint32_t *slot, const uint8_t *key, unsigned last,
+                     const struct paint *paint)
+{
+    uint32_t entry = chain_make(t, key, 2, last, paint, *slot);
+    if (!entry)
+        return -ENOMEM;
+    store_release(slot, entry);
+    return 0;
+}
+
+static bool same_shape(void)
+{
+    return before.n == after.n && before.wide == after.wide &&
+           !memcmp(before.first, after.first, before.n);
+}
+
+/* Entries one by one, where only they differ. */
+static void node_overwrite(struct trie *t, uint32_t entry)
+{
+    for (unsigned run = 0; run < before.n; run++)
+        if (before.entry[run] != after.entry[run])
+            entry_put(node_at(t, entry), before.wide, before.n, run, after.entry[run]);
+}
+
+/* `after` takes the place of `before`, in the node itself where it can. */
+static int node_change(struct trie *t, uint32_t *slot)
+{
+    if (same_shape()) {
+        node_overwrite(t, *slot);
+        return 0;
+    }
+    uint32_t entry = runs_close(&after, t, node_at(t, *slot)->cover);
+    if (!entry)
+        return -ENOMEM;
+    node_swap(t, slot, entry);
+    return 0;
+}
+
+/* It ends below a leaf of the node that `slot` names, which is for octet k. */
+static int node_grow(struct trie *t, uint32_t *slot, const uint8_t *key, unsigned k, unsigned last,
+                     const struct paint *paint)
+{
+    uint32_t below = chain_make(t, key, k + 1, last, paint, 0);
+    if (!below)
+        return -ENOMEM;
+    runs_open(&before, t, *slot);
+    node_at(t, below)->cover = runs_hang(key[k], below);
+    int e = node_change(t, slot);
+    if (e)
+        nodes_give(t, below);
+    return e;
+}
+
+/* The nodes that hang from the range hear what covers them. */
+static void node_tell_below(struct trie *t, uint32_t entry, const struct paint *paint)
+{
+    struct trie_node *node = node_at(t, entry);
+    unsigned end = paint->range.first + paint->range.count;
+    if (!(entry & TRIE_WIDE))
+        return;
+    runs_open(&before, t, entry);
+    for (unsigned run = 0; run < before.n; run++) {
+        uint32_t below = words_of(node)[run];
+        if (!(below & TRIE_NODE) || before.first[run] < paint->range.first ||
+            before.first[run] >= end)
+            continue;
+        uint32_t *cover = &node_at(t, below)->cover;
+        if (gives_way(*cover, paint))
+            store_release(cover, paint->leaf);
+    }
+}
+
+static int node_set(struct trie *t, uint32_t *slot, const struct paint *paint)
+{
+    runs_open(&before, t, *slot);
+    runs_paint(paint);
+    int e = node_change(t, slot);
+    if (!e)
+        node_tell_below(t, *slot, paint);
+    return e;
+}
+
+/* A slot of `cover` or `root`: a leaf, or a node with a cover. */
+static void slots_paint(struct trie *t, uint32_t *slots, const struct paint *paint)
+{
+    for (unsigned i = 0; i < paint->range.count; i++) {
+        uint32_t *slot = &slots[i];
+        if (*slot & TRIE_NODE)
+            slot = &node_at(t, *slot)->cover;
+        if (gives_way(*slot, paint))
+            store_release(slot, paint->leaf);
+    }
+}
+
+/* The prefixes of up to 8 bits share `cover`, that of length 0 with length 0. */
+static void short_paint(struct trie *t, const uint8_t *key, unsigned length, struct paint *paint)
+{
+    if (length > 8) {
+        slots_paint(t, &t->root[key[0] << 8 | key[1]], paint);
+        return;
+    }
+    paint->range = (struct range){ key[0], TRIE_SLOTS >> length, length };
+    slots_paint(t, &t->cover[key[0]], paint);
+}
+
+int trie_set(struct trie *t, const uint8_t *key, unsigned length, uint32_t value)
+{
+    struct path path;
+    struct paint paint = { .over = true };
+    if (length)
+        paint.range = range_of(key, length);
+    paint.leaf = leaf_make(paint.range.length, value);
+    if (length <= ROOT_BITS) {
+        short_paint(t, key, length, &paint);
+        return 0;
+    }
+    unsigned last = last_octet(length);
+    if (!blocks_rest_ready(&t->blocks))
+        return -ENOMEM;
+    path_find(&path, t, key, last);
+    uint32_t *slot = path.slot[path.end];
+    if (!(*slot & TRIE_NODE))
+        return root_grow(t, slot, key, last, &paint);
+    if (path.end + 1 < last)
+        return node_grow(t, slot, key, path.end + 1, last, &paint);
+    return node_set(t, slot, &paint);
+}
+
+/* Taking out ------------------------------------------------------------------------ */
+
+static bool says_nothing(const struct runs *r)
+{
+    for (unsigned run = 0; run < r->n; run++)
+        if (r->entry[run])
+            return false;
+    return true;
+}
+
+/* A node in which nothing is said gives its slot back to the leaf it carries, and perhaps the node
+ * above is next; one whose runs have become fewer is made smaller.  Where there is no memory for
+ * that it stays as it is: it says the same. */
+static void path_shrink(struct trie *t, const struct path *path)
+{
+    for (unsigned k = path->end; k > 0; k--) {
+        uint32_t *slot = path->slot[k], entry;
+        runs_open(&before, t, *slot);
+        runs_paint(&(struct paint){ .range = { .count = 0 } });
+        bool nothing = says_nothing(&after);
+        if ((!nothing && before.n == after.n) || !blocks_rest_ready(&t->blocks))
+            return;
+        if (nothing) {
+            node_swap(t, slot, node_at(t, *slot)->cover);
+            continue;
+        }
+        entry = runs_close(&after, t, node_at(t, *slot)->cover);
+        if (entry)
+            node_swap(t, slot, entry);
+        return;
+    }
+}
+
+/* In place, run by run: none of them reaches beyond the prefix. */
+static void node_clear(struct trie *t, uint32_t entry, const struct paint *paint)
+{
+    unsigned end = paint->range.first + paint->range.count;
+    runs_open(&before, t, entry);
+    for (unsigned run = 0; run < before.n; run++)
+        if (before.first[run] >= paint->range.first && before.first[run] < end)
+            entry_put(node_at(t, entry), before.wide, before.n, run,
+                      painted(before.entry[run], paint));
+    node_tell_below(t, entry, paint);
+}
+
+void trie_clear(struct trie *t, const uint8_t *key, unsigned length, unsigned cover_length,
+                uint32_t cover)
+{
+    struct path path;
+    struct paint paint = { .over = false };
+    unsigned last = length ? last_octet(length) : 0, above = 8 * last;
+    if (length)
+        paint.range = range_of(key, length);
+    if (cover_length > above || !last)
+        paint.leaf = leaf_make(cover_length - above, cover);
+    if (length <= ROOT_BITS) {
+        short_paint(t, key, length, &paint);
+        return;
+    }
+    path_find(&path, t, key, last);
+    uint32_t entry = *path.slot[path.end];
+    if (!(entry & TRIE_NODE) || path.end + 1 < last)
+        return;
+    node_clear(t, entry, &paint);
+    path_shrink(t, &path);
+}
+
+/* Looking -------------------------------------------------------------------------- */
+
+uint32_t trie_lookup(const struct trie *t, const uint8_t *key)
+{
+    uint32_t value = load_acquire(&t->cover[key[0]]);
+    uint32_t entry = load_acquire(&t->root[key[0] << 8 | key[1]]);
+    for (unsigned k = 2; entry & TRIE_NODE; k++) {
+        const struct trie_node *node = node_at(t, entry);
+        value = trie_better(load_acquire(&node->cover), value);
+        entry = trie_entry(node, entry, key[k], trie_count_plain);
+    }
+    return trie_better(entry, value) & TRIE_VALUE;
+}
+
+uint64_t trie_bytes(const struct trie *t)
+{
+    return sizeof *t - sizeof t->blocks + blocks_bytes(&t->blocks);
+}
+
+void trie_free(struct trie *t)
+{
+    blocks_free(&t->blocks);
+}

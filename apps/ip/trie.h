@@ -1,0 +1,99 @@
+/* trie.h - longest match over keys of up to 16 octets, in compressed nodes, without locks.
+ *
+ * A key's first octet picks a word of `cover`, its first two a slot of `root`, and each octet
+ * more a slot of a node of 256.  A prefix says its value in the slots of its last octet: where
+ * it ends, a word of `cover` for lengths to 8, a slot of `root` to 16, a node's beyond.  So a
+ * change touches 256 slots at most.  What a slot does not say is said by the level above: a node
+ * carries the leaf of the slot from which it hangs, its cover.
+ *
+ * A node keeps runs of slots that say the same: a bit for each slot at which one begins, bits
+ * counted word by word, and an entry for each run, of 16 bits where all are leaves with values
+ * that fit, else of 32 (a slot with a node below it is a run of its own).  A run belongs to one
+ * prefix, or to none, so a prefix can always be taken out in place.  The first nodes of a trie,
+ * which are all there are where routes are few, are dense: they have 256 runs, and no bits need
+ * be counted.
+ *
+ * Counting bits to find an entry is Poptrie's idea (unread: Asai and Ohara, SIGCOMM 2015); runs
+ * of more than one slot, covers in the node below and two widths are not from there.
+ *
+ * Every change becomes visible by single-word stores; other than that a node never changes once
+ * it can be found: another takes its place, and the old one rests (blocks.h).  A reader that
+ * runs meanwhile finds either the old route or the new one.  One writer: the control task. */
+#pragma once
+
+#include "apps/ip/blocks.h"
+#include "kernel/compiler.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TRIE_NODE 0x80000000u   /* the entry names a node */
+#define TRIE_WIDE 0x40000000u   /* of one with entries of 32 bits */
+#define TRIE_DENSE 0x20000000u  /* and that has an entry for each slot */
+#define TRIE_PLACE 0x1fffffffu  /* where it lies (blocks.h) */
+#define TRIE_LENGTH 0x78000000u /* leaf: how many bits of this level its prefix has; 0: none */
+#define TRIE_VALUE 0x07ffffffu  /* leaf; 0: says nothing */
+#define TRIE_SLOTS 256u
+#define TRIE_DENSE_MAX 64u /* nodes */
+#define TRIE_KEY 16u /* octets of the longest key */
+#define TRIE_BURST 32u
+
+struct trie_node {
+    uint8_t before[TRIE_SLOTS / 64]; /* runs that begin in the words before each, but slot 0's */
+    uint32_t cover;
+    uint64_t begins[TRIE_SLOTS / 64]; /* not set for slot 0 */
+    /* Then the entries; those of 16 bits are followed by the lengths, four bits each, which
+     * readers need not know. */
+};
+
+struct trie {
+    uint32_t cover[1u << 8];
+    uint32_t root[1u << 16];
+    struct blocks blocks;
+    uint32_t nodes, dense; /* in use, resting ones not included */
+};
+
+/* Adds or replaces a prefix without host bits; 0, or -ENOMEM with the trie as it was. */
+int trie_set(struct trie *trie, const uint8_t *key, unsigned length, uint32_t value);
+/* Takes one out; what it covered falls to the next shorter prefix, which the caller knows (length
+ * and value 0: there is none). */
+void trie_clear(struct trie *trie, const uint8_t *key, unsigned length, unsigned cover_length,
+                uint32_t cover);
+/* The value of the longest prefix that covers the key, 0: none. */
+uint32_t trie_lookup(const struct trie *trie, const uint8_t *key);
+uint64_t trie_bytes(const struct trie *trie); /* all there is */
+void trie_free(struct trie *trie);            /* all but the trie itself */
+
+/* Reading ---------------------------------------------------------------------- */
+
+static ALWAYS_INLINE unsigned trie_count_plain(uint64_t v)
+{
+    v -= v >> 1 & 0x5555555555555555;
+    v = (v & 0x3333333333333333) + (v >> 2 & 0x3333333333333333);
+    return (unsigned)(((v + (v >> 4)) & 0x0f0f0f0f0f0f0f0f) * 0x0101010101010101 >> 56);
+}
+
+/* The number of the run in which a slot is. */
+static ALWAYS_INLINE unsigned trie_run(const struct trie_node *node, unsigned slot,
+                                       unsigned (*count)(uint64_t))
+{
+    return node->before[slot / 64] + count(node->begins[slot / 64] << (~slot & 63));
+}
+
+/* The entry of a slot of the node that `entry` names. */
+static ALWAYS_INLINE uint32_t trie_entry(const struct trie_node *node, uint32_t entry,
+                                         unsigned slot, unsigned (*count)(uint64_t))
+{
+    const void *entries = node + 1;
+    if (entry & TRIE_DENSE)
+        return load_acquire((const uint32_t *)entries + slot);
+    unsigned run = trie_run(node, slot, count);
+    return entry & TRIE_WIDE ? load_acquire((const uint32_t *)entries + run)
+                             : load_acquire((const uint16_t *)entries + run);
+}
+
+/* The leaf if it says something, or what is known from above. */
+static ALWAYS_INLINE uint32_t trie_better(uint32_t leaf, uint32_t known)
+{
+    return leaf & TRIE_VALUE ? leaf : known;
+}

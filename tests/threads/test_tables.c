@@ -1,0 +1,199 @@
+/* Look-ups in the tables while they change, built under ThreadSanitizer and AddressSanitizer:
+ * whatever a reader finds covers what it asked for, and is no shorter than what stays there all
+ * the time (apps/ip/trie.h). */
+#include "apps/forward/quiesce.h"
+#include "apps/ip/fib.h"
+#include "apps/ip/ipv4.h"
+#include "tests/host/host.h"
+#include "tests/host/test.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+
+#define READERS 3u
+#define CHANGES 6000u
+#define STAYING 24u /* of the prefixes; the others come and go */
+#define PREFIXES 160u
+
+static struct prefix {
+    uint32_t address;
+    unsigned length;
+    bool there;
+} prefix[PREFIXES]; /* number n has the value n + 1 */
+static struct worker_turns turns[READERS + 1];
+static pthread_t thread[READERS];
+static bool stop;
+static uint64_t looked[READERS];
+
+static uint32_t dice(uint32_t *state, uint32_t sides)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return (*state >> 8) % sides;
+}
+
+/* All in a few nodes, and nested. */
+static uint32_t random_address(uint32_t *state)
+{
+    return 0x0a000000 | dice(state, 2) << 16 | dice(state, 4) << 8 | dice(state, 256);
+}
+
+static bool covers(const struct prefix *p, uint32_t address)
+{
+    return !((p->address ^ address) & ipv4_mask(p->length));
+}
+
+static unsigned staying_length(uint32_t address)
+{
+    unsigned length = 0;
+    for (unsigned i = 0; i < STAYING; i++)
+        if (covers(&prefix[i], address) && prefix[i].length > length)
+            length = prefix[i].length;
+    return length;
+}
+
+static void check(uint32_t address, uint32_t value)
+{
+    if (value > PREFIXES || (!value && staying_length(address)) ||
+        (value && (!covers(&prefix[value - 1], address) ||
+                   prefix[value - 1].length < staying_length(address))))
+        abort(); /* no assertion of cmocka's outside its own thread */
+}
+
+static void *read_fib(void *arg)
+{
+    unsigned me = (unsigned)(uintptr_t)arg;
+    uint32_t state = me + 1, address[FIB_BURST], value[FIB_BURST];
+    turns_park(&turns[me + 1], false);
+    while (!load_acquire(&stop)) {
+        for (unsigned i = 0; i < FIB_BURST; i++)
+            address[i] = random_address(&state);
+        fib_lookup_burst(address, value, FIB_BURST);
+        for (unsigned i = 0; i < FIB_BURST; i++)
+            check(address[i], value[i]);
+        check(address[0], fib_lookup(address[0]));
+        store_relaxed(&looked[me], looked[me] + 1);
+        turns_end(&turns[me + 1]);
+    }
+    turns_park(&turns[me + 1], true);
+    return NULL;
+}
+
+static const struct prefix *cover_of(const struct prefix *p)
+{
+    const struct prefix *best = NULL;
+    for (unsigned i = 0; i < PREFIXES; i++)
+        if (prefix[i].there && prefix[i].length < p->length && covers(&prefix[i], p->address) &&
+            (!best || prefix[i].length > best->length))
+            best = &prefix[i];
+    return best;
+}
+
+static bool is_double(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (prefix[i].length == prefix[n].length && prefix[i].address == prefix[n].address)
+            return true;
+    return false;
+}
+
+static void prefixes_make(void)
+{
+    uint32_t state = 77;
+    for (unsigned i = 0; i < PREFIXES; i++)
+        do {
+            unsigned length = i < 8 ? 8 + i : 17 + dice(&state, 16);
+            prefix[i] =
+                (struct prefix){ random_address(&state) & ipv4_mask(length), length, false };
+        } while (is_double(i));
+}
+
+static void toggle(unsigned n)
+{
+    struct prefix *p = &prefix[n];
+    p->there = !p->there;
+    if (p->there) {
+        assert_int_equal(fib_set(p->address, p->length, n + 1), 0);
+        return;
+    }
+    const struct prefix *cover = cover_of(p);
+    fib_clear(p->address, p->length, cover ? cover->length : 0,
+              cover ? (uint32_t)(cover - prefix) + 1 : 0);
+}
+
+static void readers_start(void *(*read)(void *))
+{
+    store_release(&stop, false);
+    quiesce_reset();
+    for (unsigned i = 0; i <= READERS; i++) {
+        turns[i] = (struct worker_turns){ 0 };
+        quiesce_add(&turns[i]);
+    }
+    for (unsigned i = 0; i < READERS; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, read, (void *)(uintptr_t)i), 0);
+}
+
+static void readers_stop(void)
+{
+    store_release(&stop, true);
+    for (unsigned i = 0; i < READERS; i++)
+        assert_int_equal(pthread_join(thread[i], NULL), 0);
+    retire_all();
+    quiesce_reset();
+}
+
+/* Every reader has looked once more: the machine has fewer CPUs than there are threads. */
+static void let_readers_look(void)
+{
+    for (unsigned i = 0; i < READERS; i++)
+        for (uint64_t was = load_relaxed(&looked[i]); load_relaxed(&looked[i]) == was;)
+            sched_yield();
+}
+
+static void look_ups_while_routes_change(unsigned way)
+{
+    uint32_t state = 5;
+    host_reset();
+    host_set_yield((void (*)(void))sched_yield);
+    assert_int_equal(fib_init(), 0);
+    fib_use_way(way);
+    fib->dense = TRIE_DENSE_MAX - 2; /* a few of its nodes only */
+    prefixes_make();
+    for (unsigned i = 0; i < PREFIXES; i++)
+        prefix[i].there = false;
+    for (unsigned i = 0; i < STAYING; i++)
+        toggle(i);
+    readers_start(read_fib);
+    for (unsigned i = 0; i < CHANGES; i++) {
+        toggle(STAYING + dice(&state, PREFIXES - STAYING));
+        retire_poll();
+        if (i % 100 == 0)
+            let_readers_look();
+    }
+    readers_stop();
+    for (unsigned i = 0; i < PREFIXES; i++)
+        if (prefix[i].there)
+            toggle(i);
+    assert_int_equal(fib_nodes(), 0);
+    assert_int_equal(fib->blocks.used, 0);
+    fib_shutdown();
+}
+
+static void by_words(void **state)
+{
+    look_ups_while_routes_change(0);
+}
+
+static void as_fast_as_this_cpu_can(void **state)
+{
+    look_ups_while_routes_change(fib_ways() - 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(by_words),
+        cmocka_unit_test(as_fast_as_this_cpu_can),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
