@@ -147,3 +147,17 @@ void intel_counters_stats(const struct intel_device *d, struct port_device_stats
 /* One row each, into rows[i] and on; how many there are then. */
 unsigned intel_counters_rows(const struct intel_device *d, struct port_counter *rows, unsigned i,
                              unsigned n);
+
+/* A register of 32 bits that wraps, as those of VFs do.  A step of more than half the range is no
+ * wrap but a chip that began anew without our seeing it. */
+struct intel_wrapping {
+    uint32_t last;
+    uint64_t total;
+};
+
+static inline void intel_wrapping_add(struct intel_wrapping *c, uint32_t now)
+{
+    uint32_t step = now - c->last;
+    c->total += step > INT32_MAX ? now : step;
+    c->last = now;
+}

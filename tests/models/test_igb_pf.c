@@ -674,10 +674,14 @@ static void counters_only_grow(void **state)
     assert_int_equal(master_info(0).rx_bytes, 0xfffffff0ull - 8);
     igb_model_count(&master.model, IGB_VF_COUNTER_BLOCK(0) + IGB_VFGORC, 0x100);
     assert_int_equal(master_info(0).rx_bytes, 0x1000000f0ull - 8);
-    port_stop(master.port);
+    igb_model_count(&master.model, IGB_VF_COUNTER_BLOCK(0) + IGB_VFGORC, 0x60000000);
+    assert_int_equal(master_info(0).rx_bytes, 0x1600000f0ull - 8);
+    igb_model_count(&master.model, IGB_VF_COUNTER_BLOCK(0) + IGB_VFGORC, 0x60000000);
+    assert_int_equal(master_info(0).rx_bytes, 0x1c00000f0ull - 8);
+    port_stop(master.port); /* from far up to 0: no wrap */
     assert_int_equal(port_start(master.port), 0);
     igb_model_set_link(&master.model, true);
-    assert_int_equal(master_info(0).rx_bytes, 0x1000000f0ull - 8);
+    assert_int_equal(master_info(0).rx_bytes, 0x1c00000f0ull - 8);
     igb_model_count(&master.model, IGB_VF_COUNTER_BLOCK(0) + IGB_VFGOTC, 68);
     igb_model_count(&master.model, IGB_VF_COUNTER_BLOCK(0) + IGB_VFGPTC, 1);
     igb_model_count(&master.model, IGB_VF_COUNTER_BLOCK(0) + IGB_VFMPRC, 3);

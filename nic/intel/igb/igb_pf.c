@@ -395,11 +395,13 @@ static void collect(struct igb *e, bool base)
     if (e->device.gone)
         return;
     for (unsigned i = 0; i < vf_count(e); i++) {
-        struct igb_vf_counters *c = &e->pf->counters[i];
         for (unsigned k = 0; k < IGB_VF_COUNTERS; k++) {
+            struct intel_wrapping *c = &e->pf->counters[i][k];
             uint32_t now = igb_read(e, IGB_VF_COUNTER_BLOCK(i) + counter_offsets[k]);
-            c->total[k] += base ? 0 : (uint32_t)(now - c->last[k]);
-            c->last[k] = now;
+            if (base)
+                c->last = now;
+            else
+                intel_wrapping_add(c, now);
         }
     }
 }
@@ -705,13 +707,13 @@ static void pf_info(struct port *port, unsigned vf, struct vf_info *info)
         return;
     if (e->pf->open && port->state == PORT_RUNNING)
         collect(e, false);
-    const uint64_t *total = e->pf->counters[vf].total;
+    const struct intel_wrapping *c = e->pf->counters[vf];
     vf_server_info(&e->pf->server, vf, info);
-    info->rx_packets = total[RX_PACKETS];
-    info->rx_bytes = bytes_of(total[RX_OCTETS], total[RX_PACKETS]);
-    info->rx_multicast = total[RX_MULTICAST];
-    info->tx_packets = total[TX_PACKETS];
-    info->tx_bytes = bytes_of(total[TX_OCTETS], total[TX_PACKETS]);
+    info->rx_packets = c[RX_PACKETS].total;
+    info->rx_bytes = bytes_of(c[RX_OCTETS].total, c[RX_PACKETS].total);
+    info->rx_multicast = c[RX_MULTICAST].total;
+    info->tx_packets = c[TX_PACKETS].total;
+    info->tx_bytes = bytes_of(c[TX_OCTETS].total, c[TX_PACKETS].total);
 }
 
 const struct vf_ops igb_vf_ops = {

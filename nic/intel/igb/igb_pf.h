@@ -14,15 +14,9 @@
 #define IGB_RAR_REGS 32u            /* at most: igb_chip.addresses */
 #define IGB_VF_COUNTERS 5u
 
-/* Of one VF: its counters, and what the chip's read last time. */
-struct igb_vf_counters {
-    uint32_t last[IGB_VF_COUNTERS];
-    uint64_t total[IGB_VF_COUNTERS];
-};
-
 struct igb_pf {
     struct vf_server server;
-    struct igb_vf_counters counters[IGB_VFS_MAX];
+    struct intel_wrapping counters[IGB_VFS_MAX][IGB_VF_COUNTERS];
     uint32_t blocked; /* by malicious-driver detection, a bit a VF, until MDFB reads clear */
     bool open;        /* between igb_pf_open() and igb_pf_close() */
     bool fresh;       /* nothing below is in the chip yet */
