@@ -62,6 +62,9 @@ static inline void mac_store(uint8_t *to, uint64_t word)
     store_le16(to + 4, (uint16_t)(word >> 32));
 }
 
+/* Not secret, only unlike others': a station's, locally administered (unread: IEEE 802 8.2). */
+void mac_invent(uint8_t mac[MAC_LEN]);
+
 /* Writes and returns `text`. */
 const char *mac_format(const uint8_t *mac, char text[MAC_TEXT]);
 

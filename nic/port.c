@@ -4,7 +4,6 @@
 #include "iommu/iommu.h"
 #include "kernel/log.h"
 #include "kernel/numbered.h"
-#include "kernel/random.h"
 #include "pci/pci.h"
 
 #include <errno.h>
@@ -120,14 +119,6 @@ void *port_alloc(const char *driver, size_t size)
     else
         log_error("%s: no memory for a port", driver);
     return memory;
-}
-
-/* Not secret, only unlike others': locally administered (IEEE 802). */
-static void mac_invent(uint8_t mac[MAC_LEN])
-{
-    uint64_t x = random_word();
-    memcpy(mac, &x, MAC_LEN);
-    mac[0] = (uint8_t)((mac[0] & ~1u) | 2u);
 }
 
 void port_take_mac(struct port *port, const char *name, const uint8_t mac[MAC_LEN])

@@ -18,6 +18,7 @@
 #define PAUSE_MAX_US (5 * US_PER_S)
 #define STABLE_US (1 * US_PER_S) /* of service, and the next pause is none */
 #define TELL_US (10 * US_PER_S)  /* the same trouble is told again */
+#define CHECK_US (10 * US_PER_S) /* a PF that went without a word is noticed */
 
 #define REPLY_WORDS 3u /* the longest answer: a reset's, with an address */
 
@@ -58,6 +59,7 @@ static bool tells_lost(struct vf_client *c, unsigned why)
 bool vf_client_lost(struct vf_client *c, unsigned why)
 {
     c->ops->lost(c->owner);
+    c->port.pending = true;
     c->mail.count = 0;
     if (c->state != VF_LOST) {
         if (c->settled && c->now_us - c->settled_us >= STABLE_US)
@@ -196,7 +198,7 @@ static void greeting_answered(struct vf_client *c, const uint32_t *words)
     uint8_t mac[MAC_LEN];
     memcpy(mac, &words[1], MAC_LEN);
     c->state = VF_OPEN;
-    c->ops->begin(c->owner, words[0] & MBX_ACK ? mac : NULL);
+    vf_settings_begin(c, words[0] & MBX_ACK ? mac : NULL);
 }
 
 static void cts_gone(struct vf_client *c)
@@ -213,8 +215,10 @@ static void control_received(struct vf_client *c, uint32_t word)
 {
     if (c->state != VF_OPEN)
         return;
-    c->ops->control(c->owner, word & MBX_CTS);
-    if (!(word & MBX_CTS))
+    c->link_news = true;
+    if (word & MBX_CTS)
+        vf_settings_retry(c);
+    else
         cts_gone(c);
 }
 
@@ -240,7 +244,7 @@ static void message_received(struct vf_client *c, const uint32_t *words)
         if (c->state == VF_GREETING)
             greeting_answered(c, words);
         else
-            c->ops->answered(c->owner, ack);
+            vf_settings_answered(c, ack);
     } else if (c->state == VF_OPEN && nack && !ack && !(word & (MBX_CTS | MBX_TYPE))) {
         cts_gone(c); /* Linux's igb to a VF that it does not listen to */
     } else {
@@ -262,6 +266,25 @@ static void greet(struct vf_client *c)
     mail_queue(c);
 }
 
+/* Nobody is left to be waited for when every setting was asked since the last change. */
+static void settle(struct vf_client *c)
+{
+    char text[MAC_TEXT];
+    c->port.pending = false;
+    if (!c->ops->ready(c->owner) || c->settled)
+        return;
+    c->settled = true;
+    c->told = 0;
+    c->settled_us = c->now_us;
+    c->check_us = c->now_us + CHECK_US;
+    mac_format(c->mac_granted, text);
+    if (c->lost_us && vf_client_tells(c, NEWS_BACK))
+        log_info("%s: the PF is back after %" PRIu64 " ms: MAC %s, MTU %u", c->name,
+                 (uint64_t)((c->now_us - c->lost_us) / US_PER_MS), text, c->port.mtu);
+    else if (!c->lost_us && vf_client_tells(c, NEWS_ANSWERS))
+        log_info("%s: the PF answers: MAC %s, MTU %u", c->name, text, c->port.mtu);
+}
+
 static void serve_mail(struct vf_client *c)
 {
     uint32_t words[REPLY_WORDS];
@@ -269,10 +292,10 @@ static void serve_mail(struct vf_client *c)
         message_received(c, words);
     if (c->mail.count)
         mail_expire(c);
-    if (c->state == VF_OPEN && !c->mail.count && c->ops->next(c->owner))
+    if (c->state == VF_OPEN && !c->mail.count && vf_settings_next(c))
         mail_queue(c);
     else if (c->state == VF_OPEN && !c->mail.count)
-        c->ops->settle(c->owner);
+        settle(c);
     if (c->mail.count && !c->mail.sent)
         mail_send(c);
 }
@@ -296,21 +319,21 @@ static bool advance(struct vf_client *c)
     return true;
 }
 
-bool vf_client_settled(struct vf_client *c)
+bool vf_client_is_open(const struct vf_client *c)
 {
-    if (c->settled)
-        return false;
-    c->settled = true;
-    c->told = 0;
-    c->settled_us = c->now_us;
-    return true;
+    return c->state == VF_OPEN && c->settled;
 }
 
 bool vf_client_poll(struct vf_client *c, uint64_t now_us)
 {
     c->now_us = now_us;
+    c->link_news = false;
     if (!vf_client_look(c) || !advance(c))
         return false;
     serve_mail(c);
+    if (c->settled && now_us >= c->check_us) {
+        c->check_us = now_us + CHECK_US;
+        vf_settings_check(c);
+    }
     return true;
 }

@@ -1,16 +1,19 @@
-/* vf_client.h - the VF's end of the mailbox between an Intel PF and its VFs (intel_mbx.h).
+/* vf_client.h - a virtual function's port, and its end of the mailbox between an Intel PF and its
+ * VFs (intel_mbx.h).
  *
  * What a VF may do its PF's driver decides: one of this image, or a host's that we know
  * nothing of.  So all is a state machine, advanced by vf_client_poll() and never waiting: the VF
  * resets itself, greets the PF, is granted an address, and asks for its settings one message at
- * a time.  Whatever happens to the PF leads through vf_client_lost() back to the beginning.
+ * a time (vf_settings.c).  Whatever happens to the PF leads through vf_client_lost() back to the
+ * beginning.
  *
- * What there is to ask for, and the function's queues, are the driver's (struct vf_client_ops);
- * igbvf.c is one. */
+ * The function's queues are the driver's (struct vf_client_ops); igbvf.c is one.  It makes the
+ * port, and offers the operations below for its settings as they are. */
 #pragma once
 
 #include "nic/ethernet.h"
 #include "nic/intel/intel_mbx.h"
+#include "nic/port.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,6 +35,17 @@ enum vf_client_news {
     NEWS_NONSENSE,
     NEWS_ANSWERS,
     NEWS_BACK,
+    NEWS_NO_MAC,
+    NEWS_BAD_MAC,
+    NEWS_NO_MAC_GIVEN,
+    NEWS_MAC_TAKEN,
+    NEWS_ADOPTED,
+    NEWS_REFUSED_MAC,
+    NEWS_REFUSED_MTU,
+    NEWS_REFUSED_VLAN,
+    NEWS_REFUSED_MULTICAST,
+    NEWS_REFUSED_PROMISCUOUS,
+    NEWS_REFUSED_ALL_MULTICAST,
     NEWS_OF_DRIVER,
     NEWS_MAX = 32
 };
@@ -52,22 +66,29 @@ struct vf_client_ops {
     void (*reset)(void *owner);
     /* The reset is over: what it let go of. */
     void (*clean)(void *owner);
-    /* From here on nobody touches the queues, until settle(). */
+    /* From here on nobody touches the queues, until ready(). */
     void (*lost)(void *owner);
     /* The queues are off without our doing: the PF resets, or (`gone`) no register answers. */
     void (*away)(void *owner, bool gone);
-    /* The PF answered the greeting: the address of this VF, NULL: it has none for it. */
-    void (*begin)(void *owner, const uint8_t *mac);
-    /* Puts the next message that is due into `mail`; false: nothing is due any more. */
-    bool (*next)(void *owner);
-    void (*answered)(void *owner, bool granted);
-    /* Unasked: link or policy may have changed; what was refused may be granted now. */
-    void (*control)(void *owner, bool cts);
-    /* Every setting was asked: called at each poll from then on. */
-    void (*settle)(void *owner);
+    /* Every setting was asked: called at each poll from then on.  The queues are switched on if
+     * they are to be; false: they are not on yet. */
+    bool (*ready)(void *owner);
 };
 
+/* What there is to ask for; the order is that of asking. */
+enum vf_setting {
+    SETTING_MAC,
+    SETTING_MTU,
+    SETTING_VLAN,
+    SETTING_MULTICAST,
+    SETTING_PROMISCUOUS,
+    SETTINGS
+};
+
+#define VF_VLAN_WORDS (4096u / 32u)
+
 struct vf_client {
+    struct port port;
     const struct vf_client_ops *ops;
     void *owner;
     const char *name; /* for the log */
@@ -83,10 +104,27 @@ struct vf_client {
     bool settled;    /* since the last reset every setting was asked */
     uint32_t events; /* of the mailbox register, cleared by reading, not yet handled */
     struct vf_mail mail;
-    uint64_t timeouts, nonsense;
+    uint64_t timeouts, nonsense, refusals;
+    uint64_t check_us; /* when settings are asked for again */
+    bool link_news;    /* at this poll the PF said to look at the link */
 
     uint64_t told_us[NEWS_MAX]; /* 0: never */
     uint32_t told;              /* reasons since the PF was lost, a bit each */
+
+    enum vf_setting setting; /* which `mail` asks for */
+    uint32_t due;            /* settings to be asked, a bit each */
+    uint32_t asked; /* those that our user asked for last: port.refusal is about them */
+    uint8_t mac_wanted[MAC_LEN], mac_granted[MAC_LEN]; /* zeros: none */
+    bool mac_ours;                     /* wanted by our user, not only accepted */
+    bool mac_asked_for;                /* granted on our request, not with the reset */
+    bool mac_check, mtu_check;         /* asked for again, though granted */
+    uint16_t mtu_wanted, mtu_granted;  /* 0: not known */
+    /* VLANs, a bit each; seen: granted since the last reset, so that tags of them are ours. */
+    uint32_t vlans_wanted[VF_VLAN_WORDS], vlans_granted[VF_VLAN_WORDS];
+    uint32_t vlans_seen[VF_VLAN_WORDS], vlans_refused[VF_VLAN_WORDS];
+    struct port_rx_mode rx_wanted;
+    uint32_t promiscuous_granted, promiscuous_refused; /* MBX_PROMISC_... */
+    unsigned multicast_granted;
 };
 
 /* False: nothing to do this time. */
@@ -101,7 +139,27 @@ void vf_client_reset(struct vf_client *c);
 bool vf_client_lost(struct vf_client *c, unsigned why);
 /* Milliseconds until the reset that follows. */
 unsigned vf_client_pause_ms(const struct vf_client *c);
-/* In settle(), with the queues on: true the first time. */
-bool vf_client_settled(struct vf_client *c);
+/* Served, with every setting asked. */
+bool vf_client_is_open(const struct vf_client *c);
 /* True when this may be told now: the PF, or whoever plays it, does not fill our log. */
 bool vf_client_tells(struct vf_client *c, unsigned news);
+
+/* vf_settings.c ------------------------------------------------------------------- */
+
+/* Operations of the port. */
+int vf_client_set_mac(struct port *port, const uint8_t mac[MAC_LEN]);
+int vf_client_set_mtu(struct port *port, uint16_t mtu);
+int vf_client_vlan_filter(struct port *port, uint16_t vid, bool on);
+int vf_client_set_rx_mode(struct port *port, const struct port_rx_mode *mode);
+/* Asks for some again, to see whether the PF still listens and grants. */
+void vf_settings_check(struct vf_client *c);
+
+/* For vf_client.c.  The answer to the greeting: the address of this VF, NULL: the PF has none
+ * for it.  All settings are due. */
+void vf_settings_begin(struct vf_client *c, const uint8_t *mac);
+/* Puts the next message that is due into `mail`; false: nothing is due any more. */
+bool vf_settings_next(struct vf_client *c);
+/* The PF's answer to it. */
+void vf_settings_answered(struct vf_client *c, bool granted);
+/* The PF's policy may have changed: what it refused is asked again. */
+void vf_settings_retry(struct vf_client *c);

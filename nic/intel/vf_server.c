@@ -16,7 +16,6 @@
 
 #include "kernel/log.h"
 #include "kernel/mmio.h"
-#include "kernel/random.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -676,9 +675,7 @@ static void choose_mac(struct vf_server *s, unsigned vf)
 {
     uint8_t *mac = s->vf[vf].policy.mac;
     do {
-        uint64_t r = random_word();
-        memcpy(mac, &r, MAC_LEN);
-        mac[0] = (uint8_t)((mac[0] & 0xfc) | 0x02);
+        mac_invent(mac);
     } while (mac_trouble(s, vf, mac));
     memcpy(s->vf[vf].mac, mac, MAC_LEN);
 }

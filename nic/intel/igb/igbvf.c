@@ -7,23 +7,47 @@
  *
  * One queue each way.  Not supported: interrupts (we poll), further unicast addresses,
  * offloads beyond igb_ring's. */
-#include "nic/intel/igb/igbvf.h"
+#include "nic/intel/igb/igbvf_regs.h"
+#include "nic/intel/intel_port.h"
+#include "nic/intel/vf_client.h"
 
 #include "kernel/log.h"
-#include "kernel/mmio.h"
 #include "kernel/task.h"
 #include "kernel/time.h"
 #include "pci/pci_regs.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define COLLECT_US (1 * US_PER_S) /* octets wrap after 34 s at 1 Gb/s */
-#define CHECK_US (10 * US_PER_S)  /* a PF that went without a word is noticed */
 #define REVIVE_US (100 * US_PER_MS)
+
+static const struct {
+    const char *name;
+    uint16_t offset;
+} counters[] = {
+    { "VFGPRC", IGBVF_VFGPRC },     { "VFGPTC", IGBVF_VFGPTC },     { "VFGORC", IGBVF_VFGORC },
+    { "VFGOTC", IGBVF_VFGOTC },     { "VFMPRC", IGBVF_VFMPRC },     { "VFGPRLBC", IGBVF_VFGPRLBC },
+    { "VFGPTLBC", IGBVF_VFGPTLBC }, { "VFGORLBC", IGBVF_VFGORLBC }, { "VFGOTLBC", IGBVF_VFGOTLBC },
+};
+
+/* What is told in the log besides. */
+enum { NEWS_REVIVED = NEWS_OF_DRIVER, NEWS_FUNCTION_RESET, NEWS_QUEUES, NEWS_COUNT };
+_Static_assert((unsigned)NEWS_COUNT <= NEWS_MAX, "a bit each");
+
+struct igbvf {
+    struct igb_rxq rx;
+    struct igb_txq tx;
+    struct igb_echo echo;
+    struct vf_client pf; /* and the port */
+    struct intel_device device;
+    bool started; /* start() was, stop() was not: there are rings */
+    bool dma;     /* the queues are on, or may be */
+    struct intel_wrapping counters[ARRAY_SIZE(counters)];
+    uint64_t missed;
+    uint64_t collect_us, revive_us; /* when next */
+};
 
 /* The function and its PF ---------------------------------------------------- */
 
@@ -37,9 +61,9 @@ static void igbvf_reset(void *owner)
 static void igbvf_clean(void *owner)
 {
     struct igbvf *e = owner;
-    port_detach(&e->port);
-    intel_rings_drop(&e->port, 1);
-    port_attach(&e->port);
+    port_detach(&e->pf.port);
+    intel_rings_drop(&e->pf.port, 1);
+    port_attach(&e->pf.port);
 }
 
 static void igbvf_lost(void *owner)
@@ -47,7 +71,6 @@ static void igbvf_lost(void *owner)
     struct igbvf *e = owner;
     store_relaxed(&e->rx.live, false);
     store_relaxed(&e->tx.live, false);
-    e->port.pending = true;
 }
 
 /* A function reset switches decoding off as well (unread: PCIe 6.6.2); of a VF whose PF we have,
@@ -72,30 +95,19 @@ static void igbvf_away(void *owner, bool gone)
     if (gone)
         igbvf_revive(e);
     else
-        memset(e->last, 0, sizeof e->last);
+        for (unsigned i = 0; i < ARRAY_SIZE(counters); i++)
+            e->counters[i].last = 0;
 }
 
 /* Statistics -------------------------------------------------------------- */
 
-#define X(name, offset) offset,
-static const uint16_t counter_offsets[] = { IGBVF_COUNTERS(X) };
-#undef X
-#define X(name, offset) #name,
-static const char *const counter_names[] = { IGBVF_COUNTERS(X) };
-#undef X
-
-/* The registers wrap; a step of more than half the range is no wrap but a chip that began
- * anew without our seeing it. */
 static void igbvf_collect(struct igbvf *e)
 {
     e->collect_us = e->pf.now_us + COLLECT_US;
     if (e->pf.state != VF_OPEN || !vf_client_look(&e->pf))
         return;
-    for (unsigned i = 0; i < IGBVF_COUNTER_COUNT; i++) {
-        uint32_t now = intel_read(&e->device, counter_offsets[i]), step = now - e->last[i];
-        e->counters[i] += step > INT32_MAX ? now : step;
-        e->last[i] = now;
-    }
+    for (unsigned i = 0; i < ARRAY_SIZE(counters); i++)
+        intel_wrapping_add(&e->counters[i], intel_read(&e->device, counters[i].offset));
     if (e->rx.live)
         e->missed += FIELD_GET(IGB_Q_DROPPED_COUNT,
                                intel_read(&e->device, IGBVF_RX_BLOCK(0) + IGB_Q_DROPPED));
@@ -146,26 +158,12 @@ static void igbvf_service(struct port *port)
     port_attach(port);
 }
 
-/* Nobody is left to be waited for when every setting was asked since the last change. */
-static void igbvf_settle(void *owner)
+static bool igbvf_ready(void *owner)
 {
     struct igbvf *e = owner;
-    char text[MAC_TEXT];
-    e->port.pending = false;
-    if (e->started && !e->rx.live) {
-        port_ask_service(&e->port);
-        if (!e->rx.live)
-            return;
-    }
-    if (!vf_client_settled(&e->pf))
-        return;
-    e->check_us = e->pf.now_us + CHECK_US;
-    mac_format(e->mac_granted, text);
-    if (e->pf.lost_us && vf_client_tells(&e->pf, NEWS_BACK))
-        log_info("%s: the PF is back after %" PRIu64 " ms: MAC %s, MTU %u", e->device.name,
-                 (uint64_t)((e->pf.now_us - e->pf.lost_us) / US_PER_MS), text, e->port.mtu);
-    else if (!e->pf.lost_us && vf_client_tells(&e->pf, NEWS_ANSWERS))
-        log_info("%s: the PF answers: MAC %s, MTU %u", e->device.name, text, e->port.mtu);
+    if (e->started && !e->rx.live)
+        port_ask_service(&e->pf.port);
+    return !e->started || e->rx.live;
 }
 
 /* Somebody reset the function behind our back: its queues are off. */
@@ -179,48 +177,31 @@ static void igbvf_check_queues(struct igbvf *e)
                     e->device.name, vf_client_pause_ms(&e->pf));
 }
 
-static void igbvf_control(void *owner, bool cts)
-{
-    struct igbvf *e = owner;
-    e->link_news = true;
-    if (cts)
-        igbvf_settings_retry(e);
-}
-
 static const struct vf_client_ops igbvf_client_ops = { .reset = igbvf_reset,
                                                        .clean = igbvf_clean,
                                                        .lost = igbvf_lost,
                                                        .away = igbvf_away,
-                                                       .begin = igbvf_settings_begin,
-                                                       .next = igbvf_settings_next,
-                                                       .answered = igbvf_settings_answered,
-                                                       .control = igbvf_control,
-                                                       .settle = igbvf_settle };
+                                                       .ready = igbvf_ready };
 
 static void igbvf_step(struct igbvf *e)
 {
     igbvf_check_queues(e);
     if (e->pf.now_us >= e->collect_us)
         igbvf_collect(e);
-    if (e->pf.settled && e->pf.now_us >= e->check_us) {
-        e->check_us = e->pf.now_us + CHECK_US;
-        igbvf_settings_check(e);
-    }
 }
 
 static bool igbvf_up(const struct igbvf *e)
 {
-    return e->pf.state == VF_OPEN && e->pf.settled && e->rx.live;
+    return vf_client_is_open(&e->pf) && e->rx.live;
 }
 
 static bool igbvf_poll(struct port *port, uint64_t now_us)
 {
     struct igbvf *e = port->priv;
     bool up = igbvf_up(e);
-    e->link_news = false;
     if (vf_client_poll(&e->pf, now_us))
         igbvf_step(e);
-    return e->link_news || up != igbvf_up(e);
+    return e->pf.link_news || up != igbvf_up(e);
 }
 
 /* Link -------------------------------------------------------------------- */
@@ -245,7 +226,7 @@ static int igbvf_start(struct port *port)
         return err;
     e->started = true;
     port->pending = true;
-    igbvf_settings_check(e);
+    vf_settings_check(&e->pf);
     return 0;
 }
 
@@ -275,13 +256,13 @@ static unsigned igbvf_counters(struct port *port, struct port_counter *rows, uns
     const struct port_counter ours[] = { { "echoes", load_relaxed(&e->echo.dropped) },
                                          { "resets", e->pf.generation },
                                          { "mailbox timeouts", e->pf.timeouts },
-                                         { "mailbox refusals", e->refusals },
+                                         { "mailbox refusals", e->pf.refusals },
                                          { "mailbox nonsense", e->pf.nonsense } };
     unsigned count = 0;
     e->pf.now_us = time_us();
     igbvf_collect(e);
-    for (unsigned i = 0; i < IGBVF_COUNTER_COUNT && count < n; i++)
-        rows[count++] = (struct port_counter){ counter_names[i], e->counters[i] };
+    for (unsigned i = 0; i < ARRAY_SIZE(counters) && count < n; i++)
+        rows[count++] = (struct port_counter){ counters[i].name, e->counters[i].total };
     for (unsigned i = 0; i < ARRAY_SIZE(ours) && count < n; i++)
         rows[count++] = ours[i];
     return count;
@@ -300,11 +281,11 @@ static const struct port_ops igbvf_ops = { .start = igbvf_start,
                                            .stop = igbvf_stop,
                                            .link = igbvf_link,
                                            .stats = igbvf_stats,
-                                           .set_mac = igbvf_set_mac,
-                                           .set_rx_mode = igbvf_set_rx_mode,
-                                           .set_mtu = igbvf_set_mtu,
+                                           .set_mac = vf_client_set_mac,
+                                           .set_rx_mode = vf_client_set_rx_mode,
+                                           .set_mtu = vf_client_set_mtu,
                                            .set_offloads = igbvf_set_offloads,
-                                           .vlan_filter = igbvf_vlan_filter,
+                                           .vlan_filter = vf_client_vlan_filter,
                                            .counters = igbvf_counters,
                                            .poll = igbvf_poll,
                                            .service = igbvf_service };
@@ -323,21 +304,23 @@ static struct igbvf *igbvf_create(struct pci_function *f, uint32_t quirks)
     if (!e)
         return NULL;
     intel_device_init(&e->device, "igbvf", f, NULL);
-    e->mtu_wanted = MTU_DEFAULT;
-    e->pf = (struct vf_client){ .ops = &igbvf_client_ops, .owner = e, .name = e->device.name };
-    e->port = (struct port){ .rx_queues = 1,
-                             .tx_queues = 1,
-                             .ops = &igbvf_ops,
-                             .driver = "igbvf",
-                             .limits = igbvf_limits,
-                             .dma = &f->dma,
-                             .pci = f,
-                             .pending = true,
-                             .priv = e };
-    igb_rxq_init(&e->rx, &e->port, 0);
-    igb_txq_init(&e->tx, &e->port, 0);
-    igbvf_set_offloads(&e->port, 0);
-    e->rx.joined = e->vlans_seen;
+    e->pf.ops = &igbvf_client_ops;
+    e->pf.owner = e;
+    e->pf.name = e->device.name;
+    e->pf.mtu_wanted = MTU_DEFAULT;
+    e->pf.port = (struct port){ .rx_queues = 1,
+                                .tx_queues = 1,
+                                .ops = &igbvf_ops,
+                                .driver = "igbvf",
+                                .limits = igbvf_limits,
+                                .dma = &f->dma,
+                                .pci = f,
+                                .pending = true,
+                                .priv = e };
+    igb_rxq_init(&e->rx, &e->pf.port, 0);
+    igb_txq_init(&e->tx, &e->pf.port, 0);
+    igbvf_set_offloads(&e->pf.port, 0);
+    e->rx.joined = e->pf.vlans_seen;
     e->rx.swaps = quirks & QUIRK_SWAPS_TAGS;
     e->rx.echo = e->tx.echo = quirks & IGB_QUIRK_ECHOES ? &e->echo : NULL;
     return e;
@@ -360,7 +343,7 @@ static const char *igbvf_set_up(struct igbvf *e)
 static int igbvf_probe(struct pci_function *f, const struct pci_id *id)
 {
     struct igbvf *e = igbvf_create(f, id->quirks);
-    return e ? port_register_probed(&e->port, igbvf_set_up(e)) : -ENOMEM;
+    return e ? port_register_probed(&e->pf.port, igbvf_set_up(e)) : -ENOMEM;
 }
 
 /* The next owner, or the PF's driver, finds the function at rest. */
@@ -369,8 +352,8 @@ static void igbvf_remove(struct pci_function *f)
     struct igbvf *e = f->driver_data;
     if (!e) /* there was no number for its port */
         return;
-    port_stop(&e->port);
-    port_unregister(&e->port);
+    port_stop(&e->pf.port);
+    port_unregister(&e->pf.port);
     if (e->device.regs && vf_client_there(&e->pf))
         vf_client_reset(&e->pf);
     f->driver_data = NULL;

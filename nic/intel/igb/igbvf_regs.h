@@ -18,13 +18,12 @@
 /* VTCTRL and VTStatus are INTEL_CTRL and INTEL_STATUS: of the one RST alone, which resets this
  * function's queues and is told to the PF; the other is the PF's. */
 
-#define IGBVF_COUNTERS(X) /* name, offset */ \
-    X(VFGPRC, 0x0f10)     /* good packets received */ \
-    X(VFGPTC, 0x0f14)     /* good packets transmitted */ \
-    X(VFGORC, 0x0f18)     /* good octets received */ \
-    X(VFGOTC, 0x0f34)     /* good octets transmitted */ \
-    X(VFMPRC, 0x0f3c)     /* multicast packets received */ \
-    X(VFGPRLBC, 0x0f40)   /* good packets received from the chip's own switch */ \
-    X(VFGPTLBC, 0x0f44)   /* and given to it */ \
-    X(VFGORLBC, 0x0f48) \
-    X(VFGOTLBC, 0x0f50)
+#define IGBVF_VFGPRC 0x0f10u   /* RO, good packets received */
+#define IGBVF_VFGPTC 0x0f14u   /* RO, good packets transmitted */
+#define IGBVF_VFGORC 0x0f18u   /* RO, good octets received */
+#define IGBVF_VFGOTC 0x0f34u   /* RO, good octets transmitted */
+#define IGBVF_VFMPRC 0x0f3cu   /* RO, multicast packets received */
+#define IGBVF_VFGPRLBC 0x0f40u /* RO, good packets received from the chip's own switch */
+#define IGBVF_VFGPTLBC 0x0f44u /* RO, and given to it */
+#define IGBVF_VFGORLBC 0x0f48u /* RO, the same in octets */
+#define IGBVF_VFGOTLBC 0x0f50u
