@@ -96,9 +96,9 @@ static uint32_t modern_get_generation(struct virtio_device *dev)
 static uint32_t modern_config_read(struct virtio_device *dev, uint16_t offset, unsigned size)
 {
     const struct virtio_pci_region *config = &to_pci(dev)->config;
-    const uint8_t *field = config->registers + offset;
     if (offset + size > config->length)
         return 0;
+    const uint8_t *field = config->registers + offset;
     /* As wide as the field: 4.1.3.1 */
     return size == 1 ? mmio_read8(field) : size == 2 ? mmio_read16(field) : mmio_read32(field);
 }

@@ -177,6 +177,18 @@ static void bad_capabilities_are_refused(void **state)
     }
 }
 
+/* Of a device without a structure for its configuration (4.1.4.6) all of that reads as 0. */
+static void configuration_that_is_nowhere_reads_as_zero(void **state)
+{
+    struct virtio_net_model_config config = vnet_usual(MODEL_MODERN);
+    vnet_create(&config, 64);
+    vnet.model->pci.config[0x40 + 48 + 3] = 77; /* the structure is something else */
+    assert_int_equal(vnet_probe(), 0);
+    assert_true(mac_is_station(vnet.port->mac));
+    assert_true(host_log_contains("00:00:00:00:00:00, which is no station's"));
+    vnet_destroy();
+}
+
 /* A capability list that bites its tail has an end for us. */
 static void looped_capability_list_ends(void **state)
 {
@@ -242,6 +254,7 @@ int main(void)
         T(changing_configuration_is_read_again),
         T(impossible_queue_size_is_refused),
         T(bad_capabilities_are_refused),
+        T(configuration_that_is_nowhere_reads_as_zero),
         T(looped_capability_list_ends),
         T(far_notification_is_refused),
         T(legacy_without_its_bar_is_refused),
