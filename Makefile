@@ -29,6 +29,7 @@ help:
 	@echo 'make test    install what is missing, build, run every test'
 	@echo 'make check   style, headers, unit and model tests (fast)'
 	@echo 'make fuzz    every fuzz harness, bounded (FUZZ_SECONDS=5 each)'
+	@echo 'make fuzz-long HOURS=8   all of them for so long, and what no input reached'
 	@echo 'make system  tests of the real image in QEMU'
 	@echo 'make test-nested  VFs of a Linux guest by vfio-pci, the image as its guest'
 	@echo 'make bench   tables of ratios against peers'
@@ -268,10 +269,18 @@ $(B)/fuzz/version.o: $(B)/version.c
 $(FUZZERS): %: %.o $(FUZZ_O)
 	@clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ -lcmocka
 
-.PHONY: fuzz fuzzers
+.PHONY: fuzz fuzzers fuzz-long fuzz-coverage fuzz-pack
 fuzzers: $(FUZZERS)
 fuzz: fuzzers
 	@tools/run-fuzz $(FUZZ_SECONDS) $(FUZZERS)
+
+# All harnesses together for so long, on all CPUs, and then which functions no input reaches.
+HOURS ?= 1
+fuzz-long: fuzzers
+	@tools/run-fuzz --long $(HOURS) $(FUZZERS)
+
+fuzz-coverage fuzz-pack: fuzz-%: fuzzers
+	@tools/run-fuzz --$* $(FUZZERS)
 
 # ---- The forwarder as a Linux program, for its speed ----------------------------------
 
