@@ -1,0 +1,108 @@
+/* The forwarding table for IPv6: what test_trie.c does not see of it. */
+#include "apps/ip/fib6.h"
+#include "tests/host/host.h"
+#include "tests/host/test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int set_up(void **state)
+{
+    host_reset();
+    srandom(4);
+    return fib6_init();
+}
+
+static int tear_down(void **state)
+{
+    fib6_shutdown();
+    return 0;
+}
+
+/* Nested, in all octets of an address. */
+static void random_address(uint8_t *address)
+{
+    static const uint8_t top[4][2] = { { 0x20, 0x01 }, { 0x2a, 0x02 }, { 0x24, 0x00 }, { 0xfd } };
+    memset(address, 0, FIB6_ADDRESS);
+    memcpy(address, top[random() % 4], 2);
+    for (unsigned i = 2; i < FIB6_ADDRESS; i++)
+        address[i] = (uint8_t)(random() % (i % 5 ? 2 : 6));
+}
+
+static void cut(uint8_t *address, unsigned length)
+{
+    for (unsigned n = length; n < 8 * FIB6_ADDRESS; n++)
+        address[n / 8] &= (uint8_t) ~(0x80 >> n % 8);
+}
+
+/* In every way that this CPU has, of every number of addresses. */
+static void a_burst_finds_what_one_look_up_finds(void **state)
+{
+    uint8_t address[FIB6_BURST][FIB6_ADDRESS];
+    uint32_t value[FIB6_BURST + 1];
+    for (unsigned i = 0; i < 600; i++) {
+        unsigned length = i % 129;
+        random_address(address[0]);
+        cut(address[0], length);
+        assert_int_equal(fib6_set(address[0], length, i % 8 ? 1 + i : TRIE_VALUE - i), 0);
+    }
+    assert_true(fib6->nodes > TRIE_DENSE_MAX);
+    for (unsigned round = 0; round < 3000; round++) {
+        unsigned n = round % (FIB6_BURST + 1);
+        fib6_use_way(round / 100 % fib6_ways());
+        for (unsigned i = 0; i < n; i++)
+            random_address(address[i]);
+        value[n] = 0x5a5a5a5a;
+        fib6_lookup_burst(address, value, n);
+        for (unsigned i = 0; i < n; i++)
+            assert_int_equal(value[i], fib6_lookup(address[i]));
+        assert_int_equal(value[n], 0x5a5a5a5a);
+    }
+}
+
+static void default_route_and_host_route(void **state)
+{
+    uint8_t host[FIB6_ADDRESS] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 }, other[FIB6_ADDRESS];
+    uint64_t empty = fib6_bytes();
+    memset(other, 0xff, sizeof other);
+    assert_int_equal(fib6_set((const uint8_t[FIB6_ADDRESS]){ 0 }, 0, 7), 0);
+    assert_int_equal(fib6_bytes(), empty);
+    assert_int_equal(fib6_set(host, 128, 8), 0);
+    assert_int_equal(fib6_lookup(host), 8);
+    assert_int_equal(fib6_lookup(other), 7);
+    host[15] = 2;
+    assert_int_equal(fib6_lookup(host), 7);
+    host[15] = 1;
+    fib6_clear(host, 128, 0, 7);
+    assert_int_equal(fib6_lookup(host), 7);
+    fib6_clear((const uint8_t[FIB6_ADDRESS]){ 0 }, 0, 0, 0);
+    assert_int_equal(fib6_lookup(host), 0);
+}
+
+static void two_hundred_thousand_prefixes(void **state)
+{
+    uint8_t prefix[FIB6_ADDRESS] = { 0x2a };
+    for (uint32_t i = 0; i < 200000; i++) {
+        prefix[1] = (uint8_t)(i >> 16);
+        prefix[4] = (uint8_t)(i >> 8);
+        prefix[5] = (uint8_t)i;
+        assert_int_equal(fib6_set(prefix, 48, i + 1), 0);
+    }
+    prefix[15] = 9;
+    for (uint32_t i = 0; i < 200000; i += 997) {
+        prefix[1] = (uint8_t)(i >> 16);
+        prefix[4] = (uint8_t)(i >> 8);
+        prefix[5] = (uint8_t)i;
+        assert_int_equal(fib6_lookup(prefix), i + 1);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_burst_finds_what_one_look_up_finds, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(default_route_and_host_route, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(two_hundred_thousand_prefixes, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
