@@ -302,8 +302,15 @@ $(B)/bench/version.o: $(B)/version.c
 $(BENCHES): $(B)/bench/%: $(B)/bench/tests/bench/%.o $(BENCH_O)
 	@$(CC) $(BENCH_CFLAGS) -o $@ $^
 
+# DPDK's own tables on the same data, where its library is (tools/setup --bench).
+PEERS := $(shell pkg-config --exists libdpdk 2>/dev/null && echo $(B)/bench/peer_tables)
+$(B)/bench/peer_%: tests/bench/peer_%.c tests/bench/tables_data.h Makefile
+	@mkdir -p $(@D)
+	@echo '  PEERCC  $<'
+	@$(CC) -std=gnu11 -O3 -march=native -w -I. -o $@ $< $$(pkg-config --cflags --libs libdpdk)
+
 .PHONY: bench-host
-bench-host: $(BENCHES)
+bench-host: $(BENCHES) $(PEERS)
 	@for program in $(BENCHES); do $$program || exit 1; done
 
 # ---- Checks -------------------------------------------------------------------------
