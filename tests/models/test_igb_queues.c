@@ -86,6 +86,26 @@ static void all_queues_send(void **state)
         assert_int_equal(rig_take(frame, sizeof frame), 100);
 }
 
+/* Each transmit queue goes with a receive queue: who asks for more is told how many there are, and
+ * all of those send. */
+static void transmit_queues_are_as_many_as_run(void **state)
+{
+    uint8_t frame[100] = { 0 };
+    assert_true(rig_probe());
+    rig_run(2);
+    port_stop(rig.port);
+    rig.port->tx_queues = rig.port->limits.tx_queues_max;
+    for (unsigned i = 0; i < rig.port->tx_queues; i++)
+        rig.port->txq[i]->cache = &rig.cache;
+    assert_int_equal(port_start(rig.port), 0);
+    assert_int_equal(rig.port->tx_queues, 2);
+    for (unsigned i = 0; i < 2; i++) {
+        struct packet *p = conformance_packet(&rig.cache, frame, sizeof frame, PACKET_ROOM);
+        assert_int_equal(port_tx_burst(rig.port->txq[i], &p, 1), 1);
+        assert_int_equal(rig_take(frame, sizeof frame), 100);
+    }
+}
+
 /* 7.1.4: one that nobody empties is not to hold up the others; what it drops is missed. */
 static void full_queue_does_not_hold_up_the_others(void **state)
 {
@@ -358,6 +378,7 @@ int main(void)
         TEST(flows_are_spread_and_stay_together),
         TEST(what_is_no_ip_goes_to_the_first_queue),
         TEST(all_queues_send),
+        TEST(transmit_queues_are_as_many_as_run),
         TEST(full_queue_does_not_hold_up_the_others),
         TEST(checksum_verdict_is_passed_on),
         TEST(tags_are_put_on_and_taken_off),

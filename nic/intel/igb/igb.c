@@ -278,6 +278,7 @@ static int igb_start(struct port *port)
     uint16_t queues = port->rx_queues;
     if (e->pf && queues > e->chip->queues_per_pool)
         queues = e->chip->queues_per_pool;
+    port->tx_queues = queues; /* those that run: each goes with a receive queue */
     int err = intel_rings_create(port, queues);
     if (err)
         return err;

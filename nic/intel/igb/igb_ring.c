@@ -79,16 +79,17 @@ static uint64_t echo_hash(const struct packet *p)
 static void echo_note(struct igb_echo *echo, const struct packet *p)
 {
     uint64_t hash = echo_hash(p);
-    echo->sent[hash % IGB_ECHO_SLOTS] = hash;
+    store_relaxed(&echo->sent[hash % IGB_ECHO_SLOTS], hash);
 }
 
-/* Each once. */
+/* Each once.  Whoever sends may be another worker: a slot that is taken between the two is one that
+ * two frames shared. */
 static bool echo_is(struct igb_echo *echo, const struct packet *p)
 {
     uint64_t hash = echo_hash(p), *slot = &echo->sent[hash % IGB_ECHO_SLOTS];
-    if (*slot != hash)
+    if (load_relaxed(slot) != hash)
         return false;
-    *slot = 0;
+    store_relaxed(slot, 0);
     return true;
 }
 
