@@ -31,6 +31,7 @@ help:
 	@echo 'make fuzz    every fuzz harness, bounded (FUZZ_SECONDS=5 each)'
 	@echo 'make fuzz-long HOURS=8   all of them for so long, and what no input reached'
 	@echo 'make system  tests of the real image in QEMU'
+	@echo 'make test-smp  the image on several CPUs; make test runs the quick part'
 	@echo 'make test-nested  VFs of a Linux guest by vfio-pci, the image as its guest'
 	@echo 'make bench   tables of ratios against peers'
 	@echo 'make sizes   text, data and bss of every object'
@@ -339,6 +340,14 @@ check: style headers unit
 PYTEST_JOBS = $$($(PYTHON) -c 'import xdist' 2>/dev/null && printf -- '-n %s' $$(($$(nproc) + 1)))
 system: all $(B)/hostile.efi $(B)/attack.elf $(B)/traffic $(B)/floor.elf $(B)/once.elf
 	@$(PYTHON) -m pytest -q $(PYTEST_JOBS) tests/system $(PYTEST_ARGS)
+
+.PHONY: smp test-smp
+smp: all $(B)/traffic
+	@$(PYTHON) -m pytest -q $(PYTEST_JOBS) tests/smp $(PYTEST_ARGS)
+
+test-smp:
+	@tools/setup
+	@$(MAKE) --no-print-directory -s smp
 
 .PHONY: nested test-nested
 nested: $(B)/millrace.elf

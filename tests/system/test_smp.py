@@ -108,9 +108,19 @@ def test_roles_and_who_polls_what(count):
         assert "expected 0 to %d" % (count - 1) in appliance.command("port 0 queue 0 core %d" % count)
 
 
-@pytest.mark.parametrize("mode", ["l2", "l3"])
-def test_traffic_over_several_cpus(mode):
-    with Appliance(config=CONFIG[mode], plugged=False, extra=["-smp", "4"]) as appliance:
+@pytest.mark.parametrize("core", [1, 3])
+def test_the_panic_of_another_cpu_is_told_once(core):
+    """One that polls, and one that rests."""
+    with Appliance(append="panic=halt -- forward l2", extra=["-smp", "4"]) as appliance:
+        appliance.type("debug crash null core %d\n" % core)
+        appliance.read_until(r"^panic: page fault[^\n]*NULL pointer$.*^on CPU %d$.*worker_poll\+.*start_cpu64\+.*^halted" % core)
+        assert appliance.transcript.count("panic: ") == 1
+        appliance.kill()
+
+
+@pytest.mark.parametrize("mode,nic", [("l2", "virtio"), ("l3", "virtio"), ("l3", "igb")])
+def test_traffic_over_several_cpus(mode, nic):
+    with Appliance(nics=[nic] * 2, config=CONFIG[mode], plugged=False, extra=["-smp", "4"]) as appliance:
         status, result = appliance.traffic("blast", "--mode", mode, "--frames", "20000", "--sizes", SIZES)
         unharmed(appliance, status, result)
         stats = appliance.stats()

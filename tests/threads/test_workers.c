@@ -349,7 +349,7 @@ static void ports_come_and_go_under_workers(void **state)
     assert_int_equal(forward_set_mode(forward_find_mode("io")), 0);
     forward_start();
     workers_start();
-    for (unsigned i = 0; i < ROUNDS / 4; i++) {
+    for (unsigned i = 0; i < ROUNDS / 40; i++) {
         inject();
         turns(1 + dice(3));
         if (!a) {
