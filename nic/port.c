@@ -427,8 +427,7 @@ unsigned port_read_counters(struct port *port, struct port_counter *rows, unsign
 
 unsigned port_queues_limit(const struct port *port)
 {
-    const struct port_limits *l = &port->limits;
-    return l->rx_queues_max < l->tx_queues_max ? l->rx_queues_max : l->tx_queues_max;
+    return port->limits.rx_queues_max;
 }
 
 uint64_t port_memory(const struct port *port, unsigned rx_queues, unsigned tx_queues)
@@ -442,11 +441,13 @@ uint64_t port_memory(const struct port *port, unsigned rx_queues, unsigned tx_qu
 
 static int set_queues(struct port *port, uint16_t queues)
 {
+    uint16_t most_tx = port->limits.tx_queues_max;
     if (port->state == PORT_RUNNING)
         return -EBUSY;
     if (!queues || queues > port_queues_limit(port))
         return -EINVAL;
-    port->rx_queues = port->tx_queues = queues;
+    port->rx_queues = queues;
+    port->tx_queues = queues < most_tx ? queues : most_tx;
     return 0;
 }
 

@@ -276,11 +276,12 @@ int port_set_offloads(struct port *port, uint32_t offloads);
 /* -EINVAL but for 1 to VLAN_MAX, -ENOSPC when the device has no filter left; 0 also where
  * nobody filters. */
 int port_vlan_filter(struct port *port, uint16_t vid, bool on);
-/* How many queues each way, and so RSS: stopped ports only (-EBUSY), -EINVAL beyond the
- * limit.  A driver has rxq[] and txq[] filled up to it from the beginning, and keeps
- * them: those that are not in use have counted all the same. */
+/* How many queues to receive with, and so RSS, and as many to send as far as the port has them:
+ * stopped ports only (-EBUSY), -EINVAL beyond the limit.  A driver has rxq[] and txq[] filled up
+ * to its limits from the beginning, and keeps them: those that are not in use have counted all
+ * the same. */
 int port_set_queues(struct port *port, uint16_t queues);
-unsigned port_queues_limit(const struct port *port); /* the most that goes both ways */
+unsigned port_queues_limit(const struct port *port); /* the most to receive with */
 /* About what starting it takes with so many queues each way, packets and IOMMU tables for them
  * left out: an estimate that is rather too high. */
 uint64_t port_memory(const struct port *port, unsigned rx_queues, unsigned tx_queues);

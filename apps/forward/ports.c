@@ -361,7 +361,7 @@ static int set_queues(struct port *port, uint16_t queues)
 {
     bool running = port->state == PORT_RUNNING;
     uint16_t rx = port->rx_queues, tx = port->tx_queues;
-    if (queues == port->rx_queues && queues == port->tx_queues)
+    if (queues == port->rx_queues)
         return 0;
     if (running)
         forward_port_down(port);

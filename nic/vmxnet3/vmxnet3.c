@@ -372,7 +372,6 @@ static bool activate(struct vmxnet3 *e)
  * Numbers that are no powers of two are refused by some (DPDK). */
 static int activate_some(struct vmxnet3 *e)
 {
-    unsigned asked = e->rx_queues;
     while (!activate(e)) {
         if (e->gone || e->rx_queues == 1) {
             log_error("%s: ACTIVATE_DEV refused", e->name);
@@ -380,8 +379,9 @@ static int activate_some(struct vmxnet3 *e)
         }
         e->rx_queues /= 2;
     }
-    if (e->rx_queues != asked)
-        log_warning("%s: %u receive queues, the device refused %u", e->name, e->rx_queues, asked);
+    if (e->rx_queues != e->port.rx_queues)
+        log_warning("%s: %u receive queues instead of %u", e->name, e->rx_queues,
+                    e->port.rx_queues);
     return 0;
 }
 

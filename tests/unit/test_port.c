@@ -362,19 +362,26 @@ static void the_first_mtu_is_within_the_limit(void **state)
 
 static void queues_change_within_limits_while_stopped(void **state)
 {
-    static struct port_queue more[2] = { { .cache = &cache }, { .cache = &cache } };
+    static struct port_queue more[3] = { { .cache = &cache },
+                                         { .cache = &cache },
+                                         { .cache = &cache } };
     port.rxq[1] = &more[0];
-    port.txq[1] = &more[1];
+    port.rxq[2] = &more[1];
+    port.txq[1] = &more[2];
     port.limits.rx_queues_max = 4;
     port.limits.tx_queues_max = 2;
     assert_int_equal(port_register(&port), 0);
-    assert_int_equal(port_queues_limit(&port), 2);
+    assert_int_equal(port_queues_limit(&port), 4);
     assert_int_equal(port_set_queues(&port, 0), -EINVAL);
-    assert_int_equal(port_set_queues(&port, 3), -EINVAL);
+    assert_int_equal(port_set_queues(&port, 5), -EINVAL);
     assert_int_equal(port.rx_queues, 1);
     assert_int_equal(port_set_queues(&port, 2), 0);
     assert_int_equal(port.rx_queues, 2);
     assert_int_equal(port.tx_queues, 2);
+    assert_int_equal(port_set_queues(&port, 3), 0); /* it has no more to send with than two */
+    assert_int_equal(port.rx_queues, 3);
+    assert_int_equal(port.tx_queues, 2);
+    assert_int_equal(port_set_queues(&port, 2), 0);
     assert_int_equal(port_start(&port), 0);
     assert_int_equal(port_set_queues(&port, 1), -EBUSY);
     assert_int_equal(port.rx_queues, 2);

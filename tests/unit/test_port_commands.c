@@ -369,14 +369,25 @@ static void queues_of_a_stopped_port_wait_for_its_start(void **state)
     assert_int_equal(seen_queues, 2);
 }
 
+static void fewer_queues_to_send_with_are_no_limit(void **state)
+{
+    fake.limits.tx_queues_max = 2;
+    does("port 0 queues 3");
+    assert_int_equal(fake.rx_queues, 3);
+    assert_int_equal(fake.tx_queues, 2);
+    assert_true(config_has("port 0 queues 3\n"));
+    unsigned started = starts;
+    does("port 0 queues 3"); /* as it is: nothing starts anew */
+    assert_int_equal(starts, started);
+    does("port 0 queues 1");
+}
+
 static void queues_beyond_the_limit_are_refused(void **state)
 {
     unsigned stopped = stops;
     fails("port 0 queues 4", "error: queues '4' is out of range, expected 1 to 3\n");
     fails("port 0 queues 0", "error: queues '0' is out of range, expected 1 to 3\n");
     fails("port 0 queues 65537", "error: queues '65537' is out of range, expected 1 to 3\n");
-    fake.limits.tx_queues_max = 2; /* the lesser of both ways counts */
-    fails("port 0 queues 3", "error: queues '3' is out of range, expected 1 to 2\n");
     fake.limits.rx_queues_max = 1;
     fails("port 0 queues 2", "error: queues '2' is out of range, expected 1\n");
     assert_int_equal(stops, stopped);
@@ -557,6 +568,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(queues_of_a_stopped_port_wait_for_its_start, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(fewer_queues_to_send_with_are_no_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(queues_beyond_the_limit_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(queues_that_do_not_start_stop_the_port, setup, teardown),
         cmocka_unit_test_setup_teardown(queues_no_longer_in_use_still_count, setup, teardown),
