@@ -53,7 +53,7 @@ static void nobody_hears(void *ctx, uint64_t offset, unsigned size, uint64_t val
     must_be_a_vfs(offset);
 }
 
-static const struct host_window nobody = { .size = 1ull << 44,
+static const struct host_window nobody = { .size = 1ull << 47,
                                            .read = nobody_reads,
                                            .write = nobody_hears };
 
