@@ -23,6 +23,8 @@
 #define STEP_SEALED 0x08u /* IP header made to fit the frame, checksum right */
 #define STEP_TIME 0x10u   /* no frame: time passes */
 #define STEP_CHAIN 0x20u  /* in segments of 128 octets */
+#define STEP_KNOWN 0x40u  /* a byte chooses addresses that mean something, see known[] */
+#define STEP_ARP 0x80u    /* no frame but ARP, from one of them to another, as a byte says */
 
 static void make_plausible(struct frame *f)
 {
@@ -45,6 +47,28 @@ static void make_plausible(struct frame *f)
     }
 }
 
+/* The router's and neighbors', one beyond a route, a broadcast. */
+static const uint32_t known[8] = {
+    IP(192, 0, 2, 1),   IP(192, 0, 2, 9),   IP(198, 51, 100, 1), IP(198, 51, 100, 9),
+    IP(203, 0, 113, 1), IP(203, 0, 113, 2), IP(10, 1, 2, 3),     IP(192, 0, 2, 255),
+};
+
+static void make_known(struct frame *f, unsigned which)
+{
+    uint8_t *ip = frame_ip(f);
+    if (f->length < ETHERNET_HEADER + IPV4_HEADER_MIN)
+        return;
+    store_be32(ip + IPV4_SOURCE, known[which & 7]);
+    store_be32(ip + IPV4_DESTINATION, known[which >> 3 & 7]);
+    if (which & 0x40)
+        ip[IPV4_PROTOCOL] = IPV4_PROTOCOL_ICMP;
+}
+
+static void make_arp(struct frame *f, unsigned wire, unsigned which)
+{
+    frame_arp(f, wire, which & 3, 1 + (which >> 7), known[which & 7], known[which >> 3 & 7]);
+}
+
 static void step(struct input *in)
 {
     static struct frame f;
@@ -52,6 +76,11 @@ static void step(struct input *in)
     if (what & STEP_TIME) {
         host_advance_us(take_value(in, 1) * US_PER_S);
         bench_run_ms(TICKS_MS);
+        return;
+    }
+    if (what & STEP_ARP) {
+        make_arp(&f, wire, (unsigned)take_value(in, 1));
+        bench_send(wire, &f);
         return;
     }
     size_t n = FRAME_MIN + take_value(in, 1);
@@ -64,6 +93,8 @@ static void step(struct input *in)
     f.length = (uint32_t)n;
     if (what & STEP_TO_US)
         memcpy(f.bytes, bench.port[wire]->mac, MAC_LEN);
+    if (what & STEP_KNOWN)
+        make_known(&f, (unsigned)take_value(in, 1));
     if (what & STEP_SEALED)
         make_plausible(&f);
     bench_send_chain(wire, &f, what & STEP_CHAIN ? PACKET_HEADER_MIN : PACKET_ROOM);
