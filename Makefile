@@ -339,7 +339,7 @@ check: style headers unit
 # A machine spends half its time waiting: one more at a time than there are CPUs, where pytest can.
 PYTEST_JOBS = $$($(PYTHON) -c 'import xdist' 2>/dev/null && printf -- '-n %s' $$(($$(nproc) + 1)))
 system: all $(B)/hostile.efi $(B)/attack.elf $(B)/traffic $(B)/floor.elf $(B)/once.elf
-	@$(PYTHON) -m pytest -q $(PYTEST_JOBS) tests/system $(PYTEST_ARGS)
+	@$(PYTHON) -m pytest -q --durations=8 $(PYTEST_JOBS) tests/system $(PYTEST_ARGS)
 
 .PHONY: smp test-smp
 smp: all $(B)/traffic
