@@ -20,6 +20,7 @@ enum route_source {
     ROUTE_SOURCES,
 };
 
+/* A copy of what the table knows of a prefix. */
 struct route {
     uint32_t prefix;
     uint8_t length;
@@ -35,8 +36,8 @@ void route_shutdown(void); /* tests: everything freed */
  * a reference of its own; 0: nowhere just now.  0, or -ENOMEM with everything as it was. */
 int route_set(uint32_t prefix, unsigned length, enum route_source source, uint32_t nexthop);
 void route_clear(uint32_t prefix, unsigned length, enum route_source source);
-/* What a static route is called by; for one that is there. */
-void route_set_gateway(uint32_t prefix, unsigned length, uint32_t gateway);
+/* The same for a static route, and what it is called by; route_set() leaves that as it is. */
+int route_set_static(uint32_t prefix, unsigned length, uint32_t gateway, uint32_t nexthop);
 
 static inline bool route_has(const struct route *route, enum route_source source)
 {

@@ -74,12 +74,11 @@ int route_add_static(uint32_t prefix, unsigned length, uint32_t gateway)
     uint32_t nexthop = gateway_hold(gateway);
     if (!nexthop && state == GATEWAY_USABLE)
         return neighbor_no_room();
-    int e = route_set(prefix, length, ROUTE_STATIC, nexthop);
+    int e = route_set_static(prefix, length, gateway, nexthop);
     if (e && nexthop)
         neighbor_release(nexthop);
     if (e)
         return e;
-    route_set_gateway(prefix, length, gateway);
     look_again_below(prefix, length);
     return 0;
 }

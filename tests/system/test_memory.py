@@ -61,7 +61,7 @@ def test_bridging_needs_less():
         assert "no memory" not in appliance.transcript
 
 
-@pytest.mark.parametrize("mib, routes", [(8, 10000)])
+@pytest.mark.parametrize("mib, routes", [(8, 16000)])
 def test_routes_leave_the_ports_their_memory(mib, routes):
     """One error line for each route that there is no memory for; the others and the ports are in use."""
     lines = ["route add 20.%d.%d.0/25 via 10.0.0.%d" % (n >> 8, n & 255, 2 + n % 9) for n in range(routes)]

@@ -120,6 +120,97 @@ static void random_changes_agree_with_the_model(void **state)
     }
 }
 
+/* What the model says is in force at an address. */
+static uint32_t model_in_force(uint32_t address)
+{
+    const struct route *best = NULL;
+    for (unsigned i = 0; i < ROUTES; i++)
+        if (route_nexthop(&model[i]) &&
+            !((address ^ model[i].prefix) & ipv4_mask(model[i].length)) &&
+            (!best || model[i].length > best->length))
+            best = &model[i];
+    return best ? route_nexthop(best) : 0;
+}
+
+static void model_check(const struct route *m)
+{
+    struct route r;
+    assert_int_equal(route_get(m->prefix, m->length, &r), m->present != 0);
+    if (m->present) {
+        assert_int_equal(r.present, m->present);
+        assert_int_equal(r.gateway, m->gateway);
+        assert_memory_equal(r.nexthop, m->nexthop, sizeof r.nexthop);
+    }
+    assert_int_equal(fib_lookup(m->prefix), model_in_force(m->prefix));
+    assert_int_equal(fib_lookup(m->prefix | ~ipv4_mask(m->length)),
+                     model_in_force(m->prefix | ~ipv4_mask(m->length)));
+}
+
+/* One source of one prefix comes, changes or goes; refused, the model stays as it was. */
+static bool model_step(struct route *m)
+{
+    enum route_source source = (enum route_source)(random() % ROUTE_SOURCES);
+    uint32_t to = random() % 4 ? target[random() % TARGETS] : NEXTHOP_NONE;
+    uint32_t gateway = source == ROUTE_STATIC ? 1 + (uint32_t)random() % 3 : 0;
+    if (random() % 3 == 0) {
+        route_clear(m->prefix, m->length, source);
+        m->present &= (uint8_t) ~(1u << source);
+        m->nexthop[source] = 0;
+        m->gateway = source == ROUTE_STATIC ? 0 : m->gateway;
+        return true;
+    }
+    if (gateway ? route_set_static(m->prefix, m->length, gateway, to)
+                : route_set(m->prefix, m->length, source, to))
+        return false;
+    m->present |= (uint8_t)(1u << source);
+    m->nexthop[source] = to;
+    m->gateway = gateway ? gateway : m->gateway;
+    return true;
+}
+
+static void model_clear(void)
+{
+    for (unsigned i = 0; i < ROUTES; i++) {
+        for (unsigned source = 0; source < ROUTE_SOURCES; source++)
+            route_clear(model[i].prefix, model[i].length, (enum route_source)source);
+        memset(model[i].nexthop, 0, sizeof model[i].nexthop);
+        model[i].present = 0;
+        model[i].gateway = 0;
+    }
+}
+
+/* Sources of all kinds, with and without memory: nothing is half done, and what goes goes. */
+static void sources_without_memory_stay_as_they_were(void **state)
+{
+    unsigned refused = 0;
+    srandom(6);
+    for (unsigned i = 0; i < ROUTES; i++) {
+        unsigned length = (unsigned)random() % 33;
+        model[i] = (struct route){ .prefix = random_address() & ipv4_mask(length),
+                                   .length = (uint8_t)length };
+        for (unsigned j = 0; j < i; j++) /* of one prefix one row */
+            if (model[j].prefix == model[i].prefix && model[j].length == model[i].length) {
+                i--;
+                break;
+            }
+    }
+    for (unsigned step = 0; step < 8000; step++) {
+        struct route *m = &model[random() % ROUTES];
+        if (step % 400 == 0) {
+            model_clear();
+            host_set_table_room((size_t)(random() % 8) * 20000);
+        }
+        refused += !model_step(m);
+        model_check(m);
+    }
+    host_set_table_room(SIZE_MAX);
+    assert_true(refused > 100);
+    model_clear();
+    assert_int_equal(route_count(), 0);
+    assert_int_equal(fib->blocks.used, 0);
+    memset(model, 0, sizeof model);
+}
+
 /* The walk goes on by key, also when the prefix it stands on has gone. */
 static void walk_survives_deletion_of_where_it_stands(void **state)
 {
@@ -496,6 +587,7 @@ int main(void)
 {
     const struct CMUnitTest tables[] = {
         TABLE_TEST(random_changes_agree_with_the_model),
+        TABLE_TEST(sources_without_memory_stay_as_they_were),
         TABLE_TEST(walk_survives_deletion_of_where_it_stands),
         TABLE_TEST(best_source_is_in_force),
         TABLE_TEST(unusable_source_keeps_its_place),
