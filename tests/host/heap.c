@@ -1,6 +1,8 @@
-/* heap.c - a heap that has no memory when a test wants it so (host.h).
+/* heap.c - a heap that has no memory when a test wants it so (host.h), and none for workers: the
+ * image's belongs to the control task.
  *
  * Programs that are linked with --wrap for these three have their calls here. */
+#include "kernel/cpus.h"
 #include "tests/host/host.h"
 
 #include <stdlib.h>
@@ -21,6 +23,8 @@ void host_heap_fail_after(unsigned n)
 
 static bool fails(void)
 {
+    if (cpu_number())
+        abort();
     return countdown && --countdown == 0;
 }
 
