@@ -13,12 +13,7 @@ struct cpuid {
 
 #define CPUID_FEATURES 1u
 #define CPUID_FEATURES_ECX_POPCNT (1u << 23)
-#define CPUID_FEATURES_ECX_OSXSAVE (1u << 27)
 #define CPUID_FEATURES_ECX_RDRAND (1u << 30) /* SDM vol. 2, CPUID, table 3-10 */
-#define CPUID_MORE_FEATURES 7u
-#define CPUID_MORE_FEATURES_EBX_AVX512 0xc0030000u /* F, DQ, BW, VL */
-#define CPUID_MORE_FEATURES_ECX_VPOPCNTDQ (1u << 14)
-#define XCR0_AVX512 0xe6u /* all that a 512-bit register is made of is switched on */
 
 static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
 {
@@ -29,29 +24,10 @@ static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
     return r;
 }
 
-static inline uint64_t xcr0_read(void)
-{
-    uint32_t low, high;
-    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    return (uint64_t)high << 32 | low;
-}
-
-/* What functions with `target` attributes may be called: instructions that count bits, and
- * 512-bit ones, those that count among them. */
+/* Functions with the attribute target("popcnt") may be called. */
 static inline bool cpu_counts_bits(void)
 {
     return cpuid(CPUID_FEATURES, 0).ecx & CPUID_FEATURES_ECX_POPCNT;
-}
-
-static inline bool cpu_has_avx512(void)
-{
-    if (cpuid(0, 0).eax < CPUID_MORE_FEATURES ||
-        !(cpuid(CPUID_FEATURES, 0).ecx & CPUID_FEATURES_ECX_OSXSAVE) ||
-        (xcr0_read() & XCR0_AVX512) != XCR0_AVX512)
-        return false;
-    struct cpuid more = cpuid(CPUID_MORE_FEATURES, 0);
-    return (more.ebx & CPUID_MORE_FEATURES_EBX_AVX512) == CPUID_MORE_FEATURES_EBX_AVX512 &&
-           (more.ecx & CPUID_MORE_FEATURES_ECX_VPOPCNTDQ);
 }
 
 static inline uint64_t rdtsc(void)

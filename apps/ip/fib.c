@@ -36,29 +36,13 @@ static TRIE_COUNTS_BITS void burst_fast(const uint32_t *addresses, uint32_t *val
     trie_burst(load_acquire(&fib), addresses, values, n, &addresses_in_order, trie_count_fast);
 }
 
-/* Few nodes are dense and near: then one by one is faster. */
-static TRIE_AVX512 void burst_avx512(const uint32_t *addresses, uint32_t *values, unsigned n)
-{
-    if (load_relaxed(&load_acquire(&fib)->nodes) <= TRIE_DENSE_MAX) {
-        burst_fast(addresses, values, n);
-        return;
-    }
-    __m512i key[1][TRIE_GROUPS];
-    for (unsigned g = 0; 8 * g < n; g++) {
-        __mmask8 there = (__mmask8)(n - 8 * g < 8 ? (1u << (n - 8 * g)) - 1 : UINT8_MAX);
-        __m256i eight = _mm256_maskz_loadu_epi32(there, addresses + 8 * g);
-        key[0][g] = _mm512_slli_epi64(_mm512_cvtepu32_epi64(eight), 32);
-    }
-    trie_burst512(load_acquire(&fib), (const __m512i(*)[TRIE_GROUPS])key, values, n);
-}
-
 typedef void burst_fn(const uint32_t *addresses, uint32_t *values, unsigned n);
-static burst_fn *const ways[FIB_WAYS] = { burst_plain, burst_fast, burst_avx512 };
+static burst_fn *const ways[FIB_WAYS] = { burst_plain, burst_fast };
 static burst_fn *burst = burst_plain;
 
 unsigned fib_ways(void)
 {
-    return cpu_has_avx512() ? 3 : cpu_counts_bits() ? 2 : 1;
+    return cpu_counts_bits() ? 2 : 1;
 }
 
 void fib_use_way(unsigned way)

@@ -23,7 +23,7 @@ static inline uint32_t fib_lookup(uint32_t address)
 void fib_lookup_burst(const uint32_t *addresses, uint32_t *values, unsigned n);
 
 /* How many ways this CPU has to do so, the fastest last; it is used unless somebody says else. */
-#define FIB_WAYS 3u
+#define FIB_WAYS 2u
 unsigned fib_ways(void);
 void fib_use_way(unsigned way);
 

@@ -44,36 +44,13 @@ static TRIE_COUNTS_BITS void burst_fast(const uint8_t addresses[][FIB6_ADDRESS],
     trie_burst(load_acquire(&fib6), addresses, values, n, &addresses_in_order, trie_count_fast);
 }
 
-/* Few nodes are dense and near: then one by one is faster. */
-static TRIE_AVX512 void burst_avx512(const uint8_t addresses[][FIB6_ADDRESS], uint32_t *values,
-                                     unsigned n)
-{
-    uint64_t half[2][TRIE_BURST];
-    __m512i key[2][TRIE_GROUPS];
-    if (load_relaxed(&load_acquire(&fib6)->nodes) <= TRIE_DENSE_MAX) {
-        burst_fast(addresses, values, n);
-        return;
-    }
-    for (unsigned i = 0; i < n; i++) {
-        half[0][i] = __builtin_bswap64(load_le64(addresses[i]));
-        half[1][i] = __builtin_bswap64(load_le64(addresses[i] + 8));
-    }
-    for (unsigned i = n; i % 8; i++)
-        half[0][i] = half[1][i] = 0;
-    for (unsigned g = 0; 8 * g < n; g++) {
-        key[0][g] = _mm512_loadu_si512(&half[0][8 * g]);
-        key[1][g] = _mm512_loadu_si512(&half[1][8 * g]);
-    }
-    trie_burst512(load_acquire(&fib6), (const __m512i(*)[TRIE_GROUPS])key, values, n);
-}
-
 typedef void burst_fn(const uint8_t addresses[][FIB6_ADDRESS], uint32_t *values, unsigned n);
-static burst_fn *const ways[FIB6_WAYS] = { burst_plain, burst_fast, burst_avx512 };
+static burst_fn *const ways[FIB6_WAYS] = { burst_plain, burst_fast };
 static burst_fn *burst = burst_plain;
 
 unsigned fib6_ways(void)
 {
-    return cpu_has_avx512() ? 3 : cpu_counts_bits() ? 2 : 1;
+    return cpu_counts_bits() ? 2 : 1;
 }
 
 void fib6_use_way(unsigned way)

@@ -20,7 +20,7 @@ static inline uint32_t fib6_lookup(const uint8_t address[FIB6_ADDRESS])
 /* The same for up to FIB6_BURST addresses, level by level, so that their cache misses overlap. */
 void fib6_lookup_burst(const uint8_t addresses[][FIB6_ADDRESS], uint32_t *values, unsigned n);
 /* How many ways this CPU has to do so, the fastest last; it is used unless somebody says else. */
-#define FIB6_WAYS 3u
+#define FIB6_WAYS 2u
 unsigned fib6_ways(void);
 void fib6_use_way(unsigned way);
 
