@@ -12,6 +12,8 @@
 #include "tests/bench/tables_data.h"
 
 #define PASSES 7u
+#define STRETCH 8192u
+#define SAMPLES_MOST 100000u
 #define BURST 32u
 #define BLOCKS (1u << 18) /* of 256 entries below the first level */
 
@@ -37,39 +39,45 @@ static void say(const char *what, double value)
 /* Sums up the next hops of n keys from i on. */
 typedef uint64_t look_up_fn(void *keys, uint32_t i, unsigned n);
 
-static int ascending(const void *a, const void *b)
+static struct sample {
+    double ns, cycles;
+} sample[SAMPLES_MOST];
+
+static int by_ns(const void *a, const void *b)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    const struct sample *x = a, *y = b;
+    return (x->ns > y->ns) - (x->ns < y->ns);
 }
 
 static double measure(const char *name, const char *who, size_t size, look_up_fn *look_up,
                       bool quiet)
 {
-    double ns[PASSES], cycles[PASSES];
     uint64_t check = 0;
-    uint32_t count;
+    uint32_t count, n = 0;
     void *keys = tables_read(directory, name, size, &count);
     if (!keys || !count)
         return 0;
     for (unsigned pass = 0; pass <= PASSES; pass++) {
-        unsigned at = pass ? pass - 1 : 0;
-        double begin = seconds();
-        uint64_t from = rte_rdtsc();
         check = 0;
-        for (uint32_t i = 0; i < count; i += BURST)
-            check += look_up(keys, i, count - i < BURST ? count - i : BURST);
-        cycles[at] = (double)(rte_rdtsc() - from) / count;
-        ns[at] = (seconds() - begin) * 1e9 / count;
+        for (uint32_t from = 0; from < count; from += STRETCH) {
+            uint32_t to = count - from < STRETCH ? count : from + STRETCH;
+            double begin = seconds();
+            uint64_t cycles = rte_rdtsc();
+            for (uint32_t i = from; i < to; i += BURST)
+                check += look_up(keys, i, to - i < BURST ? to - i : BURST);
+            sample[n % SAMPLES_MOST].cycles = (double)(rte_rdtsc() - cycles) / (to - from);
+            sample[n % SAMPLES_MOST].ns = (seconds() - begin) * 1e9 / (to - from);
+            n += pass > 0;
+        }
     }
-    qsort(ns, PASSES, sizeof *ns, ascending);
-    qsort(cycles, PASSES, sizeof *cycles, ascending);
+    n = n < SAMPLES_MOST ? n : SAMPLES_MOST;
+    qsort(sample, n, sizeof *sample, by_ns);
     if (!quiet)
-        printf("%s.%s\t%.2f\t%.2f\t%llu\n", name, who, ns[PASSES / 2], cycles[PASSES / 2],
+        printf("%s.%s\t%.2f\t%.2f\t%llu\n", name, who, sample[n / 2].ns, sample[n / 2].cycles,
                (unsigned long long)check);
     fflush(stdout);
     free(keys);
-    return ns[PASSES / 2];
+    return sample[n / 2].ns;
 }
 
 /* IPv4 ------------------------------------------------------------------------- */
