@@ -32,6 +32,8 @@
 #define STACK_SIZE (32u * 1024u)
 #define EXCEPTION_STACK_SIZE (16u * 1024u)
 #define CPU_STACKS_SIZE (STACK_SIZE + 2 * EXCEPTION_STACK_SIZE)
+#define CPU_MEMORY (128u * 1024u) /* with what a worker has */
+#define CPU_MEMORY_SHARE 4u       /* of what is free, CPUs get one part; ports want the rest */
 
 _Static_assert(STACK_PLACES_TASKS + CPU_STACK_PLACES * (CPUS_MAX - 1) <= STACK_PLACES_MAX,
                "each has its place");
@@ -131,8 +133,11 @@ static bool make_stacks(unsigned i)
 /* Those without stacks are not called. */
 static void make_all_stacks(void)
 {
+    struct memory_stats m;
     unsigned i = 1;
-    while (i < all.found && make_stacks(i))
+    memory_stats(&m);
+    uint64_t most = min_u64(all.found, 1 + m.free / CPU_MEMORY_SHARE / CPU_MEMORY);
+    while (i < most && make_stacks(i))
         i++;
     if (i < all.found)
         log_warning("cpus: no memory for %u of them", all.found - i);

@@ -39,6 +39,13 @@ def test_cores_says_how_many(option, used, said):
         assert not said or re.search(said, appliance.transcript, re.M)
 
 
+def test_little_memory_has_few_cpus():
+    with Appliance(memory=8, config="forward l2\n", extra=["-smp", "64"]) as appliance:
+        assert 2 <= cpus_in_use(appliance) < 64
+        assert re.search(r"^cpus: no memory for \d+ of them$", appliance.transcript, re.M)
+        assert "running" in appliance.must("show port 1")
+
+
 def test_places_without_a_cpu_are_not_called():
     with Appliance(nics=(), extra=["-smp", "2,maxcpus=4"]) as appliance:
         assert cpus_in_use(appliance) == 2
