@@ -224,13 +224,22 @@ static uint32_t painted(uint32_t entry, const struct paint *paint)
     return !(entry & TRIE_NODE) && gives_way(entry, paint) ? paint->leaf : entry;
 }
 
+/* Whether the node is laid out anew, and as narrow as its entries: among many nodes a few that are
+ * read in another way cost each reader a wrong guess. */
+static void runs_shape(const struct trie *t)
+{
+    bool keeps = t->nodes <= 2 * TRIE_DENSE_MAX || t->large;
+    after.n = 0;
+    after.dense = before.dense && keeps;
+    after.wide = before.wide && (!before.dense || keeps);
+}
+
 /* `after` becomes `before` with the range painted. */
-static void runs_paint(const struct paint *paint)
+static void runs_paint(const struct trie *t, const struct paint *paint)
 {
     unsigned from = paint->range.first, to = from + paint->range.count;
-    after.n = 0;
-    after.dense = before.dense;
-    after.wide = before.wide || (paint->leaf & TRIE_VALUE) > NARROW_MAX;
+    runs_shape(t);
+    after.wide |= (paint->leaf & TRIE_VALUE) > NARROW_MAX;
     for (unsigned run = 0; run < before.n; run++) {
         unsigned first = before.first[run], end = runs_end(&before, run);
         uint32_t entry = before.entry[run];
@@ -244,11 +253,10 @@ static void runs_paint(const struct paint *paint)
 }
 
 /* `after` becomes `before` with one slot that names a node; what the slot said. */
-static uint32_t runs_hang(unsigned slot, uint32_t entry)
+static uint32_t runs_hang(const struct trie *t, unsigned slot, uint32_t entry)
 {
     uint32_t said = 0;
-    after.n = 0;
-    after.dense = before.dense;
+    runs_shape(t);
     after.wide = true;
     for (unsigned run = 0; run < before.n; run++) {
         unsigned first = before.first[run], end = runs_end(&before, run);
@@ -301,11 +309,11 @@ static uint32_t chain_make(struct trie *t, const uint8_t *key, unsigned from, un
                            const struct paint *paint, uint32_t cover)
 {
     runs_begin(&before, t);
-    runs_paint(paint);
+    runs_paint(t, paint);
     uint32_t entry = runs_close(&after, t, last == from ? cover : 0);
     for (unsigned k = last; entry && k-- > from;) {
         runs_begin(&before, t);
-        runs_hang(key[k], entry);
+        runs_hang(t, key[k], entry);
         uint32_t above = runs_close(&after, t, k == from ? cover : 0);
         if (!above)
             nodes_give(t, entry);
@@ -369,7 +377,7 @@ static int node_grow(struct trie *t, uint32_t *slot, const uint8_t *key, unsigne
     if (!below)
         return -ENOMEM;
     runs_open(&before, t, *slot);
-    node_at(t, below)->cover = runs_hang(key[k], below);
+    node_at(t, below)->cover = runs_hang(t, key[k], below);
     int e = node_change(t, slot);
     if (e)
         nodes_give(t, below);
@@ -398,7 +406,7 @@ static void node_tell_below(struct trie *t, uint32_t entry, const struct paint *
 static int node_set(struct trie *t, uint32_t *slot, const struct paint *paint)
 {
     runs_open(&before, t, *slot);
-    runs_paint(paint);
+    runs_paint(t, paint);
     int e = node_change(t, slot);
     if (!e)
         node_tell_below(t, *slot, paint);
@@ -435,6 +443,7 @@ int trie_set(struct trie *t, const uint8_t *key, unsigned length, uint32_t value
     if (length)
         paint.range = range_of(key, length);
     paint.leaf = leaf_make(paint.range.length, value);
+    t->large |= value > NARROW_MAX;
     if (length <= ROOT_BITS) {
         short_paint(t, key, length, &paint);
         return 0;
@@ -469,7 +478,7 @@ static void path_shrink(struct trie *t, const struct path *path)
     for (unsigned k = path->end; k > 0; k--) {
         uint32_t *slot = path->slot[k], entry;
         runs_open(&before, t, *slot);
-        runs_paint(&(struct paint){ .range = { .count = 0 } });
+        runs_paint(t, &(struct paint){ .range = { .count = 0 } });
         bool nothing = says_nothing(&after);
         if ((!nothing && before.n == after.n) || !blocks_rest_ready(&t->blocks))
             return;

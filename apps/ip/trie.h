@@ -34,7 +34,7 @@
 #define TRIE_LENGTH 0x78000000u /* leaf: how many bits of this level its prefix has; 0: none */
 #define TRIE_VALUE 0x07ffffffu  /* leaf; 0: says nothing */
 #define TRIE_SLOTS 256u
-#define TRIE_DENSE_MAX 64u /* nodes */
+#define TRIE_DENSE_MAX 64u /* nodes; those that change when there are twice as many become less */
 #define TRIE_KEY 16u /* octets of the longest key */
 #define TRIE_BURST 32u
 
@@ -51,6 +51,7 @@ struct trie {
     uint32_t root[1u << 16];
     struct blocks blocks;
     uint32_t nodes, dense; /* in use, resting ones not included */
+    bool large;            /* there has been a value of more than 16 bits */
 };
 
 /* Adds or replaces a prefix without host bits; 0, or -ENOMEM with the trie as it was. */
@@ -80,16 +81,27 @@ static ALWAYS_INLINE unsigned trie_run(const struct trie_node *node, unsigned sl
     return node->before[slot / 64] + count(node->begins[slot / 64] << (~slot & 63));
 }
 
-/* The entry of a slot of the node that `entry` names. */
-static ALWAYS_INLINE uint32_t trie_entry(const struct trie_node *node, uint32_t entry,
-                                         unsigned slot, unsigned (*count)(uint64_t))
+/* Where the entry of a slot lies in the node that `entry` names, and what it is. */
+static ALWAYS_INLINE const void *trie_entry_at(const struct trie_node *node, uint32_t entry,
+                                               unsigned slot, unsigned (*count)(uint64_t))
 {
     const void *entries = node + 1;
     if (entry & TRIE_DENSE)
-        return load_acquire((const uint32_t *)entries + slot);
+        return (const uint32_t *)entries + slot;
     unsigned run = trie_run(node, slot, count);
-    return entry & TRIE_WIDE ? load_acquire((const uint32_t *)entries + run)
-                             : load_acquire((const uint16_t *)entries + run);
+    return (const uint16_t *)entries + (entry & TRIE_WIDE ? 2 * run : run);
+}
+
+static ALWAYS_INLINE uint32_t trie_entry_load(const void *at, uint32_t entry)
+{
+    return entry & TRIE_WIDE ? load_acquire((const uint32_t *)at)
+                             : load_acquire((const uint16_t *)at);
+}
+
+static ALWAYS_INLINE uint32_t trie_entry(const struct trie_node *node, uint32_t entry,
+                                         unsigned slot, unsigned (*count)(uint64_t))
+{
+    return trie_entry_load(trie_entry_at(node, entry, slot, count), entry);
 }
 
 /* The leaf if it says something, or what is known from above. */

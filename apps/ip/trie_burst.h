@@ -16,6 +16,14 @@ struct trie_keys {
     bool (*same)(const void *keys, unsigned i, unsigned j);      /* whether two are one */
 };
 
+/* The lines of a node that its slot is looked up in are on their way. */
+static ALWAYS_INLINE void trie_fetch(const struct trie *trie, uint32_t entry, unsigned slot)
+{
+    const struct trie_node *node = blocks_at(&trie->blocks, entry & TRIE_PLACE);
+    __builtin_prefetch(node);
+    __builtin_prefetch(&node->begins[slot / 64]);
+}
+
 /* One level down; what the node's cover says is known then. */
 static ALWAYS_INLINE uint32_t trie_step(const struct trie *trie, uint32_t entry, unsigned slot,
                                         uint32_t *known, unsigned (*count)(uint64_t))
@@ -41,7 +49,7 @@ static ALWAYS_INLINE uint32_t trie_descend(const struct trie *trie, const void *
     return trie_better(entry, known) & TRIE_VALUE;
 }
 
-/* Up to TRIE_BURST keys. */
+/* Up to TRIE_BURST keys whose way down is short. */
 static ALWAYS_INLINE void trie_burst(const struct trie *trie, const void *keys, uint32_t *values,
                                      unsigned n, const struct trie_keys *kind,
                                      unsigned (*count)(uint64_t))
@@ -50,11 +58,8 @@ static ALWAYS_INLINE void trie_burst(const struct trie *trie, const void *keys, 
         __builtin_prefetch(&trie->root[kind->top(keys, i)]);
     for (unsigned i = 0; i < n; i++) {
         values[i] = load_acquire(&trie->root[kind->top(keys, i)]);
-        if (values[i] & TRIE_NODE) {
-            const struct trie_node *node = blocks_at(&trie->blocks, values[i] & TRIE_PLACE);
-            __builtin_prefetch(node);
-            __builtin_prefetch(&node->begins[kind->octet(keys, i, 2) / 64]);
-        }
+        if (values[i] & TRIE_NODE)
+            trie_fetch(trie, values[i], kind->octet(keys, i, 2));
     }
     for (unsigned i = 0; i < n; i++) {
         uint32_t known = load_acquire(&trie->cover[kind->top(keys, i) >> 8]);
@@ -68,4 +73,58 @@ static ALWAYS_INLINE void trie_burst(const struct trie *trie, const void *keys, 
 static ALWAYS_INLINE unsigned trie_count_fast(uint64_t v)
 {
     return (unsigned)__builtin_popcountll(v);
+}
+
+/* Keys that are on their way down, and where each is. */
+struct trie_lanes {
+    unsigned n;
+    uint32_t entry[TRIE_BURST];
+    const void *at[TRIE_BURST];
+    uint8_t key[TRIE_BURST];
+};
+
+/* What the entry for octet k says of key i: to be gone on with, or the end of its way. */
+static ALWAYS_INLINE void trie_lanes_take(struct trie_lanes *lanes, const struct trie *trie,
+                                          uint32_t entry, const void *keys, unsigned i, unsigned k,
+                                          uint32_t *values, const struct trie_keys *kind)
+{
+    if (!(entry & TRIE_NODE)) {
+        values[i] = trie_better(entry, values[i]) & TRIE_VALUE;
+        return;
+    }
+    trie_fetch(trie, entry, kind->octet(keys, i, k + 1));
+    lanes->entry[lanes->n] = entry;
+    lanes->key[lanes->n++] = (uint8_t)i;
+}
+
+/* Up to TRIE_BURST keys whose way down is long: all of them level by level, and no line is waited
+ * for that was not asked for a round before. */
+static ALWAYS_INLINE void trie_burst_deep(const struct trie *trie, const void *keys,
+                                          uint32_t *values, unsigned n,
+                                          const struct trie_keys *kind,
+                                          unsigned (*count)(uint64_t))
+{
+    struct trie_lanes lanes;
+    lanes.n = 0;
+    for (unsigned i = 0; i < n; i++)
+        __builtin_prefetch(&trie->root[kind->top(keys, i)]);
+    for (unsigned i = 0; i < n; i++) {
+        uint32_t top = kind->top(keys, i);
+        values[i] = load_acquire(&trie->cover[top >> 8]);
+        trie_lanes_take(&lanes, trie, load_acquire(&trie->root[top]), keys, i, 1, values, kind);
+    }
+    for (unsigned k = 2; lanes.n; k++) {
+        unsigned deep = lanes.n;
+        for (unsigned j = 0; j < deep; j++) {
+            unsigned i = lanes.key[j], slot = kind->octet(keys, i, k);
+            const struct trie_node *node = blocks_at(&trie->blocks, lanes.entry[j] & TRIE_PLACE);
+            lanes.at[j] = trie_entry_at(node, lanes.entry[j], slot, count);
+            __builtin_prefetch(lanes.at[j]);
+            values[i] = trie_better(load_acquire(&node->cover), values[i]);
+        }
+        lanes.n = 0;
+        for (unsigned j = 0; j < deep; j++)
+            trie_lanes_take(&lanes, trie, trie_entry_load(lanes.at[j], lanes.entry[j]), keys,
+                            lanes.key[j], k, values, kind);
+    }
 }

@@ -21,6 +21,7 @@ struct entry {
 static struct entry model[PREFIXES];
 static struct trie *trie;
 static unsigned key_octets;
+static bool small_values;
 static uint32_t hold[HOLDS]; /* blocks that the test took */
 static unsigned holds;
 
@@ -95,6 +96,13 @@ static int set_up(void **state)
     return !trie;
 }
 
+/* Of 16 bits: dense nodes become less when there are many. */
+static int set_up_small(void **state)
+{
+    small_values = true;
+    return set_up(state);
+}
+
 /* As if so many nodes were dense already that no further one is. */
 static int set_up_compressed(void **state)
 {
@@ -108,6 +116,7 @@ static int tear_down(void **state)
 {
     trie_free(trie);
     free(trie);
+    small_values = false;
     return 0;
 }
 
@@ -129,6 +138,8 @@ static struct entry *find(const uint8_t *key, unsigned length)
 static uint32_t random_value(void)
 {
     uint32_t r = (uint32_t)random();
+    if (small_values)
+        return 1 + r % 300;
     /* often the same one, some that need 32 bits */
     return 1 + r / 4 % (r % 4 == 0 ? TRIE_VALUE : r % 4 == 1 ? 300 : 2);
 }
@@ -342,6 +353,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BOTH(keys_of_4_octets),
         BOTH(keys_of_16_octets),
+        cmocka_unit_test_setup_teardown(keys_of_4_octets, set_up_small, tear_down),
+        cmocka_unit_test_setup_teardown(keys_of_16_octets, set_up_small, tear_down),
+        cmocka_unit_test_setup_teardown(without_memory_nothing_is_half_done, set_up_small,
+                                        tear_down),
         BOTH(every_length),
         BOTH(a_full_node),
         BOTH(without_memory_nothing_is_half_done),
