@@ -294,17 +294,21 @@ static void bench_mac(void)
         return;
     while (room < count)
         room *= 2;
-    double before = heap_mib();
-    if (fdb_init(room))
-        tables_die("no memory for mac");
-    say("mac", "MiB", heap_mib() - before);
     for (uint32_t n = 0; n < HOPS; n++)
         turned[n] = (uint16_t)~n;
-    double begin = seconds();
-    for (uint32_t i = 0; i < count; i++)
-        lost += fdb_add_static(fdb_key(0, r[i].mac), (uint16_t)~r[i].port) != 0;
+    double before = heap_mib(), begin;
+    do { /* until nobody finds both of his buckets full */
+        fdb_free();
+        if (fdb_init(room))
+            tables_die("no memory for mac");
+        begin = seconds();
+        lost = 0;
+        for (uint32_t i = 0; i < count; i++)
+            lost += fdb_add_static(fdb_key(0, r[i].mac), (uint16_t)~r[i].port) != 0;
+        room *= 2;
+    } while (lost);
     say("mac", "build_s", seconds() - begin);
-    say("mac", "refused", lost);
+    say("mac", "MiB", heap_mib() - before);
     measure("mac.hit", sizeof *r, mac_look_up, turned);
     measure("mac.mix", sizeof *r, mac_look_up, turned);
     measure("mac.zipf", sizeof *r, mac_look_up, turned);
