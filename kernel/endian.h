@@ -65,3 +65,8 @@ static inline uint64_t load_le64(const void *p)
     memcpy(&v, p, sizeof v);
     return v;
 }
+
+static inline void store_le64(void *p, uint64_t v)
+{
+    memcpy(p, &v, sizeof v);
+}
