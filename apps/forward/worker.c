@@ -324,7 +324,8 @@ static uint64_t count_time(struct worker *worker, bool busy)
 
 uint64_t worker_end_turn(struct worker *worker, bool busy)
 {
-    turns_end(&worker->turns);
+    if (worker->number) /* nobody waits for worker 0 */
+        turns_end(&worker->turns);
     return count_time(worker, busy);
 }
 
