@@ -103,7 +103,7 @@ static uint64_t packets_in_rings(void)
  * page in each domain. */
 static uint64_t ports_need(uint32_t packets)
 {
-    uint64_t bytes = OTHERS_RESERVE, mapped = (uint64_t)packets * PACKET_BUFFER_SIZE;
+    uint64_t bytes = OTHERS_RESERVE, mapped = packet_buffer_offset(packets);
     for (unsigned i = 0; i < port_count(); i++) {
         const struct port *port = port_get(i);
         uint64_t fence = port->dma && port->dma->domain ? mapped * sizeof(uint64_t) / PAGE_SIZE : 0;
@@ -131,8 +131,9 @@ static uint32_t make_packets(void)
 {
     struct memory_stats m;
     memory_stats(&m);
-    uint64_t share = min_u64(m.total / PACKETS_SHARE / PACKET_BUFFER_SIZE, PACKETS_MAX);
-    uint64_t most = m.free / PACKETS_SHARE_MOST / PACKET_BUFFER_SIZE;
+    uint64_t share =
+        min_u64(m.total / PACKETS_SHARE / PACKET_BLOCK * PACKETS_IN_BLOCK, PACKETS_MAX);
+    uint64_t most = m.free / PACKETS_SHARE_MOST / PACKET_BLOCK * PACKETS_IN_BLOCK;
     uint64_t between = PACKETS_BETWEEN + (cpus_count() - 1) * PACKET_CACHE_SIZE;
     uint32_t count = (uint32_t)min_u64(max_u64(share, packets_in_rings() + between), most);
     if (forward_init_workers(count, cpus_count()))

@@ -36,7 +36,7 @@ static void pool_unlock(struct packet_pool *pool)
 static struct packet *packet_make(struct packet_pool *pool)
 {
     uint32_t i = pool->made++;
-    size_t offset = (size_t)i * PACKET_BUFFER_SIZE;
+    size_t offset = packet_buffer_offset(i);
     pool->packets[i] = (struct packet){ .buffer = (uint8_t *)pool->memory.va + offset,
                                         .buffer_iova = pool->memory.iova + offset };
     return &pool->packets[i];
@@ -50,7 +50,7 @@ static uint32_t returned(const struct packet_pool *pool)
 static int buffers_alloc(struct packet_pool *pool, size_t bytes)
 {
     int e = bytes >= POOL_ALIGN ? dma_alloc_shared(bytes, POOL_ALIGN, &pool->memory) : -ENOMEM;
-    return e ? dma_alloc_shared(bytes, PAGE_SIZE, &pool->memory) : 0;
+    return e ? dma_alloc_shared(bytes, PACKET_BLOCK, &pool->memory) : 0;
 }
 
 struct packet_pool *packet_pool_create(uint32_t count)
@@ -61,7 +61,7 @@ struct packet_pool *packet_pool_create(uint32_t count)
     pool->count = pool->available = count;
     pool->packets = aligned_alloc(CACHE_LINE, count * sizeof *pool->packets);
     pool->free = malloc(count * sizeof *pool->free);
-    if (!pool->packets || !pool->free || buffers_alloc(pool, (size_t)count * PACKET_BUFFER_SIZE))
+    if (!pool->packets || !pool->free || buffers_alloc(pool, packet_buffer_offset(count)))
         goto fail;
     return pool;
 fail:

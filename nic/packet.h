@@ -21,7 +21,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PACKET_BUFFER_SIZE 2048u /* bytes of pool memory per packet */
+#define PACKET_BUFFER_SIZE 2048u /* bytes for segments of a frame */
+/* From one buffer to the next, an odd number of cache lines: headers a power of two apart would
+ * all lie in a few sets of a cache and drive each other out. */
+#define PACKET_BUFFER_STRIDE (PACKET_BUFFER_SIZE + CACHE_LINE)
+/* No buffer lies across a multiple of this: the first 82545 and 82546 must not write there (seen
+ * in Linux's e1000, which calls it errata 23; unread: Intel's specification update). */
+#define PACKET_BLOCK 65536u
+#define PACKETS_IN_BLOCK (PACKET_BLOCK / PACKET_BUFFER_STRIDE)
 #define PACKET_HEADROOM 128u     /* free in front of a fresh packet's data */
 #define PACKET_HEADER_MIN 128u
 #define PACKET_ROOM (PACKET_BUFFER_SIZE - PACKET_HEADROOM)
@@ -57,6 +64,13 @@ struct packet {
 } CACHE_ALIGNED;
 
 _Static_assert(sizeof(struct packet) == CACHE_LINE, "one packet, one cache line");
+
+/* Where packet i's buffer lies in its pool's memory; as many packets take that many bytes. */
+static inline size_t packet_buffer_offset(uint32_t i)
+{
+    return (size_t)(i / PACKETS_IN_BLOCK) * PACKET_BLOCK +
+           i % PACKETS_IN_BLOCK * PACKET_BUFFER_STRIDE;
+}
 
 static inline uint64_t packet_iova(const struct packet *p)
 {

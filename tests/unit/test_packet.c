@@ -250,13 +250,29 @@ static void metadata_is_out_of_devices_reach(void **state)
     const struct dma_memory *memory = packet_pool_memory(pool);
     struct packet *p = packet_alloc(&cache);
     uint8_t *start = memory->va, *end = start + memory->size;
-    assert_int_equal(memory->size, ALIGN_UP((size_t)COUNT * PACKET_BUFFER_SIZE, PAGE_SIZE));
+    assert_int_equal(memory->size, ALIGN_UP(packet_buffer_offset(COUNT), PAGE_SIZE));
     assert_true((uint8_t *)p + sizeof *p <= start || (uint8_t *)p >= end);
     assert_true(p->buffer >= start && p->buffer + PACKET_BUFFER_SIZE <= end);
-    assert_int_equal((p->buffer - start) % PACKET_BUFFER_SIZE, 0);
     assert_int_equal(p->buffer_iova - memory->iova, p->buffer - start);
     assert_int_equal(packet_tailroom(p), PACKET_ROOM);
     packet_free(&cache, p);
+}
+
+/* Each has its own place, 64 octets beside a power of two, and none lies across 64 KiB. */
+static void buffers_keep_apart(void **state)
+{
+    static struct packet *all[COUNT];
+    static const uint32_t block = 64 * 1024;
+    assert_true(packet_alloc_burst(&cache, all, COUNT));
+    for (uint32_t i = 0; i < COUNT; i++) {
+        uint64_t begin = all[i]->buffer_iova, end = begin + PACKET_BUFFER_SIZE - 1;
+        assert_int_equal(begin / block, end / block);
+        for (uint32_t j = 0; j < i; j++) {
+            uint64_t other = all[j]->buffer_iova;
+            assert_true(begin >= other + PACKET_BUFFER_SIZE || other > end);
+        }
+    }
+    packet_free_burst(&cache, all, COUNT);
 }
 
 /* A pool that fills large pages (2 MiB) can be mapped with them, but for its end: it takes no more
@@ -265,12 +281,14 @@ static void big_pools_are_aligned_to_large_pages(void **state)
 {
     struct packet_pool *big = packet_pool_create(1026);
     assert_int_equal(packet_pool_memory(big)->iova % (2u << 20), 0);
-    assert_int_equal(packet_pool_memory(big)->size, 1026 * PACKET_BUFFER_SIZE);
+    assert_int_equal(packet_pool_memory(big)->size,
+                     ALIGN_UP(packet_buffer_offset(1026), PAGE_SIZE));
     packet_pool_destroy(big);
     host_dma_fail_after(1);
     big = packet_pool_create(1026);
     assert_non_null(big);
-    assert_int_equal(packet_pool_memory(big)->size, 1026 * PACKET_BUFFER_SIZE);
+    assert_int_equal(packet_pool_memory(big)->size,
+                     ALIGN_UP(packet_buffer_offset(1026), PAGE_SIZE));
     packet_pool_destroy(big);
 }
 
@@ -305,6 +323,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(packets_wander_between_caches, set_up, tear_down),
         cmocka_unit_test_setup_teardown(cores_share_the_pool, set_up, tear_down),
         cmocka_unit_test_setup_teardown(metadata_is_out_of_devices_reach, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(buffers_keep_apart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(big_pools_are_aligned_to_large_pages, set_up, tear_down),
         cmocka_unit_test_setup_teardown(copy_needs_every_segment, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tags_find_room, set_up, tear_down),
