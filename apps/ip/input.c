@@ -390,6 +390,8 @@ void ip_input(struct worker *worker, struct interface *interface, struct packet 
     way.out = NULL;
     way.first = way.end = 0;
     take(&way, packets, n);
+    if (!way.count)
+        return;
     resolve(&way);
     output(&way);
 }
