@@ -93,6 +93,12 @@ uint32_t adjacency_make(struct interface *interface, uint32_t owner)
     return number;
 }
 
+static void tell(void)
+{
+    TABLE_FOR_EACH (adjacency_watchers, struct adjacency_watcher, watcher)
+        watcher->changed();
+}
+
 void adjacency_free(uint32_t number)
 {
     struct adjacency *a = adjacency_at(number);
@@ -110,7 +116,7 @@ void adjacency_free(uint32_t number)
 void adjacency_resolve(uint32_t number, const uint8_t mac[MAC_LEN])
 {
     struct adjacency *a = adjacency_at(number);
-    bool same = mac_equal(a->mac, mac);
+    bool same = mac_equal(a->mac, mac), is_news = a->watched && !a->wanted;
     a->wanted = true;
     memcpy(a->mac, mac, MAC_LEN);
     if (a->state == BLANK)
@@ -118,15 +124,20 @@ void adjacency_resolve(uint32_t number, const uint8_t mac[MAC_LEN])
     else if (a->state == LIVE && !same)
         put_to_rest(number);
     begin_rest();
+    if (is_news)
+        tell();
 }
 
 void adjacency_unresolve(uint32_t number)
 {
     struct adjacency *a = adjacency_at(number);
+    bool is_news = a->watched && a->wanted;
     a->wanted = false;
     if (a->state == LIVE)
         put_to_rest(number);
     begin_rest();
+    if (is_news)
+        tell();
 }
 
 static bool is_current(const struct adjacency *a)

@@ -10,6 +10,7 @@
 #include "apps/forward/interface.h"
 #include "apps/ip/slots.h"
 #include "kernel/compiler.h"
+#include "kernel/table.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,6 +33,7 @@ struct adjacency {
     uint8_t mac[MAC_LEN];
     uint32_t owner;   /* neighbor */
     uint32_t resting; /* the next one that rests, 0: none */
+    uint32_t watched; /* so many want to hear when `wanted` changes */
 } CACHE_ALIGNED;
 _Static_assert(sizeof(struct adjacency) == CACHE_LINE, "one adjacency, one cache line");
 
@@ -42,6 +44,14 @@ static inline struct adjacency *adjacency_at(uint32_t number)
     char *chunk = adjacencies.chunk[number / SLOTS_CHUNK];
     return (struct adjacency *)chunk + number % SLOTS_CHUNK;
 }
+
+/* Who hears of it: ADJACENCY_WATCHER(symbol) = { .changed = ... }; */
+struct adjacency_watcher {
+    void (*changed)(void);
+};
+TABLE_DECLARE(adjacency_watchers, struct adjacency_watcher);
+#define ADJACENCY_WATCHER(symbol) \
+    TABLE_ENTRY(adjacency_watchers, struct adjacency_watcher, symbol)
 
 int adjacency_init(void); /* once or more; 0 or -ENOMEM */
 /* Of an interface for good, and not valid; ADJACENCY_NONE: no memory. */

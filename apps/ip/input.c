@@ -8,6 +8,8 @@
 #include "apps/ip/address.h"
 #include "apps/ip/adjacency.h"
 #include "apps/ip/fib.h"
+#include "apps/ip/flow.h"
+#include "apps/ip/group.h"
 #include "apps/ip/ipv4.h"
 #include "apps/ip/nexthop.h"
 #include "apps/ip/running.h"
@@ -269,6 +271,19 @@ static void take(struct passage *way, struct packet **packets, unsigned n)
 
 /* Stage 2: look-ups ---------------------------------------------------------- */
 
+/* Of those with several next hops each packet gets its flow's. */
+static __attribute__((noinline)) void choose(struct passage *way)
+{
+    for (unsigned i = 0; i < way->count; i++) {
+        const struct group *group = way->nexthop[i]->group;
+        if (!group)
+            continue;
+        uint32_t flow = flow_hash_ipv4(way->packet[i]->data + ETHERNET_HEADER);
+        way->adjacency[i] = group_adjacency(group, flow);
+        __builtin_prefetch(way->adjacency[i]);
+    }
+}
+
 static void resolve(struct passage *way)
 {
     unsigned count = way->count;
@@ -279,9 +294,11 @@ static void resolve(struct passage *way)
         __builtin_prefetch(way->nexthop[i]);
     }
     for (unsigned i = 0; i < count; i++) {
-        way->adjacency[i] = adjacency_at(way->nexthop[i]->way[0].adjacency);
+        way->adjacency[i] = way->nexthop[i]->adjacency;
         __builtin_prefetch(way->adjacency[i]);
     }
+    if (unlikely(load_relaxed(&group_count)))
+        choose(way);
 }
 
 /* Stage 3: output ----------------------------------------------------------- */

@@ -390,7 +390,7 @@ static bool neighbor_start(struct worker *control, struct neighbor *n)
 /* The entry whose adjacency a route object names. */
 static struct neighbor *behind(const struct nexthop *nexthop)
 {
-    return at(adjacency_at(nexthop->way[0].adjacency)->owner);
+    return at(nexthop->adjacency->owner);
 }
 
 bool neighbor_next_hop(uint32_t nexthop, uint32_t destination, struct next_hop *hop)
@@ -467,6 +467,13 @@ static void stale_serve(struct worker *control, struct neighbor *n, uint64_t now
     }
 }
 
+/* One of several ways that is left out for want of an answer: no packet will ask for it. */
+static bool is_sought(const struct neighbor *n)
+{
+    return n->state == NEIGHBOR_IDLE && adjacency_at(n->adjacency)->watched && ip_running() &&
+           n->interface && n->interface->up && is_on_prefix(n->address, n->interface);
+}
+
 static void neighbor_serve(struct worker *control, struct neighbor *n, uint64_t now_us)
 {
     unsigned tries = n->state == NEIGHBOR_PROBE ? 2 * NEIGHBOR_TRIES : NEIGHBOR_TRIES;
@@ -478,6 +485,8 @@ static void neighbor_serve(struct worker *control, struct neighbor *n, uint64_t 
         stale_serve(control, n, now_us);
         return;
     }
+    if (is_sought(n))
+        neighbor_start(control, n);
     if (!expired)
         return;
     if (n->state == NEIGHBOR_INCOMPLETE || n->state == NEIGHBOR_PROBE) {

@@ -2,6 +2,8 @@
 #include "apps/ip/nexthop.h"
 
 #include "apps/ip/adjacency.h"
+#include "apps/ip/flow.h"
+#include "apps/ip/group.h"
 #include "kernel/memory.h"
 #include "kernel/random.h"
 
@@ -25,7 +27,8 @@ static int fixed_make(void)
     for (uint32_t kind = 0; kind < NEXTHOP_FIXED; kind++) {
         if (slots_take(&nexthops) != kind)
             return -ENOMEM;
-        *at(kind) = (struct nexthop){ .kind = (uint8_t)kind };
+        *at(kind) =
+            (struct nexthop){ .kind = (uint8_t)kind, .adjacency = adjacency_at(ADJACENCY_NONE) };
     }
     return 0;
 }
@@ -37,6 +40,7 @@ int nexthop_init(void)
         e = slots_init(&nexthops, sizeof(struct nexthop), NEXTHOPS_MAX);
     if (e || buckets)
         return e;
+    flow_init();
     if (!nexthops.made && fixed_make())
         return -ENOMEM;
     buckets = calloc(BUCKETS_FIRST, sizeof *buckets);
@@ -60,8 +64,8 @@ unsigned nexthop_count(void)
 
 static uint32_t *bucket_of(uint32_t *table, uint32_t count, const struct nexthop *n)
 {
-    uint64_t key = (uint64_t)n->way[0].adjacency << 24 | (uint64_t)n->interface << 8 | n->kind;
-    return &table[random_mix(key) & (count - 1)];
+    uint64_t key = (uintptr_t)n->adjacency ^ (uintptr_t)n->group;
+    return &table[random_mix(key << 8 ^ (uint64_t)n->interface << 4 ^ n->kind) & (count - 1)];
 }
 
 /* Twice the buckets; without memory for them the chains grow instead. */
@@ -84,8 +88,8 @@ static void buckets_grow(void)
 
 static bool is_same(const struct nexthop *a, const struct nexthop *b)
 {
-    return a->kind == b->kind && a->interface == b->interface && a->ways == b->ways &&
-           !memcmp(a->way, b->way, sizeof a->way);
+    return a->kind == b->kind && a->interface == b->interface && a->adjacency == b->adjacency &&
+           a->group == b->group;
 }
 
 static uint32_t nexthop_get(const struct nexthop *wanted)
@@ -110,7 +114,9 @@ static uint32_t nexthop_get(const struct nexthop *wanted)
 
 uint32_t nexthop_connected(uint16_t interface)
 {
-    const struct nexthop wanted = { .kind = NEXTHOP_CONNECTED, .interface = interface };
+    const struct nexthop wanted = { .kind = NEXTHOP_CONNECTED,
+                                    .interface = interface,
+                                    .adjacency = adjacency_at(ADJACENCY_NONE) };
     return nexthop_get(&wanted);
 }
 
@@ -118,9 +124,23 @@ uint32_t nexthop_via(uint16_t interface, uint32_t adjacency)
 {
     const struct nexthop wanted = { .kind = NEXTHOP_VIA,
                                     .interface = interface,
-                                    .ways = 1,
-                                    .way[0] = { .adjacency = adjacency, .weight = 1 } };
+                                    .adjacency = adjacency_at(adjacency) };
     return nexthop_get(&wanted);
+}
+
+uint32_t nexthop_group(struct group *group)
+{
+    const struct nexthop wanted = { .kind = NEXTHOP_GROUP,
+                                    .interface = INTERFACE_NONE,
+                                    .adjacency = adjacency_at(ADJACENCY_NONE),
+                                    .group = group };
+    return nexthop_get(&wanted);
+}
+
+uint32_t nexthop_of_flow(uint32_t number, uint32_t flow)
+{
+    const struct nexthop *n = nexthops.made ? at(number) : NULL;
+    return n && n->group ? n->group->nexthop[group_way(n->group, flow)] : number;
 }
 
 void nexthop_hold(uint32_t number)
@@ -138,5 +158,7 @@ void nexthop_release(uint32_t number)
         place = &at(*place)->next;
     *place = at(number)->next;
     shared_count--;
+    if (at(number)->group)
+        group_free(at(number)->group);
     slots_give(&nexthops, number);
 }

@@ -20,27 +20,27 @@ enum nexthop_kind {
     NEXTHOP_UNREACHABLE, /* refused: there is no such host */
     NEXTHOP_PROHIBIT,    /* refused: nobody may go there */
     NEXTHOP_CONNECTED,   /* the destination itself is the next hop, on `interface` */
-    NEXTHOP_VIA,         /* another router or the resolved host: `ways` adjacencies */
+    NEXTHOP_VIA,         /* another router or the resolved host: one adjacency */
+    NEXTHOP_GROUP,       /* one of several of those, as the flow says (group.h) */
 };
 #define NEXTHOP_FIXED NEXTHOP_CONNECTED /* below it kind and number are one */
 
 #define NEXTHOPS_MAX (1u << 20)
-#define NEXTHOP_WAYS 5u /* as many as a cache line holds; one is used so far */
+
+struct adjacency;
+struct group;
 
 struct nexthop {
     uint32_t link; /* slots.h */
     uint8_t kind;
-    uint8_t ways;
-    uint16_t interface; /* of CONNECTED, and of the first way */
-    struct {
-        uint32_t adjacency; /* ADJACENCY_NONE: not a way */
-        uint32_t weight;
-    } way[NEXTHOP_WAYS];
+    uint16_t interface;          /* number, of CONNECTED and VIA */
+    struct adjacency *adjacency; /* of VIA; of all others one that is never valid */
+    struct group *group;         /* of GROUP */
     /* the control task's */
     uint32_t references;
     uint32_t next; /* in its bucket, 0: the last */
-} CACHE_ALIGNED;
-_Static_assert(sizeof(struct nexthop) == CACHE_LINE, "one route object, one cache line");
+};
+_Static_assert(CACHE_LINE % sizeof(struct nexthop) == 0, "a route object lies in one cache line");
 
 extern struct slots nexthops;
 
@@ -53,6 +53,10 @@ int nexthop_init(void); /* once or more; 0 or -ENOMEM */
 /* The object of that kind, interface and adjacency, with one reference more; 0: no memory. */
 uint32_t nexthop_connected(uint16_t interface);
 uint32_t nexthop_via(uint16_t interface, uint32_t adjacency);
+/* The same for several ways, which are this object's alone and freed with it. */
+uint32_t nexthop_group(struct group *group);
+/* Where one flow goes (flow.h): the object itself, or of a group the way's; 0: nowhere. */
+uint32_t nexthop_of_flow(uint32_t number, uint32_t flow);
 void nexthop_hold(uint32_t number);
 void nexthop_release(uint32_t number);
 unsigned nexthop_count(void); /* that somebody refers to, or that rest */

@@ -2,9 +2,11 @@
 #include "apps/ip/output.h"
 
 #include "apps/ip/fib.h"
+#include "apps/ip/flow.h"
 #include "apps/ip/fragment.h"
 #include "apps/ip/ipv4.h"
 #include "apps/ip/neighbor.h"
+#include "apps/ip/nexthop.h"
 #include "apps/ip/transmit.h"
 
 #include <errno.h>
@@ -36,11 +38,18 @@ void ip_output_by(struct worker *control, struct packet *packet, uint32_t nextho
         neighbor_output(control, nexthop, destination, packet);
 }
 
+/* Of several ways what is our own takes the one of its destination, for which its source was
+ * chosen before there was a packet. */
+static uint32_t nexthop_towards(uint32_t destination)
+{
+    return nexthop_of_flow(fib_lookup(destination), flow_hash(0, destination, 0));
+}
+
 void ip_output(struct worker *control, struct packet *packet)
 {
     uint8_t *ip = packet->data + ETHERNET_HEADER;
     uint32_t destination = load_be32(ip + IPV4_DESTINATION);
-    uint32_t nexthop = fib_lookup(destination);
+    uint32_t nexthop = nexthop_towards(destination);
     struct next_hop hop;
     if (!neighbor_next_hop(nexthop, destination, &hop)) {
         packet_free(&control->cache, packet);
@@ -54,7 +63,7 @@ void ip_output(struct worker *control, struct packet *packet)
 uint32_t ip_source_towards(uint32_t destination)
 {
     struct next_hop hop;
-    if (!fib || !neighbor_next_hop(fib_lookup(destination), destination, &hop))
+    if (!fib || !neighbor_next_hop(nexthop_towards(destination), destination, &hop))
         return 0;
     const struct address *us = address_source(hop.interface, hop.address);
     return us ? us->address : 0;

@@ -4,6 +4,7 @@
 #include "apps/ip/address.h"
 #include "apps/ip/arp_input.h"
 #include "apps/ip/fib.h"
+#include "apps/ip/flow.h"
 #include "apps/ip/icmp.h"
 #include "apps/ip/ipv4.h"
 #include "apps/ip/neighbor.h"
@@ -20,8 +21,8 @@ static void redirect_consider(struct worker *control, struct packet *p)
     const uint8_t *ip = p->data + ETHERNET_HEADER;
     uint32_t destination = load_be32(ip + IPV4_DESTINATION), source = load_be32(ip + IPV4_SOURCE);
     struct next_hop hop;
-    if (neighbor_next_hop(fib_lookup(destination), destination, &hop) &&
-        hop.interface->number == p->interface) {
+    uint32_t nexthop = nexthop_of_flow(fib_lookup(destination), flow_hash_ipv4(ip));
+    if (neighbor_next_hop(nexthop, destination, &hop) && hop.interface->number == p->interface) {
         const struct address *near = address_covering(source);
         if (near && near == address_covering(hop.address))
             icmp_error(control, p, ICMP_REDIRECT, ICMP_REDIRECT_HOST, hop.address);
@@ -91,6 +92,7 @@ static void forward_slow(struct worker *control, struct packet *p, uint32_t next
     uint8_t *ip = p->data + ETHERNET_HEADER;
     uint32_t destination = load_be32(ip + IPV4_DESTINATION);
     struct next_hop hop;
+    nexthop = nexthop_of_flow(nexthop, flow_hash_ipv4(ip));
     if (!neighbor_next_hop(nexthop, destination, &hop)) {
         icmp_refuse(control, p, DROP_no_route, ICMP_UNREACHABLE, ICMP_NET_UNREACHABLE, 0);
         return;

@@ -672,7 +672,7 @@ static unsigned many_usable(void)
     unsigned n = 0;
     for (uint32_t i = 1; i <= MANY; i++) {
         const struct nexthop *hop = nexthop_at(fib_lookup(MANY_NET + i));
-        n += hop->kind == NEXTHOP_VIA && adjacency_at(hop->way[0].adjacency)->valid;
+        n += hop->kind == NEXTHOP_VIA && hop->adjacency->valid;
     }
     return n;
 }
@@ -709,7 +709,7 @@ static void all_neighbors_are_looked_at_in_slices(void **state)
         forward_turn();
     for (uint32_t i = 1; i <= MANY; i++) {
         const struct nexthop *hop = nexthop_at(fib_lookup(MANY_NET + i));
-        assert_int_equal(adjacency_at(hop->way[0].adjacency)->header[11], 0x55);
+        assert_int_equal(hop->adjacency->header[11], 0x55);
     }
     assert_int_equal(neighbor_slice_most, NEIGHBORS_PER_SLICE);
 }
