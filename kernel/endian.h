@@ -70,3 +70,13 @@ static inline void store_le64(void *p, uint64_t v)
 {
     memcpy(p, &v, sizeof v);
 }
+
+static inline uint64_t load_be64(const void *p)
+{
+    return __builtin_bswap64(load_le64(p));
+}
+
+static inline void store_be64(void *p, uint64_t v)
+{
+    store_le64(p, __builtin_bswap64(v));
+}

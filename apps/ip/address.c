@@ -1,4 +1,4 @@
-/* address.c - the IPv4 addresses of the interfaces (address.h). */
+/* address.c - the addresses of the interfaces (address.h). */
 #include "apps/ip/address.h"
 
 #include "apps/forward/event.h"
@@ -22,19 +22,31 @@ void address_shutdown(void)
     memset(address_filter, 0, sizeof address_filter);
 }
 
-static uint32_t prefix_of(const struct address *a)
+static struct ip_address prefix_of(const struct address *a)
 {
-    return a->address & ipv4_mask(a->length);
+    return ip_network(a->address, a->length);
 }
 
-static uint32_t broadcast_of(const struct address *a)
+static struct ip_address broadcast_of(const struct address *a)
 {
-    return a->address | ~ipv4_mask(a->length);
+    return ip_last(a->address, a->length);
 }
 
-static bool in_prefix(const struct address *a, uint32_t host)
+static bool in_prefix(const struct address *a, struct ip_address host)
 {
-    return !((a->address ^ host) & ipv4_mask(a->length));
+    return ip_within(a->address, a->length, host);
+}
+
+/* A prefix of one address has no other hosts. */
+static bool is_alone(const struct address *a)
+{
+    return a->length == ip_bits(a->address);
+}
+
+/* The prefix's first and last address are nobody's. */
+static bool has_broadcasts(const struct address *a)
+{
+    return a->length < 31;
 }
 
 struct interface *address_interface(const struct address *address)
@@ -48,29 +60,29 @@ bool address_in_effect(const struct address *address)
     return interface && !(interface->kind == INTERFACE_PORT && interface->bridge);
 }
 
-const struct address *address_configured(uint32_t address)
+const struct address *address_configured(struct ip_address address)
 {
     for (unsigned i = 0; i < count; i++)
-        if (addresses[i].address == address)
+        if (ip_equal(addresses[i].address, address))
             return &addresses[i];
     return NULL;
 }
 
-const struct address *address_configured_for(uint32_t host)
+const struct address *address_configured_for(struct ip_address host)
 {
     for (unsigned i = 0; i < count; i++)
-        if (addresses[i].length < 32 && in_prefix(&addresses[i], host))
+        if (!is_alone(&addresses[i]) && in_prefix(&addresses[i], host))
             return &addresses[i];
     return NULL;
 }
 
-const struct address *address_find(uint32_t address)
+const struct address *address_find(struct ip_address address)
 {
     const struct address *a = address_configured(address);
     return a && address_in_effect(a) ? a : NULL;
 }
 
-const struct address *address_covering(uint32_t host)
+const struct address *address_covering(struct ip_address host)
 {
     const struct address *a = address_configured_for(host);
     return a && address_in_effect(a) ? a : NULL;
@@ -89,7 +101,7 @@ const struct address *address_of(const struct interface *interface, unsigned n)
     return NULL;
 }
 
-const struct address *address_source(const struct interface *interface, uint32_t toward)
+const struct address *address_source(const struct interface *interface, struct ip_address toward)
 {
     const struct address *first = address_of(interface, 0);
     for (unsigned i = 0; i < count; i++)
@@ -98,16 +110,17 @@ const struct address *address_source(const struct interface *interface, uint32_t
     return first && address_in_effect(first) ? first : NULL;
 }
 
-bool address_is_host(const struct address *prefix, uint32_t host)
+bool address_is_host(const struct address *prefix, struct ip_address host)
 {
-    return prefix->length >= 31 || (host != prefix_of(prefix) && host != broadcast_of(prefix));
+    return !has_broadcasts(prefix) ||
+           (!ip_equal(host, prefix_of(prefix)) && !ip_equal(host, broadcast_of(prefix)));
 }
 
 /* The filter -------------------------------------------------------------- */
 
-static void filter_add(uint64_t *filter, uint32_t address)
+static void filter_add(uint64_t *filter, struct ip_address address)
 {
-    uint32_t bit = (address * 2654435761u) >> 16;
+    uint32_t bit = (ip_to_v4(address) * 2654435761u) >> 16;
     filter[bit / 64] |= 1ull << bit % 64;
 }
 
@@ -118,7 +131,7 @@ static void filter_refresh(void)
     memset(made, 0, sizeof made);
     for (unsigned i = 0; i < count; i++) {
         filter_add(made, addresses[i].address);
-        if (addresses[i].length < 31) {
+        if (has_broadcasts(&addresses[i])) {
             filter_add(made, prefix_of(&addresses[i]));
             filter_add(made, broadcast_of(&addresses[i]));
         }
@@ -134,7 +147,7 @@ static void filter_refresh(void)
 static bool prefix_is_shared(const struct address *a)
 {
     for (unsigned i = 0; i < count; i++)
-        if (addresses[i].address != a->address && addresses[i].length == a->length &&
+        if (!ip_equal(addresses[i].address, a->address) && addresses[i].length == a->length &&
             in_prefix(a, addresses[i].address))
             return true;
     return false;
@@ -143,10 +156,10 @@ static bool prefix_is_shared(const struct address *a)
 static int broadcasts_set(const struct address *a, uint32_t nexthop)
 {
     int e = 0;
-    if (a->length < 31) {
-        e = route_set(prefix_of(a), 32, ROUTE_BROADCAST, nexthop);
+    if (has_broadcasts(a)) {
+        e = route_set(prefix_of(a), ip_bits(a->address), ROUTE_BROADCAST, nexthop);
         if (!e)
-            e = route_set(broadcast_of(a), 32, ROUTE_BROADCAST, nexthop);
+            e = route_set(broadcast_of(a), ip_bits(a->address), ROUTE_BROADCAST, nexthop);
     }
     return e;
 }
@@ -166,44 +179,45 @@ static int prefix_set(const struct address *a, bool usable)
 static int routes_set(const struct address *a)
 {
     bool in_effect = address_in_effect(a);
-    int e = route_set(a->address, 32, ROUTE_LOCAL, in_effect ? NEXTHOP_LOCAL : NEXTHOP_NONE);
-    if (!e && a->length < 32)
+    int e = route_set(a->address, ip_bits(a->address), ROUTE_LOCAL,
+                      in_effect ? NEXTHOP_LOCAL : NEXTHOP_NONE);
+    if (!e && !is_alone(a))
         e = prefix_set(a, in_effect && address_interface(a)->up);
     return e;
 }
 
 static void routes_clear(const struct address *a)
 {
-    route_clear(a->address, 32, ROUTE_LOCAL);
-    if (a->length == 32 || prefix_is_shared(a))
+    unsigned bits = ip_bits(a->address);
+    route_clear(a->address, bits, ROUTE_LOCAL);
+    if (is_alone(a) || prefix_is_shared(a))
         return;
     route_clear(prefix_of(a), a->length, ROUTE_CONNECTED);
-    if (a->length == 31)
+    if (!has_broadcasts(a))
         return;
-    route_clear(prefix_of(a), 32, ROUTE_BROADCAST);
-    route_clear(broadcast_of(a), 32, ROUTE_BROADCAST);
+    route_clear(prefix_of(a), bits, ROUTE_BROADCAST);
+    route_clear(broadcast_of(a), bits, ROUTE_BROADCAST);
 }
 
 /* Adding and deleting ----------------------------------------------------- */
 
 static bool may_nest(const struct address *a, const struct address *b)
 {
-    const struct address *host = a->length == 32 ? a : b, *prefix = a->length == 32 ? b : a;
-    return a->interface == b->interface && host->length == 32 &&
-           address_is_host(prefix, host->address);
+    const struct address *host = is_alone(a) ? a : b, *prefix = is_alone(a) ? b : a;
+    return a->interface == b->interface && is_alone(host) && address_is_host(prefix, host->address);
 }
 
 static int address_check(const struct address *a, struct address *conflict)
 {
-    if (!a->length || ipv4_is_martian(a->address) || !address_is_host(a, a->address))
+    if (!a->length || ipv4_is_martian(ip_to_v4(a->address)) || !address_is_host(a, a->address))
         return -EINVAL;
     for (unsigned i = 0; i < count; i++) {
         const struct address *b = &addresses[i];
         unsigned shorter = a->length < b->length ? a->length : b->length;
-        bool overlap = !((a->address ^ b->address) & ipv4_mask(shorter));
+        bool overlap = ip_within(a->address, shorter, b->address);
         bool beside = a->interface == b->interface && a->length == b->length;
         *conflict = *b;
-        if (a->address == b->address)
+        if (ip_equal(a->address, b->address))
             return -EEXIST;
         if (overlap && !beside && !may_nest(a, b))
             return -EADDRINUSE;
@@ -226,7 +240,7 @@ static void post(enum event_kind kind, const struct address *a)
     event_post(&event);
 }
 
-int address_add(struct interface *interface, uint32_t address, unsigned length,
+int address_add(struct interface *interface, struct ip_address address, unsigned length,
                 struct address *conflict)
 {
     struct address a = { .address = address,
@@ -260,10 +274,10 @@ static void address_remove(unsigned i)
     post(EVENT_ADDRESS_GONE, &a);
 }
 
-int address_delete(struct interface *interface, uint32_t address, unsigned length)
+int address_delete(struct interface *interface, struct ip_address address, unsigned length)
 {
     for (unsigned i = 0; i < count; i++)
-        if (addresses[i].address == address && addresses[i].length == length &&
+        if (ip_equal(addresses[i].address, address) && addresses[i].length == length &&
             addresses[i].interface == interface->number) {
             address_remove(i);
             return 0;

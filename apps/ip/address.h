@@ -1,4 +1,4 @@
-/* address.h - the IPv4 addresses of the interfaces.
+/* address.h - the addresses of the interfaces.
  *
  * An address brings three kinds of routes: to itself (local), to its prefix
  * (connected), and to the prefix's network and broadcast addresses, which are
@@ -13,6 +13,7 @@
 #pragma once
 
 #include "apps/forward/interface.h"
+#include "apps/ip/ip_address.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,7 +21,7 @@
 #define ADDRESSES_MAX 1024u
 
 struct address {
-    uint32_t address;
+    struct ip_address address;
     uint8_t length;
     uint16_t interface; /* number */
     bool lacks;         /* memory for its routes; tried again every second */
@@ -29,18 +30,19 @@ struct address {
 /* 0, or with nothing changed: -EINVAL (no host can have it), -EEXIST (that
  * address is in use), -EADDRINUSE (overlaps), both with *conflict; -ENOSPC,
  * -ENOMEM.  What comes and goes is posted (apps/forward/event.h). */
-int address_add(struct interface *interface, uint32_t address, unsigned length,
+int address_add(struct interface *interface, struct ip_address address, unsigned length,
                 struct address *conflict);
-int address_delete(struct interface *interface, uint32_t address, unsigned length); /* or -ENOENT */
+int address_delete(struct interface *interface, struct ip_address address,
+                   unsigned length); /* or -ENOENT */
 void address_shutdown(void); /* tests: forgets all; routes go with route_shutdown() */
 
 /* Ours and in effect, or NULL. */
-const struct address *address_find(uint32_t address);
+const struct address *address_find(struct ip_address address);
 /* The address in effect whose connected prefix holds this host, or NULL. */
-const struct address *address_covering(uint32_t host);
+const struct address *address_covering(struct ip_address host);
 /* The same whether in effect or not: what a configuration may name. */
-const struct address *address_configured(uint32_t address);
-const struct address *address_configured_for(uint32_t host);
+const struct address *address_configured(struct ip_address address);
+const struct address *address_configured_for(struct ip_address host);
 /* The n-th address of all, of an interface, in effect or not; NULL: no more. */
 const struct address *address_at(unsigned n);
 const struct address *address_of(const struct interface *interface, unsigned n);
@@ -48,9 +50,9 @@ bool address_in_effect(const struct address *address);
 struct interface *address_interface(const struct address *address);
 /* What to call ourselves towards `toward` on this interface: the address in the same
  * prefix, else the interface's first, else NULL (RFC 1812 4.3.2.4). */
-const struct address *address_source(const struct interface *interface, uint32_t toward);
+const struct address *address_source(const struct interface *interface, struct ip_address toward);
 /* False for a prefix's network and broadcast addresses. */
-bool address_is_host(const struct address *prefix, uint32_t host);
+bool address_is_host(const struct address *prefix, struct ip_address host);
 
 /* For workers: false of an address that is neither ours nor a broadcast address of a
  * connected prefix; true of those, and of one other in some hundred. */

@@ -2,7 +2,7 @@
 #include "apps/console/command.h"
 #include "apps/forward/interface_addresses.h"
 #include "apps/ip/address.h"
-#include "apps/ip/ipv4.h"
+#include "apps/ip/argument.h"
 #include "apps/ip/name.h"
 
 #include <errno.h>
@@ -32,8 +32,8 @@ static int refuse_address(struct command_call *call)
 static int refuse(struct command_call *call, int e, const struct address *conflict)
 {
     const char *word = call->arg[1].word;
-    char other[IPV4_PREFIX_TEXT], where[INTERFACE_TEXT];
-    ipv4_format_prefix(conflict->address, conflict->length, other);
+    char other[IP_PREFIX_TEXT], where[INTERFACE_TEXT];
+    ip_format_prefix(conflict->address, conflict->length, other);
     interface_describe(interface_get(conflict->interface), where);
     switch (e) {
     case -EINVAL:
@@ -54,21 +54,21 @@ static int refuse(struct command_call *call, int e, const struct address *confli
 
 static int add(struct command_call *call, struct interface *interface)
 {
-    const struct prefix *p = &call->arg[1].prefix;
     struct address conflict = { .interface = INTERFACE_NONE };
-    if (p->ipv6)
-        return command_error(call, "IPv6 is not built yet, expected an IPv4 address");
-    int e = address_add(interface, load_be32(p->bytes), p->length, &conflict);
+    struct ip_address address;
+    if (ip_argument(call, 1, &address))
+        return -EINVAL;
+    int e = address_add(interface, address, call->arg[1].prefix.length, &conflict);
     return e ? refuse(call, e, &conflict) : 0;
 }
 
 static int delete (struct command_call *call, struct interface *interface)
 {
-    const struct prefix *p = &call->arg[1].prefix;
     char where[INTERFACE_TEXT];
-    if (p->ipv6)
-        return command_error(call, "IPv6 is not built yet, expected an IPv4 address");
-    if (address_delete(interface, load_be32(p->bytes), p->length))
+    struct ip_address address;
+    if (ip_argument(call, 1, &address))
+        return -EINVAL;
+    if (address_delete(interface, address, call->arg[1].prefix.length))
         return command_error(call, "%s does not have %s, expected one of its addresses",
                              interface_describe(interface, where), call->arg[1].word);
     return 0;
@@ -105,20 +105,20 @@ static bool get(const struct interface *interface, unsigned n, struct interface_
     const struct address *a = address_of(interface, n);
     if (!a)
         return false;
-    ipv4_format_prefix(a->address, a->length, address->text);
+    ip_format_prefix(a->address, a->length, address->text);
     address->in_use = address_in_effect(a);
     return true;
 }
 
-INTERFACE_ADDRESSES(ipv4_addresses) = { .get = get };
+INTERFACE_ADDRESSES(ip_addresses) = { .get = get };
 
 static void print_config(struct out *out)
 {
     const struct address *a;
     for (unsigned i = 0; (a = address_at(i)); i++) {
-        char text[IPV4_PREFIX_TEXT], where[INTERFACE_TEXT];
-        ipv4_format_prefix(a->address, a->length, text);
-        out_printf(out, "%s address %s\n", interface_words(address_interface(a), where), text);
+        char text[IP_PREFIX_TEXT], where[INTERFACE_TEXT];
+        out_printf(out, "%s address %s\n", interface_words(address_interface(a), where),
+                   ip_format_prefix(a->address, a->length, text));
     }
 }
 

@@ -39,7 +39,7 @@ static void make_valid(struct adjacency *a)
     a->header_length = ETHERNET_HEADER;
     memcpy(a->header, a->mac, MAC_LEN);
     memcpy(a->header + ETHERNET_SOURCE, interface->mac, MAC_LEN);
-    store_be16(a->header + ETHERNET_TYPE, ETHERTYPE_IPV4);
+    store_be16(a->header + ETHERNET_TYPE, a->type);
     store_release(&a->valid, 1);
 }
 
@@ -82,13 +82,14 @@ static void put_to_rest(uint32_t number)
     waiting = number;
 }
 
-uint32_t adjacency_make(struct interface *interface, uint32_t owner)
+uint32_t adjacency_make(struct interface *interface, uint16_t type, uint32_t owner)
 {
     uint32_t number = slots_take(&adjacencies);
     if (number == SLOTS_NONE)
         return ADJACENCY_NONE;
     struct adjacency *a = adjacency_at(number);
     a->interface = interface;
+    a->type = type;
     a->owner = owner;
     return number;
 }

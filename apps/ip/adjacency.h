@@ -31,6 +31,7 @@ struct adjacency {
     uint8_t state; /* enum in adjacency.c */
     bool wanted;   /* to be valid, with this MAC, as soon as that can be */
     uint8_t mac[MAC_LEN];
+    uint16_t type;    /* EtherType */
     uint32_t owner;   /* neighbor */
     uint32_t resting; /* the next one that rests, 0: none */
     uint32_t watched; /* so many want to hear when `wanted` changes */
@@ -54,8 +55,8 @@ TABLE_DECLARE(adjacency_watchers, struct adjacency_watcher);
     TABLE_ENTRY(adjacency_watchers, struct adjacency_watcher, symbol)
 
 int adjacency_init(void); /* once or more; 0 or -ENOMEM */
-/* Of an interface for good, and not valid; ADJACENCY_NONE: no memory. */
-uint32_t adjacency_make(struct interface *interface, uint32_t owner);
+/* Of an interface and an EtherType for good, and not valid; ADJACENCY_NONE: no memory. */
+uint32_t adjacency_make(struct interface *interface, uint16_t type, uint32_t owner);
 void adjacency_free(uint32_t number);
 void adjacency_resolve(uint32_t number, const uint8_t mac[MAC_LEN]); /* valid, now or soon */
 void adjacency_unresolve(uint32_t number);

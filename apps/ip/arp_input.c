@@ -4,7 +4,6 @@
 #include "apps/forward/event.h"
 #include "apps/ip/address.h"
 #include "apps/ip/arp.h"
-#include "apps/ip/ipv4.h"
 #include "apps/ip/name.h"
 #include "apps/ip/neighbor.h"
 #include "apps/ip/running.h"
@@ -39,8 +38,9 @@ void arp_reset(void)
 static void announce(const struct address *address)
 {
     struct interface *out = address_interface(address);
-    if (ip_running() && out->up && address_in_effect(address))
-        arp_ask(control_worker(), out, mac_broadcast, address->address, address->address);
+    if (ip_is_v4(address->address) && ip_running() && out->up && address_in_effect(address))
+        arp_ask(control_worker(), out, mac_broadcast, ip_to_v4(address->address),
+                ip_to_v4(address->address));
 }
 
 static void announce_all(const struct interface *interface)
@@ -54,21 +54,20 @@ static void announce_all(const struct interface *interface)
  * taken, not more often than DEFEND_INTERVAL, and carry on. */
 static void conflict(const struct interface *in, const struct arp *arp)
 {
-    char text[IPV4_TEXT], mac[MAC_TEXT], where[INTERFACE_TEXT];
+    char text[IP_TEXT], mac[MAC_TEXT], where[INTERFACE_TEXT];
     uint64_t now_us = time_us();
     if (now_us < defended_us)
         return;
     defended_us = now_us + DEFEND_INTERVAL_US;
-    ipv4_format(arp->sender, text);
     log_warning("%s: %s uses our address %s", interface_describe(in, where),
-                mac_format(arp->mac, mac), text);
-    announce(address_find(arp->sender));
+                mac_format(arp->mac, mac), ip_format(ip_from_v4(arp->sender), text));
+    announce(address_find(ip_from_v4(arp->sender)));
 }
 
 /* Our own word, come back, or heard by another interface on the same LAN: a PF's and its VFs'. */
 static bool is_our_own(const struct interface *in, const struct arp *arp)
 {
-    const struct address *address = address_find(arp->sender);
+    const struct address *address = address_find(ip_from_v4(arp->sender));
     return mac_equal(arp->mac, in->mac) ||
            (address && mac_equal(arp->mac, address_interface(address)->mac));
 }
@@ -78,16 +77,19 @@ static bool is_our_own(const struct interface *in, const struct arp *arp)
 static bool hear_sender(struct worker *control, struct interface *in, const struct arp *arp,
                         bool asked)
 {
-    const struct address *on = address_covering(arp->sender);
+    struct ip_address sender = ip_from_v4(arp->sender);
+    const struct address *on = address_covering(sender);
     if (is_our_own(in, arp) || !arp->sender)
         return true;
-    if (address_find(arp->sender)) {
+    if (address_find(sender)) {
         conflict(in, arp);
         return true;
     }
-    if (!on || on->interface != in->number || !address_is_host(on, arp->sender))
+    if (!on || on->interface != in->number || !address_is_host(on, sender))
         return false;
-    neighbor_hear(control, in, arp->sender, arp->mac, asked);
+    neighbor_hear(control, in, sender, arp->mac,
+                  asked ? NEIGHBOR_NEW | NEIGHBOR_OVERRIDE | NEIGHBOR_CONFIRMED
+                        : NEIGHBOR_OVERRIDE | NEIGHBOR_ALIVE);
     return true;
 }
 
@@ -98,7 +100,7 @@ void arp_receive(struct worker *control, struct interface *in, struct packet *pa
         forward_drop(control, packet->port, DROP_arp_invalid, packet);
         return;
     }
-    const struct address *target = address_find(arp.target);
+    const struct address *target = address_find(ip_from_v4(arp.target));
     bool asked = target && target->interface == in->number;
     if (!hear_sender(control, in, &arp, asked)) {
         forward_drop(control, packet->port, DROP_arp_invalid, packet);

@@ -46,7 +46,7 @@ static void echo_reply(struct worker *control, struct packet *request)
 static void answer_pass(const uint8_t *ip, uint32_t length)
 {
     const uint8_t *icmp = ip + ipv4_header_length(ip);
-    struct icmp_answer answer = { .from = load_be32(ip + IPV4_SOURCE),
+    struct icmp_answer answer = { .from = ip_from_v4(load_be32(ip + IPV4_SOURCE)),
                                   .type = icmp[ICMP_TYPE],
                                   .code = icmp[ICMP_CODE],
                                   .ttl = ip[IPV4_TTL],
@@ -87,17 +87,18 @@ IP_PROTOCOL(icmp_protocol) = { .number = IPV4_PROTOCOL_ICMP, .receive = icmp_rec
 
 /* Requests of ours -------------------------------------------------------- */
 
-bool icmp_can_reach(uint32_t destination)
+bool icmp_can_reach(struct ip_address destination)
 {
-    return !ipv4_is_martian(destination) && ip_source_towards(destination);
+    uint32_t v4 = ip_to_v4(destination);
+    return !ipv4_is_martian(v4) && ip_source_towards(v4);
 }
 
-bool icmp_echo_send(struct worker *control, uint32_t destination, uint16_t id, uint16_t sequence,
-                    uint16_t data_length)
+bool icmp_echo_send(struct worker *control, struct ip_address destination, uint16_t id,
+                    uint16_t sequence, uint16_t data_length)
 {
-    uint32_t from = ip_source_towards(destination);
+    uint32_t to = ip_to_v4(destination), from = ip_source_towards(to);
     struct packet *p =
-        from ? icmp_make(control, from, destination, 0, ICMP_HEADER + (uint32_t)data_length) : NULL;
+        from ? icmp_make(control, from, to, 0, ICMP_HEADER + (uint32_t)data_length) : NULL;
     if (!p)
         return false;
     uint8_t *icmp = p->data + ETHERNET_HEADER + IPV4_HEADER_MIN;

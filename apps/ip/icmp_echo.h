@@ -2,18 +2,19 @@
 #pragma once
 
 #include "apps/forward/forward.h"
+#include "apps/ip/ip_address.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 /* Sends one echo request; false: no way there, or no packet. */
-bool icmp_echo_send(struct worker *control, uint32_t destination, uint16_t id, uint16_t sequence,
-                    uint16_t data_length);
+bool icmp_echo_send(struct worker *control, struct ip_address destination, uint16_t id,
+                    uint16_t sequence, uint16_t data_length);
 /* Does a route lead there, from an address of ours? */
-bool icmp_can_reach(uint32_t destination);
+bool icmp_can_reach(struct ip_address destination);
 /* What came back for an echo request of ours. */
 struct icmp_answer {
-    uint32_t from;
+    struct ip_address from;
     uint8_t type, code; /* ICMP_ECHO_REPLY, or the error's */
     uint8_t ttl;
     uint16_t id, sequence;

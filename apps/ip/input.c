@@ -1,117 +1,19 @@
 /* input.c - IP input on workers, in stages over the burst (input.h). */
 #include "apps/ip/input.h"
 
-#include "apps/forward/access.h"
 #include "apps/forward/event.h"
 #include "apps/forward/forward.h"
-#include "apps/forward/job.h"
 #include "apps/ip/address.h"
-#include "apps/ip/adjacency.h"
 #include "apps/ip/fib.h"
 #include "apps/ip/flow.h"
 #include "apps/ip/group.h"
 #include "apps/ip/ipv4.h"
-#include "apps/ip/nexthop.h"
-#include "apps/ip/running.h"
+#include "apps/ip/passage.h"
 #include "apps/ip/slow.h"
-#include "kernel/time.h"
-
-#include <string.h>
-
-#define FINE (-1) /* beside the drop reasons */
-#define REDIRECT_US 10000u
 
 _Static_assert(FIB_BURST >= PORT_BURST, "a burst is looked up at once");
-_Static_assert(PORT_BURST <= 32, "a burst's packets are bits of a word");
-
-/* Set by a job when a redirect may be thought about again, cleared by the worker that does:
- * hairpin traffic stays on the fast path. */
-static bool redirect_due;
-static bool routing; /* workers' copy of ip_routing() */
-
-/* One burst on its way through the stages.  Those that stay move up in the burst's own array. */
-struct passage {
-    struct worker *worker;
-    struct interface *in;
-    struct packet **packet;
-    unsigned count; /* packets that are still here */
-    uint32_t odd;   /* bits: something else than its route needs a thought */
-    uint32_t destination[PORT_BURST];
-    const struct nexthop *nexthop[PORT_BURST];
-    struct adjacency *adjacency[PORT_BURST];
-    struct interface *out; /* for it are packet[first] to packet[end - 1] */
-    unsigned first, end;
-};
-
-/* To the control task ------------------------------------------------------ */
-
-/* The last quarter of the ring is for ARP: without it an interface goes deaf when others are
- * flooded. */
-static void punt(struct passage *way, struct packet *p, uint16_t code)
-{
-    struct worker *worker = way->worker;
-    const struct note note = {
-        .handle = ip_slow, .packet = p, .port = p->port, .interface = way->in->number, .code = code
-    };
-    bool room =
-        code == IP_SLOW_ARP || spsc_fill(&worker->to_control) <= worker->to_control.mask / 4 * 3;
-    p->interface = way->in->number;
-    if (!room || !forward_note(worker, &note))
-        forward_drop(worker, p->port, DROP_control_full, p);
-}
-
-/* The packet leaves by the interface it came in on: its source might have had a shorter way.
- * The control task gets a copy to think about, so that the flow keeps its order. */
-static void redirect_suggest(struct passage *way, const struct packet *p)
-{
-    if (!load_relaxed(&redirect_due))
-        return;
-    store_relaxed(&redirect_due, false);
-    struct packet *copy = packet_copy(&way->worker->cache, p);
-    if (!copy)
-        return;
-    counter_add(&forward_counters(way->worker, p->port)->copied, 1);
-    punt(way, copy, IP_SLOW_REDIRECT);
-}
 
 /* Checks ------------------------------------------------------------------ */
-
-/* A frame with a priority's tag is an untagged one.  False: it has a VLAN's, beside it or in
- * it. */
-static bool untag_priority(struct packet *p)
-{
-    access_take_priority(p);
-    return !(p->flags & PACKET_VLAN);
-}
-
-static int type_fault(const struct packet *p)
-{
-    switch (ethernet_type(p->data)) {
-    case ETHERTYPE_IPV4:
-    case ETHERTYPE_ARP:
-        return FINE;
-    case ETHERTYPE_VLAN:
-    case ETHERTYPE_SERVICE_VLAN:
-        return DROP_vlan;
-    case ETHERTYPE_IPV6:
-        return DROP_ipv6;
-    default:
-        return DROP_ethertype;
-    }
-}
-
-static int ethernet_fault(const struct passage *way, struct packet *p)
-{
-    const uint8_t *frame = p->data;
-    if (!(frame[0] & 1) && mac_load(frame) != load_relaxed(&way->in->mac_word))
-        return DROP_not_for_us;
-    if (frame[ETHERNET_SOURCE] & 1)
-        return DROP_group_source;
-    if (!untag_priority(p))
-        return DROP_vlan;
-    int fault = type_fault(p);
-    return fault != FINE || load_relaxed(&way->in->addresses) ? fault : DROP_no_address;
-}
 
 /* What the device that received the packet says of its checksum counts; one that says nothing
  * leaves it to us.  Whoever rewrites the header later makes its checksum, and nobody asks again. */
@@ -236,9 +138,9 @@ static void trim(struct passage *way, struct packet *p)
 /* Everything else.  True: it goes on as number i. */
 static __attribute__((noinline)) bool check(struct passage *way, struct packet *p, unsigned i)
 {
-    int fault = ethernet_fault(way, p);
+    int fault = passage_ethernet_fault(way, p);
     if (fault == FINE && ethernet_type(p->data) == ETHERTYPE_ARP) {
-        punt(way, p, IP_SLOW_ARP);
+        passage_punt(way, p, ip_slow, IP_SLOW_RESOLVE);
         return false;
     }
     if (fault == FINE)
@@ -252,7 +154,7 @@ static __attribute__((noinline)) bool check(struct passage *way, struct packet *
     return true;
 }
 
-static void take(struct passage *way, struct packet **packets, unsigned n)
+static void take(struct passage *way, struct packet **packets, unsigned n, uint32_t *destination)
 {
     uint64_t mac = load_relaxed(&way->in->mac_word);
     bool takes = load_relaxed(&way->in->addresses);
@@ -263,13 +165,13 @@ static void take(struct passage *way, struct packet **packets, unsigned n)
         struct packet *p = packets[i];
         if ((unlikely(!takes) || !is_plain(p, mac)) && !check(way, p, count))
             continue;
-        way->destination[count] = load_be32(p->data + ETHERNET_HEADER + IPV4_DESTINATION);
+        destination[count] = load_be32(p->data + ETHERNET_HEADER + IPV4_DESTINATION);
         packets[count++] = p;
     }
     way->count = count;
 }
 
-/* Stage 2: look-ups ---------------------------------------------------------- */
+/* Stages 2 and 3: look-ups, output ----------------------------------------- */
 
 /* Of those with several next hops each packet gets its flow's. */
 static __attribute__((noinline)) void choose(struct passage *way)
@@ -284,89 +186,6 @@ static __attribute__((noinline)) void choose(struct passage *way)
     }
 }
 
-static void resolve(struct passage *way)
-{
-    unsigned count = way->count;
-    uint32_t value[PORT_BURST];
-    fib_lookup_burst(way->destination, value, count);
-    for (unsigned i = 0; i < count; i++) {
-        way->nexthop[i] = nexthop_at(value[i]);
-        __builtin_prefetch(way->nexthop[i]);
-    }
-    for (unsigned i = 0; i < count; i++) {
-        way->adjacency[i] = way->nexthop[i]->adjacency;
-        __builtin_prefetch(way->adjacency[i]);
-    }
-    if (unlikely(load_relaxed(&group_count)))
-        choose(way);
-}
-
-/* Stage 3: output ----------------------------------------------------------- */
-
-static void run_end(struct passage *way)
-{
-    unsigned first = way->first;
-    way->first = way->end;
-    if (way->end != first)
-        way->out->output(way->worker, way->out, way->packet + first, (uint16_t)(way->end - first));
-}
-
-/* What is asked once of the next hop of packets in a row: it is resolved, known to be in use, and
- * not on the interface where they came in.  False: it is not resolved. */
-static bool turn_to(struct passage *way, const struct packet *p, struct adjacency *a)
-{
-    if (!load_acquire(&a->valid))
-        return false;
-    if (unlikely(a->interface == way->in))
-        redirect_suggest(way, p);
-    if (unlikely(!load_relaxed(&a->used)))
-        store_relaxed(&a->used, 1);
-    if (unlikely(a->interface != way->out))
-        run_end(way);
-    way->out = a->interface;
-    return true;
-}
-
-/* Room for a header that is longer than what came. */
-static bool make_room(struct packet *p, unsigned longer)
-{
-    if ((size_t)(p->data - p->buffer) < longer)
-        return false;
-    p->data -= longer;
-    p->length = (uint16_t)(p->length + longer);
-    p->frame_length += longer;
-    return true;
-}
-
-/* The ordinary packets from number i to `end`, exclusive, as far as they have one next hop, it is
- * resolved and they fit: the header bytes go in front of the IP header.  How many: of the one
- * after them nothing is changed. */
-static unsigned pass_on(struct passage *way, unsigned i, unsigned end)
-{
-    struct packet **packet = way->packet;
-    struct adjacency *a = way->adjacency[i];
-    unsigned first = i, passed = way->end;
-    if (i == end || !turn_to(way, packet[i], a))
-        return 0;
-    uint32_t limit = ETHERNET_HEADER + a->mtu, header = a->header_length;
-    for (; i < end && way->adjacency[i] == a; i++) {
-        struct packet *p = packet[i];
-        uint8_t *ip = p->data + ETHERNET_HEADER;
-        if (p->frame_length > limit)
-            break;
-        if (likely(header == ETHERNET_HEADER))
-            memcpy(p->data, a->header, ETHERNET_HEADER);
-        else if (make_room(p, header - ETHERNET_HEADER))
-            memcpy(p->data, a->header, header);
-        else
-            break;
-        ipv4_decrement_ttl(ip);
-        packet[passed++] = p;
-    }
-    way->end = passed;
-    return i - first;
-}
-
 /* Whatever is not plain, and in a mode that does not route everything. */
 static __attribute__((noinline)) void decide(struct passage *way, unsigned i)
 {
@@ -374,58 +193,31 @@ static __attribute__((noinline)) void decide(struct passage *way, unsigned i)
     unsigned nexthop = way->nexthop[i]->kind;
     const uint8_t *ip = p->data + ETHERNET_HEADER;
     int fault = address_fault(p->data, nexthop);
-    if (fault == FINE && nexthop != NEXTHOP_LOCAL && !load_relaxed(&routing))
+    if (fault == FINE && nexthop != NEXTHOP_LOCAL && !load_relaxed(&passage_routing))
         fault = DROP_not_routed;
     if (fault != FINE)
         forward_drop(way->worker, p->port, (enum drop_reason)fault, p);
-    else if (ip[IPV4_VERSION_IHL] != 0x45 || ip[IPV4_TTL] <= 1 || !pass_on(way, i, i + 1))
-        punt(way, p, IP_SLOW_PACKET);
-}
-
-static void output(struct passage *way)
-{
-    unsigned count = way->count;
-    uint64_t odd = load_relaxed(&routing) ? way->odd : UINT32_MAX;
-    odd |= 1ull << count; /* the end is one too */
-    for (unsigned i = 0; i < count;) {
-        unsigned passed = pass_on(way, i, i + (unsigned)__builtin_ctzll(odd >> i));
-        if (unlikely(!passed))
-            decide(way, i++);
-        i += passed;
-    }
-    run_end(way);
+    else if (ip[IPV4_VERSION_IHL] != 0x45 || ip[IPV4_TTL] <= 1 ||
+             !passage_pass_on(way, i, i + 1, ipv4_decrement_ttl, ip_slow))
+        passage_punt(way, p, ip_slow, IP_SLOW_PACKET);
 }
 
 void ip_input(struct worker *worker, struct interface *interface, struct packet **packets,
               uint16_t n)
 {
+    uint32_t destination[PORT_BURST], value[PORT_BURST];
     struct passage way;
     way.worker = worker;
     way.in = interface;
     way.packet = packets;
     way.odd = 0;
-    way.out = NULL;
-    way.first = way.end = 0;
-    take(&way, packets, n);
+    take(&way, packets, n, destination);
     if (!way.count)
         return;
-    resolve(&way);
-    output(&way);
+    fib_lookup_burst(destination, value, way.count);
+    passage_resolve(&way, value, choose);
+    passage_output(&way, ipv4_decrement_ttl, decide, ip_slow);
 }
-
-/* Control ------------------------------------------------------------------ */
-
-void ip_input_reset(void)
-{
-    redirect_due = false;
-}
-
-static void allow_redirect(struct worker *control, uint64_t now_us)
-{
-    store_relaxed(&redirect_due, true);
-}
-
-CONTROL_JOB(redirect_job) = { .every_us = REDIRECT_US, .run = allow_redirect };
 
 static void heard(const struct event *event)
 {
@@ -433,8 +225,6 @@ static void heard(const struct event *event)
         event->interface->ip_input = ip_input;
         interface_set_input(event->interface, ip_input);
     }
-    if (event->kind == EVENT_MODE_CHANGED)
-        store_relaxed(&routing, ip_routing());
 }
 
 EVENT_LISTENER(ip_input_listener) = { .order = EVENT_ORDER_IP, .heard = heard };

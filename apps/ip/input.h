@@ -9,4 +9,3 @@
 #include "apps/forward/interface.h"
 
 interface_burst_fn ip_input;
-void ip_input_reset(void); /* tests */

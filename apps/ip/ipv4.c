@@ -1,10 +1,8 @@
-/* ipv4.c - what of the IPv4 header is too long for ipv4.h: text, sums over
- * chains, options. */
+/* ipv4.c - what of the IPv4 header is too long for ipv4.h: sums over chains,
+ * options. */
 #include "apps/ip/ipv4.h"
 
 #include "kernel/time.h"
-
-#include <stdio.h>
 
 /* Options, RFC 791 3.1: type (copied flag, class, number), length, pointer. */
 #define OPTION_END 0u
@@ -21,20 +19,6 @@
 #define TIMESTAMP_ONLY 0u
 #define TIMESTAMP_ADDRESS 1u
 #define TIMESTAMP_PRESPECIFIED 3u
-
-void ipv4_format(uint32_t address, char text[IPV4_TEXT])
-{
-    snprintf(text, IPV4_TEXT, "%u.%u.%u.%u", (unsigned)(address >> 24),
-             (unsigned)(address >> 16 & 0xff), (unsigned)(address >> 8 & 0xff),
-             (unsigned)(address & 0xff));
-}
-
-void ipv4_format_prefix(uint32_t prefix, unsigned length, char text[IPV4_PREFIX_TEXT])
-{
-    char address[IPV4_TEXT];
-    ipv4_format(prefix, address);
-    snprintf(text, IPV4_PREFIX_TEXT, "%s/%u", address, length & 63u);
-}
 
 /* The sum of a piece that begins at an odd octet has its bytes swapped
  * (unread: RFC 1071 2 B). */

@@ -35,9 +35,6 @@
 #define IPV4_PROTOCOL_UDP 17u
 #define IPV4_LIMITED_BROADCAST 0xffffffffu
 
-#define IPV4_TEXT 16u /* "255.255.255.255" and its NUL */
-#define IPV4_PREFIX_TEXT 19u
-
 static inline uint32_t ipv4_mask(unsigned length)
 {
     return length ? ~0u << (32 - length) : 0;
@@ -114,9 +111,6 @@ static inline void ipv4_decrement_ttl(uint8_t *ip)
     uint32_t more = word < 0xfffe0000 ? 0x10000 : 0x20000;
     store_le32(ip + IPV4_TTL, word + more - 1);
 }
-
-void ipv4_format(uint32_t address, char text[IPV4_TEXT]);
-void ipv4_format_prefix(uint32_t prefix, unsigned length, char text[IPV4_PREFIX_TEXT]);
 
 /* The checksum over `length` bytes at `offset` of a frame that may be a chain;
  * as checksum_finish() gives it. */

@@ -6,7 +6,6 @@
 #include "apps/ip/address.h"
 #include "apps/ip/adjacency.h"
 #include "apps/ip/arp.h"
-#include "apps/ip/ipv4.h"
 #include "apps/ip/name.h"
 #include "apps/ip/nexthop.h"
 #include "apps/ip/route.h"
@@ -27,7 +26,7 @@
 struct neighbor {
     uint32_t link; /* slots.h */
     uint32_t next; /* in its bucket; number + 1, 0: none */
-    uint32_t address;
+    struct ip_address address;
     uint32_t adjacency, nexthop;
     uint32_t holds;              /* routes whose gateway this is */
     uint32_t flips;              /* of the interface, when it was last looked at */
@@ -68,24 +67,24 @@ static struct neighbor *at(uint32_t number)
     return slots_at(&table, number);
 }
 
-static uint32_t *bucket_of(uint32_t address)
+static uint32_t *bucket_of(struct ip_address address)
 {
-    return &buckets[(address * 2654435761u) >> 20];
+    return &buckets[ip_hash(address) % BUCKETS];
 }
 
-static struct neighbor *neighbor_find(uint32_t address, const struct interface *interface)
+static struct neighbor *neighbor_find(struct ip_address address, const struct interface *interface)
 {
     for (uint32_t i = *bucket_of(address); i; i = at(i - 1)->next)
-        if (at(i - 1)->address == address && at(i - 1)->interface == interface)
+        if (ip_equal(at(i - 1)->address, address) && at(i - 1)->interface == interface)
             return at(i - 1);
     return NULL;
 }
 
 /* By address alone, where people ask. */
-static struct neighbor *neighbor_named(uint32_t address)
+static struct neighbor *neighbor_named(struct ip_address address)
 {
     for (uint32_t i = *bucket_of(address); i; i = at(i - 1)->next)
-        if (at(i - 1)->address == address && at(i - 1)->state != NEIGHBOR_IDLE)
+        if (ip_equal(at(i - 1)->address, address) && at(i - 1)->state != NEIGHBOR_IDLE)
             return at(i - 1);
     return NULL;
 }
@@ -96,7 +95,7 @@ static bool is_resolved(const struct neighbor *n)
            n->state == NEIGHBOR_PROBE || n->state == NEIGHBOR_STATIC;
 }
 
-static bool is_on_prefix(uint32_t address, const struct interface *interface)
+static bool is_on_prefix(struct ip_address address, const struct interface *interface)
 {
     const struct address *on = address_covering(address);
     return on && interface && on->interface == interface->number && address_is_host(on, address) &&
@@ -104,7 +103,7 @@ static bool is_on_prefix(uint32_t address, const struct interface *interface)
 }
 
 /* What a configuration may say, though it be not in effect. */
-static bool may_be_on(uint32_t address, const struct interface *interface)
+static bool may_be_on(struct ip_address address, const struct interface *interface)
 {
     const struct address *on = address_configured_for(address);
     return on && interface && on->interface == interface->number && address_is_host(on, address) &&
@@ -122,9 +121,9 @@ static void publish(const struct neighbor *n)
     }
     adjacency_resolve(n->adjacency, n->mac);
     if (route_is_connected(n->address))
-        route_set(n->address, 32, ROUTE_NEIGHBOR, n->nexthop);
+        route_set(n->address, ip_bits(n->address), ROUTE_NEIGHBOR, n->nexthop);
     else
-        route_clear(n->address, 32, ROUTE_NEIGHBOR);
+        route_clear(n->address, ip_bits(n->address), ROUTE_NEIGHBOR);
 }
 
 /* The host route may be another entry's, of the same address on another interface. */
@@ -132,8 +131,9 @@ static void withdraw(const struct neighbor *n)
 {
     struct route r;
     adjacency_unresolve(n->adjacency);
-    if (route_get(n->address, 32, &r) && r.nexthop[ROUTE_NEIGHBOR] == n->nexthop)
-        route_clear(n->address, 32, ROUTE_NEIGHBOR);
+    unsigned bits = ip_bits(n->address);
+    if (route_get(n->address, bits, &r) && r.nexthop[ROUTE_NEIGHBOR] == n->nexthop)
+        route_clear(n->address, bits, ROUTE_NEIGHBOR);
 }
 
 /* Queues ------------------------------------------------------------------ */
@@ -205,7 +205,7 @@ static void send(struct worker *control, const struct neighbor *n, struct packet
 {
     memcpy(p->data, n->mac, MAC_LEN);
     memcpy(p->data + ETHERNET_SOURCE, n->interface->mac, MAC_LEN);
-    store_be16(p->data + ETHERNET_TYPE, ETHERTYPE_IPV4);
+    store_be16(p->data + ETHERNET_TYPE, adjacency_at(n->adjacency)->type);
     ip_transmit(control, n->interface, p);
 }
 
@@ -273,14 +273,15 @@ static uint32_t number_take(struct worker *control)
 /* Its adjacency and the route object that names it. */
 static bool target_make(struct neighbor *n, uint32_t number)
 {
-    n->adjacency = adjacency_make(n->interface, number);
+    uint16_t type = ip_is_v4(n->address) ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6;
+    n->adjacency = adjacency_make(n->interface, type, number);
     n->nexthop = n->adjacency ? nexthop_via(n->interface->number, n->adjacency) : NEXTHOP_NONE;
     if (!n->nexthop && n->adjacency)
         adjacency_free(n->adjacency);
     return n->nexthop;
 }
 
-static struct neighbor *make(uint32_t address, struct interface *interface)
+static struct neighbor *make(struct ip_address address, struct interface *interface)
 {
     uint32_t number = number_take(control_worker());
     if (number == SLOTS_NONE)
@@ -303,7 +304,7 @@ static struct neighbor *make(uint32_t address, struct interface *interface)
 
 /* A new idle entry, or NULL when there is no room.  Where there is no memory for more
  * entries, one makes room for another as in a full table. */
-static struct neighbor *neighbor_make(uint32_t address, struct interface *interface)
+static struct neighbor *neighbor_make(struct ip_address address, struct interface *interface)
 {
     if (nexthop_init() || slots_init(&table, sizeof(struct neighbor), NEIGHBORS_MAX))
         return NULL;
@@ -326,7 +327,8 @@ static void ask(struct worker *control, struct neighbor *n, uint64_t now_us)
     n->tries++;
     n->expires_us = now_us + NEIGHBOR_RETRY_US;
     if (us)
-        arp_ask(control, n->interface, alone ? n->mac : mac_broadcast, us->address, n->address);
+        arp_ask(control, n->interface, alone ? n->mac : mac_broadcast, ip_to_v4(us->address),
+                ip_to_v4(n->address));
 }
 
 static void enter(struct neighbor *n, enum neighbor_state state, uint64_t expires_us)
@@ -393,7 +395,7 @@ static struct neighbor *behind(const struct nexthop *nexthop)
     return at(nexthop->adjacency->owner);
 }
 
-bool neighbor_next_hop(uint32_t nexthop, uint32_t destination, struct next_hop *hop)
+bool neighbor_next_hop(uint32_t nexthop, struct ip_address destination, struct next_hop *hop)
 {
     const struct nexthop *h = nexthops.made ? nexthop_at(nexthop) : NULL;
     if (h && h->kind == NEXTHOP_CONNECTED)
@@ -406,7 +408,8 @@ bool neighbor_next_hop(uint32_t nexthop, uint32_t destination, struct next_hop *
 }
 
 /* Nobody gets an entry who may not be asked for: a scan would fill the table with them. */
-static struct neighbor *output_neighbor(const struct nexthop *nexthop, uint32_t destination)
+static struct neighbor *output_neighbor(const struct nexthop *nexthop,
+                                        struct ip_address destination)
 {
     if (nexthop->kind == NEXTHOP_VIA)
         return behind(nexthop);
@@ -417,7 +420,7 @@ static struct neighbor *output_neighbor(const struct nexthop *nexthop, uint32_t 
     return neighbor_make(destination, interface);
 }
 
-void neighbor_output(struct worker *control, uint32_t nexthop, uint32_t destination,
+void neighbor_output(struct worker *control, uint32_t nexthop, struct ip_address destination,
                      struct packet *packet)
 {
     struct neighbor *n = output_neighbor(nexthop_at(nexthop), destination);
@@ -521,21 +524,22 @@ CONTROL_JOB(neighbor_job) = { .every_us = TICK_US, .run = tick, .held = neighbor
 
 /* RFC 826 "packet reception": a known pair is brought up to date whoever was
  * asked; a new one is learned only when we were.  Whoever speaks is there. */
-void neighbor_hear(struct worker *control, struct interface *interface, uint32_t address,
-                   const uint8_t mac[MAC_LEN], bool asked)
+void neighbor_hear(struct worker *control, struct interface *interface, struct ip_address address,
+                   const uint8_t mac[MAC_LEN], unsigned how)
 {
     struct neighbor *n = neighbor_find(address, interface);
-    if (!n && asked)
+    if (!n && (how & NEIGHBOR_NEW))
         n = neighbor_make(address, interface);
     if (!n || n->state == NEIGHBOR_STATIC)
         return;
     bool same = is_resolved(n) && mac_equal(n->mac, mac);
-    neighbor_resolve(control, n, mac, asked || same ? NEIGHBOR_REACHABLE : NEIGHBOR_STALE);
+    bool sure = (how & NEIGHBOR_CONFIRMED) || (same && (how & NEIGHBOR_ALIVE));
+    neighbor_resolve(control, n, mac, sure ? NEIGHBOR_REACHABLE : NEIGHBOR_STALE);
 }
 
 /* Gateways ---------------------------------------------------------------- */
 
-uint32_t neighbor_hold(uint32_t address, struct interface *interface)
+uint32_t neighbor_hold(struct ip_address address, struct interface *interface)
 {
     struct neighbor *n = neighbor_find(address, interface);
     if (!n)
@@ -564,10 +568,9 @@ static bool has_moved(const struct neighbor *n)
 
 static void say_removed(const struct neighbor *n)
 {
-    char text[IPV4_TEXT], where[INTERFACE_TEXT];
-    ipv4_format(n->address, text);
-    log_warning("neighbor %s: removed, its address is not on %s any more", text,
-                interface_describe(n->interface, where));
+    char text[IP_TEXT], where[INTERFACE_TEXT];
+    log_warning("neighbor %s: removed, its address is not on %s any more",
+                ip_format(n->address, text), interface_describe(n->interface, where));
 }
 
 /* A static entry outlives its prefix, unused, and comes back with it. */
@@ -696,7 +699,8 @@ EVENT_LISTENER(neighbor_listener) = { .order = EVENT_ORDER_NEIGHBOR,
 
 /* By hand ----------------------------------------------------------------- */
 
-int neighbor_add_static(uint32_t address, const uint8_t mac[MAC_LEN], struct interface *interface)
+int neighbor_add_static(struct ip_address address, const uint8_t mac[MAC_LEN],
+                        struct interface *interface)
 {
     if (!mac_is_station(mac) || address_configured(address))
         return -EINVAL;
@@ -718,7 +722,7 @@ int neighbor_add_static(uint32_t address, const uint8_t mac[MAC_LEN], struct int
     return 0;
 }
 
-int neighbor_delete(uint32_t address)
+int neighbor_delete(struct ip_address address)
 {
     struct neighbor *n = neighbor_named(address);
     if (!n)

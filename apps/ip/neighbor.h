@@ -18,6 +18,7 @@
 
 #include "apps/forward/forward.h"
 #include "apps/forward/interface.h"
+#include "apps/ip/ip_address.h"
 #include "kernel/table.h"
 #include "kernel/time.h"
 
@@ -52,7 +53,7 @@ enum neighbor_state {
 extern const char *const neighbor_state_names[];
 
 struct neighbor_info {
-    uint32_t address;
+    struct ip_address address;
     uint8_t mac[MAC_LEN];
     uint16_t interface; /* number */
     enum neighbor_state state;
@@ -72,24 +73,27 @@ TABLE_DECLARE(neighbor_refusals, struct neighbor_refusal);
  * more. */
 struct next_hop {
     struct interface *interface;
-    uint32_t address;
+    struct ip_address address;
 };
-bool neighbor_next_hop(uint32_t nexthop, uint32_t destination, struct next_hop *hop);
+bool neighbor_next_hop(uint32_t nexthop, struct ip_address destination, struct next_hop *hop);
 
 /* Sends the packet to where the route object leads (one that neighbor_next_hop() knows), or
  * lets it wait.  The frame is complete but for its Ethernet header.  Owns it. */
-void neighbor_output(struct worker *control, uint32_t nexthop, uint32_t destination,
+void neighbor_output(struct worker *control, uint32_t nexthop, struct ip_address destination,
                      struct packet *packet);
 uint64_t neighbor_held(void); /* received frames waiting */
 
-/* Somebody on the interface said so by ARP.  With `asked` it was said to us: then it is worth
- * an entry, and is right; else it only brings up to date what is known. */
-void neighbor_hear(struct worker *control, struct interface *interface, uint32_t address,
-                   const uint8_t mac[MAC_LEN], bool asked);
+/* What somebody on the interface said means for what is known of `address`. */
+#define NEIGHBOR_NEW 1u       /* it was said to us: worth an entry */
+#define NEIGHBOR_OVERRIDE 2u  /* the MAC stands against one that is known */
+#define NEIGHBOR_ALIVE 4u     /* that it speaks proves that it is there, if the MAC is as known */
+#define NEIGHBOR_CONFIRMED 8u /* we asked it, or it us: it is there */
+void neighbor_hear(struct worker *control, struct interface *interface, struct ip_address address,
+                   const uint8_t mac[MAC_LEN], unsigned how);
 
 /* The route object of a route's gateway; the entry is made and kept until released as often
  * as it was held.  0: table full, or no memory: neighbor_no_room() says which. */
-uint32_t neighbor_hold(uint32_t address, struct interface *interface);
+uint32_t neighbor_hold(struct ip_address address, struct interface *interface);
 void neighbor_release(uint32_t nexthop);
 /* Something changed around them (routes, addresses, interfaces, the mode): all are looked at
  * again, a bounded number at a time: after an event the first ones at once, the rest in the
@@ -101,8 +105,9 @@ extern unsigned neighbor_slice_most;
 
 /* 0, -ENETUNREACH (not a host on a prefix of that interface), -EINVAL (ours, or a MAC
  * no station has), -EEXIST (already static), -ENOSPC (table full), -ENOMEM. */
-int neighbor_add_static(uint32_t address, const uint8_t mac[MAC_LEN], struct interface *interface);
-int neighbor_delete(uint32_t address); /* 0 or -ENOENT */
+int neighbor_add_static(struct ip_address address, const uint8_t mac[MAC_LEN],
+                        struct interface *interface);
+int neighbor_delete(struct ip_address address); /* 0 or -ENOENT */
 /* The entry at or after *place, which moves on behind it; false: no more. */
 bool neighbor_next(unsigned *place, struct neighbor_info *info);
 uint64_t neighbor_refused(void); /* entries that there was no room for */

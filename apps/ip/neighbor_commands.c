@@ -1,6 +1,6 @@
 /* neighbor_commands.c - `neighbor add`, `neighbor delete`, `show neighbors`. */
 #include "apps/console/command.h"
-#include "apps/ip/ipv4.h"
+#include "apps/ip/argument.h"
 #include "apps/ip/name.h"
 #include "apps/ip/neighbor.h"
 #include "kernel/task.h"
@@ -36,10 +36,10 @@ static int refuse(struct command_call *call, int e, const struct interface *inte
 
 static int add(struct command_call *call, struct interface *interface)
 {
-    const struct prefix *p = &call->arg[0].prefix;
-    if (p->ipv6)
-        return command_error(call, "IPv6 is not built yet, expected an IPv4 address");
-    int e = neighbor_add_static(load_be32(p->bytes), call->arg[1].mac, interface);
+    struct ip_address address;
+    if (ip_argument(call, 0, &address))
+        return -EINVAL;
+    int e = neighbor_add_static(address, call->arg[1].mac, interface);
     return e ? refuse(call, e, interface) : 0;
 }
 
@@ -59,9 +59,10 @@ static int cmd_neighbor_add_interface(struct command_call *call)
 COMMAND(cmd_neighbor_delete, "neighbor delete ADDRESS", "Forget a neighbor");
 static int cmd_neighbor_delete(struct command_call *call)
 {
-    if (call->arg[0].prefix.ipv6)
-        return command_error(call, "IPv6 is not built yet, expected an IPv4 address");
-    if (neighbor_delete(load_be32(call->arg[0].prefix.bytes)))
+    struct ip_address address;
+    if (ip_argument(call, 0, &address))
+        return -EINVAL;
+    if (neighbor_delete(address))
         return command_error(call, "%s is not in the table, expected one of `show neighbors`",
                              call->arg[0].word);
     return 0;
@@ -80,9 +81,9 @@ static int cmd_show_neighbors(struct command_call *call)
     unsigned place = 0, shown = 0;
     out_printf(call->out, "%-15s  %-17s  %-4s  %s\n", "address", "mac", "port", "state");
     for (; neighbor_next(&place, &n); shown++) {
-        char text[IPV4_TEXT], mac[MAC_TEXT], where[INTERFACE_TEXT];
+        char text[IP_TEXT], mac[MAC_TEXT], where[INTERFACE_TEXT];
         const struct interface *interface = interface_get(n.interface);
-        ipv4_format(n.address, text);
+        ip_format(n.address, text);
         bool unused = n.state == NEIGHBOR_STATIC && !n.in_use;
         out_printf(call->out, "%-15s  %-17s  %-4s  %s%s\n", text,
                    is_known(&n) ? mac_format(n.mac, mac) : "-", interface_short(interface, where),
@@ -100,8 +101,8 @@ static int by_address(const void *a, const void *b)
     static unsigned compared;
     if (++compared % COMPARED_PER_TURN == 0)
         task_yield();
-    return x->address != y->address ? (x->address > y->address) - (x->address < y->address)
-                                    : x->interface - y->interface;
+    int order = ip_compare(x->address, y->address);
+    return order ? order : x->interface - y->interface;
 }
 
 /* The static ones, of which there are *n; NULL: none, or no memory. */
@@ -127,8 +128,8 @@ static void print_config(struct out *out)
     if (taken)
         qsort(taken, n, sizeof *taken, by_address);
     for (unsigned i = 0; i < n; i++) {
-        char text[IPV4_TEXT], mac[MAC_TEXT], where[INTERFACE_TEXT];
-        ipv4_format(taken[i].address, text);
+        char text[IP_TEXT], mac[MAC_TEXT], where[INTERFACE_TEXT];
+        ip_format(taken[i].address, text);
         mac_format(taken[i].mac, mac);
         interface_words(interface_get(taken[i].interface), where);
         /* Without its prefix the command would be refused: it is told, and not run again. */

@@ -14,7 +14,7 @@
 /* Of the pieces of a received packet the first stands for the packet and the
  * others are extra; pieces of our own are all extra and counted when sent. */
 static void send_fragments(struct worker *control, struct packet *packet, uint32_t nexthop,
-                           uint32_t destination, uint16_t mtu)
+                           struct ip_address destination, uint16_t mtu)
 {
     struct packet *fragments[FRAGMENTS_MAX];
     int n = fragment_packet(&control->cache, packet, mtu, fragments);
@@ -30,7 +30,7 @@ static void send_fragments(struct worker *control, struct packet *packet, uint32
 }
 
 void ip_output_by(struct worker *control, struct packet *packet, uint32_t nexthop,
-                  uint32_t destination, uint16_t mtu)
+                  struct ip_address destination, uint16_t mtu)
 {
     if (load_be16(packet->data + ETHERNET_HEADER + IPV4_TOTAL_LENGTH) > mtu)
         send_fragments(control, packet, nexthop, destination, mtu);
@@ -48,8 +48,8 @@ static uint32_t nexthop_towards(uint32_t destination)
 void ip_output(struct worker *control, struct packet *packet)
 {
     uint8_t *ip = packet->data + ETHERNET_HEADER;
-    uint32_t destination = load_be32(ip + IPV4_DESTINATION);
-    uint32_t nexthop = nexthop_towards(destination);
+    uint32_t to = load_be32(ip + IPV4_DESTINATION), nexthop = nexthop_towards(to);
+    struct ip_address destination = ip_from_v4(to);
     struct next_hop hop;
     if (!neighbor_next_hop(nexthop, destination, &hop)) {
         packet_free(&control->cache, packet);
@@ -63,8 +63,8 @@ void ip_output(struct worker *control, struct packet *packet)
 uint32_t ip_source_towards(uint32_t destination)
 {
     struct next_hop hop;
-    if (!fib || !neighbor_next_hop(nexthop_towards(destination), destination, &hop))
+    if (!fib || !neighbor_next_hop(nexthop_towards(destination), ip_from_v4(destination), &hop))
         return 0;
     const struct address *us = address_source(hop.interface, hop.address);
-    return us ? us->address : 0;
+    return us ? ip_to_v4(us->address) : 0;
 }

@@ -12,6 +12,6 @@
 void ip_output(struct worker *control, struct packet *packet);
 /* Sends a packet by a route object that leads somewhere, in pieces if it must.  Owns it. */
 void ip_output_by(struct worker *control, struct packet *packet, uint32_t nexthop,
-                  uint32_t destination, uint16_t mtu);
+                  struct ip_address destination, uint16_t mtu);
 /* What to call ourselves towards `destination` (RFC 1812 4.3.2.4), 0: no way. */
 uint32_t ip_source_towards(uint32_t destination);

@@ -1,12 +1,13 @@
 /* ping.c - the command `ping`: echo requests, one a second (RFC 792). */
 #include "apps/console/command.h"
 #include "apps/ip/address.h"
+#include "apps/ip/argument.h"
 #include "apps/ip/icmp.h"
 #include "apps/ip/icmp_echo.h"
-#include "apps/ip/ipv4.h"
 #include "apps/ip/running.h"
 #include "kernel/time.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -81,8 +82,8 @@ static const char *format_ms(uint64_t us, char text[MS_TEXT])
 
 static void report_reply(struct out *out, struct ping *p, uint64_t us)
 {
-    char from[IPV4_TEXT], ms[MS_TEXT];
-    ipv4_format(p->answer.from, from);
+    char from[IP_TEXT], ms[MS_TEXT];
+    ip_format(p->answer.from, from);
     p->received++;
     p->sum_us += us;
     p->most_us = max_u64(p->most_us, us);
@@ -93,8 +94,8 @@ static void report_reply(struct out *out, struct ping *p, uint64_t us)
 
 static void report(struct out *out, struct ping *p, uint64_t sent_us)
 {
-    char from[IPV4_TEXT];
-    ipv4_format(p->answer.from, from);
+    char from[IP_TEXT];
+    ip_format(p->answer.from, from);
     if (!p->answered)
         out_printf(out, "no answer to %u\n", p->sequence);
     else if (p->answer.type == ICMP_ECHO_REPLY)
@@ -118,7 +119,7 @@ static void report_all(struct out *out, const struct ping *p)
 }
 
 /* One request; false: interrupted. */
-static bool ping_once(struct command_call *call, uint32_t to, struct ping *p, bool last)
+static bool ping_once(struct command_call *call, struct ip_address to, struct ping *p, bool last)
 {
     uint64_t sent_us = time_us();
     p->answered = false;
@@ -130,11 +131,8 @@ static bool ping_once(struct command_call *call, uint32_t to, struct ping *p, bo
     return go_on && (last || wait_until(call, p, sent_us + PING_INTERVAL_US, false));
 }
 
-static int check(struct command_call *call, uint64_t count, uint64_t size)
+static int check(struct command_call *call, struct ip_address to, uint64_t count, uint64_t size)
 {
-    uint32_t to = load_be32(call->arg[0].prefix.bytes);
-    if (call->arg[0].prefix.ipv6)
-        return command_error(call, "IPv6 is not built yet, expected an IPv4 address");
     if (!ip_running())
         return command_error(call, "ping needs mode l2 or l3, expected `forward l3` first");
     if (!count || count > PING_COUNT_MAX)
@@ -152,11 +150,10 @@ static int check(struct command_call *call, uint64_t count, uint64_t size)
 
 static int ping(struct command_call *call, uint64_t count, uint64_t size)
 {
-    uint32_t to = load_be32(call->arg[0].prefix.bytes);
+    struct ip_address to;
     struct ping p = { .size = (uint16_t)size };
-    int e = check(call, count, size);
-    if (e)
-        return e;
+    if (ip_argument(call, 0, &to) || check(call, to, count, size))
+        return -EINVAL;
     ping_begin(&p);
     for (uint64_t i = 1; i <= count; i++)
         if (!ping_once(call, to, &p, i == count))

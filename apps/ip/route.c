@@ -2,7 +2,7 @@
 #include "apps/ip/route.h"
 
 #include "apps/ip/fib.h"
-#include "apps/ip/ipv4.h"
+#include "apps/ip/fib6.h"
 #include "apps/ip/nexthop.h"
 #include "apps/ip/pool.h"
 #include "kernel/memory.h"
@@ -17,27 +17,43 @@
 /* A node is a prefix with reasons, or only the place where two part.  The left child continues
  * with a 0 bit. */
 struct node {
-    uint32_t prefix;
     uint32_t child[2]; /* numbers; 0: none */
-    uint32_t length : 6, reasons : 26;
+    uint32_t length : 8, reasons : 24;
+    uint32_t word[]; /* of the prefix: as many as an address of the family has */
 };
-_Static_assert(sizeof(struct node) == 16, "a million routes are two million nodes");
+#define NODE_V4 (sizeof(struct node) + sizeof(uint32_t))
+#define NODE_V6 (sizeof(struct node) + 4 * sizeof(uint32_t))
+_Static_assert(NODE_V4 == 16, "a million routes are two million nodes");
+
+/* A prefix as the nodes have it. */
+struct key {
+    struct trie_of_family *family;
+    unsigned length;
+    uint32_t word[4];
+};
+
+static struct trie_of_family {
+    struct pool nodes;
+    uint32_t root;
+    unsigned words;
+} families[IP_FAMILIES] = {
+    { .nodes.size = NODE_V4, .words = 1 },
+    { .nodes.size = NODE_V6, .words = 4 },
+};
 
 /* Why a prefix is there.  Static routes of one gateway and route object, and of no other source,
  * share theirs: a million routes have few of them. */
 struct reasons {
     uint32_t references, next; /* next: in its bucket */
-    uint32_t gateway;
+    struct ip_address gateway;
     uint32_t nexthop[ROUTE_SOURCES];
     uint8_t present;
     bool shared;
 };
 
-static struct pool nodes = { .size = sizeof(struct node) };
 static struct pool all_reasons = { .size = sizeof(struct reasons) };
 static uint32_t *buckets; /* of those that are shared */
 static uint32_t bucket_count, shared_count;
-static uint32_t root;
 static unsigned count, source_count[ROUTE_SOURCES], source_usable[ROUTE_SOURCES];
 
 int route_init(void)
@@ -54,15 +70,19 @@ int route_init(void)
 
 void route_shutdown(void)
 {
-    pool_free(&nodes);
+    for (unsigned i = 0; i < IP_FAMILIES; i++) {
+        pool_free(&families[i].nodes);
+        families[i].root = 0;
+    }
     pool_free(&all_reasons);
     free(buckets);
     buckets = NULL;
-    root = bucket_count = shared_count = 0;
+    bucket_count = shared_count = 0;
     count = 0;
     memset(source_count, 0, sizeof source_count);
     memset(source_usable, 0, sizeof source_usable);
     fib_shutdown();
+    fib6_shutdown();
     nexthop_shutdown();
 }
 
@@ -91,7 +111,7 @@ static struct reasons *reasons_at(uint32_t number)
 
 static uint32_t *bucket_of(const struct reasons *r)
 {
-    uint64_t key = (uint64_t)r->gateway << 32 | r->nexthop[ROUTE_STATIC];
+    uint64_t key = ip_hash(r->gateway) ^ r->nexthop[ROUTE_STATIC];
     return &buckets[random_mix(key) & (bucket_count - 1)];
 }
 
@@ -145,7 +165,7 @@ static void reasons_unshare(uint32_t number)
 static uint32_t reasons_find(const struct reasons *wanted)
 {
     uint32_t number = is_static_only(wanted) ? *bucket_of(wanted) : 0;
-    while (number && (reasons_at(number)->gateway != wanted->gateway ||
+    while (number && (!ip_equal(reasons_at(number)->gateway, wanted->gateway) ||
                       reasons_at(number)->nexthop[ROUTE_STATIC] != wanted->nexthop[ROUTE_STATIC]))
         number = reasons_at(number)->next;
     return number;
@@ -178,26 +198,67 @@ static int reasons_set(struct node *n, const struct reasons *wanted)
         if (is_static_only(wanted))
             reasons_share(number);
     }
-    n->reasons = number & 0x3ffffff;
+    n->reasons = number & 0xffffff;
     reasons_release(was);
     return 0;
 }
 
 /* The trie ---------------------------------------------------------------- */
 
-static struct node *at(uint32_t number)
+static struct key key_of(struct ip_address prefix, unsigned length)
 {
-    return pool_at(&nodes, number);
+    struct key key = { .family = &families[ip_family(prefix)], .length = length };
+    if (ip_is_v4(prefix)) {
+        key.word[0] = ip_to_v4(prefix);
+    } else {
+        key.word[0] = (uint32_t)(prefix.high >> 32);
+        key.word[1] = (uint32_t)prefix.high;
+        key.word[2] = (uint32_t)(prefix.low >> 32);
+        key.word[3] = (uint32_t)prefix.low;
+    }
+    return key;
 }
 
-static unsigned bit_at(uint32_t prefix, unsigned position)
+static struct ip_address prefix_of(const struct key *key, const struct node *n)
 {
-    return prefix >> (31 - position) & 1;
+    if (key->family->words == 1)
+        return ip_from_v4(n->word[0]);
+    return (struct ip_address){ (uint64_t)n->word[0] << 32 | n->word[1],
+                                (uint64_t)n->word[2] << 32 | n->word[3] };
 }
 
-static bool covers(const struct node *n, uint32_t prefix, unsigned length)
+static struct node *at(const struct key *key, uint32_t number)
 {
-    return n->length <= length && !((n->prefix ^ prefix) & ipv4_mask(n->length));
+    return pool_at(&key->family->nodes, number);
+}
+
+static unsigned bit_at(const uint32_t *word, unsigned position)
+{
+    return word[position / 32] >> (31 - position % 32) & 1;
+}
+
+/* How many bits from the first on a node has in common with the key. */
+static unsigned common_length(const struct node *n, const struct key *key)
+{
+    unsigned same = key->family->words * 32;
+    for (unsigned i = 0; i < key->family->words; i++)
+        if (n->word[i] != key->word[i]) {
+            same = 32 * i + (unsigned)__builtin_clz(n->word[i] ^ key->word[i]);
+            break;
+        }
+    same = same < n->length ? same : n->length;
+    return same < key->length ? same : key->length;
+}
+
+static bool covers(const struct node *n, const struct key *key)
+{
+    return common_length(n, key) == n->length;
+}
+
+/* The child in whose direction the key goes on. */
+static uint32_t *child_of(struct node *n, const struct key *key)
+{
+    return &n->child[bit_at(key->word, n->length)];
 }
 
 static uint32_t best_of(const uint32_t nexthop[ROUTE_SOURCES])
@@ -219,185 +280,215 @@ static uint32_t node_nexthop(const struct node *n)
 }
 
 /* What others see of a node. */
-static void route_fill(struct route *route, const struct node *n)
+static void route_fill(struct route *route, const struct key *key, const struct node *n)
 {
     const struct reasons *r = reasons_at(n->reasons);
-    *route = (struct route){
-        .prefix = n->prefix, .length = n->length, .present = r->present, .gateway = r->gateway
-    };
+    *route = (struct route){ .prefix = prefix_of(key, n),
+                             .length = n->length,
+                             .present = r->present,
+                             .gateway = r->gateway };
     memcpy(route->nexthop, r->nexthop, sizeof route->nexthop);
 }
 
-static struct node *node_find(uint32_t prefix, unsigned length)
+static struct node *node_find(const struct key *key)
 {
-    for (uint32_t i = root; i && covers(at(i), prefix, length);
-         i = at(i)->child[bit_at(prefix, at(i)->length)])
-        if (at(i)->length == length)
-            return at(i);
+    uint32_t i = key->family->root;
+    while (i && covers(at(key, i), key)) {
+        struct node *n = at(key, i);
+        if (n->length == key->length)
+            return n;
+        i = *child_of(n, key);
+    }
     return NULL;
 }
 
-static uint32_t node_make(uint32_t prefix, unsigned length)
+/* The first `length` bits of the key. */
+static uint32_t node_make(const struct key *key, unsigned length)
 {
-    uint32_t number = pool_take(&nodes);
-    if (number) {
-        at(number)->prefix = prefix;
-        at(number)->length = length & 0x3f;
-    }
+    uint32_t number = pool_take(&key->family->nodes);
+    if (!number)
+        return 0;
+    struct node *n = at(key, number);
+    n->length = length & 0xff;
+    for (unsigned i = 0; i < key->family->words && 32 * i < length; i++)
+        n->word[i] = key->word[i] & (length - 32 * i < 32 ? ~(~0u >> (length - 32 * i)) : ~0u);
     return number;
 }
 
-static unsigned common_length(const struct node *n, uint32_t prefix, unsigned length)
-{
-    uint32_t differ = n->prefix ^ prefix;
-    unsigned same = differ ? (unsigned)__builtin_clz(differ) : 32;
-    same = same < n->length ? same : n->length;
-    return same < length ? same : length;
-}
-
 /* The node of this prefix, made if need be; NULL: no memory, nothing changed. */
-static struct node *node_get(uint32_t prefix, unsigned length)
+static struct node *node_get(const struct key *key)
 {
-    uint32_t *place = &root;
-    while (*place && covers(at(*place), prefix, length)) {
-        if (at(*place)->length == length)
-            return at(*place);
-        place = &at(*place)->child[bit_at(prefix, at(*place)->length)];
+    uint32_t *place = &key->family->root;
+    while (*place && covers(at(key, *place), key)) {
+        if (at(key, *place)->length == key->length)
+            return at(key, *place);
+        place = child_of(at(key, *place), key);
     }
-    uint32_t made = node_make(prefix, length), old = *place;
+    uint32_t made = node_make(key, key->length), old = *place;
     if (!made)
         return NULL;
-    unsigned same = old ? common_length(at(old), prefix, length) : length;
-    if (same == length) {
+    unsigned same = old ? common_length(at(key, old), key) : key->length;
+    if (same == key->length) {
         if (old)
-            at(made)->child[bit_at(at(old)->prefix, length)] = old;
+            at(key, made)->child[bit_at(at(key, old)->word, same)] = old;
         *place = made;
-        return at(made);
+        return at(key, made);
     }
-    uint32_t fork = node_make(prefix & ipv4_mask(same), same);
+    uint32_t fork = node_make(key, same);
     if (!fork) {
-        pool_give(&nodes, made);
+        pool_give(&key->family->nodes, made);
         return NULL;
     }
-    at(fork)->child[bit_at(prefix, same)] = made;
-    at(fork)->child[bit_at(at(old)->prefix, same)] = old;
+    at(key, fork)->child[bit_at(key->word, same)] = made;
+    at(key, fork)->child[bit_at(at(key, old)->word, same)] = old;
     *place = fork;
-    return at(made);
+    return at(key, made);
 }
 
 /* Takes out a node that carries nothing and joins nothing. */
-static void node_drop(uint32_t *place)
+static void node_drop(const struct key *key, uint32_t *place)
 {
     uint32_t number = *place;
-    if (!number || at(number)->reasons || (at(number)->child[0] && at(number)->child[1]))
+    const struct node *n = number ? at(key, number) : NULL;
+    if (!n || n->reasons || (n->child[0] && n->child[1]))
         return;
-    *place = at(number)->child[0] ? at(number)->child[0] : at(number)->child[1];
-    pool_give(&nodes, number);
+    *place = n->child[0] ? n->child[0] : n->child[1];
+    pool_give(&key->family->nodes, number);
 }
 
 /* The prefix has lost its last source: its node goes, and then perhaps the
  * fork above it. */
-static void node_prune(uint32_t prefix, unsigned length)
+static void node_prune(const struct key *key)
 {
-    uint32_t *place = &root, *above = NULL;
-    while (*place && at(*place)->length < length) {
+    uint32_t *place = &key->family->root, *above = NULL;
+    while (*place && at(key, *place)->length < key->length) {
         above = place;
-        place = &at(*place)->child[bit_at(prefix, at(*place)->length)];
+        place = child_of(at(key, *place), key);
     }
-    node_drop(place);
-    if (above && nodes.used)
-        node_drop(above);
+    node_drop(key, place);
+    if (above && key->family->nodes.used)
+        node_drop(key, above);
 }
 
 /* The longest usable prefix above this one. */
-static const struct node *cover_find(uint32_t prefix, unsigned length)
+static const struct node *cover_find(const struct key *key)
 {
     const struct node *best = NULL;
-    for (uint32_t i = root; i && at(i)->length < length && covers(at(i), prefix, length);
-         i = at(i)->child[bit_at(prefix, at(i)->length)])
-        if (node_nexthop(at(i)))
-            best = at(i);
+    for (uint32_t i = key->family->root;
+         i && at(key, i)->length < key->length && covers(at(key, i), key);
+         i = *child_of(at(key, i), key))
+        if (node_nexthop(at(key, i)))
+            best = at(key, i);
     return best;
 }
 
-bool route_is_connected(uint32_t address)
+bool route_is_connected(struct ip_address address)
 {
-    const struct node *n = cover_find(address, 32);
+    const struct key key = key_of(address, ip_bits(address));
+    const struct node *n = cover_find(&key);
     return n && reasons_at(n->reasons)->nexthop[ROUTE_CONNECTED];
 }
 
-bool route_covering(uint32_t prefix, unsigned length, struct route *route)
+bool route_covering(struct ip_address prefix, unsigned length, struct route *route)
 {
+    const struct key key = key_of(prefix, length);
     const struct node *best = NULL;
-    for (uint32_t i = root; i && covers(at(i), prefix, length);
-         i = at(i)->child[bit_at(prefix, at(i)->length)]) {
-        if (at(i)->reasons)
-            best = at(i);
-        if (at(i)->length == length)
+    uint32_t i = key.family->root;
+    while (i && covers(at(&key, i), &key)) {
+        struct node *n = at(&key, i);
+        if (n->reasons)
+            best = n;
+        if (n->length == length)
             break;
+        i = *child_of(n, &key);
     }
     if (best)
-        route_fill(route, best);
+        route_fill(route, &key, best);
     return best;
 }
 
-bool route_get(uint32_t prefix, unsigned length, struct route *route)
+bool route_get(struct ip_address prefix, unsigned length, struct route *route)
 {
-    const struct node *n = node_find(prefix, length);
+    const struct key key = key_of(prefix, length);
+    const struct node *n = node_find(&key);
     if (!n || !n->reasons)
         return false;
-    route_fill(route, n);
+    route_fill(route, &key, n);
     return true;
 }
 
-/* The root of the subtree that holds the first prefix after `after`. */
-static uint32_t subtree_after(const struct route *after)
+/* The root of the subtree that holds the first prefix of the family after the key. */
+static uint32_t subtree_after(const struct key *key)
 {
-    uint32_t i = root, next = 0;
-    while (i && covers(at(i), after->prefix, after->length)) {
-        const struct node *n = at(i);
-        if (n->length == after->length)
+    uint32_t i = key->family->root, next = 0;
+    while (i && covers(at(key, i), key)) {
+        struct node *n = at(key, i);
+        if (n->length == key->length)
             return n->child[0] ? n->child[0] : n->child[1] ? n->child[1] : next;
-        unsigned bit = bit_at(after->prefix, n->length);
-        if (!bit && n->child[1])
+        if (!bit_at(key->word, n->length) && n->child[1])
             next = n->child[1];
-        i = n->child[bit];
+        i = *child_of(n, key);
     }
-    /* After's node is gone: what is there, if anything, hangs where it was or beside it. */
-    return i && at(i)->prefix >= after->prefix ? i : next;
+    /* Its node is gone: what is there, if anything, hangs where it was or beside it. */
+    unsigned same = i ? common_length(at(key, i), key) : 0;
+    return i && (same == key->length || bit_at(at(key, i)->word, same)) ? i : next;
+}
+
+static bool first_below(const struct key *key, uint32_t i, struct route *route)
+{
+    while (i && !at(key, i)->reasons) /* a fork: it has both children */
+        i = at(key, i)->child[0];
+    if (i)
+        route_fill(route, key, at(key, i));
+    return i;
 }
 
 bool route_next(const struct route *after, struct route *route)
 {
-    uint32_t i = after ? subtree_after(after) : root;
-    while (i && !at(i)->reasons) /* a fork: it has both children */
-        i = at(i)->child[0];
-    if (i)
-        route_fill(route, at(i));
-    return i;
+    if (after) {
+        const struct key key = key_of(after->prefix, after->length);
+        if (first_below(&key, subtree_after(&key), route))
+            return true;
+    }
+    for (unsigned i = after ? ip_family(after->prefix) + 1 : 0; i < IP_FAMILIES; i++) {
+        const struct key key = { .family = &families[i] };
+        if (first_below(&key, key.family->root, route))
+            return true;
+    }
+    return false;
 }
 
 /* Changes ----------------------------------------------------------------- */
 
-static int fib_publish(const struct node *n)
+static int fib_publish(const struct key *key, const struct node *n)
 {
     uint32_t nexthop = node_nexthop(n);
+    const struct node *cover = nexthop ? NULL : cover_find(key);
+    unsigned cover_length = cover ? cover->length : 0;
+    uint32_t below = cover ? node_nexthop(cover) : 0;
+    uint8_t prefix[FIB6_ADDRESS];
+    if (key->family->words == 1) {
+        if (nexthop)
+            return fib_set(key->word[0], key->length, nexthop);
+        fib_clear(key->word[0], key->length, cover_length, below);
+        return 0;
+    }
+    ip_store(prefix, prefix_of(key, n));
     if (nexthop)
-        return fib_set(n->prefix, n->length, nexthop);
-    const struct node *cover = cover_find(n->prefix, n->length);
-    fib_clear(n->prefix, n->length, cover ? cover->length : 0, cover ? node_nexthop(cover) : 0);
+        return fib6_set(prefix, key->length, nexthop);
+    fib6_clear(prefix, key->length, cover_length, below);
     return 0;
 }
 
 /* The forwarding table before what is told of it: what it does not name any more may go. */
-static int node_change(struct node *n, const struct reasons *wanted)
+static int node_change(const struct key *key, struct node *n, const struct reasons *wanted)
 {
     uint32_t best = node_nexthop(n);
     struct reasons was = *reasons_at(n->reasons);
     int e = reasons_set(n, wanted);
     if (e || node_nexthop(n) == best)
         return e;
-    e = fib_publish(n);
+    e = fib_publish(key, n);
     if (e)
         reasons_set(n, &was); /* which needs no memory */
     return e;
@@ -412,10 +503,13 @@ static void usable_count(enum route_source source, uint32_t was, uint32_t is)
 }
 
 /* gateway NULL: as it is. */
-static int set(uint32_t prefix, unsigned length, enum route_source source, uint32_t nexthop,
-               const uint32_t *gateway)
+static int set(struct ip_address prefix, unsigned length, enum route_source source,
+               uint32_t nexthop, const struct ip_address *gateway)
 {
-    struct node *n = node_get(prefix, length);
+    const struct key key = key_of(prefix, length);
+    if (key.family->words > 1 && fib6_init())
+        return -ENOMEM;
+    struct node *n = node_get(&key);
     if (!n)
         return -ENOMEM;
     struct reasons wanted = *reasons_at(n->reasons);
@@ -424,30 +518,32 @@ static int set(uint32_t prefix, unsigned length, enum route_source source, uint3
     wanted.present |= (uint8_t)(1u << source);
     wanted.nexthop[source] = nexthop;
     wanted.gateway = gateway ? *gateway : wanted.gateway;
-    int e = node_change(n, &wanted);
+    int e = node_change(&key, n, &wanted);
     if (!e) {
         count += !present;
         source_count[source] += !(present >> source & 1);
         usable_count(source, was, nexthop);
     }
     if (!n->reasons)
-        node_prune(prefix, length);
+        node_prune(&key);
     return e;
 }
 
-int route_set(uint32_t prefix, unsigned length, enum route_source source, uint32_t nexthop)
+int route_set(struct ip_address prefix, unsigned length, enum route_source source, uint32_t nexthop)
 {
     return set(prefix, length, source, nexthop, NULL);
 }
 
-int route_set_static(uint32_t prefix, unsigned length, uint32_t gateway, uint32_t nexthop)
+int route_set_static(struct ip_address prefix, unsigned length, struct ip_address gateway,
+                     uint32_t nexthop)
 {
     return set(prefix, length, ROUTE_STATIC, nexthop, &gateway);
 }
 
-void route_clear(uint32_t prefix, unsigned length, enum route_source source)
+void route_clear(struct ip_address prefix, unsigned length, enum route_source source)
 {
-    struct node *n = node_find(prefix, length);
+    const struct key key = key_of(prefix, length);
+    struct node *n = node_find(&key);
     struct reasons wanted = *reasons_at(n ? n->reasons : 0);
     uint32_t was = wanted.nexthop[source];
     if (!(wanted.present >> source & 1))
@@ -455,12 +551,12 @@ void route_clear(uint32_t prefix, unsigned length, enum route_source source)
     wanted.present &= (uint8_t) ~(1u << source);
     wanted.nexthop[source] = NEXTHOP_NONE;
     if (source == ROUTE_STATIC)
-        wanted.gateway = 0;
-    node_change(n, &wanted);
+        wanted.gateway = (struct ip_address){ 0 };
+    node_change(&key, n, &wanted);
     usable_count(source, was, NEXTHOP_NONE);
     source_count[source]--;
     if (wanted.present)
         return;
     count--;
-    node_prune(prefix, length);
+    node_prune(&key);
 }

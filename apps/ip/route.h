@@ -1,11 +1,13 @@
 /* route.h - which prefixes there are, and why (the RIB).
  *
- * Every prefix that somebody asked for, in a path-compressed trie: found
+ * Every prefix that somebody asked for, in a path-compressed trie for each family: found
  * exactly, walked in order, and asked for the next shorter one when a prefix
  * goes.  A prefix may have several sources; the best usable one is in the
- * forwarding table (fib.h).  A source that is there and leads nowhere just now
+ * forwarding table (fib.h, fib6.h).  A source that is there and leads nowhere just now
  * keeps its place.  Control task only. */
 #pragma once
+
+#include "apps/ip/ip_address.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,7 +15,7 @@
 /* Best first. */
 enum route_source {
     ROUTE_LOCAL,     /* host route to an own address */
-    ROUTE_BROADCAST, /* host route to a connected prefix's broadcast address */
+    ROUTE_BROADCAST, /* host route to a connected prefix's broadcast or anycast address */
     ROUTE_CONNECTED,
     ROUTE_STATIC,
     ROUTE_NEIGHBOR, /* host route to a resolved neighbor: one lookup forwards */
@@ -22,10 +24,10 @@ enum route_source {
 
 /* A copy of what the table knows of a prefix. */
 struct route {
-    uint32_t prefix;
+    struct ip_address prefix;
     uint8_t length;
     uint8_t present;                 /* bit per source */
-    uint32_t gateway;                /* of the static route */
+    struct ip_address gateway;       /* of the static route */
     uint32_t nexthop[ROUTE_SOURCES]; /* route objects (nexthop.h); 0: nothing usable */
 };
 
@@ -34,19 +36,21 @@ void route_shutdown(void); /* tests: everything freed */
 
 /* One source of one prefix is there, and leads to that route object, of which the table takes
  * a reference of its own; 0: nowhere just now.  0, or -ENOMEM with everything as it was. */
-int route_set(uint32_t prefix, unsigned length, enum route_source source, uint32_t nexthop);
-void route_clear(uint32_t prefix, unsigned length, enum route_source source);
+int route_set(struct ip_address prefix, unsigned length, enum route_source source,
+              uint32_t nexthop);
+void route_clear(struct ip_address prefix, unsigned length, enum route_source source);
 /* The same for a static route, and what it is called by; route_set() leaves that as it is. */
-int route_set_static(uint32_t prefix, unsigned length, uint32_t gateway, uint32_t nexthop);
+int route_set_static(struct ip_address prefix, unsigned length, struct ip_address gateway,
+                     uint32_t nexthop);
 
 static inline bool route_has(const struct route *route, enum route_source source)
 {
     return route->present >> source & 1;
 }
-bool route_get(uint32_t prefix, unsigned length, struct route *route);
+bool route_get(struct ip_address prefix, unsigned length, struct route *route);
 /* The longest prefix that covers this one, usable or not, itself included; false: none. */
-bool route_covering(uint32_t prefix, unsigned length, struct route *route);
-/* The first one after *after in order of address, shorter prefixes first;
+bool route_covering(struct ip_address prefix, unsigned length, struct route *route);
+/* The first one after *after in order of address, IPv4 and shorter prefixes first;
  * after NULL: the first.  False: no more.  A copy: safe across output. */
 bool route_next(const struct route *after, struct route *route);
 uint32_t route_nexthop(const struct route *route); /* the best, 0: inactive */
@@ -54,4 +58,4 @@ unsigned route_count(void);                        /* prefixes */
 unsigned route_count_of(enum route_source source);
 unsigned route_usable_of(enum route_source source); /* of them those that lead somewhere */
 /* Whether the longest usable prefix above a host's own route is a connected one. */
-bool route_is_connected(uint32_t address);
+bool route_is_connected(struct ip_address address);

@@ -1,7 +1,7 @@
 /* route_commands.c - `route add`, `route delete`, and what `show` tells of routes. */
 #include "apps/console/command.h"
 #include "apps/ip/address.h"
-#include "apps/ip/ipv4.h"
+#include "apps/ip/argument.h"
 #include "apps/ip/name.h"
 #include "apps/ip/neighbor.h"
 #include "apps/ip/nexthop.h"
@@ -12,7 +12,7 @@
 #include <stdio.h>
 
 #define LINES_PER_TURN 64u /* the poll loop goes on while a long table is printed */
-#define REASON_TEXT 64u
+#define REASON_TEXT 96u
 
 static int refuse_add(struct command_call *call, int e)
 {
@@ -37,40 +37,22 @@ static int refuse_add(struct command_call *call, int e)
     }
 }
 
-/* A prefix of the arguments that may be a route's; negative after the error line. */
-static int check_prefix(struct command_call *call, uint32_t *prefix)
-{
-    const struct prefix *p = &call->arg[0].prefix;
-    char text[IPV4_PREFIX_TEXT];
-    if (p->ipv6)
-        return command_error(call, "IPv6 is not built yet, expected an IPv4 prefix");
-    *prefix = load_be32(p->bytes);
-    if (*prefix == (*prefix & ipv4_mask(p->length)))
-        return 0;
-    ipv4_format_prefix(*prefix & ipv4_mask(p->length), p->length, text);
-    return command_error(call, "%s has host bits set, expected %s", call->arg[0].word, text);
-}
-
 COMMAND(cmd_route_add, "route add PREFIX via ADDRESS", "Add a static route");
 static int cmd_route_add(struct command_call *call)
 {
-    uint32_t prefix = 0;
-    int e = check_prefix(call, &prefix);
-    if (e)
-        return e;
-    if (call->arg[1].prefix.ipv6)
-        return command_error(call, "IPv6 is not built yet, expected an IPv4 gateway");
-    e = route_add_static(prefix, call->arg[0].prefix.length, load_be32(call->arg[1].prefix.bytes));
+    struct ip_address prefix, gateway;
+    if (ip_argument_prefix(call, 0, &prefix) || ip_argument(call, 1, &gateway))
+        return -EINVAL;
+    int e = route_add_static(prefix, call->arg[0].prefix.length, gateway);
     return e ? refuse_add(call, e) : 0;
 }
 
 COMMAND(cmd_route_delete, "route delete PREFIX", "Delete a static route");
 static int cmd_route_delete(struct command_call *call)
 {
-    uint32_t prefix = 0;
-    int e = check_prefix(call, &prefix);
-    if (e)
-        return e;
+    struct ip_address prefix;
+    if (ip_argument_prefix(call, 0, &prefix))
+        return -EINVAL;
     if (route_delete_static(prefix, call->arg[0].prefix.length))
         return command_error(call, "there is no static route %s, expected one of `show routes`",
                              call->arg[0].word);
@@ -84,8 +66,8 @@ static const struct address *address_behind(const struct route *r, bool is_local
 {
     const struct address *a;
     for (unsigned i = 0; (a = address_at(i)); i++)
-        if (is_local ? a->address == r->prefix
-                     : a->length == r->length && !((a->address ^ r->prefix) & ipv4_mask(a->length)))
+        if (is_local ? ip_equal(a->address, r->prefix)
+                     : a->length == r->length && ip_within(r->prefix, r->length, a->address))
             return a;
     return NULL;
 }
@@ -100,10 +82,10 @@ static const char *interface_reason(const struct interface *interface, char text
 }
 
 /* Why a gateway cannot be used. */
-static const char *gateway_reason(uint32_t gateway, char text[REASON_TEXT])
+static const char *gateway_reason(struct ip_address gateway, char text[REASON_TEXT])
 {
-    char name[IPV4_TEXT];
-    ipv4_format(gateway, name);
+    char name[IP_TEXT];
+    ip_format(gateway, name);
     switch (gateway_state(gateway)) {
     case GATEWAY_DOWN:
         return interface_reason(address_interface(address_configured_for(gateway)), text);
@@ -139,10 +121,10 @@ static void print_own(struct out *out, const struct route *r, const char *prefix
 
 static void print_static(struct out *out, const struct route *r, const char *prefix)
 {
-    char gateway[IPV4_TEXT], reason[REASON_TEXT], where[INTERFACE_TEXT];
+    char gateway[IP_TEXT], reason[REASON_TEXT], where[INTERFACE_TEXT];
     struct next_hop hop;
-    ipv4_format(r->gateway, gateway);
-    if (neighbor_next_hop(r->nexthop[ROUTE_STATIC], 0, &hop))
+    ip_format(r->gateway, gateway);
+    if (neighbor_next_hop(r->nexthop[ROUTE_STATIC], r->prefix, &hop))
         out_printf(out, "%-18s  static     %s via %s%s\n", prefix,
                    interface_describe(hop.interface, where), gateway,
                    route_nexthop(r) == r->nexthop[ROUTE_STATIC] ? "" : "  (not the best)");
@@ -158,8 +140,8 @@ static bool is_shown(const struct route *r)
 
 static void print_route(struct out *out, const struct route *r)
 {
-    char prefix[IPV4_PREFIX_TEXT];
-    ipv4_format_prefix(r->prefix, r->length, prefix);
+    char prefix[IP_PREFIX_TEXT];
+    ip_format_prefix(r->prefix, r->length, prefix);
     if (route_has(r, ROUTE_LOCAL))
         print_own(out, r, prefix, true);
     if (route_has(r, ROUTE_CONNECTED))
@@ -197,17 +179,17 @@ static int cmd_show_routes_summary(struct command_call *call)
 }
 
 /* What is asked on the way from the longest prefix to the one that is used. */
-static void print_way(struct out *out, uint32_t prefix, unsigned length)
+static void print_way(struct out *out, struct ip_address prefix, unsigned length)
 {
     struct route r;
-    char text[IPV4_PREFIX_TEXT], where[INTERFACE_TEXT];
+    char text[IP_PREFIX_TEXT], where[INTERFACE_TEXT];
     struct next_hop hop;
-    while (route_covering(prefix & ipv4_mask(length), length, &r)) {
-        ipv4_format_prefix(r.prefix, r.length, text);
+    while (route_covering(ip_network(prefix, length), length, &r)) {
+        ip_format_prefix(r.prefix, r.length, text);
         print_route(out, &r);
         if (route_has(&r, ROUTE_BROADCAST))
             out_printf(out, "%-18s  broadcast\n", text);
-        if (neighbor_next_hop(r.nexthop[ROUTE_NEIGHBOR], 0, &hop))
+        if (neighbor_next_hop(r.nexthop[ROUTE_NEIGHBOR], prefix, &hop))
             out_printf(out, "%-18s  neighbor   %s\n", text,
                        interface_describe(hop.interface, where));
         if (route_nexthop(&r) || !r.length)
@@ -217,12 +199,12 @@ static void print_way(struct out *out, uint32_t prefix, unsigned length)
 }
 
 /* All that lies within it; how many. */
-static unsigned print_within(struct command_call *call, uint32_t prefix, unsigned length)
+static unsigned print_within(struct command_call *call, struct ip_address prefix, unsigned length)
 {
     struct route r = { .prefix = prefix, .length = (uint8_t)length };
     unsigned shown = 0;
     bool more = route_get(prefix, length, &r) || route_next(&r, &r);
-    for (; more && !((r.prefix ^ prefix) & ipv4_mask(length)); more = route_next(&r, &r)) {
+    for (; more && ip_within(prefix, length, r.prefix); more = route_next(&r, &r)) {
         if (!is_shown(&r))
             continue;
         if (++shown % LINES_PER_TURN == 0 && !command_wait(call))
@@ -235,30 +217,29 @@ static unsigned print_within(struct command_call *call, uint32_t prefix, unsigne
 COMMAND(cmd_show_route_address, "show route ADDRESS", "Show which routes lead to an address");
 static int cmd_show_route_address(struct command_call *call)
 {
-    uint32_t address = load_be32(call->arg[0].prefix.bytes);
+    struct ip_address address;
     struct route r;
-    if (call->arg[0].prefix.ipv6)
-        return command_error(call, "IPv6 is not built yet, expected an IPv4 address");
-    if (!route_covering(address, 32, &r))
+    if (ip_argument(call, 0, &address))
+        return -EINVAL;
+    if (!route_covering(address, ip_bits(address), &r))
         return command_error(call, "there is no route to %s, expected an address that one leads to",
                              call->arg[0].word);
-    print_way(call->out, address, 32);
+    print_way(call->out, address, ip_bits(address));
     return 0;
 }
 
 COMMAND(cmd_show_route_prefix, "show route PREFIX", "Show the routes within a prefix");
 static int cmd_show_route_prefix(struct command_call *call)
 {
-    uint32_t prefix = 0;
-    int e = check_prefix(call, &prefix);
-    if (e)
-        return e;
+    struct ip_address prefix;
+    if (ip_argument_prefix(call, 0, &prefix))
+        return -EINVAL;
     out_printf(call->out, "%u prefixes\n", print_within(call, prefix, call->arg[0].prefix.length));
     return 0;
 }
 
 /* What a route's command would be refused for when it is fed back; NULL: nothing. */
-static const char *unusable(uint32_t gateway, char text[REASON_TEXT])
+static const char *unusable(struct ip_address gateway, char text[REASON_TEXT])
 {
     enum gateway_state state = gateway_state(gateway);
     if (state == GATEWAY_USABLE || state == GATEWAY_DOWN)
@@ -270,11 +251,11 @@ static void print_config(struct out *out)
 {
     struct route r;
     for (bool more = route_next(NULL, &r); more; more = route_next(&r, &r)) {
-        char prefix[IPV4_PREFIX_TEXT], gateway[IPV4_TEXT], text[REASON_TEXT];
+        char prefix[IP_PREFIX_TEXT], gateway[IP_TEXT], text[REASON_TEXT];
         if (!route_has(&r, ROUTE_STATIC))
             continue;
-        ipv4_format_prefix(r.prefix, r.length, prefix);
-        ipv4_format(r.gateway, gateway);
+        ip_format_prefix(r.prefix, r.length, prefix);
+        ip_format(r.gateway, gateway);
         /* A command that would be refused is told, and not run again. */
         const char *reason = unusable(r.gateway, text);
         out_printf(out, "%sroute add %s via %s%s%s%s\n", reason ? "# not in use: " : "", prefix,

@@ -33,7 +33,7 @@ bool route_refresh_busy(void)
     return walk.busy;
 }
 
-enum gateway_state gateway_state(uint32_t gateway)
+enum gateway_state gateway_state(struct ip_address gateway)
 {
     const struct address *on = address_configured_for(gateway);
     if (address_configured(gateway))
@@ -46,7 +46,7 @@ enum gateway_state gateway_state(uint32_t gateway)
 }
 
 /* Its route object, held; 0: it cannot be used, or there is no room for the neighbor. */
-static uint32_t gateway_hold(uint32_t gateway)
+static uint32_t gateway_hold(struct ip_address gateway)
 {
     if (gateway_state(gateway) != GATEWAY_USABLE)
         return NEXTHOP_NONE;
@@ -54,14 +54,14 @@ static uint32_t gateway_hold(uint32_t gateway)
 }
 
 /* A static route inside a connected prefix came or went: whose host routes still hold? */
-static void look_again_below(uint32_t prefix, unsigned length)
+static void look_again_below(struct ip_address prefix, unsigned length)
 {
     const struct address *on = address_covering(prefix);
     if (on && length > on->length)
         neighbor_refresh();
 }
 
-int route_add_static(uint32_t prefix, unsigned length, uint32_t gateway)
+int route_add_static(struct ip_address prefix, unsigned length, struct ip_address gateway)
 {
     struct route r;
     enum gateway_state state = gateway_state(gateway);
@@ -83,7 +83,7 @@ int route_add_static(uint32_t prefix, unsigned length, uint32_t gateway)
     return 0;
 }
 
-int route_delete_static(uint32_t prefix, unsigned length)
+int route_delete_static(struct ip_address prefix, unsigned length)
 {
     struct route r;
     if (!route_get(prefix, length, &r) || !route_has(&r, ROUTE_STATIC))
@@ -115,7 +115,8 @@ static void route_refresh(const struct route *r)
 
 static bool is_behind(const struct route *r, const struct route *mark)
 {
-    return r->prefix > mark->prefix || (r->prefix == mark->prefix && r->length > mark->length);
+    int order = ip_compare(r->prefix, mark->prefix);
+    return order > 0 || (!order && r->length > mark->length);
 }
 
 /* The next route of the walk; false: it is over. */

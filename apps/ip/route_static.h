@@ -7,6 +7,8 @@
  * which there is no memory then are tried again every ROUTES_RETRY_US. */
 #pragma once
 
+#include "apps/ip/ip_address.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -21,12 +23,12 @@ enum gateway_state {
     GATEWAY_OURS,
     GATEWAY_BROADCAST,
 };
-enum gateway_state gateway_state(uint32_t gateway);
+enum gateway_state gateway_state(struct ip_address gateway);
 
 /* 0, -EEXIST, -ENOENT, -ENETUNREACH (gateway on no connected prefix), -EINVAL
  * (gateway is an address of ours or a broadcast address), -ENOSPC, -ENOMEM. */
-int route_add_static(uint32_t prefix, unsigned length, uint32_t gateway);
-int route_delete_static(uint32_t prefix, unsigned length);
+int route_add_static(struct ip_address prefix, unsigned length, struct ip_address gateway);
+int route_delete_static(struct ip_address prefix, unsigned length);
 /* How many routes one slice has touched at most, so far; tests clear it. */
 extern unsigned route_slice_most;
 bool route_refresh_busy(void);   /* a walk is under way */

@@ -5,15 +5,15 @@
 #include "apps/ip/address.h"
 #include "apps/ip/arp_input.h"
 #include "apps/ip/icmp.h"
-#include "apps/ip/input.h"
 #include "apps/ip/neighbor.h"
+#include "apps/ip/passage.h"
 #include "apps/ip/reassembly.h"
 #include "apps/ip/route.h"
 #include "apps/ip/route_static.h"
 
 void router_reset(void)
 {
-    ip_input_reset();
+    passage_reset();
     arp_reset();
     route_static_shutdown();
     address_shutdown();

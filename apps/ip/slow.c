@@ -10,6 +10,7 @@
 #include "apps/ip/neighbor.h"
 #include "apps/ip/nexthop.h"
 #include "apps/ip/output.h"
+#include "apps/ip/passage.h"
 #include "apps/ip/protocol.h"
 #include "apps/ip/reassembly.h"
 #include "apps/ip/running.h"
@@ -22,10 +23,11 @@ static void redirect_consider(struct worker *control, struct packet *p)
     uint32_t destination = load_be32(ip + IPV4_DESTINATION), source = load_be32(ip + IPV4_SOURCE);
     struct next_hop hop;
     uint32_t nexthop = nexthop_of_flow(fib_lookup(destination), flow_hash_ipv4(ip));
-    if (neighbor_next_hop(nexthop, destination, &hop) && hop.interface->number == p->interface) {
-        const struct address *near = address_covering(source);
+    if (neighbor_next_hop(nexthop, ip_from_v4(destination), &hop) &&
+        hop.interface->number == p->interface) {
+        const struct address *near = address_covering(ip_from_v4(source));
         if (near && near == address_covering(hop.address))
-            icmp_error(control, p, ICMP_REDIRECT, ICMP_REDIRECT_HOST, hop.address);
+            icmp_error(control, p, ICMP_REDIRECT, ICMP_REDIRECT_HOST, ip_to_v4(hop.address));
     }
     forward_consume(control, p);
 }
@@ -90,7 +92,7 @@ static void deliver(struct worker *control, struct packet *p)
 static void forward_slow(struct worker *control, struct packet *p, uint32_t nexthop)
 {
     uint8_t *ip = p->data + ETHERNET_HEADER;
-    uint32_t destination = load_be32(ip + IPV4_DESTINATION);
+    struct ip_address destination = ip_from_v4(load_be32(ip + IPV4_DESTINATION));
     struct next_hop hop;
     nexthop = nexthop_of_flow(nexthop, flow_hash_ipv4(ip));
     if (!neighbor_next_hop(nexthop, destination, &hop)) {
@@ -108,7 +110,7 @@ static void forward_slow(struct worker *control, struct packet *p, uint32_t next
         icmp_refuse(control, p, DROP_too_big, ICMP_UNREACHABLE, ICMP_FRAGMENTATION_NEEDED, mtu);
     } else {
         if (ipv4_header_length(ip) > IPV4_HEADER_MIN)
-            ipv4_options_stamp(ip, us->address, time_us());
+            ipv4_options_stamp(ip, ip_to_v4(us->address), time_us());
         ipv4_decrement_ttl(ip);
         ip_output_by(control, p, nexthop, destination, mtu);
     }
@@ -139,7 +141,7 @@ void ip_slow(struct worker *control, const struct note *note)
         forward_drop(control, p->port, DROP_no_address, p);
     else if (!ip_running())
         forward_drop(control, p->port, DROP_stopped, p);
-    else if (note->code == IP_SLOW_ARP)
+    else if (note->code == IP_SLOW_RESOLVE)
         arp_receive(control, in, p);
     else if (note->code == IP_SLOW_REDIRECT)
         redirect_consider(control, p);

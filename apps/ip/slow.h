@@ -5,9 +5,6 @@
 
 #include "apps/forward/forward.h"
 
-/* Why a packet is here: struct note's code. */
-enum { IP_SLOW_PACKET, IP_SLOW_ARP, IP_SLOW_REDIRECT };
-
-/* Handles a note of a worker: note->interface and packet->interface are where it came in.
- * Owns the packet, whose headers were checked. */
+/* Handles a note of a worker (passage.h): note->interface and packet->interface are where it
+ * came in.  Owns the packet, whose headers were checked. */
 void ip_slow(struct worker *control, const struct note *note);

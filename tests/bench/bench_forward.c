@@ -102,11 +102,11 @@ static void put_routed(uint32_t frames)
 {
     struct address conflict;
     if (forward_set_mode(forward_find_mode("l3")) ||
-        address_add(interface_of_port(in), LAN_A, 24, &conflict) ||
-        address_add(interface_of_port(out), LAN_B, 24, &conflict))
+        address_add(interface_of_port(in), ip_from_v4(LAN_A), 24, &conflict) ||
+        address_add(interface_of_port(out), ip_from_v4(LAN_B), 24, &conflict))
         die("no route");
     for (unsigned i = 1; i <= hops; i++)
-        if (neighbor_add_static(LAN_B + i, in->mac, interface_of_port(out)))
+        if (neighbor_add_static(ip_from_v4(LAN_B + i), in->mac, interface_of_port(out)))
             die("no neighbor");
     for (routed_count = 0; routed_count < frames; routed_count++) {
         struct packet *p = packet_alloc(&control_worker()->cache);

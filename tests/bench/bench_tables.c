@@ -144,7 +144,8 @@ static void v4_look_up(const void *keys, uint32_t i, unsigned n, uint32_t *value
 
 static void v4_set(const struct tables_v4 *r)
 {
-    if (route_set(r->prefix & ipv4_mask(r->length), r->length, ROUTE_STATIC, object[r->next]))
+    if (route_set(ip_from_v4(r->prefix & ipv4_mask(r->length)), r->length, ROUTE_STATIC,
+                  object[r->next]))
         tables_die("no memory for v4");
 }
 
@@ -153,13 +154,14 @@ static void v4_update(void)
     double begin = seconds();
     for (uint32_t i = 0; i < UPDATES; i++) {
         const struct tables_v4 *r = &v4[(uint64_t)i * 2654435761u % v4_count];
+        struct ip_address prefix = ip_from_v4(r->prefix);
         struct route there;
-        if (!route_get(r->prefix, r->length, &there))
+        if (!route_get(prefix, r->length, &there))
             continue;
         uint32_t was = there.nexthop[ROUTE_STATIC];
         nexthop_hold(was);
-        route_clear(r->prefix, r->length, ROUTE_STATIC);
-        route_set(r->prefix, r->length, ROUTE_STATIC, was);
+        route_clear(prefix, r->length, ROUTE_STATIC);
+        route_set(prefix, r->length, ROUTE_STATIC, was);
         nexthop_release(was);
     }
     say("v4", "update_us", (seconds() - begin) * 1e6 / (2 * UPDATES));

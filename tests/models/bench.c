@@ -330,7 +330,7 @@ void frame_arp(struct frame *f, unsigned wire, unsigned station, unsigned op, ui
 void station_meet(unsigned wire, unsigned station, uint32_t address)
 {
     struct frame f;
-    uint32_t router = address_of(interface_of_port(bench.port[wire]), 0)->address;
+    uint32_t router = ip_to_v4(address_of(interface_of_port(bench.port[wire]), 0)->address);
     bench_is_quiet();
     frame_arp(&f, wire, station, 1, address, router);
     bench_send(wire, &f);

@@ -217,12 +217,12 @@ static void an_empty_br0_with_an_address_is_configuration(void **state)
 {
     struct interface *br0 = bridge_find("br0")->interface;
     struct address conflict;
-    assert_int_equal(address_add(br0, 0xc0000201, 24, &conflict), 0);
+    assert_int_equal(address_add(br0, ip_from_v4(0xc0000201), 24, &conflict), 0);
     assert_int_equal(forward_set_mode(forward_find_mode("io")), 0);
     assert_ptr_equal(bridge_find("br0")->interface, br0);
     assert_int_equal(members_in("br0"), 0);
     assert_false(br0->up);
-    assert_int_equal(address_delete(br0, 0xc0000201, 24), 0);
+    assert_int_equal(address_delete(br0, ip_from_v4(0xc0000201), 24), 0);
     seconds_pass(1);
     assert_null(bridge_find("br0"));
 }

@@ -65,7 +65,7 @@ static void adjacency_rests_before_it_is_rewritten(void **state)
     static const uint8_t first[MAC_LEN] = { 2, 1 }, second[MAC_LEN] = { 2, 2 };
     assert_int_equal(forward_init_workers(64, 2), 0);
     assert_int_equal(adjacency_init(), 0);
-    uint32_t number = adjacency_make(&interface, 0);
+    uint32_t number = adjacency_make(&interface, ETHERTYPE_IPV4, 0);
     struct adjacency *a = adjacency_at(number);
     adjacency_resolve(number, first);
     assert_true(a->valid); /* nobody has seen it before */
@@ -76,10 +76,10 @@ static void adjacency_rests_before_it_is_rewritten(void **state)
     assert_true(a->valid);
     assert_memory_equal(a->header, second, MAC_LEN);
     adjacency_free(number);
-    assert_int_not_equal(adjacency_make(&interface, 0), number);
+    assert_int_not_equal(adjacency_make(&interface, ETHERTYPE_IPV4, 0), number);
     retire_all();
     retire_all();
-    assert_int_equal(adjacency_make(&interface, 0), number);
+    assert_int_equal(adjacency_make(&interface, ETHERTYPE_IPV4, 0), number);
     adjacency_shutdown();
     forward_shutdown();
 }

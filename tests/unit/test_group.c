@@ -35,7 +35,7 @@ static void make(const uint8_t *weights, unsigned count)
     group = group_make(weights, count);
     assert_non_null(group);
     for (unsigned i = 0; i < count; i++) {
-        adjacency[i] = adjacency_make(&interface, i);
+        adjacency[i] = adjacency_make(&interface, ETHERTYPE_IPV4, i);
         nexthop[i] = nexthop_via(0, adjacency[i]);
         group_set_way(group, i, nexthop[i], adjacency[i]);
     }
@@ -199,7 +199,8 @@ static void at_random(void **state)
 static void every_group_hears_of_it(void **state)
 {
     struct group *many[3 * GROUPS_PER_SLICE];
-    uint32_t one = adjacency_make(&interface, 0), two = adjacency_make(&interface, 1);
+    uint32_t one = adjacency_make(&interface, ETHERTYPE_IPV4, 0),
+             two = adjacency_make(&interface, ETHERTYPE_IPV4, 1);
     static const uint8_t mac[MAC_LEN] = { 2, 0, 0, 0, 0, 1 };
     adjacency_resolve(one, mac);
     for (unsigned i = 0; i < ARRAY_SIZE(many); i++) {

@@ -109,12 +109,12 @@ static void a_member_has_no_addresses_in_effect(void **state)
 {
     struct interface *port = interface_of_port(&lan[0]->port);
     assert_int_equal(port->addresses, 0);
-    assert_null(address_find(0xc0000201));
+    assert_null(address_find(ip_from_v4(0xc0000201)));
     assert_non_null(address_of(port, 0));
     does("route add 10.0.0.0/8 via 192.0.2.2"); /* to be used later */
     does("forward l3");
     assert_int_equal(port->addresses, 1);
-    assert_non_null(address_find(0xc0000201));
+    assert_non_null(address_find(ip_from_v4(0xc0000201)));
     does("forward l2");
     assert_int_equal(port->addresses, 0);
 }

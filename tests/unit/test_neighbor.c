@@ -32,7 +32,7 @@ static enum neighbor_state state_of(uint32_t address)
 {
     struct neighbor_info n;
     for (unsigned place = 0; neighbor_next(&place, &n);)
-        if (n.address == address)
+        if (ip_equal(n.address, ip_from_v4(address)))
             return n.state;
     return NEIGHBOR_FREE;
 }
@@ -41,7 +41,7 @@ static unsigned mac_last(uint32_t address)
 {
     struct neighbor_info n;
     for (unsigned place = 0; neighbor_next(&place, &n);)
-        if (n.address == address)
+        if (ip_equal(n.address, ip_from_v4(address)))
             return n.mac[5];
     return 0;
 }
@@ -401,7 +401,8 @@ static void flood_of_claims_is_bounded(void **state)
     uint8_t mac[MAC_LEN] = { 2, 0, 0, 0, 9, 9 };
     for (unsigned i = 2; i < 102; i++) /* more than eviction looks at in one go */
         assert_int_equal(
-            neighbor_add_static(IP(10, 8, 0, i), mac, interface_of_port(bench.port[2])), 0);
+            neighbor_add_static(ip_from_v4(IP(10, 8, 0, i)), mac, interface_of_port(bench.port[2])),
+            0);
     for (unsigned i = 0; i < NEIGHBORS_MAX + 500; i++) {
         frame_arp(&f, 2, 30, REQUEST, IP(10, 9, 1, 0) + i, IP(10, 8, 0, 1));
         bench_send(2, &f);
@@ -455,7 +456,8 @@ static void neighbors_that_there_is_no_room_for_are_counted(void **state)
     bench_command("port 4 address 10.8.0.1/13");
     host_set_table_room(0);
     unsigned made = 0;
-    while (!neighbor_add_static(IP(10, 8, 0, 2) + made, mac, interface_of_port(bench.port[2])))
+    while (!neighbor_add_static(ip_from_v4(IP(10, 8, 0, 2) + made), mac,
+                                interface_of_port(bench.port[2])))
         made++;
     assert_in_range(made, 1, 256);
     assert_int_equal(told_refused(), 1);
@@ -662,7 +664,8 @@ static void many_neighbors_make(void)
     bench_command("bridge b port 2");
     bench_command("interface b address 10.1.255.254/16");
     for (uint32_t i = 1; i <= MANY; i++)
-        assert_int_equal(neighbor_add_static(MANY_NET + i, mac, interface_find("b")), 0);
+        assert_int_equal(neighbor_add_static(ip_from_v4(MANY_NET + i), mac, interface_find("b")),
+                         0);
     neighbor_slice_most = 0;
 }
 
@@ -722,7 +725,8 @@ static void a_short_flap_is_noticed_by_all(void **state)
     static const uint8_t mac[MAC_LEN] = { 2, 0, 0, 0, 9, 8 };
     many_neighbors_make();
     b = interface_find("b");
-    neighbor_hear(control_worker(), b, MANY_NET + MANY + 1, mac, true);
+    neighbor_hear(control_worker(), b, ip_from_v4(MANY_NET + MANY + 1), mac,
+                  NEIGHBOR_NEW | NEIGHBOR_OVERRIDE | NEIGHBOR_CONFIRMED);
     for (unsigned i = 0; i < MANY / NEIGHBORS_PER_SLICE; i++)
         forward_turn();
     assert_int_equal(state_of(MANY_NET + MANY + 1), NEIGHBOR_REACHABLE);

@@ -2,6 +2,7 @@
 #include "apps/console/command.h"
 #include "apps/ip/address.h"
 #include "apps/ip/fib.h"
+#include "apps/ip/fib6.h"
 #include "apps/ip/neighbor.h"
 #include "apps/ip/nexthop.h"
 #include "apps/ip/route.h"
@@ -49,18 +50,29 @@ static unsigned kind_to(uint32_t address)
     return nexthop_at(fib_lookup(address))->kind;
 }
 
-static uint32_t random_address(void)
+/* Of either family, in which few bits differ. */
+static struct ip_address random_address(void)
 {
     uint32_t r = (uint32_t)random();
-    return (r & 3) << 30 | (r >> 2 & 3) << 16 | (r >> 4 & 3) << 15 | (r >> 6 & 7) << 7 |
-           (r >> 9 & 3);
+    if (r >> 11 & 1)
+        return ip_from_v4((r & 3) << 30 | (r >> 2 & 3) << 16 | (r >> 4 & 3) << 15 |
+                          (r >> 6 & 7) << 7 | (r >> 9 & 3));
+    return (struct ip_address){ (uint64_t)(r & 3) << 61 | (r >> 2 & 7) << 31 | (r >> 5 & 1),
+                                (uint64_t)(r >> 6 & 3) << 62 | (r >> 8 & 7) };
 }
 
-static uint32_t model_lookup(uint32_t address)
+static uint32_t look_up(struct ip_address address)
+{
+    uint8_t key[FIB6_ADDRESS];
+    ip_store(key, address);
+    return ip_is_v4(address) ? fib_lookup(ip_to_v4(address)) : fib6 ? fib6_lookup(key) : 0;
+}
+
+static uint32_t model_lookup(struct ip_address address)
 {
     const struct route *best = NULL;
     for (unsigned i = 0; i < ROUTES; i++)
-        if (model[i].nexthop[0] && !((address ^ model[i].prefix) & ipv4_mask(model[i].length)) &&
+        if (model[i].nexthop[0] && ip_within(model[i].prefix, model[i].length, address) &&
             (!best || model[i].length > best->length))
             best = &model[i];
     return best ? best->nexthop[0] : 0;
@@ -69,8 +81,8 @@ static uint32_t model_lookup(uint32_t address)
 static int by_prefix(const void *a, const void *b)
 {
     const struct route *x = a, *y = b;
-    if (x->prefix != y->prefix)
-        return x->prefix < y->prefix ? -1 : 1;
+    if (!ip_equal(x->prefix, y->prefix))
+        return ip_compare(x->prefix, y->prefix);
     return (int)x->length - (int)y->length;
 }
 
@@ -85,7 +97,7 @@ static void walk_check(void)
     assert_int_equal(route_count(), n);
     for (unsigned i = 0; i < n; i++, after = &r) {
         assert_true(route_next(after, &r));
-        assert_int_equal(r.prefix, sorted[i].prefix);
+        assert_true(ip_equal(r.prefix, sorted[i].prefix));
         assert_int_equal(r.length, sorted[i].length);
     }
     assert_false(route_next(after, &r));
@@ -101,8 +113,9 @@ static void random_changes_agree_with_the_model(void **state)
             m->nexthop[0] = 0;
             route_clear(m->prefix, m->length, ROUTE_STATIC);
         } else {
-            unsigned length = (unsigned)random() % 33;
-            uint32_t prefix = random_address() & ipv4_mask(length);
+            struct ip_address host = random_address();
+            unsigned length = (unsigned)random() % (ip_bits(host) + 1);
+            struct ip_address prefix = ip_network(host, length);
             struct route r;
             if (route_get(prefix, length, &r))
                 continue;
@@ -111,22 +124,21 @@ static void random_changes_agree_with_the_model(void **state)
             assert_int_equal(route_set(prefix, length, ROUTE_STATIC, m->nexthop[0]), 0);
         }
         for (unsigned i = 0; i < 4; i++) {
-            uint32_t address = random_address();
-            assert_int_equal(fib_lookup(address), model_lookup(address));
+            struct ip_address address = random_address();
+            assert_int_equal(look_up(address), model_lookup(address));
         }
-        assert_int_equal(fib_lookup(m->prefix), model_lookup(m->prefix));
+        assert_int_equal(look_up(m->prefix), model_lookup(m->prefix));
         if (step % 100 == 0)
             walk_check();
     }
 }
 
 /* What the model says is in force at an address. */
-static uint32_t model_in_force(uint32_t address)
+static uint32_t model_in_force(struct ip_address address)
 {
     const struct route *best = NULL;
     for (unsigned i = 0; i < ROUTES; i++)
-        if (route_nexthop(&model[i]) &&
-            !((address ^ model[i].prefix) & ipv4_mask(model[i].length)) &&
+        if (route_nexthop(&model[i]) && ip_within(model[i].prefix, model[i].length, address) &&
             (!best || model[i].length > best->length))
             best = &model[i];
     return best ? route_nexthop(best) : 0;
@@ -138,12 +150,12 @@ static void model_check(const struct route *m)
     assert_int_equal(route_get(m->prefix, m->length, &r), m->present != 0);
     if (m->present) {
         assert_int_equal(r.present, m->present);
-        assert_int_equal(r.gateway, m->gateway);
+        assert_true(ip_equal(r.gateway, m->gateway));
         assert_memory_equal(r.nexthop, m->nexthop, sizeof r.nexthop);
     }
-    assert_int_equal(fib_lookup(m->prefix), model_in_force(m->prefix));
-    assert_int_equal(fib_lookup(m->prefix | ~ipv4_mask(m->length)),
-                     model_in_force(m->prefix | ~ipv4_mask(m->length)));
+    struct ip_address last = ip_last(m->prefix, m->length);
+    assert_int_equal(look_up(m->prefix), model_in_force(m->prefix));
+    assert_int_equal(look_up(last), model_in_force(last));
 }
 
 /* One source of one prefix comes, changes or goes; refused, the model stays as it was. */
@@ -151,20 +163,21 @@ static bool model_step(struct route *m)
 {
     enum route_source source = (enum route_source)(random() % ROUTE_SOURCES);
     uint32_t to = random() % 4 ? target[random() % TARGETS] : NEXTHOP_NONE;
-    uint32_t gateway = source == ROUTE_STATIC ? 1 + (uint32_t)random() % 3 : 0;
+    bool has_gateway = source == ROUTE_STATIC;
+    struct ip_address gateway = ip_from_v4(1 + (uint32_t)random() % 3), none = { 0 };
     if (random() % 3 == 0) {
         route_clear(m->prefix, m->length, source);
         m->present &= (uint8_t) ~(1u << source);
         m->nexthop[source] = 0;
-        m->gateway = source == ROUTE_STATIC ? 0 : m->gateway;
+        m->gateway = has_gateway ? none : m->gateway;
         return true;
     }
-    if (gateway ? route_set_static(m->prefix, m->length, gateway, to)
-                : route_set(m->prefix, m->length, source, to))
+    if (has_gateway ? route_set_static(m->prefix, m->length, gateway, to)
+                    : route_set(m->prefix, m->length, source, to))
         return false;
     m->present |= (uint8_t)(1u << source);
     m->nexthop[source] = to;
-    m->gateway = gateway ? gateway : m->gateway;
+    m->gateway = has_gateway ? gateway : m->gateway;
     return true;
 }
 
@@ -175,7 +188,7 @@ static void model_clear(void)
             route_clear(model[i].prefix, model[i].length, (enum route_source)source);
         memset(model[i].nexthop, 0, sizeof model[i].nexthop);
         model[i].present = 0;
-        model[i].gateway = 0;
+        model[i].gateway = (struct ip_address){ 0 };
     }
 }
 
@@ -185,11 +198,11 @@ static void sources_without_memory_stay_as_they_were(void **state)
     unsigned refused = 0;
     srandom(6);
     for (unsigned i = 0; i < ROUTES; i++) {
-        unsigned length = (unsigned)random() % 33;
-        model[i] = (struct route){ .prefix = random_address() & ipv4_mask(length),
-                                   .length = (uint8_t)length };
+        struct ip_address host = random_address();
+        unsigned length = (unsigned)random() % (ip_bits(host) + 1);
+        model[i] = (struct route){ .prefix = ip_network(host, length), .length = (uint8_t)length };
         for (unsigned j = 0; j < i; j++) /* of one prefix one row */
-            if (model[j].prefix == model[i].prefix && model[j].length == model[i].length) {
+            if (ip_equal(model[j].prefix, model[i].prefix) && model[j].length == model[i].length) {
                 i--;
                 break;
             }
@@ -208,6 +221,7 @@ static void sources_without_memory_stay_as_they_were(void **state)
     model_clear();
     assert_int_equal(route_count(), 0);
     assert_int_equal(fib->blocks.used, 0);
+    assert_int_equal(fib6->blocks.used, 0);
     memset(model, 0, sizeof model);
 }
 
@@ -216,7 +230,7 @@ static void walk_survives_deletion_of_where_it_stands(void **state)
 {
     struct route r;
     for (uint32_t i = 0; i < 64; i++)
-        assert_int_equal(route_set(i << 24, 8, ROUTE_STATIC, target[5]), 0);
+        assert_int_equal(route_set(ip_from_v4(i << 24), 8, ROUTE_STATIC, target[5]), 0);
     unsigned seen = 0;
     for (bool more = route_next(NULL, &r); more; more = route_next(&r, &r)) {
         seen++;
@@ -230,15 +244,15 @@ static void walk_survives_deletion_of_where_it_stands(void **state)
 static void best_source_is_in_force(void **state)
 {
     uint32_t p = IP(192, 0, 2, 7);
-    route_set(p, 32, ROUTE_NEIGHBOR, target[2]);
+    route_set(ip_from_v4(p), 32, ROUTE_NEIGHBOR, target[2]);
     assert_int_equal(fib_lookup(p), target[2]);
-    route_set(p, 32, ROUTE_STATIC, target[3]);
+    route_set(ip_from_v4(p), 32, ROUTE_STATIC, target[3]);
     assert_int_equal(fib_lookup(p), target[3]);
-    route_set(p, 32, ROUTE_LOCAL, NEXTHOP_LOCAL);
+    route_set(ip_from_v4(p), 32, ROUTE_LOCAL, NEXTHOP_LOCAL);
     assert_int_equal(fib_lookup(p), NEXTHOP_LOCAL);
-    route_clear(p, 32, ROUTE_STATIC);
+    route_clear(ip_from_v4(p), 32, ROUTE_STATIC);
     assert_int_equal(fib_lookup(p), NEXTHOP_LOCAL);
-    route_clear(p, 32, ROUTE_LOCAL);
+    route_clear(ip_from_v4(p), 32, ROUTE_LOCAL);
     assert_int_equal(fib_lookup(p), target[2]);
 }
 
@@ -246,15 +260,15 @@ static void best_source_is_in_force(void **state)
 static void unusable_source_keeps_its_place(void **state)
 {
     struct route r;
-    route_set(IP(10, 0, 0, 0), 8, ROUTE_STATIC, target[1]);
-    route_set(IP(10, 6, 0, 0), 16, ROUTE_STATIC, target[2]);
-    route_set(IP(10, 6, 0, 0), 16, ROUTE_STATIC, NEXTHOP_NONE);
+    route_set(ip_from_v4(IP(10, 0, 0, 0)), 8, ROUTE_STATIC, target[1]);
+    route_set(ip_from_v4(IP(10, 6, 0, 0)), 16, ROUTE_STATIC, target[2]);
+    route_set(ip_from_v4(IP(10, 6, 0, 0)), 16, ROUTE_STATIC, NEXTHOP_NONE);
     assert_int_equal(fib_lookup(IP(10, 6, 1, 1)), target[1]);
-    assert_true(route_get(IP(10, 6, 0, 0), 16, &r) && route_has(&r, ROUTE_STATIC));
+    assert_true(route_get(ip_from_v4(IP(10, 6, 0, 0)), 16, &r) && route_has(&r, ROUTE_STATIC));
     assert_int_equal(route_count(), 2);
     assert_int_equal(route_count_of(ROUTE_STATIC), 2);
     assert_int_equal(route_usable_of(ROUTE_STATIC), 1);
-    route_set(IP(10, 6, 0, 0), 16, ROUTE_STATIC, target[2]);
+    route_set(ip_from_v4(IP(10, 6, 0, 0)), 16, ROUTE_STATIC, target[2]);
     assert_int_equal(fib_lookup(IP(10, 6, 1, 1)), target[2]);
 }
 
@@ -266,14 +280,14 @@ static void route_objects_are_shared_and_counted(void **state)
     assert_int_equal(nexthop_via(7, 77), via);
     assert_int_not_equal(nexthop_via(8, 77), via);
     assert_int_equal(nexthop_count(), before + 2);
-    route_set(IP(10, 0, 0, 0), 8, ROUTE_STATIC, via);
-    route_set(IP(11, 0, 0, 0), 8, ROUTE_STATIC, via);
+    route_set(ip_from_v4(IP(10, 0, 0, 0)), 8, ROUTE_STATIC, via);
+    route_set(ip_from_v4(IP(11, 0, 0, 0)), 8, ROUTE_STATIC, via);
     nexthop_release(via);
     nexthop_release(via);
     assert_int_equal(nexthop_at(fib_lookup(IP(10, 1, 1, 1)))->interface, 7);
-    route_clear(IP(10, 0, 0, 0), 8, ROUTE_STATIC);
+    route_clear(ip_from_v4(IP(10, 0, 0, 0)), 8, ROUTE_STATIC);
     assert_int_equal(nexthop_at(fib_lookup(IP(11, 1, 1, 1)))->kind, NEXTHOP_VIA);
-    route_clear(IP(11, 0, 0, 0), 8, ROUTE_STATIC);
+    route_clear(ip_from_v4(IP(11, 0, 0, 0)), 8, ROUTE_STATIC);
     assert_int_equal(nexthop_count(), before + 1);
 }
 
@@ -283,7 +297,8 @@ static void ten_thousand_routes_in_no_time(void **state)
 {
     clock_t start = clock();
     for (uint32_t i = 0; i < 10000; i++)
-        assert_int_equal(route_set(0x0a000000 + i * 256, 24, ROUTE_STATIC, target[i % 7]), 0);
+        assert_int_equal(
+            route_set(ip_from_v4(0x0a000000 + i * 256), 24, ROUTE_STATIC, target[i % 7]), 0);
     double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
     print_message("10,000 routes: %.1f ms\n", seconds * 1000);
     assert_true(seconds < 1.0);
@@ -370,7 +385,7 @@ static void route_without_its_prefix_is_inactive(void **state)
     assert_non_null(strstr(bench_output("show config"), "route add 10.0.0.0/8 via 198.51.100.2"));
     bench_command("port 4 address 198.51.100.1/24");
     struct next_hop hop;
-    assert_true(neighbor_next_hop(fib_lookup(IP(10, 1, 1, 1)), 0, &hop));
+    assert_true(neighbor_next_hop(fib_lookup(IP(10, 1, 1, 1)), ip_from_v4(0), &hop));
     assert_ptr_equal(hop.interface, interface_of_port(bench.port[2]));
     bench_command("route delete 10.0.0.0/8");
     assert_int_equal(fib_lookup(IP(10, 1, 1, 1)), other);
@@ -459,9 +474,10 @@ static void a_million_routes_are_looked_at_in_slices(void **state)
 {
     unsigned slices = 0;
     for (uint32_t i = 0; i < MILLION; i++)
-        assert_int_equal(route_add_static(IP(16, 0, 0, 0) + i * 256, 24,
-                                          i % 2 ? IP(198, 51, 100, 2) : IP(203, 0, 113, 2)),
-                         0);
+        assert_int_equal(
+            route_add_static(ip_from_v4(IP(16, 0, 0, 0) + i * 256), 24,
+                             ip_from_v4(i % 2 ? IP(198, 51, 100, 2) : IP(203, 0, 113, 2))),
+            0);
     bench_command("route add 0.0.0.0/0 via 192.0.2.2");
     uint32_t odd = IP(16, 0, 0, 0) + 999999 * 256 + 7, back = fib_lookup(IP(9, 9, 9, 9));
     route_slice_most = 0;
@@ -532,7 +548,8 @@ static unsigned fill_table(void)
 {
     unsigned n = 0;
     host_set_table_room(32u << 10); /* none for another chunk of the forwarding table */
-    while (!route_add_static(IP(21, n / 256, n % 256, 128), 25, IP(192, 0, 2, 2)))
+    while (!route_add_static(ip_from_v4(IP(21, n / 256, n % 256, 128)), 25,
+                             ip_from_v4(IP(192, 0, 2, 2))))
         n++;
     assert_in_range(n, 1, 4000);
     return n;
@@ -541,7 +558,7 @@ static unsigned fill_table(void)
 static void empty_table(unsigned n)
 {
     while (n--)
-        assert_int_equal(route_delete_static(IP(21, n / 256, n % 256, 128), 25), 0);
+        assert_int_equal(route_delete_static(ip_from_v4(IP(21, n / 256, n % 256, 128)), 25), 0);
 }
 
 /* What was out of use and finds no memory when it could be used again gets it when there is some.

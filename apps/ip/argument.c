@@ -1,0 +1,22 @@
+/* argument.c - addresses among arguments (argument.h). */
+#include "apps/ip/argument.h"
+
+int ip_argument(struct command_call *call, unsigned n, struct ip_address *address)
+{
+    const struct prefix *p = &call->arg[n].prefix;
+    if (p->ipv6)
+        return command_error(call, "IPv6 is not built yet, expected an IPv4 address");
+    *address = ip_from_v4(load_be32(p->bytes));
+    return 0;
+}
+
+int ip_argument_prefix(struct command_call *call, unsigned n, struct ip_address *prefix)
+{
+    unsigned length = call->arg[n].prefix.length;
+    char text[IP_PREFIX_TEXT];
+    int e = ip_argument(call, n, prefix);
+    if (e || ip_equal(*prefix, ip_network(*prefix, length)))
+        return e;
+    ip_format_prefix(ip_network(*prefix, length), length, text);
+    return command_error(call, "%s has host bits set, expected %s", call->arg[n].word, text);
+}

@@ -1,0 +1,159 @@
+/* passage.h - a burst on its way through IP input, in the stages that both families have.
+ *
+ * Each family makes these functions anew in its own file (input.c), where the compiler sees
+ * through them: they are its fast path. */
+#pragma once
+
+#include "apps/forward/forward.h"
+#include "apps/forward/interface.h"
+#include "apps/ip/adjacency.h"
+#include "apps/ip/group.h"
+#include "apps/ip/nexthop.h"
+#include "kernel/compiler.h"
+
+#include <string.h>
+
+#define FINE (-1) /* beside the drop reasons */
+
+_Static_assert(PORT_BURST <= 32, "a burst's packets are bits of a word");
+
+/* Those that stay move up in the burst's own array. */
+struct passage {
+    struct worker *worker;
+    struct interface *in;
+    struct packet **packet;
+    unsigned count; /* packets that are still here */
+    uint32_t odd;   /* bits: something else than its route needs a thought */
+    const struct nexthop *nexthop[PORT_BURST];
+    struct adjacency *adjacency[PORT_BURST];
+    struct interface *out; /* for it are packet[first] to packet[end - 1] */
+    unsigned first, end;
+};
+
+/* To the control task ------------------------------------------------------ */
+
+/* Why a packet goes there: struct note's code. */
+enum { IP_SLOW_PACKET, IP_SLOW_RESOLVE, IP_SLOW_REDIRECT };
+
+typedef void note_fn(struct worker *control, const struct note *note);
+
+extern bool passage_routing;      /* workers' copy of ip_routing() */
+extern bool passage_redirect_due; /* a redirect may be thought about again */
+
+/* With its code to `slow`; what resolves addresses (ARP) may take the last quarter of the ring:
+ * without it an interface goes deaf when others are flooded. */
+void passage_punt(struct passage *way, struct packet *packet, note_fn *slow, uint16_t code);
+/* The packet leaves by the interface it came in on: its source might have had a shorter way.  The
+ * control task gets a copy to think about, so that the flow keeps its order. */
+void passage_redirect(struct passage *way, const struct packet *packet, note_fn *slow);
+/* What Ethernet says against a frame, whatever it carries; a priority's tag is taken off. */
+int passage_ethernet_fault(const struct passage *way, struct packet *packet);
+void passage_reset(void); /* tests */
+
+/* Look-ups ------------------------------------------------------------------- */
+
+/* choose: what to do where some route has several next hops. */
+static ALWAYS_INLINE void passage_resolve(struct passage *way, const uint32_t *value,
+                                          void (*choose)(struct passage *way))
+{
+    unsigned count = way->count;
+    for (unsigned i = 0; i < count; i++) {
+        way->nexthop[i] = nexthop_at(value[i]);
+        __builtin_prefetch(way->nexthop[i]);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        way->adjacency[i] = way->nexthop[i]->adjacency;
+        __builtin_prefetch(way->adjacency[i]);
+    }
+    if (unlikely(load_relaxed(&group_count)))
+        choose(way);
+}
+
+/* Output --------------------------------------------------------------------- */
+
+static inline void passage_run_end(struct passage *way)
+{
+    unsigned first = way->first;
+    way->first = way->end;
+    if (way->end != first)
+        way->out->output(way->worker, way->out, way->packet + first, (uint16_t)(way->end - first));
+}
+
+/* What is asked once of the next hop of packets in a row: it is resolved, known to be in use, and
+ * not on the interface where they came in.  False: it is not resolved. */
+static ALWAYS_INLINE bool passage_turn_to(struct passage *way, const struct packet *p,
+                                          struct adjacency *a, note_fn *slow)
+{
+    if (!load_acquire(&a->valid))
+        return false;
+    if (unlikely(a->interface == way->in))
+        passage_redirect(way, p, slow);
+    if (unlikely(!load_relaxed(&a->used)))
+        store_relaxed(&a->used, 1);
+    if (unlikely(a->interface != way->out))
+        passage_run_end(way);
+    way->out = a->interface;
+    return true;
+}
+
+/* Room for a header that is longer than what came. */
+static inline bool passage_make_room(struct packet *p, unsigned longer)
+{
+    if ((size_t)(p->data - p->buffer) < longer)
+        return false;
+    p->data -= longer;
+    p->length = (uint16_t)(p->length + longer);
+    p->frame_length += longer;
+    return true;
+}
+
+/* The ordinary packets from number i to `end`, exclusive, as far as they have one next hop, it is
+ * resolved and they fit: the header bytes go in front of the IP header.  How many: of the one
+ * after them nothing is changed. */
+static ALWAYS_INLINE unsigned passage_pass_on(struct passage *way, unsigned i, unsigned end,
+                                              void (*decrement)(uint8_t *ip), note_fn *slow)
+{
+    struct packet **packet = way->packet;
+    struct adjacency *a = way->adjacency[i];
+    unsigned first = i, passed = way->end;
+    if (i == end || !passage_turn_to(way, packet[i], a, slow))
+        return 0;
+    uint32_t limit = ETHERNET_HEADER + a->mtu, header = a->header_length;
+    for (; i < end && way->adjacency[i] == a; i++) {
+        struct packet *p = packet[i];
+        uint8_t *ip = p->data + ETHERNET_HEADER;
+        if (p->frame_length > limit)
+            break;
+        if (likely(header == ETHERNET_HEADER))
+            memcpy(p->data, a->header, ETHERNET_HEADER);
+        else if (passage_make_room(p, header - ETHERNET_HEADER))
+            memcpy(p->data, a->header, header);
+        else
+            break;
+        decrement(ip);
+        packet[passed++] = p;
+    }
+    way->end = passed;
+    return i - first;
+}
+
+/* The ordinary ones pass on, run by run; the others are for decide(), and in a mode that does not
+ * route that is all. */
+static ALWAYS_INLINE void passage_output(struct passage *way, void (*decrement)(uint8_t *ip),
+                                         void (*decide)(struct passage *way, unsigned i),
+                                         note_fn *slow)
+{
+    unsigned count = way->count;
+    uint64_t odd = load_relaxed(&passage_routing) ? way->odd : UINT32_MAX;
+    odd |= 1ull << count; /* the end is one too */
+    way->out = NULL;
+    way->first = way->end = 0;
+    for (unsigned i = 0; i < count;) {
+        unsigned end = i + (unsigned)__builtin_ctzll(odd >> i);
+        unsigned passed = passage_pass_on(way, i, end, decrement, slow);
+        if (unlikely(!passed))
+            decide(way, i++);
+        i += passed;
+    }
+    passage_run_end(way);
+}
