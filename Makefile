@@ -311,9 +311,17 @@ $(B)/bench/peer_%: tests/bench/peer_%.c tests/bench/tables_data.h Makefile
 	@echo '  PEERCC  $<'
 	@$(CC) -std=gnu11 -O3 -march=native -w -I. -o $@ $< $$(pkg-config --cflags --libs libdpdk)
 
-.PHONY: bench-host
-bench-host: $(BENCHES) $(PEERS)
-	@for program in $(BENCHES); do $$program || exit 1; done
+# And its router, where tools/setup --bench put the source of it.
+L3FWD := $(patsubst %/main.c,%/build/l3fwd,$(wildcard $(B)/l3fwd/l3fwd/main.c))
+$(L3FWD): %/build/l3fwd: %/main.c
+	@echo '  PEER    $@'
+	@$(MAKE) -s -C $* shared >/dev/null
+
+# bench_ports has an arrangement a call: `tools/bench peers` makes them.
+.PHONY: bench-host bench-peers
+bench-peers: $(BENCHES) $(PEERS) $(L3FWD)
+bench-host: bench-peers
+	@for program in $(filter-out %/bench_ports,$(BENCHES)); do $$program || exit 1; done
 
 # ---- Checks -------------------------------------------------------------------------
 
@@ -391,7 +399,7 @@ run:
 
 bench:
 	@tools/setup --bench
-	@$(MAKE) --no-print-directory -s all $(B)/traffic $(B)/floor.elf $(B)/once.elf
+	@$(MAKE) --no-print-directory -s all bench-peers $(B)/traffic $(B)/floor.elf $(B)/once.elf
 	@tools/bench
 
 sizes: $(B)/millrace.elf

@@ -106,22 +106,28 @@ static inline uint32_t tables_zipf(uint32_t n)
     return k < n ? k : n - 1;
 }
 
-static inline void tables_make_v4(const char *directory)
+static inline struct tables_v4 *tables_v4_random(uint32_t count)
 {
     static const uint32_t share[25] = {
         [8] = 16,    [9] = 13,    [10] = 40,    [11] = 100,   [12] = 300,    [13] = 580,
         [14] = 1200, [15] = 2050, [16] = 13500, [17] = 8300,  [18] = 13700,  [19] = 24900,
         [20] = 43700, [21] = 50500, [22] = 109000, [23] = 96000, [24] = 610000,
     };
-    struct tables_v4 *r = calloc(TABLES_V4, sizeof *r);
-    uint32_t *key = calloc(TABLES_KEYS, sizeof *key);
-    for (uint32_t i = 0; i < TABLES_V4; i++) {
+    struct tables_v4 *r = calloc(count, sizeof *r);
+    for (uint32_t i = 0; i < count; i++) {
         unsigned length = tables_length(share, 24);
         uint32_t host = UINT32_MAX >> length, address = 0x01000000u;
         address += (uint32_t)(tables_random() % 0xdf000000u); /* up to 223.255.255.255 */
         r[i] = (struct tables_v4){ address & ~host, (uint8_t)length, 0,
                                    (uint16_t)(1 + tables_random() % TABLES_HOPS) };
     }
+    return r;
+}
+
+static inline void tables_make_v4(const char *directory)
+{
+    struct tables_v4 *r = tables_v4_random(TABLES_V4);
+    uint32_t *key = calloc(TABLES_KEYS, sizeof *key);
     tables_write(directory, "v4.rt", r, TABLES_V4 * sizeof *r);
     for (unsigned kind = 0; kind < 3; kind++) {
         static const char *const name[3] = { "v4.hit", "v4.uni", "v4.zipf" };
