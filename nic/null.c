@@ -1,4 +1,5 @@
-/* null.c - receives nothing, swallows everything it could have sent. */
+/* null.c - swallows everything it could have sent; receives nothing, or frames of zeros without
+ * end, as DPDK's net_null does. */
 #include "nic/port.h"
 
 #include <errno.h>
@@ -9,12 +10,28 @@
 
 struct null_port {
     struct port port;
+    uint16_t frame; /* bytes of what it receives; 0: nothing */
     struct port_queue rx[PORT_QUEUES_MAX], tx[PORT_QUEUES_MAX];
 };
 
+/* As many as there are packets for; a frame longer than the port's MTU allows is nobody's. */
 static uint16_t null_rx_burst(struct port_queue *q, struct packet **packets, uint16_t n)
 {
-    return 0;
+    const struct null_port *null = q->port->priv;
+    if (!null->frame || null->frame > port_frame_limit(q->port) ||
+        !packet_alloc_burst(q->cache, packets, n))
+        return 0;
+    for (uint16_t i = 0; i < n; i++) {
+        struct packet *p = packets[i];
+        memset(p->data, 0, null->frame);
+        p->length = null->frame;
+        p->frame_length = null->frame;
+        p->port = q->port->number;
+        p->interface = PACKET_INTERFACE_NONE;
+    }
+    counter_add(&q->packets, n);
+    counter_add(&q->bytes, (uint64_t)n * null->frame);
+    return n;
 }
 
 static uint16_t null_tx_burst(struct port_queue *q, struct packet **packets, uint16_t n)
@@ -81,16 +98,32 @@ static void queues_init(struct null_port *n, uint16_t i)
     n->port.txq[i] = &n->tx[i];
 }
 
-int null_port_create(struct port **out)
+bool null_frame_good(uint64_t frame)
 {
-    struct null_port *n = port_alloc("null", sizeof *n);
-    if (!n)
-        return -ENOMEM;
+    return frame >= FRAME_PADDED && frame <= PACKET_ROOM;
+}
+
+uint16_t null_port_frame(const struct port *port)
+{
+    const struct null_port *n = port->priv;
+    return n->frame;
+}
+
+void null_port_destroy(struct port *port)
+{
+    port_stop(port);
+    port_unregister(port);
+    free(port->priv);
+}
+
+static void port_init(struct null_port *n)
+{
     n->port = (struct port){ .ops = &null_ops,
                              .driver = "null",
                              .rx_queues = QUEUES_DEFAULT,
                              .tx_queues = QUEUES_DEFAULT,
                              .priv = n,
+                             .remove = null_port_destroy,
                              .limits = { .rx_queues_max = PORT_QUEUES_MAX,
                                          .tx_queues_max = PORT_QUEUES_MAX,
                                          .rx_size_min = NULL_SIZE,
@@ -103,21 +136,30 @@ int null_port_create(struct port **out)
                                          .max_frame = FRAME_MAX } };
     for (uint16_t i = 0; i < PORT_QUEUES_MAX; i++)
         queues_init(n, i);
-    int e = port_register(&n->port);
+}
+
+int null_port_create_at(unsigned number, uint16_t frame, struct port **out)
+{
+    struct null_port *n = port_alloc("null", sizeof *n);
+    if (!n)
+        return -ENOMEM;
+    port_init(n);
+    n->frame = frame;
+    int e = port_register_at(&n->port, number);
     if (e) {
         free(n);
         return e;
     }
-    const uint8_t mac[MAC_LEN] = { 0x02, 0x6e, 0x75, 0x6c, 0x6c, (uint8_t)n->port.number };
+    const uint8_t mac[MAC_LEN] = {
+        0x02, 0x6e, 0x75, 0x6c, (uint8_t)(n->port.number >> 8), (uint8_t)n->port.number
+    };
     memcpy(n->port.mac, mac, MAC_LEN);
     memcpy(n->port.permanent_mac, mac, MAC_LEN);
     *out = &n->port;
     return 0;
 }
 
-void null_port_destroy(struct port *port)
+int null_port_create(struct port **out)
 {
-    port_stop(port);
-    port_unregister(port);
-    free(port->priv);
+    return null_port_create_at(PORT_NONE, 0, out);
 }

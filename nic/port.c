@@ -78,10 +78,12 @@ static struct port *uplink_of(const struct port *port)
     return NULL;
 }
 
-int port_register(struct port *port)
+int port_register_at(struct port *port, unsigned number)
 {
     const char *missing = ops_missing(port->ops, port->limits.offloads);
-    unsigned number = numbered_lowest(&ports);
+    number = number == PORT_NONE ? numbered_lowest(&ports) : number;
+    if (port_get(number))
+        return -EADDRINUSE;
     if (number >= numbers) {
         log_error("port: no number left for another %s port, %u is the most", port->driver,
                   numbers);
@@ -109,6 +111,11 @@ int port_register(struct port *port)
     }
     port->life = ++registrations;
     return 0;
+}
+
+int port_register(struct port *port)
+{
+    return port_register_at(port, PORT_NONE);
 }
 
 void *port_alloc(const char *driver, size_t size)

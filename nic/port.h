@@ -179,6 +179,9 @@ struct port {
     bool unfenced;               /* goes round an IOMMU that is there; port_register() sets
                                   * it for a device without a domain, a driver if it knows more */
     void *priv;                  /* the driver's */
+    /* Of a port that somebody added and may take away again: stops, unregisters and frees it;
+     * who calls it holds the port.  NULL: it stays while its device does. */
+    void (*remove)(struct port *port);
 
     /* nic/port_hold.c's: who is changing it, and what has to be done when nobody is. */
     struct task *holder;
@@ -197,6 +200,9 @@ void *port_alloc(const char *driver, size_t size);
  * Registration checks that every mandatory operation is there and that limits
  * make sense, and refuses with a log line and -EINVAL; -ENOSPC when no number is left, -ENOMEM. */
 int port_register(struct port *port);
+/* The same under a number of the caller's choice, PORT_NONE: the lowest; -EADDRINUSE: it has a
+ * port. */
+int port_register_at(struct port *port, unsigned number);
 /* The end of a PCI driver's probe: registers the port, whose `priv` is the function's
  * driver_data from now on.  With `trouble` (static text) it is failed from the beginning, and
  * the answer is -EIO.  When it cannot be registered `priv` is freed. */
@@ -326,15 +332,23 @@ static inline bool port_can_send(const struct port *port, const struct packet *p
     return port_frame_fits(port_frame_limit(port), packet);
 }
 
-/* Fakes that are ordinary ports ------------------------------------------- */
+/* Ports without hardware that are ordinary ports -------------------------------- */
 
 /* Two ring ports, back to back: what one sends the other receives.  The link is
  * up while both run and the wire is whole.  size: power of two.  0 or -E...;
- * both are registered. */
+ * both are registered.  They have one queue each way, or up to so many. */
 int ring_port_pair_create(uint16_t size, struct port **a, struct port **b);
-/* Receives nothing, swallows everything. */
-int null_port_create(struct port **port);
-void ring_port_destroy(struct port *port); /* stopped; frees both when the second goes */
-void null_port_destroy(struct port *port);
+int ring_port_pair_create_wide(uint16_t size, uint16_t queues, struct port **a, struct port **b);
+/* One that receives what it sends itself.  `number` as for port_register_at(). */
+int ring_port_create(unsigned number, struct port **port);
+void ring_port_destroy(struct port *port); /* stopped; frees a pair when the second goes */
 /* Cuts or restores the wire of a ring pair. */
 void ring_port_set_link(struct port *port, bool up);
+
+/* Swallows everything; receives nothing, or, with a `frame` of so many bytes (null_frame_good()),
+ * frames of zeros without end, as fast as they are taken. */
+int null_port_create(struct port **port);
+int null_port_create_at(unsigned number, uint16_t frame, struct port **port);
+bool null_frame_good(uint64_t frame);
+uint16_t null_port_frame(const struct port *port); /* 0: it receives nothing */
+void null_port_destroy(struct port *port);

@@ -1,11 +1,17 @@
-/* ring.c - two ports back to back, without hardware: what one sends the other
- * receives.  Ownership travels with the pointer, so nothing is copied.  Each
- * wire has one producer and one consumer, who may be different workers. */
+/* ring.c - ports without hardware.  A pair lies back to back: what one sends the other receives.
+ * A ring alone receives what it sent itself, as DPDK's net_ring does.  Ownership travels with the
+ * pointer, so nothing is copied.
+ *
+ * Each queue to send by has a wire of its own, with one producer and one consumer, who may be
+ * different workers: of R receive queues in use, number q empties the wires q, q + R, q + 2R, ...
+ */
 #include "nic/port.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define RING_SIZE 512u
 
 /* Indices run freely and are reduced at use. */
 struct wire {
@@ -17,31 +23,46 @@ struct wire {
 
 struct ring_pair;
 
+struct ring_receive {
+    struct port_queue queue;
+    uint16_t next; /* the wire whose turn it is, in steps of the receive queues */
+};
+
 struct ring_end {
     struct port port;
-    struct port_queue rx, tx;
-    struct wire *in, *out;
+    struct ring_receive rx[PORT_QUEUES_MAX];
+    struct port_queue tx[PORT_QUEUES_MAX];
+    struct wire *in, *out; /* PORT_QUEUES_MAX each */
     struct ring_pair *pair;
-    bool running; /* control task writes, the sender at the other end reads */
+    uint16_t queues; /* that receive, since start(); 1 where there are none: a test's hands */
+    uint16_t wires;  /* of `in`: as many as were ever sent by; its sender's start() writes */
+    bool running;    /* control task writes, the sender at the other end reads */
     bool destroyed;
 };
 
 struct ring_pair {
     struct ring_end end[2];
-    struct wire wire[2];
-    bool cut; /* control task writes, senders read */
+    struct wire wire[2][PORT_QUEUES_MAX];
+    unsigned ends; /* 1: a ring alone */
+    bool cut;      /* control task writes, senders read */
 };
 
 /* Only what somebody will receive is accepted. */
 static bool pair_connected(const struct ring_pair *pair)
 {
     return !load_relaxed(&pair->cut) && load_relaxed(&pair->end[0].running) &&
-           load_relaxed(&pair->end[1].running);
+           (pair->ends == 1 || load_relaxed(&pair->end[1].running));
 }
 
 static struct ring_end *end_of(const struct port_queue *q)
 {
     return q->port->priv;
+}
+
+static struct ring_end *peer_of(struct ring_end *end)
+{
+    struct ring_pair *pair = end->pair;
+    return &pair->end[pair->ends == 2 && end == &pair->end[0]];
 }
 
 static void refuse(struct port_queue *q, struct packet *packet)
@@ -56,9 +77,9 @@ static void count(struct port_queue *q, uint32_t packets, uint64_t bytes)
     counter_add(&q->bytes, bytes);
 }
 
-static uint16_t ring_rx_burst(struct port_queue *q, struct packet **packets, uint16_t n)
+static uint32_t wire_receive(struct port_queue *q, struct wire *w, struct packet **packets,
+                             uint32_t n)
 {
-    struct wire *w = end_of(q)->in;
     struct packet **slots = w->slots;
     uint32_t tail = load_acquire(&w->tail), head = w->head, mask = w->mask, got = 0;
     uint32_t limit = port_frame_limit(q->port);
@@ -78,13 +99,27 @@ static uint16_t ring_rx_burst(struct port_queue *q, struct packet **packets, uin
     }
     store_release(&w->head, head);
     count(q, got, bytes);
+    return got;
+}
+
+/* Each of its wires in turn comes first. */
+static uint16_t ring_rx_burst(struct port_queue *q, struct packet **packets, uint16_t n)
+{
+    struct ring_receive *rx = container_of(q, struct ring_receive, queue);
+    struct ring_end *end = end_of(q);
+    uint32_t queues = end->queues, wires = load_relaxed(&end->wires), got = 0;
+    uint32_t mine = wires > q->index ? (wires - q->index + queues - 1) / queues : 0;
+    for (uint32_t i = 0; i < mine && got < n; i++) {
+        rx->next = (uint16_t)(rx->next + 1u < mine ? rx->next + 1u : 0);
+        got += wire_receive(q, &end->in[q->index + rx->next * queues], packets + got, n - got);
+    }
     return (uint16_t)got;
 }
 
 static uint16_t ring_tx_burst(struct port_queue *q, struct packet **packets, uint16_t n)
 {
     struct ring_end *end = end_of(q);
-    struct wire *w = end->out;
+    struct wire *w = &end->out[q->index];
     if (!pair_connected(end->pair)) /* first: ring_stop() may be emptying it */
         return 0;
     struct packet **slots = w->slots;
@@ -109,14 +144,18 @@ static uint16_t ring_tx_burst(struct port_queue *q, struct packet **packets, uin
 
 static int ring_start(struct port *port)
 {
-    struct ring_end *end = port->priv;
+    struct ring_end *end = port->priv, *peer = peer_of(end);
+    end->queues = port->rx_queues ? port->rx_queues : 1;
+    if (peer->wires < port->tx_queues)
+        store_relaxed(&peer->wires, port->tx_queues);
     store_relaxed(&end->running, true);
     return 0;
 }
 
-static struct port *peer_of(struct ring_end *end)
+static void wire_empty(struct wire *w, struct packet_cache *cache)
 {
-    return &end->pair->end[end == &end->pair->end[0]].port;
+    for (; w->head != w->tail; w->head++)
+        packet_free(cache, w->slots[w->head & w->mask]);
 }
 
 /* What nobody will receive any more goes back to the pool, once nobody at the other end is in the
@@ -124,14 +163,14 @@ static struct port *peer_of(struct ring_end *end)
 static void ring_stop(struct port *port)
 {
     struct ring_end *end = port->priv;
-    struct port *peer = peer_of(end);
+    struct port *peer = &peer_of(end)->port;
     store_relaxed(&end->running, false);
     if (peer->state == PORT_RUNNING) {
         port_detach(peer);
         port_attach(peer);
     }
-    for (; end->in->head != end->in->tail; end->in->head++)
-        packet_free(end->rx.cache, end->in->slots[end->in->head & end->in->mask]);
+    for (unsigned i = 0; i < PORT_QUEUES_MAX; i++)
+        wire_empty(&end->in[i], end->rx[0].queue.cache);
 }
 
 static void ring_link(struct port *port, struct port_link *link)
@@ -168,79 +207,118 @@ static const struct port_ops ring_ops = { .start = ring_start,
                                           .set_rx_mode = ring_set_rx_mode,
                                           .set_mtu = ring_set_mtu };
 
-static void end_init(struct ring_pair *pair, unsigned side, uint16_t size)
+static void queues_init(struct ring_end *end, uint16_t i, uint16_t size)
+{
+    struct port *port = &end->port;
+    const struct port_queue queue = { .port = port, .index = i, .size = size };
+    end->rx[i].queue = end->tx[i] = queue;
+    end->rx[i].queue.burst = ring_rx_burst;
+    end->tx[i].burst = ring_tx_burst;
+    port->rxq[i] = &end->rx[i].queue;
+    port->txq[i] = &end->tx[i];
+}
+
+static void end_init(struct ring_pair *pair, unsigned side, uint16_t size, uint16_t queues)
 {
     struct ring_end *end = &pair->end[side];
-    struct port *port = &end->port;
     end->pair = pair;
-    end->out = &pair->wire[side];
-    end->in = &pair->wire[!side];
-    end->rx = (struct port_queue){ .burst = ring_rx_burst, .port = port, .size = size };
-    end->tx = (struct port_queue){ .burst = ring_tx_burst, .port = port, .size = size };
-    *port = (struct port){ .ops = &ring_ops,
-                           .driver = "ring",
-                           .rxq = { &end->rx },
-                           .txq = { &end->tx },
-                           .rx_queues = 1,
-                           .tx_queues = 1,
-                           .priv = end,
-                           .limits = { .rx_queues_max = 1,
-                                       .tx_queues_max = 1,
-                                       .rx_size_min = size,
-                                       .rx_size_max = size,
-                                       .rx_size_default = size,
-                                       .tx_size_min = size,
-                                       .tx_size_max = size,
-                                       .tx_size_default = size,
-                                       .size_multiple = 1,
-                                       .max_frame = FRAME_MAX } };
+    end->out = pair->wire[side];
+    end->in = pair->wire[pair->ends == 2 ? !side : side];
+    end->port = (struct port){ .ops = &ring_ops,
+                               .driver = "ring",
+                               .rx_queues = QUEUES_DEFAULT,
+                               .tx_queues = QUEUES_DEFAULT,
+                               .priv = end,
+                               .limits = { .rx_queues_max = queues,
+                                           .tx_queues_max = queues,
+                                           .rx_size_min = size,
+                                           .rx_size_max = size,
+                                           .rx_size_default = size,
+                                           .tx_size_min = size,
+                                           .tx_size_max = size,
+                                           .tx_size_default = size,
+                                           .size_multiple = 1,
+                                           .max_frame = FRAME_MAX } };
+    for (uint16_t i = 0; i < queues; i++)
+        queues_init(end, i, size);
 }
 
 /* A locally administered address that tells the port's number. */
 static void end_set_mac(struct port *port)
 {
-    const uint8_t mac[MAC_LEN] = { 0x02, 0x72, 0x69, 0x6e, 0x67, (uint8_t)port->number };
+    const uint8_t mac[MAC_LEN] = {
+        0x02, 0x72, 0x69, 0x6e, (uint8_t)(port->number >> 8), (uint8_t)port->number
+    };
     memcpy(port->mac, mac, MAC_LEN);
     memcpy(port->permanent_mac, mac, MAC_LEN);
 }
 
 static void pair_free(struct ring_pair *pair)
 {
-    free(pair->wire[0].slots);
-    free(pair->wire[1].slots);
+    free(pair->wire[0][0].slots);
     free(pair);
+}
+
+/* The wires' slots are one piece of memory. */
+static struct ring_pair *pair_alloc(unsigned ends, uint16_t size, uint16_t queues)
+{
+    struct ring_pair *pair = port_alloc("ring", sizeof *pair);
+    size_t wires = ends * PORT_QUEUES_MAX;
+    struct packet **slots = pair ? calloc(wires * size, sizeof *slots) : NULL;
+    if (!slots) {
+        free(pair);
+        return NULL;
+    }
+    pair->ends = ends;
+    for (unsigned i = 0; i < wires; i++) {
+        struct wire *w = &pair->wire[i / PORT_QUEUES_MAX][i % PORT_QUEUES_MAX];
+        *w = (struct wire){ .slots = slots + (size_t)i * size, .mask = size - 1u };
+    }
+    for (unsigned i = 0; i < ends; i++)
+        end_init(pair, i, size, queues);
+    return pair;
+}
+
+static int ends_register(struct ring_pair *pair, unsigned number)
+{
+    int e = port_register_at(&pair->end[0].port, number);
+    if (e || pair->ends == 1)
+        return e;
+    e = port_register(&pair->end[1].port);
+    if (e)
+        port_unregister(&pair->end[0].port);
+    return e;
+}
+
+static struct ring_pair *pair_create(unsigned ends, unsigned number, uint16_t size, uint16_t queues,
+                                     int *error)
+{
+    *error = !size || (size & (size - 1)) ? -EINVAL : -ENOMEM;
+    struct ring_pair *pair = *error == -EINVAL ? NULL : pair_alloc(ends, size, queues);
+    *error = pair ? ends_register(pair, number) : *error;
+    if (pair && *error) {
+        pair_free(pair);
+        return NULL;
+    }
+    for (unsigned i = 0; pair && i < ends; i++)
+        end_set_mac(&pair->end[i].port);
+    return pair;
+}
+
+int ring_port_pair_create_wide(uint16_t size, uint16_t queues, struct port **a, struct port **b)
+{
+    int e;
+    struct ring_pair *pair = pair_create(2, PORT_NONE, size, queues, &e);
+    if (!pair)
+        return e;
+    *a = &pair->end[0].port;
+    *b = &pair->end[1].port;
+    return 0;
 }
 
 int ring_port_pair_create(uint16_t size, struct port **a, struct port **b)
 {
-    struct ring_pair *pair;
-    int e = -ENOMEM;
-    if (!size || (size & (size - 1)))
-        return -EINVAL;
-    pair = port_alloc("ring", sizeof *pair);
-    if (!pair)
-        return e;
-    for (unsigned i = 0; i < 2; i++) {
-        pair->wire[i].mask = size - 1u;
-        pair->wire[i].slots = calloc(size, sizeof *pair->wire[i].slots);
-        if (!pair->wire[i].slots)
-            goto fail;
-        end_init(pair, i, size);
-    }
-    e = port_register(&pair->end[0].port);
-    if (e)
-        goto fail;
-    e = port_register(&pair->end[1].port);
-    if (e)
-        goto fail_registered;
-    end_set_mac(*a = &pair->end[0].port);
-    end_set_mac(*b = &pair->end[1].port);
-    return 0;
-fail_registered:
-    port_unregister(&pair->end[0].port);
-fail:
-    pair_free(pair);
-    return e;
+    return ring_port_pair_create_wide(size, 1, a, b);
 }
 
 void ring_port_destroy(struct port *port)
@@ -250,8 +328,19 @@ void ring_port_destroy(struct port *port)
     port_stop(port);
     port_unregister(port);
     end->destroyed = true;
-    if (pair->end[0].destroyed && pair->end[1].destroyed)
+    if (pair->end[0].destroyed && (pair->ends == 1 || pair->end[1].destroyed))
         pair_free(pair);
+}
+
+int ring_port_create(unsigned number, struct port **port)
+{
+    int e;
+    struct ring_pair *pair = pair_create(1, number, RING_SIZE, PORT_QUEUES_MAX, &e);
+    if (!pair)
+        return e;
+    *port = &pair->end[0].port;
+    (*port)->remove = ring_port_destroy;
+    return 0;
 }
 
 void ring_port_set_link(struct port *port, bool up)

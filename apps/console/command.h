@@ -81,6 +81,7 @@ bool parse_name(const char *text);
 /* `show config`: each subject prints its part as commands that can be fed back. */
 enum config_order {
     CONFIG_CONSOLE = 5,
+    CONFIG_ADDED_PORT = 7,  /* with its number */
     CONFIG_IOMMU = 8,
     CONFIG_VF = 9,          /* makes ports */
     CONFIG_PORT = 10,

@@ -3,12 +3,15 @@
 #include "tests/models/conformance.h"
 
 static struct port *port;
+static uint16_t queues = 1;
 
 static struct port *create(struct packet_cache *cache)
 {
     if (null_port_create(&port))
         return NULL;
-    port->rxq[0]->cache = port->txq[0]->cache = cache;
+    for (unsigned i = 0; i < PORT_QUEUES_MAX; i++)
+        port->rxq[i]->cache = port->txq[i]->cache = cache;
+    port_set_queues(port, queues);
     return port;
 }
 
@@ -22,5 +25,9 @@ int main(void)
     const struct conformance_subject null = { .name = "null",
                                               .create = create,
                                               .destroy = destroy };
-    return conformance_run(&null);
+    int failed = conformance_run(&null);
+    queues = 2;
+    failed += conformance_run(&null);
+    queues = PORT_QUEUES_MAX;
+    return failed + conformance_run(&null);
 }

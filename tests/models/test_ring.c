@@ -9,15 +9,19 @@
 
 static struct port *port, *peer;
 static struct packet_cache *far_cache;
-static uint16_t size = 256;
+static uint16_t size = 256, queues = 1;
 
 static struct port *create(struct packet_cache *cache)
 {
-    if (ring_port_pair_create(size, &port, &peer))
+    if (ring_port_pair_create_wide(size, queues, &port, &peer))
         return NULL;
     far_cache = cache;
-    port->rxq[0]->cache = port->txq[0]->cache = cache;
-    peer->rxq[0]->cache = peer->txq[0]->cache = cache;
+    for (unsigned i = 0; i < queues; i++) {
+        port->rxq[i]->cache = port->txq[i]->cache = cache;
+        peer->rxq[i]->cache = peer->txq[i]->cache = cache;
+    }
+    port_set_queues(port, queues);
+    port_set_queues(peer, queues);
     port_set_mtu(peer, (uint16_t)(FRAME_MAX - FRAME_LIMIT(0)));
     port_start(peer);
     return port;
@@ -147,6 +151,44 @@ static void verdicts_do_not_cross(void **state)
     packet_pool_destroy(pool);
 }
 
+/* A queue to receive with empties the wires of several to send with, and each frame comes once. */
+static void fewer_queues_receive_what_more_send(void **state)
+{
+    struct packet_cache cache;
+    struct packet *p;
+    host_reset();
+    port_reset_registry();
+    struct packet_pool *pool = packet_pool_create(256);
+    packet_cache_init(&cache, pool);
+    assert_int_equal(ring_port_create(PORT_NONE, &port), 0);
+    for (unsigned i = 0; i < PORT_QUEUES_MAX; i++)
+        port->rxq[i]->cache = port->txq[i]->cache = &cache;
+    port->rx_queues = 3;
+    port->tx_queues = PORT_QUEUES_MAX;
+    assert_int_equal(port_start(port), 0);
+    for (unsigned round = 0; round < 3; round++) {
+        unsigned got[3] = { 0 };
+        for (unsigned i = 0; i < PORT_QUEUES_MAX; i++) {
+            p = conformance_packet(&cache, (uint8_t[60]){ (uint8_t)i }, 60, 60);
+            assert_int_equal(port_tx_burst(port->txq[i], &p, 1), 1);
+        }
+        for (unsigned q = 0; q < 3; q++)
+            while (port_rx_burst(port->rxq[q], &p, 1)) {
+                assert_int_equal(p->data[0] % 3, q);
+                got[q]++;
+                packet_free(&cache, p);
+            }
+        assert_int_equal(got[0], 6); /* 0, 3, 6, 9, 12, 15 */
+        assert_int_equal(got[1], 5);
+        assert_int_equal(got[2], 5);
+    }
+    port->remove(port);
+    assert_null(port_get(0));
+    packet_cache_flush(&cache);
+    assert_int_equal(packet_pool_available(pool), 256);
+    packet_pool_destroy(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,9 +196,15 @@ int main(void)
         cmocka_unit_test(half_a_pair_is_none),
         cmocka_unit_test(both_ends_must_run),
         cmocka_unit_test(verdicts_do_not_cross),
+        cmocka_unit_test(fewer_queues_receive_what_more_send),
     };
     int failed = conformance_run(&ring);
     size = 64;
     failed += conformance_run(&ring);
+    queues = 2;
+    failed += conformance_run(&ring);
+    queues = PORT_QUEUES_MAX;
+    failed += conformance_run(&ring);
+    queues = 1;
     return failed + cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -460,11 +460,12 @@ static void a_failed_port_is_shown_and_refuses(void **state)
 
 static void ports_that_are_not_there(void **state)
 {
-    fails("port 7 up", "error: wrong '7' after 'port', expected PORT 0 to 1 or its PCI address\n");
-    fails("port 99999999999 up",
-          "error: wrong '99999999999' after 'port', expected PORT 0 to 1 or its PCI address\n");
-    fails("port 0000:01:02.4 up",
-          "error: wrong '0000:01:02.4' after 'port', expected PORT 0 to 1 or its PCI address\n");
+    fails("port 7 up", "error: wrong '7' after 'port', expected add, delete, PORT 0 to 1 or its "
+                       "PCI address\n");
+    fails("port 99999999999 up", "error: wrong '99999999999' after 'port', expected add, delete, "
+                                 "PORT 0 to 1 or its PCI address\n");
+    fails("port 0000:01:02.4 up", "error: wrong '0000:01:02.4' after 'port', expected add, delete, "
+                                  "PORT 0 to 1 or its PCI address\n");
     port_unregister(&fake);
     assert_true(answers("show port 0")[0] == 'e');
 }
