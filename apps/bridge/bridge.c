@@ -316,12 +316,17 @@ static void destroy(struct bridge *bridge)
     workers_take_notes(UINT32_MAX);
 }
 
-/* What mode l2 made goes with it; with an address it is configuration. */
+bool bridge_is_used(const struct interface *bridge)
+{
+    return bridge->addresses || bridge->vlan_count;
+}
+
+/* What mode l2 made goes with it; with an address or a VLAN it is configuration. */
 static void tidy(void)
 {
     struct bridge *bridge = bridge_find(BRIDGE_DEFAULT);
     unsigned cursor = 0;
-    if (bridge && bridge->automatic && !bridge->interface->addresses &&
+    if (bridge && bridge->automatic && !bridge_is_used(bridge->interface) &&
         !bridge_next_member(bridge, &cursor))
         destroy(bridge);
 }
@@ -452,6 +457,8 @@ static void heard(const struct event *event)
         heard_of_port(event);
     else if (event->interface && event->interface->kind == INTERFACE_BRIDGE)
         heard_of_bridge(event);
+    else if (event->kind == EVENT_INTERFACE_GONE)
+        tidy_wanted = true; /* a VLAN kept mode l2's bridge */
 }
 
 EVENT_LISTENER(bridge_listener) = { .order = EVENT_ORDER_BRIDGE,

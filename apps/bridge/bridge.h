@@ -16,6 +16,7 @@
 
 struct bridge *bridge_find(const char *name); /* NULL: none */
 struct bridge *bridge_of_fid(uint16_t fid);   /* NULL: none */
+bool bridge_is_used(const struct interface *bridge); /* from above: it has addresses or VLANs */
 
 /* By the user.  A BRIDGE_DEFAULT that mode l2 made becomes the user's.
  * 0, -EEXIST (a bridge or an interface has that name), -ENOMEM or -ENOSPC. */

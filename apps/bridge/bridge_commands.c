@@ -66,9 +66,12 @@ COMMAND_WORD(word_bridge) = { .name = "BRIDGE",
 COMMAND(cmd_bridge_add, "bridge add NAME", "Make a bridge, which is an interface too");
 static int cmd_bridge_add(struct command_call *call)
 {
+    static const char *const before[] = { "bridge", "interface" };
     const char *name = call->arg[0].word;
-    if (command_is_keyword("bridge", name))
-        return command_error(call, "'%s' is a word of 'bridge', expected another name", name);
+    for (unsigned i = 0; i < ARRAY_SIZE(before); i++)
+        if (command_is_keyword(before[i], name))
+            return command_error(call, "'%s' is a word of '%s', expected another name", name,
+                                 before[i]);
     int e = bridge_add(name);
     if (e == -EEXIST)
         return command_error(call, "there is an interface '%s' already, expected another name",
@@ -184,12 +187,12 @@ static int cmd_show_bridge(struct command_call *call)
 
 /* Configuration -------------------------------------------------------------------- */
 
-/* What mode l2 made it makes again, but for one that is left because it has an address. */
+/* What mode l2 made it makes again, but for one that is left because of an address or a VLAN. */
 static bool is_configured(const struct bridge *bridge)
 {
     unsigned cursor = 0;
     return !bridge->automatic ||
-           (bridge->interface->addresses && !bridge_next_member(bridge, &cursor));
+           (bridge_is_used(bridge->interface) && !bridge_next_member(bridge, &cursor));
 }
 
 static void print_bridges(struct out *out)

@@ -280,7 +280,8 @@ static void passage_begin(struct passage *way, struct worker *worker, struct mem
     way->out = NULL;
     way->out_number = NOWHERE;
     way->first = way->end = 0;
-    way->own = load_relaxed(&up->addresses) ? load_relaxed(&up->mac_word) : NOBODY;
+    bool wanted = load_relaxed(&up->addresses) || load_relaxed(&up->vlans);
+    way->own = wanted ? load_relaxed(&up->mac_word) : NOBODY;
     way->ups = 0;
 }
 

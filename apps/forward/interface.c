@@ -4,6 +4,7 @@
 #include "apps/forward/event.h"
 #include "apps/forward/quiesce.h"
 #include "kernel/numbered.h"
+#include "kernel/task.h"
 #include "nic/port.h"
 
 #include <errno.h>
@@ -118,6 +119,7 @@ struct interface *interface_create(enum interface_kind kind, const char *name, s
     *interface = (struct interface){ .input = defaults.input,
                                      .output = output,
                                      .ip_input = defaults.input,
+                                     .untagged = defaults.input,
                                      .port = port,
                                      .kind = kind,
                                      .mtu = MTU_DEFAULT };
@@ -135,8 +137,64 @@ struct interface *interface_create(enum interface_kind kind, const char *name, s
     return interface;
 }
 
+/* VLANs ------------------------------------------------------------------------ */
+
+int interface_join_vlan(struct interface *lower, struct interface *vlan, uint16_t vid,
+                        interface_burst_fn *sort)
+{
+    struct numbered *table = lower->vlans;
+    if (!table)
+        table = calloc(1, sizeof *table);
+    if (!table || numbered_set(table, vid, vlan)) {
+        if (table != lower->vlans)
+            free(table);
+        return -ENOMEM;
+    }
+    vlan->lower = lower;
+    vlan->vid = vid;
+    lower->vlan_count++;
+    store_release(&lower->vlans, table);
+    store_release(&lower->input, sort);
+    return 0;
+}
+
+/* Workers come no more by the table. */
+static void vlan_leave(struct interface *vlan)
+{
+    struct interface *lower = vlan->lower;
+    numbered_clear(lower->vlans, vlan->vid);
+    if (lower->vlan_count == 1)
+        store_release(&lower->input, lower->untagged);
+}
+
+/* The last one takes the table with it, which no worker is at. */
+static void vlan_left(struct interface *lower)
+{
+    struct numbered *table = lower->vlans;
+    if (--lower->vlan_count)
+        return;
+    store_relaxed(&lower->vlans, NULL);
+    numbered_free(table);
+    free(table);
+}
+
+/* Somebody else may be in the middle of destroying one. */
+static void destroy_vlans(struct interface *lower)
+{
+    while (lower->vlan_count) {
+        struct interface *vlan = NULL;
+        for (unsigned vid = 1; !vlan && vid <= VLAN_MAX; vid++)
+            vlan = numbered_get(lower->vlans, vid);
+        if (vlan)
+            interface_destroy(vlan);
+        else
+            task_yield();
+    }
+}
+
 void interface_destroy(struct interface *interface)
 {
+    destroy_vlans(interface);
     struct interface_state down = { .mtu = interface->mtu };
     memcpy(down.mac, interface->mac, MAC_LEN);
     interface_update(interface, &down);
@@ -144,9 +202,13 @@ void interface_destroy(struct interface *interface)
     post(EVENT_INTERFACE_GONE, interface);
     if (interface->port)
         numbered_clear(&by_port, interface->port_number);
+    if (interface->lower)
+        vlan_leave(interface);
     numbered_clear(&interfaces, interface->number);
     event_settle();
     workers_quiesce();
+    if (interface->lower)
+        vlan_left(interface->lower);
     numbered_clear(&taken, interface->number);
     free(interface->shares);
     free(interface);
@@ -175,7 +237,9 @@ void interface_update(struct interface *interface, const struct interface_state 
 
 void interface_set_input(struct interface *interface, interface_burst_fn *input)
 {
-    store_release(&interface->input, input);
+    store_release(&interface->untagged, input);
+    if (!interface->vlan_count)
+        store_release(&interface->input, input);
 }
 
 /* Ports --------------------------------------------------------------------- */
@@ -240,8 +304,9 @@ void interface_count_tx(struct interface *interface, unsigned worker, struct pac
     if (!interface->shares)
         return;
     struct interface_counters *c = &interface->shares[worker].counters;
+    uint64_t tags = interface->vid ? (uint64_t)n * VLAN_TAG : 0; /* on both ways it counts none */
     counter_add(&c->tx_packets, n);
-    counter_add(&c->tx_bytes, bytes_of(packets, n));
+    counter_add(&c->tx_bytes, bytes_of(packets, n) - tags);
 }
 
 void interface_count_drop(struct interface *interface, unsigned worker, enum drop_reason why)

@@ -1,7 +1,7 @@
 /* interface.h - where frames enter and leave the logic.
  *
- * An interface is a port's untagged traffic, or a bridge seen from above (one VLAN
- * of a port will be another).  It has a MAC, an MTU, a state, and one input
+ * An interface is a port's untagged traffic, a bridge seen from above, or one VLAN of
+ * either (vlan.h).  It has a MAC, an MTU, a state, and one input
  * function for a burst; addresses, neighbors, routes and filters belong to
  * interfaces.  The registry and every change are the control task's; workers read
  * the hot part, each word of it by itself.
@@ -9,7 +9,7 @@
  * Life: interface_create() posts EVENT_INTERFACE_ADDED.  Its state follows what it
  * lies on (interface_update()), with events for what differs.  interface_destroy()
  * takes it down, posts EVENT_INTERFACE_GONE, waits until no listener and no worker holds it,
- * and only then frees it and its number. */
+ * and only then frees it and its number; its VLANs go before it. */
 #pragma once
 
 #include "apps/forward/counters.h"
@@ -20,10 +20,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define INTERFACE_NAME 16u /* with its NUL */
+#define INTERFACE_NAME 24u /* with its NUL: a bridge's, a dot, a VLAN */
 #define INTERFACE_NONE PACKET_INTERFACE_NONE
 
 struct interface;
+struct numbered;
 struct port;
 struct worker;
 
@@ -44,27 +45,41 @@ enum interface_kind { INTERFACE_PORT, INTERFACE_VLAN, INTERFACE_BRIDGE };
 typedef void interface_burst_fn(struct worker *worker, struct interface *interface,
                                 struct packet **packets, uint16_t n);
 
+/* What the user wants of an interface that follows another one. */
+struct interface_wish {
+    bool down, mac; /* mac: its own, not the other's */
+    uint16_t mtu;   /* 0: the other's */
+};
+
 struct interface {
     /* hot */
     interface_burst_fn *input;    /* whole frames that came in; never NULL */
     interface_burst_fn *output;   /* whole frames to send; never NULL */
     interface_burst_fn *ip_input; /* what `input` is where no bridge has taken it over */
-    struct port *port;            /* what it lies on; NULL: a bridge */
+    interface_burst_fn *untagged; /* who has what is no VLAN's of it; `input`, if it has none */
+    struct numbered *vlans;       /* its VLANs' interfaces by VID; NULL: it has none */
+    struct port *port;            /* what it lies on; NULL: a bridge, a VLAN */
+    struct interface *lower;      /* of a VLAN: whose it is */
     struct bridge *bridge;        /* the bridge that it is or is a member of; NULL: none */
     uint64_t mac_word;            /* as mac_load() gives it */
     uint32_t addresses;           /* in effect, of any family; 0: nothing is delivered locally */
     uint16_t number;              /* of the registry: no user sees it */
     uint16_t mtu;
+    uint16_t vid;                 /* of a VLAN, whose frames are tagged so below it; 0 */
     bool up;
     struct interface_share *shares; /* what each worker counts (interface_stats.h); or NULL */
     /* the control task's */
     enum interface_kind kind;
     uint16_t port_number;      /* of `port` */
+    uint16_t vlan_count;       /* in `vlans`, and those that are leaving */
+    uint16_t vlan_macs;        /* of those with a MAC of their own, which the port must hear */
+    bool tags_bridged;         /* a VLAN-aware bridge has its tags: it can have no VLANs */
     bool gone;                 /* it is being destroyed: nobody may begin to hold it */
     uint32_t flips;            /* times it went up or down: what was learned before is outdated */
-    char name[INTERFACE_NAME]; /* a port's number, a bridge's name */
+    char name[INTERFACE_NAME]; /* a port's number, a bridge's name, "0.100" */
     uint8_t mac[MAC_LEN];
     const struct interface_ops *ops; /* of who made it; NULL: a port's, whose own words set it */
+    struct interface_wish wish;      /* of a VLAN */
 };
 
 /* `interface I ...`, where it is no port's.  0 or -E... */
@@ -89,6 +104,10 @@ void interface_set_defaults(interface_burst_fn *input, interface_burst_fn *port_
 struct interface *interface_create(enum interface_kind kind, const char *name, struct port *port,
                                    interface_burst_fn *output);
 void interface_destroy(struct interface *interface);
+/* `vlan`, just created, has the frames of `lower` that are tagged so from now on; `sort` is the
+ * input of a `lower` with VLANs.  It goes with interface_destroy().  0 or -ENOMEM. */
+int interface_join_vlan(struct interface *lower, struct interface *vlan, uint16_t vid,
+                        interface_burst_fn *sort);
 /* Takes the state over and posts what differs: DOWN first, CHANGED, UP last. */
 void interface_update(struct interface *interface, const struct interface_state *state);
 /* Who takes the frames from now on; a burst under way may still go to who did before. */

@@ -7,7 +7,8 @@
 #include "apps/forward/interface_addresses.h"
 #include "apps/forward/interface_stats.h"
 #include "apps/forward/port_commands.h"
-#include "pci/pci.h"
+#include "apps/forward/words.h"
+#include "nic/port.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -16,22 +17,9 @@
 
 /* INTERFACE -------------------------------------------------------------------- */
 
-static struct interface *find_by_bdf(const char *word)
-{
-    uint32_t bdf;
-    for (unsigned i = 0; pci_bdf_parse(word, &bdf) && i < interface_limit(); i++) {
-        struct interface *interface = interface_get(i);
-        if (interface && interface->kind == INTERFACE_PORT && interface->port->pci &&
-            interface->port->pci->bdf == bdf)
-            return interface;
-    }
-    return NULL;
-}
-
 static bool interface_parse(const char *word, struct command_arg *arg)
 {
-    struct interface *interface = interface_find(word);
-    arg->interface = interface ? interface : find_by_bdf(word);
+    arg->interface = interface_by_word(word);
     return arg->interface;
 }
 

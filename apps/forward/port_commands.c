@@ -340,6 +340,23 @@ static int cmd_port_promiscuous(struct command_call *call)
     return e;
 }
 
+/* Its tags are somebody else's already. */
+static int vlan_refused(struct command_call *call, unsigned number)
+{
+    const struct interface *interface = interface_by_port(number);
+    if (interface && interface->tags_bridged)
+        return command_error(call,
+                             "port %u is in a VLAN-aware bridge, expected 'bridge BRIDGE port %u "
+                             "vlan V tagged|untagged'",
+                             number, number);
+    if (interface && interface->vlan_count)
+        return command_error(call,
+                             "port %u has VLANs that are interfaces, expected 'interface delete' "
+                             "of each first",
+                             number);
+    return 0;
+}
+
 COMMAND(cmd_port_vlan, "port PORT vlan NUMBER",
         "Make a port the access port of a VLAN: tagged on the wire, not here; 0: of none");
 static int cmd_port_vlan(struct command_call *call)
@@ -352,6 +369,8 @@ static int cmd_port_vlan(struct command_call *call)
     if (vlan > VLAN_MAX)
         return command_error(call, "vlan '%s' is out of range, expected 1 to %u, or 0 for none",
                              call->arg[1].word, VLAN_MAX);
+    if (vlan && vlan_refused(call, number))
+        return -1;
     if (port_command_hold(call, port))
         return -1;
     int e = access_set_vlan(port, (uint16_t)vlan);

@@ -114,7 +114,9 @@ static const struct bridge *bridge_of(const struct port *port)
  * them for it. */
 static bool wants_promiscuous(const struct port *port)
 {
-    if (forward_promiscuous(port) || forward_get_mode()->burst)
+    const struct interface *interface = interface_by_port(port->number);
+    if (forward_promiscuous(port) || forward_get_mode()->burst ||
+        (interface && interface->vlan_macs))
         return true;
     const struct bridge *bridge = bridge_of(port);
     return bridge && !(port->uplink && bridge_of(port->uplink) == bridge);

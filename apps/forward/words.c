@@ -3,6 +3,7 @@
 
 #include "apps/console/command.h"
 #include "apps/forward/forward.h"
+#include "apps/forward/vlan.h"
 #include "pci/pci.h"
 
 #include <stdio.h>
@@ -11,6 +12,49 @@
 TABLE_DECLARE(forward_modes, struct forward_mode);
 
 typedef void complete_fn(void *ctx, const char *word, const char *help);
+
+/* INTERFACE ------------------------------------------------------------------ */
+
+void interface_format(const struct interface *interface, char text[INTERFACE_NAME])
+{
+    const struct interface *lower = interface->lower ? interface->lower : interface;
+    if (lower->kind == INTERFACE_PORT)
+        port_format(lower->port_number, text);
+    else
+        memcpy(text, lower->name, INTERFACE_NAME);
+    if (lower != interface)
+        snprintf(text + strlen(text), INTERFACE_NAME - strlen(text), ".%u", interface->vid);
+}
+
+static struct interface *find_by_bdf(uint32_t bdf)
+{
+    for (unsigned i = 0; i < interface_limit(); i++) {
+        struct interface *interface = interface_get(i);
+        if (interface && interface->kind == INTERFACE_PORT && interface->port->pci &&
+            interface->port->pci->bdf == bdf)
+            return interface;
+    }
+    return NULL;
+}
+
+/* "01:00.0", or "01:00.0.100". */
+struct interface *interface_by_word(const char *word)
+{
+    char name[INTERFACE_NAME];
+    struct interface *interface = interface_find(word);
+    const char *dot = strrchr(word, '.');
+    uint64_t vid;
+    uint32_t bdf;
+    if (interface || !dot || strlen(word) >= sizeof name)
+        return interface;
+    if (pci_bdf_parse(word, &bdf))
+        return find_by_bdf(bdf);
+    snprintf(name, sizeof name, "%.*s", (int)(dot - word), word);
+    if (!pci_bdf_parse(name, &bdf) || !parse_number(dot + 1, &vid) || vid > VLAN_MAX)
+        return NULL;
+    interface = find_by_bdf(bdf);
+    return interface ? vlan_of(interface, (unsigned)vid) : NULL;
+}
 
 /* PORT --------------------------------------------------------------------- */
 

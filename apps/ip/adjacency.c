@@ -39,7 +39,12 @@ static void make_valid(struct adjacency *a)
     a->header_length = ETHERNET_HEADER;
     memcpy(a->header, a->mac, MAC_LEN);
     memcpy(a->header + ETHERNET_SOURCE, interface->mac, MAC_LEN);
-    store_be16(a->header + ETHERNET_TYPE, a->type);
+    if (interface->vid) {
+        store_be16(a->header + ETHERNET_TYPE, ETHERTYPE_VLAN);
+        store_be16(a->header + VLAN_TCI, interface->vid);
+        a->header_length += VLAN_TAG;
+    }
+    store_be16(a->header + a->header_length - 2, a->type);
     store_release(&a->valid, 1);
 }
 

@@ -17,15 +17,10 @@ const char *interface_describe(const struct interface *interface, char text[INTE
 
 const char *interface_short(const struct interface *interface, char text[INTERFACE_TEXT])
 {
-    char port[PORT_TEXT];
-    if (!interface) {
-        snprintf(text, INTERFACE_TEXT, "-");
-    } else if (interface->kind == INTERFACE_PORT) {
-        port_format(interface->port_number, port);
-        snprintf(text, INTERFACE_TEXT, "%s", port);
-    } else {
-        snprintf(text, INTERFACE_TEXT, "%s", interface->name);
-    }
+    char name[INTERFACE_NAME] = "-";
+    if (interface)
+        interface_format(interface, name);
+    snprintf(text, INTERFACE_TEXT, "%s", name);
     return text;
 }
 
@@ -33,7 +28,7 @@ const char *interface_words(const struct interface *interface, char text[INTERFA
 {
     char name[INTERFACE_TEXT];
     interface_short(interface, name);
-    snprintf(text, INTERFACE_TEXT, "%s %.20s",
+    snprintf(text, INTERFACE_TEXT, "%s %.23s",
              interface && interface->kind == INTERFACE_PORT ? "port" : "interface", name);
     return text;
 }

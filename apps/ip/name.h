@@ -3,7 +3,7 @@
 
 #include "apps/forward/interface.h"
 
-#define INTERFACE_TEXT 32u
+#define INTERFACE_TEXT 40u
 
 /* "port 0", "interface br0"; writes and returns `text`. */
 const char *interface_describe(const struct interface *interface, char text[INTERFACE_TEXT]);

@@ -69,6 +69,8 @@ static ALWAYS_INLINE void passage_resolve(struct passage *way, const uint32_t *v
         choose(way);
 }
 
+#define TAGGED_HEADER (ETHERNET_HEADER + VLAN_TAG)
+
 /* Output --------------------------------------------------------------------- */
 
 static inline void passage_run_end(struct passage *way)
@@ -126,10 +128,12 @@ static ALWAYS_INLINE unsigned passage_pass_on(struct passage *way, unsigned i, u
             break;
         if (likely(header == ETHERNET_HEADER))
             memcpy(p->data, a->header, ETHERNET_HEADER);
-        else if (passage_make_room(p, header - ETHERNET_HEADER))
-            memcpy(p->data, a->header, header);
-        else
+        else if (!passage_make_room(p, header - ETHERNET_HEADER))
             break;
+        else if (likely(header == TAGGED_HEADER))
+            memcpy(p->data, a->header, TAGGED_HEADER);
+        else
+            memcpy(p->data, a->header, header);
         decrement(ip);
         packet[passed++] = p;
     }

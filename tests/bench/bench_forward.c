@@ -12,10 +12,13 @@
  * What was counted was done: at a round's end the frames are taken out and looked at.  All are
  * there, none was dropped, and what their TTLs lack is how often one was routed.
  *
+ * With a tag l3 routes between VLANs of both ports.
+ *
  * --tsv prints `key<TAB>ns per frame` for scripts: the mode, and with a dot how many frames
- * are in flight, or how many next hops they have. */
+ * are in flight, how many next hops they have, or `vlan`: with a tag. */
 #include "apps/bridge/fdb.h"
 #include "apps/forward/forward.h"
+#include "apps/forward/vlan.h"
 #include "apps/ip/address.h"
 #include "apps/ip/ipv4.h"
 #include "apps/ip/neighbor.h"
@@ -36,6 +39,7 @@
 #define FRAMES_ROUTED 32u
 #define FRAMES_MANY 16384u
 #define HOPS_MANY 64u
+#define VID 10u
 
 #define LAN_A 0xc0000201u /* RFC 5737 */
 #define LAN_B 0xc6336401u
@@ -46,6 +50,7 @@ static uint32_t routed_count;
 static uint64_t routed_passes;    /* of all of them together, since their TTL was set back */
 #define TTL_GONE (UINT64_MAX / 2) /* it is set back before the next turn */
 static unsigned hops = 1;         /* next hops that they have, in turn */
+static uint32_t tag;              /* octets of it in every frame: VLAN_TAG, or 0 */
 static bool tsv;
 static port_burst_fn *ring_burst;
 static uint8_t verdict; /* PACKET_IP_CHECKSUM_*, of every packet received */
@@ -85,9 +90,26 @@ static void put_frames(uint32_t frames)
     }
 }
 
+static uint8_t *ip_of(const struct packet *p)
+{
+    return p->data + tag + ETHERNET_HEADER;
+}
+
+/* What stands behind the addresses; the frame is as long as it is to be. */
+static void put_type(struct packet *p, uint16_t type)
+{
+    if (tag) {
+        store_be16(p->data + ETHERNET_TYPE, ETHERTYPE_VLAN);
+        store_be16(p->data + VLAN_TCI, VID);
+    }
+    store_be16(p->data + ETHERNET_TYPE + tag, type);
+    p->length = (uint16_t)(FRAME_LENGTH + tag);
+    p->frame_length = FRAME_LENGTH + tag;
+}
+
 static void put_header(struct packet *p, uint32_t destination)
 {
-    uint8_t *ip = p->data + ETHERNET_HEADER;
+    uint8_t *ip = ip_of(p);
     ip[IPV4_VERSION_IHL] = 0x45;
     store_be16(ip + IPV4_TOTAL_LENGTH, FRAME_LENGTH - ETHERNET_HEADER);
     ip[IPV4_TTL] = IPV4_TTL_DEFAULT;
@@ -101,23 +123,24 @@ static void put_header(struct packet *p, uint32_t destination)
 static void put_routed(uint32_t frames)
 {
     struct address conflict;
+    struct interface *from = interface_of_port(in), *to = interface_of_port(out);
+    if (tag && (!(from = vlan_create(from, VID)) || !(to = vlan_create(to, VID))))
+        die("no VLAN");
     if (forward_set_mode(forward_find_mode("l3")) ||
-        address_add(interface_of_port(in), ip_from_v4(LAN_A), 24, &conflict) ||
-        address_add(interface_of_port(out), ip_from_v4(LAN_B), 24, &conflict))
+        address_add(from, ip_from_v4(LAN_A), 24, &conflict) ||
+        address_add(to, ip_from_v4(LAN_B), 24, &conflict))
         die("no route");
     for (unsigned i = 1; i <= hops; i++)
-        if (neighbor_add_static(ip_from_v4(LAN_B + i), in->mac, interface_of_port(out)))
+        if (neighbor_add_static(ip_from_v4(LAN_B + i), in->mac, to))
             die("no neighbor");
     for (routed_count = 0; routed_count < frames; routed_count++) {
         struct packet *p = packet_alloc(&control_worker()->cache);
         if (!p)
             die("too few packets");
-        memset(p->data, 0, FRAME_LENGTH);
+        memset(p->data, 0, FRAME_LENGTH + VLAN_TAG);
         memcpy(p->data, in->mac, MAC_LEN);
         station(p->data + MAC_LEN, 1, routed_count);
-        store_be16(p->data + 2 * MAC_LEN, ETHERTYPE_IPV4);
-        p->length = FRAME_LENGTH;
-        p->frame_length = FRAME_LENGTH;
+        put_type(p, ETHERTYPE_IPV4);
         put_header(p, LAN_B + 1 + routed_count % hops);
         routed[routed_count] = p;
         if (port_tx_burst(out->txq[0], &p, 1) != 1)
@@ -141,7 +164,7 @@ static void renew_routed(void)
         return;
     routed_passes = 0;
     for (uint32_t i = 0; i < routed_count; i++) {
-        uint8_t *ip = routed[i]->data + ETHERNET_HEADER;
+        uint8_t *ip = ip_of(routed[i]);
         ip[IPV4_TTL] = IPV4_TTL_DEFAULT;
         ipv4_checksum_set(ip);
     }
@@ -158,10 +181,10 @@ static unsigned turn(void)
 /* How often the frame was routed; it is as it was otherwise, and from port 1 if ever. */
 static unsigned passes_of(const struct packet *p)
 {
-    const uint8_t *ip = p->data + ETHERNET_HEADER;
+    const uint8_t *ip = ip_of(p);
     unsigned passes = IPV4_TTL_DEFAULT - ip[IPV4_TTL];
-    if (p->length != FRAME_LENGTH || !mac_equal(p->data, in->mac) ||
-        ethernet_type(p->data) != ETHERTYPE_IPV4 || !ipv4_checksum_ok(ip, IPV4_HEADER_MIN) ||
+    if (p->length != FRAME_LENGTH + tag || !mac_equal(p->data, in->mac) ||
+        ethernet_type(p->data + tag) != ETHERTYPE_IPV4 || !ipv4_checksum_ok(ip, IPV4_HEADER_MIN) ||
         (passes && !mac_equal(p->data + ETHERNET_SOURCE, out->mac)))
         die("a frame is not what it was");
     return passes;
@@ -173,7 +196,7 @@ static void look_at_frames(bool are_routed, uint32_t frames)
     uint64_t passes = 0;
     uint16_t count = ring_burst(in->rxq[0], packets, RING), ours = 0;
     for (uint16_t i = 0; i < count; i++) {
-        if (ethernet_type(packets[i]->data) == ETHERTYPE_ARP)
+        if (ethernet_type(packets[i]->data + tag) == ETHERTYPE_ARP)
             continue; /* the appliance tells its addresses */
         passes += routed_count ? passes_of(packets[i]) : 0;
         ours++;
@@ -261,12 +284,14 @@ static void row(const char *mode, uint32_t frames, const char *name)
     }
     if (tsv && hops > 1)
         printf("%s.hops%u\t%.1f\n", mode, hops, median(ns));
+    else if (tsv && tag)
+        printf("%s.vlan\t%.1f\n", mode, median(ns));
     else if (tsv)
         printf("%s.%u\t%.1f\n", mode, frames, median(ns));
     else
         printf("  %-27s  %8u  %9.1f  %11.2f\n", name ? name : mode, frames, median(ns),
                median(ratio));
-    if (tsv && hops == 1 && (frames == FRAMES_USUAL || frames == FRAMES_ROUTED))
+    if (tsv && hops == 1 && !tag && (frames == FRAMES_USUAL || frames == FRAMES_ROUTED))
         printf("%s\t%.1f\n", mode, median(ns));
     fflush(stdout);
     end();
@@ -301,6 +326,9 @@ int main(int argc, char **argv)
     hops = HOPS_MANY;
     row("l3", FRAMES_USUAL, "l3, 64 next hops");
     hops = 1;
+    tag = VLAN_TAG;
+    row("l3", FRAMES_ROUTED, "l3, one tag");
+    tag = 0;
     verdict = PACKET_IP_CHECKSUM_GOOD;
     if (!tsv)
         row("l3", FRAMES_ROUTED, "l3, checksum seen by device");

@@ -217,6 +217,34 @@ static void random_bridge(char *to, size_t n)
     }
 }
 
+static void random_vlan(char *to, size_t n)
+{
+    const char *name = PICK("0.5", "0.7", "1.5", "2.4094", "br0.5", "br1.5", "br1.100");
+    switch (below(8)) {
+    case 0:
+        snprintf(to, n, "interface delete %s", name);
+        break;
+    case 1:
+        snprintf(to, n, "interface %s mtu %s", name, PICK("68", "900", "1400", "9000"));
+        break;
+    case 2:
+        snprintf(to, n, "interface %s mac %s", name, mac());
+        break;
+    case 3:
+        snprintf(to, n, "interface %s %s", name, PICK("up", "down"));
+        break;
+    case 4:
+        snprintf(to, n, "interface %s address 10.1.%u.1/%s", name, below(3), PICK("24", "31"));
+        break;
+    case 5:
+        snprintf(to, n, "neighbor add 10.1.%u.7 %s interface %s", below(3), mac(), name);
+        break;
+    default:
+        snprintf(to, n, "interface add %s", name);
+        break;
+    }
+}
+
 static void random_route(char *to, size_t n)
 {
     const char *prefix =
@@ -251,7 +279,7 @@ static void random_station(char *to, size_t n)
 
 static void random_command(char *to, size_t n)
 {
-    switch (below(16)) {
+    switch (below(18)) {
     case 0:
         snprintf(to, n, "forward %s", PICK("l2", "l3", "l3", "io", "rxonly"));
         break;
@@ -277,6 +305,10 @@ static void random_command(char *to, size_t n)
     case 10:
     case 11:
         random_station(to, n);
+        break;
+    case 12:
+    case 13:
+        random_vlan(to, n);
         break;
     default:
         random_address(to, n);
