@@ -329,7 +329,7 @@ bool candidates_take_line(const struct candidates *c)
         {
             const struct slice word = word_at(place);
             const struct command_word *type = command_word_find(&word);
-            if (type && type->rest)
+            if (type && type->rest && slice_is(&word, "LINE"))
                 return true;
         }
     return false;

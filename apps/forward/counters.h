@@ -35,6 +35,9 @@
     X(not_routed, RX, "for somebody else, and this mode does not route") \
     X(ttl_expired, RX, "time to live exceeded") \
     X(no_route, RX, "no route") \
+    X(blackhole, RX, "its route is a blackhole") \
+    X(unreachable, RX, "its route says unreachable") \
+    X(prohibited, RX, "its route says prohibit") \
     X(host_unreachable, RX, "next hop does not answer ARP") \
     X(neighbor_queue, RX, "queue for unresolved next hop full") \
     X(too_big, RX, "longer than the next MTU and may not be fragmented") \

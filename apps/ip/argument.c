@@ -1,13 +1,17 @@
 /* argument.c - addresses among arguments (argument.h). */
 #include "apps/ip/argument.h"
 
-int ip_argument(struct command_call *call, unsigned n, struct ip_address *address)
+int ip_of_prefix(struct command_call *call, const struct prefix *p, struct ip_address *address)
 {
-    const struct prefix *p = &call->arg[n].prefix;
     if (p->ipv6)
         return command_error(call, "IPv6 is not built yet, expected an IPv4 address");
     *address = ip_from_v4(load_be32(p->bytes));
     return 0;
+}
+
+int ip_argument(struct command_call *call, unsigned n, struct ip_address *address)
+{
+    return ip_of_prefix(call, &call->arg[n].prefix, address);
 }
 
 int ip_argument_prefix(struct command_call *call, unsigned n, struct ip_address *prefix)

@@ -78,14 +78,13 @@ static bool hear_sender(struct worker *control, struct interface *in, const stru
                         bool asked)
 {
     struct ip_address sender = ip_from_v4(arp->sender);
-    const struct address *on = address_covering(sender);
     if (is_our_own(in, arp) || !arp->sender)
         return true;
     if (address_find(sender)) {
         conflict(in, arp);
         return true;
     }
-    if (!on || on->interface != in->number || !address_is_host(on, sender))
+    if (!neighbor_may_be(sender, in))
         return false;
     neighbor_hear(control, in, sender, arp->mac,
                   asked ? NEIGHBOR_NEW | NEIGHBOR_OVERRIDE | NEIGHBOR_CONFIRMED

@@ -6,6 +6,7 @@
  * one number.  Workers read, the control task sets. */
 #pragma once
 
+#include "apps/ip/ip_address.h"
 #include "apps/ip/ipv4.h"
 #include "kernel/compiler.h"
 #include "kernel/random.h"
@@ -21,7 +22,14 @@ extern struct flow_settings {
 void flow_init(void); /* once or more */
 void flow_set_symmetric(bool symmetric);
 
-/* One end of a flow: an address, or what was made of one, and a port. */
+/* One end of a flow, of either family. */
+static inline uint64_t flow_end(struct ip_address address, uint16_t port)
+{
+    if (ip_is_v4(address))
+        return (uint64_t)ip_to_v4(address) << 16 | port;
+    return (address.high * 0xff51afd7ed558ccdull ^ address.low) * 0xc4ceb9fe1a85ec53ull + port;
+}
+
 static inline uint32_t flow_hash(uint64_t source, uint64_t destination, uint8_t protocol)
 {
     if (load_relaxed(&flow_settings.symmetric) && source > destination) {

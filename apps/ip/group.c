@@ -174,7 +174,7 @@ void group_free(struct group *group)
 {
     struct group **place = &groups;
     for (unsigned i = 0; i < group->count; i++)
-        group_set_way(group, i, 0, ADJACENCY_NONE);
+        group_set_way(group, i, 0, NULL);
     while (*place != group)
         place = &(*place)->next;
     *place = group->next;
@@ -185,13 +185,14 @@ void group_free(struct group *group)
     retire(free, group);
 }
 
-void group_set_way(struct group *group, unsigned way, uint32_t nexthop, uint32_t adjacency)
+void group_set_way(struct group *group, unsigned way, uint32_t nexthop, struct adjacency *adjacency)
 {
-    struct adjacency *is = adjacency_at(adjacency), *was = group->way[way];
-    is->watched += adjacency != ADJACENCY_NONE;
-    was->watched -= was != adjacency_at(ADJACENCY_NONE);
+    struct adjacency *none = adjacency_at(ADJACENCY_NONE), *was = group->way[way];
+    adjacency = adjacency ? adjacency : none;
+    adjacency->watched += adjacency != none;
+    was->watched -= was != none;
     group->nexthop[way] = nexthop;
-    store_release(&group->way[way], is);
+    store_release(&group->way[way], adjacency);
     group_look_again(group);
 }
 
@@ -214,4 +215,16 @@ unsigned group_buckets(const struct group *group, unsigned way)
     for (unsigned b = 0; b < GROUP_BUCKETS; b++)
         n += group->bucket[b] == way;
     return n;
+}
+
+void group_shutdown(void)
+{
+    while (groups) {
+        struct group *group = groups;
+        groups = group->next;
+        free(group);
+    }
+    at = NULL;
+    left = 0;
+    store_relaxed(&group_count, 0);
 }

@@ -51,11 +51,13 @@ static inline struct adjacency *group_adjacency(const struct group *group, uint3
 /* Of so many ways with these weights, none of which leads anywhere yet; NULL: no memory. */
 struct group *group_make(const uint8_t *weights, unsigned count);
 void group_free(struct group *group); /* when no worker can be at it any more */
-/* Where a way leads: a route object that the caller holds, and its adjacency; 0: nowhere. */
-void group_set_way(struct group *group, unsigned way, uint32_t nexthop, uint32_t adjacency);
+/* Where a way leads: a route object that the caller holds, and its adjacency; 0, NULL: nowhere. */
+void group_set_way(struct group *group, unsigned way, uint32_t nexthop,
+                   struct adjacency *adjacency);
 /* An adjacency has changed: the first groups are looked at at once, the rest, a few with each
  * call, in the slices that follow; true: there are more. */
 bool group_refresh(void);
 bool group_leads(const struct group *group); /* some way leads somewhere */
 bool group_is_live(const struct group *group, unsigned way);
 unsigned group_buckets(const struct group *group, unsigned way); /* that it owns */
+void group_shutdown(void); /* tests: all of them freed */

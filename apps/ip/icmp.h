@@ -14,6 +14,7 @@
 #define ICMP_PORT_UNREACHABLE 3u
 #define ICMP_FRAGMENTATION_NEEDED 4u /* rest: the next hop's MTU (unread: RFC 1191 4) */
 #define ICMP_SOURCE_ROUTE_FAILED 5u
+#define ICMP_PROHIBITED 13u /* RFC 1812 5.2.7.1 */
 #define ICMP_SOURCE_QUENCH 4u
 #define ICMP_REDIRECT 5u
 #define ICMP_REDIRECT_HOST 1u /* rest: the better gateway */

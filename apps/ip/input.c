@@ -195,6 +195,8 @@ static __attribute__((noinline)) void decide(struct passage *way, unsigned i)
     int fault = address_fault(p->data, nexthop);
     if (fault == FINE && nexthop != NEXTHOP_LOCAL && !load_relaxed(&passage_routing))
         fault = DROP_not_routed;
+    if (fault == FINE && nexthop == NEXTHOP_BLACKHOLE)
+        fault = DROP_blackhole;
     if (fault != FINE)
         forward_drop(way->worker, p->port, (enum drop_reason)fault, p);
     else if (ip[IPV4_VERSION_IHL] != 0x45 || ip[IPV4_TTL] <= 1 ||

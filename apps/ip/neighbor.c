@@ -8,6 +8,7 @@
 #include "apps/ip/arp.h"
 #include "apps/ip/name.h"
 #include "apps/ip/nexthop.h"
+#include "apps/ip/on_link.h"
 #include "apps/ip/route.h"
 #include "apps/ip/running.h"
 #include "apps/ip/transmit.h"
@@ -95,19 +96,38 @@ static bool is_resolved(const struct neighbor *n)
            n->state == NEIGHBOR_PROBE || n->state == NEIGHBOR_STATIC;
 }
 
-static bool is_on_prefix(struct ip_address address, const struct interface *interface)
+/* A route says that it is on that link, as a gateway or as one of its hosts. */
+static bool is_said_on(struct ip_address address, const struct interface *interface)
+{
+    return on_link_has(address, interface->number) || route_is_on_link(address, interface->number);
+}
+
+bool neighbor_may_be(struct ip_address address, const struct interface *interface)
 {
     const struct address *on = address_covering(address);
-    return on && interface && on->interface == interface->number && address_is_host(on, address) &&
-           !address_find(address);
+    if (!interface || address_find(address))
+        return false;
+    return (on && on->interface == interface->number && address_is_host(on, address)) ||
+           (is_said_on(address, interface) && address_source(interface, address));
 }
 
 /* What a configuration may say, though it be not in effect. */
 static bool may_be_on(struct ip_address address, const struct interface *interface)
 {
     const struct address *on = address_configured_for(address);
-    return on && interface && on->interface == interface->number && address_is_host(on, address) &&
-           !address_configured(address);
+    if (!interface || address_configured(address))
+        return false;
+    return (on && on->interface == interface->number && address_is_host(on, address)) ||
+           is_said_on(address, interface);
+}
+
+/* The host route may be another entry's, of the same address on another interface. */
+static void host_route_clear(const struct neighbor *n)
+{
+    struct route r;
+    unsigned bits = ip_bits(n->address);
+    if (route_get(n->address, bits, &r) && r.nexthop[ROUTE_NEIGHBOR] == n->nexthop)
+        route_clear(n->address, bits, ROUTE_NEIGHBOR);
 }
 
 /* From here on workers forward to it; the host route saves the slow path of the connected
@@ -120,20 +140,16 @@ static void publish(const struct neighbor *n)
         return;
     }
     adjacency_resolve(n->adjacency, n->mac);
-    if (route_is_connected(n->address))
+    if (route_is_connected(n->address, n->interface->number))
         route_set(n->address, ip_bits(n->address), ROUTE_NEIGHBOR, n->nexthop);
     else
-        route_clear(n->address, ip_bits(n->address), ROUTE_NEIGHBOR);
+        host_route_clear(n);
 }
 
-/* The host route may be another entry's, of the same address on another interface. */
 static void withdraw(const struct neighbor *n)
 {
-    struct route r;
     adjacency_unresolve(n->adjacency);
-    unsigned bits = ip_bits(n->address);
-    if (route_get(n->address, bits, &r) && r.nexthop[ROUTE_NEIGHBOR] == n->nexthop)
-        route_clear(n->address, bits, ROUTE_NEIGHBOR);
+    host_route_clear(n);
 }
 
 /* Queues ------------------------------------------------------------------ */
@@ -474,7 +490,7 @@ static void stale_serve(struct worker *control, struct neighbor *n, uint64_t now
 static bool is_sought(const struct neighbor *n)
 {
     return n->state == NEIGHBOR_IDLE && adjacency_at(n->adjacency)->watched && ip_running() &&
-           n->interface && n->interface->up && is_on_prefix(n->address, n->interface);
+           n->interface && n->interface->up && neighbor_may_be(n->address, n->interface);
 }
 
 static void neighbor_serve(struct worker *control, struct neighbor *n, uint64_t now_us)
@@ -563,7 +579,8 @@ void neighbor_release(uint32_t nexthop)
 static bool has_moved(const struct neighbor *n)
 {
     const struct address *on = address_configured_for(n->address);
-    return on && n->interface && on->interface != n->interface->number;
+    return on && n->interface && on->interface != n->interface->number &&
+           !is_said_on(n->address, n->interface);
 }
 
 static void say_removed(const struct neighbor *n)
@@ -576,7 +593,7 @@ static void say_removed(const struct neighbor *n)
 /* A static entry outlives its prefix, unused, and comes back with it. */
 static void refresh(struct worker *control, struct neighbor *n)
 {
-    bool on = is_on_prefix(n->address, n->interface), is_static = n->state == NEIGHBOR_STATIC;
+    bool on = neighbor_may_be(n->address, n->interface), is_static = n->state == NEIGHBOR_STATIC;
     if (on && is_resolved(n)) {
         publish(n);
     } else if (is_static && !on && !has_moved(n)) {
@@ -600,7 +617,7 @@ static void come_back(struct worker *control, struct neighbor *n)
 {
     if (n->state == NEIGHBOR_FAILED)
         neighbor_remove(control, n, DROP_neighbor_queue);
-    if (n->state == NEIGHBOR_IDLE && n->holds && is_on_prefix(n->address, n->interface))
+    if (n->state == NEIGHBOR_IDLE && n->holds && neighbor_may_be(n->address, n->interface))
         neighbor_start(control, n);
 }
 
@@ -713,7 +730,7 @@ int neighbor_add_static(struct ip_address address, const uint8_t mac[MAC_LEN],
         n = neighbor_make(address, interface);
     if (!n)
         return neighbor_no_room();
-    if (is_on_prefix(address, interface)) {
+    if (neighbor_may_be(address, interface)) {
         neighbor_resolve(control_worker(), n, mac, NEIGHBOR_STATIC);
     } else {
         memcpy(n->mac, mac, MAC_LEN);
@@ -741,7 +758,7 @@ bool neighbor_next(unsigned *place, struct neighbor_info *info)
                                         .interface =
                                             n->interface ? n->interface->number : INTERFACE_NONE,
                                         .state = n->state,
-                                        .in_use = is_on_prefix(n->address, n->interface),
+                                        .in_use = neighbor_may_be(n->address, n->interface),
                                         .may_be = may_be_on(n->address, n->interface) };
         memcpy(info->mac, n->mac, MAC_LEN);
         ++*place;

@@ -91,6 +91,10 @@ uint64_t neighbor_held(void); /* received frames waiting */
 void neighbor_hear(struct worker *control, struct interface *interface, struct ip_address address,
                    const uint8_t mac[MAC_LEN], unsigned how);
 
+/* Whether a host of that address is, or would be, on the interface's link: by a prefix in effect,
+ * or by a route. */
+bool neighbor_may_be(struct ip_address address, const struct interface *interface);
+
 /* The route object of a route's gateway; the entry is made and kept until released as often
  * as it was held.  0: table full, or no memory: neighbor_no_room() says which. */
 uint32_t neighbor_hold(struct ip_address address, struct interface *interface);
@@ -103,7 +107,7 @@ void neighbor_refresh(void);
 /* How many one slice has looked at at most, so far; tests clear it. */
 extern unsigned neighbor_slice_most;
 
-/* 0, -ENETUNREACH (not a host on a prefix of that interface), -EINVAL (ours, or a MAC
+/* 0, -ENETUNREACH (not a host on that interface by a prefix or a route), -EINVAL (ours, or a MAC
  * no station has), -EEXIST (already static), -ENOSPC (table full), -ENOMEM. */
 int neighbor_add_static(struct ip_address address, const uint8_t mac[MAC_LEN],
                         struct interface *interface);

@@ -54,6 +54,8 @@ void nexthop_shutdown(void)
     free(buckets);
     buckets = NULL;
     bucket_count = shared_count = 0;
+    group_shutdown();
+    flow_set_symmetric(false);
     adjacency_shutdown();
 }
 

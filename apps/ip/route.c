@@ -41,11 +41,11 @@ static struct trie_of_family {
     { .nodes.size = NODE_V6, .words = 4 },
 };
 
-/* Why a prefix is there.  Static routes of one gateway and route object, and of no other source,
+/* Why a prefix is there.  Static routes of one target and route object, and of no other source,
  * share theirs: a million routes have few of them. */
 struct reasons {
     uint32_t references, next; /* next: in its bucket */
-    struct ip_address gateway;
+    struct route_target *target;
     uint32_t nexthop[ROUTE_SOURCES];
     uint8_t present;
     bool shared;
@@ -111,7 +111,7 @@ static struct reasons *reasons_at(uint32_t number)
 
 static uint32_t *bucket_of(const struct reasons *r)
 {
-    uint64_t key = ip_hash(r->gateway) ^ r->nexthop[ROUTE_STATIC];
+    uint64_t key = (uintptr_t)r->target << 8 ^ r->nexthop[ROUTE_STATIC];
     return &buckets[random_mix(key) & (bucket_count - 1)];
 }
 
@@ -165,7 +165,7 @@ static void reasons_unshare(uint32_t number)
 static uint32_t reasons_find(const struct reasons *wanted)
 {
     uint32_t number = is_static_only(wanted) ? *bucket_of(wanted) : 0;
-    while (number && (!ip_equal(reasons_at(number)->gateway, wanted->gateway) ||
+    while (number && (reasons_at(number)->target != wanted->target ||
                       reasons_at(number)->nexthop[ROUTE_STATIC] != wanted->nexthop[ROUTE_STATIC]))
         number = reasons_at(number)->next;
     return number;
@@ -283,10 +283,9 @@ static uint32_t node_nexthop(const struct node *n)
 static void route_fill(struct route *route, const struct key *key, const struct node *n)
 {
     const struct reasons *r = reasons_at(n->reasons);
-    *route = (struct route){ .prefix = prefix_of(key, n),
-                             .length = n->length,
-                             .present = r->present,
-                             .gateway = r->gateway };
+    *route = (struct route){
+        .prefix = prefix_of(key, n), .length = n->length, .present = r->present, .target = r->target
+    };
     memcpy(route->nexthop, r->nexthop, sizeof route->nexthop);
 }
 
@@ -382,11 +381,28 @@ static const struct node *cover_find(const struct key *key)
     return best;
 }
 
-bool route_is_connected(struct ip_address address)
+bool route_is_connected(struct ip_address address, uint16_t interface)
 {
     const struct key key = key_of(address, ip_bits(address));
     const struct node *n = cover_find(&key);
-    return n && reasons_at(n->reasons)->nexthop[ROUTE_CONNECTED];
+    const struct nexthop *leads = n ? nexthop_at(node_nexthop(n)) : NULL;
+    return leads && leads->kind == NEXTHOP_CONNECTED && leads->interface == interface;
+}
+
+bool route_is_on_link(struct ip_address address, uint16_t interface)
+{
+    const struct key key = key_of(address, ip_bits(address));
+    uint32_t i = key.family->root;
+    while (i && covers(at(&key, i), &key)) {
+        struct node *n = at(&key, i);
+        const struct route_target *target = reasons_at(n->reasons)->target;
+        if (target && target->on_link == interface)
+            return true;
+        if (n->length == key.length)
+            break;
+        i = *child_of(n, &key);
+    }
+    return false;
 }
 
 bool route_covering(struct ip_address prefix, unsigned length, struct route *route)
@@ -502,9 +518,9 @@ static void usable_count(enum route_source source, uint32_t was, uint32_t is)
     nexthop_release(was);
 }
 
-/* gateway NULL: as it is. */
+/* target NULL: as it is. */
 static int set(struct ip_address prefix, unsigned length, enum route_source source,
-               uint32_t nexthop, const struct ip_address *gateway)
+               uint32_t nexthop, struct route_target *target)
 {
     const struct key key = key_of(prefix, length);
     if (key.family->words > 1 && fib6_init())
@@ -517,7 +533,7 @@ static int set(struct ip_address prefix, unsigned length, enum route_source sour
     uint32_t was = wanted.nexthop[source];
     wanted.present |= (uint8_t)(1u << source);
     wanted.nexthop[source] = nexthop;
-    wanted.gateway = gateway ? *gateway : wanted.gateway;
+    wanted.target = target ? target : wanted.target;
     int e = node_change(&key, n, &wanted);
     if (!e) {
         count += !present;
@@ -534,10 +550,10 @@ int route_set(struct ip_address prefix, unsigned length, enum route_source sourc
     return set(prefix, length, source, nexthop, NULL);
 }
 
-int route_set_static(struct ip_address prefix, unsigned length, struct ip_address gateway,
+int route_set_static(struct ip_address prefix, unsigned length, struct route_target *target,
                      uint32_t nexthop)
 {
-    return set(prefix, length, ROUTE_STATIC, nexthop, &gateway);
+    return set(prefix, length, ROUTE_STATIC, nexthop, target);
 }
 
 void route_clear(struct ip_address prefix, unsigned length, enum route_source source)
@@ -551,7 +567,7 @@ void route_clear(struct ip_address prefix, unsigned length, enum route_source so
     wanted.present &= (uint8_t) ~(1u << source);
     wanted.nexthop[source] = NEXTHOP_NONE;
     if (source == ROUTE_STATIC)
-        wanted.gateway = (struct ip_address){ 0 };
+        wanted.target = NULL;
     node_change(&key, n, &wanted);
     usable_count(source, was, NEXTHOP_NONE);
     source_count[source]--;

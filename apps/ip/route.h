@@ -22,12 +22,17 @@ enum route_source {
     ROUTE_SOURCES,
 };
 
+/* What a static route is called by begins with this; the rest is its owner's (target.h). */
+struct route_target {
+    uint16_t on_link; /* its hosts are neighbors on that interface; INTERFACE_NONE: on none */
+};
+
 /* A copy of what the table knows of a prefix. */
 struct route {
     struct ip_address prefix;
     uint8_t length;
     uint8_t present;                 /* bit per source */
-    struct ip_address gateway;       /* of the static route */
+    struct route_target *target;     /* of the static route; good until something is changed */
     uint32_t nexthop[ROUTE_SOURCES]; /* route objects (nexthop.h); 0: nothing usable */
 };
 
@@ -40,7 +45,7 @@ int route_set(struct ip_address prefix, unsigned length, enum route_source sourc
               uint32_t nexthop);
 void route_clear(struct ip_address prefix, unsigned length, enum route_source source);
 /* The same for a static route, and what it is called by; route_set() leaves that as it is. */
-int route_set_static(struct ip_address prefix, unsigned length, struct ip_address gateway,
+int route_set_static(struct ip_address prefix, unsigned length, struct route_target *target,
                      uint32_t nexthop);
 
 static inline bool route_has(const struct route *route, enum route_source source)
@@ -57,5 +62,7 @@ uint32_t route_nexthop(const struct route *route); /* the best, 0: inactive */
 unsigned route_count(void);                        /* prefixes */
 unsigned route_count_of(enum route_source source);
 unsigned route_usable_of(enum route_source source); /* of them those that lead somewhere */
-/* Whether the longest usable prefix above a host's own route is a connected one. */
-bool route_is_connected(struct ip_address address);
+/* Whether the longest usable prefix above a host's own route leads to hosts on that interface. */
+bool route_is_connected(struct ip_address address, uint16_t interface);
+/* Whether some static route above it, usable or not, says that it is a neighbor there. */
+bool route_is_on_link(struct ip_address address, uint16_t interface);

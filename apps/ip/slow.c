@@ -88,6 +88,25 @@ static void deliver(struct worker *control, struct packet *p)
                     0);
 }
 
+/* RFC 1812 5.2.7.1: no route is a network's, whatever a route refuses is one host's. */
+static void refuse(struct worker *control, struct packet *p, uint32_t nexthop)
+{
+    switch (nexthop) {
+    case NEXTHOP_BLACKHOLE:
+        forward_drop(control, p->port, DROP_blackhole, p);
+        break;
+    case NEXTHOP_UNREACHABLE:
+        icmp_refuse(control, p, DROP_unreachable, ICMP_UNREACHABLE, ICMP_HOST_UNREACHABLE, 0);
+        break;
+    case NEXTHOP_PROHIBIT:
+        icmp_refuse(control, p, DROP_prohibited, ICMP_UNREACHABLE, ICMP_PROHIBITED, 0);
+        break;
+    default:
+        icmp_refuse(control, p, DROP_no_route, ICMP_UNREACHABLE, ICMP_NET_UNREACHABLE, 0);
+        break;
+    }
+}
+
 /* unread: RFC 1812 5.2.1.2, in its order: next hop, time to live, length. */
 static void forward_slow(struct worker *control, struct packet *p, uint32_t nexthop)
 {
@@ -96,7 +115,7 @@ static void forward_slow(struct worker *control, struct packet *p, uint32_t next
     struct next_hop hop;
     nexthop = nexthop_of_flow(nexthop, flow_hash_ipv4(ip));
     if (!neighbor_next_hop(nexthop, destination, &hop)) {
-        icmp_refuse(control, p, DROP_no_route, ICMP_UNREACHABLE, ICMP_NET_UNREACHABLE, 0);
+        refuse(control, p, nexthop);
         return;
     }
     const struct address *us = address_source(hop.interface, hop.address);

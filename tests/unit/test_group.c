@@ -37,7 +37,7 @@ static void make(const uint8_t *weights, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         adjacency[i] = adjacency_make(&interface, ETHERTYPE_IPV4, i);
         nexthop[i] = nexthop_via(0, adjacency[i]);
-        group_set_way(group, i, nexthop[i], adjacency[i]);
+        group_set_way(group, i, nexthop[i], adjacency_at(adjacency[i]));
     }
 }
 
@@ -143,10 +143,10 @@ static void while_none_is_resolved_all_are_used(void **state)
     assert_false(group_is_live(group, 0));
     down(1);
     assert_int_equal(group_buckets(group, 1), GROUP_BUCKETS / 2);
-    group_set_way(group, 0, 0, ADJACENCY_NONE); /* nor is there a way to ask it */
+    group_set_way(group, 0, 0, NULL); /* nor is there a way to ask it */
     assert_int_equal(group_buckets(group, 1), GROUP_BUCKETS);
     assert_true(group_leads(group));
-    group_set_way(group, 1, 0, ADJACENCY_NONE);
+    group_set_way(group, 1, 0, NULL);
     assert_false(group_leads(group));
     unmake();
 }
@@ -205,8 +205,8 @@ static void every_group_hears_of_it(void **state)
     adjacency_resolve(one, mac);
     for (unsigned i = 0; i < ARRAY_SIZE(many); i++) {
         many[i] = group_make((const uint8_t[]){ 1, 1 }, 2);
-        group_set_way(many[i], 0, 77, one);
-        group_set_way(many[i], 1, 78, two);
+        group_set_way(many[i], 0, 77, adjacency_at(one));
+        group_set_way(many[i], 1, 78, adjacency_at(two));
         assert_int_equal(group_buckets(many[i], 1), 0);
     }
     adjacency_resolve(two, mac);

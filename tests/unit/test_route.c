@@ -26,6 +26,7 @@
 
 static struct route model[ROUTES]; /* nexthop[0] 0: not there */
 static uint32_t target[TARGETS];   /* route objects */
+static struct route_target called[3] = { { INTERFACE_NONE }, { INTERFACE_NONE }, { 7 } };
 
 static int table_set_up(void **state)
 {
@@ -150,7 +151,7 @@ static void model_check(const struct route *m)
     assert_int_equal(route_get(m->prefix, m->length, &r), m->present != 0);
     if (m->present) {
         assert_int_equal(r.present, m->present);
-        assert_true(ip_equal(r.gateway, m->gateway));
+        assert_ptr_equal(r.target, m->target);
         assert_memory_equal(r.nexthop, m->nexthop, sizeof r.nexthop);
     }
     struct ip_address last = ip_last(m->prefix, m->length);
@@ -163,21 +164,21 @@ static bool model_step(struct route *m)
 {
     enum route_source source = (enum route_source)(random() % ROUTE_SOURCES);
     uint32_t to = random() % 4 ? target[random() % TARGETS] : NEXTHOP_NONE;
-    bool has_gateway = source == ROUTE_STATIC;
-    struct ip_address gateway = ip_from_v4(1 + (uint32_t)random() % 3), none = { 0 };
+    bool is_called = source == ROUTE_STATIC;
+    struct route_target *name = &called[random() % ARRAY_SIZE(called)];
     if (random() % 3 == 0) {
         route_clear(m->prefix, m->length, source);
         m->present &= (uint8_t) ~(1u << source);
         m->nexthop[source] = 0;
-        m->gateway = has_gateway ? none : m->gateway;
+        m->target = is_called ? NULL : m->target;
         return true;
     }
-    if (has_gateway ? route_set_static(m->prefix, m->length, gateway, to)
-                    : route_set(m->prefix, m->length, source, to))
+    if (is_called ? route_set_static(m->prefix, m->length, name, to)
+                  : route_set(m->prefix, m->length, source, to))
         return false;
     m->present |= (uint8_t)(1u << source);
     m->nexthop[source] = to;
-    m->gateway = has_gateway ? gateway : m->gateway;
+    m->target = is_called ? name : m->target;
     return true;
 }
 
@@ -188,7 +189,7 @@ static void model_clear(void)
             route_clear(model[i].prefix, model[i].length, (enum route_source)source);
         memset(model[i].nexthop, 0, sizeof model[i].nexthop);
         model[i].present = 0;
-        model[i].gateway = (struct ip_address){ 0 };
+        model[i].target = NULL;
     }
 }
 
@@ -467,6 +468,14 @@ static void routes_are_summed_up_and_filtered(void **state)
     bench_command_fails("show route 10.0.0.1/8", "host bits set");
 }
 
+static int add_via(uint32_t prefix, unsigned length, uint32_t gateway)
+{
+    struct target_words words = { .kind = TARGET_VIA, .count = 1 };
+    unsigned wrong;
+    words.way[0] = (struct target_way){ ip_from_v4(gateway), INTERFACE_NONE, 1 };
+    return route_add_static(ip_from_v4(prefix), length, &words, &wrong);
+}
+
 /* However many routes there are, one slice touches a bounded number of them. */
 #define MILLION 1000000u
 
@@ -474,10 +483,9 @@ static void a_million_routes_are_looked_at_in_slices(void **state)
 {
     unsigned slices = 0;
     for (uint32_t i = 0; i < MILLION; i++)
-        assert_int_equal(
-            route_add_static(ip_from_v4(IP(16, 0, 0, 0) + i * 256), 24,
-                             ip_from_v4(i % 2 ? IP(198, 51, 100, 2) : IP(203, 0, 113, 2))),
-            0);
+        assert_int_equal(add_via(IP(16, 0, 0, 0) + i * 256, 24,
+                                 i % 2 ? IP(198, 51, 100, 2) : IP(203, 0, 113, 2)),
+                         0);
     bench_command("route add 0.0.0.0/0 via 192.0.2.2");
     uint32_t odd = IP(16, 0, 0, 0) + 999999 * 256 + 7, back = fib_lookup(IP(9, 9, 9, 9));
     route_slice_most = 0;
@@ -548,8 +556,7 @@ static unsigned fill_table(void)
 {
     unsigned n = 0;
     host_set_table_room(32u << 10); /* none for another chunk of the forwarding table */
-    while (!route_add_static(ip_from_v4(IP(21, n / 256, n % 256, 128)), 25,
-                             ip_from_v4(IP(192, 0, 2, 2))))
+    while (!add_via(IP(21, n / 256, n % 256, 128), 25, IP(192, 0, 2, 2)))
         n++;
     assert_in_range(n, 1, 4000);
     return n;
