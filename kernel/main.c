@@ -23,6 +23,7 @@
 #include "kernel/task.h"
 #include "kernel/time.h"
 #include "nic/packet.h"
+#include "nic/rss.h"
 #include "pci/aer.h"
 #include "pci/pci.h"
 #include "virtio/virtio_mmio.h"
@@ -311,6 +312,7 @@ void kernel_main(struct boot_info *info)
     config_parse_command_line(info->command_line, &options, NULL, NULL);
     log_set_level(options.log_level);
     panic_set_halt(options.panic_halt);
+    rss_set_symmetric(!options.rss_standard);
     machine_init(info->protocol);
     done("millrace %s (%s), %s, on %s", version_string, version_commit, info->protocol,
          machine_cpu_name());

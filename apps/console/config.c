@@ -69,6 +69,12 @@ static bool set_panic(struct options *o, const char *value)
     return true;
 }
 
+static bool set_rss(struct options *o, const char *value)
+{
+    o->rss_standard = !strcmp(value, "standard");
+    return o->rss_standard || !strcmp(value, "symmetric");
+}
+
 /* As Linux spells it, and as QEMU, Firecracker and others write it for their guests. */
 static bool set_mmio(struct options *o, const char *value)
 {
@@ -90,6 +96,7 @@ static const struct option {
     { "iommu=", "on|off|strict", set_iommu },
     { "loglevel=", "error|warning|info|debug", set_log_level },
     { "panic=", "halt", set_panic },
+    { "rss=", "symmetric|standard", set_rss },
     { "virtio_mmio.device=", "SIZE@BASE:IRQ[:ID]", set_mmio },
 };
 
@@ -110,7 +117,7 @@ static int set_option(struct options *o, const char *text, size_t n, struct comm
     }
     return command_error(call,
                          "unknown option '%s', expected ats=, console=, cores=, iommu=, loglevel=, "
-                         "panic=, virtio_mmio.device= or -- and commands",
+                         "panic=, rss=, virtio_mmio.device= or -- and commands",
                          word);
 }
 

@@ -30,6 +30,7 @@ struct options {
     struct pci_trusted ats;     /* whose own translations are trusted */
     enum log_level log_level;
     bool panic_halt;
+    bool rss_standard;          /* the usual key, not the symmetric one (nic/rss.h) */
     struct virtio_mmio_slot mmio[VIRTIO_MMIO_SLOTS_MAX];    /* virtio_mmio.device= */
     unsigned mmio_slots;
     unsigned cores;             /* CPUs to use; 0: all */

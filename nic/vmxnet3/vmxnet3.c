@@ -10,6 +10,7 @@
 
 #include "kernel/log.h"
 #include "kernel/mmio.h"
+#include "nic/rss.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -260,8 +261,6 @@ static int vmxnet3_set_mtu(struct port *port, uint16_t mtu)
 
 /* Receive side scaling --------------------------------------------------------- */
 
-/* This key gives both directions of a connection the same hash, because the same 16 bits repeat
- * (Woo and Park, "Scalable TCP session monitoring with symmetric receive-side scaling", 2012). */
 static void describe_scaling(struct vmxnet3 *e)
 {
     struct vmxnet3_rss *rss = &e->tables->rss;
@@ -269,8 +268,7 @@ static void describe_scaling(struct vmxnet3 *e)
                                  .function = VMXNET3_RSS_TOEPLITZ,
                                  .key_length = VMXNET3_RSS_KEY,
                                  .entries = VMXNET3_RSS_ENTRIES };
-    for (unsigned i = 0; i < VMXNET3_RSS_KEY; i++)
-        rss->key[i] = i % 2 ? 0x5a : 0x6d;
+    memcpy(rss->key, rss_key(), VMXNET3_RSS_KEY);
     for (unsigned i = 0; i < VMXNET3_RSS_ENTRIES; i++)
         rss->table[i] = (uint8_t)(i % e->rx_queues);
     e->shared->rss = (struct vmxnet3_table){ .version = 1,

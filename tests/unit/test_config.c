@@ -52,6 +52,7 @@ static void no_options_mean_the_defaults(void **state)
     assert_int_equal(o.iommu, IOMMU_ON);
     assert_int_equal(o.log_level, LOG_INFO);
     assert_false(o.panic_halt);
+    assert_false(o.rss_standard);
     assert_string_equal(commands, "");
 }
 
@@ -60,10 +61,11 @@ static void every_option(void **state)
     struct options o;
     const char *commands;
 
-    assert_int_equal(config_parse_command_line(" console=ttyS1,9600 console=vga\tiommu=strict "
-                                               "loglevel=debug panic=halt -- forward l2; start",
-                                               &o, &commands, &out),
-                     0);
+    assert_int_equal(
+        config_parse_command_line(" console=ttyS1,9600 console=vga\tiommu=strict "
+                                  "loglevel=debug panic=halt rss=standard -- forward l2; start",
+                                  &o, &commands, &out),
+        0);
     assert_string_equal(text, "");
     assert_int_equal(o.consoles, 2);
     assert_string_equal(o.console[0], "ttyS1,9600");
@@ -71,6 +73,7 @@ static void every_option(void **state)
     assert_int_equal(o.iommu, IOMMU_STRICT);
     assert_int_equal(o.log_level, LOG_DEBUG);
     assert_true(o.panic_halt);
+    assert_true(o.rss_standard);
     assert_string_equal(commands, " forward l2; start");
 }
 
@@ -115,9 +118,10 @@ static void wrong_options_get_one_line_and_change_nothing(void **state)
         { "iommu=maybe", "wrong option 'iommu=maybe', expected iommu=on|off|strict" },
         { "iommu",
           "unknown option 'iommu', expected ats=, console=, cores=, iommu=, loglevel=, panic=, "
-          "virtio_mmio.device= or -- "
+          "rss=, virtio_mmio.device= or -- "
           "and commands" },
         { "loglevel=", "wrong option 'loglevel=', expected loglevel=error|warning|info|debug" },
+        { "rss=on", "wrong option 'rss=on', expected rss=symmetric|standard" },
         { "panic=10", "wrong option 'panic=10', expected panic=halt" },
         { "quiet", NULL },
         { "---", NULL },
@@ -198,7 +202,7 @@ static void errors_are_told_and_counted(void **state)
     assert_string_equal(
         text,
         "error: command line: unknown option 'quiet', expected ats=, console=, cores=, iommu=, "
-        "loglevel=, panic=, virtio_mmio.device= or -- and commands\n"
+        "loglevel=, panic=, rss=, virtio_mmio.device= or -- and commands\n"
         "error: configuration line 2: wrong 'one' after 'xnote', "
         "expected NUMBER such as 1500\n"
         "error: configuration line 4: unknown command 'bogus', "

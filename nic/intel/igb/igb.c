@@ -12,6 +12,7 @@
 #include "kernel/mmio.h"
 #include "kernel/task.h"
 #include "kernel/time.h"
+#include "nic/rss.h"
 #include "pci/sriov.h"
 
 #include <errno.h>
@@ -140,17 +141,18 @@ static int igb_set_mac(struct port *port, const uint8_t mac[MAC_LEN])
 
 /* Receive side scaling --------------------------------------------------------- */
 
-/* unread: 82576 DS 7.1.1.7.  This key gives both directions of a connection the same hash, because
- * the same 16 bits repeat (Woo and Park, "Scalable TCP session monitoring with symmetric
- * receive-side scaling", 2012). */
+/* unread: 82576 DS 7.1.1.7 */
 static void init_scaling(struct igb *e)
 {
     bool several = e->queues > 1;
     uint32_t mode = several ? IGB_MRQC_MODE_RSS : IGB_MRQC_MODE_ONE;
     if (e->pf)
         mode = several ? IGB_MRQC_MODE_VMDQ_RSS : IGB_MRQC_MODE_VMDQ;
-    for (uint32_t i = 0; i < IGB_RSSRK_REGS; i++)
-        igb_write(e, IGB_RSSRK(i), 0x5a6d5a6du);
+    for (uint32_t i = 0; i < IGB_RSSRK_REGS; i++) {
+        uint32_t four;
+        memcpy(&four, rss_key() + 4 * i, sizeof four);
+        igb_write(e, IGB_RSSRK(i), four);
+    }
     for (uint32_t i = 0; i < IGB_RETA_REGS; i++) {
         uint32_t entries = 0;
         for (uint32_t n = 0; n < 4; n++)
