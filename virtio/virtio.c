@@ -106,7 +106,7 @@ static int confirm_features(struct virtio_device *dev)
 int virtio_negotiate(struct virtio_device *dev, uint64_t required, uint64_t wanted,
                      const struct virtio_feature *names)
 {
-    char text[200];
+    char text[320];
     uint64_t offered = dev->transport->get_features(dev);
     uint64_t missing = required & ~offered;
     int e = -ENOTSUP;
@@ -185,11 +185,20 @@ int virtio_config_read(struct virtio_device *dev, uint16_t offset, uint8_t *to, 
 uint16_t virtio_queue_size(struct virtio_device *dev, uint16_t index)
 {
     uint16_t size = dev->transport->queue_size(dev, index);
-    if (!(size & (size - 1)) && size <= VIRTQ_SIZE_MAX)
+    bool packed = virtio_has(dev, VIRTIO_F_RING_PACKED);
+    if (size <= VIRTQ_SIZE_MAX && (packed || !(size & (size - 1))))
         return size;
-    log_error("%s: queue %u: size %u, expected a power of 2 up to %u", dev->name, index, size,
-              VIRTQ_SIZE_MAX);
+    log_error("%s: queue %u: size %u, expected %s up to %u", dev->name, index, size,
+              packed ? "one" : "a power of 2", VIRTQ_SIZE_MAX);
     return 0;
+}
+
+static unsigned kind_of_queues(const struct virtio_device *dev)
+{
+    return (dev->transport->legacy ? VIRTQUEUE_LEGACY : 0) |
+           (virtio_has(dev, VIRTIO_F_RING_PACKED) ? VIRTQUEUE_PACKED : 0) |
+           (virtio_has(dev, VIRTIO_F_EVENT_IDX) ? VIRTQUEUE_EVENT_IDX : 0) |
+           (virtio_has(dev, VIRTIO_F_IN_ORDER) ? VIRTQUEUE_IN_ORDER : 0);
 }
 
 int virtio_queue_start(struct virtio_device *dev, struct virtqueue *vq, uint16_t index,
@@ -205,7 +214,7 @@ int virtio_queue_start(struct virtio_device *dev, struct virtqueue *vq, uint16_t
         size = max;
     if (!virtio_has(dev, VIRTIO_F_INDIRECT_DESC))
         indirect_max = 0;
-    int e = virtqueue_alloc(vq, dev->dma, index, size, dev->transport->legacy, indirect_max);
+    int e = virtqueue_alloc(vq, dev->dma, index, size, kind_of_queues(dev), indirect_max);
     if (e) {
         log_error("%s: queue %u: no memory for %u descriptors", dev->name, index, size);
         return e;

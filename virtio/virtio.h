@@ -27,13 +27,16 @@
 /* Feature bits that belong to no device type, virtio 1.2 6 and 6.3 */
 #define VIRTIO_F_ANY_LAYOUT 27 /* legacy interface only: no assumptions about framing */
 #define VIRTIO_F_INDIRECT_DESC 28
+#define VIRTIO_F_EVENT_IDX 29
 #define VIRTIO_F_VERSION_1 32
 #define VIRTIO_F_ACCESS_PLATFORM 33 /* addresses go through the IOMMU like anybody's */
-#define VIRTIO_F_ORDER_PLATFORM 36  /* a hardware device: real barriers, which ours are on x86 */
+#define VIRTIO_F_RING_PACKED 34
+#define VIRTIO_F_IN_ORDER 35
+#define VIRTIO_F_ORDER_PLATFORM 36 /* a hardware device: real barriers, which ours are on x86 */
 
 #define VIRTIO_BIT(n) (1ull << (n))
 
-#define VIRTIO_ID_NET 1     /* virtio 1.2 5 */
+#define VIRTIO_ID_NET 1 /* virtio 1.2 5 */
 #define VIRTIO_ID_CONSOLE 3
 
 struct virtio_device;
@@ -102,7 +105,7 @@ uint16_t virtio_config_read16(struct virtio_device *dev, uint16_t offset);
 uint32_t virtio_config_read32(struct virtio_device *dev, uint16_t offset);
 
 /* The largest size of queue `index` that we can use, 0: there is no such queue,
- * or (with a log line) its size is not one that a split virtqueue can have. */
+ * or (with a log line) its size is not one that a virtqueue can have. */
 uint16_t virtio_queue_size(struct virtio_device *dev, uint16_t index);
 /* Allocates queue `index` with up to `size` entries (0: as many as the device
  * has) and hands it to the device.  indirect_max: longest chain that should go

@@ -1,9 +1,9 @@
-/* virtqueue.c - the split virtqueue, virtio 1.2 2.7.  Contract: virtqueue.h. */
-#include "virtio/virtqueue.h"
+/* virtqueue.c - what both kinds of virtqueues share: memory, and which of them it is.  Contract:
+ * virtqueue.h; virtio 1.2 2.7 and 2.8. */
+#include "virtio/virtqueue_rings.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* Memory ------------------------------------------------------------------- */
 
@@ -12,8 +12,8 @@ static size_t desc_bytes(uint16_t size)
     return sizeof(struct virtq_desc) * size;
 }
 
-/* The rings carry one more word for VIRTIO_F_EVENT_IDX, which we never
- * negotiate, but the sizes of 2.7 and 2.7.2 count it. */
+/* The rings carry one more word for VIRTIO_F_EVENT_IDX; the sizes of 2.7 and 2.7.2 count it
+ * whatever was negotiated. */
 static size_t avail_bytes(uint16_t size)
 {
     return sizeof(struct virtq_avail) + sizeof(uint16_t) * size + sizeof(uint16_t);
@@ -24,7 +24,7 @@ static size_t used_bytes(uint16_t size)
     return sizeof(struct virtq_used) + sizeof(struct virtq_used_elem) * size + sizeof(uint16_t);
 }
 
-static int alloc_rings(struct virtqueue *vq)
+static int alloc_split(struct virtqueue *vq)
 {
     size_t read_bytes = desc_bytes(vq->size) + avail_bytes(vq->size);
     int e = dma_alloc(vq->dma, read_bytes, PAGE_SIZE, DMA_TO_DEVICE, &vq->read_memory);
@@ -55,6 +55,48 @@ static int alloc_legacy_rings(struct virtqueue *vq)
     return 0;
 }
 
+/* Descriptors and Device Event Suppression are the device's to write, Driver Event Suppression is
+ * not (2.8.10.1). */
+static int alloc_packed(struct virtqueue *vq)
+{
+    size_t ring = desc_bytes(vq->size);
+    int e =
+        dma_alloc(vq->dma, sizeof *vq->driver_event, PAGE_SIZE, DMA_TO_DEVICE, &vq->read_memory);
+    if (e)
+        return e;
+    e = dma_alloc(vq->dma, ring + sizeof *vq->device_event, PAGE_SIZE, DMA_BIDIRECTIONAL,
+                  &vq->written_memory);
+    if (e)
+        return e;
+    vq->ring = vq->written_memory.va;
+    vq->device_event = (struct pvirtq_event_suppress *)((char *)vq->written_memory.va + ring);
+    vq->driver_event = vq->read_memory.va;
+    vq->desc_iova = vq->written_memory.iova;
+    vq->used_iova = vq->desc_iova + ring;
+    vq->avail_iova = vq->read_memory.iova;
+    vq->avail_flags = VIRTQ_DESC_F_AVAIL; /* both wrap counters begin with 1: 2.8.1 */
+    vq->used_flags = VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED;
+    return 0;
+}
+
+static void place_split(struct virtqueue *vq)
+{
+    vq->desc = vq->read_memory.va;
+    vq->desc_iova = vq->read_memory.iova;
+    vq->avail = (struct virtq_avail *)((char *)vq->read_memory.va + desc_bytes(vq->size));
+    vq->avail_iova = vq->desc_iova + desc_bytes(vq->size);
+}
+
+static int alloc_rings(struct virtqueue *vq, unsigned how)
+{
+    if (vq->packed)
+        return alloc_packed(vq);
+    int e = how & VIRTQUEUE_LEGACY ? alloc_legacy_rings(vq) : alloc_split(vq);
+    if (!e)
+        place_split(vq);
+    return e;
+}
+
 static int alloc_tables(struct virtqueue *vq, uint16_t indirect_max)
 {
     /* 2.7.5.3.1: no chain is longer than the queue, indirect ones included. */
@@ -71,21 +113,32 @@ static int alloc_tables(struct virtqueue *vq, uint16_t indirect_max)
     return 0;
 }
 
+/* A circle, for queues in order; others never come to its end. */
 static void free_list_init(struct virtqueue *vq)
 {
     for (uint16_t i = 0; i < vq->size; i++)
-        vq->chain[i].next = (uint16_t)(i + 1);
+        vq->chain[i].next = (uint16_t)(i + 1 < vq->size ? i + 1 : 0);
     vq->free_head = 0;
     vq->free_count = vq->size;
 }
 
-int virtqueue_alloc(struct virtqueue *vq, struct dma_device *dma, uint16_t index, uint16_t size,
-                    bool legacy, uint16_t indirect_max)
+static bool size_is_possible(uint16_t size, bool packed)
 {
-    *vq = (struct virtqueue){ .dma = dma, .index = index, .size = size };
-    if (!size || (size & (size - 1)) || size > VIRTQ_SIZE_MAX)
+    return size && size <= VIRTQ_SIZE_MAX && (packed || !(size & (size - 1)));
+}
+
+int virtqueue_alloc(struct virtqueue *vq, struct dma_device *dma, uint16_t index, uint16_t size,
+                    unsigned how, uint16_t indirect_max)
+{
+    *vq = (struct virtqueue){ .dma = dma,
+                              .index = index,
+                              .size = size,
+                              .packed = how & VIRTQUEUE_PACKED,
+                              .event_idx = how & VIRTQUEUE_EVENT_IDX,
+                              .in_order = how & VIRTQUEUE_IN_ORDER };
+    if (!size_is_possible(size, vq->packed))
         return -EINVAL;
-    int e = legacy ? alloc_legacy_rings(vq) : alloc_rings(vq);
+    int e = alloc_rings(vq, how);
     if (e)
         goto free;
     e = alloc_tables(vq, indirect_max);
@@ -95,13 +148,8 @@ int virtqueue_alloc(struct virtqueue *vq, struct dma_device *dma, uint16_t index
     vq->chain = calloc(size, sizeof *vq->chain);
     if (!vq->chain)
         goto free;
-
-    vq->desc = vq->read_memory.va;
-    vq->desc_iova = vq->read_memory.iova;
-    vq->avail = (struct virtq_avail *)((char *)vq->read_memory.va + desc_bytes(size));
-    vq->avail_iova = vq->desc_iova + desc_bytes(size);
-    vq->avail->flags = VIRTQ_AVAIL_F_NO_INTERRUPT; /* we poll: 2.7.7.1 */
     free_list_init(vq);
+    virtqueue_disable_interrupts(vq);
     return 0;
 
 free:
@@ -118,141 +166,93 @@ void virtqueue_free(struct virtqueue *vq)
     *vq = (struct virtqueue){ 0 };
 }
 
-/* Supplying buffers, virtio 1.2 2.7.13 -------------------------------------- */
-
-static inline void fill_desc(struct virtq_desc *d, const struct virtqueue_segment *segment,
-                             bool writable, bool more, uint16_t next)
-{
-    d->addr = segment->iova;
-    d->len = segment->length;
-    d->flags = (uint16_t)((writable ? VIRTQ_DESC_F_WRITE : 0) | (more ? VIRTQ_DESC_F_NEXT : 0));
-    d->next = more ? next : 0;
-}
-
-/* A chain in the table itself.  Returns its last descriptor. */
-static inline uint16_t add_direct(struct virtqueue *vq, uint16_t head,
-                                  const struct virtqueue_segment *segments, unsigned readable,
-                                  unsigned n)
-{
-    uint16_t at = head;
-    for (unsigned i = 0;; i++) {
-        uint16_t next = vq->chain[at].next;
-        fill_desc(&vq->desc[at], &segments[i], i >= readable, i + 1 < n, next);
-        if (i + 1 == n)
-            return at;
-        at = next;
-    }
-}
-
-/* A chain in the head's own indirect table: one descriptor, whatever n. */
-static void add_indirect(struct virtqueue *vq, uint16_t head,
-                         const struct virtqueue_segment *segments, unsigned readable, unsigned n)
-{
-    size_t offset = desc_bytes(vq->indirect_max) * head;
-    struct virtq_desc *table = vq->tables + (size_t)vq->indirect_max * head;
-    for (unsigned i = 0; i < n; i++)
-        fill_desc(&table[i], &segments[i], i >= readable, i + 1 < n, (uint16_t)(i + 1));
-    vq->desc[head] = (struct virtq_desc){ .addr = vq->tables_iova + offset,
-                                          .len = (uint32_t)desc_bytes((uint16_t)n),
-                                          .flags = VIRTQ_DESC_F_INDIRECT };
-}
+/* Supplying buffers --------------------------------------------------------- */
 
 bool virtqueue_add(struct virtqueue *vq, const struct virtqueue_segment *segments,
                    unsigned readable, unsigned writable, void *token)
 {
     unsigned n = readable + writable;
-    bool indirect = n > 1 && n <= vq->indirect_max;
-    uint16_t head = vq->free_head, last = head;
-
     if (!n || !virtqueue_has_room(vq, n))
         return false;
-    if (indirect)
-        add_indirect(vq, head, segments, readable, n);
+    if (vq->packed)
+        virtqueue_packed_add(vq, segments, readable, n, token);
     else
-        last = add_direct(vq, head, segments, readable, n);
-
-    struct virtqueue_chain *chain = &vq->chain[head];
-    vq->free_head = vq->chain[last].next;
-    chain->token = token;
-    chain->last = last;
-    chain->count = indirect ? 1 : (uint16_t)n;
-    chain->writable = 0;
-    for (unsigned i = readable; i < n; i++)
-        chain->writable += segments[i].length;
-    vq->free_count = (uint16_t)(vq->free_count - chain->count);
-    vq->in_flight++;
-    vq->avail->ring[vq->avail_idx++ & (vq->size - 1)] = head;
+        virtqueue_split_add(vq, segments, readable, n, token);
     return true;
+}
+
+unsigned virtqueue_add_burst(struct virtqueue *vq, const struct virtqueue_segment *segments,
+                             void *const *tokens, unsigned n, bool writable)
+{
+    uint16_t write = writable ? VIRTQ_DESC_F_WRITE : 0;
+    n = n < vq->free_count ? n : vq->free_count;
+    if (vq->packed)
+        virtqueue_packed_add_burst(vq, segments, tokens, n, write);
+    else
+        virtqueue_split_add_burst(vq, segments, tokens, n, write);
+    return n;
 }
 
 void virtqueue_publish(struct virtqueue *vq)
 {
+    if (vq->packed) {
+        virtqueue_packed_publish(vq);
+        return;
+    }
     dma_wmb(); /* descriptors and ring entries before the index: 2.7.13.3.1 */
     store_relaxed(&vq->avail->idx, vq->avail_idx);
 }
 
 void virtqueue_notify(struct virtqueue *vq)
 {
-    dma_mb(); /* the index before the look whether the device sleeps: 2.7.13.4.1 */
-    if (!(load_relaxed(&vq->used->flags) & VIRTQ_USED_F_NO_NOTIFY))
+    dma_mb(); /* what was published before the look whether the device sleeps: 2.7.13.4.1 */
+    bool wanted = vq->packed ? virtqueue_packed_wants_notify(vq) : virtqueue_split_wants_notify(vq);
+    vq->added = 0;
+    if (wanted)
         vq->notify(vq);
 }
 
-/* Receiving used buffers, virtio 1.2 2.7.14 ---------------------------------- */
+/* Receiving used buffers ------------------------------------------------------ */
 
 void virtqueue_break(struct virtqueue *vq, const char *why)
 {
     vq->used_end = vq->used_idx; /* nothing more comes out */
+    vq->in_batch = false;
     store_relaxed(&vq->broken, why);
 }
 
-static bool used_available(struct virtqueue *vq)
+unsigned virtqueue_pop_burst(struct virtqueue *vq, void **tokens, uint32_t *written, unsigned n)
 {
-    if (vq->used_idx != vq->used_end)
-        return true;
-    if (vq->broken)
-        return false;
-    vq->used_end = load_relaxed(&vq->used->idx);
-    dma_rmb(); /* the index before the entries it covers */
-    if ((uint16_t)(vq->used_end - vq->used_idx) <= vq->in_flight)
-        return vq->used_idx != vq->used_end;
-    virtqueue_break(vq, "used index ran ahead of what was offered");
-    return false;
-}
-
-/* Forgets the chain and returns its descriptors to the free list. */
-static void *release_chain(struct virtqueue *vq, uint16_t head)
-{
-    struct virtqueue_chain *chain = &vq->chain[head];
-    void *token = chain->token;
-    chain->token = NULL;
-    vq->chain[chain->last].next = vq->free_head;
-    vq->free_head = head;
-    vq->free_count = (uint16_t)(vq->free_count + chain->count);
-    vq->in_flight--;
-    return token;
+    return vq->packed ? virtqueue_packed_pop(vq, tokens, written, n)
+                      : virtqueue_split_pop(vq, tokens, written, n);
 }
 
 void *virtqueue_pop(struct virtqueue *vq, uint32_t *written)
 {
-    if (!used_available(vq))
-        return NULL;
-    const struct virtq_used_elem *elem = &vq->used->ring[vq->used_idx & (vq->size - 1)];
-    uint32_t id = load_relaxed(&elem->id);
-    uint32_t len = load_relaxed(&elem->len);
-    if (unlikely(id >= vq->size || !vq->chain[id].token)) {
-        virtqueue_break(vq, "used entry names a buffer that the device does not have");
-        return NULL;
-    }
-    vq->used_idx++;
-    *written = len <= vq->chain[id].writable ? len : 0;
-    return release_chain(vq, (uint16_t)id);
+    void *token;
+    return virtqueue_pop_burst(vq, &token, written, 1) ? token : NULL;
 }
 
 void *virtqueue_detach(struct virtqueue *vq)
 {
     for (uint32_t head = 0; vq->in_flight && head < vq->size; head++)
         if (vq->chain[head].token)
-            return release_chain(vq, (uint16_t)head);
+            return virtqueue_release(vq, (uint16_t)head);
     return NULL;
+}
+
+/* Interrupts ------------------------------------------------------------------- */
+
+bool virtqueue_enable_interrupts(struct virtqueue *vq)
+{
+    return vq->packed ? virtqueue_packed_enable_interrupts(vq)
+                      : virtqueue_split_enable_interrupts(vq);
+}
+
+void virtqueue_disable_interrupts(struct virtqueue *vq)
+{
+    if (vq->packed)
+        virtqueue_packed_disable_interrupts(vq);
+    else
+        virtqueue_split_disable_interrupts(vq);
 }
