@@ -45,6 +45,9 @@
 /* The frame's outermost 802.1Q tag lies beside it, its TCI in `vlan`: a receiver took it off,
  * or whoever sends wants it on the wire.  packet_copy() keeps it. */
 #define PACKET_VLAN 0x04u
+/* `hash` is the device's, over what it made out as the frame's flow (nic/rss.h).  Set by receivers
+ * only, and cleared by whoever overwrites the hash. */
+#define PACKET_HASH 0x08u
 
 #define PACKET_INTERFACE_NONE UINT16_MAX /* packet->interface of a frame that just came in */
 

@@ -1,18 +1,20 @@
-/* A virtio device that answers whatever the input says: registers, used rings,
- * and the bytes of every page it may write.  Whatever it does, frames that come
- * out obey nic/port.h, and after stop every packet and every page is back. */
+/* A virtio device that answers whatever the input says: registers, used rings (of packed queues the
+ * ring), and the bytes of every page it may write, with one pair of queues or several.  Whatever it
+ * does, frames that come out obey nic/port.h, and after stop every packet and every page is back.
+ */
 #include "tests/fuzz/harness.h"
 #include "tests/host/host.h"
 
 #include "nic/port.h"
 #include "virtio/virtio.h"
 #include "virtio/virtio_net.h"
+#include "virtio/virtio_net_regs.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define POOL 160u
-#define QUEUES 3u
+#define QUEUES (2 * PORT_QUEUES_MAX + 1)
 
 static struct input input;
 
@@ -37,14 +39,19 @@ static struct {
     struct virtio_transport transport;
     uint8_t status;
     bool lies; /* registers answer from the input, not from what was written */
-    struct virtqueue *queue[QUEUES];
-    uint16_t avail_idx[QUEUES]; /* as far as the device has looked */
+    struct queue {
+        struct virtqueue *vq;
+        uint16_t seen; /* as far as the device has looked; packed: a position */
+    } queue[QUEUES];
+    unsigned queues; /* set up so far; the control queue is the first */
     struct packet_cache cache;
 } fake;
 
 static uint64_t get_features(struct virtio_device *dev)
 {
-    return dword() | (uint64_t)(byte() & 0x13) << 32 |
+    uint64_t low = dword(), high = byte();
+    return low | (high & 0x1f) << 32 | (high >> 5 & 1) << VIRTIO_NET_F_HASH_REPORT |
+           (high >> 7) << VIRTIO_NET_F_RSS |
            (dev->transport->legacy ? 0 : VIRTIO_BIT(VIRTIO_F_VERSION_1));
 }
 
@@ -58,7 +65,7 @@ static void set_status(struct virtio_device *dev, uint8_t status)
 {
     fake.status = status;
     if (!status)
-        memset(fake.queue, 0, sizeof fake.queue);
+        fake.queues = 0;
 }
 
 static uint32_t get_generation(struct virtio_device *dev)
@@ -80,47 +87,85 @@ static uint16_t queue_size(struct virtio_device *dev, uint16_t index)
 
 /* What the device does to memory ------------------------------------------------------ */
 
-static void put(struct virtqueue *vq, uint32_t id, uint32_t len)
+/* Where the driver looks next; scribble() writes elsewhere. */
+static void put_packed(struct virtqueue *vq, uint32_t id, uint32_t len)
+{
+    struct pvirtq_desc desc = { .len = len,
+                                .id = (uint16_t)id,
+                                .flags = vq->used_flags | VIRTQ_DESC_F_WRITE };
+    host_dma_write(&fake.dma, vq->desc_iova + 16ull * vq->next_used, &desc, sizeof desc);
+}
+
+static void put(struct queue *q, uint32_t id, uint32_t len)
 {
     struct virtq_used_elem elem = { .id = id, .len = len };
-    uint16_t idx = vq->used->idx;
-    host_dma_write(&fake.dma, vq->used_iova + 4 + 8ull * (idx % vq->size), &elem, sizeof elem);
+    if (q->vq->packed) {
+        put_packed(q->vq, id, len);
+        return;
+    }
+    uint16_t idx = q->vq->used->idx;
+    host_dma_write(&fake.dma, q->vq->used_iova + 4 + 8ull * (idx % q->vq->size), &elem,
+                   sizeof elem);
     idx++;
-    host_dma_write(&fake.dma, vq->used_iova + 2, &idx, sizeof idx);
+    host_dma_write(&fake.dma, q->vq->used_iova + 2, &idx, sizeof idx);
+}
+
+/* Where the next buffer offered is described, and its number; false: there is none. */
+static bool next_offered(struct queue *q, uint64_t *row, uint16_t *id)
+{
+    struct virtqueue *vq = q->vq;
+    uint16_t idx;
+    if (vq->packed) {
+        *row = vq->desc_iova + 16ull * (q->seen++ % vq->size);
+        return !host_dma_read(&fake.dma, *row + offsetof(struct pvirtq_desc, id), id, sizeof *id);
+    }
+    if (host_dma_read(&fake.dma, vq->avail_iova + 2, &idx, sizeof idx) || q->seen == idx)
+        return false;
+    uint64_t at = vq->avail_iova + 4 + 2ull * (q->seen++ % vq->size);
+    if (host_dma_read(&fake.dma, at, id, sizeof *id))
+        return false;
+    *row = vq->desc_iova + 16ull * (*id % vq->size);
+    return true;
+}
+
+static uint16_t flags_at(uint64_t row, bool packed)
+{
+    uint16_t flags = 0;
+    host_dma_read(
+        &fake.dma,
+        row + (packed ? offsetof(struct pvirtq_desc, flags) : offsetof(struct virtq_desc, flags)),
+        &flags, sizeof flags);
+    return flags;
 }
 
 /* Like an honest device: the next buffer offered, and perhaps a header that
  * claims a few buffers.  The length is what the input says. */
-static void use_next(struct virtqueue *vq)
+static void use_next(struct queue *q)
 {
-    uint16_t *seen = &fake.avail_idx[vq->index], idx, head;
-    struct virtq_desc desc;
-    if (host_dma_read(&fake.dma, vq->avail_iova + 2, &idx, sizeof idx) || *seen == idx)
+    uint64_t row, addr;
+    uint16_t id;
+    if (!next_offered(q, &row, &id))
         return;
-    uint64_t at = vq->avail_iova + 4 + 2ull * (*seen % vq->size);
-    if (host_dma_read(&fake.dma, at, &head, sizeof head))
-        return;
-    (*seen)++;
-    uint64_t row = vq->desc_iova + 16ull * (head % vq->size);
-    if (!host_dma_read(&fake.dma, row, &desc, sizeof desc) && (desc.flags & VIRTQ_DESC_F_WRITE)) {
+    if (!host_dma_read(&fake.dma, row, &addr, sizeof addr) &&
+        (flags_at(row, q->vq->packed) & VIRTQ_DESC_F_WRITE)) {
         uint16_t num_buffers = byte() % 12;
-        host_dma_write(&fake.dma, desc.addr + 10, &num_buffers, sizeof num_buffers);
+        host_dma_write(&fake.dma, addr + 10, &num_buffers, sizeof num_buffers);
     }
-    put(vq, head, word() % 2048u);
+    put(q, id, word() % 2048u);
 }
 
 /* Control commands are answered, mostly. */
 static void notify(struct virtqueue *vq)
 {
-    if (vq->index == QUEUES - 1 && byte() != 7)
-        use_next(vq);
+    bool control = fake.queues % 2 && fake.queue[0].vq == vq; /* it comes first */
+    if (control && byte() != 7)
+        use_next(&fake.queue[0]);
 }
 
 static int queue_enable(struct virtio_device *dev, struct virtqueue *vq)
 {
-    must(vq->index < QUEUES);
-    fake.queue[vq->index] = vq;
-    fake.avail_idx[vq->index] = 0;
+    must(fake.queues < QUEUES);
+    fake.queue[fake.queues++] = (struct queue){ .vq = vq };
     vq->notify = notify;
     return 0;
 }
@@ -133,19 +178,19 @@ static bool set_dma(struct virtio_device *dev, bool on)
 static void scribble(struct virtqueue *vq)
 {
     uint32_t value = dword();
-    uint64_t offset = word() % (6u + 8u * vq->size);
-    host_dma_write(&fake.dma, vq->used_iova + offset, &value, 1 + byte() % 4);
+    uint64_t at = vq->packed ? vq->desc_iova + word() % (16u * vq->size + 4)
+                             : vq->used_iova + word() % (6u + 8u * vq->size);
+    host_dma_write(&fake.dma, at, &value, 1 + byte() % 4);
 }
 
 /* Bytes into a buffer that the device was given, found as a device finds it. */
 static void scribble_packet(struct virtqueue *vq)
 {
-    struct virtq_desc desc;
     uint32_t value = dword();
-    if (host_dma_read(&fake.dma, vq->desc_iova + 16ull * (byte() % vq->size), &desc, sizeof desc))
-        return;
-    if ((desc.flags & VIRTQ_DESC_F_WRITE) && desc.len >= 16)
-        host_dma_write(&fake.dma, desc.addr + byte() % 13, &value, 4);
+    uint64_t row = vq->desc_iova + 16ull * (byte() % vq->size), addr;
+    if (!host_dma_read(&fake.dma, row, &addr, sizeof addr) &&
+        (flags_at(row, vq->packed) & VIRTQ_DESC_F_WRITE))
+        host_dma_write(&fake.dma, addr + byte() % 13, &value, 4);
 }
 
 /* What the driver does meanwhile -------------------------------------------------------- */
@@ -153,7 +198,7 @@ static void scribble_packet(struct virtqueue *vq)
 static void receive(struct port *port)
 {
     struct packet *packets[8];
-    uint16_t n = port_rx_burst(port->rxq[0], packets, 1 + byte() % 8);
+    uint16_t n = port_rx_burst(port->rxq[byte() % port->rx_queues], packets, 1 + byte() % 8);
     for (uint16_t i = 0; i < n; i++) {
         check_frame(port, packets[i]);
         packet_free(&fake.cache, packets[i]);
@@ -170,23 +215,23 @@ static void send(struct port *port)
         (*tail)->length = word() % (PACKET_ROOM + 1);
         first->frame_length += (*tail)->length;
     }
-    if (first && !port_tx_burst(port->txq[0], &first, 1))
+    if (first && !port_tx_burst(port->txq[byte() % port->tx_queues], &first, 1))
         packet_free(&fake.cache, first);
 }
 
 static void turn(struct port *port)
 {
     struct port_rx_mode mode = { .promiscuous = true };
-    struct virtqueue *vq = fake.queue[byte() % QUEUES];
+    struct queue *q = &fake.queue[byte() % fake.queues];
     uint8_t what = byte() % 10;
-    if (vq && what < 3)
-        use_next(vq);
-    else if (vq && what == 3)
-        put(vq, byte(), word());
-    else if (vq && what == 4)
-        scribble(vq);
-    else if (vq && what == 5)
-        scribble_packet(vq);
+    if (what < 3)
+        use_next(q);
+    else if (what == 3)
+        put(q, byte(), word());
+    else if (what == 4)
+        scribble(q->vq);
+    else if (what == 5)
+        scribble_packet(q->vq);
     else if (what == 6)
         receive(port);
     else if (what == 7)
@@ -222,7 +267,9 @@ static void create(struct port **port)
                                        .dma = &fake.dma,
                                        .name = "virtio fuzz" };
     virtio_net_create(&fake.dev, NULL, NULL, port);
-    (*port)->rxq[0]->cache = (*port)->txq[0]->cache = &fake.cache;
+    for (unsigned i = 0; i < (*port)->limits.rx_queues_max; i++)
+        (*port)->rxq[i]->cache = (*port)->txq[i]->cache = &fake.cache;
+    port_set_queues(*port, (uint16_t)(1 + (kind >> 4) % (*port)->limits.rx_queues_max));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

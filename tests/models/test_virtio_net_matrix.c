@@ -30,6 +30,7 @@ static void every_variant_carries_traffic(void **state)
 /* The conformance suite (conformance.h) ------------------------------------ */
 
 static struct virtio_net_model_config conforming;
+static uint16_t queues; /* that it runs with */
 static unsigned offences;
 
 static struct port *conformance_create(struct packet_cache *packets)
@@ -38,8 +39,9 @@ static struct port *conformance_create(struct packet_cache *packets)
     vnet.model->wire = vnet_on_wire;
     if (vnet_probe())
         return NULL;
-    vnet.port->rxq[0]->cache = vnet.port->txq[0]->cache = packets;
-    return vnet.port;
+    for (unsigned i = 0; i < vnet.port->limits.rx_queues_max; i++)
+        vnet.port->rxq[i]->cache = vnet.port->txq[i]->cache = packets;
+    return port_set_queues(vnet.port, queues) ? NULL : vnet.port;
 }
 
 static void conformance_destroy(void)
@@ -77,8 +79,7 @@ static unsigned conformance_violations(void)
     return offences;
 }
 
-static int conformance(const char *name, enum virtio_model_kind kind, uint64_t without,
-                       uint16_t rx_size, uint16_t tx_size)
+static int run(const char *name, uint16_t run_queues)
 {
     struct conformance_subject subject = {
         .name = name,
@@ -88,10 +89,7 @@ static int conformance(const char *name, enum virtio_model_kind kind, uint64_t w
         .take = conformance_take,
         .violations = conformance_violations,
     };
-    conforming = vnet_usual(kind);
-    conforming.features &= ~without;
-    conforming.queue_size[0] = rx_size;
-    conforming.queue_size[1] = tx_size;
+    queues = run_queues;
     if (conforming.features & F_CTRL_RX)
         subject.flags |= CONFORMANCE_FILTERS;
     if (!(conforming.features & F_MRG_RXBUF))
@@ -99,6 +97,26 @@ static int conformance(const char *name, enum virtio_model_kind kind, uint64_t w
     if (conforming.features & F_STATUS)
         subject.set_link = conformance_set_link;
     return conformance_run(&subject);
+}
+
+static int conformance(const char *name, enum virtio_model_kind kind, uint64_t without,
+                       uint16_t rx_size, uint16_t tx_size)
+{
+    conforming = vnet_usual(kind);
+    conforming.features &= ~without;
+    conforming.queue_size[0] = rx_size;
+    conforming.queue_size[1] = tx_size;
+    return run(name, 1);
+}
+
+/* A modern device with something more, and several pairs. */
+static int conformance_with(const char *name, uint64_t features, uint16_t size, uint16_t run_queues)
+{
+    conforming = vnet_usual(MODEL_MODERN);
+    conforming.features |= features;
+    conforming.queue_size[0] = conforming.queue_size[1] = size;
+    conforming.pairs = 17; /* more than a port has queues */
+    return run(name, run_queues);
 }
 
 static int conformance_everywhere(void)
@@ -112,7 +130,15 @@ static int conformance_everywhere(void)
            conformance("legacy", MODEL_LEGACY, 0, 256, 256) +
            conformance("legacy_framing", MODEL_LEGACY, F_ANY_LAYOUT, 256, 1024) +
            conformance("legacy_no_mrg", MODEL_LEGACY, F_MRG_RXBUF, 1024, 256) +
-           conformance("legacy_bare", MODEL_LEGACY, ~0ull, 4096, 256);
+           conformance("legacy_bare", MODEL_LEGACY, ~0ull, 4096, 256) +
+           conformance_with("packed", F_RING_PACKED, 256, 1) +
+           conformance_with("packed_odd", F_RING_PACKED, 200, 1) +
+           conformance_with("in_order", F_IN_ORDER, 256, 1) +
+           conformance_with("packed_in_order", F_RING_PACKED | F_IN_ORDER, 150, 1) +
+           conformance_with("mq_2", F_MQ, 256, 2) + conformance_with("mq_16", F_MQ, 64, 16) +
+           conformance_with("rss_1", F_RSS | F_HASH_REPORT, 256, 1) +
+           conformance_with("rss_2", F_RSS | F_MQ, 256, 2) +
+           conformance_with("rss_packed_16", F_RSS | F_HASH_REPORT | F_RING_PACKED, 64, 16);
 }
 
 #define T(f) cmocka_unit_test(f)

@@ -72,8 +72,11 @@ static void accepts_only_what_it_understands(void **state)
 {
     struct virtio_net_model_config config = vnet_usual(MODEL_MODERN);
     config.features = ~0ull;
+    config.pairs = 1;
     vnet_up(&config);
-    assert_int_equal(vnet.model->accepted & (F_EVENT_IDX | F_RING_PACKED | BIT(0) | BIT(1)), 0);
+    assert_int_equal(vnet.model->accepted & (BIT(0) | BIT(1) | BIT(7) | BIT(11) | BIT(41)), 0);
+    assert_true(vnet.model->accepted & F_RING_PACKED);
+    assert_true(vnet.model->accepted & F_IN_ORDER);
     assert_true(vnet.model->accepted & F_ACCESS_PLATFORM);
     assert_true(vnet.model->accepted & F_MRG_RXBUF);
     vnet_traffic();
@@ -135,6 +138,38 @@ static void changing_configuration_is_read_again(void **state)
             assert_memory_equal(vnet.port->mac, vnet.model->mac, 6);
             vnet_destroy();
         }
+}
+
+/* 5.1.4.1: no pair at all, a key or a table too short: the device is better off without. */
+static void nonsense_about_pairs_and_hash_is_ignored(void **state)
+{
+    static const struct {
+        uint16_t pairs, table;
+        uint8_t key;
+        uint64_t gone;
+        const char *log;
+    } wrong[] = {
+        { 0, 128, 40, F_MQ | F_RSS, "0 pairs of queues ignored, expected 1 to 32767" },
+        { 0x8000, 128, 40, F_MQ | F_RSS, "32768 pairs of queues ignored" },
+        { 2, 64, 40, F_RSS | F_HASH_REPORT, "table of 64 entries" },
+        { 2, 128, 39, F_RSS | F_HASH_REPORT, "key of 39 bytes" },
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++) {
+        struct virtio_net_model_config config = vnet_usual(MODEL_MODERN);
+        config.features |= F_MQ | F_RSS | F_HASH_REPORT;
+        config.pairs = 2;
+        vnet_create(&config, 2048);
+        vnet.model->config.pairs = wrong[i].pairs;
+        vnet.model->config.rss_table = wrong[i].table;
+        vnet.model->config.rss_key = wrong[i].key;
+        assert_int_equal(vnet_probe(), 0);
+        assert_int_equal(port_start(vnet.port), 0);
+        assert_int_equal(vnet.model->accepted & wrong[i].gone, 0);
+        assert_true(host_log_contains(wrong[i].log));
+        vnet_traffic();
+        vnet.model->config.pairs = 2;
+        vnet_down();
+    }
 }
 
 /* Queue sizes a split queue cannot have (2.7). */
@@ -252,6 +287,7 @@ int main(void)
         T(reset_never_completing_is_refused),
         T(reset_failing_on_stop_cuts_the_bus),
         T(changing_configuration_is_read_again),
+        T(nonsense_about_pairs_and_hash_is_ignored),
         T(impossible_queue_size_is_refused),
         T(bad_capabilities_are_refused),
         T(configuration_that_is_nowhere_reads_as_zero),

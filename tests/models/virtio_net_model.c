@@ -21,7 +21,13 @@
 #define F_CTRL_MAC_ADDR 23
 #define F_ANY_LAYOUT 27
 #define F_INDIRECT_DESC 28
+#define F_EVENT_IDX 29
 #define F_VERSION_1 32
+#define F_RING_PACKED 34
+#define F_IN_ORDER 35
+#define F_MQ MODEL_F_MQ
+#define F_HASH_REPORT MODEL_F_HASH_REPORT
+#define F_RSS MODEL_F_RSS
 #define F_SPEED_DUPLEX 63
 
 #define ACKNOWLEDGE 1
@@ -30,6 +36,7 @@
 #define FEATURES_OK 8
 #define NEEDS_RESET 64
 
+/* Of queues with a number, virtio 1.2 5.1.2 */
 enum { RX, TX, CONTROL };
 
 void virtio_model_violation(struct virtio_net_model *m, const char *what)
@@ -68,7 +75,33 @@ static bool bus_master(const struct virtio_net_model *m)
 
 static bool has(const struct virtio_net_model *m, unsigned f)
 {
-    return m->accepted & BIT(f);
+    return virtio_model_has(m, f);
+}
+
+static unsigned pairs(const struct virtio_net_model *m)
+{
+    return has(m, F_MQ) || has(m, F_RSS) ? m->config.pairs : 1;
+}
+
+static unsigned control_queue(const struct virtio_net_model *m)
+{
+    return 2 * pairs(m);
+}
+
+static unsigned queues(const struct virtio_net_model *m)
+{
+    return control_queue(m) + has(m, F_CTRL_VQ);
+}
+
+/* What queue `i` is for. */
+static unsigned role(const struct virtio_net_model *m, unsigned i)
+{
+    return i == control_queue(m) ? CONTROL : i % 2 ? TX : RX;
+}
+
+static uint16_t queue_size(const struct virtio_net_model *m, unsigned i)
+{
+    return i < queues(m) ? m->config.queue_size[role(m, i)] : 0;
 }
 
 static bool split_framing(const struct virtio_net_model *m)
@@ -78,7 +111,7 @@ static bool split_framing(const struct virtio_net_model *m)
 
 static uint32_t header_length(const struct virtio_net_model *m)
 {
-    return modern(m) || has(m, F_MRG_RXBUF) ? 12 : 10;
+    return has(m, F_HASH_REPORT) ? 20 : modern(m) || has(m, F_MRG_RXBUF) ? 12 : 10;
 }
 
 /* Life cycle, virtio 1.2 2.1 and 3.1.1 ------------------------------------------- */
@@ -92,10 +125,13 @@ static void device_reset(struct virtio_net_model *m)
     m->queue_select = 0;
     memcpy(m->mac, m->config.mac, 6);
     memset(m->queue_address, 0, sizeof m->queue_address);
-    for (unsigned i = 0; i < MODEL_QUEUES; i++) {
+    m->pairs = 1;
+    memset(&m->rss, 0, sizeof m->rss);
+    memset(m->steered, 0, sizeof m->steered);
+    for (unsigned i = 0; i < MODEL_QUEUES && i <= 2u * m->config.pairs + 2; i++) {
         unsigned violations = m->queue[i].violations;
         const char *what = m->queue[i].violation;
-        virtq_device_init(&m->queue[i], m->dma, m->config.queue_size[i]);
+        virtq_device_init(&m->queue[i], m->dma, 0);
         m->queue[i].pci = on_pci(m) ? &m->pci : NULL;
         m->queue[i].violations = violations;
         m->queue[i].violation = what;
@@ -108,15 +144,11 @@ static void check_features(struct virtio_net_model *m)
     uint64_t a = m->accepted;
     if (a & ~m->config.features)
         virtio_model_violation(m, "accepted what was not offered (2.2.1)");
-    if (!(a & BIT(F_CTRL_VQ)) && (a & (BIT(F_CTRL_RX) | BIT(F_CTRL_MAC_ADDR))))
+    if (!(a & BIT(F_CTRL_VQ)) &&
+        (a & (BIT(F_CTRL_RX) | BIT(F_CTRL_MAC_ADDR) | BIT(F_MQ) | BIT(F_RSS))))
         virtio_model_violation(m, "accepted a feature without CTRL_VQ (5.1.3.1)");
     if (modern(m) && (a & BIT(F_ANY_LAYOUT)))
         virtio_model_violation(m, "ANY_LAYOUT is of the legacy interface (6.3)");
-}
-
-static bool control_queue_absent(const struct virtio_net_model *m, unsigned q)
-{
-    return q == CONTROL && !has(m, F_CTRL_VQ);
 }
 
 void virtio_model_set_status(struct virtio_net_model *m, uint8_t value, bool through_modern)
@@ -189,17 +221,25 @@ uint32_t virtio_model_get_features(struct virtio_net_model *m, uint32_t select)
 
 /* Offset, size and the feature that makes each field exist. */
 static const struct {
-    uint8_t offset, size, feature;
+    uint8_t offset, size;
+    uint64_t features;
 } fields[] = {
-    { 0, 6, F_MAC },           { 6, 2, F_STATUS },        { 10, 2, F_MTU },
-    { 12, 4, F_SPEED_DUPLEX }, { 16, 1, F_SPEED_DUPLEX },
+    { 0, 6, BIT(F_MAC) },
+    { 6, 2, BIT(F_STATUS) },
+    { 8, 2, BIT(F_MQ) | BIT(F_RSS) },
+    { 10, 2, BIT(F_MTU) },
+    { 12, 4, BIT(F_SPEED_DUPLEX) },
+    { 16, 1, BIT(F_SPEED_DUPLEX) },
+    { 17, 1, BIT(F_RSS) | BIT(F_HASH_REPORT) },
+    { 18, 2, BIT(F_RSS) },
+    { 20, 4, BIT(F_RSS) | BIT(F_HASH_REPORT) },
 };
 
 static bool config_field_allowed(struct virtio_net_model *m, uint64_t offset, unsigned size)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(fields); i++)
         if (offset >= fields[i].offset && offset + size <= fields[i].offset + fields[i].size)
-            return (m->config.features & BIT(fields[i].feature)) &&
+            return (m->config.features & fields[i].features) &&
                    size == (fields[i].size == 6 ? 1 : fields[i].size);
     return false;
 }
@@ -216,6 +256,7 @@ static void be_restless(struct virtio_net_model *m)
 
 uint64_t virtio_model_config_read(struct virtio_net_model *m, uint64_t offset, unsigned size)
 {
+    static const uint16_t rss_table_usual = 128;
     uint8_t bytes[24] = { 0 };
     uint64_t value = 0;
     if (!(m->status & DRIVER))
@@ -225,9 +266,13 @@ uint64_t virtio_model_config_read(struct virtio_net_model *m, uint64_t offset, u
             m, "configuration field without its feature, or in pieces (2.5.1, 4.1.3.1)");
     memcpy(bytes, m->mac, 6);
     memcpy(bytes + 6, &m->link, 2);
+    memcpy(bytes + 8, &m->config.pairs, 2);
     memcpy(bytes + 10, &m->config.mtu, 2);
     memcpy(bytes + 12, &m->speed, 4);
     bytes[16] = m->duplex;
+    bytes[17] = m->config.rss_key ? m->config.rss_key : 40;
+    memcpy(bytes + 18, m->config.rss_table ? &m->config.rss_table : &rss_table_usual, 2);
+    bytes[20] = 0xff; /* every hash type but one: 5.1.6.4.3.1 */
     memcpy(&value, bytes + offset, offset + size <= sizeof bytes ? size : 0);
     be_restless(m);
     return value;
@@ -248,17 +293,18 @@ void virtio_model_queue_enable(struct virtio_net_model *m, unsigned i)
 {
     struct virtq_device *q = &m->queue[i];
     const uint64_t *at = m->queue_address[i];
-    if (!q->size || control_queue_absent(m, i))
+    bool packed = has(m, F_RING_PACKED);
+    if (i >= queues(m) || !q->size)
         virtio_model_violation(m, "enabled a queue that does not exist");
-    if (at[0] % 16 || at[1] % 2 || at[2] % 4 || !at[0] || !at[1] || !at[2])
-        virtio_model_violation(m, "misplaced virtqueue (2.7.1)");
+    if (at[0] % 16 || at[1] % (packed ? 4 : 2) || at[2] % 4 || !at[0] || !at[1] || !at[2])
+        virtio_model_violation(m, "misplaced virtqueue (2.7.1, 2.8.11)");
     if (!bus_master(m))
         virtio_model_violation(m, "queue enabled without bus mastering");
     q->desc = at[0];
     q->avail = at[1];
     q->used = at[2];
-    q->enabled = true;
     q->indirect = has(m, F_INDIRECT_DESC);
+    virtq_device_enable(q, packed, has(m, F_EVENT_IDX), has(m, F_IN_ORDER));
 }
 
 void virtio_model_notify(struct virtio_net_model *m, uint64_t index)
@@ -269,7 +315,7 @@ void virtio_model_notify(struct virtio_net_model *m, uint64_t index)
         virtio_model_violation(m, "notification of a queue that is not enabled");
     else {
         m->notified[index]++;
-        if (index == CONTROL)
+        if (index == control_queue(m))
             virtio_net_model_run(m);
     }
 }
@@ -289,6 +335,11 @@ bool virtio_model_width_is(struct virtio_net_model *m, unsigned size, unsigned e
     return size == expected;
 }
 
+bool virtio_model_size_is_good(const struct virtio_net_model *m, unsigned i, uint64_t size)
+{
+    return size && size <= queue_size(m, i) && (has(m, F_RING_PACKED) || !(size & (size - 1)));
+}
+
 static void queue_field_write(struct virtio_net_model *m, uint64_t offset, unsigned size,
                               uint64_t value)
 {
@@ -302,7 +353,7 @@ static void queue_field_write(struct virtio_net_model *m, uint64_t offset, unsig
     }
     if (offset == 0x18) {
         virtio_model_width_is(m, size, 2);
-        if (!value || (value & (value - 1)) || value > m->config.queue_size[i])
+        if (!virtio_model_size_is_good(m, i, value))
             virtio_model_violation(m, "queue_size not a power of 2 that the queue has (4.1.4.3.2)");
         m->queue[i].size = (uint16_t)value;
     } else if (offset == 0x1c) {
@@ -353,7 +404,7 @@ static void common_write(struct virtio_net_model *m, uint64_t offset, unsigned s
 uint16_t virtio_model_selected_size(struct virtio_net_model *m)
 {
     unsigned i = m->queue_select;
-    return i < MODEL_QUEUES && !control_queue_absent(m, i) ? m->queue[i].size : 0;
+    return i >= MODEL_QUEUES ? 0 : m->queue[i].enabled ? m->queue[i].size : queue_size(m, i);
 }
 
 static uint64_t common_read(struct virtio_net_model *m, uint64_t offset, unsigned size)
@@ -364,7 +415,7 @@ static uint64_t common_read(struct virtio_net_model *m, uint64_t offset, unsigne
         return virtio_model_get_features(m, m->device_feature_select);
     case 0x12:
         virtio_model_width_is(m, size, 2);
-        return has(m, F_CTRL_VQ) ? 3 : 2;
+        return queues(m);
     case 0x14:
         virtio_model_width_is(m, size, 1);
         return virtio_model_get_status(m);
@@ -439,6 +490,7 @@ static void legacy_queue_address(struct virtio_net_model *m, uint64_t page)
         virtio_model_violation(m, "queue address of a queue that is set or does not exist");
         return;
     }
+    m->queue[i].size = queue_size(m, i); /* there is no choice */
     uint64_t n = m->queue[i].size, *at = m->queue_address[i];
     at[0] = page * 4096;
     at[1] = at[0] + 16 * n;
@@ -479,10 +531,10 @@ static void legacy_write(struct virtio_net_model *m, uint64_t offset, unsigned s
 
 /* The network device, virtio 1.2 5.1.6 -------------------------------------------------------- */
 
-static void transmit_one(struct virtio_net_model *m, const struct virtq_buffer *b)
+static void transmit_one(struct virtio_net_model *m, unsigned pair, const struct virtq_buffer *b)
 {
-    static uint8_t bytes[12 + MODEL_FRAME_MAX];
-    struct virtq_device *q = &m->queue[TX];
+    static uint8_t bytes[20 + MODEL_FRAME_MAX];
+    struct virtq_device *q = &m->queue[2 * pair + TX];
     uint32_t header = header_length(m);
     if (b->writable)
         virtio_model_violation(m, "writable memory on the transmit queue");
@@ -500,7 +552,11 @@ static void transmit_one(struct virtio_net_model *m, const struct virtq_buffer *
         }
     if (has(m, F_MTU) && b->readable_bytes - header > FRAME_LIMIT(m->config.mtu))
         virtio_model_violation(m, "frame beyond mtu (5.1.4.2)");
+    if (pair >= m->pairs)
+        virtio_model_violation(m, "sent on a queue beyond virtqueue_pairs (5.1.6.5.6.1)");
+    virtio_model_saw_flow(m, pair, bytes + header, b->readable_bytes - header);
     m->sent++;
+    m->wire_queue = pair;
     if (m->wire)
         m->wire(m->wire_ctx, bytes + header, b->readable_bytes - header);
 }
@@ -531,11 +587,9 @@ static void check_receive_buffer(struct virtio_net_model *m, const struct virtq_
 }
 
 /* Takes buffers until n bytes fit; gives all back and returns 0 when they do not. */
-static unsigned take_buffers(struct virtio_net_model *m, struct virtq_buffer *b, unsigned max,
-                             size_t n)
+static unsigned take_buffers(struct virtio_net_model *m, struct virtq_device *q,
+                             struct virtq_buffer *b, unsigned max, size_t n)
 {
-    struct virtq_device *q = &m->queue[RX];
-    uint16_t start = q->avail_idx;
     size_t room = 0;
     unsigned count = 0;
     while (room < n && count < max && virtq_device_take(q, &b[count])) {
@@ -544,9 +598,8 @@ static unsigned take_buffers(struct virtio_net_model *m, struct virtq_buffer *b,
     }
     if (room >= n)
         return count;
-    q->avail_idx = start;
     while (count)
-        q->taken[b[--count].head] = 0;
+        virtq_device_untake(q, &b[--count]);
     m->no_buffer++;
     return 0;
 }
@@ -554,8 +607,8 @@ static unsigned take_buffers(struct virtio_net_model *m, struct virtq_buffer *b,
 bool virtio_net_model_receive(struct virtio_net_model *m, const uint8_t *frame, size_t n)
 {
     static struct virtq_buffer buffers[64];
-    static uint8_t bytes[12 + MODEL_FRAME_MAX];
-    struct virtq_device *q = &m->queue[RX];
+    static uint8_t bytes[20 + MODEL_FRAME_MAX];
+    struct virtq_device *q = &m->queue[2 * virtio_net_model_pair_of(m, frame, n) + RX];
     uint32_t header = header_length(m);
     size_t done = 0;
 
@@ -565,13 +618,17 @@ bool virtio_net_model_receive(struct virtio_net_model *m, const uint8_t *frame, 
         m->filtered++;
         return false;
     }
-    unsigned count = take_buffers(m, buffers, has(m, F_MRG_RXBUF) ? 64 : 1, header + n);
+    unsigned count = take_buffers(m, q, buffers, has(m, F_MRG_RXBUF) ? 64 : 1, header + n);
     if (!count)
         return false;
     uint16_t num_buffers = m->num_buffers_lie ? m->num_buffers_lie : (uint16_t)count;
     memset(bytes, 0, header);
-    if (header == 12)
+    bytes[0] = m->flags_lie;
+    bytes[1] = m->gso_lie;
+    if (header >= 12)
         memcpy(bytes + 10, &num_buffers, 2);
+    if (header == 20)
+        virtio_model_hash_header(m, bytes, frame, n);
     memcpy(bytes + header, frame, n);
     for (unsigned i = 0; i < count; i++) {
         size_t part = virtq_device_write(q, &buffers[i], 0, bytes + done, header + n - done);
@@ -612,6 +669,8 @@ static bool control_execute(struct virtio_net_model *m, const uint8_t *c, size_t
         virtio_model_violation(m, "CTRL_RX command without CTRL_RX (5.1.6.5.1.2)");
     if (command == 0x100 && !has(m, F_CTRL_RX))
         virtio_model_violation(m, "MAC table without CTRL_RX (5.1.6.5.2.2)");
+    if (c[0] == 4)
+        return virtio_model_pairs_command(m, c[1], c + 2, n - 2);
     if (command == 0x101 && !has(m, F_CTRL_MAC_ADDR))
         virtio_model_violation(m, "MAC_ADDR_SET without CTRL_MAC_ADDR");
     switch (command) {
@@ -641,7 +700,7 @@ static bool strict_control_framing(const struct virtq_buffer *b, bool tables)
 static void control_one(struct virtio_net_model *m, const struct virtq_buffer *b)
 {
     uint8_t bytes[4096] = { 0 };
-    struct virtq_device *q = &m->queue[CONTROL];
+    struct virtq_device *q = &m->queue[control_queue(m)];
     size_t n = virtq_device_read(q, b, 0, bytes, sizeof bytes);
     bool tables = bytes[0] == 1 && bytes[1] == 0;
     if (b->writable_bytes < 1 || n < 3)
@@ -662,16 +721,36 @@ static bool running(const struct virtio_net_model *m)
     return (m->status & DRIVER_OK) && !(m->status & NEEDS_RESET);
 }
 
-bool virtio_net_model_send_one(struct virtio_net_model *m)
+static bool send_of(struct virtio_net_model *m, unsigned pair)
 {
     struct virtq_buffer b;
-    struct virtq_device *q = &m->queue[TX];
-    if (!running(m) || !q->enabled || !virtq_device_take(q, &b))
+    struct virtq_device *q = &m->queue[2 * pair + TX];
+    if (!q->enabled || !virtq_device_take(q, &b))
         return false;
-    transmit_one(m, &b);
+    transmit_one(m, pair, &b);
     virtq_device_put(q, b.head, m->length_lie);
-    virtq_device_publish(q);
     return true;
+}
+
+bool virtio_net_model_send_one(struct virtio_net_model *m)
+{
+    for (unsigned i = 0; running(m) && i < pairs(m); i++)
+        if (send_of(m, i)) {
+            virtq_device_publish(&m->queue[2 * i + TX]);
+            return true;
+        }
+    return false;
+}
+
+static void send_all(struct virtio_net_model *m, unsigned pair)
+{
+    struct virtq_device *q = &m->queue[2 * pair + TX];
+    q->batches = m->batches && has(m, F_IN_ORDER);
+    while (send_of(m, pair))
+        if (!q->batches)
+            virtq_device_publish(q);
+    if (q->enabled)
+        virtq_device_publish(q);
 }
 
 void virtio_net_model_run(struct virtio_net_model *m)
@@ -679,11 +758,12 @@ void virtio_net_model_run(struct virtio_net_model *m)
     struct virtq_buffer b;
     if (!running(m))
         return;
-    while (virtio_net_model_send_one(m))
-        continue;
-    if (m->deaf_control || !m->queue[CONTROL].enabled)
+    for (unsigned i = 0; i < pairs(m); i++)
+        send_all(m, i);
+    struct virtq_device *control = &m->queue[control_queue(m)];
+    if (m->deaf_control || !control->enabled)
         return;
-    while (virtq_device_take(&m->queue[CONTROL], &b))
+    while (virtq_device_take(control, &b))
         control_one(m, &b);
 }
 

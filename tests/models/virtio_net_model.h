@@ -27,14 +27,18 @@ enum virtio_model_kind {
 #define MODEL_MMIO_BASE 0xfeb00000ull
 #define MODEL_MMIO_SIZE 0x200u
 
-#define MODEL_QUEUES 3u
+#define MODEL_PAIRS_MAX 17u
+#define MODEL_QUEUES (2 * MODEL_PAIRS_MAX + 1)
 #define MODEL_FRAME_MAX 66000u
 #define MODEL_MACS_MAX 64u
 
 struct virtio_net_model_config {
     enum virtio_model_kind kind;
-    uint64_t features;                 /* offered */
-    uint16_t queue_size[MODEL_QUEUES]; /* receive, transmit, control */
+    uint64_t features;      /* offered */
+    uint16_t queue_size[3]; /* receive, transmit, control */
+    uint16_t pairs;         /* max_virtqueue_pairs; 0: one, and no such field */
+    uint16_t rss_table;     /* rss_max_indirection_table_length; 0: 128 */
+    uint8_t rss_key;        /* rss_max_key_size; 0: 40 */
     uint8_t mac[6];
     uint16_t mtu;
     uint32_t notify_off_multiplier; /* modern; 0: one address for all queues */
@@ -59,6 +63,17 @@ struct virtio_net_model {
     unsigned notified[MODEL_QUEUES];
     unsigned msix_writes;
 
+    /* How frames are spread */
+    unsigned pairs; /* in use */
+    struct {
+        bool on; /* the table decides; else the device as it likes */
+        uint32_t types;
+        uint16_t mask, unclassified, table[512];
+        uint8_t key[40];
+    } rss;
+    uint16_t steered[256]; /* by flow: the transmit queue it was last seen on */
+    unsigned wire_queue;   /* the one that `wire` was last given a frame of */
+
     uint16_t link; /* bit 0: up */
     uint32_t speed;
     uint8_t duplex;
@@ -77,11 +92,13 @@ struct virtio_net_model {
     bool reject_features; /* FEATURES_OK does not stick */
     unsigned reset_reads; /* status reads before a reset shows; ~0: never */
     unsigned resetting;
-    unsigned restless;        /* configuration changes after that many more reads */
-    bool deaf_control;        /* commands are never answered */
-    uint8_t control_answer;   /* ack byte for what we understand */
-    uint16_t num_buffers_lie; /* 0: the truth */
-    uint32_t length_lie;      /* added to the used length */
+    unsigned restless;          /* configuration changes after that many more reads */
+    bool deaf_control;          /* commands are never answered */
+    uint8_t control_answer;     /* ack byte for what we understand */
+    uint16_t num_buffers_lie;   /* 0: the truth */
+    uint32_t length_lie;        /* added to the used length */
+    uint8_t flags_lie, gso_lie; /* of the header of what it receives */
+    bool batches;               /* in order: all that a run sends is one batch */
 
     unsigned violations;
     const char *violation;
@@ -97,8 +114,10 @@ unsigned virtio_net_model_violations(const struct virtio_net_model *m, const cha
 
 /* A frame arrives.  False: filtered or no buffers for it. */
 bool virtio_net_model_receive(struct virtio_net_model *m, const uint8_t *frame, size_t n);
-/* Sends the oldest frame of the transmit queue; false: there is none. */
+/* Sends the oldest frame of the first transmit queue that has one; false: none has. */
 bool virtio_net_model_send_one(struct virtio_net_model *m);
+/* The pair whose queue a frame would be received on. */
+unsigned virtio_net_model_pair_of(struct virtio_net_model *m, const uint8_t *frame, size_t n);
 /* The device looks at its transmit and control queues. */
 void virtio_net_model_run(struct virtio_net_model *m);
 void virtio_net_model_set_link(struct virtio_net_model *m, bool up);

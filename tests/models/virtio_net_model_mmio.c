@@ -44,8 +44,7 @@ static uint64_t read(void *ctx, uint64_t offset, unsigned size)
 static void queue_size(struct virtio_net_model *m, uint64_t value)
 {
     unsigned i = m->queue_select;
-    if (i >= MODEL_QUEUES || m->queue[i].enabled || !value || (value & (value - 1)) ||
-        value > m->config.queue_size[i])
+    if (i >= MODEL_QUEUES || m->queue[i].enabled || !virtio_model_size_is_good(m, i, value))
         virtio_model_violation(m, "QueueNum of a queue in use, or no power of 2 that it has");
     else
         m->queue[i].size = (uint16_t)value;
@@ -79,7 +78,8 @@ static void queue_ready(struct virtio_net_model *m, uint64_t value)
 static void queue_page(struct virtio_net_model *m, uint64_t page)
 {
     unsigned i = m->queue_select;
-    if (!legacy(m) || !m->page_size_told || i >= MODEL_QUEUES || m->queue[i].enabled) {
+    if (!legacy(m) || !m->page_size_told || i >= MODEL_QUEUES || m->queue[i].enabled ||
+        !m->queue[i].size) {
         virtio_model_violation(m, "QueuePFN without GuestPageSize, in use, or of version 2");
         return;
     }

@@ -30,7 +30,7 @@ struct virtio_net_model_config vnet_usual(enum virtio_model_kind kind)
         .notify_off_multiplier = 4,
     };
     if (kind != MODEL_LEGACY)
-        c.features |= F_VERSION_1 | F_RING_PACKED;
+        c.features |= F_VERSION_1;
     memcpy(c.mac, vnet_mac, 6);
     return c;
 }
@@ -40,10 +40,8 @@ int vnet_probe(void)
     virtio_net_model_scan(vnet.model);
     int taken = pci_probe_drivers();
     vnet.port = port_get(0);
-    if (vnet.port) {
-        vnet.port->rxq[0]->cache = &vnet.cache;
-        vnet.port->txq[0]->cache = &vnet.cache;
-    }
+    for (unsigned i = 0; vnet.port && i < vnet.port->limits.rx_queues_max; i++)
+        vnet.port->rxq[i]->cache = vnet.port->txq[i]->cache = &vnet.cache;
     return taken == 1 ? 0 : -EIO;
 }
 
@@ -198,20 +196,26 @@ void vnet_assert_failed(const char *log)
 /* Every interface, with each feature there and not, rings of several sizes. */
 bool vnet_next_variant(unsigned n, struct virtio_net_model_config *config)
 {
-    static const uint64_t optional[] = { F_MRG_RXBUF, F_INDIRECT_DESC, F_CONTROL, F_STATUS,
+    static const uint64_t optional[] = { F_MRG_RXBUF, F_INDIRECT_DESC, F_CONTROL, F_EVENT_IDX,
                                          F_ANY_LAYOUT };
-    static const uint16_t sizes[][MODEL_QUEUES] = {
+    static const uint16_t sizes[][3] = {
         { 256, 256, 64 }, { 8, 8, 4 }, { 1024, 512, 64 }, { 32, 4096, 8 }, { 4, 2, 64 }
     };
     static const uint32_t multipliers[] = { 4, 0, 2, 4096 };
+    static const uint64_t rings[] = { 0, F_RING_PACKED, F_IN_ORDER, F_RING_PACKED | F_IN_ORDER };
     unsigned features = n % 32, size = n / 32 % 5, kind = n / 160;
-    if (kind > MODEL_MODERN)
+    unsigned ring = kind > MODEL_MODERN ? kind - MODEL_MODERN : 0;
+    if (ring >= 4)
         return false;
-    *config = vnet_usual((enum virtio_model_kind)kind);
+    *config = vnet_usual(ring ? MODEL_MODERN : (enum virtio_model_kind)kind);
+    config->features |= rings[ring];
     for (unsigned i = 0; i < 5; i++)
         if (features & (1u << i))
             config->features &= ~optional[i];
     memcpy(config->queue_size, sizes[size], sizeof config->queue_size);
     config->notify_off_multiplier = multipliers[n % 4];
+    if (config->features & F_RING_PACKED) /* not only powers of two */
+        for (unsigned i = 0; i < 2; i++)
+            config->queue_size[i] = (uint16_t)(config->queue_size[i] + n % 3);
     return true;
 }

@@ -26,6 +26,10 @@
 #define F_VERSION_1 BIT(32)
 #define F_ACCESS_PLATFORM BIT(33)
 #define F_RING_PACKED BIT(34)
+#define F_IN_ORDER BIT(35)
+#define F_MQ BIT(22)
+#define F_HASH_REPORT BIT(57)
+#define F_RSS BIT(60)
 #define F_SPEED_DUPLEX BIT(63)
 #define F_CONTROL (F_CTRL_VQ | F_CTRL_RX | F_CTRL_MAC_ADDR)
 

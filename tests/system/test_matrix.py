@@ -36,14 +36,33 @@ def test_kinds_mix(first, second):
         assert status == 0, result
 
 
+MODERN = "disable-legacy=on,disable-modern=off,"
+
+
 @pytest.mark.parametrize("features", ["mrg_rxbuf=off", "indirect_desc=off", "event_idx=off", "ctrl_vq=off",
                                       "mrg_rxbuf=off,indirect_desc=off,event_idx=off,ctrl_vq=off,any_layout=off",
-                                      "status=off", "mq=on", "iommu_platform=off", "packed=on"])
+                                      "status=off", "mq=on", "iommu_platform=off", "packed=on", "packed=on,event_idx=off",
+                                      "packed=on,mrg_rxbuf=off,indirect_desc=off", "in_order=on",
+                                      "packed=on,in_order=on", "packed=on,rx_queue_size=1024,host_mtu=9000",
+                                      MODERN + "mq=on,rss=on,hash=on", MODERN + "packed=on,hash=on"])
 def test_virtio_without_and_with(features):
-    """virtio 1.2 2.2: what the device does not offer, the driver does without."""
+    """virtio 1.2 2.2: what the device does not offer, the driver does without; what it offers that
+    has one pair of queues, works with one."""
     with Appliance(nics=["virtio-net-pci," + features] * 2, config=CONFIG["l2"], plugged=False) as appliance:
         status, result = appliance.traffic("blast", "--mode", "l2", "--frames", "2000", "--sizes", "60,1514")
         assert status == 0, result
+        check_law(appliance.stats())
+
+
+@pytest.mark.parametrize("features", ["packed=on", "packed=on,in_order=on", "event_idx=off"])
+def test_virtio_rings_behind_an_iommu(features):
+    """Each kind of ring, its pages and nothing else mapped: no fault, and every frame."""
+    nic = "virtio-net-pci,%siommu_platform=on,%s" % (MODERN, features)
+    with Appliance(nics=[nic] * 2, config=CONFIG["l3"], plugged=False, append="iommu=strict",
+                   before=["-device", "intel-iommu"]) as appliance:
+        status, result = appliance.traffic("blast", "--mode", "l3", "--frames", "2000")
+        assert status == 0, result
+        assert "faults         0, 0 overflows" in appliance.command("show iommu")
 
 
 @pytest.mark.parametrize("machine", ["q35", "pc"])

@@ -1,0 +1,186 @@
+/* virtio_net_control.c - what the device is told through its control queue (virtio_net_port.h),
+ * virtio 1.2 5.1.6.5. */
+#include "virtio/virtio_net_port.h"
+
+#include "kernel/log.h"
+#include "kernel/task.h"
+#include "kernel/time.h"
+#include "nic/rss.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define CONTROL_US (500 * US_PER_MS) /* no limit in the document; devices answer at once */
+#define CONTROL_SEGMENTS 4u          /* command, two tables, ack */
+
+#define MULTICAST_MAX \
+    ((sizeof(((struct net_out *)0)->data) - 2 * VIRTIO_NET_CTRL_MAC_HEAD) / MAC_LEN)
+
+/* Commands and answers ------------------------------------------------------------------ */
+
+int virtio_net_control_start(struct virtio_net *net)
+{
+    net->control_dead = net->told_promiscuous = false;
+    if (!virtio_net_has(net, VIRTIO_NET_F_CTRL_VQ))
+        return 0;
+    return virtio_queue_start(net->dev, &net->control, VIRTIO_NET_QUEUE_CONTROL(net->device_pairs),
+                              QUEUE_SIZE_MIN, CONTROL_SEGMENTS);
+}
+
+static int wait_for_ack(struct virtio_net *net)
+{
+    struct deadline d = deadline_us(CONTROL_US);
+    uint32_t written;
+    while (!virtqueue_pop(&net->control, &written)) /* written: nonsense on legacy, 5.1.6.1 */
+        if (net->control.broken || task_deadline_passed(&d)) {
+            net->control_dead = true;
+            log_error("%s: control queue: command %u.%u not answered%s%s", net->dev->name,
+                      ((struct net_out *)net->out.va)->class,
+                      ((struct net_out *)net->out.va)->command, net->control.broken ? ": " : "",
+                      net->control.broken ? net->control.broken : "");
+            return -EIO;
+        }
+    return 0;
+}
+
+/* Sends a command whose data, length1 + length2 bytes of it, lie in net_out.
+ * The framing of 5.1.6.6, which every device understands. */
+static int send(struct virtio_net *net, uint8_t class, uint8_t command, size_t length1,
+                size_t length2)
+{
+    struct net_out *out = net->out.va;
+    uint8_t *ack = net->in.va;
+    uint64_t data = net->out.iova + offsetof(struct net_out, data);
+    struct virtqueue_segment s[CONTROL_SEGMENTS];
+    unsigned n = 0;
+
+    if (!net->control.size || net->control_dead)
+        return -EIO;
+    out->class = class;
+    out->command = command;
+    store_relaxed(ack, 0xff);
+    s[n++] = (struct virtqueue_segment){ net->out.iova + offsetof(struct net_out, class), 2 };
+    s[n++] = (struct virtqueue_segment){ data, (uint32_t)length1 };
+    if (length2)
+        s[n++] = (struct virtqueue_segment){ data + length1, (uint32_t)length2 };
+    s[n] = (struct virtqueue_segment){ net->in.iova, 1 };
+    if (!virtqueue_add(&net->control, s, n, 1, out)) {
+        log_warning("%s: control queue of %u has no room for a command", net->dev->name,
+                    net->control.size);
+        return -EIO;
+    }
+    virtqueue_publish(&net->control);
+    virtqueue_notify(&net->control);
+    int e = wait_for_ack(net);
+    if (e)
+        return e;
+    uint8_t answer = load_relaxed(ack);
+    if (answer == VIRTIO_NET_OK)
+        return 0;
+    log_warning("%s: control command %u.%u refused: ack %u, expected %u", net->dev->name, class,
+                command, answer, VIRTIO_NET_OK);
+    return -EIO;
+}
+
+/* Receive filters, 5.1.6.5.1 and 5.1.6.5.2 ------------------------------------------------ */
+
+static int tell_switch(struct virtio_net *net, uint8_t command, bool on)
+{
+    struct net_out *out = net->out.va;
+    out->data[0] = on;
+    return send(net, VIRTIO_NET_CTRL_RX, command, 1, 0);
+}
+
+/* An empty unicast table, then the multicast one. */
+static int tell_mac_table(struct virtio_net *net, const uint8_t (*macs)[MAC_LEN], uint32_t n)
+{
+    struct net_out *out = net->out.va;
+    uint8_t *multicast = out->data + VIRTIO_NET_CTRL_MAC_HEAD;
+    memset(out->data, 0, VIRTIO_NET_CTRL_MAC_HEAD);
+    memcpy(multicast, &n, sizeof n);
+    if (n)
+        memcpy(multicast + VIRTIO_NET_CTRL_MAC_HEAD, macs, n * MAC_LEN);
+    return send(net, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, VIRTIO_NET_CTRL_MAC_HEAD,
+                VIRTIO_NET_CTRL_MAC_HEAD + n * MAC_LEN);
+}
+
+/* A promiscuous device receives what the other two commands would admit (5.1.6.5.1): they
+ * wait until it is not. */
+int virtio_net_tell_rx_mode(struct virtio_net *net, const struct port_rx_mode *mode)
+{
+    bool all = mode->all_multicast || mode->multicast_count > MULTICAST_MAX;
+    if (mode->promiscuous && net->told_promiscuous)
+        return 0;
+    int e = tell_switch(net, VIRTIO_NET_CTRL_RX_PROMISC, mode->promiscuous);
+    net->told_promiscuous = !e && mode->promiscuous;
+    if (mode->promiscuous)
+        return e;
+    if (!e)
+        e = tell_switch(net, VIRTIO_NET_CTRL_RX_ALLMULTI, all);
+    if (!e)
+        e = tell_mac_table(net, mode->multicast, all ? 0 : mode->multicast_count);
+    return e;
+}
+
+int virtio_net_tell_mac(struct virtio_net *net, const uint8_t mac[MAC_LEN])
+{
+    struct net_out *out = net->out.va;
+    memcpy(out->data, mac, MAC_LEN);
+    return send(net, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, MAC_LEN, 0);
+}
+
+/* Several pairs, 5.1.6.5.5 to 5.1.6.5.7 ------------------------------------------------- */
+
+static uint32_t hash_types(struct virtio_net *net)
+{
+    uint32_t liked = VIRTIO_NET_HASH_TYPE_IPv4 | VIRTIO_NET_HASH_TYPE_TCPv4 |
+                     VIRTIO_NET_HASH_TYPE_UDPv4 | VIRTIO_NET_HASH_TYPE_IPv6 |
+                     VIRTIO_NET_HASH_TYPE_TCPv6 | VIRTIO_NET_HASH_TYPE_UDPv6;
+    return virtio_config_read32(net->dev, VIRTIO_NET_CONFIG_HASH_TYPES) & liked;
+}
+
+/* What is no IP goes to the first queue. */
+static int tell_rss(struct virtio_net *net, unsigned pairs)
+{
+    struct virtio_net_rss_config c = { .hash_types = hash_types(net),
+                                       .indirection_table_mask = VIRTIO_NET_RSS_TABLE - 1,
+                                       .max_tx_vq = (uint16_t)pairs,
+                                       .hash_key_length = RSS_KEY_LENGTH };
+    for (unsigned i = 0; i < VIRTIO_NET_RSS_TABLE; i++)
+        c.indirection_table[i] = (uint16_t)(i % pairs);
+    memcpy(c.hash_key_data, rss_key(), RSS_KEY_LENGTH);
+    memcpy(((struct net_out *)net->out.va)->data, &c, sizeof c);
+    return send(net, VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_RSS_CONFIG,
+                offsetof(__typeof__(c), end), 0);
+}
+
+static int tell_hash(struct virtio_net *net)
+{
+    struct virtio_net_hash_config c = { .hash_types = hash_types(net),
+                                        .hash_key_length = RSS_KEY_LENGTH };
+    memcpy(c.hash_key_data, rss_key(), RSS_KEY_LENGTH);
+    memcpy(((struct net_out *)net->out.va)->data, &c, sizeof c);
+    return send(net, VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_HASH_CONFIG,
+                offsetof(__typeof__(c), end), 0);
+}
+
+static int tell_count(struct virtio_net *net, unsigned pairs)
+{
+    uint16_t n = (uint16_t)pairs;
+    memcpy(((struct net_out *)net->out.va)->data, &n, sizeof n);
+    return send(net, VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, sizeof n, 0);
+}
+
+/* By hash where it can be chosen, else as the device likes: it then follows the queue on which a
+ * flow was sent.  A hash that is only to be reported is no reason not to start. */
+int virtio_net_tell_pairs(struct virtio_net *net, unsigned pairs)
+{
+    bool rss = virtio_net_has(net, VIRTIO_NET_F_RSS);
+    bool hash = virtio_net_has(net, VIRTIO_NET_F_HASH_REPORT);
+    int e = rss && (pairs > 1 || hash) ? tell_rss(net, pairs) : 0;
+    if (pairs > 1 && (e || !rss))
+        e = virtio_net_has(net, VIRTIO_NET_F_MQ) ? tell_count(net, pairs) : -EIO;
+    if (hash && !rss && tell_hash(net))
+        log_warning("%s: frames come without their hash", net->dev->name);
+    return pairs > 1 ? e : 0;
+}
