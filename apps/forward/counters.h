@@ -27,6 +27,7 @@
     X(ip_checksum, RX, "bad IP header checksum") \
     X(ip_options, RX, "source route or bad option") \
     X(martian_source, RX, "source address that cannot be (RFC 1812 5.3.7)") \
+    X(reverse_path, RX, "no route back to its source that way (RFC 3704)") \
     X(martian_destination, RX, "destination address that cannot be (RFC 1812 5.3.7)") \
     X(link_broadcast, RX, "link-layer broadcast of a unicast packet (RFC 1812 5.3.4)") \
     X(broadcast, RX, "limited or directed broadcast (RFC 1812 5.3.5, RFC 2644)") \

@@ -38,6 +38,9 @@ struct interface_share {
     struct interface_counters counters;
 } CACHE_ALIGNED;
 
+/* Which sources may come in (unread but in quotations: RFC 3704 2.2, 2.4). */
+enum reverse_path { REVERSE_PATH_OFF, REVERSE_PATH_LOOSE, REVERSE_PATH_STRICT };
+
 enum interface_kind { INTERFACE_PORT, INTERFACE_VLAN, INTERFACE_BRIDGE };
 
 /* Owns all n packets (1 to PORT_BURST), and the array while it works.  Data path: never prints,
@@ -67,6 +70,8 @@ struct interface {
     uint16_t mtu;
     uint16_t vid;                 /* of a VLAN, whose frames are tagged so below it; 0 */
     bool up;
+    uint8_t reverse_path; /* enum; this and the next two are IP's, and set by its commands */
+    bool proxy_arp, no_redirects;
     struct interface_share *shares; /* what each worker counts (interface_stats.h); or NULL */
     /* the control task's */
     enum interface_kind kind;

@@ -111,6 +111,18 @@ static void show_count(struct out *out, const char *name, uint64_t value)
     out_printf(out, "  %-14s %12" PRIu64 "\n", name, value);
 }
 
+/* What IP does there, where it is not as it begins. */
+static void show_settings(struct out *out, const struct interface *interface)
+{
+    if (interface->reverse_path)
+        out_printf(out, "  reverse-path   %s\n",
+                   interface->reverse_path == REVERSE_PATH_STRICT ? "strict" : "loose");
+    if (interface->proxy_arp)
+        out_text(out, "  proxy-arp      on\n");
+    if (interface->no_redirects)
+        out_text(out, "  redirects      off\n");
+}
+
 COMMAND(cmd_show_interface, "show interface INTERFACE", "Show all about one interface");
 static int cmd_show_interface(struct command_call *call)
 {
@@ -126,6 +138,7 @@ static int cmd_show_interface(struct command_call *call)
     if (strcmp(bridge, "-"))
         out_printf(call->out, "  bridge         %s: a member\n", bridge);
     interface_addresses_show(call->out, copy.number);
+    show_settings(call->out, &copy);
     show_count(call->out, "rx_packets", c.rx_packets);
     show_count(call->out, "rx_bytes", c.rx_bytes);
     show_count(call->out, "tx_packets", c.tx_packets);

@@ -4,8 +4,11 @@
 #include "apps/forward/event.h"
 #include "apps/ip/address.h"
 #include "apps/ip/arp.h"
+#include "apps/ip/fib.h"
+#include "apps/ip/ipv4.h"
 #include "apps/ip/name.h"
 #include "apps/ip/neighbor.h"
+#include "apps/ip/nexthop.h"
 #include "apps/ip/running.h"
 #include "kernel/log.h"
 #include "kernel/numbered.h"
@@ -92,6 +95,16 @@ static bool hear_sender(struct worker *control, struct interface *in, const stru
     return true;
 }
 
+/* Proxy ARP (unread: RFC 1027; RFC 1812 3.3.2 leaves it to us): for a host that is routed to
+ * another link.  Who asks for its own address only wants to know whether somebody else has it. */
+static bool answers_for(const struct interface *in, const struct arp *arp)
+{
+    if (!in->proxy_arp || arp->op != ARP_REQUEST || !ip_routing() || !arp->sender ||
+        arp->sender == arp->target || ipv4_is_martian(arp->target))
+        return false;
+    return nexthop_leads_elsewhere(fib_lookup(arp->target), in);
+}
+
 void arp_receive(struct worker *control, struct interface *in, struct packet *packet)
 {
     struct arp arp;
@@ -100,7 +113,7 @@ void arp_receive(struct worker *control, struct interface *in, struct packet *pa
         return;
     }
     const struct address *target = address_find(ip_from_v4(arp.target));
-    bool asked = target && target->interface == in->number;
+    bool asked = target ? target->interface == in->number : answers_for(in, &arp);
     if (!hear_sender(control, in, &arp, asked)) {
         forward_drop(control, packet->port, DROP_arp_invalid, packet);
         return;

@@ -186,6 +186,15 @@ static __attribute__((noinline)) void choose(struct passage *way)
     }
 }
 
+static __attribute__((noinline)) void check_sources(struct passage *way)
+{
+    uint32_t source[PORT_BURST], value[PORT_BURST];
+    for (unsigned i = 0; i < way->count; i++)
+        source[i] = load_be32(way->packet[i]->data + ETHERNET_HEADER + IPV4_SOURCE);
+    fib_lookup_burst(source, value, way->count);
+    passage_check_sources(way, value);
+}
+
 /* Whatever is not plain, and in a mode that does not route everything. */
 static __attribute__((noinline)) void decide(struct passage *way, unsigned i)
 {
@@ -193,6 +202,8 @@ static __attribute__((noinline)) void decide(struct passage *way, unsigned i)
     unsigned nexthop = way->nexthop[i]->kind;
     const uint8_t *ip = p->data + ETHERNET_HEADER;
     int fault = address_fault(p->data, nexthop);
+    if (fault == FINE && (way->refused >> i & 1))
+        fault = DROP_reverse_path;
     if (fault == FINE && nexthop != NEXTHOP_LOCAL && !load_relaxed(&passage_routing))
         fault = DROP_not_routed;
     if (fault == FINE && nexthop == NEXTHOP_BLACKHOLE)
@@ -212,10 +223,12 @@ void ip_input(struct worker *worker, struct interface *interface, struct packet 
     way.worker = worker;
     way.in = interface;
     way.packet = packets;
-    way.odd = 0;
+    way.odd = way.refused = 0;
     take(&way, packets, n, destination);
     if (!way.count)
         return;
+    if (unlikely(load_relaxed(&interface->reverse_path)))
+        check_sources(&way);
     fib_lookup_burst(destination, value, way.count);
     passage_resolve(&way, value, choose);
     passage_output(&way, ipv4_decrement_ttl, decide, ip_slow);

@@ -145,6 +145,15 @@ uint32_t nexthop_of_flow(uint32_t number, uint32_t flow)
     return n && n->group ? n->group->nexthop[group_way(n->group, flow)] : number;
 }
 
+bool nexthop_leads_elsewhere(uint32_t number, const struct interface *interface)
+{
+    const struct nexthop *n = at(number);
+    for (unsigned i = 0; n->group && i < n->group->count; i++)
+        if (n->group->way[i]->interface == interface)
+            return false;
+    return n->kind >= NEXTHOP_FIXED && (n->group || n->interface != interface->number);
+}
+
 void nexthop_hold(uint32_t number)
 {
     if (number >= NEXTHOP_FIXED)

@@ -29,6 +29,7 @@ enum nexthop_kind {
 
 struct adjacency;
 struct group;
+struct interface;
 
 struct nexthop {
     uint32_t link; /* slots.h */
@@ -57,6 +58,8 @@ uint32_t nexthop_via(uint16_t interface, uint32_t adjacency);
 uint32_t nexthop_group(struct group *group);
 /* Where one flow goes (flow.h): the object itself, or of a group the way's; 0: nowhere. */
 uint32_t nexthop_of_flow(uint32_t number, uint32_t flow);
+/* Whether it leads to other interfaces only. */
+bool nexthop_leads_elsewhere(uint32_t number, const struct interface *interface);
 void nexthop_hold(uint32_t number);
 void nexthop_release(uint32_t number);
 unsigned nexthop_count(void); /* that somebody refers to, or that rest */

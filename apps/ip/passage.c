@@ -33,7 +33,7 @@ void passage_punt(struct passage *way, struct packet *p, note_fn *slow, uint16_t
 
 void passage_redirect(struct passage *way, const struct packet *p, note_fn *slow)
 {
-    if (!load_relaxed(&passage_redirect_due))
+    if (!load_relaxed(&passage_redirect_due) || load_relaxed(&way->in->no_redirects))
         return;
     store_relaxed(&passage_redirect_due, false);
     struct packet *copy = packet_copy(&way->worker->cache, p);
@@ -78,6 +78,39 @@ int passage_ethernet_fault(const struct passage *way, struct packet *p)
         return DROP_vlan;
     int fault = type_fault(p);
     return fault != FINE || load_relaxed(&way->in->addresses) ? fault : DROP_no_address;
+}
+
+/* Of several ways any will do. */
+static bool leads_out_of(const struct nexthop *back, const struct interface *in)
+{
+    for (unsigned i = 0; back->group && i < back->group->count; i++)
+        if (load_acquire(&back->group->way[i])->interface == in)
+            return true;
+    return !back->group && back->interface == in->number;
+}
+
+/* Our own and broadcast addresses are no sources anyway: the address checks say so. */
+static bool source_may(const struct nexthop *back, const struct interface *in)
+{
+    switch (back->kind) {
+    case NEXTHOP_NONE:
+    case NEXTHOP_BLACKHOLE:
+    case NEXTHOP_UNREACHABLE:
+    case NEXTHOP_PROHIBIT:
+        return false;
+    case NEXTHOP_LOCAL:
+    case NEXTHOP_BROADCAST:
+        return true;
+    default:
+        return load_relaxed(&in->reverse_path) != REVERSE_PATH_STRICT || leads_out_of(back, in);
+    }
+}
+
+void passage_check_sources(struct passage *way, const uint32_t *value)
+{
+    for (unsigned i = 0; i < way->count; i++)
+        way->refused |= (uint32_t)!source_may(nexthop_at(value[i]), way->in) << i;
+    way->odd |= way->refused;
 }
 
 static void allow_redirect(struct worker *control, uint64_t now_us)

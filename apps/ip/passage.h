@@ -24,6 +24,7 @@ struct passage {
     struct packet **packet;
     unsigned count; /* packets that are still here */
     uint32_t odd;   /* bits: something else than its route needs a thought */
+    uint32_t refused; /* bits of those: its source may not come in here */
     const struct nexthop *nexthop[PORT_BURST];
     struct adjacency *adjacency[PORT_BURST];
     struct interface *out; /* for it are packet[first] to packet[end - 1] */
@@ -51,6 +52,10 @@ int passage_ethernet_fault(const struct passage *way, struct packet *packet);
 void passage_reset(void); /* tests */
 
 /* Look-ups ------------------------------------------------------------------- */
+
+/* Refuses packets by what the forwarding table says of their sources, where the interface is to
+ * look at that. */
+void passage_check_sources(struct passage *way, const uint32_t *value);
 
 /* choose: what to do where some route has several next hops. */
 static ALWAYS_INLINE void passage_resolve(struct passage *way, const uint32_t *value,
