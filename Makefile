@@ -305,11 +305,11 @@ $(BENCHES): $(B)/bench/%: $(B)/bench/tests/bench/%.o $(BENCH_O)
 	@$(CC) $(BENCH_CFLAGS) -o $@ $^
 
 # DPDK's own tables on the same data, where its library is (tools/setup --bench).
-PEERS := $(shell pkg-config --exists libdpdk 2>/dev/null && echo $(B)/bench/peer_tables)
+PEERS := $(shell pkg-config --exists libdpdk 2>/dev/null && echo $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/peer_*.c)))
 $(B)/bench/peer_%: tests/bench/peer_%.c tests/bench/tables_data.h Makefile
 	@mkdir -p $(@D)
 	@echo '  PEERCC  $<'
-	@$(CC) -std=gnu11 -O3 -march=native -w -I. -o $@ $< $$(pkg-config --cflags --libs libdpdk)
+	@$(CC) -std=gnu11 -D_GNU_SOURCE -O3 -march=native -w -I. -o $@ $< $$(pkg-config --cflags --libs libdpdk)
 
 # And its router, where tools/setup --bench put the source of it.
 L3FWD := $(patsubst %/main.c,%/build/l3fwd,$(wildcard $(B)/l3fwd/l3fwd/main.c))
