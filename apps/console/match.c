@@ -50,14 +50,18 @@ void words_echo(const struct words *w, unsigned last, char echo[ECHO_MAX])
 
 /* Patterns ------------------------------------------------------------------- */
 
+/* Most differ in their first letter. */
 static bool slice_is(const struct slice *s, const char *word)
 {
-    return !strncmp(s->text, word, s->length) && !word[s->length];
+    return s->text[0] == word[0] && !strncmp(s->text, word, s->length) && !word[s->length];
 }
 
 static struct slice word_at(const char *place)
 {
-    return (struct slice){ place, strcspn(place, " ]") };
+    const char *end = place;
+    while (*end && *end != ' ' && *end != ']')
+        end++;
+    return (struct slice){ place, (size_t)(end - place) };
 }
 
 /* From the end of a word to what stands behind it. */

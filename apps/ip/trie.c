@@ -66,6 +66,14 @@ static unsigned node_runs(const struct trie_node *node)
     return node->before[3] + trie_count_plain(node->begins[3]) + 1;
 }
 
+/* From where runs begin. */
+static void node_count_before(struct trie_node *node)
+{
+    for (unsigned word = 1; word < ARRAY_SIZE(node->begins); word++)
+        node->before[word] =
+            (uint8_t)(node->before[word - 1] + trie_count_plain(node->begins[word - 1]));
+}
+
 static uint32_t node_size(unsigned runs, bool wide)
 {
     uint32_t entries = wide ? runs * 4 : runs * 2 + (runs + 1) / LENGTHS_PER_OCTET;
@@ -196,9 +204,7 @@ static uint32_t runs_close(const struct runs *r, struct trie *t, uint32_t cover)
     node->cover = cover;
     for (unsigned run = 1; run < r->n; run++)
         node->begins[r->first[run] / 64] |= 1ull << (r->first[run] % 64);
-    for (unsigned word = 1; word < ARRAY_SIZE(node->begins); word++)
-        node->before[word] =
-            (uint8_t)(node->before[word - 1] + trie_count_plain(node->begins[word - 1]));
+    node_count_before(node);
     for (unsigned run = 0; run < r->n; run++)
         entry_put(node, r->wide, r->n, run, r->entry[run]);
     uint32_t entry = TRIE_NODE | (r->wide ? TRIE_WIDE : 0) | (r->dense ? TRIE_DENSE : 0) | place;
@@ -226,9 +232,14 @@ static uint32_t painted(uint32_t entry, const struct paint *paint)
 
 /* Whether the node is laid out anew, and as narrow as its entries: among many nodes a few that are
  * read in another way cost each reader a wrong guess. */
+static bool keeps_shape(const struct trie *t)
+{
+    return t->nodes <= 2 * TRIE_DENSE_MAX || t->large;
+}
+
 static void runs_shape(const struct trie *t)
 {
-    bool keeps = t->nodes <= 2 * TRIE_DENSE_MAX || t->large;
+    bool keeps = keeps_shape(t);
     after.n = 0;
     after.dense = before.dense && keeps;
     after.wide = before.wide && (!before.dense || keeps);
@@ -403,8 +414,106 @@ static void node_tell_below(struct trie *t, uint32_t entry, const struct paint *
     }
 }
 
+/* Splicing: a prefix inside one run of leaves, which most are.  What is left and right of it stays
+ * as it is, and cannot be one run with it: nothing need be laid open. */
+struct splice {
+    unsigned runs, run;   /* of the node; the one that gives way */
+    unsigned left, right; /* 1: some of it stays there */
+};
+
+static bool begins_at(const struct trie_node *node, unsigned slot)
+{
+    return slot % TRIE_SLOTS == 0 || node->begins[slot / 64] >> slot % 64 & 1;
+}
+
+static bool splice_find(const struct trie *t, uint32_t entry, const struct paint *paint,
+                        struct splice *splice)
+{
+    struct trie_node *node = node_at(t, entry);
+    unsigned from = paint->range.first, to = from + paint->range.count;
+    bool wide = entry & TRIE_WIDE;
+    if ((entry & TRIE_DENSE && !keeps_shape(t)) ||
+        (!wide && (paint->leaf & TRIE_VALUE) > NARROW_MAX))
+        return false;
+    *splice = (struct splice){ .runs = node_runs(node),
+                               .run = trie_run(node, from, trie_count_plain),
+                               .left = !begins_at(node, from),
+                               .right = !begins_at(node, to) };
+    uint32_t said = entry_get(node, wide, splice->runs, splice->run);
+    return trie_run(node, to - 1, trie_count_plain) == splice->run && !(said & TRIE_NODE) &&
+           gives_way(said, paint);
+}
+
+/* n lengths of runs, from run `first` of one node to run `at` of another. */
+static void lengths_copy(struct trie_node *to, unsigned to_runs, unsigned at,
+                         struct trie_node *from, unsigned from_runs, unsigned first, unsigned n)
+{
+    for (; n && (at % LENGTHS_PER_OCTET || first % LENGTHS_PER_OCTET || n == 1); n--)
+        length_put(to, to_runs, at++, length_get(from, from_runs, first++));
+    memcpy(lengths_of(to, to_runs) + at / LENGTHS_PER_OCTET,
+           lengths_of(from, from_runs) + first / LENGTHS_PER_OCTET, n / LENGTHS_PER_OCTET);
+    if (n % LENGTHS_PER_OCTET)
+        length_put(to, to_runs, at + n - 1, length_get(from, from_runs, first + n - 1));
+}
+
+/* n runs of one node are those of another from run `at` on. */
+static void entries_copy(struct trie_node *to, unsigned to_runs, unsigned at,
+                         struct trie_node *from, unsigned from_runs, unsigned first, unsigned n,
+                         bool wide)
+{
+    if (wide) {
+        memcpy(words_of(to) + at, words_of(from) + first, n * sizeof(uint32_t));
+        return;
+    }
+    memcpy(halves_of(to) + at, halves_of(from) + first, n * sizeof(uint16_t));
+    lengths_copy(to, to_runs, at, from, from_runs, first, n);
+}
+
+/* The node with the range as a run of its own, not yet visible; 0: no memory. */
+static uint32_t splice_close(const struct splice *s, struct trie *t, uint32_t entry,
+                             const struct paint *paint)
+{
+    unsigned runs = s->runs + s->left + s->right, at = s->run + s->left, rest = s->run + !s->right;
+    unsigned from = paint->range.first, to = from + paint->range.count;
+    bool wide = entry & TRIE_WIDE;
+    uint32_t place = blocks_take(&t->blocks, node_size(runs, wide));
+    if (!place)
+        return 0;
+    struct trie_node *node = blocks_at(&t->blocks, place), *old = node_at(t, entry);
+    *node = *old;
+    if (s->left)
+        node->begins[from / 64] |= 1ull << from % 64;
+    if (s->right)
+        node->begins[to / 64] |= 1ull << to % 64;
+    node_count_before(node);
+    if (!wide)
+        memset(lengths_of(node, runs), 0, (runs + 1) / LENGTHS_PER_OCTET);
+    entries_copy(node, runs, 0, old, s->runs, 0, at, wide);
+    entry_put(node, wide, runs, at, paint->leaf);
+    entries_copy(node, runs, at + 1, old, s->runs, rest, s->runs - rest, wide);
+    node_count(t, entry, 1);
+    return (entry & ~TRIE_PLACE) | place;
+}
+
+static int node_splice(struct trie *t, uint32_t *slot, const struct splice *s,
+                       const struct paint *paint)
+{
+    if (!s->left && !s->right) {
+        entry_put(node_at(t, *slot), *slot & TRIE_WIDE, s->runs, s->run, paint->leaf);
+        return 0;
+    }
+    uint32_t entry = splice_close(s, t, *slot, paint);
+    if (!entry)
+        return -ENOMEM;
+    node_swap(t, slot, entry);
+    return 0;
+}
+
 static int node_set(struct trie *t, uint32_t *slot, const struct paint *paint)
 {
+    struct splice splice;
+    if (splice_find(t, *slot, paint, &splice))
+        return node_splice(t, slot, &splice, paint);
     runs_open(&before, t, *slot);
     runs_paint(t, paint);
     int e = node_change(t, slot);
