@@ -69,7 +69,8 @@ typedef uint16_t port_burst_fn(struct port_queue *queue, struct packet **packets
 
 /* The common head of every driver's receive and transmit queue. */
 struct port_queue {
-    port_burst_fn *burst;       /* rx_burst or tx_burst; hot, so not behind ops */
+    port_burst_fn *burst;       /* rx_burst or tx_burst; hot, so not behind ops; a single word that
+                                 * may change while the port runs (apps/forward/taps.h) */
     struct packet_cache *cache; /* of the worker that owns the queue; set before start() */
     struct port *port;
     uint16_t index;
@@ -294,12 +295,12 @@ uint64_t port_memory(const struct port *port, unsigned rx_queues, unsigned tx_qu
 
 static inline uint16_t port_rx_burst(struct port_queue *q, struct packet **p, uint16_t n)
 {
-    return q->burst(q, p, n);
+    return load_relaxed (&q->burst)(q, p, n);
 }
 
 static inline uint16_t port_tx_burst(struct port_queue *q, struct packet **p, uint16_t n)
 {
-    return q->burst(q, p, n);
+    return load_relaxed (&q->burst)(q, p, n);
 }
 
 /* The longest frame without FCS at that MTU: two tags may come on top of it, a customer's and a

@@ -31,7 +31,8 @@ static struct {
     bool in_control; /* a command may run turns while it waits */
     void (*hook)(void);
     uint64_t hook_at, job_at[JOBS_MAX];
-    uint64_t jobs_at;                           /* the earliest of them */
+    bool keep;        /* what waits at ports while forwarding is stopped */
+    uint64_t jobs_at; /* the earliest of them */
     const struct control_job *always[JOBS_MAX]; /* those that run in every slice */
     unsigned always_count;
 } forward;
@@ -76,6 +77,18 @@ static void publish(const struct forward_mode *mode, bool running)
     mode_note(mode, running);
     workers_set_port_input(running ? mode->burst : drop_stopped);
     workers_set_turn(running ? mode->turn : NULL);
+    workers_pause(forward.keep && !running);
+}
+
+void forward_set_keep(bool keep)
+{
+    forward.keep = keep;
+    publish(forward_get_mode(), forward_running());
+}
+
+bool forward_keeps(void)
+{
+    return forward.keep;
 }
 
 static void say_mode_changed(void)

@@ -32,6 +32,10 @@ void forward_shutdown(void);
 int forward_set_mode(const struct forward_mode *mode);
 void forward_start(void);
 void forward_stop(void);
+/* While forwarding is stopped, what came in stays in the ports' queues as far as it fits, instead
+ * of being received and dropped. */
+void forward_set_keep(bool keep);
+bool forward_keeps(void);
 
 /* Received frames on their way inside the appliance: in rings, buffers, rooms. */
 uint64_t forward_held(void);

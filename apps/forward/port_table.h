@@ -20,6 +20,8 @@ struct forward_port {
     struct port *port;
     struct interface *interface; /* its untagged traffic */
     bool promiscuous;            /* the user's wish */
+    bool all_multicast;          /* likewise */
+    bool more_macs;              /* it has addresses besides its own */
     bool begun;                  /* it was started once, or was not to be */
     bool rx_mode_due;            /* what it must hear may have changed */
     char lack[64];               /* what it has no memory for, its port's `failure`; else "" */

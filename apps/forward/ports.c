@@ -104,6 +104,12 @@ bool forward_promiscuous(const struct port *port)
     return fp && fp->promiscuous;
 }
 
+bool forward_all_multicast(const struct port *port)
+{
+    const struct forward_port *fp = forward_port_get(port->number);
+    return fp && fp->all_multicast;
+}
+
 static const struct bridge *bridge_of(const struct port *port)
 {
     const struct forward_port *fp = forward_port_get(port->number);
@@ -114,8 +120,9 @@ static const struct bridge *bridge_of(const struct port *port)
  * them for it. */
 static bool wants_promiscuous(const struct port *port)
 {
+    const struct forward_port *fp = forward_port_get(port->number);
     const struct interface *interface = interface_by_port(port->number);
-    if (forward_promiscuous(port) || forward_get_mode()->burst ||
+    if ((fp && (fp->promiscuous || fp->more_macs)) || forward_get_mode()->burst ||
         (interface && interface->vlan_macs))
         return true;
     const struct bridge *bridge = bridge_of(port);
@@ -125,7 +132,8 @@ static bool wants_promiscuous(const struct port *port)
 static int tell_rx_mode(struct port *port, bool promiscuous)
 {
     struct port_rx_mode mode = port->rx_mode;
-    mode.promiscuous = mode.all_multicast = promiscuous;
+    mode.promiscuous = promiscuous;
+    mode.all_multicast = promiscuous || forward_all_multicast(port);
     return port_set_rx_mode(port, &mode);
 }
 
@@ -136,7 +144,7 @@ static int apply_rx_mode(struct port *port)
     if (e && wanted)
         log_warning("port %u: cannot receive what is meant for other stations: %s", port->number,
                     strerror(-e));
-    return wanted ? e : 0;
+    return wanted || forward_all_multicast(port) ? e : 0;
 }
 
 void ports_apply_rx_modes(void)
@@ -184,20 +192,36 @@ void forward_refresh_rx_mode(struct port *port)
     work_do(&rx_modes);
 }
 
-int forward_set_promiscuous(struct port *port, bool on)
+/* One of a port's wishes, in force or as it was before. */
+static int set_wish(struct port *port, size_t wish, bool on)
 {
     int e = port_hold_wait(port);
     if (e)
         return e;
     struct forward_port *fp = forward_port_of(port);
-    bool before = fp && fp->promiscuous;
+    bool *wanted = fp ? (bool *)((char *)fp + wish) : NULL, before = fp && *wanted;
     if (fp)
-        fp->promiscuous = on;
+        *wanted = on;
     e = fp ? apply_rx_mode(port) : port->state == PORT_FAILED ? -EIO : -ENOMEM;
     if (fp && e)
-        fp->promiscuous = before;
+        *wanted = before;
     port_release(port);
     return e;
+}
+
+int forward_set_promiscuous(struct port *port, bool on)
+{
+    return set_wish(port, offsetof(struct forward_port, promiscuous), on);
+}
+
+int forward_set_all_multicast(struct port *port, bool on)
+{
+    return set_wish(port, offsetof(struct forward_port, all_multicast), on);
+}
+
+int forward_set_more_macs(struct port *port, bool on)
+{
+    return set_wish(port, offsetof(struct forward_port, more_macs), on);
 }
 
 /* Links ------------------------------------------------------------------------ */
@@ -394,9 +418,60 @@ int forward_set_queues(struct port *port, uint16_t queues)
     return e;
 }
 
+/* Pairs -------------------------------------------------------------------------- */
+
+/* Read by workers, replaced as a whole. */
+struct pairs {
+    unsigned count;
+    uint16_t port[];
+};
+
+static struct pairs *pairs;
+
+/* Where it stands in the list; count: nowhere. */
+static unsigned place_of(const struct pairs *list, const struct port *port)
+{
+    unsigned i = 0;
+    while (i < list->count && list->port[i] != port->number)
+        i++;
+    return i;
+}
+
 struct port *forward_peer(const struct port *port)
 {
-    return port_get(port->number ^ 1u);
+    const struct pairs *list = load_acquire(&pairs);
+    if (likely(!list))
+        return port_get(port->number ^ 1u);
+    unsigned place = place_of(list, port), other = place ^ 1u;
+    return place < list->count && other < list->count ? port_get(list->port[other]) : NULL;
+}
+
+bool forward_takes_part(const struct port *port)
+{
+    const struct pairs *list = load_acquire(&pairs);
+    return !list || place_of(list, port) < list->count;
+}
+
+unsigned forward_get_pairs(const uint16_t **ports)
+{
+    *ports = pairs ? pairs->port : NULL;
+    return pairs ? pairs->count : 0;
+}
+
+int forward_set_pairs(const uint16_t *ports, unsigned n)
+{
+    struct pairs *list = NULL, *old = pairs;
+    if (n) {
+        list = malloc(sizeof *list + n * sizeof *ports);
+        if (!list)
+            return -ENOMEM;
+        list->count = n;
+        memcpy(list->port, ports, n * sizeof *ports);
+    }
+    store_release(&pairs, list);
+    if (old)
+        retire(free, old);
+    return 0;
 }
 
 /* Coming and going ------------------------------------------------------------------ */
@@ -513,5 +588,7 @@ void ports_shutdown(void)
         if (forward_port_get(i))
             let_go(forward_port_get(i));
     port_table_free();
+    free(pairs);
+    pairs = NULL;
     port_set_pollers(NULL);
 }

@@ -30,11 +30,21 @@ void forward_ports_up(void);
 /* The user's wish (`port N promiscuous on|off`); a mode that needs it goes before.  0 or -E... */
 int forward_set_promiscuous(struct port *port, bool on);
 bool forward_promiscuous(const struct port *port);      /* the wish, not the outcome */
+/* The same for all multicast, and for stations that the port is to hear besides itself. */
+int forward_set_all_multicast(struct port *port, bool on);
+bool forward_all_multicast(const struct port *port);
+int forward_set_more_macs(struct port *port, bool on);
 /* A bridge took the port's interface over or gave it back: what it and its VFs must hear.
  * Does not wait: housekeeping tells the devices. */
 void forward_refresh_rx_mode(struct port *port);
-/* The partner of a port for io and mac: 0-1, 2-3, ...; NULL: none. */
+/* The partner of a port for io and mac: 0-1, 2-3, ..., or by forward_set_pairs(); NULL: none. */
 struct port *forward_peer(const struct port *port);
+/* Ports that take part in modes which take ports whole: the first with the second, and so on.  An
+ * odd one has no partner; others take no part.  0 ports: all, as they are numbered.
+ * 0 or -ENOMEM. */
+int forward_set_pairs(const uint16_t *ports, unsigned n);
+unsigned forward_get_pairs(const uint16_t **ports);
+bool forward_takes_part(const struct port *port);
 
 void ports_init(void);     /* from now on drivers tell when they stop or restart */
 void ports_shutdown(void); /* all down and let go */

@@ -140,8 +140,7 @@ static void add_device(const struct port *port, struct port_totals *t)
     t->tx_errors = device.tx_errors;
 }
 
-/* Since the appliance started; rx_dropped and tx_dropped are left open. */
-static void port_read(const struct port *port, struct port_totals *t)
+void stats_port_all(const struct port *port, struct port_totals *t)
 {
     memset(t, 0, sizeof *t);
     add_queues(port, t);
@@ -161,7 +160,7 @@ static void counters_since(struct port_counters *c, const struct port_counters *
 void stats_port_totals(const struct port *port, struct port_totals *t)
 {
     const struct port_totals *then = &history_of(port)->cleared;
-    port_read(port, t);
+    stats_port_all(port, t);
     t->rx_packets = since(t->rx_packets, then->rx_packets);
     t->rx_bytes = since(t->rx_bytes, then->rx_bytes);
     t->tx_packets = since(t->tx_packets, then->tx_packets);
@@ -203,7 +202,7 @@ void stats_clear(void)
         struct history *h = numbered_get(&histories, i);
         if (!port || !h)
             continue;
-        port_read(port, &h->cleared);
+        stats_port_all(port, &h->cleared);
         for (unsigned q = 0; q < PORT_QUEUES_MAX; q++) {
             queue_read(port->rxq[q], &h->rx[q]);
             queue_read(port->txq[q], &h->tx[q]);

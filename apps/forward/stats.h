@@ -25,6 +25,8 @@ struct port_totals {
 };
 
 void stats_port_totals(const struct port *port, struct port_totals *totals);
+/* The same since the port is there, whatever was cleared; rx_dropped and tx_dropped are 0. */
+void stats_port_all(const struct port *port, struct port_totals *totals);
 void stats_clear(void);     /* remembers where everything stands: counters never go back */
 
 /* Over the last whole second; bytes of frames without FCS. */

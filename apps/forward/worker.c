@@ -18,7 +18,9 @@ static struct {
     port_input_fn *port_input;
     void (*turn)(struct worker *worker);
     void (*wake)(unsigned number);
-} workers;
+    uint16_t burst;   /* the most to make at once */
+    uint16_t receive; /* the most to take at once: that, or nothing */
+} workers = { .burst = PORT_BURST, .receive = PORT_BURST };
 
 struct worker *control_worker(void)
 {
@@ -247,6 +249,23 @@ void workers_set_port_input(port_input_fn *input)
     store_release(&workers.port_input, input);
 }
 
+uint16_t forward_burst(void)
+{
+    return load_relaxed(&workers.burst);
+}
+
+void workers_set_burst(uint16_t burst)
+{
+    store_relaxed(&workers.burst, burst);
+    if (workers.receive)
+        store_relaxed(&workers.receive, burst);
+}
+
+void workers_pause(bool paused)
+{
+    store_relaxed(&workers.receive, paused ? 0 : workers.burst);
+}
+
 void workers_set_turn(void (*turn)(struct worker *worker))
 {
     store_release(&workers.turn, turn);
@@ -259,7 +278,7 @@ static unsigned poll_queue(struct worker *worker, struct port_queue *queue,
 {
     struct packet *packets[PORT_BURST];
     port_input_fn *port_input = load_acquire(&workers.port_input);
-    uint16_t received = port_rx_burst(queue, packets, PORT_BURST), n = received;
+    uint16_t received = port_rx_burst(queue, packets, load_relaxed(&workers.receive)), n = received;
     if (n && unlikely(load_relaxed(&queue->port->vlan)))
         n = access_receive(&worker->cache, forward_counters(worker, queue->port->number),
                            queue->port, packets, n);
@@ -344,10 +363,10 @@ bool worker_has_duties(const struct worker *worker)
     return duties;
 }
 
-bool forward_sends_itself(const struct worker *worker, const struct port *out)
+const struct port_queue *forward_tx_queue(const struct worker *worker, const struct port *out)
 {
     const struct worker_port *share = share_of(worker, out->number);
-    return share && load_acquire(&share->open) && share->txq;
+    return share && load_acquire(&share->open) ? share->txq : NULL;
 }
 
 void worker_run(struct worker *worker, const bool *stop, void (*idle)(struct worker *worker))
@@ -438,6 +457,7 @@ void workers_destroy(void)
         worker_destroy(workers.worker[--workers.count]);
     quiesce_reset();
     memset(&workers, 0, sizeof workers);
+    workers.burst = workers.receive = PORT_BURST;
 }
 
 static int share_create(struct worker *worker, struct port *port, uint16_t life)

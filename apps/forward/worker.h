@@ -125,8 +125,10 @@ bool worker_has_duties(const struct worker *worker);
  * every turn that found nothing; its time counts as idle.  Where it halts, the worker is parked
  * meanwhile, and only a worker without duties may stay halted (workers_set_wake()). */
 void worker_run(struct worker *worker, const bool *stop, void (*idle)(struct worker *worker));
-/* Whether the port has a transmit queue that is this worker's. */
-bool forward_sends_itself(const struct worker *worker, const struct port *out);
+/* The transmit queue of the port that is this worker's, when frames may go out; else NULL. */
+const struct port_queue *forward_tx_queue(const struct worker *worker, const struct port *out);
+/* The most frames that are taken out of a queue, or made for one, at once: `set burst`. */
+uint16_t forward_burst(void);
 
 /* Control task -------------------------------------------------------------- */
 
@@ -137,6 +139,10 @@ typedef void port_input_fn(struct worker *worker, struct port *in, struct packet
 void workers_set_port_input(port_input_fn *input);
 /* Called by every worker once a turn, for modes that make frames; NULL: nothing. */
 void workers_set_turn(void (*turn)(struct worker *worker));
+
+/* 1 to PORT_BURST.  While workers are `paused` they take nothing out of receive queues. */
+void workers_set_burst(uint16_t burst);
+void workers_pause(bool paused);
 
 struct worker *control_worker(void);
 unsigned worker_count(void);

@@ -16,7 +16,7 @@ static void mac_burst(struct worker *worker, struct port *in, struct packet **pa
         forward_drop_burst(worker, in->number, DROP_no_peer, packets, n);
         return;
     }
-    test_frame_peer_mac(out, addresses);
+    mac_store(addresses, test_frame_peer(out));
     mac_store(addresses + MAC_LEN, load_relaxed(&interface->mac_word));
     for (uint16_t i = 0; i < n; i++)
         __builtin_prefetch(packets[i]->data, 1);

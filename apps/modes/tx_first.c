@@ -8,17 +8,18 @@
 
 static bool can_send(const struct port *port)
 {
-    return port && port->state == PORT_RUNNING && port->link.up;
+    return port && port->state == PORT_RUNNING && port->link.up && forward_takes_part(port);
 }
 
 /* One burst for a port, in front of *list, through packet->user.  False: no packets left. */
 static bool make_burst(struct worker *control, const struct port *out, struct packet **list)
 {
     struct packet *packets[PORT_BURST];
-    if (!packet_alloc_burst(&control->cache, packets, PORT_BURST))
+    uint16_t n = forward_burst();
+    if (!test_frames_alloc(&control->cache, packets, n))
         return false;
-    for (unsigned i = 0; i < PORT_BURST; i++) {
-        test_frame_build(out, packets[i]);
+    for (uint16_t i = 0; i < n; i++) {
+        test_frame_build(out, packets[i], &test_flow_first);
         packets[i]->user = (uintptr_t)*list;
         *list = packets[i];
     }
@@ -32,12 +33,11 @@ static struct packet *take(struct packet **list)
     return packet;
 }
 
-int modes_start_tx_first(void)
+/* Out of every port, or out of none. */
+static bool send_bursts(struct worker *control)
 {
-    struct worker *control = control_worker();
     struct packet *list = NULL;
     bool enough = true;
-    forward_ports_up();
     for (unsigned i = 0; enough && i < port_count(); i++)
         if (can_send(port_get(i)))
             enough = make_burst(control, port_get(i), &list);
@@ -48,8 +48,16 @@ int modes_start_tx_first(void)
         else
             packet_free(&control->cache, packet);
     }
-    if (!enough)
-        return -ENOMEM;
+    forward_flush(control);
+    return enough;
+}
+
+int modes_start_tx_first(uint64_t bursts)
+{
+    forward_ports_up();
+    for (uint64_t i = 0; i < bursts; i++)
+        if (!send_bursts(control_worker()))
+            return -ENOMEM;
     forward_start();
     return 0;
 }

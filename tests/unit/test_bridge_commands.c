@@ -38,7 +38,8 @@ static void does(const char *line)
 {
     if (run(line))
         fail_msg("%s: %s", line, text);
-    assert_string_equal(text, "");
+    if (strcmp(line, "stop")) /* it tells what was forwarded */
+        assert_string_equal(text, "");
 }
 
 static void fails(const char *line, const char *answer)

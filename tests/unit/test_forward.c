@@ -519,7 +519,7 @@ static void busy_and_idle_time_are_told_apart(void **state)
 static void tx_first_sends_a_burst_out_of_every_port(void **state)
 {
     forward_stop();
-    assert_int_equal(modes_start_tx_first(), 0);
+    assert_int_equal(modes_start_tx_first(1), 0);
     assert_true(forward_running());
     lan_run();
     assert_int_equal(wire_count(lan[0]), PORT_BURST);

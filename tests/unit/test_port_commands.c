@@ -460,12 +460,17 @@ static void a_failed_port_is_shown_and_refuses(void **state)
 
 static void ports_that_are_not_there(void **state)
 {
-    fails("port 7 up", "error: wrong '7' after 'port', expected add, delete, PORT 0 to 1 or its "
-                       "PCI address\n");
-    fails("port 99999999999 up", "error: wrong '99999999999' after 'port', expected add, delete, "
-                                 "PORT 0 to 1 or its PCI address\n");
-    fails("port 0000:01:02.4 up", "error: wrong '0000:01:02.4' after 'port', expected add, delete, "
-                                  "PORT 0 to 1 or its PCI address\n");
+    static const char *const words[] = { "7", "99999999999", "0000:01:02.4" };
+    for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
+        char line[64], error[200];
+        snprintf(line, sizeof line, "port %s up", words[i]);
+        snprintf(
+            error, sizeof error,
+            "error: wrong '%s' after 'port', expected add, delete, start, stop, PORT 0 to 1 or "
+            "its PCI address\n",
+            words[i]);
+        fails(line, error);
+    }
     port_unregister(&fake);
     assert_true(answers("show port 0")[0] == 'e');
 }
