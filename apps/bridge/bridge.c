@@ -3,6 +3,7 @@
 
 #include "apps/bridge/fdb.h"
 #include "apps/bridge/relay.h"
+#include "apps/bridge/vlans.h"
 #include "apps/bridge/wire.h"
 #include "apps/forward/event.h"
 #include "apps/forward/job.h"
@@ -41,24 +42,6 @@ struct bridge *bridge_find(const char *name)
 {
     struct interface *interface = interface_find(name);
     return interface ? bridge_at(interface->number) : NULL;
-}
-
-struct bridge *bridge_of_fid(uint16_t fid)
-{
-    for (unsigned i = 0; i < interface_limit(); i++)
-        if (bridge_at(i) && bridge_at(i)->fid == fid)
-            return bridge_at(i);
-    return NULL;
-}
-
-/* BRIDGE_DEFAULT's is always the same: its static stations stay while it is not there. */
-static uint16_t fid_for(const char *name)
-{
-    uint16_t fid = BRIDGE_DEFAULT_FID;
-    if (strcmp(name, BRIDGE_DEFAULT))
-        while (bridge_of_fid(++fid))
-            ;
-    return fid;
 }
 
 struct member *bridge_next_member(const struct bridge *bridge, unsigned *cursor)
@@ -173,6 +156,7 @@ static void detach(struct member *member)
     member->bridge->mac_left |= member->bridge->mac_from == interface->port_number;
     numbered_clear(&members, interface->port_number);
     fdb_flush_port(interface->port_number);
+    vlans_leave(member);
     wires_refresh(interface);
     publish(member->bridge);
     wire_forget(member);
@@ -196,7 +180,8 @@ static int join(struct bridge *bridge, struct interface *interface, bool automat
     *member = (struct member){
         .port = interface->port, .interface = interface, .bridge = bridge, .automatic = automatic
     };
-    if (numbered_set(&members, interface->port_number, member)) {
+    if (vlans_join(member) || numbered_set(&members, interface->port_number, member)) {
+        vlans_leave(member);
         free(member);
         return -ENOMEM;
     }
@@ -256,10 +241,16 @@ static struct bridge *create(const char *name, bool automatic)
         errno = ENOMEM;
         return NULL;
     }
-    *bridge =
-        (struct bridge){ .fid = fid_for(name), .automatic = automatic, .mac_from = PORT_NONE };
+    *bridge = (struct bridge){ .automatic = automatic, .mac_from = PORT_NONE };
+    bridge->fid = fid_take(bridge, 0, !strcmp(name, BRIDGE_DEFAULT));
+    if (bridge->fid == FID_NONE) {
+        free(bridge);
+        errno = ENOMEM;
+        return NULL;
+    }
     bridge->interface = interface_create(INTERFACE_BRIDGE, name, NULL, bridge_output);
     if (!bridge->interface) {
+        fid_give(bridge->fid);
         free(bridge);
         return NULL;
     }
@@ -277,9 +268,16 @@ static void release(struct bridge *bridge)
         detach(m);
         tell_changed(interface);
     }
+    vlans_end(bridge);
+    fid_give(bridge->fid);
     if (bridge->flood)
         retire(free, bridge->flood);
     retire(free, bridge);
+}
+
+bool bridge_tags_conflict(const struct interface *interface)
+{
+    return interface->vlan_count || interface->port->vlan;
 }
 
 /* Mode l2's bridge ---------------------------------------------------------------- */
@@ -289,6 +287,8 @@ static void join_default(struct interface *interface)
     struct bridge *bridge = bridge_find(BRIDGE_DEFAULT);
     if (!bridge)
         bridge = create(BRIDGE_DEFAULT, true);
+    if (bridge && bridge->vlans && bridge_tags_conflict(interface))
+        return; /* its tags are its own */
     if (!bridge || join(bridge, interface, true))
         log_warning("port %s: no memory for it in bridge " BRIDGE_DEFAULT, interface->name);
 }
@@ -342,7 +342,7 @@ static void gather(void)
 
 static void tidy_work(struct work *w)
 {
-    tidy();
+    gather();
 }
 
 static struct work tidying = { .run = tidy_work };
@@ -374,6 +374,43 @@ void bridge_delete(struct bridge *bridge)
     destroy(bridge);
     gather();
     fdb_forget_static(fid, FDB_ANY);
+    fdb_forget_static(FDB_NOBODYS, FDB_ANY);
+}
+
+/* Those that the user did not put there go, not he. */
+static void conflicting_leave(const struct bridge *bridge)
+{
+    unsigned cursor = 0;
+    for (struct member *m; (m = bridge_next_member(bridge, &cursor));)
+        if (m->automatic && bridge_tags_conflict(m->interface))
+            leave(m);
+}
+
+int bridge_set_vlan_aware(struct bridge *bridge, bool on)
+{
+    const struct event event = { .kind = EVENT_INTERFACE_CHANGED, .interface = bridge->interface };
+    int e = 0;
+    bridge->automatic = false;
+    if (on == (bridge->vlans != NULL))
+        return 0;
+    if (on)
+        conflicting_leave(bridge);
+    if (on)
+        e = vlans_begin(bridge);
+    else
+        vlans_end(bridge);
+    event_post(&event); /* its addresses are not in effect, or are again */
+    fdb_forget_static(bridge->fid, FDB_ANY);
+    fdb_forget_static(FDB_NOBODYS, FDB_ANY);
+    return e;
+}
+
+int bridge_add_vlan(struct member *member, uint16_t vid, bool untagged)
+{
+    int e = vlans_add(member, vid, untagged);
+    if (!e && member->automatic)
+        e = bridge_add_port(member->bridge, member->port);
+    return e;
 }
 
 int bridge_add_port(struct bridge *bridge, struct port *port)
@@ -385,6 +422,7 @@ int bridge_add_port(struct bridge *bridge, struct port *port)
     bridge->automatic = false;
     if (member && member->bridge == bridge) {
         member->automatic = false;
+        interface->tags_bridged = member->vlans;
         consider_mac(bridge, port->number, false);
         return follow(bridge);
     }
@@ -395,20 +433,30 @@ int bridge_add_port(struct bridge *bridge, struct port *port)
     int e = join(bridge, interface, false);
     gather();
     if (before != after)
-        fdb_forget_static(before, number);
+        fdb_forget_static(FDB_ANY, number);
     return e;
 }
 
 void bridge_remove_port(struct port *port)
 {
     struct member *member = member_of(port->number);
-    uint16_t fid = member->bridge->fid, number = port->number;
+    uint16_t number = port->number;
     leave(member);
     gather();
-    fdb_forget_static(fid, number);
+    fdb_forget_static(FDB_ANY, number);
 }
 
 /* Events --------------------------------------------------------------------------- */
+
+/* Mode l2 puts a port into its bridge unless that is VLAN-aware and the port's tags are its own. */
+static void reconsider(struct interface *interface)
+{
+    struct member *member = member_of(interface->port_number);
+    if (member && member->automatic && member->bridge->vlans && bridge_tags_conflict(interface))
+        leave(member);
+    else if (!member && ports_join())
+        tidy_wanted = true; /* not in the middle of somebody's change */
+}
 
 static void heard_of_port(const struct event *event)
 {
@@ -430,7 +478,19 @@ static void heard_of_port(const struct event *event)
             wires_refresh(NULL);
         if (member)
             follow(member->bridge);
+        if (event->kind == EVENT_INTERFACE_CHANGED)
+            reconsider(interface);
     }
+}
+
+/* One that goes kept mode l2's bridge, or its port out of it. */
+static void heard_of_vlan(const struct event *event)
+{
+    struct interface *lower = event->interface->lower;
+    if (event->kind == EVENT_INTERFACE_GONE)
+        tidy_wanted = true;
+    else if (event->kind == EVENT_INTERFACE_CHANGED && lower && lower->kind == INTERFACE_PORT)
+        reconsider(lower);
 }
 
 static void heard_of_bridge(const struct event *event)
@@ -457,8 +517,8 @@ static void heard(const struct event *event)
         heard_of_port(event);
     else if (event->interface && event->interface->kind == INTERFACE_BRIDGE)
         heard_of_bridge(event);
-    else if (event->kind == EVENT_INTERFACE_GONE)
-        tidy_wanted = true; /* a VLAN kept mode l2's bridge */
+    else if (event->interface && event->interface->kind == INTERFACE_VLAN)
+        heard_of_vlan(event);
 }
 
 EVENT_LISTENER(bridge_listener) = { .order = EVENT_ORDER_BRIDGE,

@@ -2,6 +2,7 @@
  *
  * A bridge may go while text is printed (kernel/task.h), so each row looks it up anew. */
 #include "apps/bridge/bridge.h"
+#include "apps/bridge/member_commands.h"
 #include "apps/console/command.h"
 #include "apps/forward/words.h"
 #include "nic/port.h"
@@ -104,6 +105,12 @@ static int cmd_bridge_port(struct command_call *call)
                              "(bridge %s no port %u)",
                              port->number, member->bridge->interface->name,
                              member->bridge->interface->name, port->number);
+    if (bridge->vlans && bridge_tags_conflict(interface_of_port(port)))
+        return command_error(call,
+                             "port %u has VLANs of its own, and bridge %s is VLAN-aware, expected "
+                             "'%s' first",
+                             port->number, bridge->interface->name,
+                             port->vlan ? "port N vlan 0" : "interface delete N.V");
     int e = bridge_add_port(bridge, port);
     return e ? command_error(call, "port %u is not in the bridge: %s", port->number, strerror(-e))
              : 0;
@@ -164,8 +171,11 @@ static int cmd_show_bridges(struct command_call *call)
 
 static void show_member(struct out *out, const struct member *m)
 {
-    out_printf(out, "  port %-8u  %s%s\n", m->interface->port_number,
-               m->interface->up ? "up" : "down", m->automatic ? ", by mode l2" : "");
+    unsigned port = m->interface->port_number;
+    out_printf(out, "  port %-8u  %s%s", port, m->interface->up ? "up" : "down",
+               m->automatic ? ", by mode l2" : "");
+    member_show(out, port);
+    out_text(out, "\n");
 }
 
 COMMAND(cmd_show_bridge, "show bridge BRIDGE", "Show one bridge and its members");
@@ -177,9 +187,9 @@ static int cmd_show_bridge(struct command_call *call)
     char name[INTERFACE_NAME], mac[MAC_TEXT];
     unsigned cursor = 0;
     strcpy(name, b->name);
-    out_printf(call->out, "bridge %s: %s%s\n  mac            %s\n  mtu            %u\n", name,
+    out_printf(call->out, "bridge %s: %s%s%s\n  mac            %s\n  mtu            %u\n", name,
                b->up ? "up" : "down", b->bridge->automatic ? ", by mode l2" : "",
-               mac_format(b->mac, mac), b->mtu);
+               b->bridge->vlans ? ", VLAN-aware" : "", mac_format(b->mac, mac), b->mtu);
     while ((bridge = bridge_find(name)) && (m = bridge_next_member(bridge, &cursor)))
         show_member(call->out, m);
     return 0;
@@ -205,11 +215,17 @@ static void print_bridges(struct out *out)
         strcpy(name, b->name);
         if (!is_configured(b->bridge))
             continue;
+        bool aware = b->bridge->vlans;
         out_printf(out, "bridge add %s\n", name);
+        if (aware)
+            out_printf(out, "bridge %s vlan-aware on\n", name);
         while ((bridge = bridge_find(name)) && (m = bridge_next_member(bridge, &cursor))) {
-            port_format(m->interface->port_number, port);
-            if (!m->automatic)
-                out_printf(out, "bridge %s port %s\n", name, port);
+            unsigned number = m->interface->port_number;
+            if (m->automatic)
+                continue;
+            port_format(number, port);
+            out_printf(out, "bridge %s port %s\n", name, port);
+            member_print_config(out, name, number);
         }
     }
 }

@@ -1,6 +1,7 @@
 /* fdb.c - hash table of stations, one writer, readers without locks (fdb.h). */
 #include "apps/bridge/fdb.h"
 
+#include "apps/bridge/fid.h"
 #include "apps/forward/job.h"
 #include "kernel/log.h"
 #include "kernel/random.h"
@@ -21,7 +22,8 @@
 #define STATIONS_MIN 1024u
 
 #define WHERE_PORT 0x0000ffffu
-#define WHERE_GENERATION 0x7fff0000u /* of the port, when it was learned */
+#define WHERE_GENERATION 0x3fff0000u /* of the port, when it was learned */
+#define WHERE_STICKY 0x40000000u     /* a static entry that its station must keep to */
 #define WHERE_FIXED 0x80000000u      /* a static entry */
 
 #define GENERATIONS 256u
@@ -144,7 +146,7 @@ static inline bool refresh(uint64_t key, uint64_t h, uint16_t port)
         return false;
     uint32_t where = load_relaxed(&e->where), now = load_relaxed(&fdb.now_ms);
     if (where & WHERE_FIXED)
-        return true;
+        return !(where & WHERE_STICKY) || (where & WHERE_PORT) == port;
     if (where != where_now(port) || !entry_live(e))
         return false;
     if (load_relaxed(&e->seen) != now)
@@ -168,6 +170,13 @@ bool fdb_refresh(uint64_t key, uint64_t h, uint16_t port)
     return refresh(key, h, port);
 }
 
+bool fdb_is_elsewhere(uint64_t key, uint64_t h, uint16_t port)
+{
+    const struct entry *e = entry_find(key, h);
+    uint32_t where = e ? load_relaxed(&e->where) : 0;
+    return where & WHERE_STICKY && (where & WHERE_PORT) != port;
+}
+
 void fdb_prefetch_burst(struct fdb_station *stations, unsigned n)
 {
     for (unsigned i = 0; i < n; i++)
@@ -185,9 +194,13 @@ uint32_t fdb_refresh_burst(const struct fdb_station *stations, uint16_t port, un
     uint64_t last = 0;
     uint32_t news = 0;
     for (unsigned i = 0; i < n; i++) {
-        if (stations[i].key != last && unlikely(!refresh(stations[i].key, stations[i].hash, port)))
+        uint64_t key = stations[i].key, h = stations[i].hash;
+        if (key != last && unlikely(!refresh(key, h, port))) {
             news |= 1u << i;
-        last = stations[i].key;
+            if (unlikely(fdb_is_elsewhere(key, h, port)))
+                key = 0; /* each of its frames is refused */
+        }
+        last = key;
     }
     return news;
 }
@@ -302,7 +315,7 @@ void fdb_learn(uint64_t key, uint16_t port)
     entry_write(e, key, where_now(port));
 }
 
-int fdb_add_static(uint64_t key, uint16_t port)
+static int pin(uint64_t key, uint32_t where)
 {
     struct entry *e = entry_find(key, hash(key));
     if (e)
@@ -314,8 +327,18 @@ int fdb_add_static(uint64_t key, uint16_t port)
     if (!e)
         return -ENOSPC;
     fdb.fixed++;
-    entry_write(e, key, WHERE_FIXED | port);
+    entry_write(e, key, where);
     return 0;
+}
+
+int fdb_add_static(uint64_t key, uint16_t port)
+{
+    return pin(key, WHERE_FIXED | port);
+}
+
+int fdb_add_sticky(uint64_t key, uint16_t port)
+{
+    return pin(key, WHERE_FIXED | WHERE_STICKY | port);
 }
 
 int fdb_delete(uint64_t key)
@@ -327,7 +350,7 @@ int fdb_delete(uint64_t key)
     return live ? 0 : -ENOENT;
 }
 
-/* The 15 bits come round after 32768 flushes; the sweeper is through long before. */
+/* The 14 bits come round after 16384 flushes; the sweeper is through long before. */
 void fdb_flush_port(uint16_t port)
 {
     uint32_t *generation = &fdb.generation[port % GENERATIONS];
@@ -365,6 +388,7 @@ static void row_fill(const struct entry *e, struct fdb_row *row)
         row->mac[i] = (uint8_t)(e->key >> 8 * i);
     row->port = (uint16_t)(e->where & WHERE_PORT);
     row->fixed = e->where & WHERE_FIXED;
+    row->sticky = e->where & WHERE_STICKY;
     row->age_s = (fdb.now_ms - load_relaxed(&e->seen)) / 1000;
 }
 
@@ -396,9 +420,15 @@ bool fdb_next(uint32_t *cursor, struct fdb_row *row)
 
 /* Forgetting static entries -------------------------------------------------- */
 
+static bool is_of_walk(uint16_t fid)
+{
+    bool nobodys = walk.fid == FDB_NOBODYS && fid != BRIDGE_DEFAULT_FID && !fid_get(fid).bridge;
+    return walk.fid == FDB_ANY || walk.fid == fid || nobodys;
+}
+
 static bool is_to_forget(const struct entry *e)
 {
-    return e->where & WHERE_FIXED && (walk.fid == FDB_ANY || walk.fid == e->key >> 48) &&
+    return e->where & WHERE_FIXED && is_of_walk((uint16_t)(e->key >> 48)) &&
            (walk.port == FDB_ANY || walk.port == (e->where & WHERE_PORT));
 }
 

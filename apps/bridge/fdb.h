@@ -51,7 +51,10 @@ struct fdb_station {
 };
 void fdb_prefetch_burst(struct fdb_station *stations, unsigned n);
 void fdb_lookup_burst(const struct fdb_station *stations, uint16_t *ports, unsigned n);
-/* As bits, the ones that the control task must learn: one of those in a row that are the same. */
+/* The station is sticky on another port.  To be asked of those that fdb_refresh() says false of. */
+bool fdb_is_elsewhere(uint64_t key, uint64_t hash, uint16_t port);
+/* As bits, the ones that the control task must learn: one of those in a row that are the same, and
+ * every one that is sticky elsewhere. */
 uint32_t fdb_refresh_burst(const struct fdb_station *stations, uint16_t port, unsigned n);
 
 /* Control task -------------------------------------------------------------- */
@@ -64,13 +67,16 @@ void fdb_free(void);
 void fdb_learn(uint64_t key, uint16_t port);
 /* A static entry, in place of a learned one if need be.  0, or -ENOSPC. */
 int fdb_add_static(uint64_t key, uint16_t port);
+int fdb_add_sticky(uint64_t key, uint16_t port); /* and see fdb_is_elsewhere() */
 int fdb_delete(uint64_t key); /* of either kind; 0 or -ENOENT */
 /* Forgets what was learned on the port (and perhaps on others: they learn anew). */
 void fdb_flush_port(uint16_t port);
-/* Deletes static entries: of a filtering identifier, or a port, or both (FDB_ANY: of all).
+/* Deletes static entries: of a filtering identifier, or a port, or both (FDB_ANY: of all;
+ * FDB_NOBODYS: of identifiers that are nobody's).
  * Inside a task the loop goes on between its pieces; who may not wait begins it, and somebody
  * goes on with it until it says that there is no more. */
 #define FDB_ANY UINT16_MAX
+#define FDB_NOBODYS (UINT16_MAX - 1)
 void fdb_forget_static(uint16_t fid, uint16_t port);
 void fdb_forget_begin(uint16_t fid, uint16_t port);
 bool fdb_forget_slice(void);
@@ -87,7 +93,7 @@ void fdb_counts(struct fdb_counts *counts);
 struct fdb_row {
     uint16_t fid, port;
     uint8_t mac[MAC_LEN];
-    bool fixed;
+    bool fixed, sticky;
     uint32_t age_s; /* since last seen */
 };
 /* The next entry; *cursor starts at 0 and survives changes to the table, which may come: inside a

@@ -1,19 +1,21 @@
 /* fdb_commands.c - the stations that bridges know. */
 #include "apps/bridge/bridge.h"
 #include "apps/bridge/fdb.h"
+#include "apps/bridge/vlans.h"
 #include "apps/console/command.h"
 #include "apps/forward/words.h"
 #include "kernel/task.h"
 #include "nic/port.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* BRIDGE_DEFAULT keeps its static stations while it is not there. */
 static const char *bridge_name(uint16_t fid)
 {
-    const struct bridge *bridge = bridge_of_fid(fid);
+    const struct bridge *bridge = fid_get(fid).bridge;
     return bridge ? bridge->interface->name : BRIDGE_DEFAULT;
 }
 
@@ -24,22 +26,54 @@ static const struct bridge *bridge_option(const struct command_call *call)
     return arg ? arg->interface->bridge : NULL;
 }
 
-COMMAND(cmd_fdb_add, "fdb add MAC port PORT [bridge BRIDGE]",
-        "Pin a station to a port of a bridge");
+/* The VLAN that was named; 0: none. */
+static uint64_t vlan_option(const struct command_call *call)
+{
+    const struct command_arg *arg = command_option(call, "vlan");
+    return arg ? arg->number : 0;
+}
+
+/* Where a station of that port belongs; FID_NONE: after the line that says why not. */
+static uint16_t fid_for_port(struct command_call *call, uint16_t port)
+{
+    const struct member *member = member_of(port);
+    const struct bridge *in = member ? member->bridge : NULL, *wanted = bridge_option(call);
+    const struct bridge *by_default = fid_get(BRIDGE_DEFAULT_FID).bridge;
+    uint64_t vid = vlan_option(call);
+    if (wanted && wanted != in && (in || wanted->fid != BRIDGE_DEFAULT_FID))
+        command_error(call, "port %u is not in bridge %s, expected one that is", port,
+                      wanted->interface->name);
+    else if (command_given(call, "vlan") && !(in && in->vlans))
+        command_error(call, "port %u is in no VLAN-aware bridge, expected one that is", port);
+    else if (!in && by_default && by_default->vlans)
+        command_error(call, "port %u is in no bridge, expected one that is", port);
+    else if (!(in && in->vlans))
+        return in ? in->fid : BRIDGE_DEFAULT_FID;
+    else if (!vid)
+        command_error(call, "bridge %s is VLAN-aware, expected [vlan V] behind the port",
+                      in->interface->name);
+    else if (vid > VLAN_MAX || !vlan_set_has(member->vlans, (unsigned)vid))
+        command_error(call, "port %u is not in VLAN %s, expected one of its VLANs", port,
+                      command_option(call, "vlan")->word);
+    else
+        return bridge_vlan_of(in, (unsigned)vid)->fid;
+    return FID_NONE;
+}
+
+COMMAND(cmd_fdb_add, "fdb add MAC port PORT [bridge BRIDGE] [vlan NUMBER] [sticky]",
+        "Pin a station to a port of a bridge; sticky: what it sends by another is dropped");
 static int cmd_fdb_add(struct command_call *call)
 {
     const uint8_t *mac = call->arg[0].mac;
     uint16_t port = call->arg[1].port->number;
-    const struct bridge *bridge = bridge_option(call);
-    const struct member *member = member_of(port);
-    uint16_t fid = member ? member->bridge->fid : BRIDGE_DEFAULT_FID;
     if (!mac_is_station(mac))
         return command_error(call, "%s is no station's address, expected a unicast one",
                              call->arg[0].word);
-    if (bridge && bridge->fid != fid)
-        return command_error(call, "port %u is not in bridge %s, expected one that is", port,
-                             bridge->interface->name);
-    if (fdb_add_static(fdb_key(fid, mac), port))
+    uint16_t fid = fid_for_port(call, port);
+    if (fid == FID_NONE)
+        return -1;
+    uint64_t key = fdb_key(fid, mac);
+    if (command_given(call, "sticky") ? fdb_add_sticky(key, port) : fdb_add_static(key, port))
         return command_error(call, "no room for %s beside other static entries", call->arg[0].word);
     return 0;
 }
@@ -51,30 +85,35 @@ static bool is_known(uint16_t fid, const uint8_t *mac)
     return fdb_lookup(key, fdb_prefetch(key), &port);
 }
 
-/* How many bridges know it, and one of them. */
-static unsigned bridges_that_know(const uint8_t *mac, uint16_t *fid)
+/* How many know it of those that were meant, and one of them. */
+static unsigned fids_that_know(const struct command_call *call, uint16_t *fid)
 {
+    const struct bridge *bridge = bridge_option(call);
+    uint64_t vid = vlan_option(call);
     unsigned n = 0;
-    for (unsigned i = 0; i < interface_limit(); i++) {
-        const struct interface *b = interface_get(i);
-        if (!b || b->kind != INTERFACE_BRIDGE || !b->bridge || !is_known(b->bridge->fid, mac))
+    for (unsigned i = 0; i < fid_limit() || !i; i++) {
+        const struct fid f = fid_get((uint16_t)i);
+        if ((bridge && f.bridge != bridge) || (command_given(call, "vlan") && f.vid != vid) ||
+            !is_known((uint16_t)i, call->arg[0].mac))
             continue;
-        *fid = b->bridge->fid;
+        *fid = (uint16_t)i;
         n++;
     }
     return n;
 }
 
-COMMAND(cmd_fdb_delete, "fdb delete MAC [bridge BRIDGE]", "Forget a station, static or learned");
+COMMAND(cmd_fdb_delete, "fdb delete MAC [bridge BRIDGE] [vlan NUMBER]",
+        "Forget a station, static or learned");
 static int cmd_fdb_delete(struct command_call *call)
 {
-    const uint8_t *mac = call->arg[0].mac;
-    const struct bridge *bridge = bridge_option(call);
-    uint16_t fid = bridge ? bridge->fid : BRIDGE_DEFAULT_FID;
-    if (!bridge && bridges_that_know(mac, &fid) > 1)
-        return command_error(call, "several bridges know %s, expected [bridge BRIDGE] behind it",
+    uint16_t fid = BRIDGE_DEFAULT_FID;
+    unsigned n = fids_that_know(call, &fid);
+    if (n > 1)
+        return command_error(call,
+                             "several bridges or VLANs know %s, expected [bridge BRIDGE] [vlan "
+                             "V] behind it",
                              call->arg[0].word);
-    if (fdb_delete(fdb_key(fid, mac)))
+    if (!n || fdb_delete(fdb_key(fid, call->arg[0].mac)))
         return command_error(call, "%s is not in the table, expected one of `show fdb`",
                              call->arg[0].word);
     return 0;
@@ -82,11 +121,13 @@ static int cmd_fdb_delete(struct command_call *call)
 
 static void show_row(struct out *out, const struct fdb_row *row)
 {
-    char mac[MAC_TEXT];
-    out_printf(out, "%s  %-4u  %-15s  ", mac_format(row->mac, mac), row->port,
-               bridge_name(row->fid));
+    char mac[MAC_TEXT], vid[8] = "-";
+    if (fid_get(row->fid).vid)
+        snprintf(vid, sizeof vid, "%u", fid_get(row->fid).vid);
+    out_printf(out, "%s  %-4u  %-15s  %-4s  ", mac_format(row->mac, mac), row->port,
+               bridge_name(row->fid), vid);
     if (row->fixed)
-        out_text(out, "static\n");
+        out_text(out, row->sticky ? "sticky\n" : "static\n");
     else
         out_printf(out, "learned   %" PRIu32 " s ago\n", row->age_s);
 }
@@ -96,14 +137,16 @@ COMMAND(cmd_show_fdb, "show fdb [bridge BRIDGE]",
 static int cmd_show_fdb(struct command_call *call)
 {
     const struct bridge *bridge = bridge_option(call);
-    uint16_t fid = bridge ? bridge->fid : FDB_ANY;
+    char name[INTERFACE_NAME] = "";
     struct fdb_counts counts;
     struct fdb_row row;
+    if (bridge)
+        strcpy(name, bridge->interface->name);
     fdb_counts(&counts);
-    out_printf(call->out, "%-17s  %-4s  %-15s  %-8s  %s\n", "mac", "port", "bridge", "kind",
-               "last seen");
+    out_printf(call->out, "%-17s  %-4s  %-15s  %-4s  %-8s  %s\n", "mac", "port", "bridge", "vlan",
+               "kind", "last seen");
     for (uint32_t cursor = 0; fdb_next(&cursor, &row);)
-        if (fid == FDB_ANY || row.fid == fid)
+        if (!name[0] || !strcmp(bridge_name(row.fid), name))
             show_row(call->out, &row);
     out_printf(call->out, "%" PRIu32 " learned of at most %" PRIu32 ", %" PRIu32 " static",
                counts.learned, counts.limit, counts.fixed);
@@ -118,7 +161,8 @@ static int cmd_show_fdb(struct command_call *call)
 struct line {
     char bridge[INTERFACE_NAME];
     uint8_t mac[MAC_LEN];
-    uint16_t port;
+    uint16_t vid, port;
+    bool sticky;
 };
 
 /* There may be a hundred thousand: the loop goes on while they are sorted. */
@@ -129,6 +173,7 @@ static int by_bridge_and_mac(const void *a, const void *b)
     if (++compared % COMPARED_PER_TURN == 0)
         task_yield();
     int order = strcmp(x->bridge, y->bridge);
+    order = order ? order : x->vid - y->vid;
     return order ? order : memcmp(x->mac, y->mac, MAC_LEN);
 }
 
@@ -146,25 +191,33 @@ static struct line *take_lines(uint32_t *n)
         struct line *line = &lines[(*n)++];
         strcpy(line->bridge, bridge_name(row.fid));
         memcpy(line->mac, row.mac, MAC_LEN);
+        line->vid = fid_get(row.fid).vid;
         line->port = row.port;
+        line->sticky = row.sticky;
     }
     return lines;
 }
 
-static void print_fdb_config(struct out *out)
+static void print_line(struct out *out, const struct line *line)
 {
     char mac[MAC_TEXT], port[PORT_TEXT];
+    port_format(line->port, port);
+    out_printf(out, "fdb add %s port %s", mac_format(line->mac, mac), port);
+    if (strcmp(line->bridge, BRIDGE_DEFAULT))
+        out_printf(out, " bridge %s", line->bridge);
+    if (line->vid)
+        out_printf(out, " vlan %u", line->vid);
+    out_text(out, line->sticky ? " sticky\n" : "\n");
+}
+
+static void print_fdb_config(struct out *out)
+{
     uint32_t n;
     struct line *lines = take_lines(&n);
     if (lines)
         qsort(lines, n, sizeof *lines, by_bridge_and_mac);
-    for (uint32_t i = 0; lines && i < n; i++) {
-        bool other = strcmp(lines[i].bridge, BRIDGE_DEFAULT);
-        mac_format(lines[i].mac, mac);
-        port_format(lines[i].port, port);
-        out_printf(out, "fdb add %s port %s%s%s\n", mac, port, other ? " bridge " : "",
-                   other ? lines[i].bridge : "");
-    }
+    for (uint32_t i = 0; lines && i < n; i++)
+        print_line(out, &lines[i]);
     free(lines);
 }
 

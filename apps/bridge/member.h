@@ -7,6 +7,7 @@
 
 #include "apps/forward/interface.h"
 #include "kernel/numbered.h"
+#include "nic/ethernet.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,6 +20,18 @@ struct mac_list {
     uint64_t mac[]; /* as mac_load() gives them */
 };
 
+/* VLANs of a member of a VLAN-aware bridge. */
+#define VLAN_WORDS 64u
+struct vlan_set {
+    uint64_t in[VLAN_WORDS]; /* a bit a VID */
+    uint16_t pvid;           /* the one that is untagged on the member's wire; 0: none */
+};
+
+static inline bool vlan_set_has(const struct vlan_set *set, unsigned vid)
+{
+    return set && load_relaxed(&set->in[vid / 64]) >> vid % 64 & 1;
+}
+
 struct member {
     /* hot */
     struct port *port;
@@ -26,6 +39,7 @@ struct member {
     struct bridge *bridge;
     struct member *speaker;  /* of a VF while its PF runs: who speaks for their wire; or NULL */
     struct mac_list *others; /* on its wire; NULL: none */
+    struct vlan_set *vlans;  /* NULL: its bridge is not VLAN-aware */
     /* the control task's */
     bool automatic; /* by mode l2, not by the user */
 };
@@ -36,11 +50,19 @@ struct flood_list {
     struct member *member[];
 };
 
+/* One VLAN of a VLAN-aware bridge; workers find it by its VID. */
+struct bridge_vlan {
+    uint16_t vid;
+    uint16_t fid;     /* its stations in the filtering database */
+    uint16_t members; /* that are in it: the control task's */
+};
+
 struct bridge {
     /* hot */
     struct interface *interface; /* the bridge from above */
     struct flood_list *flood;    /* members that are up; NULL: none */
-    uint16_t fid;                /* its stations in the filtering database */
+    struct numbered *vlans;      /* struct bridge_vlan by VID; NULL: it is not VLAN-aware */
+    uint16_t fid;                /* its stations in the filtering database, if it is not */
     bool down;                   /* by the user: nothing goes through */
     /* the control task's */
     bool automatic;     /* made by mode l2 */

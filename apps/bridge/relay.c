@@ -2,8 +2,11 @@
 #include "apps/bridge/relay.h"
 
 #include "apps/bridge/fdb.h"
+#include "apps/bridge/fid.h"
 #include "apps/bridge/member.h"
+#include "apps/bridge/vlans.h"
 #include "apps/forward/interface_stats.h"
+#include "apps/forward/vlan.h"
 
 /* 01:80:c2:00:00:00 to 0f, as they stand in a key (802.1Q 8.6.3, table 8-1). */
 #define RESERVED_ADDRESS 0x0000c28001ull
@@ -31,6 +34,10 @@ struct passage {
     const struct member *out;
     uint32_t out_number; /* NOWHERE: there is none yet */
     unsigned first, end;
+    /* In a VLAN-aware bridge, else NULL and 0 throughout. */
+    const struct numbered *vlans;
+    uint16_t vid[PORT_BURST]; /* each frame's VLAN; 0: none that is allowed there */
+    uint16_t out_vid;         /* that of those for `out` */
     /* For the bridge's own interface, when it has an address. */
     uint64_t own; /* its MAC; NOBODY: nothing is delivered */
     uint16_t ups;
@@ -84,28 +91,91 @@ static bool is_for_others(const struct passage *way, unsigned i)
     return false;
 }
 
+/* VLANs ---------------------------------------------------------------------- */
+
+static bool is_tagged(const struct packet *p)
+{
+    return ethernet_type(p->data) == ETHERTYPE_VLAN;
+}
+
+/* The VLAN of a frame that comes in by who is in these; 0: none that is allowed there.  A
+ * priority's tag (VID 0) becomes a tag of the PVID: its priority goes on. */
+static uint16_t vlan_in(const struct vlan_set *set, struct packet *p)
+{
+    uint16_t vid = set ? load_relaxed(&set->pvid) : 0;
+    if (is_tagged(p)) {
+        if (p->length < ETHERNET_HEADER + VLAN_TAG)
+            return 0;
+        uint16_t tci = load_be16(p->data + VLAN_TCI);
+        if (tci & VLAN_TCI_VID)
+            vid = tci & VLAN_TCI_VID;
+        else
+            store_be16(p->data + VLAN_TCI, tci | vid);
+    }
+    return vlan_set_has(set, vid) ? vid : 0;
+}
+
+/* With a tag, or without, as is wanted.  0 or -E... */
+static int tag_as(struct worker *worker, struct packet **p, uint16_t vid, bool tagged)
+{
+    if (is_tagged(*p) == tagged)
+        return 0;
+    if (!tagged) {
+        packet_pop_vlan(*p);
+        (*p)->flags &= (uint8_t)~PACKET_VLAN;
+        return 0;
+    }
+    (*p)->vlan = vid;
+    return packet_push_vlan(&worker->cache, p);
+}
+
+/* As it lies on the member's wire; vid 0: as it is.  False: there was no room for the tag, and
+ * the frame is gone. */
+static bool dress(struct worker *worker, const struct member *out, struct packet **p, uint16_t vid)
+{
+    const struct vlan_set *set = vid ? load_acquire(&out->vlans) : NULL;
+    if (likely(!set) || likely(!tag_as(worker, p, vid, vid != load_relaxed(&set->pvid))))
+        return true;
+    forward_drop(worker, out->port->number, DROP_tx_no_buffer, *p);
+    return false;
+}
+
 /* Flooding ------------------------------------------------------------------- */
 
+static void send_dressed(struct worker *worker, const struct member *out, struct packet *packet,
+                         uint16_t vid)
+{
+    if (dress(worker, out, &packet, vid))
+        forward_send(worker, out->port, packet);
+}
+
 /* A copy that cannot be made counts as made and dropped. */
-static void send_copy(struct worker *worker, const struct member *out, const struct packet *packet)
+static void send_copy(struct worker *worker, const struct member *out, const struct packet *packet,
+                      uint16_t vid)
 {
     struct port_counters *counters = forward_counters(worker, packet->port);
     struct packet *copy = packet_copy(&worker->cache, packet);
     counter_add(&counters->copied, 1);
     if (copy)
-        forward_send(worker, out->port, copy);
+        send_dressed(worker, out, copy, vid);
     else
         counter_add(&counters->drops[DROP_no_buffer], 1);
+}
+
+/* Whether a frame of that VLAN may leave by a member at all; vid 0: the bridge knows no VLANs. */
+static inline bool may_leave(const struct member *out, uint16_t vid)
+{
+    return !vid || vlan_set_has(load_acquire(&out->vlans), vid);
 }
 
 /* The next member from *place on that a frame which came in by `in` (NULL: from above) is
  * flooded to. */
 static const struct member *flood_next(const struct flood_list *list, const struct member *in,
-                                       unsigned *place)
+                                       uint16_t vid, unsigned *place)
 {
     while (list && *place < list->count) {
         const struct member *out = list->member[(*place)++];
-        if (!speaker(out) && !(in && share_wire(in, out)))
+        if (!speaker(out) && !(in && share_wire(in, out)) && may_leave(out, vid))
             return out;
     }
     return NULL;
@@ -122,73 +192,83 @@ static void run_end(struct passage *way)
 }
 
 /* The last member gets the frame itself.  No frame overtakes those that came before. */
-static void flood(struct passage *way, struct packet *packet)
+static void flood(struct passage *way, struct packet *packet, uint16_t vid)
 {
     const struct flood_list *list = load_acquire(&way->bridge->flood);
     unsigned place = 0;
-    const struct member *out = flood_next(list, way->in, &place), *next;
+    const struct member *out = flood_next(list, way->in, vid, &place), *next;
     run_end(way);
     if (!out) {
         forward_drop(way->worker, packet->port, DROP_no_peer, packet);
         return;
     }
-    for (; (next = flood_next(list, way->in, &place)); out = next)
-        send_copy(way->worker, out, packet);
-    forward_send(way->worker, out->port, packet);
+    for (; (next = flood_next(list, way->in, vid, &place)); out = next)
+        send_copy(way->worker, out, packet, vid);
+    send_dressed(way->worker, out, packet, vid);
 }
 
 /* Frames that came in --------------------------------------------------------- */
 
-/* What was seen before the link went down, or in another bridge, is out of date. */
+/* What was seen before the link went down, or in another bridge or VLAN, is out of date. */
 static void take_note(struct worker *control, const struct note *note)
 {
     const struct member *member = member_of(note->port);
-    if (member && member->bridge->fid == note->code && member->interface->up)
+    const struct fid fid = fid_get(note->code);
+    if (!member || member->bridge != fid.bridge || !member->interface->up)
+        return;
+    if (fid.vid ? vlan_set_has(member->vlans, fid.vid) : !member->vlans)
         fdb_learn(fdb_key(note->code, note->mac), note->port);
 }
 
 /* 802.1Q 8.7: from the source of every frame that was received well. */
-static void learn(struct passage *way, const struct packet *packet)
+static void learn(struct passage *way, unsigned i)
 {
     struct note note = { .handle = take_note,
                          .port = way->in->port->number,
-                         .code = way->bridge->fid };
-    memcpy(note.mac, packet->data + MAC_LEN, MAC_LEN);
+                         .code = (uint16_t)(way->source[i].key >> 48) };
+    memcpy(note.mac, way->packet[i]->data + MAC_LEN, MAC_LEN);
     forward_note(way->worker, &note); /* when the ring is full, a later frame will do */
 }
 
-/* Each frame of the burst goes up once at most. */
-static void deliver(struct passage *way, struct packet *packet)
+/* Each frame of the burst goes up once at most; of a VLAN-aware bridge with its tag. */
+static void deliver(struct passage *way, struct packet *packet, uint16_t vid)
 {
+    if (vid && tag_as(way->worker, &packet, vid, true)) {
+        forward_drop(way->worker, packet->port, DROP_no_buffer, packet);
+        return;
+    }
     packet->interface = way->bridge->interface->number;
     way->up[way->ups++] = packet;
 }
 
 /* A group's frame: up goes a copy, or the frame itself when it has no other way. */
-static void flood_and_deliver(struct passage *way, struct packet *packet)
+static void flood_and_deliver(struct passage *way, struct packet *packet, uint16_t vid)
 {
     unsigned place = 0;
-    if (!flood_next(load_acquire(&way->bridge->flood), way->in, &place)) {
-        deliver(way, packet);
+    if (!flood_next(load_acquire(&way->bridge->flood), way->in, vid, &place)) {
+        deliver(way, packet, vid);
         return;
     }
     struct port_counters *counters = forward_counters(way->worker, packet->port);
     struct packet *copy = packet_copy(&way->worker->cache, packet);
     counter_add(&counters->copied, 1);
     if (copy)
-        deliver(way, copy);
+        deliver(way, copy, vid);
     else
         counter_add(&counters->drops[DROP_no_buffer], 1);
-    flood(way, packet);
+    flood(way, packet, vid);
 }
 
 /* For the bridge itself, or for it too: done with. */
-static bool deliver_own(struct passage *way, struct packet *packet, uint64_t destination)
+static bool deliver_own(struct passage *way, struct packet *packet, uint64_t destination,
+                        uint16_t vid)
 {
+    if (vid && !vlan_of(way->bridge->interface, vid))
+        return false;
     if ((destination & MAC_WORD) == way->own)
-        deliver(way, packet);
+        deliver(way, packet, vid);
     else if (destination & FDB_KEY_GROUP)
-        flood_and_deliver(way, packet);
+        flood_and_deliver(way, packet, vid);
     else
         return false;
     return true;
@@ -196,11 +276,11 @@ static bool deliver_own(struct passage *way, struct packet *packet, uint64_t des
 
 /* What is asked once of a destination's port for frames in a row.  False: the frame is done with,
  * it went another way. */
-static bool turn_to(struct passage *way, struct packet *packet, uint16_t number)
+static bool turn_to(struct passage *way, struct packet *packet, uint16_t number, uint16_t vid)
 {
     const struct member *out = member_in(way->bridge, number);
-    if (!out) {
-        flood(way, packet);
+    if (!out || !may_leave(out, vid)) {
+        flood(way, packet, vid);
         return false;
     }
     if (share_wire(way->in, out)) {
@@ -211,6 +291,7 @@ static bool turn_to(struct passage *way, struct packet *packet, uint16_t number)
         run_end(way);
     way->out = out;
     way->out_number = number;
+    way->out_vid = vid;
     return true;
 }
 
@@ -229,8 +310,14 @@ static inline int fault_of(struct passage *way, unsigned i)
     int fault = frame_fault(way->destination[i].key, way->source[i].key);
     if (fault != FINE)
         return fault;
-    if (unlikely(way->news >> i & 1))
-        learn(way, way->packet[i]);
+    if (unlikely(way->vlans) && !way->vid[i])
+        return DROP_vlan;
+    if (unlikely(way->news >> i & 1)) {
+        const struct fdb_station *source = &way->source[i];
+        if (unlikely(fdb_is_elsewhere(source->key, source->hash, way->in->port->number)))
+            return DROP_station_elsewhere;
+        learn(way, i);
+    }
     bool copy = unlikely(way->spoken_for) ? is_copy(way, i) : is_for_others(way, i);
     return unlikely(copy) ? DROP_shared_wire : FINE;
 }
@@ -242,26 +329,74 @@ static void relay(struct passage *way, unsigned n)
         int fault = fault_of(way, i);
         if (unlikely(fault != FINE))
             forward_drop(way->worker, p->port, (enum drop_reason)fault, p);
-        else if (unlikely(way->own != NOBODY) && deliver_own(way, p, way->destination[i].key))
+        else if (unlikely(way->own != NOBODY) && deliver_own(way, p, way->destination[i].key, 0))
             continue; /* no group is in the table */
-        else if (way->port[i] == way->out_number || turn_to(way, p, way->port[i]))
+        else if (way->port[i] == way->out_number || turn_to(way, p, way->port[i], 0))
             way->packet[way->end++] = p;
     }
     run_end(way);
+}
+
+/* The same in a VLAN-aware bridge. */
+static void relay_vlans(struct passage *way, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        struct packet *p = way->packet[i];
+        uint16_t vid = way->vid[i];
+        int fault = fault_of(way, i);
+        if (unlikely(fault != FINE))
+            forward_drop(way->worker, p->port, (enum drop_reason)fault, p);
+        else if (unlikely(way->own != NOBODY) && deliver_own(way, p, way->destination[i].key, vid))
+            continue;
+        else if (((way->port[i] == way->out_number && vid == way->out_vid) ||
+                  turn_to(way, p, way->port[i], vid)) &&
+                 dress(way->worker, way->out, &p, vid))
+            way->packet[way->end++] = p;
+    }
+    run_end(way);
+}
+
+static inline void set_keys(struct passage *way, unsigned i, uint16_t number)
+{
+    const uint8_t *frame = way->packet[i]->data;
+    uint64_t fid = (uint64_t)number << 48;
+    way->destination[i].key = fid | (load_le64(frame) & MAC_WORD);
+    way->source[i].key = fid | load_le64(frame + ETHERNET_SOURCE - 2) >> 16;
+}
+
+/* To which VLAN each frame belongs.  Frames in a row mostly have one tag, or none. */
+static void classify(struct passage *way, unsigned n)
+{
+    const struct vlan_set *set = load_acquire(&way->in->vlans);
+    uint64_t last = UINT64_MAX;
+    uint16_t vid = 0, fid = FID_NONE;
+    for (unsigned i = 0; i < n; i++) {
+        struct packet *p = way->packet[i];
+        uint32_t word = load_le32(p->data + ETHERNET_TYPE);
+        bool whole = p->length >= ETHERNET_HEADER + VLAN_TAG;
+        if (unlikely(word != last || !whole || !(p->data[VLAN_TCI + 1] | p->data[VLAN_TCI]))) {
+            vid = vlan_in(set, p);
+            const struct bridge_vlan *vlan = vid ? numbered_get(way->vlans, vid) : NULL;
+            fid = vlan ? vlan->fid : FID_NONE;
+            vid = vlan ? vid : 0;
+            last = whole ? word : UINT64_MAX;
+        }
+        way->vid[i] = vid;
+        set_keys(way, i, fid);
+    }
 }
 
 /* Headers, then both buckets of both addresses, are under way before the first of them is looked
  * at.  Who does not speak for its wire is no talker of it. */
 static void look_up(struct passage *way, unsigned n)
 {
-    uint64_t fid = (uint64_t)way->bridge->fid << 48;
+    uint16_t fid = way->bridge->fid;
     for (unsigned i = 0; i < n; i++)
         __builtin_prefetch(way->packet[i]->data);
-    for (unsigned i = 0; i < n; i++) {
-        const uint8_t *frame = way->packet[i]->data;
-        way->destination[i].key = fid | (load_le64(frame) & MAC_WORD);
-        way->source[i].key = fid | load_le64(frame + ETHERNET_SOURCE - 2) >> 16;
-    }
+    if (unlikely(way->vlans))
+        classify(way, n);
+    for (unsigned i = 0; likely(!way->vlans) && i < n; i++)
+        set_keys(way, i, fid);
     fdb_prefetch_burst(way->destination, n);
     fdb_prefetch_burst(way->source, n);
     way->news = 0;
@@ -283,6 +418,8 @@ static void passage_begin(struct passage *way, struct worker *worker, struct mem
     bool wanted = load_relaxed(&up->addresses) || load_relaxed(&up->vlans);
     way->own = wanted ? load_relaxed(&up->mac_word) : NOBODY;
     way->ups = 0;
+    way->vlans = load_acquire(&in->bridge->vlans);
+    way->out_vid = 0;
 }
 
 static void send_up(struct passage *way)
@@ -309,7 +446,10 @@ void bridge_input(struct worker *worker, struct interface *interface, struct pac
     passage_begin(&way, worker, in);
     way.packet = packets;
     look_up(&way, n);
-    relay(&way, n);
+    if (likely(!way.vlans))
+        relay(&way, n);
+    else
+        relay_vlans(&way, n);
     if (way.ups)
         send_up(&way);
 }
@@ -317,66 +457,83 @@ void bridge_input(struct worker *worker, struct interface *interface, struct pac
 /* What IP sends --------------------------------------------------------------- */
 
 /* Frames that the appliance made are counted where they leave. */
-static void send_one(struct worker *worker, const struct member *out, struct packet *packet)
+static void send_one(struct worker *worker, const struct member *out, struct packet *packet,
+                     uint16_t vid)
 {
     if (packet->port == PORT_NONE)
         counter_add(&forward_counters(worker, out->port->number)->originated, 1);
-    forward_send(worker, out->port, packet);
+    send_dressed(worker, out, packet, vid);
 }
 
 static void send_copy_of(struct worker *worker, const struct member *out,
-                         const struct packet *packet)
+                         const struct packet *packet, uint16_t vid)
 {
     if (packet->port != PORT_NONE) {
-        send_copy(worker, out, packet);
+        send_copy(worker, out, packet, vid);
         return;
     }
     struct packet *copy = packet_copy(&worker->cache, packet);
     if (copy)
-        send_one(worker, out, copy);
+        send_one(worker, out, copy, vid);
 }
 
-static void drop_unsent(struct worker *worker, const struct bridge *bridge, struct packet *packet)
+static void drop_unsent(struct worker *worker, const struct bridge *bridge, struct packet *packet,
+                        enum drop_reason why)
 {
-    interface_count_drop(bridge->interface, worker->number, DROP_no_peer);
+    interface_count_drop(bridge->interface, worker->number, why);
     if (packet->port == PORT_NONE)
         packet_free(&worker->cache, packet);
     else
-        forward_drop(worker, packet->port, DROP_no_peer, packet);
+        forward_drop(worker, packet->port, why, packet);
 }
 
 /* `out`: where it is known to go; NULL: to all members. */
 static void send_down(struct worker *worker, const struct bridge *bridge, const struct member *out,
-                      struct packet *packet)
+                      struct packet *packet, uint16_t vid)
 {
+    out = out && may_leave(out, vid) ? out : NULL;
     const struct flood_list *list = out ? NULL : load_acquire(&bridge->flood);
     const struct member *next;
     unsigned place = 0;
     if (!out)
-        out = flood_next(list, NULL, &place);
+        out = flood_next(list, NULL, vid, &place);
     if (!out) {
-        drop_unsent(worker, bridge, packet);
+        drop_unsent(worker, bridge, packet, DROP_no_peer);
         return;
     }
     interface_count_tx(bridge->interface, worker->number, &packet, 1);
-    for (; (next = flood_next(list, NULL, &place)); out = next)
-        send_copy_of(worker, out, packet);
-    send_one(worker, out, packet);
+    for (; (next = flood_next(list, NULL, vid, &place)); out = next)
+        send_copy_of(worker, out, packet, vid);
+    send_one(worker, out, packet, vid);
+}
+
+/* From above frames come into a VLAN-aware bridge with their tags; NULL: it has no such VLAN. */
+static const struct bridge_vlan *vlan_from_above(const struct numbered *vlans,
+                                                 const struct packet *p)
+{
+    bool tagged = is_tagged(p) && p->length >= ETHERNET_HEADER + VLAN_TAG;
+    return tagged ? numbered_get(vlans, load_be16(p->data + VLAN_TCI) & VLAN_TCI_VID) : NULL;
 }
 
 void bridge_output(struct worker *worker, struct interface *interface, struct packet **packets,
                    uint16_t n)
 {
     const struct bridge *bridge = load_acquire(&interface->bridge);
+    const struct numbered *vlans = load_acquire(&bridge->vlans);
     struct fdb_station destination[PORT_BURST];
-    uint16_t port[PORT_BURST];
-    for (unsigned i = 0; i < n; i++)
-        destination[i].key = fdb_key(bridge->fid, packets[i]->data);
+    uint16_t port[PORT_BURST], vid[PORT_BURST];
+    for (unsigned i = 0; i < n; i++) {
+        const struct bridge_vlan *vlan = vlans ? vlan_from_above(vlans, packets[i]) : NULL;
+        vid[i] = vlan ? vlan->vid : 0;
+        destination[i].key = fdb_key(vlan ? vlan->fid : bridge->fid, packets[i]->data);
+    }
     fdb_prefetch_burst(destination, n);
     fdb_lookup_burst(destination, port, n);
     for (unsigned i = 0; i < n; i++)
         if (unlikely(load_relaxed(&bridge->down)))
-            drop_unsent(worker, bridge, packets[i]);
+            drop_unsent(worker, bridge, packets[i], DROP_no_peer);
+        else if (unlikely(vlans && !vid[i]))
+            drop_unsent(worker, bridge, packets[i], DROP_vlan);
         else
-            send_down(worker, bridge, member_in(bridge, port[i]), packets[i]);
+            send_down(worker, bridge, member_in(bridge, port[i]), packets[i], vid[i]);
 }

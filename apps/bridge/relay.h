@@ -1,6 +1,9 @@
 /* relay.h - a bridge's data path, by the rules of IEEE 802.1Q clause 8 (unread).
  *
- * Tagged frames are carried like any other.  Not done: spanning tree, VLAN filtering.
+ * Where the bridge is not VLAN-aware, tagged frames are carried like any other.  Where it is, a
+ * frame belongs to the VLAN of its tag, or to its port's PVID; it comes in and leaves by ports in
+ * that VLAN only, with or without the tag as each port has it, and its stations are learned apart.
+ * Seen from above such a bridge is a trunk: every VLAN tagged, and nothing untagged.
  *
  * VFs and their PF are one LAN already: the switch in the NIC connects them with each other and
  * with the wire.  A bridge would close a loop, so while the PF's port runs one member speaks for

@@ -14,6 +14,7 @@
     X(group_source, RX, "source is a group address") \
     X(zero_source, RX, "source is 00:00:00:00:00:00") \
     X(same_port, RX, "destination is on the port it came from") \
+    X(station_elsewhere, RX, "from a sticky station of another port") \
     X(shared_wire, RX, "a copy: PF and VF are on one wire") \
     X(no_buffer, RX, "packet pool empty") \
     X(control_full, RX, "control task too busy") \

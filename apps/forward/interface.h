@@ -79,6 +79,7 @@ struct interface {
     uint16_t vlan_count;       /* in `vlans`, and those that are leaving */
     uint16_t vlan_macs;        /* of those with a MAC of their own, which the port must hear */
     bool tags_bridged;         /* a VLAN-aware bridge has its tags: it can have no VLANs */
+    bool vlans_only;           /* a VLAN-aware bridge from above: what is untagged has no way */
     bool gone;                 /* it is being destroyed: nobody may begin to hold it */
     uint32_t flips;            /* times it went up or down: what was learned before is outdated */
     char name[INTERFACE_NAME]; /* a port's number, a bridge's name, "0.100" */
@@ -115,6 +116,12 @@ int interface_join_vlan(struct interface *lower, struct interface *vlan, uint16_
                         interface_burst_fn *sort);
 /* Takes the state over and posts what differs: DOWN first, CHANGED, UP last. */
 void interface_update(struct interface *interface, const struct interface_state *state);
+/* Whether addresses of it are in effect: not those of a bridge's member, nor a VLAN-aware
+ * bridge's own. */
+static inline bool interface_has_ip(const struct interface *interface)
+{
+    return !(interface->kind == INTERFACE_PORT && interface->bridge) && !interface->vlans_only;
+}
 /* Who takes the frames from now on; a burst under way may still go to who did before. */
 void interface_set_input(struct interface *interface, interface_burst_fn *input);
 

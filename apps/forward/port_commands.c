@@ -6,6 +6,7 @@
 
 #include "apps/console/command.h"
 #include "apps/forward/access.h"
+#include "apps/forward/event.h"
 #include "apps/forward/forward.h"
 #include "apps/forward/interface.h"
 #include "apps/forward/interface_addresses.h"
@@ -357,6 +358,14 @@ static int vlan_refused(struct command_call *call, unsigned number)
     return 0;
 }
 
+/* Whose tags a port's are has changed. */
+static void tell_changed(struct interface *interface)
+{
+    const struct event event = { .kind = EVENT_INTERFACE_CHANGED, .interface = interface };
+    if (interface)
+        event_post(&event);
+}
+
 COMMAND(cmd_port_vlan, "port PORT vlan NUMBER",
         "Make a port the access port of a VLAN: tagged on the wire, not here; 0: of none");
 static int cmd_port_vlan(struct command_call *call)
@@ -379,6 +388,8 @@ static int cmd_port_vlan(struct command_call *call)
     port = port_get(number);
     if (e && port && port->refusal)
         access_set_vlan(port, before);
+    else if (!e)
+        tell_changed(interface_by_port(number));
     return e;
 }
 

@@ -57,7 +57,7 @@ struct interface *address_interface(const struct address *address)
 bool address_in_effect(const struct address *address)
 {
     const struct interface *interface = address_interface(address);
-    return interface && !(interface->kind == INTERFACE_PORT && interface->bridge);
+    return interface && interface_has_ip(interface);
 }
 
 const struct address *address_configured(struct ip_address address)

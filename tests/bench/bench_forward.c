@@ -12,11 +12,14 @@
  * What was counted was done: at a round's end the frames are taken out and looked at.  All are
  * there, none was dropped, and what their TTLs lack is how often one was routed.
  *
- * With a tag l3 routes between VLANs of both ports.
+ * With a tag l3 routes between VLANs of both ports, and l2 is a VLAN-aware bridge that has both
+ * ports in the VLAN, tagged.
  *
  * --tsv prints `key<TAB>ns per frame` for scripts: the mode, and with a dot how many frames
  * are in flight, how many next hops they have, or `vlan`: with a tag. */
+#include "apps/bridge/bridge.h"
 #include "apps/bridge/fdb.h"
+#include "apps/bridge/vlans.h"
 #include "apps/forward/forward.h"
 #include "apps/forward/vlan.h"
 #include "apps/ip/address.h"
@@ -69,32 +72,6 @@ static void station(uint8_t *mac, uint8_t kind, uint32_t number)
     memcpy(mac, bytes, MAC_LEN);
 }
 
-/* Frame i goes from a station of its own behind port 0 to one behind port 1.
- * macswap would teach the bridge otherwise, so each row begins afresh. */
-static void put_frames(uint32_t frames)
-{
-    struct worker *worker = control_worker();
-    for (uint32_t i = 0; i < frames; i++) {
-        struct packet *p = packet_alloc(&worker->cache);
-        if (!p)
-            die("too few packets");
-        memset(p->data, 0, FRAME_LENGTH);
-        station(p->data, 1, i);
-        station(p->data + MAC_LEN, 2, i);
-        if (fdb_add_static(fdb_key(0, p->data), out->number))
-            die("too many stations");
-        p->length = FRAME_LENGTH;
-        p->frame_length = FRAME_LENGTH;
-        if (port_tx_burst(out->txq[0], &p, 1) != 1)
-            die("ring too small");
-    }
-}
-
-static uint8_t *ip_of(const struct packet *p)
-{
-    return p->data + tag + ETHERNET_HEADER;
-}
-
 /* What stands behind the addresses; the frame is as long as it is to be. */
 static void put_type(struct packet *p, uint16_t type)
 {
@@ -105,6 +82,43 @@ static void put_type(struct packet *p, uint16_t type)
     store_be16(p->data + ETHERNET_TYPE + tag, type);
     p->length = (uint16_t)(FRAME_LENGTH + tag);
     p->frame_length = FRAME_LENGTH + tag;
+}
+
+/* The VLAN's stations. */
+static uint16_t bridge_in_vlan(void)
+{
+    struct bridge *bridge = bridge_find(BRIDGE_DEFAULT);
+    if (!bridge || bridge_set_vlan_aware(bridge, true) ||
+        bridge_add_vlan(member_of(in->number), VID, false) ||
+        bridge_add_vlan(member_of(out->number), VID, false))
+        die("no VLAN-aware bridge");
+    return bridge_vlan_of(bridge, VID)->fid;
+}
+
+/* Frame i goes from a station of its own behind port 0 to one behind port 1.
+ * macswap would teach the bridge otherwise, so each row begins afresh. */
+static void put_frames(uint32_t frames)
+{
+    struct worker *worker = control_worker();
+    uint16_t fid = tag ? bridge_in_vlan() : BRIDGE_DEFAULT_FID;
+    for (uint32_t i = 0; i < frames; i++) {
+        struct packet *p = packet_alloc(&worker->cache);
+        if (!p)
+            die("too few packets");
+        memset(p->data, 0, FRAME_LENGTH + VLAN_TAG);
+        station(p->data, 1, i);
+        station(p->data + MAC_LEN, 2, i);
+        if (fdb_add_static(fdb_key(fid, p->data), out->number))
+            die("too many stations");
+        put_type(p, 0);
+        if (port_tx_burst(out->txq[0], &p, 1) != 1)
+            die("ring too small");
+    }
+}
+
+static uint8_t *ip_of(const struct packet *p)
+{
+    return p->data + tag + ETHERNET_HEADER;
 }
 
 static void put_header(struct packet *p, uint32_t destination)
@@ -327,6 +341,7 @@ int main(int argc, char **argv)
     row("l3", FRAMES_USUAL, "l3, 64 next hops");
     hops = 1;
     tag = VLAN_TAG;
+    row("l2", FRAMES_USUAL, "l2, one tag");
     row("l3", FRAMES_ROUTED, "l3, one tag");
     tag = 0;
     verdict = PACKET_IP_CHECKSUM_GOOD;

@@ -105,6 +105,27 @@ static const char *const commands[] = {
     "bridge b1 port 5",
     "bridge b1 no port 4",
     "bridge delete b1",
+    "bridge b1 vlan-aware on",
+    "bridge b1 vlan-aware on",
+    "bridge b1 vlan-aware off",
+    "bridge b1 port 4 vlan 5 tagged",
+    "bridge b1 port 5 vlan 5 untagged",
+    "bridge b1 port 5 vlan 6 tagged",
+    "bridge b1 port 4 no vlan 5",
+    "bridge br0 vlan-aware on",
+    "bridge br0 port 2 vlan 5 untagged",
+    "bridge br0 port 3 vlan 5 tagged",
+    "bridge delete br0",
+    "interface add 0.5",
+    "interface add 2.6",
+    "interface add b1.5",
+    "interface 0.5 address 10.0.5.1/24",
+    "interface 0.5 mac 02:00:00:00:05:05",
+    "interface b1.5 address 10.0.6.1/24",
+    "interface delete 0.5",
+    "interface delete 2.6",
+    "interface delete b1.5",
+    "fdb add 02:00:00:00:00:06 port 4 vlan 5 sticky",
     "fdb add 02:00:00:00:00:05 port 1",
     "fdb delete 02:00:00:00:00:05",
     "port 3 promiscuous on",
@@ -151,7 +172,11 @@ static void inject(void)
     p->length = 60;
     p->frame_length = 60;
     p->port = PORT_NONE;
-    control_originate(control, out, p);
+    p->vlan = (uint16_t)(dice(8) ? 5 + dice(3) : 0);
+    if (dice(2) && packet_push_vlan(&control->cache, &p))
+        packet_free(&control->cache, p);
+    else
+        control_originate(control, out, p);
 }
 
 static void turns(unsigned n)

@@ -236,14 +236,15 @@ static void stations_are_pinned_in_the_bridge_of_their_port(void **state)
     does("fdb add 02:00:00:00:00:08 port 3 bridge br1");
     fails("fdb add 02:00:00:00:00:08 port 0 bridge br1",
           "port 0 is not in bridge br1, expected one that is");
-    assert_true(shows("show fdb", "02:00:00:00:00:09  1     br1              static\n"));
-    assert_true(shows("show fdb", "02:00:00:00:00:09  0     br0              static\n"));
+    assert_true(shows("show fdb", "02:00:00:00:00:09  1     br1              -     static\n"));
+    assert_true(shows("show fdb", "02:00:00:00:00:09  0     br0              -     static\n"));
     assert_false(shows("show fdb bridge br1", "br0"));
     assert_true(shows("show config", "fdb add 02:00:00:00:00:09 port 0\n"
                                      "fdb add 02:00:00:00:00:08 port 3 bridge br1\n"
                                      "fdb add 02:00:00:00:00:09 port 1 bridge br1\n"));
     fails("fdb delete 02:00:00:00:00:09",
-          "several bridges know 02:00:00:00:00:09, expected [bridge BRIDGE] behind it");
+          "several bridges or VLANs know 02:00:00:00:00:09, expected [bridge BRIDGE] "
+          "[vlan V] behind it");
     does("fdb delete 02:00:00:00:00:08");
     does("fdb delete 02:00:00:00:00:09 bridge br0");
     does("fdb delete 02:00:00:00:00:09");

@@ -201,9 +201,18 @@ static void random_address(char *to, size_t n)
 
 static void random_bridge(char *to, size_t n)
 {
-    switch (below(6)) {
+    switch (below(9)) {
     case 0:
         snprintf(to, n, "bridge add %s", bridge());
+        break;
+    case 6:
+        snprintf(to, n, "bridge %s vlan-aware %s", bridge(), PICK("on", "on", "off"));
+        break;
+    case 7:
+    case 8:
+        snprintf(to, n, "bridge %s port %u %svlan %s", bridge(), below(PORTS),
+                 PICK("", "", "", "no "),
+                 PICK("5 tagged", "5 untagged", "7 untagged", "4094 tagged", "5", "7"));
         break;
     case 1:
         snprintf(to, n, "bridge delete %s", bridge());
@@ -269,7 +278,8 @@ static void random_station(char *to, size_t n)
         break;
     case 2:
     case 3:
-        snprintf(to, n, "fdb add %s port %u", mac(), below(PORTS));
+        snprintf(to, n, "fdb add %s port %u%s%s", mac(), below(PORTS),
+                 PICK("", " vlan 5", " vlan 7"), PICK("", "", " sticky"));
         break;
     default:
         snprintf(to, n, "neighbor add %s %s %s", host_of(which), mac(), where);

@@ -387,7 +387,7 @@ static void fdb_by_hand(void **state)
     assert_true(fdb_lookup(fdb_key(0, mac), fdb_prefetch(fdb_key(0, mac)), &port));
     assert_int_equal(port, 1);
     run("show fdb");
-    assert_non_null(strstr(text, "02:00:00:00:00:03  1     br0              static\n"));
+    assert_non_null(strstr(text, "02:00:00:00:00:03  1     br0              -     static\n"));
     assert_non_null(strstr(text, "0 learned of at most"));
     assert_int_equal(run("fdb delete 02:00:00:00:00:03"), 0);
     refused_with("fdb delete 02:00:00:00:00:03",
@@ -405,7 +405,8 @@ static void show_fdb_tells_what_was_learned(void **state)
     host_advance_us(5 * S);
     forward_turn();
     run("show fdb");
-    assert_non_null(strstr(text, "02:00:00:00:00:01  0     br0              learned   5 s ago\n"));
+    assert_non_null(
+        strstr(text, "02:00:00:00:00:01  0     br0              -     learned   5 s ago\n"));
 }
 
 /* `show config` gives back commands that make the same state. */

@@ -1,0 +1,143 @@
+/* member_commands.c - VLANs and members of bridges (member_commands.h). */
+#include "apps/bridge/member_commands.h"
+
+#include "apps/bridge/bridge.h"
+#include "apps/bridge/vlans.h"
+#include "apps/console/command.h"
+#include "apps/forward/words.h"
+#include "nic/port.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* VLANs ---------------------------------------------------------------------------- */
+
+/* A member whose tags are its own already; NULL: none. */
+static const struct member *conflicting(const struct bridge *bridge)
+{
+    unsigned cursor = 0;
+    for (const struct member *m; (m = bridge_next_member(bridge, &cursor));)
+        if (!m->automatic && bridge_tags_conflict(m->interface))
+            return m;
+    return NULL;
+}
+
+COMMAND(cmd_bridge_vlan_aware, "bridge BRIDGE vlan-aware on|off",
+        "Let tags mean VLANs in a bridge, or nothing; off: its VLANs are gone");
+static int cmd_bridge_vlan_aware(struct command_call *call)
+{
+    struct bridge *bridge = call->arg[0].interface->bridge;
+    bool on = !call->arg[1].choice;
+    const struct member *other = on ? conflicting(bridge) : NULL;
+    if (other)
+        return command_error(call, "port %u has VLANs of its own, expected '%s' first",
+                             other->interface->port_number,
+                             other->port->vlan ? "port N vlan 0" : "interface delete N.V");
+    int e = bridge_set_vlan_aware(bridge, on);
+    return e ? command_error(call, "bridge %s is not changed: %s", call->arg[0].word, strerror(-e))
+             : 0;
+}
+
+/* The member that the first two arguments name; NULL: after the line that says why not. */
+static struct member *named_member(struct command_call *call)
+{
+    struct member *member = member_of(call->arg[1].port->number);
+    if (member && member->bridge == call->arg[0].interface->bridge)
+        return member;
+    command_error(call, "port %u is not in bridge %s, expected one that is",
+                  call->arg[1].port->number, call->arg[0].interface->name);
+    return NULL;
+}
+
+static int vlan_refused(struct command_call *call, const struct member *member)
+{
+    if (!member->vlans)
+        return command_error(call,
+                             "bridge %s is not VLAN-aware, expected 'bridge %s vlan-aware on' "
+                             "first",
+                             call->arg[0].interface->name, call->arg[0].interface->name);
+    uint64_t vid = call->arg[2].number;
+    if (!vid || vid > VLAN_MAX)
+        return command_error(call, "vlan '%s' is out of range, expected 1 to %u", call->arg[2].word,
+                             VLAN_MAX);
+    return 0;
+}
+
+COMMAND(cmd_bridge_port_vlan, "bridge BRIDGE port PORT vlan NUMBER tagged|untagged",
+        "Put a member into a VLAN; untagged: its PVID too, instead of the one before");
+static int cmd_bridge_port_vlan(struct command_call *call)
+{
+    struct member *member = named_member(call);
+    if (!member || vlan_refused(call, member))
+        return -1;
+    int e = bridge_add_vlan(member, (uint16_t)call->arg[2].number, call->arg[3].choice);
+    const char *why = e == -ENOSPC ? "its device has no filter left" : strerror(-e);
+    return e ? command_error(call, "port %u is not in VLAN %s: %s", call->arg[1].port->number,
+                             call->arg[2].word, why)
+             : 0;
+}
+
+COMMAND(cmd_bridge_port_no_vlan, "bridge BRIDGE port PORT no vlan NUMBER",
+        "Take a member out of a VLAN, with the stations pinned to it there");
+static int cmd_bridge_port_no_vlan(struct command_call *call)
+{
+    struct member *member = named_member(call);
+    if (!member || vlan_refused(call, member))
+        return -1;
+    if (!vlan_set_has(member->vlans, (unsigned)call->arg[2].number))
+        return command_error(call, "port %u is not in VLAN %s, expected one of its VLANs",
+                             call->arg[1].port->number, call->arg[2].word);
+    vlans_remove(member, (uint16_t)call->arg[2].number);
+    return 0;
+}
+
+/* Looking -------------------------------------------------------------------------- */
+
+/* The next VLAN from `from` on that the port has tagged; 0: no more. */
+static unsigned next_tagged(unsigned port, unsigned from)
+{
+    const struct member *member = member_of(port);
+    for (unsigned vid = from; member && vid <= VLAN_MAX; vid++)
+        if (vlan_set_has(member->vlans, vid) && vid != member->vlans->pvid)
+            return vid;
+    return 0;
+}
+
+/* ", tagged 20,30-40" */
+static void show_tagged(struct out *out, unsigned port)
+{
+    const char *before = ", tagged ";
+    for (unsigned vid = 0; (vid = next_tagged(port, vid + 1));) {
+        unsigned first = vid;
+        while (next_tagged(port, vid + 1) == vid + 1)
+            vid++;
+        out_printf(out, first == vid ? "%s%u" : "%s%u-%u", before, first, vid);
+        before = ",";
+    }
+}
+
+void member_show(struct out *out, unsigned port)
+{
+    const struct member *member = member_of(port);
+    if (!member || !member->vlans)
+        return;
+    if (member->vlans->pvid)
+        out_printf(out, ", untagged %u", member->vlans->pvid);
+    else if (!next_tagged(port, 1))
+        out_text(out, ", in no VLAN");
+    show_tagged(out, port);
+}
+
+/* Configuration -------------------------------------------------------------------- */
+
+void member_print_config(struct out *out, const char *bridge, unsigned port)
+{
+    const struct member *member = member_of(port);
+    unsigned pvid = member && member->vlans ? member->vlans->pvid : 0;
+    char name[PORT_TEXT];
+    port_format(port, name);
+    if (pvid)
+        out_printf(out, "bridge %s port %s vlan %u untagged\n", bridge, name, pvid);
+    for (unsigned vid = 0; (vid = next_tagged(port, vid + 1));)
+        out_printf(out, "bridge %s port %s vlan %u tagged\n", bridge, name, vid);
+}

@@ -1,0 +1,136 @@
+"""The examples of docs/switching.md as they stand there, and VLANs through a bridge on every kind of NIC (IEEE 802.1Q)."""
+import os
+import re
+
+import pytest
+
+from addresses import ARP, BROADCAST, Ether, ICMP, IP, PORT, UDP, has
+from qemu import Appliance, check_law
+from scapy.layers.l2 import Dot1Q
+
+DOCUMENT = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "switching.md")
+
+
+def example(heading):
+    """The block below a heading."""
+    with open(DOCUMENT, encoding="utf-8") as f:
+        section = f.read().split("\n## %s\n" % heading, 1)[1]
+    return re.search(r"^```\n(.*?)^```$", section, re.M | re.S).group(1)
+
+
+def frame(src, dst, text, vid=None, prio=0):
+    head = Ether(src=src, dst=dst, type=0x88b5) if vid is None else \
+        Ether(src=src, dst=dst) / Dot1Q(vlan=vid, prio=prio, type=0x88b5)
+    return bytes(head / text.ljust(60, b"."))
+
+
+def mac(n):
+    return "02:00:00:00:0a:%02x" % n
+
+
+class Probe:
+    """Broadcasts, each of which must come out of these wires and of no others."""
+
+    def __init__(self, appliance):
+        self.appliance = appliance
+        self.count = 0
+
+    def reaches(self, port, where, vid=None, src=1):
+        """where: {port: VID or None}."""
+        self.count += 1
+        text = b"probe %d " % self.count
+        received = self.appliance.stats()["ports"][port]["rx_packets"]
+        self.appliance.wires[port].send(frame(mac(src), BROADCAST, text, vid))
+        self.appliance.settled(received + 1, port)
+        for number, tag in where.items():
+            packet = Ether(self.appliance.wires[number].expect(lambda f: text in f))
+            assert (packet[Dot1Q].vlan if Dot1Q in packet else None) == tag
+        for wire in self.appliance.wires:
+            assert not any(text in f for f in wire.drain(0 if where else 0.05)), wire.number
+
+
+def learn(wire, station, ip, gateway):
+    """ARP as a station asks it; the gateway's MAC."""
+    wire.send(Ether(src=station, dst=BROADCAST) / ARP(op=1, hwsrc=station, psrc=ip, pdst=gateway))
+    return Ether(wire.expect(has(ARP, op=2, psrc=gateway)))[ARP].hwsrc
+
+
+def test_two_vlans_and_a_routed_uplink():
+    with Appliance(nics=["virtio"] * 4, config=example("A switch with two VLANs and a routed uplink")) as appliance:
+        office, other, guest, uplink = appliance.wires
+        probe = Probe(appliance)
+        probe.reaches(0, {1: None})
+        probe.reaches(2, {})
+        gateway = learn(office, mac(1), "192.168.10.2", "192.168.10.1")
+        assert gateway == learn(guest, mac(2), "192.168.20.2", "192.168.20.1") == PORT[0]
+        learn(uplink, mac(3), "198.51.100.1", "198.51.100.2")
+        # out, and back, and from one VLAN to the other through the router
+        office.send(Ether(src=mac(1), dst=gateway) / IP(src="192.168.10.2", dst="203.0.113.9") / UDP(sport=1, dport=9) / b"out")
+        got = Ether(uplink.expect(has(UDP, sport=1)))
+        assert (got.src, got.dst, got[IP].ttl) == (PORT[3], mac(3), 63)
+        uplink.send(Ether(src=mac(3), dst=PORT[3]) / IP(src="203.0.113.9", dst="192.168.10.2") / UDP(sport=2, dport=9) / b"back")
+        got = Ether(office.expect(has(UDP, sport=2)))
+        assert (got.src, got.dst) == (gateway, mac(1)) and Dot1Q not in got
+        office.send(Ether(src=mac(1), dst=gateway) / IP(src="192.168.10.2", dst="192.168.20.2") / UDP(sport=3, dport=9) / b"across")
+        got = Ether(guest.expect(has(UDP, sport=3)))
+        assert (got.src, got.dst, got[IP].ttl) == (gateway, mac(2), 63) and Dot1Q not in got
+        guest.send(Ether(src=mac(2), dst=gateway) / IP(src="192.168.20.2", dst="192.168.20.1") / ICMP(id=5) / b"ping")
+        assert Ether(guest.expect(has(ICMP, type=0, id=5)))[IP].src == "192.168.20.1"
+        assert not any(b"across" in f for f in other.drain(0.1))
+        check_law(appliance.stats())
+        config = appliance.must("show config")
+    with Appliance(nics=["virtio"] * 4, config=config) as again:
+        assert again.must("show config") == config
+
+
+@pytest.mark.parametrize("nic", ("virtio", "igb", "e1000"))
+def test_a_trunk(nic):
+    with Appliance(nics=[nic] * 4, config=example("A trunk to another switch")) as appliance:
+        ten, twenty, out, trunk = appliance.wires
+        probe = Probe(appliance)
+        probe.reaches(0, {3: 10})
+        probe.reaches(1, {3: 20})
+        probe.reaches(2, {})                   # in br0, alone
+        probe.reaches(3, {0: None}, 10, src=3)
+        probe.reaches(3, {1: None}, 20, src=3)
+        probe.reaches(3, {}, src=3)
+        probe.reaches(3, {}, 30, src=3)
+        probe.reaches(0, {}, 20)
+        # sizes up to the MTU, which counts without tags, both ways; a priority goes on with the tag
+        for size in (60, 1514):
+            there = frame(mac(1), mac(3), b"there").ljust(size, b"x")
+            ten.send(there)
+            assert trunk.expect(lambda f: b"there" in f) == there[:12] + b"\x81\0\0\x0a" + there[12:]
+            back = frame(mac(3), mac(1), b"back", 10, prio=6).ljust(size + 4, b"y")
+            trunk.send(back)
+            assert ten.expect(lambda f: b"back" in f) == back[:12] + back[16:]
+        twenty.send(Ether(src=mac(2), dst=BROADCAST) / Dot1Q(vlan=0, prio=5, type=0x88b5) / b"priority".ljust(60, b"."))
+        got = Ether(trunk.expect(lambda f: b"priority" in f))
+        assert (got[Dot1Q].vlan, got[Dot1Q].prio) == (20, 5)
+        # the same station in two VLANs; and an S-tag is payload
+        table = appliance.must("show fdb")
+        assert re.search(r"%s  0 +lan +10 " % mac(1), table) and re.search(r"%s  3 +lan +20 " % mac(3), table), table
+        inner = frame(mac(1), mac(3), b"service", 77)
+        ten.send(inner[:12] + b"\x88\xa8\0\x05" + inner[12:])
+        assert trunk.expect(lambda f: b"service" in f) == inner[:12] + b"\x81\0\0\x0a\x88\xa8\0\x05" + inner[12:]
+        appliance.must("bridge lan port 3 vlan 30 untagged")
+        appliance.must("bridge lan port 2")
+        appliance.must("bridge lan port 2 vlan 30 tagged")
+        probe.reaches(3, {2: 30}, src=3)
+        stats = appliance.stats()
+        check_law(stats)
+        assert stats["ports"][3]["drops"]["vlan"] == 2 and stats["ports"][0]["drops"]["vlan"] == 1
+
+
+def test_stations_that_stay():
+    with Appliance(nics=["virtio"] * 3, config=example("Stations that stay")) as appliance:
+        home, thief, other = appliance.wires
+        thief.send(frame(mac(2), BROADCAST, b"I am not it"))
+        thief.send(frame(mac(7), BROADCAST, b"I am myself"))
+        assert [f for f in other.before(frame(mac(7), BROADCAST, b"I am myself")) if b"not it" in f] == []
+        other.send(frame(mac(9), mac(2), b"to it"))
+        home.expect(lambda f: b"to it" in f)
+        stats = appliance.stats()
+        check_law(stats)
+        assert stats["ports"][1]["drops"]["station_elsewhere"] == 1
+        assert "sticky" in appliance.must("show fdb")
