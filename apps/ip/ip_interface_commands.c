@@ -2,6 +2,9 @@
  */
 #include "apps/console/command.h"
 #include "apps/ip/name.h"
+#include "nic/port.h"
+
+#include <string.h>
 
 static const char *const paths[] = {
     [REVERSE_PATH_OFF] = "off", [REVERSE_PATH_LOOSE] = "loose", [REVERSE_PATH_STRICT] = "strict"
@@ -67,20 +70,50 @@ static int cmd_interface_redirects(struct command_call *call)
     return set_redirects(call->arg[0].interface, !call->arg[1].choice);
 }
 
+/* `show config` ------------------------------------------------------------------ */
+
+static bool is_set(const struct interface *interface)
+{
+    return interface->reverse_path || interface->proxy_arp || interface->no_redirects;
+}
+
+/* Printing may wait, and the interface go. */
+static void print_settings(struct out *out, const struct interface *interface)
+{
+    char where[INTERFACE_TEXT];
+    const struct interface copy = *interface;
+    interface_words(interface, where);
+    if (copy.reverse_path)
+        out_printf(out, "%s reverse-path %s\n", where, paths[copy.reverse_path]);
+    if (copy.proxy_arp)
+        out_printf(out, "%s proxy-arp on\n", where);
+    if (copy.no_redirects)
+        out_printf(out, "%s redirects off\n", where);
+}
+
+/* Of those that are no ports' the one whose name follows; NULL: none. */
+static const struct interface *next_by_name(const char *name)
+{
+    const struct interface *next = NULL;
+    for (unsigned i = 0; i < interface_limit(); i++) {
+        const struct interface *one = interface_get(i);
+        if (one && one->kind != INTERFACE_PORT && is_set(one) && strcmp(one->name, name) > 0 &&
+            (!next || strcmp(one->name, next->name) < 0))
+            next = one;
+    }
+    return next;
+}
+
 static void print_config(struct out *out)
 {
-    struct interface *interface;
-    for (unsigned cursor = 0; (interface = interface_next(&cursor));) {
-        char where[INTERFACE_TEXT];
-        uint8_t path = interface->reverse_path;
-        bool proxy_arp = interface->proxy_arp, no_redirects = interface->no_redirects;
-        interface_words(interface, where); /* printing may wait, and the interface go */
-        if (path)
-            out_printf(out, "%s reverse-path %s\n", where, paths[path]);
-        if (proxy_arp)
-            out_printf(out, "%s proxy-arp on\n", where);
-        if (no_redirects)
-            out_printf(out, "%s redirects off\n", where);
+    const struct interface *interface;
+    char name[INTERFACE_NAME] = "";
+    for (unsigned i = 0; i < port_count(); i++)
+        if ((interface = interface_by_port(i)))
+            print_settings(out, interface);
+    while ((interface = next_by_name(name))) {
+        strcpy(name, interface->name);
+        print_settings(out, interface);
     }
 }
 

@@ -140,7 +140,8 @@ static void print_ways(struct out *out, const char *prefix, const struct target_
         state[i] = target_way_state(&words->way[i]);
         if (way_is_refused(state[i]))
             continue;
-        out_printf(out, good++ ? "" : "route add %s", prefix);
+        if (!good++)
+            out_printf(out, "route add %s", prefix);
         out_printf(out, " %s", way_words(&words->way[i], text));
     }
     out_text(out, good ? "\n" : "");

@@ -4,6 +4,7 @@
  * The input is a list of steps: a byte that says what, then what it needs.  Half
  * of the frames are made plausible (our MAC, a right checksum), so that the
  * fuzzer gets behind the first checks. */
+#include "apps/console/command.h"
 #include "apps/ip/neighbor.h"
 #include "apps/ip/reassembly.h"
 #include "kernel/time.h"
@@ -25,6 +26,7 @@
 #define STEP_CHAIN 0x20u  /* in segments of 128 octets */
 #define STEP_KNOWN 0x40u  /* a byte chooses addresses that mean something, see known[] */
 #define STEP_ARP 0x80u    /* no frame but ARP, from one of them to another, as a byte says */
+#define STEP_SAY (STEP_TIME | STEP_ARP) /* no frame: a command */
 
 static void make_plausible(struct frame *f)
 {
@@ -69,10 +71,51 @@ static void make_arp(struct frame *f, unsigned wire, unsigned which)
     frame_arp(f, wire, which & 3, 1 + (which >> 7), known[which & 7], known[which >> 3 & 7]);
 }
 
+/* What may be said meanwhile, and whether it is refused does not matter; the first ones are how
+ * each input finds the router. */
+#define SETTINGS 7u
+static const char *const commands[] = {
+    "route delete 10.0.0.0/8",
+    "route add 10.0.0.0/8 via 203.0.113.2",
+    "port 0 reverse-path off",
+    "port 0 proxy-arp off",
+    "port 2 redirects on",
+    "route hash symmetric off",
+    "route delete 198.51.100.0/25",
+    "route add 10.0.0.0/8 via 203.0.113.2 via 192.0.2.9 weight 3 via 198.51.100.9",
+    "route add 10.0.0.0/8 via 203.0.113.2 via 10.1.2.3 interface 2",
+    "route add 10.0.0.0/8 via 192.0.2.9 via 198.51.100.9",
+    "route add 10.0.0.0/8 interface 2",
+    "route add 10.0.0.0/8 blackhole",
+    "route add 10.0.0.0/8 unreachable",
+    "route add 10.0.0.0/8 prohibit",
+    "route add 198.51.100.0/25 interface 0",
+    "port 0 reverse-path loose",
+    "port 0 reverse-path strict",
+    "port 0 proxy-arp on",
+    "port 2 redirects off",
+    "route hash symmetric on",
+};
+static bool is_changed;
+
+static void ignore(struct out *out, const char *text, size_t n) {}
+
+static void say(const char *line)
+{
+    struct out out = { .write = ignore };
+    command_run(line, &out, NULL, 0);
+    bench_run_ms(1);
+}
+
 static void step(struct input *in)
 {
     static struct frame f;
     unsigned what = (unsigned)take_value(in, 1), wire = (what & STEP_WIRE) % BENCH_WIRES;
+    if ((what & STEP_SAY) == STEP_SAY) {
+        say(commands[take_value(in, 1) % ARRAY_SIZE(commands)]);
+        is_changed = true;
+        return;
+    }
     if (what & STEP_TIME) {
         host_advance_us(take_value(in, 1) * US_PER_S);
         bench_run_ms(TICKS_MS);
@@ -125,6 +168,9 @@ static void end(void)
         host_advance_us(FRAGMENT_TIMEOUT_US + US_PER_S);
         bench_run_ms(2);
     }
+    for (unsigned i = 0; is_changed && i < SETTINGS; i++)
+        say(commands[i]);
+    is_changed = false;
     forget_neighbors();
     bench_run_ms(2);
     bench_is_quiet();

@@ -254,14 +254,68 @@ static void random_vlan(char *to, size_t n)
     }
 }
 
+/* In another subnet, in any, outside all. */
+static const char *gateway(void)
+{
+    return below(4) ? host() : PICK("100.64.0.1", "169.254.0.1", "10.0.1.3");
+}
+
+static void random_way(char *to, size_t n)
+{
+    char interface[32] = "", weight[32] = "";
+    if (!below(3))
+        snprintf(interface, sizeof interface, " interface %s",
+                 PICK("0", "1", "2", "br0", "br1", "0.5", "br1.5"));
+    if (!below(3))
+        snprintf(weight, sizeof weight, " weight %s", PICK("1", "2", "7", "255"));
+    snprintf(to, n, " via %s%s%s", gateway(), interface, weight);
+}
+
 static void random_route(char *to, size_t n)
 {
     const char *prefix =
         PICK("0.0.0.0/0", "10.0.0.0/8", "203.0.113.0/24", "203.0.113.7/32", "10.0.1.3/32");
-    if (below(4))
-        snprintf(to, n, "route add %s via %s", prefix, host());
-    else
+    if (!below(20)) {
+        snprintf(to, n, "route hash symmetric %s", PICK("on", "off"));
+        return;
+    }
+    if (!below(4)) {
         snprintf(to, n, "route delete %s", prefix);
+        return;
+    }
+    size_t length = (size_t)snprintf(to, n, "route add %s", prefix);
+    switch (below(6)) {
+    case 0:
+        snprintf(to + length, n - length, " %s", PICK("blackhole", "unreachable", "prohibit"));
+        break;
+    case 1:
+        snprintf(to + length, n - length, " interface %s", PICK("0", "3", "br0", "br1", "0.7"));
+        break;
+    default:
+        for (unsigned ways = below(2) ? 1 : 1 + below(4); ways; ways--) {
+            random_way(to + length, n - length);
+            length += strlen(to + length);
+        }
+        break;
+    }
+}
+
+static void random_setting(char *to, size_t n)
+{
+    char what[32];
+    subject(what, below(INTERFACES));
+    const char *where = below(4) ? what : PICK("interface 0.5", "interface br1.5");
+    switch (below(3)) {
+    case 0:
+        snprintf(to, n, "%s reverse-path %s", where, PICK("off", "loose", "strict"));
+        break;
+    case 1:
+        snprintf(to, n, "%s proxy-arp %s", where, PICK("on", "off"));
+        break;
+    default:
+        snprintf(to, n, "%s redirects %s", where, PICK("on", "off"));
+        break;
+    }
 }
 
 static void random_station(char *to, size_t n)
@@ -281,6 +335,10 @@ static void random_station(char *to, size_t n)
         snprintf(to, n, "fdb add %s port %u%s%s", mac(), below(PORTS),
                  PICK("", " vlan 5", " vlan 7"), PICK("", "", " sticky"));
         break;
+    case 4: /* perhaps a gateway's, perhaps one beyond a route to an interface */
+        snprintf(to, n, "neighbor add %s %s %s", PICK("100.64.0.1", "169.254.0.1", "203.0.113.7"),
+                 mac(), where);
+        break;
     default:
         snprintf(to, n, "neighbor add %s %s %s", host_of(which), mac(), where);
         break;
@@ -289,7 +347,7 @@ static void random_station(char *to, size_t n)
 
 static void random_command(char *to, size_t n)
 {
-    switch (below(18)) {
+    switch (below(20)) {
     case 0:
         snprintf(to, n, "forward %s", PICK("l2", "l3", "l3", "io", "rxonly"));
         break;
@@ -320,6 +378,9 @@ static void random_command(char *to, size_t n)
     case 13:
         random_vlan(to, n);
         break;
+    case 14:
+        random_setting(to, n);
+        break;
     default:
         random_address(to, n);
         break;
@@ -331,7 +392,7 @@ static void random_command(char *to, size_t n)
 /* Refused commands change nothing that is configured. */
 static void live(void)
 {
-    char line[128];
+    char line[256];
     typed[0] = 0;
     for (unsigned n = 1 + below(COMMANDS); n; n--) {
         random_command(line, sizeof line);
@@ -349,14 +410,37 @@ static void differs(unsigned seed, const char *config, const char *what, const c
     fail();
 }
 
+/* What the table made of it, but for how many flows a way has: that is a matter of what came and
+ * went. */
+static void take_state(char state[sizeof text])
+{
+    assert_int_equal(run("show routes"), 0);
+    strcpy(state, text);
+    for (char *flows; (flows = strstr(state, " of 256 flows"));) {
+        char *begin = flows;
+        while (begin[-1] != ' ')
+            begin--;
+        memmove(begin, flows + strlen(" of 256 flows"),
+                strlen(flows + strlen(" of 256 flows")) + 1);
+    }
+}
+
+static void settle(void)
+{
+    for (unsigned i = 0; i < 16; i++)
+        forward_turn();
+}
+
 static void comes_back(unsigned seed)
 {
-    static char config[sizeof text], again[sizeof text];
+    static char config[sizeof text], again[sizeof text], was[sizeof text], is[sizeof text];
     srandom(seed);
     boot();
     begin();
     live();
+    settle();
     take_config(config);
+    take_state(was);
     end();
     boot();
     if (seed % 2) /* pasted at the prompt of one that runs, instead */
@@ -365,11 +449,16 @@ static void comes_back(unsigned seed)
         differs(seed, config, "which is answered", text);
     if (seed % 2 == 0)
         begin();
+    settle();
     take_config(again);
+    take_state(is);
+    bool whole = !strstr(config, "# not in use: route");
     drop_comments(config);
     drop_comments(again);
     if (strcmp(config, again))
         differs(seed, config, "and that gave", again);
+    if (whole && strcmp(was, is))
+        differs(seed, was, "before, and after", is);
     end();
 }
 
