@@ -49,6 +49,7 @@ static inline uint64_t max_u64(uint64_t a, uint64_t b)
 #define store_release(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 #define load_relaxed(p) __atomic_load_n((p), __ATOMIC_RELAXED)
 #define store_relaxed(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
+#define add_relaxed(p, v) __atomic_fetch_add((p), (v), __ATOMIC_RELAXED) /* what it was before */
 
 /* A counter that one CPU writes and others read: whole at any moment, ordered with nothing. */
 static inline void counter_add(uint64_t *counter, uint64_t n)

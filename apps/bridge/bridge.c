@@ -3,6 +3,7 @@
 
 #include "apps/bridge/fdb.h"
 #include "apps/bridge/relay.h"
+#include "apps/bridge/storm.h"
 #include "apps/bridge/vlans.h"
 #include "apps/bridge/wire.h"
 #include "apps/forward/event.h"
@@ -160,6 +161,7 @@ static void detach(struct member *member)
     wires_refresh(interface);
     publish(member->bridge);
     wire_forget(member);
+    storm_forget(member);
     retire(free, member);
 }
 
@@ -365,6 +367,8 @@ int bridge_add(const char *name)
         bridge->automatic = false;
         return 0;
     }
+    if (interface_find(name))
+        return -EEXIST;
     return create(name, false) ? 0 : -errno;
 }
 

@@ -8,6 +8,7 @@
 #include "nic/port.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -178,6 +179,17 @@ static void show_member(struct out *out, const struct member *m)
     out_text(out, "\n");
 }
 
+static void show_signs(struct out *out, struct loop_signs loop)
+{
+    if (loop.moves)
+        out_printf(out, "  moves          %" PRIu64 " of stations, last from port %u to port %u\n",
+                   loop.moves, loop.from, loop.to);
+    if (loop.own)
+        out_printf(out,
+                   "  loop           %" PRIu64 " frames of its own came back, last by port %u\n",
+                   loop.own, loop.back);
+}
+
 COMMAND(cmd_show_bridge, "show bridge BRIDGE", "Show one bridge and its members");
 static int cmd_show_bridge(struct command_call *call)
 {
@@ -186,10 +198,12 @@ static int cmd_show_bridge(struct command_call *call)
     const struct member *m;
     char name[INTERFACE_NAME], mac[MAC_TEXT];
     unsigned cursor = 0;
+    const struct loop_signs signs = b->bridge->loop;
     strcpy(name, b->name);
     out_printf(call->out, "bridge %s: %s%s%s\n  mac            %s\n  mtu            %u\n", name,
                b->up ? "up" : "down", b->bridge->automatic ? ", by mode l2" : "",
                b->bridge->vlans ? ", VLAN-aware" : "", mac_format(b->mac, mac), b->mtu);
+    show_signs(call->out, signs);
     while ((bridge = bridge_find(name)) && (m = bridge_next_member(bridge, &cursor)))
         show_member(call->out, m);
     return 0;

@@ -52,6 +52,8 @@ static struct {
     uint32_t learned, fixed, limit, sweep_at;
     uint64_t refused;
     bool full_told;
+    uint32_t *learned_on; /* of `learned`, by port; as long as was needed */
+    uint32_t ports;
 } fdb;
 
 /* Forgetting static entries: one such walk at a time. */
@@ -229,12 +231,34 @@ int fdb_init(uint32_t stations)
 void fdb_free(void)
 {
     free(fdb.bucket);
+    free(fdb.learned_on);
     memset(&fdb, 0, sizeof fdb);
     memset(&walk, 0, sizeof walk);
     fdb_slice_most = 0;
 }
 
 /* Control task: entries ------------------------------------------------------ */
+
+/* Where there is no memory for a port's sum, it is 0. */
+static void count_learned(uint16_t port, int more)
+{
+    if (port >= fdb.ports && more > 0) {
+        uint32_t ports = (port | 63u) + 1;
+        uint32_t *sums = realloc(fdb.learned_on, ports * sizeof *sums);
+        if (!sums)
+            return;
+        memset(sums + fdb.ports, 0, (ports - fdb.ports) * sizeof *sums);
+        fdb.learned_on = sums;
+        fdb.ports = ports;
+    }
+    if (port < fdb.ports && (more > 0 || fdb.learned_on[port]))
+        fdb.learned_on[port] += (uint32_t)more;
+}
+
+uint32_t fdb_learned_on(uint16_t port)
+{
+    return port < fdb.ports ? fdb.learned_on[port] : 0;
+}
 
 static void entry_write(struct entry *e, uint64_t key, uint32_t where)
 {
@@ -249,6 +273,8 @@ static void entry_empty(struct entry *e)
         fdb.fixed--;
     else
         fdb.learned--;
+    if (!(e->where & WHERE_FIXED))
+        count_learned((uint16_t)(e->where & WHERE_PORT), -1);
     store_release(&e->key, 0);
 }
 
@@ -311,7 +337,10 @@ void fdb_learn(uint64_t key, uint16_t port)
             return;
         }
         fdb.learned++;
+    } else {
+        count_learned((uint16_t)(e->where & WHERE_PORT), -1);
     }
+    count_learned(port, 1);
     entry_write(e, key, where_now(port));
 }
 

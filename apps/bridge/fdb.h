@@ -69,6 +69,8 @@ void fdb_learn(uint64_t key, uint16_t port);
 int fdb_add_static(uint64_t key, uint16_t port);
 int fdb_add_sticky(uint64_t key, uint16_t port); /* and see fdb_is_elsewhere() */
 int fdb_delete(uint64_t key); /* of either kind; 0 or -ENOENT */
+/* How many stations are learned there, those left out of the sum that nobody could count. */
+uint32_t fdb_learned_on(uint16_t port);
 /* Forgets what was learned on the port (and perhaps on others: they learn anew). */
 void fdb_flush_port(uint16_t port);
 /* Deletes static entries: of a filtering identifier, or a port, or both (FDB_ANY: of all;

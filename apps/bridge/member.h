@@ -32,6 +32,19 @@ static inline bool vlan_set_has(const struct vlan_set *set, unsigned vid)
     return set && load_relaxed(&set->in[vid / 64]) >> vid % 64 & 1;
 }
 
+/* What is not ordinary about a member; 0: nothing. */
+enum trait {
+    TRAIT_ISOLATED = 1,   /* it and others that are exchange nothing */
+    TRAIT_UNLEARNED = 2,  /* stations behind it are not learned */
+    TRAIT_UNFLOODED = 4,  /* frames for unknown stations do not leave by it */
+    TRAIT_STORM = 8,      /* what comes in by it for many is limited */
+    TRAIT_DISCARDING = 16, /* the spanning tree lets nothing through */
+    TRAIT_LEARNING = 32,  /* nor yet, but it learns already */
+};
+#define TRAITS_CLOSED (TRAIT_DISCARDING | TRAIT_LEARNING)
+
+struct storm;
+
 struct member {
     /* hot */
     struct port *port;
@@ -40,8 +53,12 @@ struct member {
     struct member *speaker;  /* of a VF while its PF runs: who speaks for their wire; or NULL */
     struct mac_list *others; /* on its wire; NULL: none */
     struct vlan_set *vlans;  /* NULL: its bridge is not VLAN-aware */
+    struct storm *storm;     /* with TRAIT_STORM */
+    uint32_t traits;
     /* the control task's */
-    bool automatic; /* by mode l2, not by the user */
+    bool automatic;   /* by mode l2, not by the user */
+    uint32_t limit;   /* stations learned behind it at most; 0: as many as there are */
+    uint64_t refused; /* times that one was not for that */
 };
 
 /* Who gets flooded frames; never changed once workers can see it. */
@@ -70,6 +87,12 @@ struct bridge {
     uint16_t mac_from;  /* the number of that member's port; PORT_NONE: there was none yet */
     bool mac_left;      /* that member is gone; another may have its number */
     bool mac_automatic; /* it was no member by the user's wish: the first that is goes before */
+    struct loop_signs {
+        uint64_t moves, own;     /* stations that came elsewhere; own frames that came back */
+        uint64_t moves_before;   /* when they were looked at last */
+        uint16_t from, to, back; /* ports of the last of each */
+        uint64_t told_us;        /* when it was told last; 0: never */
+    } loop;
     uint16_t mtu;       /* as the user wants it; 0: what the members can */
 };
 

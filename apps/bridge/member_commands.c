@@ -2,12 +2,15 @@
 #include "apps/bridge/member_commands.h"
 
 #include "apps/bridge/bridge.h"
+#include "apps/bridge/fdb.h"
+#include "apps/bridge/storm.h"
 #include "apps/bridge/vlans.h"
 #include "apps/console/command.h"
 #include "apps/forward/words.h"
 #include "nic/port.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 /* VLANs ---------------------------------------------------------------------------- */
@@ -91,6 +94,68 @@ static int cmd_bridge_port_no_vlan(struct command_call *call)
     return 0;
 }
 
+/* Traits --------------------------------------------------------------------------- */
+
+static void set_trait(struct member *member, uint32_t trait, bool on)
+{
+    uint32_t traits = member->traits & ~trait;
+    store_relaxed(&member->traits, traits | (on ? trait : 0));
+}
+
+/* What is set of a member that mode l2 put there makes it the user's. */
+static int keep(struct command_call *call, struct member *member)
+{
+    int e = member->automatic ? bridge_add_port(member->bridge, member->port) : 0;
+    return e ? command_error(call, "port %u: %s", call->arg[1].port->number, strerror(-e)) : 0;
+}
+
+COMMAND(cmd_bridge_port_trait, "bridge BRIDGE port PORT isolated|learning|flood on|off",
+        "Keep a member from other isolated ones; learn behind it; flood unknown stations to it");
+static int cmd_bridge_port_trait(struct command_call *call)
+{
+    static const uint32_t traits[] = { TRAIT_ISOLATED, TRAIT_UNLEARNED, TRAIT_UNFLOODED };
+    uint32_t trait = traits[call->arg[2].choice];
+    bool on = !call->arg[3].choice;
+    struct member *member = named_member(call);
+    if (!member || keep(call, member))
+        return -1;
+    set_trait(member, trait, trait == TRAIT_ISOLATED ? on : !on);
+    if (trait == TRAIT_UNLEARNED && !on)
+        fdb_flush_port(call->arg[1].port->number);
+    return 0;
+}
+
+COMMAND(cmd_bridge_port_limit, "bridge BRIDGE port PORT limit NUMBER",
+        "Learn so many stations behind a member at most; 0: as many as there are");
+static int cmd_bridge_port_limit(struct command_call *call)
+{
+    struct member *member = named_member(call);
+    uint64_t limit = call->arg[2].number;
+    if (limit > UINT32_MAX)
+        return command_error(call, "limit '%s' is out of range, expected 0 to %u",
+                             call->arg[2].word, UINT32_MAX);
+    if (!member || keep(call, member))
+        return -1;
+    member->limit = (uint32_t)limit;
+    member->refused = 0;
+    return 0;
+}
+
+COMMAND(cmd_bridge_port_storm, "bridge BRIDGE port PORT storm broadcast|multicast|unknown NUMBER",
+        "Let so many such frames a second in by a member; 0: as many as come");
+static int cmd_bridge_port_storm(struct command_call *call)
+{
+    struct member *member = named_member(call);
+    uint64_t limit = call->arg[3].number;
+    if (limit > STORM_MAX)
+        return command_error(call, "storm '%s' is out of range, expected 0 to %u frames a second",
+                             call->arg[3].word, STORM_MAX);
+    if (!member || keep(call, member))
+        return -1;
+    int e = storm_set(member, call->arg[2].choice, (uint32_t)limit);
+    return e ? command_error(call, "port %u: %s", call->arg[1].port->number, strerror(-e)) : 0;
+}
+
 /* Looking -------------------------------------------------------------------------- */
 
 /* The next VLAN from `from` on that the port has tagged; 0: no more. */
@@ -116,9 +181,29 @@ static void show_tagged(struct out *out, unsigned port)
     }
 }
 
+static void show_traits(struct out *out, unsigned port)
+{
+    const struct member *member = member_of(port);
+    const struct member m = member ? *member : (struct member){ 0 };
+    const struct storm storm = m.storm ? *m.storm : (struct storm){ 0 };
+    if (m.traits & TRAIT_ISOLATED)
+        out_text(out, ", isolated");
+    if (m.traits & TRAIT_UNLEARNED)
+        out_text(out, ", learning off");
+    if (m.traits & TRAIT_UNFLOODED)
+        out_text(out, ", flood off");
+    if (m.limit)
+        out_printf(out, ", %u of %u stations (%" PRIu64 " times refused)",
+                   fdb_learned_on((uint16_t)port), m.limit, m.refused);
+    for (unsigned kind = 0; kind < STORM_KINDS; kind++)
+        if (storm.limit[kind])
+            out_printf(out, ", storm %s %u", storm_names[kind], storm.limit[kind]);
+}
+
 void member_show(struct out *out, unsigned port)
 {
     const struct member *member = member_of(port);
+    show_traits(out, port);
     if (!member || !member->vlans)
         return;
     if (member->vlans->pvid)
@@ -130,12 +215,32 @@ void member_show(struct out *out, unsigned port)
 
 /* Configuration -------------------------------------------------------------------- */
 
+static void print_traits(struct out *out, const char *bridge, const char *name, unsigned port)
+{
+    const struct member *member = member_of(port);
+    const struct member m = member ? *member : (struct member){ 0 };
+    const struct storm storm = m.storm ? *m.storm : (struct storm){ 0 };
+    if (m.traits & TRAIT_ISOLATED)
+        out_printf(out, "bridge %s port %s isolated on\n", bridge, name);
+    if (m.traits & TRAIT_UNLEARNED)
+        out_printf(out, "bridge %s port %s learning off\n", bridge, name);
+    if (m.traits & TRAIT_UNFLOODED)
+        out_printf(out, "bridge %s port %s flood off\n", bridge, name);
+    if (m.limit)
+        out_printf(out, "bridge %s port %s limit %u\n", bridge, name, m.limit);
+    for (unsigned kind = 0; kind < STORM_KINDS; kind++)
+        if (storm.limit[kind])
+            out_printf(out, "bridge %s port %s storm %s %u\n", bridge, name, storm_names[kind],
+                       storm.limit[kind]);
+}
+
 void member_print_config(struct out *out, const char *bridge, unsigned port)
 {
     const struct member *member = member_of(port);
     unsigned pvid = member && member->vlans ? member->vlans->pvid : 0;
     char name[PORT_TEXT];
     port_format(port, name);
+    print_traits(out, bridge, name, port);
     if (pvid)
         out_printf(out, "bridge %s port %s vlan %u untagged\n", bridge, name, pvid);
     for (unsigned vid = 0; (vid = next_tagged(port, vid + 1));)

@@ -4,6 +4,8 @@
 #include "apps/bridge/fdb.h"
 #include "apps/bridge/fid.h"
 #include "apps/bridge/member.h"
+#include "apps/bridge/station.h"
+#include "apps/bridge/storm.h"
 #include "apps/bridge/vlans.h"
 #include "apps/forward/interface_stats.h"
 #include "apps/forward/vlan.h"
@@ -25,6 +27,7 @@ struct passage {
     struct worker *worker;
     struct bridge *bridge;
     struct member *in;
+    uint32_t traits; /* of `in` */
     bool spoken_for; /* somebody else speaks for its wire */
     uint32_t news;   /* bits: sources that the control task must learn */
     struct packet **packet;
@@ -34,6 +37,7 @@ struct passage {
     const struct member *out;
     uint32_t out_number; /* NOWHERE: there is none yet */
     unsigned first, end;
+    const struct flood_list *list; /* to whom what is flooded goes; NULL: to all */
     /* In a VLAN-aware bridge, else NULL and 0 throughout. */
     const struct numbered *vlans;
     uint16_t vid[PORT_BURST]; /* each frame's VLAN; 0: none that is allowed there */
@@ -165,20 +169,45 @@ static void send_copy(struct worker *worker, const struct member *out, const str
 /* Whether a frame of that VLAN may leave by a member at all; vid 0: the bridge knows no VLANs. */
 static inline bool may_leave(const struct member *out, uint16_t vid)
 {
-    return !vid || vlan_set_has(load_acquire(&out->vlans), vid);
+    return (!vid || vlan_set_has(load_acquire(&out->vlans), vid)) &&
+           !(load_relaxed(&out->traits) & TRAITS_CLOSED);
 }
 
-/* The next member from *place on that a frame which came in by `in` (NULL: from above) is
- * flooded to. */
-static const struct member *flood_next(const struct flood_list *list, const struct member *in,
-                                       uint16_t vid, unsigned *place)
+/* What is against a frame's leaving by a member that it is flooded to; `in`: NULL from above. */
+static uint32_t flood_bars(const struct member *in, const struct packet *p)
 {
-    while (list && *place < list->count) {
-        const struct member *out = list->member[(*place)++];
-        if (!speaker(out) && !(in && share_wire(in, out)) && may_leave(out, vid))
+    uint32_t bars = p->data[0] & 1 ? 0 : TRAIT_UNFLOODED;
+    return bars | (in ? load_relaxed(&in->traits) & TRAIT_ISOLATED : 0);
+}
+
+/* A frame that is flooded, and to whom. */
+struct flooding {
+    const struct flood_list *list; /* NULL: to nobody */
+    const struct member *in;       /* NULL: from above */
+    uint16_t vid;
+    uint32_t bars;  /* traits of those that it does not leave by */
+    unsigned place; /* in the list */
+};
+
+/* The next one; NULL: no more. */
+static const struct member *flood_next(struct flooding *f)
+{
+    while (f->list && f->place < f->list->count) {
+        const struct member *out = f->list->member[f->place++];
+        if (!speaker(out) && !(f->in && share_wire(f->in, out)) && may_leave(out, f->vid) &&
+            !(load_relaxed(&out->traits) & f->bars))
             return out;
     }
     return NULL;
+}
+
+static struct flooding flood_begin(const struct passage *way, const struct packet *packet,
+                                   uint16_t vid)
+{
+    return (struct flooding){ .list = way->list ? way->list : load_acquire(&way->bridge->flood),
+                              .in = way->in,
+                              .vid = vid,
+                              .bars = flood_bars(way->in, packet) };
 }
 
 /* Sends what waits for one member. */
@@ -194,15 +223,14 @@ static void run_end(struct passage *way)
 /* The last member gets the frame itself.  No frame overtakes those that came before. */
 static void flood(struct passage *way, struct packet *packet, uint16_t vid)
 {
-    const struct flood_list *list = load_acquire(&way->bridge->flood);
-    unsigned place = 0;
-    const struct member *out = flood_next(list, way->in, vid, &place), *next;
+    struct flooding f = flood_begin(way, packet, vid);
+    const struct member *out = flood_next(&f), *next;
     run_end(way);
     if (!out) {
         forward_drop(way->worker, packet->port, DROP_no_peer, packet);
         return;
     }
-    for (; (next = flood_next(list, way->in, vid, &place)); out = next)
+    for (; (next = flood_next(&f)); out = next)
         send_copy(way->worker, out, packet, vid);
     send_dressed(way->worker, out, packet, vid);
 }
@@ -217,7 +245,7 @@ static void take_note(struct worker *control, const struct note *note)
     if (!member || member->bridge != fid.bridge || !member->interface->up)
         return;
     if (fid.vid ? vlan_set_has(member->vlans, fid.vid) : !member->vlans)
-        fdb_learn(fdb_key(note->code, note->mac), note->port);
+        station_learn(note->port, fdb_key(note->code, note->mac));
 }
 
 /* 802.1Q 8.7: from the source of every frame that was received well. */
@@ -244,8 +272,8 @@ static void deliver(struct passage *way, struct packet *packet, uint16_t vid)
 /* A group's frame: up goes a copy, or the frame itself when it has no other way. */
 static void flood_and_deliver(struct passage *way, struct packet *packet, uint16_t vid)
 {
-    unsigned place = 0;
-    if (!flood_next(load_acquire(&way->bridge->flood), way->in, vid, &place)) {
+    struct flooding f = flood_begin(way, packet, vid);
+    if (!flood_next(&f)) {
         deliver(way, packet, vid);
         return;
     }
@@ -274,17 +302,32 @@ static bool deliver_own(struct passage *way, struct packet *packet, uint64_t des
     return true;
 }
 
+/* Groups' frames were counted before: they go up as well. */
+static void flood_unknown(struct passage *way, struct packet *packet, uint16_t vid)
+{
+    bool unknown = !(packet->data[0] & 1);
+    if (unlikely(unknown && way->traits & TRAIT_STORM) &&
+        !storm_take(load_acquire(&way->in->storm), STORM_UNKNOWN))
+        forward_drop(way->worker, packet->port, DROP_storm, packet);
+    else
+        flood(way, packet, vid);
+}
+
 /* What is asked once of a destination's port for frames in a row.  False: the frame is done with,
  * it went another way. */
 static bool turn_to(struct passage *way, struct packet *packet, uint16_t number, uint16_t vid)
 {
     const struct member *out = member_in(way->bridge, number);
     if (!out || !may_leave(out, vid)) {
-        flood(way, packet, vid);
+        flood_unknown(way, packet, vid);
         return false;
     }
     if (share_wire(way->in, out)) {
         forward_drop(way->worker, packet->port, DROP_same_port, packet);
+        return false;
+    }
+    if (unlikely(way->traits & load_relaxed(&out->traits) & TRAIT_ISOLATED)) {
+        forward_drop(way->worker, packet->port, DROP_isolated, packet);
         return false;
     }
     if (out != way->out)
@@ -305,6 +348,16 @@ static inline int frame_fault(uint64_t destination, uint64_t source)
     return unlikely(!(source & MAC_WORD)) ? DROP_zero_source : FINE;
 }
 
+/* One too many of a group's frames. */
+static bool is_storm(const struct passage *way, unsigned i)
+{
+    uint64_t destination = way->destination[i].key;
+    bool broadcast = (destination & MAC_WORD) == MAC_WORD;
+    return destination & FDB_KEY_GROUP &&
+           !storm_take(load_acquire(&way->in->storm),
+                       broadcast ? STORM_BROADCAST : STORM_MULTICAST);
+}
+
 static inline int fault_of(struct passage *way, unsigned i)
 {
     int fault = frame_fault(way->destination[i].key, way->source[i].key);
@@ -318,6 +371,8 @@ static inline int fault_of(struct passage *way, unsigned i)
             return DROP_station_elsewhere;
         learn(way, i);
     }
+    if (unlikely(way->traits & TRAIT_STORM) && is_storm(way, i))
+        return DROP_storm;
     bool copy = unlikely(way->spoken_for) ? is_copy(way, i) : is_for_others(way, i);
     return unlikely(copy) ? DROP_shared_wire : FINE;
 }
@@ -400,7 +455,7 @@ static void look_up(struct passage *way, unsigned n)
     fdb_prefetch_burst(way->destination, n);
     fdb_prefetch_burst(way->source, n);
     way->news = 0;
-    if (likely(!way->spoken_for))
+    if (likely(!way->spoken_for && !(way->traits & TRAIT_UNLEARNED)))
         way->news = fdb_refresh_burst(way->source, way->in->port->number, n);
     fdb_lookup_burst(way->destination, way->port, n);
 }
@@ -411,6 +466,8 @@ static void passage_begin(struct passage *way, struct worker *worker, struct mem
     way->worker = worker;
     way->bridge = in->bridge;
     way->in = in;
+    way->list = NULL;
+    way->traits = load_relaxed(&in->traits);
     way->spoken_for = speaker(in);
     way->out = NULL;
     way->out_number = NOWHERE;
@@ -492,17 +549,18 @@ static void send_down(struct worker *worker, const struct bridge *bridge, const 
                       struct packet *packet, uint16_t vid)
 {
     out = out && may_leave(out, vid) ? out : NULL;
-    const struct flood_list *list = out ? NULL : load_acquire(&bridge->flood);
+    struct flooding f = { .list = out ? NULL : load_acquire(&bridge->flood),
+                          .vid = vid,
+                          .bars = flood_bars(NULL, packet) };
     const struct member *next;
-    unsigned place = 0;
     if (!out)
-        out = flood_next(list, NULL, vid, &place);
+        out = flood_next(&f);
     if (!out) {
         drop_unsent(worker, bridge, packet, DROP_no_peer);
         return;
     }
     interface_count_tx(bridge->interface, worker->number, &packet, 1);
-    for (; (next = flood_next(list, NULL, vid, &place)); out = next)
+    for (; (next = flood_next(&f)); out = next)
         send_copy_of(worker, out, packet, vid);
     send_one(worker, out, packet, vid);
 }

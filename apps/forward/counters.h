@@ -16,6 +16,9 @@
     X(same_port, RX, "destination is on the port it came from") \
     X(station_elsewhere, RX, "from a sticky station of another port") \
     X(shared_wire, RX, "a copy: PF and VF are on one wire") \
+    X(isolated, RX, "for an isolated port, from an isolated port") \
+    X(storm, RX, "over the port's limit for broadcast, multicast or unknown stations") \
+    X(spanning_tree, RX, "the spanning tree keeps this port closed") \
     X(no_buffer, RX, "packet pool empty") \
     X(control_full, RX, "control task too busy") \
     X(not_for_us, RX, "unicast frame for another station") \

@@ -134,3 +134,26 @@ def test_stations_that_stay():
         check_law(stats)
         assert stats["ports"][1]["drops"]["station_elsewhere"] == 1
         assert "sticky" in appliance.must("show fdb")
+
+
+def test_many_who_need_not_meet():
+    with Appliance(nics=["virtio"] * 3, config=example("A port for many who need not meet")) as appliance:
+        room, other, out = appliance.wires
+        probe = Probe(appliance)
+        probe.reaches(0, {2: None})
+        probe.reaches(1, {2: None}, src=2)
+        probe.reaches(2, {0: None, 1: None}, src=3)
+        room.send(frame(mac(1), mac(2), b"hello neighbor"), frame(mac(1), mac(3), b"hello world"))
+        out.expect(lambda f: b"hello world" in f)
+        for n in range(10, 20):     # ten more stations
+            room.send(frame(mac(n), mac(3), b"many"))
+            out.expect(lambda f: b"many" in f)
+        assert "8 of 8 stations (3 times refused)" in appliance.must("show bridge house")
+        room.send(*[frame(mac(1), BROADCAST, b"storm %d" % n) for n in range(10)])
+        out.expect(lambda f: b"storm 4" in f)
+        room.send(frame(mac(1), mac(3), b"end"))
+        assert not any(b"storm" in f for f in out.before(frame(mac(1), mac(3), b"end")))
+        stats = appliance.stats()
+        check_law(stats)
+        assert stats["ports"][0]["drops"]["isolated"] == 1
+        assert 5 <= stats["ports"][0]["drops"]["storm"] <= 6

@@ -5,6 +5,7 @@
 #include "apps/console/command.h"
 #include "apps/forward/vlan.h"
 #include "tests/models/bridge_bench.h"
+#include "tests/models/must.h"
 
 #include <stdio.h>
 
@@ -14,57 +15,24 @@
 
 static struct bridge *br;
 
-static struct out quiet;
-static char said[65536];
-static size_t said_length;
-
-static void say(struct out *out, const char *bytes, size_t n)
-{
-    n = n < sizeof said - 1 - said_length ? n : sizeof said - 1 - said_length;
-    memcpy(said + said_length, bytes, n);
-    said_length += n;
-    said[said_length] = 0;
-}
-
-static int run(const char *line)
-{
-    said_length = 0;
-    said[0] = 0;
-    quiet.write = say;
-    return command_run(line, &quiet, NULL, 0);
-}
-
-static void command(const char *line)
-{
-    if (run(line))
-        fail_msg("%s: %s", line, said);
-}
-
-static void command_fails(const char *line, const char *why)
-{
-    assert_true(run(line) < 0);
-    if (!strstr(said, why))
-        fail_msg("%s: %s", line, said);
-}
-
 /* Port 0: untagged 10.  Port 1: trunk of 10, 20.  Port 2: untagged 20, tagged 10.  Port 3:
  * untagged 20. */
 static int set_up_vlans(void **state)
 {
     set_up(state);
-    command("bridge add br1");
-    command("bridge br1 vlan-aware on");
+    must_work("bridge add br1");
+    must_work("bridge br1 vlan-aware on");
     for (unsigned i = 0; i < PORTS; i++) {
         char line[64];
         snprintf(line, sizeof line, "bridge br1 port %u", i);
-        command(line);
+        must_work(line);
     }
-    command("bridge br1 port 0 vlan 10 untagged");
-    command("bridge br1 port 1 vlan 10 tagged");
-    command("bridge br1 port 1 vlan 20 tagged");
-    command("bridge br1 port 2 vlan 20 untagged");
-    command("bridge br1 port 2 vlan 10 tagged");
-    command("bridge br1 port 3 vlan 20 untagged");
+    must_work("bridge br1 port 0 vlan 10 untagged");
+    must_work("bridge br1 port 1 vlan 10 tagged");
+    must_work("bridge br1 port 1 vlan 20 tagged");
+    must_work("bridge br1 port 2 vlan 20 untagged");
+    must_work("bridge br1 port 2 vlan 10 tagged");
+    must_work("bridge br1 port 3 vlan 20 untagged");
     br = bridge_find("br1");
     return 0;
 }
@@ -252,12 +220,12 @@ static void further_tags_are_payload(void **state)
 
 static void untagged_means_pvid(void **state)
 {
-    command("bridge br1 port 0 vlan 20 untagged"); /* instead of 10 */
+    must_work("bridge br1 port 0 vlan 20 untagged"); /* instead of 10 */
     assert_int_equal(member_of(0)->vlans->pvid, 20);
     assert_false(vlan_set_has(member_of(0)->vlans, 10));
     send_tagged(0, LAN_BROADCAST, A, UNTAGGED);
     sent_are(NOTHING, 20, UNTAGGED, UNTAGGED);
-    command("bridge br1 port 0 vlan 20 tagged");
+    must_work("bridge br1 port 0 vlan 20 tagged");
     assert_int_equal(member_of(0)->vlans->pvid, 0);
     send_tagged(0, LAN_BROADCAST, A, UNTAGGED);
     sent_are(NOTHING, NOTHING, NOTHING, NOTHING);
@@ -272,21 +240,21 @@ static void leaving_a_vlan(void **state)
     uint16_t fid = bridge_vlan_of(br, 10)->fid;
     send_tagged(0, LAN_BROADCAST, A, UNTAGGED);
     sent_are(NOTHING, 10, 10, NOTHING);
-    command("fdb add 02:00:00:00:00:02 port 0 vlan 10");
-    command("bridge br1 port 0 no vlan 10");
+    must_work("fdb add 02:00:00:00:00:02 port 0 vlan 10");
+    must_work("bridge br1 port 0 no vlan 10");
     send_tagged(1, A, B, 10);
     sent_are(NOTHING, NOTHING, 10, NOTHING);
-    assert_null(strstr((run("show fdb"), said), "static\n"));
-    command("bridge br1 port 1 no vlan 10");
-    command("bridge br1 port 2 no vlan 10");
+    must_not_show("show fdb", "static\n");
+    must_work("bridge br1 port 1 no vlan 10");
+    must_work("bridge br1 port 2 no vlan 10");
     assert_null(bridge_vlan_of(br, 10)); /* nobody is in it */
     assert_null(fid_get(fid).bridge);
-    command_fails("bridge br1 port 2 no vlan 10", "port 2 is not in VLAN 10");
-    command("bridge br1 no port 3");
+    must_fail("bridge br1 port 2 no vlan 10", "port 2 is not in VLAN 10");
+    must_work("bridge br1 no port 3");
     assert_false(member_of(3) && member_of(3)->vlans);
     assert_int_equal(bridge_vlan_of(br, 20)->members, 2);
-    command("interface add 3.30"); /* its tags are its own again */
-    command("interface delete 3.30");
+    must_work("interface add 3.30"); /* its tags are its own again */
+    must_work("interface delete 3.30");
 }
 
 /* All of 1 to 4094, each apart. */
@@ -295,14 +263,13 @@ static void as_many_as_there_are(void **state)
     char line[64];
     for (unsigned vid = 1; vid <= VLAN_MAX; vid++) {
         snprintf(line, sizeof line, "bridge br1 port 1 vlan %u tagged", vid);
-        command(line);
+        must_work(line);
     }
-    command("bridge br1 port 3 vlan 4094 untagged");
+    must_work("bridge br1 port 3 vlan 4094 untagged");
     send_tagged(1, LAN_BROADCAST, A, 4094);
     sent_are(NOTHING, NOTHING, NOTHING, UNTAGGED);
-    command("show bridge br1");
-    assert_non_null(strstr(said, "port 1         up, tagged 1-4094\n"));
-    command("bridge br1 vlan-aware off");
+    must_show("show bridge br1", "port 1         up, tagged 1-4094\n");
+    must_work("bridge br1 vlan-aware off");
     assert_null(br->vlans);
     for (unsigned i = 0; i < fid_limit(); i++)
         assert_int_equal(fid_get((uint16_t)i).vid, 0);
@@ -311,38 +278,36 @@ static void as_many_as_there_are(void **state)
 /* Off means: tags are carried like any other bytes. */
 static void off_again(void **state)
 {
-    command("fdb add 02:00:00:00:00:02 port 0 vlan 10");
-    command("bridge br1 vlan-aware off");
+    must_work("fdb add 02:00:00:00:00:02 port 0 vlan 10");
+    must_work("bridge br1 vlan-aware off");
     send_tagged(1, LAN_BROADCAST, A, 99);
     sent_are(99, NOTHING, 99, 99);
-    assert_null(strstr((run("show fdb"), said), "static\n"));
-    command_fails("bridge br1 port 0 vlan 10 tagged", "bridge br1 is not VLAN-aware");
-    command_fails("fdb add 02:00:00:00:00:02 port 0 vlan 10", "is in no VLAN-aware bridge");
+    must_not_show("show fdb", "static\n");
+    must_fail("bridge br1 port 0 vlan 10 tagged", "bridge br1 is not VLAN-aware");
+    must_fail("fdb add 02:00:00:00:00:02 port 0 vlan 10", "is in no VLAN-aware bridge");
 }
 
 /* Static and sticky ------------------------------------------------------------------------- */
 
 static void stations_are_pinned_in_a_vlan(void **state)
 {
-    command_fails("fdb add 02:00:00:00:00:03 port 2", "bridge br1 is VLAN-aware");
-    command_fails("fdb add 02:00:00:00:00:03 port 0 vlan 20", "port 0 is not in VLAN 20");
-    command("fdb add 02:00:00:00:00:03 port 2 vlan 10");
+    must_fail("fdb add 02:00:00:00:00:03 port 2", "bridge br1 is VLAN-aware");
+    must_fail("fdb add 02:00:00:00:00:03 port 0 vlan 20", "port 0 is not in VLAN 20");
+    must_work("fdb add 02:00:00:00:00:03 port 2 vlan 10");
     send_tagged(0, C, A, UNTAGGED);
     sent_are(NOTHING, NOTHING, 10, NOTHING);
     send_tagged(1, C, A, 20);
     sent_are(NOTHING, NOTHING, UNTAGGED, UNTAGGED);
-    command("show fdb");
-    assert_non_null(strstr(said, "02:00:00:00:00:03  2     br1              10    static\n"));
-    command("show config");
-    assert_non_null(strstr(said, "fdb add 02:00:00:00:00:03 port 2 bridge br1 vlan 10\n"));
-    command_fails("fdb delete 02:00:00:00:00:03 vlan 20", "is not in the table");
-    command("fdb delete 02:00:00:00:00:03 vlan 10");
+    must_show("show fdb", "02:00:00:00:00:03  2     br1              10    static\n");
+    must_show("show config", "fdb add 02:00:00:00:00:03 port 2 bridge br1 vlan 10\n");
+    must_fail("fdb delete 02:00:00:00:00:03 vlan 20", "is not in the table");
+    must_work("fdb delete 02:00:00:00:00:03 vlan 10");
 }
 
 /* What a sticky station sends by another port is dropped, each frame, and moves nothing. */
 static void a_sticky_station_stays(void **state)
 {
-    command("fdb add 02:00:00:00:00:01 port 0 vlan 10 sticky");
+    must_work("fdb add 02:00:00:00:00:01 port 0 vlan 10 sticky");
     send_tagged(0, LAN_BROADCAST, A, UNTAGGED);
     sent_are(NOTHING, 10, 10, NOTHING);
     for (unsigned i = 0; i < 3; i++) {
@@ -358,17 +323,16 @@ static void a_sticky_station_stays(void **state)
     sent_are(UNTAGGED, NOTHING, NOTHING, NOTHING);
     send_tagged(1, LAN_BROADCAST, A, 20); /* another VLAN's is another station */
     sent_are(NOTHING, NOTHING, UNTAGGED, UNTAGGED);
-    command("show config");
-    assert_non_null(strstr(said, "vlan 10 sticky\n"));
+    must_show("show config", "vlan 10 sticky\n");
 }
 
 /* From above ---------------------------------------------------------------------------------- */
 
 static void a_vlan_is_an_interface(void **state)
 {
-    command("interface add br1.10");
-    command("interface br1.10 address 192.0.2.1/24");
-    command("interface br1 address 198.51.100.1/24"); /* kept, but not in effect */
+    must_work("interface add br1.10");
+    must_work("interface br1.10 address 192.0.2.1/24");
+    must_work("interface br1 address 198.51.100.1/24"); /* kept, but not in effect */
     lan_run();
     struct interface *vlan = interface_find("br1.10");
     while (lan_receive(0) >= 0 || lan_last.length || lan_receive(1) >= 0 || lan_last.length ||
@@ -377,8 +341,7 @@ static void a_vlan_is_an_interface(void **state)
     assert_true(vlan->up);
     assert_int_equal(vlan->addresses, 1);
     assert_int_equal(br->interface->addresses, 0);
-    command("show interface br1");
-    assert_non_null(strstr(said, "198.51.100.1/24  (not in use)"));
+    must_show("show interface br1", "198.51.100.1/24  (not in use)");
 
     struct packet *p = frame_of(LAN_BROADCAST, A, 7);
     p->port = PORT_NONE;
@@ -413,65 +376,67 @@ static void a_vlan_is_an_interface(void **state)
 
 static void what_is_refused(void **state)
 {
-    command_fails("interface add 0.10", "port 0 is in a VLAN-aware bridge");
-    command_fails("port 0 vlan 10", "port 0 is in a VLAN-aware bridge");
-    command_fails("bridge br1 port 0 vlan 4095 tagged", "out of range");
-    command_fails("bridge br1 port 0 vlan 0 untagged", "out of range");
-    command("bridge add br2");
-    command_fails("bridge br2 port 0 vlan 10 tagged", "port 0 is not in bridge br2");
-    command("bridge br1 no port 3");
-    command("port 3 vlan 5");
-    command_fails("bridge br1 port 3", "port 3 has VLANs of its own");
-    command("bridge br2 port 3");
-    command_fails("bridge br2 vlan-aware on", "port 3 has VLANs of its own");
-    command("port 3 vlan 0");
-    command("bridge br2 no port 3");
-    command("interface add 3.5");
-    command_fails("bridge br1 port 3", "port 3 has VLANs of its own");
-    command("interface delete 3.5");
+    must_fail("interface add 0.10", "port 0 is in a VLAN-aware bridge");
+    must_fail("port 0 vlan 10", "port 0 is in a VLAN-aware bridge");
+    must_fail("bridge br1 port 0 vlan 4095 tagged", "out of range");
+    must_fail("bridge br1 port 0 vlan 0 untagged", "out of range");
+    must_work("bridge add br2");
+    must_fail("bridge br2 port 0 vlan 10 tagged", "port 0 is not in bridge br2");
+    must_work("bridge br1 no port 3");
+    must_work("port 3 vlan 5");
+    must_fail("bridge br1 port 3", "port 3 has VLANs of its own");
+    must_work("bridge br2 port 3");
+    must_fail("bridge br2 vlan-aware on", "port 3 has VLANs of its own");
+    must_work("port 3 vlan 0");
+    must_work("bridge br2 no port 3");
+    must_work("interface add 3.5");
+    must_fail("bridge br1 port 3", "port 3 has VLANs of its own");
+    must_work("interface delete 3.5");
 }
 
 /* Mode l2's bridge can be VLAN-aware; a port that has VLANs of its own stays out of it. */
 static void the_default_bridge(void **state)
 {
-    command("bridge delete br1");
-    command("forward l3");
-    command("interface add 3.5");
-    command("forward l2");
+    must_work("bridge delete br1");
+    must_work("forward l3");
+    must_work("interface add 3.5");
+    must_work("forward l2");
     assert_non_null(member_of(3));
-    command("bridge br0 vlan-aware on");
+    must_work("bridge br0 vlan-aware on");
     assert_null(member_of(3));
     assert_false(bridge_find("br0")->automatic);
-    command("port 2 vlan 6"); /* so does one whose tags become its own */
+    must_work("port 2 vlan 6"); /* so does one whose tags become its own */
     assert_null(member_of(2));
-    command("port 2 vlan 0");
+    must_work("port 2 vlan 0");
     seconds_pass(1);
     assert_non_null(member_of(2));
-    command("interface add 2.5");
+    must_work("interface add 2.5");
     assert_null(member_of(2));
-    command("interface delete 2.5");
+    must_work("interface delete 2.5");
     seconds_pass(1);
     assert_non_null(member_of(2));
-    command("interface delete 3.5");
-    command("bridge br0 port 1 vlan 10 untagged"); /* the port is the user's from now on */
+    must_work("interface delete 3.5");
+    must_work("bridge br0 port 1 vlan 10 untagged"); /* the port is the user's from now on */
     assert_false(member_of(1)->automatic);
     assert_true(member_of(2)->automatic);
-    command("forward l3");
+    must_work("forward l3");
     assert_non_null(member_of(1));
     assert_null(member_of(3));
-    command("interface add 3.5");
-    command("forward l2");
+    must_work("interface add 3.5");
+    must_work("forward l2");
     assert_non_null(member_of(2));
     assert_null(member_of(3));
-    command_fails("bridge br0 port 3", "port 3 has VLANs of its own");
-    command_fails("interface add 1.5", "port 1 is in a VLAN-aware bridge");
+    must_fail("bridge add br0",
+              "there is an interface 'br0' already"); /* and nothing has changed */
+    must_fail("fdb add 02:00:00:00:00:09 port 3", "port 3 is in no bridge");
+    must_fail("bridge br0 port 3", "port 3 has VLANs of its own");
+    must_fail("interface add 1.5", "port 1 is in a VLAN-aware bridge");
 }
 
 static void the_configuration_comes_back(void **state)
 {
-    static char before[sizeof said];
-    command("show config");
-    strcpy(before, said);
+    static char before[1 << 16];
+    strcpy(before, typed_good("show config"));
     assert_non_null(strstr(before, "bridge add br1\n"
                                    "bridge br1 vlan-aware on\n"
                                    "bridge br1 port 0\n"
@@ -482,14 +447,12 @@ static void the_configuration_comes_back(void **state)
                                    "bridge br1 port 2\n"
                                    "bridge br1 port 2 vlan 20 untagged\n"
                                    "bridge br1 port 2 vlan 10 tagged\n"));
-    command("bridge delete br1");
-    said_length = 0;
-    assert_int_equal(command_run_text(before, strlen(before), '\n', &quiet, "configuration"), 0);
-    command("show config");
-    assert_string_equal(said, before);
-    command("show bridge br1");
-    assert_non_null(strstr(said, "bridge br1: up, VLAN-aware\n"));
-    assert_non_null(strstr(said, "port 2         up, untagged 20, tagged 10\n"));
+    must_work("bridge delete br1");
+    assert_int_equal(command_run_text(before, strlen(before), '\n', &typed_out, "configuration"),
+                     0);
+    assert_string_equal(typed_good("show config"), before);
+    must_show("show bridge br1", "bridge br1: up, VLAN-aware\n");
+    must_show("show bridge br1", "port 2         up, untagged 20, tagged 10\n");
 }
 
 #define test(name) cmocka_unit_test_setup_teardown(name, set_up_vlans, tear_down)

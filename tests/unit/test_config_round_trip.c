@@ -201,12 +201,18 @@ static void random_address(char *to, size_t n)
 
 static void random_bridge(char *to, size_t n)
 {
-    switch (below(9)) {
+    switch (below(11)) {
     case 0:
         snprintf(to, n, "bridge add %s", bridge());
         break;
     case 6:
         snprintf(to, n, "bridge %s vlan-aware %s", bridge(), PICK("on", "on", "off"));
+        break;
+    case 9:
+    case 10:
+        snprintf(to, n, "bridge %s port %u %s", bridge(), below(PORTS),
+                 PICK("isolated on", "isolated off", "learning off", "learning on", "flood off",
+                      "flood on", "limit 0", "limit 9", "storm unknown 5", "storm broadcast 0"));
         break;
     case 7:
     case 8:
