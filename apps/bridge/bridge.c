@@ -4,6 +4,7 @@
 #include "apps/bridge/fdb.h"
 #include "apps/bridge/relay.h"
 #include "apps/bridge/storm.h"
+#include "apps/bridge/stp.h"
 #include "apps/bridge/vlans.h"
 #include "apps/bridge/wire.h"
 #include "apps/forward/event.h"
@@ -135,6 +136,7 @@ static int follow(struct bridge *bridge)
     int e = publish(bridge);
     memcpy(state.mac, mac_of(bridge), MAC_LEN);
     interface_update(bridge->interface, &state);
+    stp_follow(bridge);
     return e;
 }
 
@@ -157,6 +159,7 @@ static void detach(struct member *member)
     member->bridge->mac_left |= member->bridge->mac_from == interface->port_number;
     numbered_clear(&members, interface->port_number);
     fdb_flush_port(interface->port_number);
+    stp_leave(member);
     vlans_leave(member);
     wires_refresh(interface);
     publish(member->bridge);
@@ -182,7 +185,9 @@ static int join(struct bridge *bridge, struct interface *interface, bool automat
     *member = (struct member){
         .port = interface->port, .interface = interface, .bridge = bridge, .automatic = automatic
     };
-    if (vlans_join(member) || numbered_set(&members, interface->port_number, member)) {
+    if (vlans_join(member) || stp_join(member) ||
+        numbered_set(&members, interface->port_number, member)) {
+        stp_leave(member);
         vlans_leave(member);
         free(member);
         return -ENOMEM;
@@ -220,6 +225,7 @@ static int set_mac(struct interface *interface, const uint8_t mac[MAC_LEN])
     memcpy(state.mac, mac, MAC_LEN);
     interface->bridge->mac_chosen = true;
     interface_update(interface, &state);
+    stp_follow(interface->bridge);
     return 0;
 }
 
@@ -270,6 +276,7 @@ static void release(struct bridge *bridge)
         detach(m);
         tell_changed(interface);
     }
+    stp_stop(bridge);
     vlans_end(bridge);
     fid_give(bridge->fid);
     if (bridge->flood)

@@ -3,6 +3,7 @@
  * A bridge may go while text is printed (kernel/task.h), so each row looks it up anew. */
 #include "apps/bridge/bridge.h"
 #include "apps/bridge/member_commands.h"
+#include "apps/bridge/stp.h"
 #include "apps/console/command.h"
 #include "apps/forward/words.h"
 #include "nic/port.h"
@@ -179,6 +180,33 @@ static void show_member(struct out *out, const struct member *m)
     out_text(out, "\n");
 }
 
+/* "8000.02:00:00:00:00:01" */
+static void identifier_format(uint64_t identifier, char text[24])
+{
+    uint8_t mac[MAC_LEN];
+    char address[MAC_TEXT];
+    for (unsigned i = 0; i < MAC_LEN; i++)
+        mac[i] = (uint8_t)(identifier >> 8 * (MAC_LEN - 1 - i));
+    snprintf(text, 24, "%04x.%s", (unsigned)(identifier >> 48), mac_format(mac, address));
+}
+
+static void show_tree(struct out *out, const char *name)
+{
+    const struct bridge *bridge = bridge_find(name);
+    const struct rstp *tree = bridge ? stp_tree(bridge) : NULL;
+    char root[24];
+    if (!tree)
+        return;
+    const struct rstp copy = *tree;
+    identifier_format(copy.root.root, root);
+    if (copy.root_port)
+        out_printf(out, "  spanning tree  root %s, cost %u by port %u, %" PRIu64 " changes\n", root,
+                   copy.root.cost, (copy.root.received_by & 0xfffu) - 1, copy.changes);
+    else
+        out_printf(out, "  spanning tree  root %s, this bridge, %" PRIu64 " changes\n", root,
+                   copy.changes);
+}
+
 static void show_signs(struct out *out, struct loop_signs loop)
 {
     if (loop.moves)
@@ -203,6 +231,7 @@ static int cmd_show_bridge(struct command_call *call)
     out_printf(call->out, "bridge %s: %s%s%s\n  mac            %s\n  mtu            %u\n", name,
                b->up ? "up" : "down", b->bridge->automatic ? ", by mode l2" : "",
                b->bridge->vlans ? ", VLAN-aware" : "", mac_format(b->mac, mac), b->mtu);
+    show_tree(call->out, name);
     show_signs(call->out, signs);
     while ((bridge = bridge_find(name)) && (m = bridge_next_member(bridge, &cursor)))
         show_member(call->out, m);
@@ -229,10 +258,12 @@ static void print_bridges(struct out *out)
         strcpy(name, b->name);
         if (!is_configured(b->bridge))
             continue;
-        bool aware = b->bridge->vlans;
+        bool aware = b->bridge->vlans, tree = b->bridge->stp;
         out_printf(out, "bridge add %s\n", name);
         if (aware)
             out_printf(out, "bridge %s vlan-aware on\n", name);
+        if (tree)
+            out_printf(out, "bridge %s spanning-tree on\n", name);
         while ((bridge = bridge_find(name)) && (m = bridge_next_member(bridge, &cursor))) {
             unsigned number = m->interface->port_number;
             if (m->automatic)

@@ -44,6 +44,8 @@ enum trait {
 #define TRAITS_CLOSED (TRAIT_DISCARDING | TRAIT_LEARNING)
 
 struct storm;
+struct stp;
+struct stp_member;
 
 struct member {
     /* hot */
@@ -57,6 +59,8 @@ struct member {
     uint32_t traits;
     /* the control task's */
     bool automatic;   /* by mode l2, not by the user */
+    bool edge;        /* no bridge is behind it: the spanning tree need not wait */
+    struct stp_member *stp; /* NULL: its bridge has no spanning tree */
     uint32_t limit;   /* stations learned behind it at most; 0: as many as there are */
     uint64_t refused; /* times that one was not for that */
 };
@@ -81,6 +85,7 @@ struct bridge {
     struct numbered *vlans;      /* struct bridge_vlan by VID; NULL: it is not VLAN-aware */
     uint16_t fid;                /* its stations in the filtering database, if it is not */
     bool down;                   /* by the user: nothing goes through */
+    struct stp *stp;             /* its spanning tree; NULL: none */
     /* the control task's */
     bool automatic;     /* made by mode l2 */
     bool mac_chosen;    /* by the user; else it is a member's */

@@ -4,6 +4,7 @@
 #include "apps/bridge/bridge.h"
 #include "apps/bridge/fdb.h"
 #include "apps/bridge/storm.h"
+#include "apps/bridge/stp.h"
 #include "apps/bridge/vlans.h"
 #include "apps/console/command.h"
 #include "apps/forward/words.h"
@@ -125,6 +126,33 @@ static int cmd_bridge_port_trait(struct command_call *call)
     return 0;
 }
 
+COMMAND(cmd_bridge_port_edge, "bridge BRIDGE port PORT edge on|off",
+        "Tell the spanning tree that no bridge is behind a member: it need not wait");
+static int cmd_bridge_port_edge(struct command_call *call)
+{
+    struct member *member = named_member(call);
+    if (!member || keep(call, member))
+        return -1;
+    stp_set_edge(member, !call->arg[2].choice);
+    return 0;
+}
+
+COMMAND(cmd_bridge_spanning_tree, "bridge BRIDGE spanning-tree on|off",
+        "Let a bridge agree with others which ports to close, so that there is no loop (RSTP)");
+static int cmd_bridge_spanning_tree(struct command_call *call)
+{
+    struct bridge *bridge = call->arg[0].interface->bridge;
+    bool on = !call->arg[1].choice;
+    bridge->automatic = false;
+    if (on == (bridge->stp != NULL))
+        return 0;
+    int e = on ? stp_start(bridge) : 0;
+    if (!on)
+        stp_stop(bridge);
+    return e ? command_error(call, "bridge %s is not changed: %s", call->arg[0].word, strerror(-e))
+             : 0;
+}
+
 COMMAND(cmd_bridge_port_limit, "bridge BRIDGE port PORT limit NUMBER",
         "Learn so many stations behind a member at most; 0: as many as there are");
 static int cmd_bridge_port_limit(struct command_call *call)
@@ -181,11 +209,23 @@ static void show_tagged(struct out *out, unsigned port)
     }
 }
 
+static void show_spanning_tree(struct out *out, unsigned port)
+{
+    const struct member *member = member_of(port);
+    const struct rstp_port *p = member ? stp_port(member) : NULL;
+    if (p)
+        out_printf(out, ", %s %s%s%s", rstp_roles[p->role], rstp_states[p->state],
+                   p->oper_edge ? ", edge" : "", p->send_rstp ? "" : ", STP");
+    else if (member && member->edge)
+        out_text(out, ", edge");
+}
+
 static void show_traits(struct out *out, unsigned port)
 {
     const struct member *member = member_of(port);
     const struct member m = member ? *member : (struct member){ 0 };
     const struct storm storm = m.storm ? *m.storm : (struct storm){ 0 };
+    show_spanning_tree(out, port);
     if (m.traits & TRAIT_ISOLATED)
         out_text(out, ", isolated");
     if (m.traits & TRAIT_UNLEARNED)
@@ -220,6 +260,8 @@ static void print_traits(struct out *out, const char *bridge, const char *name, 
     const struct member *member = member_of(port);
     const struct member m = member ? *member : (struct member){ 0 };
     const struct storm storm = m.storm ? *m.storm : (struct storm){ 0 };
+    if (m.edge)
+        out_printf(out, "bridge %s port %s edge on\n", bridge, name);
     if (m.traits & TRAIT_ISOLATED)
         out_printf(out, "bridge %s port %s isolated on\n", bridge, name);
     if (m.traits & TRAIT_UNLEARNED)

@@ -6,6 +6,7 @@
 #include "apps/bridge/member.h"
 #include "apps/bridge/station.h"
 #include "apps/bridge/storm.h"
+#include "apps/bridge/stp.h"
 #include "apps/bridge/vlans.h"
 #include "apps/forward/interface_stats.h"
 #include "apps/forward/vlan.h"
@@ -377,13 +378,39 @@ static inline int fault_of(struct passage *way, unsigned i)
     return unlikely(copy) ? DROP_shared_wire : FINE;
 }
 
+/* BPDUs are the spanning tree's, where there is one. */
+static bool is_bpdu(const struct passage *way, unsigned i)
+{
+    return load_relaxed(&way->bridge->stp) &&
+           (way->destination[i].key & MAC_WORD) == RESERVED_ADDRESS;
+}
+
+static __attribute__((noinline)) void refuse(struct passage *way, unsigned i, enum drop_reason why)
+{
+    struct packet *p = way->packet[i];
+    struct note note = { .handle = stp_take, .packet = p, .port = p->port };
+    if (why != DROP_reserved_address || !is_bpdu(way, i))
+        forward_drop(way->worker, p->port, why, p);
+    else if (!forward_note(way->worker, &note))
+        forward_drop(way->worker, p->port, DROP_control_full, p);
+}
+
+/* By a member that the spanning tree keeps closed. */
+static __attribute__((noinline)) void relay_nothing(struct passage *way, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        int fault = fault_of(way, i);
+        refuse(way, i, fault == FINE ? DROP_spanning_tree : (enum drop_reason)fault);
+    }
+}
+
 static void relay(struct passage *way, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
         struct packet *p = way->packet[i];
         int fault = fault_of(way, i);
         if (unlikely(fault != FINE))
-            forward_drop(way->worker, p->port, (enum drop_reason)fault, p);
+            refuse(way, i, (enum drop_reason)fault);
         else if (unlikely(way->own != NOBODY) && deliver_own(way, p, way->destination[i].key, 0))
             continue; /* no group is in the table */
         else if (way->port[i] == way->out_number || turn_to(way, p, way->port[i], 0))
@@ -400,7 +427,7 @@ static void relay_vlans(struct passage *way, unsigned n)
         uint16_t vid = way->vid[i];
         int fault = fault_of(way, i);
         if (unlikely(fault != FINE))
-            forward_drop(way->worker, p->port, (enum drop_reason)fault, p);
+            refuse(way, i, (enum drop_reason)fault);
         else if (unlikely(way->own != NOBODY) && deliver_own(way, p, way->destination[i].key, vid))
             continue;
         else if (((way->port[i] == way->out_number && vid == way->out_vid) ||
@@ -455,7 +482,7 @@ static void look_up(struct passage *way, unsigned n)
     fdb_prefetch_burst(way->destination, n);
     fdb_prefetch_burst(way->source, n);
     way->news = 0;
-    if (likely(!way->spoken_for && !(way->traits & TRAIT_UNLEARNED)))
+    if (likely(!way->spoken_for && !(way->traits & (TRAIT_UNLEARNED | TRAIT_DISCARDING))))
         way->news = fdb_refresh_burst(way->source, way->in->port->number, n);
     fdb_lookup_burst(way->destination, way->port, n);
 }
@@ -503,7 +530,9 @@ void bridge_input(struct worker *worker, struct interface *interface, struct pac
     passage_begin(&way, worker, in);
     way.packet = packets;
     look_up(&way, n);
-    if (likely(!way.vlans))
+    if (unlikely(way.traits & TRAITS_CLOSED))
+        relay_nothing(&way, n);
+    else if (likely(!way.vlans))
         relay(&way, n);
     else
         relay_vlans(&way, n);

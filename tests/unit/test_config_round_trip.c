@@ -205,6 +205,9 @@ static void random_bridge(char *to, size_t n)
     case 0:
         snprintf(to, n, "bridge add %s", bridge());
         break;
+    case 5:
+        snprintf(to, n, "bridge %s spanning-tree %s", bridge(), PICK("on", "off"));
+        break;
     case 6:
         snprintf(to, n, "bridge %s vlan-aware %s", bridge(), PICK("on", "on", "off"));
         break;
@@ -212,7 +215,8 @@ static void random_bridge(char *to, size_t n)
     case 10:
         snprintf(to, n, "bridge %s port %u %s", bridge(), below(PORTS),
                  PICK("isolated on", "isolated off", "learning off", "learning on", "flood off",
-                      "flood on", "limit 0", "limit 9", "storm unknown 5", "storm broadcast 0"));
+                      "flood on", "limit 0", "limit 9", "storm unknown 5", "storm broadcast 0",
+                      "edge on", "edge off"));
         break;
     case 7:
     case 8:
