@@ -202,7 +202,7 @@ $(TESTS): %: %.o $(HOST_O) $(MODEL_O)
 
 # The bare machine's own files, unchanged, on a CPU made of numbers: tests/kernel/kernel/cpu.h
 # is found before kernel/cpu.h.  Not position-independent: the image lies low, as it does in RAM.
-KERNEL_TESTED := memory paging time dma apic cpus
+KERNEL_TESTED := memory paging time dma apic cpus rest
 KERNEL_TEST_C := $(wildcard tests/kernel/test_*.c)
 KERNEL_O := $(KERNEL_TESTED:%=$(B)/bare/kernel/x86/%.o) $(B)/bare/tests/kernel/machine.o
 KERNEL_TESTS := $(KERNEL_TEST_C:%.c=$(B)/bare/%)

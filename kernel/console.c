@@ -47,6 +47,7 @@ static unsigned terminal_count = 1;
 static struct console_device *devices[CONSOLE_DEVICES_MAX];
 static unsigned device_count;
 static bool (*wait_hook)(void);
+static uint64_t quiet_at; /* until then more bytes may follow those that moved */
 
 _Static_assert((CONSOLE_OUTPUT_SIZE & (CONSOLE_OUTPUT_SIZE - 1)) == 0, "reduced by masking");
 _Static_assert((CONSOLE_INPUT_SIZE & (CONSOLE_INPUT_SIZE - 1)) == 0, "reduced by masking");
@@ -68,6 +69,7 @@ void console_reset(void)
     first.output.kept = 0;
     device_count = 0;
     wait_hook = NULL;
+    quiet_at = 0;
 }
 
 struct console_terminal *console_terminal(unsigned n)
@@ -134,6 +136,11 @@ static void put(struct console_terminal *t, const char *text, size_t n)
     t->output.kept = (uint32_t)min_u64(t->output.kept + n, CONSOLE_OUTPUT_SIZE);
 }
 
+static void stay_awake(void)
+{
+    quiet_at = time_us() + CONSOLE_QUIET_US;
+}
+
 /* One write, up to the end of the buffer; true when the device took something. */
 static bool device_send(struct console_device *d)
 {
@@ -142,6 +149,8 @@ static bool device_send(struct console_device *d)
         n = CONSOLE_OUTPUT_SIZE - at;
     uint32_t taken = n ? (uint32_t)d->write(d, d->terminal->output.bytes + at, n) : 0;
     d->sent += taken;
+    if (taken)
+        stay_awake();
     if (taken && d->stalled) {
         unsigned missed = d->missed;
         d->stalled = false;
@@ -199,6 +208,7 @@ static void device_receive(struct console_device *d)
         int c = d->read(d);
         if (c < 0)
             return;
+        stay_awake();
         take_key(t, (char)c);
     }
 }
@@ -336,11 +346,29 @@ void console_write(const char *text, size_t n)
         console_write_to(terminals[i], text, n);
 }
 
+static bool is_showing(const struct console_device *d)
+{
+    return !d->stalled && d->idle && !d->idle((struct console_device *)d);
+}
+
 static bool all_sent(void)
 {
     for (unsigned i = 0; i < device_count; i++)
-        if (!devices[i]->stalled &&
-            (backlog(devices[i]) || (devices[i]->idle && !devices[i]->idle(devices[i]))))
+        if (is_showing(devices[i]) || (!devices[i]->stalled && backlog(devices[i])))
+            return false;
+    return true;
+}
+
+/* A device that takes nothing is none to stay awake for. */
+bool console_is_quiet(void)
+{
+    if (time_us() < quiet_at)
+        return false;
+    for (unsigned i = 0; i < terminal_count; i++)
+        if (terminals[i]->input.head != terminals[i]->input.tail)
+            return false;
+    for (unsigned i = 0; i < device_count; i++)
+        if (is_showing(devices[i]))
             return false;
     return true;
 }

@@ -31,6 +31,7 @@
 #define CONSOLE_INPUT_SIZE 4096u
 #define CONSOLE_DEVICES_MAX 6u
 #define CONSOLE_STALL_US 5000000u
+#define CONSOLE_QUIET_US 50000u
 
 struct console_terminal;
 
@@ -88,6 +89,8 @@ int console_getc(struct console_terminal *t); /* next input byte or -1 */
  * rest of it stays for who reads next. */
 bool console_break(struct console_terminal *t);
 void console_poll(void);  /* moves bytes; called from the poll loop */
+/* Nothing has moved for CONSOLE_QUIET_US, and no key waits to be read: it may be polled seldom. */
+bool console_is_quiet(void);
 void console_flush(void); /* waits, bounded, until all output has left */
 
 /* How to wait for room in the output ring: set once the poll loop runs (kernel/task.h);

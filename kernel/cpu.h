@@ -135,6 +135,13 @@ static inline void invlpg(uint64_t va)
     __asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
 }
 
+/* Halts until an interrupt.  One that came before ends it at once: sti holds interrupts off until
+ * the instruction behind it. */
+static inline void cpu_halt_once(void)
+{
+    __asm__ volatile("sti; hlt; cli" : : : "memory");
+}
+
 /* Interrupts stay off: nothing here is driven by them (a CPU that rests is woken by one). */
 NORETURN static inline void cpu_halt(void)
 {

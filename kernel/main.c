@@ -4,6 +4,7 @@
 #include "apps/console/console.h"
 #include "apps/forward/cores.h"
 #include "apps/forward/forward.h"
+#include "apps/forward/rest.h"
 #include "apps/machine/fence.h"
 #include "boot/boot_info.h"
 #include "iommu/iommu.h"
@@ -289,6 +290,11 @@ static void control_work(void)
     }
 }
 
+static bool control_is_quiet(void)
+{
+    return tasks_rest() && console_is_quiet();
+}
+
 /* The set-up ends here: from now on who waits is a task. */
 static void start_tasks(void)
 {
@@ -346,7 +352,9 @@ void kernel_main(struct boot_info *info)
 
     acpi_power_button_init();
     start_tasks();
-    forward_set_control_hook(control_work);
+    forward_set_control_hook(control_work, control_is_quiet);
+    rest_want(!options.poll_busy);
     for (;;)
-        forward_turn();
+        if (!forward_turn())
+            forward_rest();
 }

@@ -11,6 +11,7 @@
 struct task {
     void (*entry)(void *arg); /* NULL: the place is free */
     void *arg;
+    bool rests; /* it waits for what the poll loop finds */
 };
 
 static struct task tasks[TASKS_MAX];
@@ -77,6 +78,7 @@ void task_turn(void)
             continue;
         last = n;
         current = &tasks[n];
+        current->rests = false;
         context_enter(n);
         current = NULL;
         return;
@@ -90,6 +92,21 @@ bool task_yield(void)
         return context_wait_outside();
     context_leave(number_of(self));
     return true;
+}
+
+void task_rest(void)
+{
+    if (current)
+        current->rests = true;
+    task_yield();
+}
+
+bool tasks_rest(void)
+{
+    for (unsigned i = 0; i < TASKS_MAX; i++)
+        if (tasks[i].entry && !tasks[i].rests)
+            return false;
+    return !queue.first;
 }
 
 bool task_deadline_passed(const struct deadline *d)
@@ -153,8 +170,10 @@ bool work_run_next(void)
 static void keep_house(void *arg)
 {
     for (;;) {
-        work_run_next();
-        task_yield();
+        if (work_run_next())
+            task_yield();
+        else
+            task_rest();
     }
 }
 

@@ -30,6 +30,9 @@ void task_turn(void);
 /* Task -> poll loop, and true once the loop has had a turn.  Outside a task the console's
  * bytes move and the answer is false: what the others wait for is the caller. */
 bool task_yield(void);
+/* The same, of a task that waits for nothing but a key or for being asked to do something. */
+void task_rest(void);
+bool tasks_rest(void); /* all of them do, and nothing was asked for */
 void task_reset(void); /* tests: as if none had ever been created */
 
 /* Drivers' waits for their devices: deadline_passed() and time_delay_us(), but inside a task the

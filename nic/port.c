@@ -467,3 +467,9 @@ int port_set_queues(struct port *port, uint16_t queues)
     port_release(port);
     return e;
 }
+
+void port_give_queue(struct port *port, unsigned queue, unsigned cpu)
+{
+    store_relaxed(&port->rxq[queue]->cpu, (uint16_t)cpu);
+    store_relaxed(&port->rxq[queue]->interrupts, port->ops->arm != NULL);
+}

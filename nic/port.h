@@ -75,6 +75,8 @@ struct port_queue {
     struct port *port;
     uint16_t index;
     uint16_t size;           /* descriptors, or what the port has instead */
+    uint16_t cpu;            /* of a receive queue: who polls it; port_give_queue() */
+    bool interrupts;         /* of a receive queue: arm() works, and its interrupts go there */
     uint64_t packets, bytes; /* frames without FCS; only ever grow while the port exists */
     uint64_t errors;         /* frames freed here because they broke the rules above */
 } CACHE_ALIGNED;
@@ -133,6 +135,11 @@ struct port_ops {
     /* optional, for devices that hear the frames of a VLAN only when told so (functions behind a
      * switch of the device's own): they are wanted, or not any more. */
     int (*vlan_filter)(struct port *port, uint16_t vid, bool on);
+    /* optional: receive queues that interrupt who rests.  On: from now on the next frame that comes
+     * in raises at least one interrupt, or one that came since the last look did; off: no more
+     * of them than are under way.  On the worker that polls it, while it is attached and
+     * `queue->interrupts`. */
+    void (*arm)(struct port_queue *queue, bool on);
     /* optional: fills up to n rows, returns how many. */
     unsigned (*counters)(struct port *port, struct port_counter *rows, unsigned n);
     /* optional, also while stopped: mailboxes, resets by somebody else, timers.  Called from
@@ -288,6 +295,9 @@ int port_vlan_filter(struct port *port, uint16_t vid, bool on);
  * to its limits from the beginning, and keeps them: those that are not in use have counted all
  * the same. */
 int port_set_queues(struct port *port, uint16_t queues);
+/* A receive queue that nobody polls now is about to be polled on that CPU (kernel/cpus.h): its
+ * interrupts, where it has some, go there. */
+void port_give_queue(struct port *port, unsigned queue, unsigned cpu);
 unsigned port_queues_limit(const struct port *port); /* the most to receive with */
 /* About what starting it takes with so many queues each way, packets and IOMMU tables for them
  * left out: an estimate that is rather too high. */

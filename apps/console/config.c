@@ -75,6 +75,12 @@ static bool set_rss(struct options *o, const char *value)
     return o->rss_standard || !strcmp(value, "symmetric");
 }
 
+static bool set_poll(struct options *o, const char *value)
+{
+    o->poll_busy = !strcmp(value, "busy");
+    return o->poll_busy || !strcmp(value, "adaptive");
+}
+
 /* As Linux spells it, and as QEMU, Firecracker and others write it for their guests. */
 static bool set_mmio(struct options *o, const char *value)
 {
@@ -96,6 +102,7 @@ static const struct option {
     { "iommu=", "on|off|strict", set_iommu },
     { "loglevel=", "error|warning|info|debug", set_log_level },
     { "panic=", "halt", set_panic },
+    { "poll=", "busy|adaptive", set_poll },
     { "rss=", "symmetric|standard", set_rss },
     { "virtio_mmio.device=", "SIZE@BASE:IRQ[:ID]", set_mmio },
 };
@@ -117,7 +124,7 @@ static int set_option(struct options *o, const char *text, size_t n, struct comm
     }
     return command_error(call,
                          "unknown option '%s', expected ats=, console=, cores=, iommu=, loglevel=, "
-                         "panic=, rss=, virtio_mmio.device= or -- and commands",
+                         "panic=, poll=, rss=, virtio_mmio.device= or -- and commands",
                          word);
 }
 

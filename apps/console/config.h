@@ -34,6 +34,7 @@ struct options {
     struct virtio_mmio_slot mmio[VIRTIO_MMIO_SLOTS_MAX];    /* virtio_mmio.device= */
     unsigned mmio_slots;
     unsigned cores;             /* CPUs to use; 0: all */
+    bool poll_busy;             /* poll=busy: workers never rest */
 };
 
 /* QEMU writes the devices of a microvm behind everything else on the line: brings those words

@@ -14,7 +14,7 @@ uint8_t session_key(struct session *s)
     int c;
 
     while ((c = console_getc(s->terminal)) < 0)
-        task_yield();
+        task_rest();
     return (uint8_t)c;
 }
 

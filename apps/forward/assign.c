@@ -3,6 +3,7 @@
 
 #include "apps/forward/port_table.h"
 #include "apps/forward/quiesce.h"
+#include "apps/forward/rest.h"
 #include "apps/forward/worker.h"
 
 #include <errno.h>
@@ -97,7 +98,11 @@ static void take_moved(struct forward_port *fp, unsigned queue, void *arg)
 
 static void give_cache(struct forward_port *fp, unsigned queue, void *arg)
 {
-    fp->port->rxq[queue]->cache = cache_of(fp->assignment.worker[queue]);
+    unsigned worker = fp->assignment.worker[queue];
+    struct port_queue *rxq = fp->port->rxq[queue];
+    if (!rxq->interrupts || rxq->cpu != worker)
+        port_give_queue(fp->port, queue, worker);
+    rxq->cache = cache_of(worker);
 }
 
 /* The workers' lists ------------------------------------------------------------- */
@@ -135,8 +140,26 @@ static int lists_alloc(struct lists *lists)
     return 0;
 }
 
+/* Whether the worker has to look by itself for what comes in (apps/forward/rest.h). */
+static bool looks(const struct poll_list *list)
+{
+    bool looks = false;
+    for (unsigned i = 0; i < list->count; i++)
+        looks |= !list->entry[i].queue->interrupts;
+    return looks;
+}
+
+static void count_lookers(const struct lists *lists)
+{
+    unsigned lookers = 0;
+    for (unsigned i = 0; i < worker_count(); i++)
+        lookers += looks(lists->list[i]);
+    rest_set_lookers(lookers);
+}
+
 static void lists_publish(const struct lists *lists)
 {
+    count_lookers(lists);
     for (unsigned i = 0; i < worker_count(); i++) {
         struct poll_list *old = worker_get(i)->polls;
         store_release(&worker_get(i)->polls, lists->list[i]);
@@ -177,8 +200,10 @@ void assign_take(struct port *port)
             queue_take(port->rxq[q]);
     workers_quiesce();
     for (unsigned q = 0; q < PORT_QUEUES_MAX; q++) {
-        if (port->rxq[q])
+        if (port->rxq[q]) {
             port->rxq[q]->cache = control;
+            port->rxq[q]->interrupts = false;
+        }
         if (port->txq[q])
             port->txq[q]->cache = control;
     }

@@ -2,6 +2,7 @@
  * (cores.h). */
 #include "apps/forward/cores.h"
 
+#include "apps/forward/rest.h"
 #include "apps/forward/worker.h"
 #include "kernel/cpus.h"
 
@@ -9,17 +10,11 @@ _Static_assert(CPUS_MAX == WORKERS_MAX, "every CPU can be a worker");
 
 static bool stop;
 
-/* Who has duties looks again at once.  Who has none halts: whatever gives it some wakes it
- * afterwards, and if that was before it halted, it does not. */
+/* Who gives it something to do ends its rest. */
 static void idle(struct worker *worker)
 {
-    if (worker_has_duties(worker)) {
+    if (!rest_step(worker, 0))
         cpu_pause();
-        return;
-    }
-    turns_park(&worker->turns, true);
-    cpu_rest();
-    turns_park(&worker->turns, false);
 }
 
 static void run(unsigned number)

@@ -10,6 +10,7 @@
 #include "apps/forward/job.h"
 #include "apps/forward/ports.h"
 #include "apps/forward/quiesce.h"
+#include "apps/forward/rest.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
 
@@ -25,11 +26,15 @@
 #define HOOK_BUSY_US 500u
 #define HOOK_IDLE_US 50u
 #define JOBS_MAX 32u
+/* Timers and keys wait so long where nothing else is to be done. */
+#define CONTROL_REST_US 12000u
+#define CONTROL_REST_VFS_US 4000u
 
 static struct {
     struct packet_pool *pool;
     bool in_control; /* a command may run turns while it waits */
     void (*hook)(void);
+    bool (*quiet)(void);
     uint64_t hook_at, job_at[JOBS_MAX];
     bool keep;        /* what waits at ports while forwarding is stopped */
     uint64_t jobs_at; /* the earliest of them */
@@ -175,14 +180,48 @@ unsigned forward_turn(void)
     bool busy = taken || (forward_running() && forward_get_mode()->turn);
     workers_take_notes(NOTES_PER_TURN);
     forward_flush(worker);
+    if (unlikely(busy && worker->disarm))
+        worker->disarm(worker);
     uint64_t now = worker_end_turn(worker, busy);
     control_slice(worker, busy, time_us_at(now));
     return taken;
 }
 
-void forward_set_control_hook(void (*hook)(void))
+void forward_set_control_hook(void (*hook)(void), bool (*quiet)(void))
 {
     forward.hook = hook;
+    forward.quiet = quiet;
+}
+
+/* Rest ----------------------------------------------------------------------- */
+
+static bool jobs_are_over(void)
+{
+    TABLE_FOR_EACH (control_jobs, struct control_job, job)
+        if (job->busy && job->busy())
+            return false;
+    return true;
+}
+
+/* A PF's driver answers its VFs, which wait. */
+static uint64_t control_rest_us(void)
+{
+    for (unsigned i = 0; i < port_count(); i++)
+        if (port_get(i) && port_get(i)->vf_count)
+            return CONTROL_REST_VFS_US;
+    return CONTROL_REST_US;
+}
+
+void forward_rest(void)
+{
+    struct worker *worker = control_worker();
+    if (!rest_is_ready() || (forward_running() && forward_get_mode()->turn) || !retire_is_over() ||
+        !jobs_are_over() || (forward.quiet && !forward.quiet()))
+        return;
+    if (rest_step(worker, control_rest_us())) {
+        worker_count_idle(worker);
+        forward.hook_at = 0;
+    }
 }
 
 /* Set-up --------------------------------------------------------------------- */

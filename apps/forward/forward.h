@@ -41,7 +41,10 @@ bool forward_keeps(void);
 uint64_t forward_held(void);
 
 /* One turn of worker 0 and a slice of control work.  Returns the frames it took, 0: idle.
- * The poll loop is `for (;;) forward_turn();` */
+ * The poll loop is `for (;;) if (!forward_turn()) forward_rest();` */
 unsigned forward_turn(void);
-/* Hook for what else the control slice runs (tasks); called often. */
-void forward_set_control_hook(void (*hook)(void));
+/* Hook for what else the control slice runs (tasks), called often; and whether that has nothing to
+ * do but to look at the clock and for keys now and then.  NULL: nothing. */
+void forward_set_control_hook(void (*hook)(void), bool (*quiet)(void));
+/* After a turn that took nothing: this CPU halts where nothing is to be done for a while. */
+void forward_rest(void);

@@ -6,6 +6,7 @@
 
 #include "kernel/table.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct worker;
@@ -13,6 +14,8 @@ struct worker;
 struct control_job {
     uint64_t every_us; /* 0: in every slice, for work that goes on where it stopped */
     void (*run)(struct worker *control, uint64_t now_us); /* NULL: nothing to do */
+    /* Of one that runs in every slice: it has more to do now, so nobody rests.  NULL: never. */
+    bool (*busy)(void);
     uint64_t (*held)(void); /* received frames that wait in this room (stats.h); NULL: none ever */
     /* The room's tables, before the first frame: 0, or -E... and no appliance; NULL: none. */
     int (*init)(uint32_t packets); /* of the pool */

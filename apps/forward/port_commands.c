@@ -10,6 +10,7 @@
 #include "apps/forward/forward.h"
 #include "apps/forward/interface.h"
 #include "apps/forward/interface_addresses.h"
+#include "apps/forward/rest.h"
 #include "apps/forward/stats.h"
 #include "apps/forward/words.h"
 #include "kernel/time.h"
@@ -81,6 +82,21 @@ static void show_identity(struct out *out, unsigned number)
                p.rx_mode.promiscuous ? "all stations' frames" : "its own frames",
                p.rx_mode.all_multicast ? "all multicast" : "chosen multicast",
                p.rx_mode.multicast_count);
+}
+
+/* How who rests learns of a frame (apps/forward/rest.h). */
+static void show_rest(struct out *out, unsigned number)
+{
+    const struct port *port = port_get(number);
+    if (!port)
+        return;
+    if (!rest_look_us())
+        out_text(out, "  when idle      polled all the time\n");
+    else if (port->rxq[0]->interrupts)
+        out_text(out, "  when idle      woken by its interrupts\n");
+    else
+        out_printf(out, "  when idle      looked at every %u ms\n",
+                   (unsigned)(rest_look_us() / US_PER_MS));
 }
 
 static void show_addresses(struct out *out, unsigned number)
@@ -193,6 +209,7 @@ static int cmd_show_port(struct command_call *call)
     if (failed) /* there is nothing behind it to ask */
         return 0;
     show_link(call->out, number);
+    show_rest(call->out, number);
     show_limits(call->out, number);
     show_queues(call->out, number);
     show_totals(call->out, number);

@@ -56,6 +56,12 @@ void turns_park(struct worker_turns *turns, bool parked)
     __atomic_store_n(&turns->parked, parked, __ATOMIC_SEQ_CST);
 }
 
+/* Likewise. */
+void turns_rest(struct worker_turns *turns, bool resting)
+{
+    __atomic_store_n(&turns->resting, resting, __ATOMIC_SEQ_CST);
+}
+
 static void look(uint64_t seen[WORKERS_MAX])
 {
     static unsigned looks;
@@ -69,6 +75,7 @@ static bool has_passed(unsigned i, const uint64_t seen[WORKERS_MAX])
 {
     const struct worker_turns *turns = workers.turns[i];
     return __atomic_load_n(&turns->parked, __ATOMIC_SEQ_CST) ||
+           __atomic_load_n(&turns->resting, __ATOMIC_SEQ_CST) ||
            load_acquire(&turns->ended) != seen[i];
 }
 
@@ -128,6 +135,11 @@ void retire_poll(void)
         queue.fresh = NULL;
         look(queue.seen);
     }
+}
+
+bool retire_is_over(void)
+{
+    return !queue.waiting && !queue.fresh;
 }
 
 void retire_all(void)

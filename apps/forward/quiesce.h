@@ -15,6 +15,7 @@
  * turns whenever control work runs, so only the others are waited for. */
 struct worker_turns {
     bool parked;    /* it does not run: holds nothing */
+    bool resting;   /* it halts between two turns (apps/forward/rest.h): likewise */
     uint64_t ended; /* turns; only ever grows */
 };
 
@@ -25,6 +26,9 @@ unsigned quiesce_workers(void); /* how many there are */
 /* For the worker itself. */
 void turns_end(struct worker_turns *turns);
 void turns_park(struct worker_turns *turns, bool parked);
+/* From here on it is to be woken by whoever puts something where it looks; so it looks once more
+ * afterwards. */
+void turns_rest(struct worker_turns *turns, bool resting);
 
 /* Waits until every worker has ended the turn it is in.  Inside a task it yields
  * meanwhile, so that the poll loop of this CPU goes on. */
@@ -35,4 +39,5 @@ void workers_quiesce(void);
 void retire(void (*fn)(void *arg), void *arg);
 
 void retire_poll(void); /* part of the control slice */
+bool retire_is_over(void); /* nothing waits to be called */
 void retire_all(void);  /* waits for all that is retired */

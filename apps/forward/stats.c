@@ -175,12 +175,25 @@ void stats_port_totals(const struct port *port, struct port_totals *t)
 
 /* Cores -------------------------------------------------------------------- */
 
+/* Of one that rests, up to now.  Its clock may be ahead of ours. */
+static uint64_t idle_cycles(const struct worker *worker)
+{
+    uint64_t since, idle, now = time_cycles();
+    do {
+        since = load_acquire(&worker->counted_cycles);
+        idle = load_acquire(&worker->idle_cycles);
+    } while (since != load_relaxed(&worker->counted_cycles));
+    return idle + (load_relaxed(&worker->turns.resting) && now > since ? now - since : 0);
+}
+
 static void worker_read(unsigned number, struct worker_totals *t)
 {
     const struct worker *worker = worker_get(number);
     *t = (struct worker_totals){ .packets = load_relaxed(&worker->packets),
                                  .busy_cycles = load_relaxed(&worker->busy_cycles),
-                                 .idle_cycles = load_relaxed(&worker->idle_cycles) };
+                                 .idle_cycles = idle_cycles(worker),
+                                 .wakeups = load_relaxed(&worker->wakeups),
+                                 .resting = load_relaxed(&worker->turns.resting) };
 }
 
 void stats_worker_totals(unsigned number, struct worker_totals *t)
@@ -190,6 +203,7 @@ void stats_worker_totals(unsigned number, struct worker_totals *t)
     t->packets = since(t->packets, then->packets);
     t->busy_cycles = since(t->busy_cycles, then->busy_cycles);
     t->idle_cycles = since(t->idle_cycles, then->idle_cycles);
+    t->wakeups = since(t->wakeups, then->wakeups);
     t->busy_percent = all.busy_percent[number];
 }
 

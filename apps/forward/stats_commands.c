@@ -262,6 +262,7 @@ static void json_core(struct out *out, unsigned i, const struct worker_totals *t
                role_text(i), t->packets);
     json_number(out, "busy_cycles", t->busy_cycles);
     json_number(out, "idle_cycles", t->idle_cycles);
+    json_number(out, "wakeups", t->wakeups);
     out_text(out, "}");
 }
 
@@ -338,12 +339,17 @@ static void show_queues_of(struct out *out, unsigned core)
     out_text(out, *comma ? "\n" : "-\n");
 }
 
-COMMAND(cmd_show_cores, "show cores", "Show which receive queues (PORT.QUEUE) each core polls");
+COMMAND(cmd_show_cores, "show cores",
+        "Show which receive queues (PORT.QUEUE) each core polls, who rests, and how often who did");
 static int cmd_show_cores(struct command_call *call)
 {
-    out_printf(call->out, "%-4s  %-14s  %s\n", "core", "role", "polls");
+    out_printf(call->out, "%-4s  %-14s  %-7s  %12s  %s\n", "core", "role", "state", "wake-ups",
+               "polls");
     for (unsigned i = 0; i < worker_count(); i++) {
-        out_printf(call->out, "%-4u  %-14s  ", i, role_text(i));
+        struct worker_totals t;
+        stats_worker_totals(i, &t);
+        out_printf(call->out, "%-4u  %-14s  %-7s  %12" PRIu64 "  ", i, role_text(i),
+                   t.resting ? "rests" : "polls", t.wakeups);
         show_queues_of(call->out, i);
     }
     return 0;

@@ -3,6 +3,7 @@
 
 #include "apps/forward/access.h"
 #include "apps/forward/interface.h"
+#include "kernel/task.h"
 #include "kernel/time.h"
 
 #include <errno.h>
@@ -49,8 +50,20 @@ void workers_set_wake(void (*wake)(unsigned number))
 
 void workers_wake(unsigned number)
 {
-    if (workers.wake && number)
+    if (workers.wake)
         workers.wake(number);
+}
+
+/* After something was put where another worker looks.  Either it sees that before it halts, or we
+ * see that it rests: between what we wrote and our look, as between its flag and its look, lies a
+ * full barrier (turns_rest()).  From here on it counts as running. */
+static void worker_notify(struct worker *from, struct worker *to)
+{
+    __atomic_fetch_add(&from->barrier, 1, __ATOMIC_SEQ_CST);
+    if (unlikely(__atomic_load_n(&to->turns.resting, __ATOMIC_SEQ_CST))) {
+        turns_rest(&to->turns, false);
+        workers_wake(to->number);
+    }
 }
 
 /* Counting and dropping ------------------------------------------------------ */
@@ -99,7 +112,10 @@ void forward_consume(struct worker *worker, struct packet *packet)
 
 bool forward_note(struct worker *worker, const struct note *note)
 {
-    return spsc_push(&worker->to_control, note);
+    bool posted = spsc_push(&worker->to_control, note);
+    if (posted && worker != control_worker())
+        worker_notify(worker, control_worker());
+    return posted;
 }
 
 /* Sending -------------------------------------------------------------------- */
@@ -139,6 +155,7 @@ static void pass_out(struct worker *worker, struct worker_port *share, struct pa
         } else {
             sent = lane_push(share, packets, n);
             why = DROP_lane_full;
+            worker_notify(worker, share->owner);
         }
     }
     if (unlikely(sent < n))
@@ -337,8 +354,15 @@ static uint64_t count_time(struct worker *worker, bool busy)
 {
     uint64_t now = time_cycles();
     counter_add(busy ? &worker->busy_cycles : &worker->idle_cycles, now - worker->counted_cycles);
-    worker->counted_cycles = now;
+    store_relaxed(&worker->counted_cycles, now);
+    if (busy)
+        worker->busy_at = now;
     return now;
+}
+
+void worker_count_idle(struct worker *worker)
+{
+    count_time(worker, false);
 }
 
 uint64_t worker_end_turn(struct worker *worker, bool busy)
@@ -363,6 +387,23 @@ bool worker_has_duties(const struct worker *worker)
     return duties;
 }
 
+static bool ring_is_empty(const struct spsc *ring)
+{
+    return load_acquire(&ring->head) == load_acquire(&ring->tail);
+}
+
+bool worker_finds_nothing(const struct worker *worker)
+{
+    for (unsigned i = 0; i < workers.count; i++) {
+        const struct spsc *lane = load_acquire(&worker->lane_from[i]);
+        if (lane && !ring_is_empty(lane))
+            return false;
+        if (worker == control_worker() && !ring_is_empty(&workers.worker[i]->to_control))
+            return false;
+    }
+    return true;
+}
+
 const struct port_queue *forward_tx_queue(const struct worker *worker, const struct port *out)
 {
     const struct worker_port *share = share_of(worker, out->number);
@@ -372,14 +413,16 @@ const struct port_queue *forward_tx_queue(const struct worker *worker, const str
 void worker_run(struct worker *worker, const bool *stop, void (*idle)(struct worker *worker))
 {
     turns_park(&worker->turns, false);
-    worker->counted_cycles = time_cycles();
+    worker->counted_cycles = worker->busy_at = time_cycles();
     while (!load_acquire(stop)) {
         bool busy = worker_poll(worker) || makes_frames(worker);
         forward_flush(worker);
         worker_end_turn(worker, busy);
         if (!busy) {
             idle(worker);
-            count_time(worker, false); /* the rest is no part of the turn that follows */
+            worker_count_idle(worker); /* the rest is no part of the turn that follows */
+        } else if (unlikely(worker->disarm)) {
+            worker->disarm(worker);
         }
     }
     turns_park(&worker->turns, true);
@@ -535,7 +578,8 @@ static int connect(struct worker *worker, struct port *port)
     struct worker_port *share = share_of(worker, port->number);
     unsigned owner = worker_of_tx_queue(port, worker->number % port->tx_queues);
     share->txq = queue_of(worker, port);
-    share->lane = share->txq ? NULL : lane_get(worker, workers.worker[owner]);
+    share->owner = workers.worker[owner];
+    share->lane = share->txq ? NULL : lane_get(worker, share->owner);
     if (share->txq)
         store_relaxed(&worker->sends, true);
     else
@@ -553,10 +597,22 @@ int workers_connect_port(struct port *port)
     return e;
 }
 
-/* The turn that each is in may have looked into its lanes already; the next one has not. */
+/* One that does not run at all takes nothing out. */
+static void lane_settle(const struct worker *worker, const struct spsc *lane)
+{
+    uint32_t tail = load_acquire(&lane->tail);
+    while ((int32_t)(load_acquire(&lane->head) - tail) < 0 && !load_acquire(&worker->turns.parked))
+        if (!task_yield())
+            __builtin_ia32_pause();
+}
+
+/* What was taken out of a lane is sent when the turn ends. */
 void workers_settle_lanes(void)
 {
-    workers_quiesce();
+    for (unsigned i = 1; i < workers.count; i++)
+        for (unsigned from = 0; from < workers.count; from++)
+            if (workers.worker[i]->lane_from[from])
+                lane_settle(workers.worker[i], workers.worker[i]->lane_from[from]);
     workers_quiesce();
     lanes_drain(control_worker());
     forward_flush(control_worker());

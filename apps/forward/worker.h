@@ -45,7 +45,8 @@ struct worker_port {
      * after workers_quiesce(). */
     bool open;              /* frames may go out: started, and the link is up */
     struct port_queue *txq; /* this worker's own queue, or NULL and */
-    struct spsc *lane;      /* the ring to the worker that owns one */
+    struct spsc *lane;      /* the ring to the worker that owns one, */
+    struct worker *owner;   /* that one */
     struct port *port;
     /* the worker's */
     struct worker_port *next; /* in the worker's list of those to flush */
@@ -86,6 +87,11 @@ struct worker {
     uint64_t packets;            /* frames received by this worker */
     uint64_t busy_cycles, idle_cycles;
     uint64_t counted_cycles; /* the clock when those two were last added to */
+    uint64_t busy_at;        /* and when a turn last found something */
+    uint64_t wakeups;        /* halts that ended */
+    uint64_t barrier;        /* worker_notify()'s */
+    /* NULL, or its queues interrupt: a turn that finds something ends that (rest.h). */
+    void (*disarm)(struct worker *worker);
     struct port_counters nowhere; /* of frames that no port is told about */
 };
 
@@ -121,9 +127,12 @@ unsigned worker_poll(struct worker *worker);
 uint64_t worker_end_turn(struct worker *worker, bool busy);
 /* Whether there is anything that a turn could find: queues, lanes, frames to make. */
 bool worker_has_duties(const struct worker *worker);
+/* Nothing lies in its lanes or, for worker 0, in the notes that others posted. */
+bool worker_finds_nothing(const struct worker *worker);
+/* The time since the turn ended was idle. */
+void worker_count_idle(struct worker *worker);
 /* Turns until *stop: for a CPU of its own (worker 0 has forward_turn()).  idle() is called after
- * every turn that found nothing; its time counts as idle.  Where it halts, the worker is parked
- * meanwhile, and only a worker without duties may stay halted (workers_set_wake()). */
+ * every turn that found nothing; its time counts as idle. */
 void worker_run(struct worker *worker, const bool *stop, void (*idle)(struct worker *worker));
 /* The transmit queue of the port that is this worker's, when frames may go out; else NULL. */
 const struct port_queue *forward_tx_queue(const struct worker *worker, const struct port *out);
@@ -152,6 +161,7 @@ unsigned workers_first(void); /* the first that queues are spread over: 0, or 1 
 unsigned worker_of_tx_queue(const struct port *port, unsigned queue);
 /* Called with the number of a worker that has got something to do.  NULL: none ever halts. */
 void workers_set_wake(void (*wake)(unsigned number));
+/* For what it finds without being told: new lists, a mode.  It ends a rest, or the next one. */
 void workers_wake(unsigned number);
 
 int workers_create(unsigned count, struct packet_pool *pool); /* 0 or -ENOMEM */

@@ -700,7 +700,12 @@ static void walk_on(struct worker *control, uint64_t now_us)
         walk_slice();
 }
 
-CONTROL_JOB(neighbor_walk_job) = { .every_us = 0, .run = walk_on };
+static bool is_walking(void)
+{
+    return walk.left;
+}
+
+CONTROL_JOB(neighbor_walk_job) = { .every_us = 0, .run = walk_on, .busy = is_walking };
 
 static void heard(const struct event *event)
 {

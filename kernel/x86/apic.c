@@ -1,7 +1,8 @@
 /* apic.c - the local APIC (apic.h), through memory (xAPIC) or MSRs (x2APIC).
  *
  * Source: Intel SDM vol. 3A, 253668-032 (read: 10.4.7, 10.5, 10.6.1).  A software-disabled local
- * APIC still answers INIT, NMI and SIPI (10.4.7.2), so CPU 0's is left as firmware left it. */
+ * APIC still answers INIT, NMI and SIPI (10.4.7.2), so CPU 0's is left as firmware left it until
+ * that CPU rests.  unread: 10.5.4, the timer; QEMU's model and Linux agree. */
 #include "kernel/x86/apic.h"
 
 #include "kernel/compiler.h"
@@ -31,9 +32,17 @@
 #define MSR_X2APIC 0x800u
 #define XAPIC_ID_SHIFTED 0xff000000u
 
+#define APIC_LVT_TIMER 0x320u /* RW; mode 0: once */
+#define APIC_LVT_MASKED 0x10000u
+#define APIC_TIMER_INITIAL 0x380u /* RW: what it starts to count from; 0: it stops */
+#define APIC_TIMER_CURRENT 0x390u /* RO */
+#define APIC_TIMER_DIVIDE 0x3e0u  /* RW */
+#define APIC_TIMER_DIVIDE_16 0x3u
+
 #define SEND_US 1000u /* more than any takes; what waits longer goes nowhere */
 
 static void *registers; /* NULL: x2APIC */
+static bool ours;
 
 static uint32_t read(uint32_t offset)
 {
@@ -60,10 +69,20 @@ bool apic_begin(bool x2)
     if (x2 && (features.ecx & CPUID_FEATURES_ECX_X2APIC) && !(base & MSR_APIC_BASE_EXTD))
         wrmsr(MSR_APIC_BASE, base |= MSR_APIC_BASE_EXTD);
     registers = NULL;
-    if (base & MSR_APIC_BASE_EXTD)
-        return true;
-    registers = mmio_map(base & MSR_APIC_BASE_ADDRESS, PAGE_SIZE);
-    return registers;
+    if (!(base & MSR_APIC_BASE_EXTD))
+        registers = mmio_map(base & MSR_APIC_BASE_ADDRESS, PAGE_SIZE);
+    ours = (base & MSR_APIC_BASE_EXTD) || registers;
+    return ours;
+}
+
+void apic_reset(void)
+{
+    ours = false;
+}
+
+bool apic_is_ours(void)
+{
+    return ours;
 }
 
 bool apic_is_x2(void)
@@ -77,6 +96,11 @@ void apic_join(void)
     uint64_t base = rdmsr(MSR_APIC_BASE);
     if (!registers && !(base & MSR_APIC_BASE_EXTD))
         wrmsr(MSR_APIC_BASE, base | MSR_APIC_BASE_EN | MSR_APIC_BASE_EXTD);
+    apic_enable();
+}
+
+void apic_enable(void)
+{
     write(APIC_SVR, APIC_SVR_ENABLE | APIC_VECTOR_SPURIOUS);
 }
 
@@ -105,4 +129,23 @@ void apic_send(uint32_t id, uint32_t what)
 void apic_end_interrupt(void)
 {
     write(APIC_EOI, 0);
+}
+
+/* The timer -------------------------------------------------------------------- */
+
+void apic_timer_prepare(bool masked)
+{
+    write(APIC_TIMER_INITIAL, 0);
+    write(APIC_TIMER_DIVIDE, APIC_TIMER_DIVIDE_16);
+    write(APIC_LVT_TIMER, (masked ? APIC_LVT_MASKED : 0) | APIC_VECTOR_TIMER);
+}
+
+void apic_timer_start(uint32_t ticks)
+{
+    write(APIC_TIMER_INITIAL, ticks);
+}
+
+uint32_t apic_timer_left(void)
+{
+    return read(APIC_TIMER_CURRENT);
 }

@@ -1,4 +1,4 @@
-/* cpu_begin.c - the first steps of a CPU that CPU 0 has called, and how it rests.
+/* cpu_begin.c - the first steps of a CPU that CPU 0 has called.
  *
  * It is to be what CPU 0 is: control registers, extended states, PAT and MTRRs (SDM vol. 3A,
  * 253668-032, 11.11.8, read: all have the same).  unread in this file: other SDM volumes and
@@ -132,28 +132,9 @@ void cpu_begin(void)
     if (!come(cpu))
         cpu_halt();
     for (;;) {
-        cpu_rest();
+        cpu_rest(0);
         void (*run)(unsigned) = __atomic_exchange_n(&cpu->run, NULL, __ATOMIC_ACQ_REL);
         if (run)
             run(cpu->number);
     }
-}
-
-void cpu_pause(void)
-{
-    cpu_relax();
-}
-
-/* The interrupt only ends the halt: interrupts are on nowhere else.  Between the last look and the
- * halt none is taken: sti holds them off for one instruction. */
-void cpu_rest(void)
-{
-    struct cpu *cpu = this_cpu();
-    __atomic_store_n(&cpu->resting, true, __ATOMIC_SEQ_CST);
-    while (!__atomic_load_n(&cpu->woken, __ATOMIC_SEQ_CST)) {
-        __asm__ volatile("sti; hlt; cli" : : : "memory");
-        apic_end_interrupt();
-    }
-    __atomic_store_n(&cpu->resting, false, __ATOMIC_SEQ_CST);
-    __atomic_store_n(&cpu->woken, false, __ATOMIC_SEQ_CST);
 }

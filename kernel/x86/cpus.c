@@ -75,6 +75,7 @@ void cpus_reset(void)
     all.found = all.count = 1;
     all.by_number[0] = &cpus[0];
     cpu_stacks = 0;
+    apic_reset();
 }
 
 /* Finding them --------------------------------------------------------------- */
@@ -319,6 +320,22 @@ void cpu_wake(unsigned number)
     __atomic_store_n(&cpu->woken, true, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&cpu->resting, __ATOMIC_SEQ_CST))
         apic_send(cpu->apic_id, APIC_SEND_FIXED | APIC_VECTOR_WAKE);
+}
+
+/* One CPU alone has not needed its APIC before. */
+bool cpus_begin_apic(void)
+{
+    if (!apic_is_ours() && apic_begin(false))
+        cpus[0].apic_id = apic_id();
+    return apic_is_ours();
+}
+
+bool cpu_message(unsigned number, struct cpu_message *message)
+{
+    if (!cpus_begin_apic() || number >= all.count)
+        return false;
+    *message = (struct cpu_message){ all.by_number[number]->apic_id, APIC_VECTOR_DEVICE };
+    return true;
 }
 
 static bool all_stopped(const struct cpu *self)

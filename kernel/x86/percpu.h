@@ -26,6 +26,7 @@ struct cpu {
     uint32_t apic_id;
     uint32_t state;        /* enum cpu_state */
     bool resting, woken;   /* cpu_rest(), cpu_wake() */
+    bool timer_ready;      /* its APIC's timer is set up */
     bool stopped;          /* for good: another CPU tells of a panic */
     uint64_t tsc;          /* when it came, by its own clock */
     uint64_t tsc_behind;   /* CPU 0's clock, read before, less that; 0: it is not behind */
@@ -45,6 +46,9 @@ static inline struct cpu *this_cpu(void)
 void exception_load(struct cpu *cpu);
 /* Vectors from 32 on return at once: they only wake. */
 void exception_add_interrupts(void);
+
+bool cpus_begin_apic(void); /* cpus.c: false: there is no local APIC that we can use */
+void cpu_rest_reset(void);  /* rest.c, tests: nothing has been measured */
 
 /* cpus.c: stops all others for good, as far as they can be reached; for panics. */
 void cpus_stop_others(void);

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <time.h>
 
 static struct host_cpu {
     pthread_t thread;
@@ -14,8 +15,10 @@ static struct host_cpu {
     pthread_cond_t wake;
     bool woken, running;
     void (*run)(unsigned number);
-} cpu[CPUS_MAX];
+} cpu[CPUS_MAX] = { { .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER } };
 
+bool host_rest_for_ever; /* until woken: no limit counts */
+bool host_interrupts;    /* whether devices can interrupt: cpu_message() */
 static unsigned count = 1;
 static _Thread_local unsigned number_here;
 
@@ -32,7 +35,7 @@ unsigned cpu_number(void)
 void host_set_cpus(unsigned n)
 {
     count = n;
-    for (unsigned i = 1; i < n; i++) {
+    for (unsigned i = 0; i < n; i++) {
         pthread_mutex_init(&cpu[i].lock, NULL);
         pthread_cond_init(&cpu[i].wake, NULL);
         cpu[i].woken = cpu[i].running = false;
@@ -55,12 +58,33 @@ void cpu_run(unsigned number, void (*run)(unsigned number))
         abort();
 }
 
-void cpu_rest(void)
+bool cpu_can_rest(void)
+{
+    return true;
+}
+
+/* Nobody interrupts; tests wake by cpu_wake(). */
+bool cpu_message(unsigned number, struct cpu_message *message)
+{
+    *message = (struct cpu_message){ .apic_id = number, .vector = 0x22 };
+    return host_interrupts;
+}
+
+/* By the host's own clock: a thread waits while the test's stands still. */
+void cpu_rest(uint64_t us)
 {
     struct host_cpu *self = &cpu[number_here];
+    struct timespec end;
+    int e = 0;
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += (time_t)(us / 1000000);
+    end.tv_nsec += (long)(us % 1000000 * 1000);
+    end.tv_sec += end.tv_nsec / 1000000000;
+    end.tv_nsec %= 1000000000;
     pthread_mutex_lock(&self->lock);
-    while (!self->woken)
-        pthread_cond_wait(&self->wake, &self->lock);
+    while (!self->woken && !e)
+        e = us && !host_rest_for_ever ? pthread_cond_timedwait(&self->wake, &self->lock, &end)
+                                      : pthread_cond_wait(&self->wake, &self->lock);
     self->woken = false;
     pthread_mutex_unlock(&self->lock);
 }

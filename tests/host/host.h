@@ -84,6 +84,8 @@ void host_set_yield(void (*fn)(void));
 
 /* kernel/cpus.h has so many; each but the first becomes a thread by cpu_run(). */
 void host_set_cpus(unsigned n);
+extern bool host_rest_for_ever; /* cpu_rest() ends when it is woken and not before */
+extern bool host_interrupts; /* devices can interrupt CPUs: cpu_message() */
 void host_join_cpus(void);      /* waits until all of them have ended */
 
 /* machine_poweroff() and machine_reboot() only note that they were called. */

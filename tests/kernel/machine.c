@@ -105,6 +105,14 @@ void cpu_relax(void)
         machine_waits();
 }
 
+void (*machine_halts)(void);
+
+void cpu_halt_once(void)
+{
+    assert_non_null(machine_halts);
+    machine_halts();
+}
+
 uint64_t read_cr3(void)
 {
     return machine_cr3;
@@ -269,7 +277,7 @@ void machine_reset(void)
     }
     leaf_count = 0;
     machine_msrs = machine_mmio = (struct machine_registers){ NULL, NULL };
-    machine_waits = NULL;
+    machine_waits = machine_halts = NULL;
     machine_cpu_count = 0;
     machine_cr3 = machine_tsc = 0;
     machine_tsc_hz = 3000000000ull;

@@ -39,6 +39,7 @@ struct machine_registers {
 };
 extern struct machine_registers machine_msrs, machine_mmio;
 extern void (*machine_waits)(void); /* called whenever the CPU waits; NULL: nothing */
+extern void (*machine_halts)(void); /* a halt, and what ends it; NULL: it ends the test */
 /* What the MADT lists. */
 struct acpi_cpu;
 extern const struct acpi_cpu *machine_cpus;

@@ -140,7 +140,7 @@ static void start(void)
     assert_int_equal(forward_set_mode(forward_find_mode("io")), 0);
     forward_start();
     assert_int_equal(work_start(), 0);
-    forward_set_control_hook(control);
+    forward_set_control_hook(control, NULL);
     turns(2);
 }
 

@@ -118,10 +118,12 @@ static void wrong_options_get_one_line_and_change_nothing(void **state)
         { "iommu=maybe", "wrong option 'iommu=maybe', expected iommu=on|off|strict" },
         { "iommu",
           "unknown option 'iommu', expected ats=, console=, cores=, iommu=, loglevel=, panic=, "
-          "rss=, virtio_mmio.device= or -- "
+          "poll=, rss=, virtio_mmio.device= or -- "
           "and commands" },
         { "loglevel=", "wrong option 'loglevel=', expected loglevel=error|warning|info|debug" },
         { "rss=on", "wrong option 'rss=on', expected rss=symmetric|standard" },
+        { "poll=", "wrong option 'poll=', expected poll=busy|adaptive" },
+        { "poll=lazy", NULL },
         { "panic=10", "wrong option 'panic=10', expected panic=halt" },
         { "quiet", NULL },
         { "---", NULL },
@@ -158,6 +160,18 @@ static void cores_are_counted(void **state)
     assert_int_equal(o.cores, 1);
     assert_int_equal(config_parse_command_line("cores=64", &o, &commands, &out), 0);
     assert_int_equal(o.cores, 64);
+}
+
+static void workers_rest_unless_they_are_not_to(void **state)
+{
+    struct options o;
+    const char *commands;
+    assert_int_equal(config_parse_command_line("", &o, &commands, &out), 0);
+    assert_false(o.poll_busy);
+    assert_int_equal(config_parse_command_line("poll=busy", &o, &commands, &out), 0);
+    assert_true(o.poll_busy);
+    assert_int_equal(config_parse_command_line("poll=busy poll=adaptive", &o, &commands, &out), 0);
+    assert_false(o.poll_busy);
 }
 
 static void more_consoles_than_there_can_be(void **state)
@@ -202,7 +216,7 @@ static void errors_are_told_and_counted(void **state)
     assert_string_equal(
         text,
         "error: command line: unknown option 'quiet', expected ats=, console=, cores=, iommu=, "
-        "loglevel=, panic=, rss=, virtio_mmio.device= or -- and commands\n"
+        "loglevel=, panic=, poll=, rss=, virtio_mmio.device= or -- and commands\n"
         "error: configuration line 2: wrong 'one' after 'xnote', "
         "expected NUMBER such as 1500\n"
         "error: configuration line 4: unknown command 'bogus', "
@@ -305,6 +319,7 @@ int main(void)
         cmocka_unit_test_setup(linux_s_console_suffix_is_accepted, setup),
         cmocka_unit_test_setup(wrong_options_get_one_line_and_change_nothing, setup),
         cmocka_unit_test_setup(cores_are_counted, setup),
+        cmocka_unit_test_setup(workers_rest_unless_they_are_not_to, setup),
         cmocka_unit_test_setup(more_consoles_than_there_can_be, setup),
         cmocka_unit_test_setup(the_file_runs_before_the_commands, setup),
         cmocka_unit_test_setup(errors_are_told_and_counted, setup),

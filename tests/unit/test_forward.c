@@ -486,7 +486,7 @@ static void count_hook(void)
 static void the_console_is_looked_at_every_half_millisecond(void **state)
 {
     hooks = 0;
-    forward_set_control_hook(count_hook);
+    forward_set_control_hook(count_hook, NULL);
     for (unsigned i = 0; i < 1000; i++) { /* a turn of 100 us with traffic */
         lan_send(0, A, B, i);
         host_advance_us(100);

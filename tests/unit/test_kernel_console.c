@@ -458,6 +458,36 @@ static void a_screen_is_drawn_while_input_waits(void **state)
     assert_int_equal(drawn, 1);
 }
 
+/* A key or a byte that leaves keeps it awake for a while; a key that nobody takes and a screen that
+ * is still drawing keep it awake for longer, a device that takes nothing does not. */
+static void it_is_quiet_when_nothing_moves(void **state)
+{
+    one.device.idle = terminal_idle;
+    console_add(&one.device);
+    assert_true(console_is_quiet());
+    one.typed = "a";
+    console_poll();
+    host_advance_us(CONSOLE_QUIET_US);
+    assert_false(console_is_quiet());
+    assert_int_equal(console_getc(console_terminal(0)), 'a');
+    assert_true(console_is_quiet());
+    put("b");
+    console_poll();
+    assert_false(console_is_quiet());
+    host_advance_us(CONSOLE_QUIET_US);
+    one.busy = true;
+    assert_false(console_is_quiet());
+    one.busy = false;
+    assert_true(console_is_quiet());
+    one.budget = 0;
+    put("c");
+    console_poll();
+    assert_true(console_is_quiet());
+    one.budget = 1;
+    console_poll();
+    assert_false(console_is_quiet());
+}
+
 static void too_many_devices(void **state)
 {
     struct console_device d[CONSOLE_DEVICES_MAX + 1] = { 0 };
@@ -494,6 +524,7 @@ int main(void)
         T(what_does_not_fit_beside_a_command_is_refused),
         T(input_is_held_not_lost),
         T(a_screen_is_drawn_while_input_waits),
+        T(it_is_quiet_when_nothing_moves),
         T(too_many_devices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -321,6 +321,42 @@ static void the_loop_waits_by_itself(void **state)
     assert_string_equal(trace, "");
 }
 
+/* Resting ------------------------------------------------------------------------- */
+
+static bool asked;
+
+/* Waits for being asked once, then for the clock. */
+static void rest_and_wait(void *arg)
+{
+    struct deadline d;
+    while (!asked)
+        task_rest();
+    d = deadline_us(5 * HOST_YIELD_US);
+    while (!task_deadline_passed(&d))
+        continue;
+}
+
+static void all_tasks_rest_when_none_waits_for_the_clock(void **state)
+{
+    struct piece a = { { .run = do_piece }, "a", 0 };
+    asked = false;
+    assert_true(tasks_rest()); /* there are none */
+    assert_int_equal(work_start(), 0);
+    assert_non_null(task_create(rest_and_wait, NULL));
+    assert_false(tasks_rest()); /* they have not had a turn yet */
+    turns(2);
+    assert_true(tasks_rest());
+    work_ask(&a.work);
+    assert_false(tasks_rest());
+    turns(4);
+    assert_true(tasks_rest());
+    asked = true;
+    turns(2);
+    assert_false(tasks_rest());
+    turns(20);
+    assert_true(tasks_rest()); /* it is over */
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, setup)
@@ -333,6 +369,7 @@ int main(void)
         T(a_task_creates_another),
         T(each_has_a_stack_of_its_own),
         T(a_yield_takes_time),
+        T(all_tasks_rest_when_none_waits_for_the_clock),
         T(pieces_are_done_in_order_one_at_a_time),
         T(a_piece_asked_for_while_it_runs_is_run_again),
         T(without_the_task_the_queue_can_be_run),

@@ -13,6 +13,7 @@ struct cpuid {
 struct cpuid cpuid(uint32_t leaf, uint32_t subleaf);
 uint64_t rdtsc(void);
 void cpu_relax(void);
+void cpu_halt_once(void);
 uint64_t read_cr3(void);
 void write_cr3(uint64_t v);
 uint64_t rdmsr(uint32_t msr);

@@ -1,0 +1,90 @@
+/* rest.c - halting between two turns (rest.h). */
+#include "apps/forward/rest.h"
+
+#include "apps/forward/worker.h"
+#include "kernel/cpus.h"
+#include "kernel/time.h"
+
+static struct {
+    bool wanted, ready;
+    uint64_t look_us;
+} rest = { .look_us = REST_LOOK_US };
+
+void rest_want(bool wanted)
+{
+    rest.wanted = wanted;
+    store_relaxed(&rest.ready, false);
+}
+
+bool rest_is_ready(void)
+{
+    if (rest.wanted && !rest.ready && cpu_can_rest())
+        store_relaxed(&rest.ready, true);
+    return rest.ready;
+}
+
+void rest_set_lookers(unsigned workers)
+{
+    store_relaxed(&rest.look_us, workers < 2 ? REST_LOOK_US : REST_LOOK_MOST_US);
+}
+
+uint64_t rest_look_us(void)
+{
+    return rest.wanted ? rest.look_us : 0;
+}
+
+static void arm_queues(struct worker *worker, bool on)
+{
+    const struct poll_list *list = load_acquire(&worker->polls);
+    for (unsigned i = 0; list && i < list->count; i++) {
+        struct port_queue *queue = load_acquire(&list->entry[i].queue);
+        if (queue && load_relaxed(&queue->interrupts))
+            queue->port->ops->arm(queue, on);
+    }
+}
+
+static void disarm(struct worker *worker)
+{
+    arm_queues(worker, false);
+    worker->disarm = NULL;
+}
+
+/* Until it looks by itself, and what else limits it. */
+static uint64_t rest_us(const struct worker *worker, uint64_t most_us)
+{
+    const struct poll_list *list = load_acquire(&worker->polls);
+    uint64_t us = most_us ? most_us : UINT64_MAX;
+    for (unsigned i = 0; list && i < list->count; i++) {
+        const struct port_queue *queue = load_acquire(&list->entry[i].queue);
+        if (queue)
+            us = min_u64(us, load_relaxed(&queue->interrupts) ? REST_MOST_US
+                                                              : load_relaxed(&rest.look_us));
+    }
+    return us == UINT64_MAX ? 0 : us;
+}
+
+static void halt(struct worker *worker, uint64_t us)
+{
+    turns_rest(&worker->turns, true);
+    if (worker_finds_nothing(worker)) {
+        cpu_rest(us);
+        counter_add(&worker->wakeups, 1);
+    }
+    turns_rest(&worker->turns, false);
+}
+
+bool rest_step(struct worker *worker, uint64_t most_us)
+{
+    bool duties = worker_has_duties(worker);
+    uint64_t nothing = worker->counted_cycles - worker->busy_at;
+    if (duties && (!load_relaxed(&rest.ready) || nothing < REST_AFTER_US * time_cycles_per_us()))
+        return false;
+    if (!worker->disarm) {
+        arm_queues(worker, true);
+        worker->disarm = disarm;
+        return false;
+    }
+    halt(worker, rest_us(worker, most_us));
+    disarm(worker);
+    return true;
+}

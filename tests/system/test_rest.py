@@ -1,0 +1,125 @@
+"""Workers with nothing to do halt, and nothing is lost by it (apps/forward/rest.h)."""
+import os
+import re
+import time
+
+import pytest
+
+from qemu import Appliance, accelerator, check_law, port_mac
+
+A, B = bytes.fromhex("020000000a01"), bytes.fromhex("020000000b01")
+WAKE_UPS = 300              # in all, each second
+SECONDS = 2
+REMAPPING = ("-device", "intel-iommu,intremap=on")
+
+
+def frame(number, source=A, destination=B):
+    return destination + source + b"\x88\xb5" + number.to_bytes(4, "big") + bytes(60)
+
+
+def cpu_seconds(appliance):
+    """What QEMU's process has used."""
+    with open("/proc/%d/stat" % appliance.process.pid) as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def wakeups(stats):
+    return sum(core["wakeups"] for core in stats["cores"])
+
+
+def leave_alone():
+    """Nobody types: the control task rests as well.  What follows holds without, but shows less."""
+    time.sleep(0.15)
+
+
+def settle(appliance):
+    """Until what the boot began is over: every worker that polls has rested."""
+    end = time.monotonic() + 60
+    while True:
+        leave_alone()
+        cores = appliance.must("show cores")
+        if all(int(often) for often in re.findall(r"^\d+ +\S+ +\S+ +(\d+) +\d+\.\d", cores, re.M)):
+            return
+        assert time.monotonic() < end, cores
+
+
+def idle(appliance, seconds=SECONDS):
+    """QEMU's CPU time, and the image's wake-ups in a second of its own clock."""
+    before, used = appliance.stats(), cpu_seconds(appliance)
+    time.sleep(seconds)
+    used, after = cpu_seconds(appliance) - used, appliance.stats()
+    cycles = [core["idle_cycles"] + core["busy_cycles"] for core in after["cores"]]
+    assert max(cycles) < 1.5 * min(cycles), cycles      # also of those that rest all the time
+    return used, (wakeups(after) - wakeups(before)) * 1e6 / (after["uptime_us"] - before["uptime_us"])
+
+
+def lone_frames(appliance, count=5):
+    """Each comes while everybody rests, and is sent on."""
+    for number in range(count):
+        leave_alone()
+        appliance.wires[0].send(frame(number))
+        assert appliance.wires[1].expect(lambda f: f[:6] == B) == frame(number)
+
+
+def flood_after_rest(appliance, count=400):
+    leave_alone()
+    for number in range(count):
+        appliance.wires[0].send(frame(number))
+    numbers = [int.from_bytes(appliance.wires[1].expect(lambda f: f[:6] == B)[14:18], "big") for _ in range(count)]
+    assert numbers == list(range(count))
+
+
+CASES = [(nic, cpus, before) for nic in ("virtio", "e1000", "e1000e", "igb") for cpus, before in ((1, ()), (4, ()), (4, REMAPPING))
+         if before == () or nic != "e1000"]
+
+
+@pytest.mark.parametrize("nic,cpus,before", CASES)
+def test_who_has_nothing_to_do_rests(nic, cpus, before):
+    device = {"virtio": "virtio-net-pci,iommu_platform=on,disable-legacy=on"}.get(nic, nic) if before else nic
+    with Appliance(nics=[device] * 2, config="forward l2\n", before=before, extra=["-smp", str(cpus)]) as appliance:
+        settle(appliance)
+        used, often = idle(appliance)
+        assert often < WAKE_UPS
+        lone_frames(appliance)
+        flood_after_rest(appliance)
+        check_law(appliance.settled(405))
+        assert re.search(r"^[1-9] +worker +rests ", appliance.must("show cores"), re.M) or cpus == 1
+
+
+def test_it_costs_a_fraction_of_what_spinning_costs():
+    """QEMU's CPU time, both machines at once; a machine that spins takes what it gets."""
+    if accelerator() != "tcg":
+        pytest.skip("measured where QEMU's own time is the guest's")
+    with Appliance(config="forward l2\n") as resting, Appliance(config="forward l2\n", append="poll=busy") as busy:
+        settle(resting)
+        before = [cpu_seconds(machine) for machine in (resting, busy)]
+        time.sleep(2 * SECONDS)
+        rested, spun = (cpu_seconds(machine) - was for machine, was in zip((resting, busy), before))
+        assert rested < spun / 4, (rested, spun)
+        assert wakeups(busy.stats()) == 0
+        assert "polled all the time" in busy.must("show port 0")
+        lone_frames(busy, 2)
+
+
+def test_a_port_without_interrupts_is_looked_at(nic="e1000"):
+    with Appliance(nics=[nic] * 2, config="forward l2\n") as appliance:
+        assert "looked at every 5 ms" in appliance.must("show port 0")
+        settle(appliance)
+        assert idle(appliance)[1] > 20
+
+
+def test_everything_changes_while_they_rest():
+    """Whoever gives a worker something to do wakes it."""
+    with Appliance(nics=["virtio"] * 2, config="forward l2\n", extra=["-smp", "4"]) as appliance:
+        settle(appliance)
+        for queue in (3, 2, 0, 1):
+            appliance.must("port 0 queue 0 core %d" % queue)
+            leave_alone()
+            appliance.wires[0].send(frame(queue))
+            assert appliance.wires[1].expect(lambda f: f[:6] == B) == frame(queue)
+        for command in ("port 0 down", "port 0 up", "forward io", "stop", "start"):
+            leave_alone()
+            appliance.must(command)
+        lone_frames(appliance, 2)
+        check_law(appliance.settled(6))
