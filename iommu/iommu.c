@@ -8,6 +8,7 @@
 #include "iommu/vtd.h"
 #include "kernel/acpi.h"
 #include "kernel/compiler.h"
+#include "kernel/cpus.h"
 #include "kernel/log.h"
 #include "kernel/memory.h"
 #include "kernel/time.h"
@@ -46,6 +47,7 @@ struct device {
     uint16_t physical; /* its own ID, or that of its physical function */
     unsigned reserved_regions;
     bool device_tlb;
+    uint16_t interrupt[IOMMU_INTERRUPTS_MAX]; /* entries of its unit's table; 0: none */
 };
 
 static struct dmar dmar;
@@ -284,6 +286,13 @@ static int clear_contexts(struct device *v)
     return e;
 }
 
+static void clear_interrupts(const struct device *v)
+{
+    for (unsigned i = 0; i < IOMMU_INTERRUPTS_MAX; i++)
+        if (v->interrupt[i])
+            vtd_clear_interrupt(v->domain->unit, v->interrupt[i]);
+}
+
 static void device_free(struct device *v)
 {
     for (struct device **p = &devices; *p; p = &(*p)->next)
@@ -341,6 +350,7 @@ void iommu_detach(struct dma_device *dev)
         return;
     struct domain *d = v->domain;
     int e = clear_contexts(v);
+    clear_interrupts(v);
     device_free(v);
     if (domain_in_use(d))
         return;
@@ -355,6 +365,46 @@ bool iommu_device_tlb(const struct dma_device *dev)
 {
     const struct device *v = dev->domain;
     return v && v->device_tlb;
+}
+
+/* Interrupts -------------------------------------------------------------------- */
+
+/* SDM vol. 3A 253668-032 10.11.1 and 10.11.2 (unread): physical destination, fixed, edge. */
+#define MESSAGE_ADDRESS 0xfee00000u
+#define MESSAGE_DESTINATION 0x000ff000u
+#define MESSAGE_APIC_ID_MAX 254u
+/* VT-d 5.1.2.2: an index instead of those. */
+#define MESSAGE_REMAPPABLE 0x10u
+#define MESSAGE_INDEX 0x000fffe0u
+
+static int plain_message(const struct cpu_message *cpu, struct iommu_message *message)
+{
+    if (cpu->apic_id > MESSAGE_APIC_ID_MAX)
+        return -ENOTSUP;
+    message->address = MESSAGE_ADDRESS | FIELD_PUT(MESSAGE_DESTINATION, cpu->apic_id);
+    message->data = cpu->vector;
+    return 0;
+}
+
+int iommu_interrupt(struct dma_device *dev, unsigned number, const struct cpu_message *cpu,
+                    struct iommu_message *message)
+{
+    struct device *v = dev->domain;
+    if (!v || !v->domain->unit->remapping_interrupts)
+        return plain_message(cpu, message);
+    if (v->requesters > 1 || number >= IOMMU_INTERRUPTS_MAX)
+        return -ENOTSUP;
+    struct vtd_unit *u = v->domain->unit;
+    uint16_t index = v->interrupt[number] ? v->interrupt[number] : vtd_free_interrupt(u);
+    if (!index)
+        return -ENOSPC;
+    int e = vtd_set_interrupt(u, index, v->requester[0], cpu);
+    if (e)
+        return e;
+    v->interrupt[number] = index;
+    message->address = MESSAGE_ADDRESS | MESSAGE_REMAPPABLE | FIELD_PUT(MESSAGE_INDEX, index);
+    message->data = 0;
+    return 0;
 }
 
 /* What kernel/x86/dma.c asks ------------------------------------------------------------ */
@@ -547,6 +597,7 @@ bool iommu_unit_info(unsigned index, struct iommu_unit_info *info)
         .pages_1g = u->shape.large_1g,
         .coherent = u->shape.coherent,
         .domains = domain_count(u),
+        .interrupts = u->remapping_interrupts ? vtd_count_interrupts(u) : 0,
         .faults = u->faults,
         .overflows = u->overflows,
         .queue_errors = u->queue_errors,

@@ -56,6 +56,23 @@ void iommu_detach(struct dma_device *dev);
  * time is told in the log, and the memory is not used again. */
 bool iommu_device_tlb(const struct dma_device *dev);
 
+/* Interrupts -------------------------------------------------------------------- */
+
+#define IOMMU_INTERRUPTS_MAX 16u /* of a device */
+
+struct cpu_message;
+/* What a device is to write, and where, so that a CPU is interrupted. */
+struct iommu_message {
+    uint64_t address;
+    uint32_t data;
+};
+/* For the device's interrupt `number`; again: from now on it goes there.  Where its unit remaps
+ * interrupts, an entry of the table that no other device may use, until it is detached.  0;
+ * -ENOSPC: no entry is left; -ENOTSUP: the CPU cannot be named, or the device's requests carry
+ * others' IDs; -EIO. */
+int iommu_interrupt(struct dma_device *dev, unsigned number, const struct cpu_message *cpu,
+                    struct iommu_message *message);
+
 /* Faults --------------------------------------------------------------------- */
 
 struct iommu_fault {
@@ -82,7 +99,7 @@ struct iommu_unit_info {
     uint8_t version_major, version_minor, levels;
     bool include_all, translating, failed, scalable, first_stage, queued, interrupt_remapping,
         compatibility_blocked, pages_2m, pages_1g, coherent;
-    unsigned domains;
+    unsigned domains, interrupts; /* entries of the interrupt table that are present */
     uint64_t faults, overflows, queue_errors;
 };
 bool iommu_unit_info(unsigned index, struct iommu_unit_info *info);

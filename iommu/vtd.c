@@ -12,7 +12,6 @@
 #include <string.h>
 
 #define COMMAND_LIMIT_US 100000u /* GSTS follows GCMD "when done": no figure in 11.4.4 */
-#define INTERRUPT_ENTRIES 256u   /* one page of 16-byte entries (5.1.3) */
 #define NEED_UNKNOWN 48u         /* bits of address, when the platform does not say */
 
 /* Commands ------------------------------------------------------------------- */
@@ -225,7 +224,7 @@ static int remap_interrupts(struct vtd_unit *u)
 {
     if (!u->may_remap_interrupts)
         return 0;
-    uint64_t size = (uint64_t)__builtin_ctz(INTERRUPT_ENTRIES) - 1;
+    uint64_t size = (uint64_t)__builtin_ctz(VTD_INTERRUPTS) - 1;
     vtd_write64(u, VTD_IRTA,
                 (uintptr_t)u->interrupts | FIELD_PUT(VTD_IRTA_SIZE, size) |
                     (u->ecap & VTD_ECAP_EIM ? VTD_IRTA_EIME : 0));

@@ -1,8 +1,8 @@
 /* vtd.h - one VT-d remapping unit.  Only iommu/ includes this.
  *
  * vtd.c starts it (or takes it over), invalidate.c makes it forget what it
- * cached, context.c says which device translates through which table, and
- * fault.c collects what it refused. */
+ * cached, context.c says which device translates through which table,
+ * interrupt.c which may interrupt whom, and fault.c collects what it refused. */
 #pragma once
 
 #include "iommu/table.h"
@@ -31,7 +31,7 @@ struct vtd_unit {
     bool translating, remapping_interrupts;
     bool failed;          /* did not obey once: nothing is attached to it any more */
     uint64_t *root;       /* one page: an entry a bus */
-    uint64_t *interrupts; /* one page: interrupt remapping entries, every one absent */
+    uint64_t *interrupts; /* one page: interrupt remapping entries */
 
     uint64_t *queue;         /* one page of invalidation descriptors */
     uint32_t tail;           /* next free one, reduced */
@@ -89,6 +89,18 @@ int vtd_set_context(struct vtd_unit *u, uint16_t requester, const struct iommu_t
  * and may use the old tables for ever. */
 int vtd_clear_context(struct vtd_unit *u, uint16_t requester);
 void vtd_free_contexts(struct vtd_unit *u); /* vtd_stop() */
+
+/* interrupt.c ------------------------------------------------------------------ */
+
+struct cpu_message;
+/* An entry of the unit's interrupt table that nobody has; 0: there is none. */
+uint16_t vtd_free_interrupt(const struct vtd_unit *u);
+/* A request that names the entry interrupts that CPU, if it is this requester's; nobody else's
+ * does.  0, -ENOTSUP (the CPU cannot be named), -EIO. */
+int vtd_set_interrupt(struct vtd_unit *u, uint16_t index, uint16_t requester,
+                      const struct cpu_message *cpu);
+void vtd_clear_interrupt(struct vtd_unit *u, uint16_t index);
+unsigned vtd_count_interrupts(const struct vtd_unit *u); /* entries that are present */
 
 /* invalidate.c ------------------------------------------------------------------ */
 

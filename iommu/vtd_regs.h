@@ -103,6 +103,15 @@
 #define VTD_PRESENT 1ull
 #define VTD_ADDRESS 0x000ffffffffff000ull
 
+/* Interrupt remapping entries (unread: 9.10; QEMU's model and Linux agree): 16 bytes, one page of
+ * them (5.1.3).  The rest of the lower word is 0: physical destination, edge, fixed. */
+#define VTD_INTERRUPTS 256u
+#define VTD_IRTE_VECTOR 0x0000000000ff0000ull
+#define VTD_IRTE_DESTINATION 0xffffffff00000000ull  /* x2APIC mode, VTD_IRTA_EIME */
+#define VTD_IRTE_DESTINATION_8 0x0000ff0000000000ull /* else */
+#define VTD_IRTE_SOURCE 0x000000000000ffffull       /* upper word: requester ID, */
+#define VTD_IRTE_VERIFY_ALL 0x0000000000040000ull   /* all bits of which must be so */
+
 /* Root entries, 9.1 and 9.2: 16 bytes; in scalable mode the lower half leads to
  * the contexts of devfn 0 to 127, the upper half to those of 128 to 255. */
 #define VTD_ROOT_WORDS 2u

@@ -135,10 +135,11 @@ struct port_ops {
     /* optional, for devices that hear the frames of a VLAN only when told so (functions behind a
      * switch of the device's own): they are wanted, or not any more. */
     int (*vlan_filter)(struct port *port, uint16_t vid, bool on);
-    /* optional: receive queues that interrupt who rests.  On: from now on the next frame that comes
-     * in raises at least one interrupt, or one that came since the last look did; off: no more
-     * of them than are under way.  On the worker that polls it, while it is attached and
-     * `queue->interrupts`. */
+    /* optional: receive queues that interrupt who rests.  On: the next frame that comes in raises
+     * at least one interrupt; what came in before need not, it is looked for afterwards.  Off:
+     * no more of them than are under way.  On the worker that polls it, while it is attached and
+     * `queue->interrupts`.  On PCI, receive queue q raises MSI-X entry q: start() calls
+     * pci_msix_on() and tells the device so, port_give_queue() says where the entry leads. */
     void (*arm)(struct port_queue *queue, bool on);
     /* optional: fills up to n rows, returns how many. */
     unsigned (*counters)(struct port *port, struct port_counter *rows, unsigned n);

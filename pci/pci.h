@@ -84,6 +84,8 @@ struct pci_function {
     uint16_t config_size;   /* 256, or 4096 with extended space */
     /* Offsets of these capabilities, the first of each; 0: none. */
     uint16_t express, power, msi, msix;
+    uint16_t msix_entries;              /* in use: pci_msix_on(); 0: MSI-X is off */
+    uint8_t *msix_table;
     struct pci_bar bar[PCI_BARS];       /* once `looked`: pci_look() */
     bool looked;
     uint8_t secondary, subordinate;     /* bridges only; 0: no bus behind it is reachable */
@@ -171,6 +173,15 @@ void pci_bus_master(struct pci_function *f, bool on);
 /* The registers behind a memory BAR, or NULL with a log line: absent, unplaced,
  * I/O, smaller than min_size, not decoded. */
 void *pci_map_bar(struct pci_function *f, unsigned bar, uint64_t min_size);
+
+/* MSI-X on, with up to so many entries, all masked: how many there are, 0: none can be used.
+ * pci_enable() ends it as well. */
+unsigned pci_msix_on(struct pci_function *f, unsigned most);
+void pci_msix_off(struct pci_function *f);
+/* What the device raises by that entry interrupts that CPU from now on, which ends its halt and
+ * does nothing else; where an IOMMU remaps interrupts, by an entry that this function alone may
+ * use.  0, or -E...: it stays masked. */
+int pci_msix_route(struct pci_function *f, unsigned entry, unsigned cpu);
 
 /* The function gets an IOMMU domain of its own, where a unit covers it: before
  * its driver asks for DMA memory.  0, also without an IOMMU; -E...: it should

@@ -59,7 +59,7 @@ void pci_aer_clear(const struct pci_function *f);
 void pci_aer_rest(const struct pci_function *f, bool rest); /* while nobody may ask it */
 void pci_aer_reset(void);
 
-/* No interrupts of any kind: we poll (msi.c). */
+/* No interrupts of any kind (msi.c). */
 void pci_msi_off(struct pci_function *f);
 /* Waits that let the poll loop run (reset.c): until then; until a function's registers
  * read as those of a function that is there and ready, which a VF's vendor ID does not tell. */

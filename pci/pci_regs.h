@@ -109,6 +109,12 @@
 #define   PCI_MSIX_ENABLE 0x8000u
 #define PCI_MSIX_TABLE 4u               /* RO */
 #define PCI_MSIX_PBA 8u                 /* RO */
+#define PCI_MSIX_ENTRY_SIZE 16u         /* of the table, in memory */
+#define PCI_MSIX_ENTRY_ADDRESS 0u       /* RW */
+#define PCI_MSIX_ENTRY_ADDRESS_HIGH 4u  /* RW */
+#define PCI_MSIX_ENTRY_DATA 8u          /* RW */
+#define PCI_MSIX_ENTRY_CONTROL 12u      /* RW */
+#define   PCI_MSIX_ENTRY_MASK 0x00000001u
 #define   PCI_MSIX_BIR 0x00000007u
 #define   PCI_MSIX_OFFSET 0xfffffff8u
 

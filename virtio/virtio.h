@@ -60,6 +60,9 @@ struct virtio_transport {
     /* Tells the device where vq lies, sets vq->notify and what it needs, and
      * enables the queue.  0 or -E... with a log line. */
     int (*queue_enable)(struct virtio_device *dev, struct virtqueue *vq);
+    /* The enabled queue interrupts by the bus's entry of that number; false: it cannot.  NULL: no
+     * queue ever does. */
+    bool (*queue_interrupt)(struct virtio_device *dev, struct virtqueue *vq, unsigned entry);
     /* Whether the device may reach memory at all; returns whether that is so now. */
     bool (*set_dma)(struct virtio_device *dev, bool on);
 };

@@ -437,6 +437,8 @@ static const char *learn(struct virtio_net *net)
         net->ops.set_mac = NULL;
     if (!virtio_net_has(net, VIRTIO_NET_F_CTRL_RX))
         net->ops.set_rx_mode = NULL;
+    if (net->dev->transport->queue_interrupt)
+        net->ops.arm = virtio_net_arm;
     /* Its DMA goes round an IOMMU that is there: virtio 1.2 6. */
     port->unfenced = net->dev->dma->domain && !virtio_net_has(net, VIRTIO_F_ACCESS_PLATFORM);
     return NULL;

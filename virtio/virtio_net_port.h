@@ -78,6 +78,8 @@ static inline bool virtio_net_has(const struct virtio_net *net, unsigned feature
 /* Queues, virtio_net_queues.c ---------------------------------------------------------- */
 
 port_burst_fn virtio_net_rx_burst, virtio_net_tx_burst;
+/* port_ops.arm, of devices whose transport has interrupts. */
+void virtio_net_arm(struct port_queue *queue, bool on);
 /* How many packets make a buffer that holds the longest frame at this MTU. */
 uint16_t virtio_net_buffer_packets(const struct virtio_net *net, uint16_t mtu);
 /* 0 or -E... with a log line.  The first filling is published and announced after DRIVER_OK. */

@@ -212,6 +212,15 @@ uint16_t virtio_net_rx_burst(struct port_queue *queue, struct packet **packets, 
     return count;
 }
 
+void virtio_net_arm(struct port_queue *queue, bool on)
+{
+    struct virtqueue *vq = &container_of(queue, struct net_rx, queue)->vq;
+    if (on)
+        virtqueue_enable_interrupts(vq);
+    else
+        virtqueue_disable_interrupts(vq);
+}
+
 static int rx_start(struct virtio_net *net, struct net_rx *rx)
 {
     uint16_t index = VIRTIO_NET_QUEUE_RECEIVE(rx->queue.index);
@@ -224,6 +233,8 @@ static int rx_start(struct virtio_net *net, struct net_rx *rx)
     int e = virtio_queue_start(net->dev, &rx->vq, index, rx->queue.size, segments);
     if (e)
         return e;
+    if (net->ops.arm)
+        net->dev->transport->queue_interrupt(net->dev, &rx->vq, rx->queue.index);
     unsigned each = segments <= rx->vq.indirect_max ? 1 : segments;
     rx->buffers = (uint16_t)min_u64(rx->queue.size, rx->vq.size / each);
     if (!rx->buffers) {

@@ -8,6 +8,7 @@
 
 #include "kernel/log.h"
 #include "kernel/mmio.h"
+#include "nic/port.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -38,6 +39,7 @@
 #define COMMON_CONFIG_GENERATION 0x15     /* RO 8 */
 #define COMMON_QUEUE_SELECT 0x16          /* RW 16 */
 #define COMMON_QUEUE_SIZE 0x18            /* RW 16 */
+#define COMMON_QUEUE_MSIX_VECTOR 0x1a     /* RW 16 */
 #define COMMON_QUEUE_ENABLE 0x1c          /* RW 16 */
 #define COMMON_QUEUE_NOTIFY_OFF 0x1e      /* RO 16 */
 #define COMMON_QUEUE_DESC 0x20            /* RW 64 */
@@ -162,6 +164,22 @@ static int modern_queue_enable(struct virtio_device *dev, struct virtqueue *vq)
     return 0;
 }
 
+/* 4.1.5.1.2.1: what is read back tells whether the device took it.  One that did not take one
+ * interrupts for none. */
+static bool modern_queue_interrupt(struct virtio_device *dev, struct virtqueue *vq, unsigned entry)
+{
+    struct pci_function *f = to_pci(dev)->function;
+    uint8_t *c = common(dev);
+    if (entry >= pci_msix_on(f, PORT_QUEUES_MAX))
+        return false;
+    mmio_write16(c + COMMON_QUEUE_SELECT, vq->index);
+    mmio_write16(c + COMMON_QUEUE_MSIX_VECTOR, (uint16_t)entry);
+    bool taken = mmio_read16(c + COMMON_QUEUE_MSIX_VECTOR) == entry;
+    if (!taken)
+        pci_msix_off(f);
+    return taken;
+}
+
 static const struct virtio_transport virtio_pci_modern = {
     .name = "PCI modern",
     .get_features = modern_get_features,
@@ -173,6 +191,7 @@ static const struct virtio_transport virtio_pci_modern = {
     .config_write8 = modern_config_write8,
     .queue_size = modern_queue_size,
     .queue_enable = modern_queue_enable,
+    .queue_interrupt = modern_queue_interrupt,
     .set_dma = virtio_pci_set_dma,
 };
 

@@ -25,10 +25,14 @@ static void show_unit(struct out *out, const struct iommu_unit_info *u)
                u->coherent ? "" : ", tables flushed by hand");
     out_printf(out, "  invalidation   %s, %" PRIu64 " errors\n",
                u->queued ? "queued" : "by registers", u->queue_errors);
-    out_printf(out, "  interrupts     %s\n",
-               !u->interrupt_remapping     ? "not remapped: a device can raise any"
-               : !u->compatibility_blocked ? "remapped, compatibility format passes"
-                                           : "remapped, none can be raised");
+    if (u->compatibility_blocked && u->interrupts)
+        out_printf(out, "  interrupts     remapped, %u can be raised, each by one device\n",
+                   u->interrupts);
+    else
+        out_printf(out, "  interrupts     %s\n",
+                   !u->interrupt_remapping     ? "not remapped: a device can raise any"
+                   : !u->compatibility_blocked ? "remapped, compatibility format passes"
+                                               : "remapped, none can be raised");
     out_printf(out, "  covers         %s, %u domains\n",
                u->include_all ? "what no other unit names" : "what the firmware names", u->domains);
     out_printf(out, "  faults         %" PRIu64 ", %" PRIu64 " overflows\n", u->faults,

@@ -182,6 +182,16 @@ uint8_t vtd_model_interrupt(struct vtd_model *m, uint16_t requester, uint16_t in
         reason = 0x21;
     else if (!bits(table[index * 2], 0, 0))
         reason = 0x22;
+    else if (bits(table[index * 2], 15, 2) || bits(table[index * 2], 31, 24) ||
+             bits(table[index * 2 + 1], 63, 20)) /* reserved, or not a plain edge of ours */
+        reason = 0x24;
+    else if (bits(table[index * 2 + 1], 19, 18) != 1 || bits(table[index * 2 + 1], 17, 16) ||
+             bits(table[index * 2 + 1], 15, 0) != requester)
+        reason = 0x26;
+    m->delivered_vector = reason ? 0 : (uint8_t)bits(table[index * 2], 23, 16);
+    m->delivered_to = reason                             ? 0
+                      : bits(m->interrupt_table, 11, 11) ? (uint32_t)bits(table[index * 2], 63, 32)
+                                                         : (uint32_t)bits(table[index * 2], 47, 40);
     if (reason)
         vtd_model_fault(m, reason, requester, (uint64_t)index << 48, true);
     return reason;

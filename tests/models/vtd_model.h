@@ -44,6 +44,8 @@ struct vtd_model {
         interrupt_flushes, pasid_flushes;
     uint16_t flushed_device, flushed_physical; /* by the last device TLB invalidation */
     bool was_off;            /* translation was turned off */
+    uint8_t delivered_vector; /* by the last interrupt, and to which APIC ID; 0: it was refused */
+    uint32_t delivered_to;
 
     /* Registers. */
     uint64_t base;

@@ -2,6 +2,7 @@
  * are of VT-d rev. 5.10. */
 #include "iommu/iommu.h"
 #include "kernel/compiler.h"
+#include "kernel/cpus.h"
 #include "kernel/time.h"
 
 #include "tests/host/host.h"
@@ -774,6 +775,107 @@ static void faults_under_another_name_are_the_devices(void **state)
     assert_int_equal(info_of(&nic).faults, 1);
 }
 
+/* Interrupts ---------------------------------------------------------------------------- */
+
+static uint16_t index_of(const struct iommu_message *m)
+{
+    assert_int_equal(m->address & ~0xfffe0ull, 0xfee00010); /* 5.1.2.2: format 1, no subhandle */
+    assert_int_equal(m->data, 0);
+    return (uint16_t)(m->address >> 5 & 0x7fff);
+}
+
+/* Remapping that the platform allows: flags of the DMAR table, 8.1. */
+static void begin_remapping(void)
+{
+    dmar_table_begin(39, DMAR_TABLE_INTR_REMAP);
+    begin();
+    attach(&nic);
+    attach(&other);
+}
+
+static void without_a_unit_the_message_names_the_cpu(void **state)
+{
+    const struct cpu_message cpu = { .apic_id = 3, .vector = 0x22 };
+    const struct cpu_message far = { .apic_id = 299, .vector = 0x22 };
+    struct iommu_message m;
+    assert_int_equal(iommu_interrupt(&nic, 0, &cpu, &m), 0);
+    assert_int_equal(m.address, 0xfee03000);
+    assert_int_equal(m.data, 0x22);
+    assert_int_equal(iommu_interrupt(&nic, 0, &far, &m), -ENOTSUP);
+}
+
+/* Exactly one entry, of one device; and with the device it goes. */
+static void an_interrupt_is_one_device_s(void **state)
+{
+    const struct cpu_message cpu = { .apic_id = 3, .vector = 0x22 }, next = { 5, 0x22 };
+    struct iommu_message m, again;
+    struct iommu_unit_info u;
+    begin_remapping();
+    assert_int_equal(iommu_interrupt(&nic, 0, &cpu, &m), 0);
+    assert_int_equal(vtd_model_interrupt(&model, 0x10, index_of(&m)), 0);
+    assert_int_equal(model.delivered_to, 3);
+    assert_int_equal(model.delivered_vector, 0x22);
+    assert_int_equal(vtd_model_interrupt(&model, 0x18, index_of(&m)), 0x26);
+    for (uint16_t i = 0; i < 256; i++)
+        if (i != index_of(&m))
+            assert_int_equal(vtd_model_interrupt(&model, 0x10, i), 0x22);
+    unsigned flushes = model.interrupt_flushes;
+    assert_int_equal(iommu_interrupt(&nic, 0, &next, &again), 0); /* to another CPU, by the same */
+    assert_int_equal(index_of(&again), index_of(&m));
+    assert_true(model.interrupt_flushes > flushes);
+    assert_int_equal(vtd_model_interrupt(&model, 0x10, index_of(&m)), 0);
+    assert_int_equal(model.delivered_to, 5);
+    assert_true(iommu_unit_info(0, &u));
+    assert_int_equal(u.interrupts, 1);
+    iommu_detach(&nic);
+    assert_int_equal(vtd_model_interrupt(&model, 0x10, index_of(&m)), 0x22);
+    iommu_detach(&other);
+}
+
+static void entries_run_out(void **state)
+{
+    const struct cpu_message cpu = { .apic_id = 3, .vector = 0x22 };
+    static struct dma_device many[16];
+    struct iommu_message m;
+    dmar_table_begin(39, DMAR_TABLE_INTR_REMAP);
+    begin();
+    unsigned given = 0;
+    int e = 0;
+    for (unsigned i = 0; i < 16; i++) {
+        many[i] = (struct dma_device){ .requester_id = 0x100 + i };
+        attach(&many[i]);
+        for (unsigned k = 0; k < IOMMU_INTERRUPTS_MAX; k++) {
+            e = iommu_interrupt(&many[i], k, &cpu, &m);
+            given += !e;
+        }
+    }
+    assert_int_equal(given, 255);
+    assert_int_equal(e, -ENOSPC);
+    assert_int_equal(iommu_interrupt(&many[0], IOMMU_INTERRUPTS_MAX, &cpu, &m), -ENOTSUP);
+    iommu_detach(&many[0]);
+    assert_int_equal(iommu_interrupt(&many[15], 15, &cpu, &m), 0);
+    for (unsigned i = 1; i < 16; i++)
+        iommu_detach(&many[i]);
+}
+
+/* 8 bits of APIC ID in xAPIC mode, 32 in x2APIC mode (11.4.10, EIME). */
+static void wide_ids_take_a_unit_that_knows_them(void **state)
+{
+    const struct cpu_message far = { .apic_id = 299, .vector = 0x22 };
+    struct iommu_message m;
+    begin_remapping();
+    assert_int_equal(iommu_interrupt(&nic, 0, &far, &m), -ENOTSUP);
+    teardown(state);
+    setup(state);
+    model.ecap |= 1ull << 4;
+    begin_remapping();
+    assert_int_equal(iommu_interrupt(&nic, 0, &far, &m), 0);
+    assert_int_equal(vtd_model_interrupt(&model, 0x10, index_of(&m)), 0);
+    assert_int_equal(model.delivered_to, 299);
+    iommu_detach(&nic);
+    iommu_detach(&other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -809,6 +911,10 @@ int main(void)
         T(a_fault_is_told_counted_and_handed_on),
         T(a_read_is_told_as_a_read),
         T(an_interrupt_request_is_told_as_one),
+        T(without_a_unit_the_message_names_the_cpu),
+        T(an_interrupt_is_one_device_s),
+        T(entries_run_out),
+        T(wide_ids_take_a_unit_that_knows_them),
         T(several_records),
         T(overflow),
         T(a_storm_is_told_within_limits),

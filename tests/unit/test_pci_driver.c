@@ -305,6 +305,75 @@ static void failed_function_stays_recognised(void **state)
     assert_false(command_of(&device) & PCI_COMMAND_MASTER);
 }
 
+/* MSI-X: entries of 16 bytes, the mask in the last word (unread: PCI 6.8.2).  The table is memory.
+ */
+static uint32_t table[16];
+
+static uint64_t table_read(void *ctx, unsigned bar, uint64_t offset, unsigned size)
+{
+    return bar == 2 && offset < sizeof table ? table[offset / 4] : 0;
+}
+
+/* What an entry says changes only while it is masked. */
+static void table_write(void *ctx, unsigned bar, uint64_t offset, unsigned size, uint64_t value)
+{
+    assert_int_equal(bar, 2);
+    assert_int_equal(size, 4);
+    assert_true(offset < sizeof table);
+    if (offset % 16 != 12)
+        assert_true(table[offset / 16 * 4 + 3] & 1);
+    table[offset / 4] = (uint32_t)value;
+}
+
+static void interrupts_go_where_they_are_routed(void **state)
+{
+    static const uint8_t msix[] = { PCI_CAP_MSIX, 0, 3, 0, 2, 0, 0, 0, 2, 0x10, 0, 0 };
+    uint16_t at = pcispace_capability(&device, msix, sizeof msix);
+    memset(device.writable + at + PCI_MSIX_CONTROL + 1, 0xc0, 1);
+    device.bar_read = table_read;
+    device.bar_write = table_write;
+    memset(table, 0, sizeof table);
+    scan();
+    assert_int_equal(pci_enable(f), 0);
+    assert_int_equal(pci_msix_route(f, 0, 0), -ENOTSUP); /* it is off */
+    assert_int_equal(pci_msix_on(f, 2), 2);
+    assert_int_equal(device.config[at + PCI_MSIX_CONTROL + 1], 0x80);
+    assert_true((table[3] & 1) && (table[7] & 1));
+    assert_int_equal(pci_msix_route(f, 0, 5), -ENOTSUP); /* the CPU takes none */
+    assert_true(table[3] & 1);
+    host_interrupts = true;
+    assert_int_equal(pci_msix_route(f, 1, 5), 0);
+    assert_int_equal(table[4], 0xfee05000);
+    assert_int_equal(table[5], 0);
+    assert_int_equal(table[6], 0x22);
+    assert_int_equal(table[7], 0);
+    assert_int_equal(pci_msix_route(f, 1, 6), 0); /* to another CPU */
+    assert_int_equal(table[4], 0xfee06000);
+    assert_int_equal(pci_msix_route(f, 2, 5), -ENOTSUP);
+    assert_true(table[3] & 1);
+    pci_msix_off(f);
+    assert_int_equal(device.config[at + PCI_MSIX_CONTROL + 1], 0);
+    assert_int_equal(pci_msix_on(f, 16), 4); /* as many as there are */
+    assert_int_equal(pci_enable(f), 0);      /* and for the next driver none */
+    assert_int_equal(pci_msix_route(f, 0, 5), -ENOTSUP);
+    host_interrupts = false;
+}
+
+static void without_a_table_there_are_no_interrupts(void **state)
+{
+    static const uint8_t msix[] = { PCI_CAP_MSIX, 0, 3, 0, 1, 0, 0, 0, 1, 0x10, 0, 0 };
+    scan();
+    assert_int_equal(pci_enable(f), 0);
+    assert_int_equal(pci_msix_on(f, 2), 0);
+    tear_down(state);
+    set_up(state);
+    pcispace_capability(&device, msix, sizeof msix);
+    scan();
+    assert_int_equal(pci_enable(f), 0);
+    assert_int_equal(pci_msix_on(f, 2), 0); /* BAR 1 is I/O */
+    assert_true(host_log_contains("BAR 1 is I/O"));
+}
+
 int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
@@ -316,6 +385,8 @@ int main(void)
         TEST(bridge_with_an_unplaced_bar_does_not_decode),
         TEST(sleeping_function_is_woken_and_gets_its_bars_back),
         TEST(message_interrupts_go_off),
+        TEST(interrupts_go_where_they_are_routed),
+        TEST(without_a_table_there_are_no_interrupts),
         TEST(bus_mastering_goes_through_the_bridges),
         TEST(bars_that_cannot_be_mapped_say_why),
         TEST(every_matching_driver_is_asked_until_one_knows),
