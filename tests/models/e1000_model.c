@@ -230,6 +230,8 @@ static void mmio_write(void *ctx, unsigned bar, uint64_t offset, unsigned size, 
 {
     struct e1000_model *m = ctx;
     uint32_t reg = (uint32_t)offset, value = (uint32_t)wide;
+    if (m->chip && bar == E1000E_MODEL_MSIX_BAR)
+        return;
     if (m->gone || !access_good(m, bar, offset, size))
         return;
     if (value & ~find_known(m, reg)->writable)
@@ -276,6 +278,8 @@ static uint64_t mmio_read(void *ctx, unsigned bar, uint64_t offset, unsigned siz
 {
     struct e1000_model *m = ctx;
     uint32_t reg = (uint32_t)offset;
+    if (m->chip && bar == E1000E_MODEL_MSIX_BAR)
+        return 0;
     if (m->gone || !access_good(m, bar, offset, size))
         return UINT32_MAX;
     if (!find_known(m, reg)->readable)
@@ -463,6 +467,8 @@ bool e1000_model_inject(struct e1000_model *m, const uint8_t *frame, uint32_t le
     if (!rx_store(m, bytes, stored, told))
         return false;
     rx_count(m, frame, length);
+    if (m->chip)
+        m->chip->received(m);
     return true;
 }
 

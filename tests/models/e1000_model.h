@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define E1000E_MODEL_MSIX_BAR 3u
 #define E1000_MODEL_WORDS 64u
 #define E1000_MODEL_RELOAD_US 2000u /* of an 8254x, after CTRL.RST */
 
@@ -35,6 +36,7 @@ struct e1000_model_chip {
     uint16_t device_id;
     void (*wire)(struct e1000_model *m);  /* capabilities, and m->port above it */
     void (*reset)(struct e1000_model *m); /* after the family's */
+    void (*received)(struct e1000_model *m); /* a frame lies in memory */
     /* Before the family's; true: that is all. */
     bool (*written)(struct e1000_model *m, uint32_t reg, uint32_t value);
     uint32_t (*read)(struct e1000_model *m, uint32_t reg, uint32_t value); /* what is read */
@@ -71,6 +73,9 @@ struct e1000_model {
     uint64_t master_takes_us;    /* until its requests have ended */
     uint64_t master_asked_us, phy_reset_at_us, phy_done_us;
     unsigned phy_resets;
+    uint16_t msix;          /* where the capability is */
+    uint32_t causes;        /* those of MSI-X that are pending */
+    unsigned interrupts[8]; /* sent, by vector */
     bool master_sticks, owner_sticks, auto_read_never;
     bool owned_over_reset;
     bool phy_is_firmwares; /* MANC.BLK_PHY_RST */

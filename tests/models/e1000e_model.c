@@ -29,6 +29,9 @@ static const struct e1000_model_reg known[] = {
     { E1000E_MANC, E1000E_MANC, 4, 0, true },
     { E1000E_GCR, E1000E_GCR, 4, UINT32_MAX, true },
     { E1000E_GCR2, E1000E_GCR2, 4, UINT32_MAX, true },
+    { E1000E_IMS, E1000E_IMS, 4, 0x01f00000u | 0xffffu, true },
+    { E1000E_EIAC, E1000E_EIAC, 4, 0x01f00000u, true },
+    { E1000E_IVAR, E1000E_IVAR, 4, 0x800fffffu, true },
 };
 
 static uint32_t get(const struct e1000_model *m, uint32_t reg)
@@ -60,6 +63,7 @@ static void reset(struct e1000_model *m)
     put(m, E1000E_RXDCTL, 0x00010000u);
     put(m, E1000E_GCR, 0x00003800u);
     put(m, E1000_VET, E1000_VET_8021Q);
+    m->causes = 0;
 }
 
 static void check_reset(struct e1000_model *m)
@@ -150,8 +154,42 @@ static void check_transmit(struct e1000_model *m, uint32_t tctl)
         e1000_model_violation(m, "transmitter on with one request at a time", INTEL_TCTL, tctl);
 }
 
+/* Interrupts, with MSI-X: a cause that is pending and not masked sends its vector, and clears
+ * itself where EIAC says so (unread: 82574 DS 7.4). */
+static void send_interrupts(struct e1000_model *m)
+{
+    uint32_t rxq0 = E1000E_CAUSE_RXQ0;
+    if (!(m->causes & get(m, E1000E_IMS) & rxq0) || !(get(m, E1000E_IVAR) & 8))
+        return;
+    if (!(m->device.config[m->msix + PCI_MSIX_CONTROL + 1] & PCI_MSIX_ENABLE >> 8))
+        return;
+    m->interrupts[get(m, E1000E_IVAR) & 7]++;
+    if (get(m, E1000E_EIAC) & rxq0) {
+        m->causes &= ~rxq0;
+        put(m, E1000E_IMS, get(m, E1000E_IMS) & ~rxq0);
+    }
+}
+
+static void received(struct e1000_model *m)
+{
+    m->causes |= E1000E_CAUSE_RXQ0;
+    send_interrupts(m);
+}
+
+static bool write_mask(struct e1000_model *m, uint32_t reg, uint32_t value)
+{
+    if (reg == E1000E_IMS)
+        put(m, E1000E_IMS, get(m, E1000E_IMS) | value);
+    else if (reg == E1000_IMC)
+        put(m, E1000E_IMS, get(m, E1000E_IMS) & ~value);
+    send_interrupts(m);
+    return reg == E1000E_IMS;
+}
+
 static bool written(struct e1000_model *m, uint32_t reg, uint32_t value)
 {
+    if (write_mask(m, reg, value))
+        return true;
     if (reg == INTEL_CTRL)
         write_ctrl(m, value);
     if (reg == INTEL_RCTL && (value & INTEL_RCTL_EN))
@@ -198,9 +236,10 @@ static void wire(struct e1000_model *m)
     pcispace_add(&m->port, NULL, 2, 0);
     add_express(&m->device, PCI_EXPRESS_ENDPOINT);
     uint16_t msi = pcispace_capability(&m->device, (uint8_t[14]){ PCI_CAP_MSI, 0, 0x81 }, 14);
-    uint16_t msix = pcispace_capability(&m->device, (uint8_t[12]){ PCI_CAP_MSIX, 0, 4, 0x80 }, 12);
+    m->msix = pcispace_capability(&m->device, (uint8_t[12]){ PCI_CAP_MSIX, 0, 4, 0x80, 3 }, 12);
     m->device.writable[msi + 2] = PCI_MSI_ENABLE;
-    m->device.writable[msix + 3] = 0xc0;
+    m->device.writable[m->msix + 3] = 0xc0;
+    m->device.bar[E1000E_MODEL_MSIX_BAR] = (struct pcispace_bar){ .size = 0x4000 };
 }
 
 static const struct e1000_model_chip chip = { .known = known,
@@ -208,6 +247,7 @@ static const struct e1000_model_chip chip = { .known = known,
                                               .device_id = 0x10d3,
                                               .wire = wire,
                                               .reset = reset,
+                                              .received = received,
                                               .written = written,
                                               .read = read_register };
 

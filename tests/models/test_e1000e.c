@@ -248,6 +248,32 @@ static void message_interrupts_are_off(void **state)
     assert_int_equal(pci_read16(f, msix + PCI_MSIX_CONTROL) & PCI_MSIX_ENABLE, 0);
 }
 
+/* While it is armed a frame interrupts, once; what came in before that does so at once. */
+static void a_frame_interrupts_who_rests(void **state)
+{
+    static uint8_t frame[64] = { 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0xb5 };
+    struct packet *p;
+    host_interrupts = true;
+    run();
+    memcpy(frame, port->mac, MAC_LEN);
+    port_give_queue(port, 0, 0);
+    assert_true(port->rxq[0]->interrupts);
+    assert_true(inject(frame, sizeof frame));
+    assert_int_equal(model.interrupts[0], 0);
+    port->ops->arm(port->rxq[0], true);
+    assert_int_equal(model.interrupts[0], 1);
+    assert_true(inject(frame, sizeof frame)); /* its mask cleared itself */
+    assert_int_equal(model.interrupts[0], 1);
+    port->ops->arm(port->rxq[0], true);
+    port->ops->arm(port->rxq[0], false);
+    assert_int_equal(model.interrupts[0], 2);
+    assert_true(inject(frame, sizeof frame));
+    assert_int_equal(model.interrupts[0], 2);
+    while (port_rx_burst(port->rxq[0], &p, 1))
+        packet_free(port->rxq[0]->cache, p);
+    host_interrupts = false;
+}
+
 /* A PHY that somebody switched off comes back; links are not dropped by every start. */
 static void the_phy_is_reset_once(void **state)
 {
@@ -353,6 +379,7 @@ int main(void)
         TEST(all_ones_at_probe_fail_the_port),
         TEST(aspm_is_off_at_both_ends),
         TEST(message_interrupts_are_off),
+        TEST(a_frame_interrupts_who_rests),
         TEST(the_phy_is_reset_once),
         TEST(firmware_may_forbid_that),
         TEST(start_programs_what_the_document_recommends),

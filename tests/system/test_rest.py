@@ -80,11 +80,9 @@ def flood_after_rest(appliance, count=400):
     assert numbers == list(range(count))
 
 
-CASES = [(nic, cpus, before) for nic in ("virtio", "e1000", "e1000e", "igb") for cpus, before in ((1, ()), (4, ()), (4, REMAPPING))
-         if before == () or nic != "e1000"]
-
-
-LOOKED_AT = ("e1000", "e1000e", "igb")
+CASES = [("virtio", 1, ()), ("virtio", 4, REMAPPING), ("e1000", 1, ()), ("e1000", 4, ()), ("e1000e", 1, ()), ("e1000e", 4, REMAPPING),
+         ("igb", 4, ()), ("igb", 1, REMAPPING)]
+LOOKED_AT = ("e1000",)
 
 
 @pytest.mark.parametrize("nic,cpus,before", CASES)

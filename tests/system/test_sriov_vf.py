@@ -168,6 +168,7 @@ def test_vfs_of_the_command_line_are_ports(fence):
         assert [now[n]["bdf"] for n in (2, 3)] == ["0000:01:10.0", "0000:01:10.2"]
         macs = {now[n]["mac"] for n in now}
         assert len(macs) == 4 and "00:00:00:00:00:00" not in macs
+        assert all("woken by its interrupts" in must(appliance, "show port %d" % n) for n in range(4))
         assert all(int(mac[:2], 16) & 1 == 0 for mac in macs)
         if fence == "iommu":
             rows = re.findall(r"^(\d+) +(\S+) +(\w+)", must(appliance, "show iommu"), re.M)

@@ -7,7 +7,7 @@
  *
  * Legacy descriptors, one queue each way (e1000_ring.h).  Not supported: checksum
  * and TCP offloads but the check of received IPv4 headers, flow control (neither sent
- * nor obeyed), forced speed, wake-up, fibre and SerDes, interrupts (we poll). */
+ * nor obeyed), forced speed, wake-up, fibre and SerDes. */
 #include "nic/intel/e1000/e1000.h"
 
 #include "kernel/log.h"
@@ -188,6 +188,14 @@ static unsigned e1000_counters(struct port *port, struct port_counter *rows, uns
     return intel_counters_rows(&e->device, rows, 0, n);
 }
 
+/* Without MSI-X nobody asks for it. */
+static void e1000_arm(struct port_queue *queue, bool on)
+{
+    struct e1000 *e = queue->port->priv;
+    if (e->chip->arm)
+        e->chip->arm(e, on);
+}
+
 static const struct port_ops e1000_ops = { .start = e1000_start,
                                            .stop = e1000_stop,
                                            .link = e1000_link,
@@ -196,6 +204,7 @@ static const struct port_ops e1000_ops = { .start = e1000_start,
                                            .set_rx_mode = e1000_set_rx_mode,
                                            .set_mtu = e1000_set_mtu,
                                            .set_offloads = e1000_set_offloads,
+                                           .arm = e1000_arm,
                                            .counters = e1000_counters };
 
 /* 8254x SDM 13.4.27 and 13.4.38; frames: 16 KiB by RCTL.LPE, 13.7.15. */

@@ -30,6 +30,7 @@ struct e1000_chip {
     bool (*mac)(struct e1000 *e, uint8_t mac[MAC_LEN]); /* of the EEPROM; false: none there */
     /* Optional, after the resets that begin work: before link, filters and rings. */
     void (*prepare)(struct e1000 *e);
+    void (*arm)(struct e1000 *e, bool on); /* of those with MSI-X: port_ops.arm */
 };
 
 struct e1000 {

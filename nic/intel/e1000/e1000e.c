@@ -5,9 +5,9 @@
  * QEMU's model of the 82574L has none of these traps, so the model in tests/models sets them.
  *
  * Legacy descriptors (7.1.3), one queue: the second one, RSS, needs the extended
- * format (7.1.11).  Not supported besides what e1000.c says: MSI-X (nothing is
- * ever unmasked), time stamps, header split, pass-through of management traffic
- * (firmware's business; it is told that a driver is there, CTRL_EXT.DRV_LOAD). */
+ * format (7.1.11).  Not supported besides what e1000.c says: time stamps, header split,
+ * pass-through of management traffic (firmware's business; it is told that a driver is
+ * there, CTRL_EXT.DRV_LOAD). */
 #include "nic/intel/e1000/e1000.h"
 #include "nic/intel/e1000/e1000e_regs.h"
 
@@ -125,6 +125,21 @@ static void e1000e_settle(struct e1000 *e)
 
 /* Before each start -------------------------------------------------------------------- */
 
+/* The receive queue's alone, and masked until it is armed. */
+static void set_up_interrupts(const struct intel_device *d)
+{
+    if (!pci_msix_on(d->pci, 1))
+        return;
+    intel_change(d, E1000E_CTRL_EXT, 0, E1000E_CTRL_EXT_PBA_CLR);
+    intel_write(d, E1000E_IVAR, E1000E_IVAR_RXQ0);
+    intel_write(d, E1000E_EIAC, E1000E_CAUSE_RXQ0);
+}
+
+static void e1000e_arm(struct e1000 *e, bool on)
+{
+    intel_write(&e->device, on ? E1000E_IMS : E1000_IMC, E1000E_CAUSE_RXQ0);
+}
+
 /* 82574 DS 4.6.5 and 4.6.6.  RFCTL stays 0, for legacy descriptors.  WTHRESH 1: whoever polls wants
  * each descriptor when it is done, not when there are several. */
 static void e1000e_prepare(struct e1000 *e)
@@ -136,6 +151,7 @@ static void e1000e_prepare(struct e1000 *e)
     intel_change(d, E1000E_GCR, 0, E1000E_GCR_ERRATA);
     intel_change(d, E1000E_GCR2, 0, E1000E_GCR2_ERRATUM);
     intel_change(d, E1000E_TARC0, E1000E_TARC0_ZERO, E1000E_TARC0_ONE);
+    set_up_interrupts(d);
     intel_write(d, E1000E_RXDCTL, each);
     intel_write(d, E1000E_TXDCTL, each | E1000E_TXDCTL_ONE);
 }
@@ -162,6 +178,7 @@ static const struct e1000_chip e1000e_chip = {
     .settle = e1000e_settle,
     .mac = e1000e_mac,
     .prepare = e1000e_prepare,
+    .arm = e1000e_arm,
 };
 
 static int e1000e_probe(struct pci_function *f, const struct pci_id *id)

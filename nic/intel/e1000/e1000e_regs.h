@@ -36,6 +36,16 @@
 #define E1000E_TCTL_MULR 0x10000000u    /* RW, of TCTL: several requests to memory at once */
 #define E1000E_TCTL_RRTHRESH 0x60000000u /* RW, of TCTL: Read Request Threshold, 1 after a reset */
 
+/* Interrupts, 82574 DS 7.4 and 10.2.4; Linux's e1000e and QEMU agree: with MSI-X each cause has a
+ * vector, and is cleared when that is sent. --------------------------------------------- */
+
+#define E1000E_IMS 0x00d0u         /* RW, Interrupt Mask Set: what is pending is sent as well */
+#define E1000E_EIAC 0x00dcu        /* RW, causes that clear themselves */
+#define E1000E_IVAR 0x00e4u        /* RW, vectors of causes; 0 to 3 bits and one: valid */
+#define E1000E_IVAR_RXQ0 0x00000008u /* receive queue 0: vector 0 */
+#define E1000E_CAUSE_RXQ0 0x00100000u
+#define E1000E_CTRL_EXT_PBA_CLR 0x80000000u /* RW, of CTRL_EXT: MSI-X pending bits are cleared */
+
 /* PCI Express and management, 82574 DS 10.2.3 and 10.2.8 ------------------------ */
 
 #define E1000E_GCR 0x5b00u             /* RW, 3GIO Control */

@@ -5,7 +5,7 @@
  * virtual functions in igb_pf.c.
  *
  * Not supported: segmentation and checksum insertion, flow control (neither sent nor obeyed),
- * forced speed, wake-up, time stamps, interrupts (we poll). */
+ * forced speed, wake-up, time stamps. */
 #include "nic/intel/igb/igb.h"
 #include "nic/intel/igb/igb_virt_regs.h"
 
@@ -163,6 +163,37 @@ static void init_scaling(struct igb *e)
     igb_write(e, IGB_MRQC, FIELD_PUT(IGB_MRQC_MODE, mode) | (several ? IGB_MRQC_FIELDS : 0));
 }
 
+/* Interrupts ------------------------------------------------------------------- */
+
+/* The vector of one of the chip's receive queues: a byte of an IVAR, transmit queues' lie beside.
+ */
+static void write_vector(const struct igb *e, unsigned queue, uint32_t vector)
+{
+    bool pairs = e->chip->ivar_in_pairs;
+    uint32_t reg = IGB_IVAR(pairs ? queue / 2 : queue % 8);
+    unsigned shift = (pairs ? queue % 2 : queue / 8) * 16;
+    intel_change(&e->device, reg, 0xffu << shift, (vector | IGB_IVAR_VALID) << shift);
+}
+
+/* Those of the receive queues alone, masked until they are armed. */
+static void init_interrupts(struct igb *e)
+{
+    unsigned vectors = pci_msix_on(e->device.pci, IGB_QUEUES_MAX);
+    e->interrupts = (uint16_t)(vectors < e->queues ? vectors : e->queues);
+    if (!e->interrupts)
+        return;
+    igb_write(e, IGB_GPIE, IGB_GPIE_MSIX | IGB_GPIE_NSICR | IGB_GPIE_PBA);
+    for (unsigned i = 0; i < e->interrupts; i++)
+        write_vector(e, queue_index(e, i), i);
+    igb_write(e, IGB_EIAC, (1u << e->interrupts) - 1);
+}
+
+static void igb_arm(struct port_queue *queue, bool on)
+{
+    const struct igb *e = queue->port->priv;
+    igb_write(e, on ? IGB_EIMS : IGB_EIMC, 1u << queue->index);
+}
+
 /* Start and stop ------------------------------------------------------------- */
 
 /* unread: 82576 DS 4.5.9, after a reset, before the receiver goes on. */
@@ -224,6 +255,7 @@ static int bring_up(struct igb *e)
     pci_bus_master(e->device.pci, true);
     igb_set_up_link(e);
     init_receive(e);
+    init_interrupts(e);
     if (e->pf)
         igb_pf_configure(e);
     int err = enable_queues(e);
@@ -425,6 +457,7 @@ static const struct port_ops igb_ops = { .start = igb_start,
                                          .set_mtu = igb_set_mtu,
                                          .set_offloads = igb_set_offloads,
                                          .vlan_filter = igb_vlan_filter,
+                                         .arm = igb_arm,
                                          .counters = igb_counters,
                                          .poll = igb_poll };
 
@@ -449,6 +482,7 @@ static const struct igb_chip chips[] = {
                     .addresses = 32,
                     .vfta_writes = 10,
                     .malicious_detection = true,
+                    .ivar_in_pairs = true,
                     .dma_strips = true,
                     .loop_swaps = true,
                     .txswc = IGB_TXSWC,

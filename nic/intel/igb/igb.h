@@ -21,6 +21,7 @@ struct igb_chip {
     uint8_t vfta_writes; /* of each word, while the switch is on */
     bool rate_limit, malicious_detection;
     bool loop_swaps; /* tags of what came through the switch have their bytes swapped (I350) */
+    bool ivar_in_pairs; /* IVAR n has the queues 2n and 2n + 1, else n and n + 8 */
     bool dma_strips; /* tags are stripped queue by queue, behind the switch (I350) */
     uint32_t txswc;  /* where the switch's register is */
     uint32_t dtxctl; /* what of DTXCTL goes on with pools */
@@ -44,6 +45,7 @@ struct igb {
     uint32_t vlans[IGB_VFTA_REGS]; /* a bit each: those that the PF itself wants to hear */
     uint16_t mtu;
     uint8_t mac[MAC_LEN];
+    uint16_t interrupts; /* queues that have a vector */
     uint16_t queues;   /* rings there are, each way; 0: stopped */
     bool long_frames;  /* buffers are used from the first byte */
     bool echoes;       /* IGB_QUIRK_ECHOES */

@@ -78,10 +78,19 @@
 #define IGB_PCS_LSTS_FD 0x00000008u
 #define IGB_PCS_LSTS_SYNC 0x00000010u
 
-/* Interrupts, unread: 82576 DS 8.8: all stay masked, and nobody looks at causes ------------- */
+/* Interrupts, unread: 82576 DS 7.3 and 8.8; Linux's igb and QEMU agree.  With MSI-X vector n is
+ * bit n of the extended ones: receive queue n of the port has it. ------------------------- */
 
 #define IGB_IMC 0x150cu      /* WO, Interrupt Mask Clear */
+#define IGB_GPIE 0x1514u     /* RW, General Purpose Interrupt Enable */
+#define IGB_GPIE_NSICR 0x00000001u  /* reading ICR clears it whatever the masks */
+#define IGB_GPIE_MSIX 0x00000010u   /* several vectors */
+#define IGB_GPIE_PBA 0x80000000u    /* MSI-X pending bits are cleared */
+#define IGB_EIMS 0x1524u     /* RW, Extended Interrupt Mask Set: what is pending is sent as well */
 #define IGB_EIMC 0x1528u     /* WO, Extended Interrupt Mask Clear */
+#define IGB_EIAC 0x152cu     /* RW, vectors that clear their cause when they are sent */
+#define IGB_IVAR(n) (0x1700u + 4 * (n)) /* RW, vectors of queues, a byte each */
+#define IGB_IVAR_VALID 0x80u
 
 /* Receive, unread: 82576 DS 8.10 --------------------------------------------------------- */
 

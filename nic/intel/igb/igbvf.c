@@ -5,8 +5,7 @@
  * What a VF may do its PF's driver decides: the state machine of that is vf_client.c's.  Until
  * it is through the queues are not touched and the link is down.
  *
- * One queue each way.  Not supported: interrupts (we poll), further unicast addresses,
- * offloads beyond igb_ring's. */
+ * One queue each way.  Not supported: further unicast addresses, offloads beyond igb_ring's. */
 #include "nic/intel/igb/igbvf_regs.h"
 #include "nic/intel/intel_port.h"
 #include "nic/intel/vf_client.h"
@@ -115,12 +114,28 @@ static void igbvf_collect(struct igbvf *e)
 
 /* Queues ------------------------------------------------------------------ */
 
+/* The receive queue's vector, masked until it is armed; a reset of the function cleared it. */
+static void set_up_interrupt(const struct igbvf *e)
+{
+    if (!pci_msix_on(e->device.pci, 1))
+        return;
+    intel_write(&e->device, IGBVF_VTIVAR, IGB_IVAR_VALID);
+    intel_write(&e->device, IGBVF_VTEIAC, 1);
+}
+
+static void igbvf_arm(struct port_queue *queue, bool on)
+{
+    const struct igbvf *e = queue->port->priv;
+    intel_write(&e->device, on ? IGBVF_VTEIMS : IGBVF_VTEIMC, 1);
+}
+
 /* With our rings there and the PF's leave.  Buffers are used from their first byte whatever
  * the MTU: how long a frame gets through is the PF's to say, and not to be trusted. */
 static void queues_on(struct igbvf *e)
 {
     pci_bus_master(e->device.pci, true);
     e->dma = true;
+    set_up_interrupt(e);
     int err = igb_rxq_enable(&e->rx, e->device.name, true, true);
     if (!err)
         err = igb_txq_enable(&e->tx, e->device.name);
@@ -286,6 +301,7 @@ static const struct port_ops igbvf_ops = { .start = igbvf_start,
                                            .set_mtu = vf_client_set_mtu,
                                            .set_offloads = igbvf_set_offloads,
                                            .vlan_filter = vf_client_vlan_filter,
+                                           .arm = igbvf_arm,
                                            .counters = igbvf_counters,
                                            .poll = igbvf_poll,
                                            .service = igbvf_service };

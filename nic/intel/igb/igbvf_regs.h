@@ -18,6 +18,12 @@
 /* VTCTRL and VTStatus are INTEL_CTRL and INTEL_STATUS: of the one RST alone, which resets this
  * function's queues and is told to the PF; the other is the PF's. */
 
+/* Vector 0 is the receive queue's.  Linux's igbvf and QEMU agree. */
+#define IGBVF_VTEIMS 0x1524u   /* RW, Interrupt Mask Set: what is pending is sent as well */
+#define IGBVF_VTEIMC 0x1528u   /* WO, Interrupt Mask Clear */
+#define IGBVF_VTEIAC 0x152cu   /* RW, vectors that clear their cause when they are sent */
+#define IGBVF_VTIVAR 0x1700u   /* RW, vectors of queues: receive queue 0's is the first byte */
+
 #define IGBVF_VFGPRC 0x0f10u   /* RO, good packets received */
 #define IGBVF_VFGPTC 0x0f14u   /* RO, good packets transmitted */
 #define IGBVF_VFGORC 0x0f18u   /* RO, good octets received */
