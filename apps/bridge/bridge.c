@@ -243,10 +243,11 @@ static const struct interface_ops bridge_ops = {
 
 static struct bridge *create(const char *name, bool automatic)
 {
+    bool taken = interface_find(name);
     bool room = automatic || memory_spare(sizeof(struct bridge) + sizeof(struct interface));
-    struct bridge *bridge = room ? calloc(1, sizeof *bridge) : NULL;
+    struct bridge *bridge = room && !taken ? calloc(1, sizeof *bridge) : NULL;
     if (!bridge) {
-        errno = ENOMEM;
+        errno = taken ? EEXIST : ENOMEM;
         return NULL;
     }
     *bridge = (struct bridge){ .automatic = automatic, .mac_from = PORT_NONE };

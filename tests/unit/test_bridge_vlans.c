@@ -455,6 +455,14 @@ static void the_configuration_comes_back(void **state)
     must_show("show bridge br1", "port 2         up, untagged 20, tagged 10\n");
 }
 
+/* Its stations' identifier stays its own. */
+static void a_second_default_bridge_is_refused(void **state)
+{
+    must_work("bridge add br0");
+    must_fail("bridge add br0", "there is an interface 'br0' already");
+    assert_ptr_equal(fid_get(BRIDGE_DEFAULT_FID).bridge, bridge_find("br0"));
+}
+
 #define test(name) cmocka_unit_test_setup_teardown(name, set_up_vlans, tear_down)
 
 int main(void)
@@ -476,6 +484,7 @@ int main(void)
         test(a_vlan_is_an_interface),
         test(what_is_refused),
         test(the_default_bridge),
+        test(a_second_default_bridge_is_refused),
         test(the_configuration_comes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
