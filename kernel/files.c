@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define HEADER_SIZE 110u
@@ -134,7 +135,7 @@ static const char *bare_name(const char *name)
     return name;
 }
 
-static bool name_is_good(const char *name)
+bool files_name_is_good(const char *name)
 {
     size_t n = strlen(name);
     for (size_t i = 0; i < n; i++)
@@ -143,7 +144,7 @@ static bool name_is_good(const char *name)
     return n && n <= FILES_NAME_MAX;
 }
 
-static const struct file *find(const char *name, unsigned among)
+static struct file *find(const char *name, unsigned among)
 {
     for (unsigned i = 0; i < among; i++)
         if (!strcmp(file[i].name, name))
@@ -165,7 +166,7 @@ static int add_file(struct reader *r, const struct entry *e, unsigned *used)
     const char *name = bare_name(e->name);
     size_t size = e->field[FIELD_SIZE];
 
-    if (!name_is_good(name))
+    if (!files_name_is_good(name))
         return refuse(r,
                       "a name that is no word, expected up to %u graphic ASCII characters but "
                       "# and ;",
@@ -229,7 +230,72 @@ const struct file *files_find(const char *name)
     return find(name, count);
 }
 
+/* Made since ------------------------------------------------------------------------ */
+
+size_t files_size(const struct file *f)
+{
+    return f->grows ? load_acquire(f->grows) : f->size;
+}
+
+int files_make(const char *name, void *bytes, const size_t *grows)
+{
+    if (!files_name_is_good(name))
+        return -EINVAL;
+    if (find(name, count))
+        return -EEXIST;
+    if (count == FILES_MAX)
+        return -ENOSPC;
+    char *copy = strdup(name);
+    if (!copy)
+        return -ENOMEM;
+    file[count++] = (struct file){ .name = copy, .bytes = bytes, .made = true, .grows = grows };
+    return 0;
+}
+
+void files_settle(const char *name)
+{
+    struct file *f = find(name, count);
+    if (!f || !f->grows)
+        return;
+    f->size = load_acquire(f->grows);
+    f->grows = NULL;
+}
+
+void files_hold(const char *name)
+{
+    struct file *f = find(name, count);
+    if (f)
+        f->holds++;
+}
+
+void files_release(const char *name)
+{
+    struct file *f = find(name, count);
+    if (f && f->holds)
+        f->holds--;
+}
+
+int files_remove(const char *name)
+{
+    struct file *f = find(name, count);
+    if (!f)
+        return -ENOENT;
+    if (!f->made)
+        return -EPERM;
+    if (f->holds || f->grows)
+        return -EBUSY;
+    free((void *)(uintptr_t)f->name);
+    free((void *)(uintptr_t)f->bytes);
+    memmove(f, f + 1, (size_t)(&file[--count] - f) * sizeof *f);
+    return 0;
+}
+
 void files_forget(void)
 {
+    for (unsigned i = 0; i < count; i++)
+        if (file[i].made) {
+            free((void *)(uintptr_t)file[i].name);
+            free((void *)(uintptr_t)file[i].bytes);
+        }
     count = 0;
 }

@@ -1,4 +1,7 @@
-/* added_ports.c - ports without hardware that come and go by command: rings and null ports. */
+/* added_ports.c - ports without hardware that come and go by command: rings and null ports.  Ports
+ * over capture files: added_pcap.c. */
+#include "apps/forward/added_ports.h"
+
 #include "apps/console/command.h"
 #include "apps/forward/forward.h"
 #include "apps/forward/port_commands.h"
@@ -7,7 +10,7 @@
 #include <string.h>
 
 /* The number that was asked for, or the lowest that is free. */
-static int number_wanted(struct command_call *call, unsigned *number)
+int added_port_number(struct command_call *call, unsigned *number)
 {
     const struct command_arg *arg = command_option(call, "number");
     *number = PORT_NONE;
@@ -23,7 +26,7 @@ static int number_wanted(struct command_call *call, unsigned *number)
 }
 
 /* It begins with the next turn, or with the others where a configuration is read. */
-static int added(struct command_call *call, int e, const struct port *port)
+int added_port(struct command_call *call, int e, const struct port *port)
 {
     if (e)
         return command_error(call, "no port is added: %s",
@@ -40,11 +43,11 @@ static int cmd_port_add_ring(struct command_call *call)
 {
     struct port *port = NULL;
     unsigned number;
-    int e = number_wanted(call, &number);
+    int e = added_port_number(call, &number);
     if (e)
         return e;
     e = ring_port_create(number, &port);
-    return added(call, e, port);
+    return added_port(call, e, port);
 }
 
 COMMAND(cmd_port_add_null, "port add null [size NUMBER] [number NUMBER]",
@@ -57,11 +60,11 @@ static int cmd_port_add_null(struct command_call *call)
     if (size && !null_frame_good(size->number))
         return command_error(call, "size '%s' is out of range, expected %u to %u", size->word,
                              FRAME_PADDED, PACKET_ROOM);
-    int e = number_wanted(call, &number);
+    int e = added_port_number(call, &number);
     if (e)
         return e;
     e = null_port_create_at(number, size ? (uint16_t)size->number : 0, &port);
-    return added(call, e, port);
+    return added_port(call, e, port);
 }
 
 COMMAND(cmd_port_delete, "port delete PORT", "Take away a port that was added");
@@ -88,6 +91,8 @@ static void print_config(struct out *out)
         out_printf(out, "port add %s", port->driver);
         if (!strcmp(port->driver, "null") && null_port_frame(port))
             out_printf(out, " size %u", null_port_frame(port));
+        if (!strcmp(port->driver, "pcap"))
+            added_pcap_print(out, port);
         out_printf(out, " number %u\n", i);
     }
 }

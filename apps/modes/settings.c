@@ -20,8 +20,8 @@ static struct {
     struct tx_shape *shape;
     struct noise *noise;
     uint64_t rate;
-    uint32_t flows;
-} settings = { .flows = MODE_FLOWS };
+    uint32_t flows; /* 0: as many as at first */
+} settings;
 
 struct mode_port *mode_port_get(unsigned number)
 {
@@ -41,7 +41,8 @@ uint64_t mode_rate(void)
 
 uint32_t mode_flows(void)
 {
-    return load_relaxed(&settings.flows);
+    uint32_t flows = load_relaxed(&settings.flows);
+    return flows ? flows : MODE_FLOWS;
 }
 
 const struct noise *mode_noise(void)
@@ -125,7 +126,6 @@ static void forget(void)
     free(settings.shape);
     free(settings.noise);
     memset(&settings, 0, sizeof settings);
-    settings.flows = MODE_FLOWS;
 }
 
 CONTROL_JOB(mode_settings_job) = { .free = forget };
