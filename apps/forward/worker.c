@@ -19,6 +19,7 @@ static struct {
     port_input_fn *port_input;
     void (*turn)(struct worker *worker);
     void (*wake)(unsigned number);
+    drop_tap_fn *drop_tap;
     uint16_t burst;   /* the most to make at once */
     uint16_t receive; /* the most to take at once: that, or nothing */
 } workers = { .burst = PORT_BURST, .receive = PORT_BURST };
@@ -88,8 +89,22 @@ static void count_on_interface(struct worker *worker, enum drop_reason why,
         interface_count_drop(interface, worker->number, why);
 }
 
+void workers_set_drop_tap(drop_tap_fn *tap)
+{
+    store_release(&workers.drop_tap, tap);
+}
+
+static void tell_drops(uint16_t port, enum drop_reason why, struct packet *const *packets,
+                       uint16_t n)
+{
+    drop_tap_fn *tap = load_acquire(&workers.drop_tap);
+    if (unlikely(tap) && n)
+        tap(port, why, packets, n);
+}
+
 void forward_drop(struct worker *worker, uint16_t port, enum drop_reason why, struct packet *packet)
 {
+    tell_drops(port, why, &packet, 1);
     counter_add(&forward_counters(worker, port)->drops[why], 1);
     count_on_interface(worker, why, packet);
     packet_free(&worker->cache, packet);
@@ -98,6 +113,7 @@ void forward_drop(struct worker *worker, uint16_t port, enum drop_reason why, st
 void forward_drop_burst(struct worker *worker, uint16_t port, enum drop_reason why,
                         struct packet **packets, uint16_t n)
 {
+    tell_drops(port, why, packets, n);
     counter_add(&forward_counters(worker, port)->drops[why], n);
     for (uint16_t i = 0; i < n; i++)
         count_on_interface(worker, why, packets[i]);
@@ -123,6 +139,7 @@ bool forward_note(struct worker *worker, const struct note *note)
 static void drop_from(struct worker *worker, struct worker_port *share, enum drop_reason why,
                       struct packet **packets, uint16_t n)
 {
+    tell_drops(share->number, why, packets, n);
     counter_add(&share->counters.drops[why], n);
     packet_free_burst(&worker->cache, packets, n);
 }

@@ -152,6 +152,11 @@ void workers_set_turn(void (*turn)(struct worker *worker));
 /* 1 to PORT_BURST.  While workers are `paused` they take nothing out of receive queues. */
 void workers_set_burst(uint16_t burst);
 void workers_pause(bool paused);
+/* Called with what is dropped, before it is freed, on any worker; NULL: by nobody.  Who takes it
+ * back waits for workers_quiesce(). */
+typedef void drop_tap_fn(uint16_t port, enum drop_reason why, struct packet *const *packets,
+                         uint16_t n);
+void workers_set_drop_tap(drop_tap_fn *tap);
 
 struct worker *control_worker(void);
 unsigned worker_count(void);
