@@ -1,0 +1,105 @@
+"""The configurations of docs/examples, each with the frames that DPDK's program of that name would pass."""
+import os
+import subprocess
+
+import pytest
+from scapy.all import IP, UDP, Ether
+
+from qemu import ROOT, Appliance, check_law, port_mac
+from test_sriov_vf import NICS, all_up, must, stats, until
+
+EXAMPLES = os.path.join(ROOT, "docs", "examples")
+RULES = os.path.join(ROOT, "tools", "l3fwd-rules")
+
+
+def example(name):
+    with open(os.path.join(EXAMPLES, name), encoding="utf-8") as f:
+        return f.read()
+
+
+def packet(destination, mac):
+    return bytes(Ether(dst=mac, src="02:00:00:00:0a:01") / IP(src="192.0.2.9", dst=destination, ttl=9)
+                 / UDP(sport=9, dport=9) / (b"x" * 26))
+
+
+def routed(m, wire, mac, destination, out, out_mac, station):
+    """What is sent in at one wire leaves at another, as l3fwd addresses it."""
+    m.wires[wire].send(packet(destination, mac))
+    got = Ether(m.wires[out].expect(lambda frame: frame[12:14] == b"\x08\0" and b"x" * 26 in frame))
+    assert (got.dst, got.src, got[IP].dst, got[IP].ttl) == (station, out_mac, destination, 8)
+
+
+def test_l2fwd():
+    with Appliance(nics=["virtio"] * 4, config=example("l2fwd.conf")) as m:
+        for here, there in ((0, 2), (2, 0), (1, 3), (3, 1)):
+            frame = packet("198.18.0.9", "02:00:00:00:0b:01")
+            m.wires[here].send(frame)
+            want = bytes.fromhex("0200000000%02x" % there) + bytes.fromhex(port_mac(there).replace(":", "")) + frame[12:]
+            m.wires[there].expect(lambda got, want=want: got == want)
+        check_law(m.settled(1))
+
+
+@pytest.mark.parametrize("name", ["l3fwd-lpm", "l3fwd-fib", "l3fwd-em", "load_balancer"])
+def test_l3fwd(name):
+    smp = ["-smp", "3"] if name == "load_balancer" else []
+    with Appliance(config=example(name + ".conf"), extra=smp) as m:
+        for wire in (0, 1):
+            routed(m, wire, port_mac(wire), "198.18.0.1", 0, port_mac(0), "02:00:00:00:00:00")
+            routed(m, wire, port_mac(wire), "198.18.1.1", 1, port_mac(1), "02:00:00:00:00:01")
+        if name in ("l3fwd-lpm", "l3fwd-fib"):      # the longer prefix
+            routed(m, 1, port_mac(1), "198.18.1.200", 0, port_mac(0), "02:00:00:00:00:00")
+        m.wires[0].send(packet("203.0.113.1", port_mac(0)))
+        stats = m.settled(3)
+        while stats["ports"][0]["drops"]["no_route"] != 1:
+            stats = m.stats()
+        if smp:
+            assert "0.0 (set)" in m.must("show cores")
+        check_law(stats)
+
+
+def test_l3fwd_vf():
+    with Appliance(nics=NICS, config=example("l3fwd-vf.conf")) as m:
+        until(m, all_up)
+        macs = ["02:00:00:00:0f:00", "02:00:00:00:0f:01"]
+        for vf in (0, 1):
+            m.wires[1].send(packet("198.18.%d.1" % (1 - vf), macs[vf]))
+            got = Ether(m.wires[1].expect(lambda frame, vf=vf: frame[:6] == bytes([2, 0, 0, 0, 0, 1 - vf])))
+            assert (got.src, got[IP].ttl) == (macs[1 - vf], 8)
+        check_law(stats(m))
+        must(m, "show vfs")
+
+
+def convert(*arguments):
+    return subprocess.run([RULES, *arguments], capture_output=True, text=True)
+
+
+def commands(text):
+    return [line for line in text.splitlines() if not line.startswith("#")]
+
+
+def test_the_converter_makes_the_examples(tmp_path):
+    for rules, made in (("l3fwd-lpm.rules", "l3fwd-lpm.conf"), ("l3fwd-lpm.rules", "l3fwd-fib.conf"),
+                        ("l3fwd-em.rules", "l3fwd-em.conf")):
+        run = convert(os.path.join(EXAMPLES, rules))
+        assert run.returncode == 0 and commands(run.stdout) == commands(example(made))
+    path = tmp_path / "rules"
+    path.write_text("# v6\n\nR2001:0200:0000:000A:0000:0000:0000:0000/64 10\n")
+    assert "route add 2001:200:0:a::/64 via fd00:ff:0:a::2" in convert(str(path)).stdout
+    path.write_text("R198.18.0.0/24 0x1\n")
+    assert "neighbor add 10.255.0.6 02:00:00:00:00:77 port 1" in convert(
+        str(path), "--eth-dest", "1,02:00:00:00:00:77").stdout
+
+
+@pytest.mark.parametrize("line,why", [
+    ("198.18.0.0/24 0", "line 1: expected a line that begins with R or #"),
+    ("R198.18.0.0/33 0", "'198.18.0.0/33' is no prefix"),
+    ("R198.18.0.0/24 256", "out of range"),
+    ("R198.18.0.0/24", "expected PREFIX PORT"),
+    ("@198.18.0.0/24 0", "there are no ACLs"),
+    ("R198.18.0.1 198.18.0.2 9 9 0x11 0\nR198.18.0.1 198.18.0.3 9 9 0x11 1", "line 2: 198.18.0.1/32 leads to port 0"),
+])
+def test_the_converter_refuses(tmp_path, line, why):
+    path = tmp_path / "rules"
+    path.write_text(line + "\n")
+    run = convert(str(path))
+    assert run.returncode == 1 and why in run.stderr and not run.stdout
