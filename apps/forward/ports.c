@@ -432,7 +432,7 @@ static struct pairs *pairs;
 static unsigned place_of(const struct pairs *list, const struct port *port)
 {
     unsigned i = 0;
-    while (i < list->count && list->port[i] != port->number)
+    while (i < list->count && load_relaxed(&list->port[i]) != port->number)
         i++;
     return i;
 }
@@ -450,6 +450,17 @@ bool forward_takes_part(const struct port *port)
 {
     const struct pairs *list = load_acquire(&pairs);
     return !list || place_of(list, port) < list->count;
+}
+
+/* A port that goes leaves its partner without one: neither takes part any more. */
+static void pairs_forget(const struct port *port)
+{
+    unsigned place = pairs ? place_of(pairs, port) : 0;
+    if (!pairs || place == pairs->count)
+        return;
+    store_relaxed(&pairs->port[place], PORT_NONE);
+    if ((place ^ 1u) < pairs->count)
+        store_relaxed(&pairs->port[place ^ 1u], PORT_NONE);
 }
 
 unsigned forward_get_pairs(const uint16_t **ports)
@@ -480,6 +491,7 @@ static void let_go(struct forward_port *fp)
 {
     struct port *port = fp->port;
     lack_clear(port);
+    pairs_forget(port);
     interface_destroy(fp->interface);
     workers_remove_port(port);
     port_table_set(port->number, NULL);

@@ -43,7 +43,7 @@ struct port *forward_peer(const struct port *port);
  * odd one has no partner; others take no part.  0 ports: all, as they are numbered.
  * 0 or -ENOMEM. */
 int forward_set_pairs(const uint16_t *ports, unsigned n);
-unsigned forward_get_pairs(const uint16_t **ports);
+unsigned forward_get_pairs(const uint16_t **ports); /* PORT_NONE among them: it is gone */
 bool forward_takes_part(const struct port *port);
 
 void ports_init(void);     /* from now on drivers tell when they stop or restart */

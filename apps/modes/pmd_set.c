@@ -234,10 +234,14 @@ static void print_shape(struct out *out)
 static void print_pairs(struct out *out)
 {
     const uint16_t *list;
-    unsigned n = forward_get_pairs(&list);
-    for (unsigned i = 0; i < n && i < forward_get_pairs(&list); i++)
-        out_printf(out, "%s%u", i ? "," : "set portlist ", list[i]);
-    if (n)
+    const char *between = "set portlist ";
+    for (unsigned i = 0; i < forward_get_pairs(&list); i++) {
+        if (list[i] == PORT_NONE)
+            continue;
+        out_printf(out, "%s%u", between, list[i]);
+        between = ",";
+    }
+    if (*between == ',')
         out_text(out, "\n");
 }
 

@@ -253,6 +253,20 @@ static void portlist_pairs_ports_in_its_order(void **state)
     assert_int_equal(lan_receive(1), 5);
 }
 
+static void a_port_that_goes_leaves_the_list_with_its_partner(void **state)
+{
+    typed_good("port add ring number 6");
+    typed_good("set portlist 0,6,1,2");
+    typed_good("port delete 6");
+    assert_non_null(strstr(typed("show config"), "set portlist 1,2\n"));
+    lan_send(1, A, B, 1);
+    lan_send(0, A, B, 2);
+    lan_run();
+    assert_int_equal(lan_receive(2), 1);
+    assert_int_equal(lan_drops(0, DROP_no_peer), 1);
+    typed_good("set portlist all");
+}
+
 static void eth_peer_is_who_mac_addresses(void **state)
 {
     typed_good("set eth-peer 1 02:00:00:00:00:77");
@@ -415,6 +429,7 @@ int main(void)
         WITH(txpkts_shapes_test_frames),
         WITH(txrate_paces_frames),
         WITH(portlist_pairs_ports_in_its_order),
+        WITH(a_port_that_goes_leaves_the_list_with_its_partner),
         WITH(eth_peer_is_who_mac_addresses),
         WITH(tags_come_off_and_on),
         WITH(burst_is_the_most_that_is_taken_at_once),
