@@ -4,10 +4,13 @@ import os
 import re
 import shutil
 import subprocess
+import time
 
 import pytest
+from scapy.all import ARP, ICMP, IP, TCP, UDP, Dot1Q, Ether, IPv6, PcapWriter, rdpcap, wrpcap
 
 from qemu import Appliance, check_law
+from test_capture import archive, fetch, machine, pcap_bytes
 
 SCRIPT = """\
 set fwd io
@@ -133,3 +136,77 @@ def test_tx_first_sends_the_same_number_of_frames(tmp_path):
     theirs = figures(run_testpmd(str(tmp_path), TX_FIRST, "net_null0,no-rx=1", "net_null1,no-rx=1"))
     mine = figures(ours(TX_FIRST, "null", "null"))
     assert theirs == mine and mine[0] == (0, 0, 0, 96, 0, 96) and mine[3] == (0, 0, 0, 40, 0, 40)
+
+
+def some_frames():
+    """IPv4 and IPv6, TCP and UDP, tags, fragments, wrong checksums, and what is none of that."""
+    ether = Ether(dst="02:00:00:00:0a:02", src="02:00:00:00:0a:01")
+    v4, v6 = IP(src="192.0.2.1", dst="198.51.100.2"), IPv6(src="2001:db8::1", dst="2001:db8::2")
+    udp, tcp = UDP(sport=1000, dport=2000) / (b"u" * 33), TCP(sport=3000, dport=4000) / (b"t" * 300)
+    frames = [ether / v4 / udp, ether / v4 / tcp, ether / v6 / udp, ether / v6 / tcp,
+              ether / Dot1Q(vlan=7) / v4 / udp, ether / Dot1Q(vlan=7) / v6 / tcp,
+              ether / IP(src="192.0.2.1", dst="198.51.100.2", chksum=0x1234) / UDP(sport=1, dport=2, chksum=0x4321) / b"bad",
+              ether / v4 / UDP(sport=5, dport=6, chksum=0) / b"none", ether / ARP(), ether / v4 / ICMP() / b"ping",
+              Ether(dst="02:00:00:00:0a:02", src="02:00:00:00:0a:01", type=0x88b5) / (b"x" * 50)]
+    return [bytes(frame).ljust(60, b"\0") for frame in frames]
+
+
+def testpmd_forwards(folder, mode, frames):
+    """What comes out of its second port: the frames of the file that it writes, and the block it prints."""
+    if not shutil.which("dpdk-testpmd"):
+        pytest.skip("dpdk-testpmd is not installed: tools/setup")
+    sent, out = os.path.join(folder, "sent.pcap"), os.path.join(folder, "theirs.pcap")
+    wrpcap(sent, [Ether(frame) for frame in frames])
+    command = ["stdbuf", "-oL", "dpdk-testpmd", "--no-huge", "-m", "256", "--no-pci", "--no-telemetry", "--file-prefix",
+               "millrace%d" % os.getpid(), "-l", "0,1",
+               "--vdev", "net_pcap0,rx_pcap=%s,tx_pcap=%s/back.pcap" % (sent, folder),
+               "--vdev", "net_pcap1,rx_pcap=%s/empty.pcap,tx_pcap=%s" % (folder, out),
+               "--", "-i", "--total-num-mbufs=8192", "--no-flush-rx", "--forward-mode=" + mode]
+    with PcapWriter(os.path.join(folder, "empty.pcap"), linktype=1) as empty:
+        empty.write_header(None)
+    run = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    run.stdin.write("start\n")
+    run.stdin.flush()
+    said = ""
+    for _ in range(60):         # until all have been received, however slow the machine is
+        time.sleep(0.5)
+        run.stdin.write("show port stats 0\n")
+        run.stdin.flush()
+        while (line := run.stdout.readline()) and "Tx-pps" not in line:
+            said += line
+            if "Error" in line or "Cannot" in line:
+                run.kill()
+                pytest.skip("dpdk-testpmd does not run here: " + said[-300:])
+        if "RX-packets: %d " % len(frames) in said:
+            break
+    said, _ = run.communicate("stop\nquit\n", timeout=60)
+    return [bytes(frame) for frame in rdpcap(out)], figures(said.replace("testpmd> ", ""))
+
+
+def ours_forwards(folder, mode, frames):
+    data = pcap_bytes(folder, [Ether(frame) for frame in frames])
+    console, m = machine(folder, archive(folder, sent=data))
+    with m:
+        m.must("port add pcap tx out number 1")
+        m.must("forward " + mode)
+        m.must("port add pcap rx sent number 0")
+        m.settled(len(frames))
+        block = figures(m.must("stop"))
+        m.must("port delete 1")
+        path = os.path.join(folder, "ours.pcap")
+        fetch(console, "out", path)
+        return [bytes(frame) for frame in rdpcap(path)], block
+
+
+@pytest.mark.parametrize("mode", ["io", "mac", "macswap", "5tswap", "csum"])
+def test_modes_make_the_same_of_the_same_frames(tmp_path, mode):
+    """Byte by byte, but for the address that each port has of its own."""
+    frames = some_frames()
+    theirs, their_block = testpmd_forwards(str(tmp_path), mode, frames)
+    mine, my_block = ours_forwards(str(tmp_path), mode, frames)
+    assert len(theirs) == len(mine) == len(frames)
+    for number, (a, b) in enumerate(zip(theirs, mine)):
+        if mode in ("mac", "csum"):
+            a, b = a[:6] + a[12:], b[:6] + b[12:]
+        assert a == b, "frame %d: %s and %s" % (number, Ether(a).summary(), Ether(b).summary())
+    assert their_block == my_block
