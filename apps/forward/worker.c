@@ -295,9 +295,13 @@ void workers_set_burst(uint16_t burst)
         store_relaxed(&workers.receive, burst);
 }
 
+/* What waited meanwhile wakes nobody by itself. */
 void workers_pause(bool paused)
 {
+    bool again = !workers.receive && !paused;
     store_relaxed(&workers.receive, paused ? 0 : workers.burst);
+    for (unsigned i = 0; again && i < workers.count; i++)
+        workers_wake(i);
 }
 
 void workers_set_turn(void (*turn)(struct worker *worker))
