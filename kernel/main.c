@@ -295,9 +295,22 @@ static bool control_is_quiet(void)
     return tasks_rest() && console_is_quiet();
 }
 
-/* The set-up ends here: from now on who waits is a task. */
-static void start_tasks(void)
+/* For two tasks at least, whatever the configuration takes: without them nobody can be told what
+ * there is no memory for. */
+#define FOR_TASKS (192u << 10)
+
+static void *keep_for_tasks(void)
 {
+    void *kept = page_alloc(FOR_TASKS, PAGE_SIZE, 0);
+    if (!kept)
+        panic("no memory for tasks");
+    return kept;
+}
+
+/* The set-up ends here: from now on who waits is a task. */
+static void start_tasks(void *kept)
+{
+    page_free(kept, FOR_TASKS);
     console_set_wait(task_yield);
     if (work_start() || console_start())
         panic("no memory for tasks");
@@ -341,6 +354,7 @@ void kernel_main(struct boot_info *info)
     done("drivers: %u devices taken", (unsigned)pci_probe_drivers() + probe_slots());
     console_settle();
     done("cpus: %u in use", cpus_settle());
+    void *for_tasks = keep_for_tasks();
     done("packets: %" PRIu32, make_packets());
     done("ports: %u to configure", forward_take_ports());
     configure(info);
@@ -351,7 +365,7 @@ void kernel_main(struct boot_info *info)
     say_ready();
 
     acpi_power_button_init();
-    start_tasks();
+    start_tasks(for_tasks);
     forward_set_control_hook(control_work, control_is_quiet);
     rest_want(!options.poll_busy);
     for (;;)

@@ -52,6 +52,13 @@ def test_with_less_it_is_said_what_there_is_no_memory_for():
         assert "inactive" in appliance.command("show routes")
 
 
+def test_with_least_of_all_the_console_says_so():
+    """No port starts, and whoever asks is told why: tasks have what they need before ports take the rest."""
+    with Appliance(memory=LEAST - 2, config=ADDRESSES) as appliance:
+        assert "no memory to start" in appliance.command("show port 0")
+        assert "panic" not in appliance.transcript
+
+
 def test_bridging_needs_less():
     with Appliance(memory=LEAST - 1, config="forward l2\n") as appliance:
         for number in range(1000):
