@@ -3,6 +3,7 @@
 
 #include "apps/ip/address.h"
 #include "apps/ip/argument.h"
+#include "apps/ip/ipv4.h"
 #include "apps/ip/name.h"
 
 #include <errno.h>
@@ -95,6 +96,8 @@ int ways_add(struct command_call *call, struct target_words *words, const char *
     if (ip_family(way.gateway) != words->family)
         return command_error(call, "%s is of another family, expected an %s gateway", gateway,
                              words->family ? "IPv6" : "IPv4");
+    if (ip_is_v4(way.gateway) && ipv4_is_martian(ip_to_v4(way.gateway)))
+        return command_error(call, "%s is no host's address, expected another router", gateway);
     if (is_named_twice(words, &way))
         return command_error(call, "%s is named twice, expected each next hop once", gateway);
     if (weight_parse(call, weight, &way.weight))

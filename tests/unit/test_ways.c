@@ -448,6 +448,8 @@ static void what_is_wrong_is_said_and_nothing_is_done(void **state)
         { "via 198.51.100.2 via 198.51.100.1", "198.51.100.1 is ours or a broadcast address" },
         { "via 198.51.100.2 via 10.0.0.1", "10.0.0.1 is on no connected prefix" },
         { "via 198.51.100.255 interface 2", "is ours or a broadcast address" },
+        { "via 224.0.0.1 interface 2", "224.0.0.1 is no host's address" },
+        { "via 127.0.0.1 interface 2", "127.0.0.1 is no host's address" },
         { "interface 77", "wrong '77'" },
         { "wormhole", "wrong 'wormhole'" },
     };
