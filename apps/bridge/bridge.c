@@ -3,6 +3,7 @@
 
 #include "apps/bridge/fdb.h"
 #include "apps/bridge/relay.h"
+#include "apps/bridge/snoop.h"
 #include "apps/bridge/storm.h"
 #include "apps/bridge/stp.h"
 #include "apps/bridge/vlans.h"
@@ -161,6 +162,7 @@ static void detach(struct member *member)
     fdb_flush_port(interface->port_number);
     stp_leave(member);
     vlans_leave(member);
+    snoop_forget(member->bridge, member);
     wires_refresh(interface);
     publish(member->bridge);
     wire_forget(member);
@@ -278,6 +280,7 @@ static void release(struct bridge *bridge)
         tell_changed(interface);
     }
     stp_stop(bridge);
+    snoop_stop(bridge);
     vlans_end(bridge);
     fid_give(bridge->fid);
     if (bridge->flood)
@@ -490,6 +493,8 @@ static void heard_of_port(const struct event *event)
             wires_refresh(NULL);
         if (member)
             follow(member->bridge);
+        if (member && event->kind == EVENT_INTERFACE_DOWN)
+            snoop_forget(member->bridge, member);
         if (event->kind == EVENT_INTERFACE_CHANGED)
             reconsider(interface);
     }

@@ -3,6 +3,7 @@
  * A bridge may go while text is printed (kernel/task.h), so each row looks it up anew. */
 #include "apps/bridge/bridge.h"
 #include "apps/bridge/member_commands.h"
+#include "apps/bridge/snoop.h"
 #include "apps/bridge/stp.h"
 #include "apps/console/command.h"
 #include "apps/forward/words.h"
@@ -207,6 +208,32 @@ static void show_tree(struct out *out, const char *name)
                    copy.changes);
 }
 
+static void show_group(struct out *out, const struct snoop_row *row)
+{
+    char mac[MAC_TEXT];
+    uint16_t vid = fid_get(row->fid).vid;
+    out_printf(out, "  group          %s", mac_format(row->mac, mac));
+    if (vid)
+        out_printf(out, " in VLAN %u", vid);
+    out_text(out, ", ports");
+    for (unsigned i = 0; i < row->ports && i < ARRAY_SIZE(row->port); i++)
+        out_printf(out, " %u", row->port[i]);
+    out_text(out, row->ports > ARRAY_SIZE(row->port) ? " ...\n" : "\n");
+}
+
+static void show_groups(struct out *out, const char *name)
+{
+    const struct bridge *bridge = bridge_find(name);
+    struct snoop_row row;
+    if (!bridge || !bridge->snoop)
+        return;
+    const struct snoop_counts c = snoop_counts(bridge);
+    out_printf(out, "  snooping       %u groups, %u ports with a router%s\n", c.groups, c.routers,
+               c.asks ? ", asks itself" : "");
+    for (unsigned n = 0; (bridge = bridge_find(name)) && snoop_row(bridge, n, &row); n++)
+        show_group(out, &row);
+}
+
 static void show_signs(struct out *out, struct loop_signs loop)
 {
     if (loop.moves)
@@ -232,6 +259,7 @@ static int cmd_show_bridge(struct command_call *call)
                b->up ? "up" : "down", b->bridge->automatic ? ", by mode l2" : "",
                b->bridge->vlans ? ", VLAN-aware" : "", mac_format(b->mac, mac), b->mtu);
     show_tree(call->out, name);
+    show_groups(call->out, name);
     show_signs(call->out, signs);
     while ((bridge = bridge_find(name)) && (m = bridge_next_member(bridge, &cursor)))
         show_member(call->out, m);
@@ -258,10 +286,12 @@ static void print_bridges(struct out *out)
         strcpy(name, b->name);
         if (!is_configured(b->bridge))
             continue;
-        bool aware = b->bridge->vlans, tree = b->bridge->stp;
+        bool aware = b->bridge->vlans, tree = b->bridge->stp, snoop = b->bridge->snoop;
         out_printf(out, "bridge add %s\n", name);
         if (aware)
             out_printf(out, "bridge %s vlan-aware on\n", name);
+        if (snoop)
+            out_printf(out, "bridge %s snooping on\n", name);
         if (tree)
             out_printf(out, "bridge %s spanning-tree on\n", name);
         while ((bridge = bridge_find(name)) && (m = bridge_next_member(bridge, &cursor))) {

@@ -13,6 +13,9 @@
 #include <stdint.h>
 
 struct bridge;
+struct note;
+struct snoop;
+struct snoop_groups;
 
 /* Addresses of other functions of a NIC, whose own ports have the frames for them. */
 struct mac_list {
@@ -85,8 +88,14 @@ struct bridge {
     struct numbered *vlans;      /* struct bridge_vlan by VID; NULL: it is not VLAN-aware */
     uint16_t fid;                /* its stations in the filtering database, if it is not */
     bool down;                   /* by the user: nothing goes through */
-    struct stp *stp;             /* its spanning tree; NULL: none */
+    struct snoop_groups *groups; /* who wants which group; NULL: they go to all */
+    /* Handlers of notes, which have the frame: of messages about groups, whose code is a FID, and
+     * of BPDUs; NULL: these are for nobody. */
+    void (*snoop_take)(struct worker *control, const struct note *note);
+    void (*stp_take)(struct worker *control, const struct note *note);
     /* the control task's */
+    struct snoop *snoop; /* who keeps `groups` */
+    struct stp *stp;     /* its spanning tree; NULL: none */
     bool automatic;     /* made by mode l2 */
     bool mac_chosen;    /* by the user; else it is a member's */
     uint16_t mac_from;  /* the number of that member's port; PORT_NONE: there was none yet */

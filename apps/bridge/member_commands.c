@@ -3,6 +3,7 @@
 
 #include "apps/bridge/bridge.h"
 #include "apps/bridge/fdb.h"
+#include "apps/bridge/snoop.h"
 #include "apps/bridge/storm.h"
 #include "apps/bridge/stp.h"
 #include "apps/bridge/vlans.h"
@@ -149,6 +150,22 @@ static int cmd_bridge_spanning_tree(struct command_call *call)
     int e = on ? stp_start(bridge) : 0;
     if (!on)
         stp_stop(bridge);
+    return e ? command_error(call, "bridge %s is not changed: %s", call->arg[0].word, strerror(-e))
+             : 0;
+}
+
+COMMAND(cmd_bridge_snooping, "bridge BRIDGE snooping on|off",
+        "Send groups' frames only to who wants them (IGMP, MLD), and ask where nobody asks");
+static int cmd_bridge_snooping(struct command_call *call)
+{
+    struct bridge *bridge = call->arg[0].interface->bridge;
+    bool on = !call->arg[1].choice;
+    bridge->automatic = false;
+    if (on == (bridge->snoop != NULL))
+        return 0;
+    int e = on ? snoop_start(bridge) : 0;
+    if (!on)
+        snoop_stop(bridge);
     return e ? command_error(call, "bridge %s is not changed: %s", call->arg[0].word, strerror(-e))
              : 0;
 }

@@ -4,9 +4,10 @@
 #include "apps/bridge/fdb.h"
 #include "apps/bridge/fid.h"
 #include "apps/bridge/member.h"
+#include "apps/bridge/snoop_groups.h"
+#include "apps/bridge/snoop_parse.h"
 #include "apps/bridge/station.h"
 #include "apps/bridge/storm.h"
-#include "apps/bridge/stp.h"
 #include "apps/bridge/vlans.h"
 #include "apps/forward/interface_stats.h"
 #include "apps/forward/vlan.h"
@@ -38,7 +39,8 @@ struct passage {
     const struct member *out;
     uint32_t out_number; /* NOWHERE: there is none yet */
     unsigned first, end;
-    const struct flood_list *list; /* to whom what is flooded goes; NULL: to all */
+    const struct snoop_groups *groups; /* who wants them; NULL: all */
+    const struct flood_list *list;     /* to whom what is flooded goes; NULL: to all */
     /* In a VLAN-aware bridge, else NULL and 0 throughout. */
     const struct numbered *vlans;
     uint16_t vid[PORT_BURST]; /* each frame's VLAN; 0: none that is allowed there */
@@ -378,18 +380,19 @@ static inline int fault_of(struct passage *way, unsigned i)
     return unlikely(copy) ? DROP_shared_wire : FINE;
 }
 
-/* BPDUs are the spanning tree's, where there is one. */
 static bool is_bpdu(const struct passage *way, unsigned i)
 {
-    return load_relaxed(&way->bridge->stp) &&
-           (way->destination[i].key & MAC_WORD) == RESERVED_ADDRESS;
+    return (way->destination[i].key & MAC_WORD) == RESERVED_ADDRESS;
 }
 
+/* BPDUs are the spanning tree's, where there is one. */
 static __attribute__((noinline)) void refuse(struct passage *way, unsigned i, enum drop_reason why)
 {
     struct packet *p = way->packet[i];
-    struct note note = { .handle = stp_take, .packet = p, .port = p->port };
-    if (why != DROP_reserved_address || !is_bpdu(way, i))
+    struct note note = { .handle = load_relaxed(&way->bridge->stp_take),
+                         .packet = p,
+                         .port = p->port };
+    if (why != DROP_reserved_address || !is_bpdu(way, i) || !note.handle)
         forward_drop(way->worker, p->port, why, p);
     else if (!forward_note(way->worker, &note))
         forward_drop(way->worker, p->port, DROP_control_full, p);
@@ -404,6 +407,32 @@ static __attribute__((noinline)) void relay_nothing(struct passage *way, unsigne
     }
 }
 
+/* A group's frame: up, if somebody is there, and to other members. */
+static void spread(struct passage *way, struct packet *p, uint64_t destination, uint16_t vid)
+{
+    if (way->own == NOBODY || !deliver_own(way, p, destination, vid))
+        flood(way, p, vid);
+}
+
+/* The same where groups are snooped on: messages about them are the control task's. */
+static __attribute__((noinline)) void snoop(struct passage *way, unsigned i, uint16_t vid)
+{
+    struct packet *p = way->packet[i];
+    uint32_t tag = is_tagged(p) ? VLAN_TAG : 0;
+    uint64_t key = way->destination[i].key;
+    struct note note = { .handle = way->bridge->snoop_take,
+                         .packet = p,
+                         .port = p->port,
+                         .code = (uint16_t)(key >> 48) };
+    if (!snoop_is_message(p->data + tag, p->frame_length - tag)) { /* what matters is behind it */
+        way->list = snoop_list(way->groups, key);
+        spread(way, p, key, vid);
+        way->list = NULL;
+    } else if (!forward_note(way->worker, &note)) {
+        forward_drop(way->worker, p->port, DROP_control_full, p);
+    }
+}
+
 static void relay(struct passage *way, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
@@ -411,6 +440,8 @@ static void relay(struct passage *way, unsigned n)
         int fault = fault_of(way, i);
         if (unlikely(fault != FINE))
             refuse(way, i, (enum drop_reason)fault);
+        else if (unlikely(way->groups != NULL) && way->destination[i].key & FDB_KEY_GROUP)
+            snoop(way, i, 0);
         else if (unlikely(way->own != NOBODY) && deliver_own(way, p, way->destination[i].key, 0))
             continue; /* no group is in the table */
         else if (way->port[i] == way->out_number || turn_to(way, p, way->port[i], 0))
@@ -428,6 +459,8 @@ static void relay_vlans(struct passage *way, unsigned n)
         int fault = fault_of(way, i);
         if (unlikely(fault != FINE))
             refuse(way, i, (enum drop_reason)fault);
+        else if (unlikely(way->groups != NULL) && way->destination[i].key & FDB_KEY_GROUP)
+            snoop(way, i, vid);
         else if (unlikely(way->own != NOBODY) && deliver_own(way, p, way->destination[i].key, vid))
             continue;
         else if (((way->port[i] == way->out_number && vid == way->out_vid) ||
@@ -493,6 +526,7 @@ static void passage_begin(struct passage *way, struct worker *worker, struct mem
     way->worker = worker;
     way->bridge = in->bridge;
     way->in = in;
+    way->groups = load_acquire(&in->bridge->groups);
     way->list = NULL;
     way->traits = load_relaxed(&in->traits);
     way->spoken_for = speaker(in);
@@ -536,6 +570,18 @@ void bridge_input(struct worker *worker, struct interface *interface, struct pac
         relay(&way, n);
     else
         relay_vlans(&way, n);
+    if (way.ups)
+        send_up(&way);
+}
+
+void bridge_spread(struct worker *control, struct member *in, struct packet *packet, uint16_t vid,
+                   const struct flood_list *list)
+{
+    struct passage way;
+    passage_begin(&way, control, in);
+    way.packet = &packet;
+    way.list = list;
+    spread(&way, packet, mac_load(packet->data), vid);
     if (way.ups)
         send_up(&way);
 }

@@ -12,12 +12,17 @@
  * for its own address, which the speaker does not get. */
 #pragma once
 
+#include "apps/bridge/member.h"
 #include "apps/forward/forward.h"
 #include "apps/forward/interface.h"
 
 /* A member's interface_burst_fn: what came in. */
 void bridge_input(struct worker *worker, struct interface *interface, struct packet **packets,
                   uint16_t n);
+/* Control task: floods a group's frame that came in by a member, to these members alone if `list`
+ * is not NULL, and to the bridge itself as ever.  vid 0: the bridge is not VLAN-aware. */
+void bridge_spread(struct worker *control, struct member *in, struct packet *packet, uint16_t vid,
+                   const struct flood_list *list);
 /* A bridge's: what IP sends.  It goes to members, never back up. */
 void bridge_output(struct worker *worker, struct interface *interface, struct packet **packets,
                    uint16_t n);

@@ -2,6 +2,7 @@
 #include "apps/bridge/stp.h"
 
 #include "apps/bridge/fdb.h"
+#include "apps/bridge/snoop.h"
 #include "apps/forward/event.h"
 #include "apps/forward/forward.h"
 #include "apps/forward/job.h"
@@ -54,7 +55,9 @@ static void set_state(struct rstp_port *port, enum rstp_state state)
 
 static void flush(struct rstp_port *port)
 {
-    fdb_flush_port(member_behind(port)->interface->port_number);
+    struct member *member = member_behind(port);
+    fdb_flush_port(member->interface->port_number);
+    snoop_forget(member->bridge, NULL); /* who wants what may be behind another port */
 }
 
 /* IEEE 802.3: a length instead of a type. */
@@ -87,7 +90,7 @@ static bool is_ours(const struct packet *p)
            !memcmp(p->data + ETHERNET_HEADER, bpdu_llc, LLC);
 }
 
-void stp_take(struct worker *control, const struct note *note)
+static void take(struct worker *control, const struct note *note)
 {
     struct member *member = member_of(note->port);
     struct packet *p = note->packet;
@@ -154,7 +157,8 @@ int stp_start(struct bridge *bridge)
     if (e)
         return e;
     rstp_begin(&stp->tree, identifier_of(bridge), &ops);
-    store_release(&bridge->stp, stp);
+    bridge->stp = stp;
+    store_release(&bridge->stp_take, take);
     for (struct member *m; !e && (m = next_of(bridge, &cursor));)
         e = stp_join(m);
     if (e)
@@ -168,7 +172,8 @@ void stp_stop(struct bridge *bridge)
     unsigned cursor = 0;
     for (struct member *m; stp && (m = next_of(bridge, &cursor));)
         stp_leave(m);
-    store_release(&bridge->stp, NULL);
+    store_release(&bridge->stp_take, NULL);
+    bridge->stp = NULL;
     free(stp);
 }
 

@@ -2,12 +2,11 @@
  *
  * Off unless told.  While it is on, BPDUs are for the bridge and never forwarded, and a member lets
  * frames through as its state says (TRAITS_CLOSED).  It stands still while a whole-port mode has
- * the frames.  Control task only, but for the note's being posted. */
+ * the frames.  Control task only. */
 #pragma once
 
 #include "apps/bridge/member.h"
 #include "apps/bridge/rstp.h"
-#include "apps/forward/worker.h"
 
 #include <stdbool.h>
 
@@ -22,6 +21,3 @@ void stp_set_edge(struct member *member, bool edge); /* also where there is no t
 /* For people; NULL: there is no tree. */
 const struct rstp *stp_tree(const struct bridge *bridge);
 const struct rstp_port *stp_port(const struct member *member);
-
-/* Takes a BPDU that a member received: a note's handler. */
-void stp_take(struct worker *control, const struct note *note);

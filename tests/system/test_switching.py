@@ -157,3 +157,42 @@ def test_many_who_need_not_meet():
         check_law(stats)
         assert stats["ports"][0]["drops"]["isolated"] == 1
         assert 5 <= stats["ports"][0]["drops"]["storm"] <= 6
+
+
+@pytest.mark.parametrize("nic", ("virtio", "igb", "e1000"))
+def test_television(nic):
+    """Reports as scapy makes them, of IGMPv2, IGMPv3, MLDv1 and MLDv2."""
+    from scapy.contrib.igmp import IGMP
+    from scapy.contrib.igmpv3 import IGMPv3, IGMPv3gr, IGMPv3mr
+    from scapy.layers.inet6 import ICMPv6MLDMultAddrRec, ICMPv6MLReport, ICMPv6MLReport2, IPv6, IPv6ExtHdrHopByHop, RouterAlert
+
+    def v2(group):
+        return IP(src="192.0.2.5", dst=group, ttl=1) / IGMP(type=0x16, gaddr=group)
+
+    def v3(group):
+        return IP(src="192.0.2.5", dst="224.0.0.22", ttl=1, options=b"\x94\4\0\0") / IGMPv3(type=0x22) / \
+            IGMPv3mr(records=[IGMPv3gr(rtype=4, maddr=group)])
+
+    def mld1(group):
+        return IPv6(src="fe80::5", dst=group, hlim=1) / IPv6ExtHdrHopByHop(options=[RouterAlert()]) / ICMPv6MLReport(mladdr=group)
+
+    def mld2(group):
+        return IPv6(src="fe80::5", dst="ff02::16", hlim=1) / IPv6ExtHdrHopByHop(options=[RouterAlert()]) / \
+            ICMPv6MLReport2(records=[ICMPv6MLDMultAddrRec(rtype=4, dst=group)], records_number=1)
+
+    groups = ((v2, "239.1.1.1", "01:00:5e:01:01:01"), (v3, "239.1.1.2", "01:00:5e:01:01:02"),
+              (mld1, "ff05::1:1", "33:33:00:01:00:01"), (mld2, "ff05::1:2", "33:33:00:01:00:02"))
+    with Appliance(nics=[nic] * 3, config=example("Television for those who watch")) as appliance:
+        source, viewer, other = appliance.wires
+        for n, (report, group, address) in enumerate(groups):
+            source.send(frame(mac(1), address, b"to all %d" % n))
+            viewer.expect(lambda f: b"to all %d" % n in f)
+            other.expect(lambda f: b"to all %d" % n in f)
+            viewer.send(Ether(src=mac(5), dst=address) / report(group))
+            while "%s, ports 1" % address not in appliance.must("show bridge lan"):
+                pass
+            source.send(frame(mac(1), address, b"to one %d" % n), frame(mac(1), BROADCAST, b"end %d" % n))
+            viewer.expect(lambda f: b"to one %d" % n in f)
+            assert not any(b"to one" in f for f in other.before(frame(mac(1), BROADCAST, b"end %d" % n)))
+        assert "4 groups, 0 ports with a router, asks itself" in appliance.must("show bridge lan")
+        check_law(appliance.stats())

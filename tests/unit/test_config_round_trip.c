@@ -206,7 +206,8 @@ static void random_bridge(char *to, size_t n)
         snprintf(to, n, "bridge add %s", bridge());
         break;
     case 5:
-        snprintf(to, n, "bridge %s spanning-tree %s", bridge(), PICK("on", "off"));
+        snprintf(to, n, "bridge %s %s %s", bridge(), PICK("spanning-tree", "snooping"),
+                 PICK("on", "off"));
         break;
     case 6:
         snprintf(to, n, "bridge %s vlan-aware %s", bridge(), PICK("on", "on", "off"));

@@ -1,0 +1,40 @@
+/* snoop_parse.h - what IGMP and MLD say, as far as a bridge wants to know it: who wants which
+ * group's frames, and who asks.
+ *
+ * Groups are told apart by their MAC: 32 of IPv4's have one.  Sources are not: who wants a group
+ * from some sources gets it from all.  unread in this file and snoop_parse.c: RFC 2236, 2710,
+ * 3376, 3810, 4541. */
+#pragma once
+
+#include "nic/ethernet.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum snoop_kind { SNOOP_OTHER, SNOOP_REPORT, SNOOP_QUERY };
+enum snoop_family { SNOOP_IPV4, SNOOP_IPV6, SNOOP_FAMILIES };
+
+struct snoop_message {
+    enum snoop_kind kind;
+    enum snoop_family family;
+    bool from_router; /* of a query: it has a source, to whom reports can be sent */
+    bool general;     /* likewise: about all groups */
+};
+
+/* Of a frame of `length` octets, without a tag, whose headers are there (PACKET_HEADER_MIN).
+ * Cheap: asked by workers of every frame for a group. */
+bool snoop_is_message(const uint8_t *frame, uint32_t length);
+
+/* The whole frame.  Calls want() for each group that a report is about; SNOOP_OTHER: it is wrong
+ * somewhere, and nothing was called. */
+typedef void snoop_want_fn(void *ctx, const uint8_t mac[MAC_LEN], bool wanted);
+struct snoop_message snoop_parse(const uint8_t *frame, uint32_t length, snoop_want_fn *want,
+                                 void *ctx);
+/* Frames for these go to all, whoever wants them: what every host listens to. */
+bool snoop_is_for_all(const uint8_t mac[MAC_LEN]);
+
+/* A query of our own, without tag: of all groups, or about one (NULL: all).  Its length; at most
+ * SNOOP_QUERY_MAX, and at least FRAME_PADDED. */
+#define SNOOP_QUERY_MAX 96u
+uint32_t snoop_make_query(uint8_t frame[SNOOP_QUERY_MAX], enum snoop_family family,
+                          const uint8_t source[MAC_LEN]);
