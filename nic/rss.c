@@ -29,3 +29,8 @@ void rss_set_symmetric(bool on)
 {
     key = on ? symmetric : usual;
 }
+
+bool rss_is_symmetric(void)
+{
+    return key == symmetric;
+}

@@ -10,3 +10,4 @@
  * flow have the same hash. */
 const uint8_t *rss_key(void);
 void rss_set_symmetric(bool on);
+bool rss_is_symmetric(void);

@@ -112,6 +112,8 @@ struct lists {
     struct poll_list *list[WORKERS_MAX];
 };
 
+static bool spreads; /* assign_set_spread() */
+
 static void count_entry(struct forward_port *fp, unsigned queue, void *arg)
 {
     struct lists *lists = arg;
@@ -157,6 +159,45 @@ static void count_lookers(const struct lists *lists)
     rest_set_lookers(lookers);
 }
 
+/* Who has queues passes flows on to all who have none. */
+static void add_targets(const struct lists *lists, unsigned self)
+{
+    struct poll_list *list = lists->list[self];
+    list->target[list->targets++] = (uint8_t)self;
+    for (unsigned i = workers_first(); i < worker_count(); i++)
+        if (!lists->count[i] && !workers_connect_flows(self, i))
+            list->target[list->targets++] = (uint8_t)i;
+    if (list->targets == 1)
+        list->targets = 0;
+}
+
+static void lists_spread(const struct lists *lists)
+{
+    for (unsigned i = 0; spreads && i < worker_count(); i++)
+        if (lists->count[i])
+            add_targets(lists, i);
+}
+
+static bool same_targets(const struct poll_list *a, const struct poll_list *b)
+{
+    return a->targets == b->targets && !memcmp(a->target, b->target, a->targets);
+}
+
+/* Flows that other workers are to have from now on: their queues are polled by nobody meanwhile. */
+static bool take_respread(const struct lists *lists)
+{
+    bool taken = false;
+    for (unsigned i = 0; i < worker_count(); i++) {
+        struct poll_list *list = worker_get(i)->polls;
+        if (!list || same_targets(list, lists->list[i]))
+            continue;
+        for (unsigned k = 0; k < list->count; k++)
+            if (list->entry[k].queue)
+                taken |= queue_take(list->entry[k].queue);
+    }
+    return taken;
+}
+
 static void lists_publish(const struct lists *lists)
 {
     count_lookers(lists);
@@ -181,10 +222,12 @@ int assign_spread(void)
     int e = lists_alloc(&lists);
     if (e)
         return e;
+    lists_spread(&lists);
     for_each_queue(take_moved, &moves);
+    moves |= take_respread(&lists);
     if (moves) {
         workers_quiesce();
-        workers_settle_lanes();
+        workers_settle();
     }
     for_each_queue(give_cache, NULL);
     for_each_queue(add_entry, &lists);
@@ -199,6 +242,8 @@ void assign_take(struct port *port)
         if (port->rxq[q])
             queue_take(port->rxq[q]);
     workers_quiesce();
+    if (spreads)
+        workers_settle();
     for (unsigned q = 0; q < PORT_QUEUES_MAX; q++) {
         if (port->rxq[q]) {
             port->rxq[q]->cache = control;
@@ -223,4 +268,26 @@ int assign_pin(struct port *port, unsigned queue, unsigned worker)
     fp->assignment = before;
     table_fill();
     return e;
+}
+
+int assign_set_spread(bool on)
+{
+    if (on == spreads)
+        return 0;
+    spreads = on;
+    int e = assign_spread();
+    if (e)
+        spreads = !on;
+    return e;
+}
+
+bool assign_takes_flows(unsigned worker)
+{
+    for (unsigned i = 0; i < worker_count(); i++) {
+        const struct poll_list *list = worker_get(i)->polls;
+        for (unsigned k = 1; list && k < list->targets; k++)
+            if (list->target[k] == worker)
+                return true;
+    }
+    return false;
 }

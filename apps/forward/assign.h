@@ -17,5 +17,9 @@ int assign_spread(void);
 /* Takes all queues of the port away from their workers: none of them is in its bursts when
  * this returns, and its caches are the control worker's. */
 void assign_take(struct port *port);
+/* Whether workers without queues take part in what others receive (spread.h).  0, or with nothing
+ * changed -ENOMEM. */
+int assign_set_spread(bool on);
+bool assign_takes_flows(unsigned worker);
 /* 0, or with nothing changed -EINVAL (no such queue or worker), -ENOMEM. */
 int assign_pin(struct port *port, unsigned queue, unsigned worker);

@@ -21,6 +21,7 @@
     X(spanning_tree, RX, "the spanning tree keeps this port closed") \
     X(no_buffer, RX, "packet pool empty") \
     X(control_full, RX, "control task too busy") \
+    X(flows_full, RX, "ring to the worker that its flow belongs to full") \
     X(not_for_us, RX, "unicast frame for another station") \
     X(ethertype, RX, "protocol not handled") \
     X(vlan, RX, "not in the port's VLAN") \

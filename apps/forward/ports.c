@@ -33,8 +33,10 @@ static struct forward_port *take_in(struct port *port)
     if (workers_add_port(port))
         goto fail_known;
     fp->interface = interface_of_port(port);
-    if (fp->interface)
+    if (fp->interface) {
+        workers_set_interface(port, fp->interface);
         return fp;
+    }
     workers_remove_port(port);
 fail_known:
     port_table_set(port->number, NULL);

@@ -191,6 +191,7 @@ static void worker_read(unsigned number, struct worker_totals *t)
     const struct worker *worker = worker_get(number);
     *t = (struct worker_totals){ .packets = load_relaxed(&worker->packets),
                                  .busy_cycles = load_relaxed(&worker->busy_cycles),
+                                 .taken = load_relaxed(&worker->taken),
                                  .idle_cycles = idle_cycles(worker),
                                  .wakeups = load_relaxed(&worker->wakeups),
                                  .resting = load_relaxed(&worker->turns.resting) };
@@ -204,6 +205,7 @@ void stats_worker_totals(unsigned number, struct worker_totals *t)
     t->busy_cycles = since(t->busy_cycles, then->busy_cycles);
     t->idle_cycles = since(t->idle_cycles, then->idle_cycles);
     t->wakeups = since(t->wakeups, then->wakeups);
+    t->taken = since(t->taken, then->taken);
     t->busy_percent = all.busy_percent[number];
 }
 

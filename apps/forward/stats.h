@@ -43,6 +43,7 @@ void stats_tx_queue(const struct port *port, unsigned queue, struct queue_totals
 
 struct worker_totals {
     uint64_t packets, busy_cycles, idle_cycles;
+    uint64_t taken;             /* frames that other workers received and passed on to it */
     uint64_t wakeups;           /* rests that ended */
     unsigned busy_percent;      /* over the last whole second */
     bool resting;               /* now */

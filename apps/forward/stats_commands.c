@@ -263,6 +263,7 @@ static void json_core(struct out *out, unsigned i, const struct worker_totals *t
     json_number(out, "busy_cycles", t->busy_cycles);
     json_number(out, "idle_cycles", t->idle_cycles);
     json_number(out, "wakeups", t->wakeups);
+    json_number(out, "taken", t->taken);
     out_text(out, "}");
 }
 
@@ -336,7 +337,9 @@ static void show_queues_of(struct out *out, unsigned core)
                        fp->assignment.pinned >> q & 1 ? " (set)" : "");
             comma = ", ";
         }
-    out_text(out, *comma ? "\n" : "-\n");
+    if (!*comma)
+        out_text(out, assign_takes_flows(core) ? "flows of other cores" : "-");
+    out_text(out, "\n");
 }
 
 COMMAND(cmd_show_cores, "show cores",

@@ -2,6 +2,7 @@
 #include "apps/forward/worker.h"
 
 #include "apps/forward/access.h"
+#include "apps/forward/flow_part.h"
 #include "apps/forward/interface.h"
 #include "kernel/task.h"
 #include "kernel/time.h"
@@ -12,6 +13,7 @@
 
 #define NOTES 1024u /* ring from a worker to the control task */
 #define LANE 1024u  /* ring from a worker to another: some bursts */
+#define FLOWS 1024u /* likewise, of frames that came in */
 
 static struct {
     struct worker *worker[WORKERS_MAX];
@@ -311,22 +313,84 @@ void workers_set_turn(void (*turn)(struct worker *worker))
         workers_wake(i);
 }
 
-static unsigned poll_queue(struct worker *worker, struct port_queue *queue,
-                           struct interface *interface)
+static inline void take_in(struct worker *worker, struct port *port, struct interface *interface,
+                           struct packet **packets, uint16_t n)
+{
+    port_input_fn *port_input = load_acquire(&workers.port_input);
+    if (port_input)
+        port_input(worker, port, packets, n);
+    else
+        load_acquire (&interface->input)(worker, interface, packets, n);
+}
+
+static void notify_all(struct worker *worker, uint64_t numbers)
+{
+    for (; numbers; numbers &= numbers - 1)
+        worker_notify(worker, workers.worker[__builtin_ctzll(numbers)]);
+}
+
+/* Frames of flows that are others' go to them; how many stay, in front.  What is no flow stays: of
+ * such frames too the order is kept. */
+static uint16_t pass_on(struct worker *worker, const struct poll_list *list, uint16_t port,
+                        struct packet **packets, uint16_t n)
+{
+    const struct worker_port *share = share_of(worker, port);
+    struct flow_entry entry = { .life = share->life };
+    uint64_t passed = 0;
+    uint16_t own = 0;
+    for (uint16_t i = 0; i < n; i++) {
+        unsigned to = list->target[flow_part(packets[i], list->targets)];
+        entry.packet = packets[i];
+        if (to == worker->number)
+            packets[own++] = packets[i];
+        else if (likely(spsc_push(workers.worker[to]->flows_from[worker->number], &entry)))
+            passed |= 1ull << to;
+        else
+            forward_drop(worker, port, DROP_flows_full, packets[i]);
+    }
+    notify_all(worker, passed);
+    return own;
+}
+
+static unsigned poll_queue(struct worker *worker, const struct poll_list *list,
+                           struct port_queue *queue, struct interface *interface)
 {
     struct packet *packets[PORT_BURST];
-    port_input_fn *port_input = load_acquire(&workers.port_input);
     uint16_t received = port_rx_burst(queue, packets, load_relaxed(&workers.receive)), n = received;
     if (n && unlikely(load_relaxed(&queue->port->vlan)))
         n = access_receive(&worker->cache, forward_counters(worker, queue->port->number),
                            queue->port, packets, n);
-    if (!n)
-        return received;
-    if (port_input)
-        port_input(worker, queue->port, packets, n);
-    else
-        load_acquire (&interface->input)(worker, interface, packets, n);
+    if (n && unlikely(list->targets))
+        n = pass_on(worker, list, queue->port->number, packets, n);
+    if (n)
+        take_in(worker, queue->port, interface, packets, n);
     return received;
+}
+
+/* In bursts of one port, as they were received. */
+static unsigned flows_drain(struct worker *worker, struct spsc *ring)
+{
+    struct packet *packets[PORT_BURST];
+    struct worker_port *share = NULL;
+    struct flow_entry entry;
+    uint16_t n = 0;
+    unsigned taken = 0;
+    for (; taken < FLOWS && spsc_pop(ring, &entry); taken++) {
+        struct worker_port *next = share_of(worker, entry.packet->port);
+        if (unlikely(!next || next->life != entry.life)) {
+            forward_drop(worker, PORT_NONE, DROP_stopped, entry.packet);
+            continue;
+        }
+        if (n && (next != share || n == PORT_BURST)) {
+            take_in(worker, share->port, share->interface, packets, n);
+            n = 0;
+        }
+        share = next;
+        packets[n++] = entry.packet;
+    }
+    if (n)
+        take_in(worker, share->port, share->interface, packets, n);
+    return taken;
 }
 
 static unsigned lane_drain(struct worker *worker, struct spsc *lane)
@@ -343,15 +407,20 @@ static unsigned lane_drain(struct worker *worker, struct spsc *lane)
     return i;
 }
 
-static unsigned lanes_drain(struct worker *worker)
+static unsigned rings_drain(struct worker *worker)
 {
-    unsigned taken = 0;
+    unsigned taken = 0, flows = 0;
     for (unsigned i = 0; i < workers.count; i++) {
+        struct spsc *ring = load_acquire(&worker->flows_from[i]);
         struct spsc *lane = load_acquire(&worker->lane_from[i]);
+        if (ring)
+            flows += flows_drain(worker, ring);
         if (lane)
             taken += lane_drain(worker, lane);
     }
-    return taken;
+    if (unlikely(flows))
+        counter_add(&worker->taken, flows);
+    return taken + flows;
 }
 
 unsigned worker_poll(struct worker *worker)
@@ -362,10 +431,10 @@ unsigned worker_poll(struct worker *worker)
     for (unsigned i = 0; list && i < list->count; i++) {
         struct port_queue *queue = load_acquire(&list->entry[i].queue);
         if (likely(queue))
-            received += poll_queue(worker, queue, list->entry[i].interface);
+            received += poll_queue(worker, list, queue, list->entry[i].interface);
     }
     counter_add(&worker->packets, received);
-    received += lanes_drain(worker);
+    received += rings_drain(worker);
     if (turn)
         turn(worker);
     return received;
@@ -404,22 +473,22 @@ bool worker_has_duties(const struct worker *worker)
     const struct poll_list *list = load_acquire(&worker->polls);
     bool duties = (list && list->count) || makes_frames(worker);
     for (unsigned i = 0; !duties && i < workers.count; i++)
-        duties = load_relaxed(&worker->lane_from[i]);
+        duties = load_relaxed(&worker->lane_from[i]) || load_relaxed(&worker->flows_from[i]);
     return duties;
 }
 
-static bool ring_is_empty(const struct spsc *ring)
+static uint32_t ring_fill(struct spsc *const *at)
 {
-    return load_acquire(&ring->head) == load_acquire(&ring->tail);
+    const struct spsc *ring = load_acquire(at);
+    return ring ? load_acquire(&ring->tail) - load_acquire(&ring->head) : 0;
 }
 
 bool worker_finds_nothing(const struct worker *worker)
 {
     for (unsigned i = 0; i < workers.count; i++) {
-        const struct spsc *lane = load_acquire(&worker->lane_from[i]);
-        if (lane && !ring_is_empty(lane))
-            return false;
-        if (worker == control_worker() && !ring_is_empty(&workers.worker[i]->to_control))
+        struct spsc *notes = worker->number ? NULL : &workers.worker[i]->to_control;
+        if (ring_fill(&worker->lane_from[i]) || ring_fill(&worker->flows_from[i]) ||
+            ring_fill(&notes))
             return false;
     }
     return true;
@@ -480,16 +549,24 @@ static struct worker *worker_create(unsigned number, struct packet_pool *pool)
     return NULL;
 }
 
+static void ring_destroy(struct spsc *ring)
+{
+    if (ring)
+        spsc_free(ring);
+    free(ring);
+}
+
 static void worker_destroy(struct worker *worker)
 {
     struct lane_entry entry;
+    struct flow_entry flow;
     for (unsigned i = 0; i < WORKERS_MAX; i++) {
-        if (!worker->lane_from[i])
-            continue;
-        while (spsc_pop(worker->lane_from[i], &entry))
+        while (worker->lane_from[i] && spsc_pop(worker->lane_from[i], &entry))
             packet_free(&worker->cache, entry.packet);
-        spsc_free(worker->lane_from[i]);
-        free(worker->lane_from[i]);
+        while (worker->flows_from[i] && spsc_pop(worker->flows_from[i], &flow))
+            packet_free(&worker->cache, flow.packet);
+        ring_destroy(worker->lane_from[i]);
+        ring_destroy(worker->flows_from[i]);
     }
     for (unsigned i = 0; i < worker->ports.limit; i++)
         free(numbered_get(&worker->ports, i));
@@ -552,6 +629,12 @@ int workers_add_port(struct port *port)
     return 0;
 }
 
+void workers_set_interface(struct port *port, struct interface *interface)
+{
+    for (unsigned i = 0; i < workers.count; i++)
+        share_of(workers.worker[i], port->number)->interface = interface;
+}
+
 void workers_remove_port(struct port *port)
 {
     for (unsigned i = 0; i < workers.count; i++) {
@@ -562,19 +645,35 @@ void workers_remove_port(struct port *port)
     }
 }
 
-/* The ring from one worker to another, made when a port first needs it. */
-static struct spsc *lane_get(struct worker *from, struct worker *to)
+/* A ring from one worker to another, made when it is first needed. */
+static struct spsc *ring_get(struct spsc **at, uint32_t count, uint32_t element_size)
 {
-    struct spsc *lane = to->lane_from[from->number];
-    if (lane)
-        return lane;
-    lane = aligned_alloc(CACHE_LINE, ALIGN_UP(sizeof *lane, (size_t)CACHE_LINE));
-    if (!lane || spsc_init(lane, LANE, sizeof(struct lane_entry))) {
-        free(lane);
+    struct spsc *ring = *at;
+    if (ring)
+        return ring;
+    ring = aligned_alloc(CACHE_LINE, ALIGN_UP(sizeof *ring, (size_t)CACHE_LINE));
+    if (!ring || spsc_init(ring, count, element_size)) {
+        free(ring);
         return NULL;
     }
-    store_release(&to->lane_from[from->number], lane);
-    return lane;
+    store_release(at, ring);
+    return ring;
+}
+
+static struct spsc *lane_get(struct worker *from, struct worker *to)
+{
+    return ring_get(&to->lane_from[from->number], LANE, sizeof(struct lane_entry));
+}
+
+int workers_connect_flows(unsigned from, unsigned to)
+{
+    struct spsc **at = &workers.worker[to]->flows_from[from];
+    bool fresh = !*at;
+    if (!ring_get(at, FLOWS, sizeof(struct flow_entry)))
+        return -ENOMEM;
+    if (fresh)
+        workers_wake(to);
+    return 0;
 }
 
 /* Workers that poll come first, the control task's own where it does not.  The first queue belongs
@@ -619,24 +718,35 @@ int workers_connect_port(struct port *port)
 }
 
 /* One that does not run at all takes nothing out. */
-static void lane_settle(const struct worker *worker, const struct spsc *lane)
+static void ring_settle(const struct worker *worker, const struct spsc *ring)
 {
-    uint32_t tail = load_acquire(&lane->tail);
-    while ((int32_t)(load_acquire(&lane->head) - tail) < 0 && !load_acquire(&worker->turns.parked))
+    uint32_t tail = ring ? load_acquire(&ring->tail) : 0;
+    while (ring && (int32_t)(load_acquire(&ring->head) - tail) < 0 &&
+           !load_acquire(&worker->turns.parked))
         if (!task_yield())
             __builtin_ia32_pause();
 }
 
-/* What was taken out of a lane is sent when the turn ends. */
-void workers_settle_lanes(void)
+/* The control task's own here and now. */
+static void settle_own(void)
 {
+    rings_drain(control_worker());
+    forward_flush(control_worker());
+}
+
+/* What was taken out of a ring is sent, or lies in a lane, when the turn ends. */
+void workers_settle(void)
+{
+    settle_own();
     for (unsigned i = 1; i < workers.count; i++)
         for (unsigned from = 0; from < workers.count; from++)
-            if (workers.worker[i]->lane_from[from])
-                lane_settle(workers.worker[i], workers.worker[i]->lane_from[from]);
+            ring_settle(workers.worker[i], workers.worker[i]->flows_from[from]);
     workers_quiesce();
-    lanes_drain(control_worker());
-    forward_flush(control_worker());
+    for (unsigned i = 1; i < workers.count; i++)
+        for (unsigned from = 0; from < workers.count; from++)
+            ring_settle(workers.worker[i], workers.worker[i]->lane_from[from]);
+    workers_quiesce();
+    settle_own();
 }
 
 void workers_open_port(const struct port *port, bool open)
@@ -669,14 +779,11 @@ static uint64_t notes_held(const struct spsc *ring)
     return held;
 }
 
-static uint64_t lanes_held(const struct worker *worker)
+static uint64_t rings_held(const struct worker *worker)
 {
     uint64_t held = 0;
-    for (unsigned i = 0; i < workers.count; i++) {
-        const struct spsc *lane = worker->lane_from[i];
-        if (lane)
-            held += load_acquire(&lane->tail) - load_acquire(&lane->head);
-    }
+    for (unsigned i = 0; i < workers.count; i++)
+        held += ring_fill(&worker->lane_from[i]) + ring_fill(&worker->flows_from[i]);
     return held;
 }
 
@@ -684,7 +791,7 @@ uint64_t workers_held(void)
 {
     uint64_t held = 0;
     for (unsigned i = 0; i < workers.count; i++)
-        held += notes_held(&workers.worker[i]->to_control) + lanes_held(workers.worker[i]);
+        held += notes_held(&workers.worker[i]->to_control) + rings_held(workers.worker[i]);
     for (const struct worker_port *p = workers.count ? control_worker()->pending : NULL; p;
          p = p->next)
         held += p->count;

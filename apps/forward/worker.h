@@ -2,9 +2,13 @@
  *
  * A worker owns its receive queues, its packet cache, its counters and a transmit lane
  * to every port: a queue of its own where the port has enough, else the ring to the
- * worker that owns one.  Nobody else touches those.  What the control task changes
- * under a worker's eyes is single words (published lists and flags); what it takes out
- * it frees only when no worker can still hold it (apps/forward/quiesce.h).
+ * worker that owns one.  Nobody else touches those.  Where there are more workers than
+ * receive queues, a worker that polls may pass what came in on to others by flow, by rings as
+ * well: each frame of a flow takes the same way, in order (apps/forward/spread.h).
+ *
+ * What the control task changes under a worker's eyes is single words (published lists and
+ * flags); what it takes out it frees only when no worker can still hold it
+ * (apps/forward/quiesce.h).
  *
  * Worker 0 runs on the control task's own CPU, between its slices, so control work
  * may use worker 0's cache, counters and lanes: control_worker().  From
@@ -48,6 +52,7 @@ struct worker_port {
     struct spsc *lane;      /* the ring to the worker that owns one, */
     struct worker *owner;   /* that one */
     struct port *port;
+    struct interface *interface; /* of its untagged traffic */
     /* the worker's */
     struct worker_port *next; /* in the worker's list of those to flush */
     bool listed;
@@ -63,6 +68,12 @@ struct lane_entry {
     uint16_t port, life;
 };
 
+/* A frame on its way to the worker that its flow belongs to; packet->port says where from. */
+struct flow_entry {
+    struct packet *packet;
+    uint16_t life;
+};
+
 /* What a worker polls: made by the control task, replaced as a whole. */
 struct poll_entry {
     struct port_queue *queue;
@@ -71,6 +82,8 @@ struct poll_entry {
 
 struct poll_list {
     unsigned count;
+    unsigned targets;            /* workers that share what comes in, itself first; 0: it alone */
+    uint8_t target[WORKERS_MAX]; /* their numbers */
     struct poll_entry entry[];
 };
 
@@ -82,9 +95,11 @@ struct worker {
     struct numbered ports;       /* struct worker_port, by the port's number */
     struct worker_port *pending; /* those with frames in their buffers */
     struct spsc to_control;      /* struct note */
-    struct spsc *lane_from[WORKERS_MAX]; /* struct lane_entry; this worker takes out */
+    struct spsc *lane_from[WORKERS_MAX];  /* struct lane_entry; this worker takes out, */
+    struct spsc *flows_from[WORKERS_MAX]; /* struct flow_entry; and here as well */
     bool sends;                  /* it has had a transmit queue of its own */
-    uint64_t packets;            /* frames received by this worker */
+    uint64_t packets;            /* frames received by this worker, */
+    uint64_t taken;              /* and those that others received and passed on to it */
     uint64_t busy_cycles, idle_cycles;
     uint64_t counted_cycles; /* the clock when those two were last added to */
     uint64_t busy_at;        /* and when a turn last found something */
@@ -173,12 +188,17 @@ int workers_create(unsigned count, struct packet_pool *pool); /* 0 or -ENOMEM */
 void workers_destroy(void);
 /* A port's share in every worker.  0 or -ENOMEM. */
 int workers_add_port(struct port *port);
+void workers_set_interface(struct port *port, struct interface *interface);
 void workers_remove_port(struct port *port); /* detached, and quiesced since */
 /* A lane for every worker that will need one to send by this port.  0 or -ENOMEM. */
 int workers_connect_port(struct port *port);
 void workers_open_port(const struct port *port, bool open); /* may frames go out? */
-/* What lay in lanes when it was called has left them when it returns. */
-void workers_settle_lanes(void);
+/* The ring by which one worker passes flows on to another, made when it is first needed.  0 or
+ * -ENOMEM. */
+int workers_connect_flows(unsigned from, unsigned to);
+/* What lay in rings between workers when it was called has left them when it returns: flows have
+ * been dealt with and lanes emptied. */
+void workers_settle(void);
 /* Has what workers posted handled, at most so many of each. */
 void workers_take_notes(uint32_t most);
 uint64_t workers_held(void); /* received frames in rings, lanes and the control worker's buffers */

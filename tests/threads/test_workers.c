@@ -8,6 +8,7 @@
 #include "apps/forward/forward.h"
 #include "apps/forward/ports.h"
 #include "apps/forward/quiesce.h"
+#include "apps/forward/spread.h"
 #include "apps/ip/ipv4.h"
 #include "apps/ip/router.h"
 #include "tests/host/host.h"
@@ -157,6 +158,9 @@ static const char *const commands[] = {
     "port 3 promiscuous on",
     "port 3 vlan 7",
     "port 3 vlan 0",
+    "spread on",
+    "spread auto",
+    "spread off",
     "show stats json",
     "show fdb",
     "show routes",
@@ -392,6 +396,85 @@ static void a_queue_that_moves_keeps_its_flows_in_order(void **state)
     check_law();
 }
 
+/* Flows go round between ports 0 and 1 while they are spread over the workers and are not, the
+ * queue that receives them moves; whoever has a frame looks whether it is the next of its flow. */
+#define FLOWS 16u
+#define IN_FLOW 8u
+
+static uint16_t next_in[FLOWS];
+static uint64_t seen_by[WORKERS];
+
+static void flows_burst(struct worker *worker, struct port *in, struct packet **packets, uint16_t n)
+{
+    for (uint16_t i = 0; i < n; i++) {
+        unsigned flow = load_be16(packets[i]->data + ETHERNET_HEADER + 20);
+        if (packets[i]->hash != next_in[flow] % IN_FLOW)
+            store_relaxed(&out_of_order, true);
+        next_in[flow] = (uint16_t)(packets[i]->hash + 1);
+    }
+    counter_add(&seen_by[worker->number], n);
+    forward_send_burst(worker, forward_peer(in), packets, n);
+}
+
+FORWARD_MODE(flows_mode) = { .name = "flows", .help = "", .burst = flows_burst };
+
+static void put_flows(void)
+{
+    for (uint32_t i = 0; i < FLOWS * IN_FLOW; i++) {
+        struct packet *p = packet_alloc(&control_worker()->cache);
+        assert_non_null(p);
+        memset(p->data, 0, 60);
+        put_packet(p->data);
+        store_be32(p->data + ETHERNET_HEADER + IPV4_SOURCE, 1);
+        store_be32(p->data + ETHERNET_HEADER + IPV4_DESTINATION, 2);
+        store_be16(p->data + ETHERNET_HEADER + 20, (uint16_t)(i % FLOWS));
+        p->length = p->frame_length = 60;
+        p->port = PORT_NONE;
+        p->hash = i / FLOWS;
+        control_originate(control_worker(), port_get(0), p);
+    }
+}
+
+static uint64_t seen(void)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < WORKERS; i++)
+        sum += load_relaxed(&seen_by[i]);
+    return sum;
+}
+
+static void spread_flows_stay_in_order(void **state)
+{
+    static const enum spread ways[] = { SPREAD_ON, SPREAD_OFF, SPREAD_ON, SPREAD_AUTO };
+    memset(next_in, 0, sizeof next_in);
+    memset(seen_by, 0, sizeof seen_by);
+    out_of_order = false;
+    all_up();
+    for (unsigned i = 2; i < port_count(); i++)
+        assert_int_equal(forward_port_down(port_get(i)), 0);
+    assert_int_equal(forward_set_mode(&flows_mode), 0);
+    forward_start();
+    workers_start();
+    put_flows();
+    for (unsigned i = 0; i < ROUNDS / 200; i++) {
+        uint64_t before = seen();
+        if (dice(2))
+            assert_int_equal(spread_set(ways[dice(4)]), 0);
+        else
+            assert_int_equal(assign_pin(port_get(1), 0, 1 + dice(WORKERS - 1)), 0);
+        while (seen() < before + FLOWS * IN_FLOW)
+            forward_turn();
+    }
+    workers_stop();
+    turns(4);
+    assert_false(out_of_order);
+    uint64_t taken = 0;
+    for (unsigned i = 0; i < WORKERS; i++)
+        taken += worker_get(i)->taken;
+    assert_true(taken);
+    check_law();
+}
+
 /* Ports come and go; their numbers are used again. */
 static void ports_come_and_go_under_workers(void **state)
 {
@@ -445,6 +528,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(queues_are_spread_and_lanes_carry, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_queue_that_moves_keeps_its_flows_in_order, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(spread_flows_stay_in_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(everything_changes_under_workers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(ports_come_and_go_under_workers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(retired_calls_come_once, set_up, tear_down),

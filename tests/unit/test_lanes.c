@@ -2,6 +2,7 @@
  * workers, whose turns the test takes by hand; the control task has none of the queues. */
 #include "apps/forward/assign.h"
 #include "apps/forward/forward.h"
+#include "apps/forward/spread.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
 #include "tests/models/lan.h"
@@ -43,7 +44,7 @@ static int set_up(void **state)
     port_reset_registry();
     host_set_yield(turns);
     in_turn = false;
-    assert_int_equal(forward_init_workers(1024, WORKERS), 0);
+    assert_int_equal(forward_init_workers(4096, WORKERS), 0);
     for (unsigned i = 1; i < WORKERS; i++)
         turns_park(&worker_get(i)->turns, false);
     for (unsigned i = 0; i < 2; i++)
@@ -124,6 +125,76 @@ static void who_has_duties(void **state)
     assert_true(worker_has_duties(worker_get(1))); /* its lanes */
 }
 
+/* UDP over IPv4, one flow each `flow`. */
+static void send_flow(uint16_t flow)
+{
+    uint8_t f[60] = { 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x08, 0x00, 0x45, 0, 0, 46 };
+    f[23] = 17;
+    f[34] = (uint8_t)(flow >> 8);
+    f[35] = (uint8_t)flow;
+    wire_put(lan[0], f, sizeof f);
+}
+
+/* Worker 3 has no queue: it takes flows, none of which is lost when it is slow, but for what no
+ * ring holds; and those are counted. */
+static void flows_go_to_who_has_no_queue(void **state)
+{
+    assert_int_equal(spread_set(SPREAD_ON), 0);
+    assert_true(worker_has_duties(worker_get(3)));
+    for (uint16_t i = 0; i < 64; i++)
+        send_flow(i);
+    turn(1);
+    turn(1);
+    uint64_t passed = forward_held();
+    assert_in_range(passed, 10, 54);
+    turn(3);
+    assert_int_equal(worker_get(3)->taken, passed);
+    assert_int_equal(worker_get(3)->packets, 0);
+    turn(1);
+    turn(2);
+    assert_int_equal(forward_held(), 0);
+    assert_int_equal(wire_count(lan[1]), 64);
+    lan_check_conservation();
+}
+
+static void a_full_ring_drops_and_counts(void **state)
+{
+    uint8_t bytes[64];
+    assert_int_equal(spread_set(SPREAD_ON), 0);
+    for (unsigned i = 0; i < 4000; i++) {
+        send_flow((uint16_t)i);
+        if (i % 16 == 0)
+            turn(1);
+        while (wire_take(lan[1], bytes, sizeof bytes))
+            continue;
+    }
+    assert_int_equal(forward_held(), 1024);
+    assert_true(lan_drops(0, DROP_flows_full) > 100);
+    turn(1);
+    turn(3);
+    turn(1);
+    turn(2);
+    lan_check_conservation();
+}
+
+/* What was passed on has been dealt with before another worker may have a flow. */
+static void spreading_ends_when_all_is_out(void **state)
+{
+    assert_int_equal(spread_set(SPREAD_ON), 0);
+    for (uint16_t i = 0; i < 30; i++)
+        send_flow(i);
+    turn(1);
+    assert_true(forward_held());
+    assert_int_equal(spread_set(SPREAD_OFF), 0); /* the others have their turns meanwhile */
+    assert_int_equal(forward_held(), 0);
+    assert_false(assign_takes_flows(3));
+    for (uint16_t i = 0; i < 30; i++)
+        send_flow(i);
+    turn(1);
+    assert_int_equal(forward_held(), 0);
+    assert_int_equal(wire_count(lan[1]), 60);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -133,6 +204,9 @@ int main(void)
         TEST(a_lane_leads_to_the_worker_that_sends),
         TEST(a_queue_that_moves_keeps_its_flows_in_order),
         TEST(who_has_duties),
+        TEST(flows_go_to_who_has_no_queue),
+        TEST(a_full_ring_drops_and_counts),
+        TEST(spreading_ends_when_all_is_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,7 +27,7 @@ struct station {
 struct direction {
     uint64_t goal, sent, received, duplicated, reordered, changed;
     uint64_t given_up; /* no longer waited for */
-    uint64_t next;     /* number expected */
+    uint64_t *next;    /* of each flow: no lower number is to come any more */
     uint64_t moved_at; /* when a frame last arrived */
     uint64_t first_at, last_at;
     uint8_t *seen; /* one bit a frame */
@@ -103,9 +103,10 @@ static void blast_check(unsigned way, const uint8_t *f, size_t n)
     }
     d->seen[number / 8] |= bit;
     d->received++;
-    d->reordered += number < d->next;
-    if (number >= d->next)
-        d->next = number + 1;
+    uint64_t *next = &d->next[number % options.flows];
+    d->reordered += number < *next;
+    if (number >= *next)
+        *next = number + 1;
 }
 
 /* A station that does not answer is a dead one, and what is for it is dropped: a full wire must
@@ -280,7 +281,8 @@ int run_blast(struct wire wires[2], bool flood)
     for (unsigned i = 0; i < 2; i++) {
         blast.ways[i].goal = i && options.one_way ? 0 : options.frames;
         blast.ways[i].seen = calloc(1, options.frames / 8 + 1);
-        if (!blast.ways[i].seen)
+        blast.ways[i].next = calloc(options.flows, sizeof(uint64_t));
+        if (!blast.ways[i].seen || !blast.ways[i].next)
             fail("no memory");
     }
     blast_warm_up(wires);
