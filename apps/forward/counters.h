@@ -25,15 +25,15 @@
     X(not_for_us, RX, "unicast frame for another station") \
     X(ethertype, RX, "protocol not handled") \
     X(vlan, RX, "not in the port's VLAN") \
-    X(ipv6, RX, "IPv6 (not built yet)") \
+    X(ipv6, RX, "interface has no IPv6 address") \
     X(ip_short, RX, "shorter than its IP header says") \
-    X(ip_version, RX, "not IP version 4") \
+    X(ip_version, RX, "another IP version than the EtherType says") \
     X(ip_header_length, RX, "IP header length below 5") \
     X(ip_checksum, RX, "bad IP header checksum") \
-    X(ip_options, RX, "source route or bad option") \
-    X(martian_source, RX, "source address that cannot be (RFC 1812 5.3.7)") \
+    X(ip_options, RX, "source route, bad option or extension header") \
+    X(martian_source, RX, "source that cannot be (RFC 1812 5.3.7, RFC 4291 2.5)") \
     X(reverse_path, RX, "no route back to its source that way (RFC 3704)") \
-    X(martian_destination, RX, "destination address that cannot be (RFC 1812 5.3.7)") \
+    X(martian_destination, RX, "destination that cannot be (RFC 1812 5.3.7, RFC 4291 2.5)") \
     X(link_broadcast, RX, "link-layer broadcast of a unicast packet (RFC 1812 5.3.4)") \
     X(broadcast, RX, "limited or directed broadcast (RFC 1812 5.3.5, RFC 2644)") \
     X(multicast, RX, "multicast, not forwarded") \
@@ -44,13 +44,14 @@
     X(blackhole, RX, "its route is a blackhole") \
     X(unreachable, RX, "its route says unreachable") \
     X(prohibited, RX, "its route says prohibit") \
-    X(host_unreachable, RX, "next hop does not answer ARP") \
+    X(host_unreachable, RX, "next hop does not answer") \
     X(neighbor_queue, RX, "queue for unresolved next hop full") \
     X(too_big, RX, "longer than the next MTU and may not be fragmented") \
     X(fragment, RX, "fragment to us that does not become whole") \
     X(protocol, RX, "protocol or port we do not serve") \
     X(icmp_invalid, RX, "malformed ICMP message to us") \
     X(arp_invalid, RX, "malformed or foreign ARP packet") \
+    X(nd_invalid, RX, "malformed or foreign neighbor discovery message") \
     X(tx_full, TX, "transmit queue full") \
     X(lane_full, TX, "ring to the worker that sends by this port full") \
     X(tx_down, TX, "port is down") \

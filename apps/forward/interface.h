@@ -66,6 +66,7 @@ struct interface {
     struct bridge *bridge;        /* the bridge that it is or is a member of; NULL: none */
     uint64_t mac_word;            /* as mac_load() gives it */
     uint32_t addresses;           /* in effect, of any family; 0: nothing is delivered locally */
+    bool ipv6;                    /* one of them is IPv6's */
     uint16_t number;              /* of the registry: no user sees it */
     uint16_t mtu;
     uint16_t vid;                 /* of a VLAN, whose frames are tagged so below it; 0 */

@@ -15,6 +15,6 @@ void interface_addresses_show(struct out *out, unsigned number)
 {
     struct interface_address address;
     for (unsigned n = 0; interface_address(number, n, &address); n++)
-        out_printf(out, "  address        %s%s\n", address.text,
-                   address.in_use ? "" : "  (not in use)");
+        out_printf(out, *address.state ? "  address        %s  (%s)\n" : "  address        %s\n",
+                   address.text, address.state);
 }

@@ -10,7 +10,7 @@
 
 struct interface_address {
     char text[48]; /* "192.0.2.1/24" */
-    bool in_use;   /* not those of a port in a bridge */
+    const char *state; /* "": in use; "not in use": of a port in a bridge; and others */
 };
 
 /* A room's: the n-th address of an interface; false: it has no more. */

@@ -84,8 +84,8 @@ static void show_addresses(struct out *out, unsigned interface)
     struct interface_address address;
     unsigned n = 0;
     for (; interface_address(interface, n, &address); n++)
-        out_printf(out, "%s%s%s", n ? ", " : "", address.text,
-                   address.in_use ? "" : " (not in use)");
+        out_printf(out, *address.state ? "%s%s (%s)" : "%s%s", n ? ", " : "", address.text,
+                   address.state);
     out_text(out, n ? "\n" : "-\n");
 }
 

@@ -131,22 +131,42 @@ static bool wants_promiscuous(const struct port *port)
     return bridge && !(port->uplink && bridge_of(port->uplink) == bridge);
 }
 
-static int tell_rx_mode(struct port *port, bool promiscuous)
+/* Who has an IPv6 address listens to groups: neighbors ask for it there (RFC 4861 7.2.2). */
+static bool wants_groups(const struct port *port)
 {
-    struct port_rx_mode mode = port->rx_mode;
-    mode.promiscuous = promiscuous;
-    mode.all_multicast = promiscuous || forward_all_multicast(port);
-    return port_set_rx_mode(port, &mode);
+    for (unsigned i = 0; i < interface_limit(); i++) {
+        const struct interface *interface = interface_get(i);
+        if (interface && interface->ipv6 &&
+            (interface->lower ? interface->lower : interface)->port == port)
+            return true;
+    }
+    return false;
+}
+
+static void wanted_rx_mode(const struct port *port, struct port_rx_mode *mode)
+{
+    *mode = port->rx_mode;
+    mode->promiscuous = wants_promiscuous(port);
+    mode->all_multicast = mode->promiscuous || forward_all_multicast(port) || wants_groups(port);
 }
 
 static int apply_rx_mode(struct port *port)
 {
-    bool wanted = wants_promiscuous(port);
-    int e = tell_rx_mode(port, wanted);
-    if (e && wanted)
-        log_warning("port %u: cannot receive what is meant for other stations: %s", port->number,
-                    strerror(-e));
-    return wanted || forward_all_multicast(port) ? e : 0;
+    struct port_rx_mode mode;
+    wanted_rx_mode(port, &mode);
+    int e = port_set_rx_mode(port, &mode);
+    if (e && mode.all_multicast)
+        log_warning("port %u: cannot receive what is meant for %s: %s", port->number,
+                    mode.promiscuous ? "other stations" : "groups", strerror(-e));
+    return mode.promiscuous || forward_all_multicast(port) ? e : 0;
+}
+
+static bool differs(const struct port *port)
+{
+    struct port_rx_mode mode;
+    wanted_rx_mode(port, &mode);
+    return mode.promiscuous != port->rx_mode.promiscuous ||
+           mode.all_multicast != port->rx_mode.all_multicast;
 }
 
 void ports_apply_rx_modes(void)
@@ -175,7 +195,7 @@ static void refresh_rx_modes(struct work *w)
             continue;
         }
         fp->rx_mode_due = false;
-        if (port->state == PORT_RUNNING && wants_promiscuous(port) != port->rx_mode.promiscuous)
+        if (port->state == PORT_RUNNING && differs(port))
             apply_rx_mode(port);
         port_release(port);
     }
@@ -295,6 +315,7 @@ static void widen_tx(struct port *port)
 /* 0, or why it did not start; then it is stopped, or failed by its own doing. */
 static int try_up(struct port *port)
 {
+    struct port_rx_mode mode;
     if (port->state == PORT_FAILED)
         return -EIO;
     port->admin_up = true;
@@ -304,7 +325,8 @@ static int try_up(struct port *port)
         return 0;
     widen_tx(port);
     lend_caches(port);
-    tell_rx_mode(port, wants_promiscuous(port)); /* the driver starts with that, not another */
+    wanted_rx_mode(port, &mode);
+    port_set_rx_mode(port, &mode); /* the driver starts with that, not another */
     int e = port_start(port);
     if (e)
         return e;

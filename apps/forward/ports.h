@@ -34,7 +34,8 @@ bool forward_promiscuous(const struct port *port);      /* the wish, not the out
 int forward_set_all_multicast(struct port *port, bool on);
 bool forward_all_multicast(const struct port *port);
 int forward_set_more_macs(struct port *port, bool on);
-/* A bridge took the port's interface over or gave it back: what it and its VFs must hear.
+/* A bridge took the port's interface over or gave it back, or it has its first IPv6 address, or
+ * none any more: what it and its VFs must hear.
  * Does not wait: housekeeping tells the devices. */
 void forward_refresh_rx_mode(struct port *port);
 /* The partner of a port for io and mac: 0-1, 2-3, ..., or by forward_set_pairs(); NULL: none. */

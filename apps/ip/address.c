@@ -3,7 +3,10 @@
 
 #include "apps/forward/event.h"
 #include "apps/forward/job.h"
+#include "apps/forward/ports.h"
+#include "apps/ip/fib6.h"
 #include "apps/ip/ipv4.h"
+#include "apps/ip/ipv6.h"
 #include "apps/ip/nexthop.h"
 #include "apps/ip/route.h"
 #include "kernel/log.h"
@@ -46,7 +49,18 @@ static bool is_alone(const struct address *a)
 /* The prefix's first and last address are nobody's. */
 static bool has_broadcasts(const struct address *a)
 {
-    return a->length < 31;
+    return ip_is_v4(a->address) && a->length < 31;
+}
+
+static bool is_link_local(struct ip_address a)
+{
+    return ipv6_is_link_local(a);
+}
+
+/* The prefix's first address is every router's. */
+static bool has_anycast(const struct address *a)
+{
+    return !ip_is_v4(a->address) && a->length < 127 && !is_link_local(a->address);
 }
 
 struct interface *address_interface(const struct address *address)
@@ -60,9 +74,14 @@ bool address_in_effect(const struct address *address)
     return interface && interface_has_ip(interface);
 }
 
+bool address_ready(const struct address *address)
+{
+    return address->state == ADDRESS_READY && address_in_effect(address);
+}
+
 const struct address *address_configured(struct ip_address address)
 {
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < count && !is_link_local(address); i++)
         if (ip_equal(addresses[i].address, address))
             return &addresses[i];
     return NULL;
@@ -70,7 +89,7 @@ const struct address *address_configured(struct ip_address address)
 
 const struct address *address_configured_for(struct ip_address host)
 {
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < count && !is_link_local(host); i++)
         if (!is_alone(&addresses[i]) && in_prefix(&addresses[i], host))
             return &addresses[i];
     return NULL;
@@ -101,9 +120,68 @@ const struct address *address_of(const struct interface *interface, unsigned n)
     return NULL;
 }
 
+const struct address *address_on(const struct interface *interface, struct ip_address address)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (addresses[i].interface == interface->number &&
+            ip_equal(addresses[i].address, address) && address_in_effect(&addresses[i]))
+            return &addresses[i];
+    return NULL;
+}
+
+const struct address *address_configured_on(const struct interface *interface,
+                                            struct ip_address host)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (addresses[i].interface == interface->number && !is_alone(&addresses[i]) &&
+            in_prefix(&addresses[i], host))
+            return &addresses[i];
+    return NULL;
+}
+
+const struct address *address_covering_on(const struct interface *interface, struct ip_address host)
+{
+    const struct address *a = address_configured_on(interface, host);
+    return a && address_in_effect(a) ? a : NULL;
+}
+
+bool address_is_ours(const struct interface *interface, struct ip_address address)
+{
+    return is_link_local(address) ? address_on(interface, address) : address_find(address);
+}
+
+/* How good a source is towards an address: its scope before what they have in common. */
+static unsigned source_rank(const struct address *a, struct ip_address toward)
+{
+    bool near = is_link_local(toward), is_near = is_link_local(a->address);
+    return (near == is_near ? 512 : near ? 256 : 0) + ip_same_bits(a->address, toward) + 1;
+}
+
+static const struct address *source6(const struct interface *interface, struct ip_address toward)
+{
+    const struct address *best = NULL;
+    for (unsigned i = 0; i < count; i++) {
+        const struct address *a = &addresses[i];
+        if (a->interface == interface->number && !ip_is_v4(a->address) && address_ready(a) &&
+            (!best || source_rank(a, toward) > source_rank(best, toward)))
+            best = a;
+    }
+    return best;
+}
+
+static const struct address *first_v4(const struct interface *interface)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (addresses[i].interface == interface->number && ip_is_v4(addresses[i].address))
+            return &addresses[i];
+    return NULL;
+}
+
 const struct address *address_source(const struct interface *interface, struct ip_address toward)
 {
-    const struct address *first = address_of(interface, 0);
+    if (!ip_is_v4(toward))
+        return source6(interface, toward);
+    const struct address *first = first_v4(interface);
     for (unsigned i = 0; i < count; i++)
         if (addresses[i].interface == interface->number && in_prefix(&addresses[i], toward))
             return &addresses[i];
@@ -112,15 +190,18 @@ const struct address *address_source(const struct interface *interface, struct i
 
 bool address_is_host(const struct address *prefix, struct ip_address host)
 {
-    return !has_broadcasts(prefix) ||
-           (!ip_equal(host, prefix_of(prefix)) && !ip_equal(host, broadcast_of(prefix)));
+    if (!has_broadcasts(prefix) && !has_anycast(prefix))
+        return true;
+    return !ip_equal(host, prefix_of(prefix)) &&
+           (has_anycast(prefix) || !ip_equal(host, broadcast_of(prefix)));
 }
 
 /* The filter -------------------------------------------------------------- */
 
 static void filter_add(uint64_t *filter, struct ip_address address)
 {
-    uint32_t bit = (ip_to_v4(address) * 2654435761u) >> 16;
+    uint64_t low = ip_is_v4(address) ? ip_to_v4(address) : address.low ^ address.low >> 32;
+    uint32_t bit = ((uint32_t)low * 2654435761u) >> 16;
     filter[bit / 64] |= 1ull << bit % 64;
 }
 
@@ -160,6 +241,9 @@ static int broadcasts_set(const struct address *a, uint32_t nexthop)
         e = route_set(prefix_of(a), ip_bits(a->address), ROUTE_BROADCAST, nexthop);
         if (!e)
             e = route_set(broadcast_of(a), ip_bits(a->address), ROUTE_BROADCAST, nexthop);
+    } else if (has_anycast(a)) {
+        e = route_set(prefix_of(a), ip_bits(a->address), ROUTE_BROADCAST,
+                      nexthop ? NEXTHOP_LOCAL : NEXTHOP_NONE);
     }
     return e;
 }
@@ -179,8 +263,10 @@ static int prefix_set(const struct address *a, bool usable)
 static int routes_set(const struct address *a)
 {
     bool in_effect = address_in_effect(a);
+    if (is_link_local(a->address))
+        return 0;
     int e = route_set(a->address, ip_bits(a->address), ROUTE_LOCAL,
-                      in_effect ? NEXTHOP_LOCAL : NEXTHOP_NONE);
+                      address_ready(a) ? NEXTHOP_LOCAL : NEXTHOP_NONE);
     if (!e && !is_alone(a))
         e = prefix_set(a, in_effect && address_interface(a)->up);
     return e;
@@ -189,14 +275,16 @@ static int routes_set(const struct address *a)
 static void routes_clear(const struct address *a)
 {
     unsigned bits = ip_bits(a->address);
+    if (is_link_local(a->address))
+        return;
     route_clear(a->address, bits, ROUTE_LOCAL);
     if (is_alone(a) || prefix_is_shared(a))
         return;
     route_clear(prefix_of(a), a->length, ROUTE_CONNECTED);
-    if (!has_broadcasts(a))
-        return;
-    route_clear(prefix_of(a), bits, ROUTE_BROADCAST);
-    route_clear(broadcast_of(a), bits, ROUTE_BROADCAST);
+    if (has_broadcasts(a) || has_anycast(a))
+        route_clear(prefix_of(a), bits, ROUTE_BROADCAST);
+    if (has_broadcasts(a))
+        route_clear(broadcast_of(a), bits, ROUTE_BROADCAST);
 }
 
 /* Adding and deleting ----------------------------------------------------- */
@@ -207,9 +295,27 @@ static bool may_nest(const struct address *a, const struct address *b)
     return a->interface == b->interface && is_alone(host) && address_is_host(prefix, host->address);
 }
 
+/* A host can have it.  Link-local ones are those of fe80::/64 (RFC 4291 2.5.6). */
+static bool is_possible(const struct address *a)
+{
+    if (!a->length || !address_is_host(a, a->address))
+        return false;
+    if (ip_is_v4(a->address))
+        return !ipv4_is_martian(ip_to_v4(a->address));
+    if (is_link_local(a->address))
+        return a->length == 64 && a->address.high == 0xfe80ull << 48 && a->address.low;
+    return !ipv6_is_multicast(a->address) && !ipv6_is_martian(a->address);
+}
+
+/* One link-local address may be on several interfaces. */
+static bool is_apart(const struct address *a, const struct address *b)
+{
+    return is_link_local(a->address) && a->interface != b->interface;
+}
+
 static int address_check(const struct address *a, struct address *conflict)
 {
-    if (!a->length || ipv4_is_martian(ip_to_v4(a->address)) || !address_is_host(a, a->address))
+    if (!is_possible(a))
         return -EINVAL;
     for (unsigned i = 0; i < count; i++) {
         const struct address *b = &addresses[i];
@@ -217,6 +323,8 @@ static int address_check(const struct address *a, struct address *conflict)
         bool overlap = ip_within(a->address, shorter, b->address);
         bool beside = a->interface == b->interface && a->length == b->length;
         *conflict = *b;
+        if (is_apart(a, b) || b->automatic)
+            continue;
         if (ip_equal(a->address, b->address))
             return -EEXIST;
         if (overlap && !beside && !may_nest(a, b))
@@ -227,11 +335,19 @@ static int address_check(const struct address *a, struct address *conflict)
 
 static void count_in_effect(struct interface *interface)
 {
-    uint32_t in_effect = 0;
-    for (unsigned i = 0; i < count; i++)
-        in_effect +=
-            addresses[i].interface == interface->number && address_in_effect(&addresses[i]);
+    uint32_t in_effect = 0, v6 = 0;
+    for (unsigned i = 0; i < count; i++) {
+        const struct address *a = &addresses[i];
+        bool counts = a->interface == interface->number && address_in_effect(a);
+        in_effect += counts;
+        v6 += counts && !ip_is_v4(a->address);
+    }
+    bool differs = interface->ipv6 != (v6 > 0);
+    store_release(&interface->ipv6, v6 > 0);
     store_relaxed(&interface->addresses, in_effect);
+    const struct interface *on = interface->lower ? interface->lower : interface;
+    if (differs && on->port && !on->gone)
+        forward_refresh_rx_mode(on->port);
 }
 
 static void post(enum event_kind kind, const struct address *a)
@@ -240,15 +356,26 @@ static void post(enum event_kind kind, const struct address *a)
     event_post(&event);
 }
 
+static void append(const struct address *a)
+{
+    addresses[count++] = *a;
+    filter_refresh();
+    count_in_effect(address_interface(a));
+    post(EVENT_ADDRESS_ADDED, a);
+}
+
 int address_add(struct interface *interface, struct ip_address address, unsigned length,
                 struct address *conflict)
 {
     struct address a = { .address = address,
                          .length = (uint8_t)length,
-                         .interface = interface->number };
+                         .interface = interface->number,
+                         .state = ip_is_v4(address) ? ADDRESS_READY : ADDRESS_TENTATIVE };
     int e = address_check(&a, conflict);
     if (!e)
         e = route_init();
+    if (!e && !ip_is_v4(address))
+        e = fib6_init();
     if (e)
         return e;
     e = routes_set(&a);
@@ -256,10 +383,20 @@ int address_add(struct interface *interface, struct ip_address address, unsigned
         routes_clear(&a);
         return e;
     }
-    addresses[count++] = a;
-    filter_refresh();
-    count_in_effect(interface);
-    post(EVENT_ADDRESS_ADDED, &a);
+    append(&a);
+    return 0;
+}
+
+int address_add_automatic(struct interface *interface, struct ip_address address)
+{
+    const struct address a = { .address = address,
+                               .length = 64,
+                               .interface = interface->number,
+                               .automatic = true,
+                               .state = ADDRESS_TENTATIVE };
+    if (count == ADDRESSES_MAX)
+        return -ENOSPC;
+    append(&a);
     return 0;
 }
 
@@ -278,11 +415,20 @@ int address_delete(struct interface *interface, struct ip_address address, unsig
 {
     for (unsigned i = 0; i < count; i++)
         if (ip_equal(addresses[i].address, address) && addresses[i].length == length &&
-            addresses[i].interface == interface->number) {
+            addresses[i].interface == interface->number && !addresses[i].automatic) {
             address_remove(i);
             return 0;
         }
     return -ENOENT;
+}
+
+void address_remove_automatic(struct interface *interface)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (addresses[i].interface == interface->number && addresses[i].automatic) {
+            address_remove(i);
+            return;
+        }
 }
 
 /* Interfaces -------------------------------------------------------------- */
@@ -294,6 +440,19 @@ static void look_again(struct address *a)
     if (a->lacks && !lacked)
         log_error("interface %s: no memory for the routes of an address",
                   address_interface(a)->name);
+}
+
+void address_set_state(const struct address *address, enum address_state state, uint64_t due_us)
+{
+    struct address *a = &addresses[address - addresses];
+    bool was_ready = a->state == ADDRESS_READY, differs = a->state != state;
+    struct event event = { .kind = EVENT_INTERFACE_CHANGED, .interface = address_interface(a) };
+    a->state = (uint8_t)state;
+    a->due_us = due_us;
+    if (differs)
+        look_again(a);
+    if (was_ready != (state == ADDRESS_READY))
+        event_post(&event); /* others may, or may not, call us by it */
 }
 
 static void interface_look_again(struct interface *interface)

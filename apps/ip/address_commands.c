@@ -3,16 +3,38 @@
 #include "apps/forward/interface_addresses.h"
 #include "apps/ip/address.h"
 #include "apps/ip/argument.h"
+#include "apps/ip/ipv6.h"
 #include "apps/ip/name.h"
 
 #include <errno.h>
 
 /* Why address_add() takes it for none. */
+static int refuse_address6(struct command_call *call)
+{
+    const char *word = call->arg[1].word;
+    struct ip_address a = ip_load(call->arg[1].prefix.bytes);
+    if (!call->arg[1].prefix.length)
+        return command_error(call, "%s has no network, expected a length of 1 to 128", word);
+    if (ipv6_is_multicast(a))
+        return command_error(call, "%s is a multicast address, expected one outside ff00::/8",
+                             word);
+    if (ipv6_is_link_local(a))
+        return command_error(call, "%s is link-local, expected fe80::something/64", word);
+    if (ipv6_is_martian(a))
+        return command_error(call, "%s is reserved, expected one outside ::/8", word);
+    return command_error(call,
+                         "%s is not the address of a host, expected one that is not the "
+                         "prefix's first (every router's)",
+                         word);
+}
+
 static int refuse_address(struct command_call *call)
 {
     const struct prefix *p = &call->arg[1].prefix;
     const char *word = call->arg[1].word;
     uint8_t net = p->bytes[0];
+    if (p->ipv6)
+        return refuse_address6(call);
     if (!p->length)
         return command_error(call, "%s has no network, expected a length of 1 to 32", word);
     if (net == 127)
@@ -74,7 +96,7 @@ static int delete (struct command_call *call, struct interface *interface)
     return 0;
 }
 
-COMMAND(cmd_port_address, "port PORT address PREFIX", "Give a port an IPv4 address");
+COMMAND(cmd_port_address, "port PORT address PREFIX", "Give a port an address");
 static int cmd_port_address(struct command_call *call)
 {
     return add(call, interface_of_port(call->arg[0].port));
@@ -87,7 +109,7 @@ static int cmd_port_no_address(struct command_call *call)
 }
 
 COMMAND(cmd_interface_address, "interface INTERFACE address PREFIX",
-        "Give a port or a bridge an IPv4 address");
+        "Give a port or a bridge an address");
 static int cmd_interface_address(struct command_call *call)
 {
     return add(call, call->arg[0].interface);
@@ -106,7 +128,10 @@ static bool get(const struct interface *interface, unsigned n, struct interface_
     if (!a)
         return false;
     ip_format_prefix(a->address, a->length, address->text);
-    address->in_use = address_in_effect(a);
+    address->state = !address_in_effect(a)           ? "not in use"
+                     : a->state == ADDRESS_TENTATIVE ? "tentative"
+                     : a->state == ADDRESS_DUPLICATE ? "duplicate"
+                                                     : "";
     return true;
 }
 
@@ -116,6 +141,8 @@ static void print_config(struct out *out)
 {
     const struct address *a;
     for (unsigned i = 0; (a = address_at(i)); i++) {
+        if (a->automatic)
+            continue;
         char text[IP_PREFIX_TEXT], where[INTERFACE_TEXT];
         out_printf(out, "%s address %s\n", interface_words(address_interface(a), where),
                    ip_format_prefix(a->address, a->length, text));

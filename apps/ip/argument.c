@@ -3,9 +3,9 @@
 
 int ip_of_prefix(struct command_call *call, const struct prefix *p, struct ip_address *address)
 {
-    if (p->ipv6)
-        return command_error(call, "IPv6 is not built yet, expected an IPv4 address");
-    *address = ip_from_v4(load_be32(p->bytes));
+    *address = p->ipv6 ? ip_load(p->bytes) : ip_from_v4(load_be32(p->bytes));
+    if (p->ipv6 && ip_is_v4(*address))
+        return command_error(call, "an IPv4-mapped address cannot be, expected IPv4 or IPv6");
     return 0;
 }
 

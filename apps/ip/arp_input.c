@@ -90,7 +90,7 @@ static bool hear_sender(struct worker *control, struct interface *in, const stru
     if (!neighbor_may_be(sender, in))
         return false;
     neighbor_hear(control, in, sender, arp->mac,
-                  asked ? NEIGHBOR_NEW | NEIGHBOR_OVERRIDE | NEIGHBOR_CONFIRMED
+                  asked ? NEIGHBOR_NEW | NEIGHBOR_OVERRIDE | NEIGHBOR_ALIVE | NEIGHBOR_CONFIRMED
                         : NEIGHBOR_OVERRIDE | NEIGHBOR_ALIVE);
     return true;
 }

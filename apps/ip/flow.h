@@ -8,6 +8,7 @@
 
 #include "apps/ip/ip_address.h"
 #include "apps/ip/ipv4.h"
+#include "apps/ip/ipv6.h"
 #include "kernel/compiler.h"
 #include "kernel/random.h"
 
@@ -62,4 +63,17 @@ static inline uint32_t flow_hash_ipv4(const uint8_t *ip)
         destination |= load_be16(ip + header + 2);
     }
     return flow_hash(source, destination, protocol);
+}
+
+/* The same of IPv6; ports where they come behind the header at once. */
+static inline uint32_t flow_hash_ipv6(const uint8_t *ip)
+{
+    uint64_t source = ip_hash(ipv6_source(ip)) << 16;
+    uint64_t destination = ip_hash(ipv6_destination(ip)) << 16;
+    uint8_t next = ip[IPV6_NEXT_HEADER];
+    if (flow_has_ports(next) && load_be16(ip + IPV6_PAYLOAD_LENGTH) >= 4) {
+        source |= load_be16(ip + IPV6_HEADER);
+        destination |= load_be16(ip + IPV6_HEADER + 2);
+    }
+    return flow_hash(source, destination, next);
 }

@@ -1,46 +1,20 @@
 /* icmp.c - ICMP messages, and errors about others' packets (icmp.h). */
 #include "apps/ip/icmp.h"
 
-#include "apps/forward/event.h"
 #include "apps/forward/interface.h"
 #include "apps/ip/fib.h"
+#include "apps/ip/icmp_limit.h"
 #include "apps/ip/ipv4.h"
 #include "apps/ip/neighbor.h"
 #include "apps/ip/nexthop.h"
 #include "apps/ip/output.h"
 #include "apps/ip/transmit.h"
-#include "kernel/limit.h"
-#include "kernel/numbered.h"
-#include "kernel/random.h"
-
-#include <stdlib.h>
 
 #define ICMP_DATAGRAM_MAX 576u    /* RFC 1812 4.3.2.3 */
 #define TOS_NETWORK_CONTROL 0xc0u /* precedence 6, unread: RFC 1812 4.3.2.5 */
 #define TOS_BITS 0x1eu
-#define ICMP_SOURCES 1024u /* limits that sources share by their hash */
 
-/* One second's errors in all, by the interface that the bad packets came in on, and by their
- * source: so that one scanner takes no more than its share (unread: RFC 1812 4.3.2.8). */
-static struct limit all_errors, source_errors[ICMP_SOURCES];
-static struct numbered interface_errors; /* struct limit, by the interface's number */
 static uint16_t next_id;
-
-static void limit_forget(unsigned interface)
-{
-    free(numbered_get(&interface_errors, interface));
-    numbered_clear(&interface_errors, interface);
-}
-
-void icmp_reset(void)
-{
-    all_errors = (struct limit){ 0 };
-    memset(source_errors, 0, sizeof source_errors);
-    for (unsigned i = 0; i < interface_errors.limit; i++)
-        if (numbered_get(&interface_errors, i))
-            limit_forget(i);
-    numbered_free(&interface_errors);
-}
 
 bool icmp_is_error(uint8_t type)
 {
@@ -105,36 +79,6 @@ static bool may_complain(const struct packet *about)
            ip[header + ICMP_TYPE] <= 18;
 }
 
-/* NULL: no memory; then the others have to do. */
-static struct limit *limit_of(uint16_t interface)
-{
-    struct limit *limit = numbered_get(&interface_errors, interface);
-    if (limit || interface == INTERFACE_NONE)
-        return limit;
-    limit = calloc(1, sizeof *limit);
-    if (limit && numbered_set(&interface_errors, interface, limit)) {
-        free(limit);
-        limit = NULL;
-    }
-    return limit;
-}
-
-static bool take_token(uint16_t interface, uint32_t source)
-{
-    uint64_t now_us = time_us();
-    struct limit *near = limit_of(interface);
-    struct limit *of_source = &source_errors[random_mix(source) % ICMP_SOURCES];
-    if (!limit_allows(&all_errors, now_us, ICMP_ERROR_RATE, ICMP_ERROR_BURST) ||
-        (near && !limit_allows(near, now_us, ICMP_INTERFACE_RATE, ICMP_INTERFACE_BURST)) ||
-        !limit_allows(of_source, now_us, ICMP_SOURCE_RATE, ICMP_SOURCE_BURST))
-        return false;
-    limit_take(&all_errors, now_us, ICMP_ERROR_RATE);
-    limit_take(of_source, now_us, ICMP_SOURCE_RATE);
-    if (near)
-        limit_take(near, now_us, ICMP_INTERFACE_RATE);
-    return true;
-}
-
 void icmp_error(struct worker *control, const struct packet *about, uint8_t type, uint8_t code,
                 uint32_t rest)
 {
@@ -143,7 +87,7 @@ void icmp_error(struct worker *control, const struct packet *about, uint8_t type
     uint32_t quote = load_be16(ip + IPV4_TOTAL_LENGTH);
     uint32_t room = ICMP_DATAGRAM_MAX - IPV4_HEADER_MIN - ICMP_HEADER;
     uint32_t from = may_complain(about) ? ip_source_towards(to) : 0;
-    if (!from || !take_token(about->interface, to))
+    if (!from || !icmp_limit_take(about->interface, to))
         return;
     quote = quote < room ? quote : room;
     struct packet *p = icmp_make(control, from, to, TOS_NETWORK_CONTROL | (ip[IPV4_TOS] & TOS_BITS),
@@ -175,12 +119,4 @@ static void next_hop_is_silent(struct worker *control, struct packet *packet)
     icmp_refuse(control, packet, DROP_host_unreachable, ICMP_UNREACHABLE, ICMP_HOST_UNREACHABLE, 0);
 }
 
-NEIGHBOR_REFUSAL(icmp_refusal) = { .refuse = next_hop_is_silent };
-
-static void heard(const struct event *event)
-{
-    if (event->kind == EVENT_INTERFACE_GONE)
-        limit_forget(event->interface->number);
-}
-
-EVENT_LISTENER(icmp_listener) = { .order = EVENT_ORDER_IP, .heard = heard };
+NEIGHBOR_REFUSAL(icmp_refusal) = { .type = ETHERTYPE_IPV4, .refuse = next_hop_is_silent };

@@ -34,15 +34,6 @@
 #define ICMP_ID 4u
 #define ICMP_SEQUENCE 6u
 
-/* unread: RFC 1812 4.3.2.8: how many errors a second, in all, per interface that the bad packets
- * came in on, and per source of theirs. */
-#define ICMP_ERROR_RATE 1000u
-#define ICMP_ERROR_BURST 200u
-#define ICMP_INTERFACE_RATE 250u
-#define ICMP_INTERFACE_BURST 100u
-#define ICMP_SOURCE_RATE 50u
-#define ICMP_SOURCE_BURST 25u
-
 /* Tells the source of `about`, a received frame that the caller keeps, unless
  * RFC 1812 4.3.2.7 forbids it or there were too many. */
 void icmp_error(struct worker *control, const struct packet *about, uint8_t type, uint8_t code,
@@ -57,4 +48,3 @@ struct packet *icmp_make(struct worker *control, uint32_t source, uint32_t desti
                          uint32_t length);
 void icmp_seal(uint8_t *icmp, uint32_t length); /* its checksum */
 uint16_t icmp_id(void);                         /* another IP identification */
-void icmp_reset(void);                          /* tests: full token buckets */

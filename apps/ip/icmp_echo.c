@@ -1,17 +1,11 @@
 /* icmp_echo.c - ICMP messages to us, and requests of ours (icmp_echo.h). */
 #include "apps/ip/icmp_echo.h"
 
+#include "apps/ip/address.h"
 #include "apps/ip/icmp.h"
 #include "apps/ip/ipv4.h"
 #include "apps/ip/output.h"
 #include "apps/ip/protocol.h"
-
-static void (*answer_taker)(const struct icmp_answer *answer);
-
-void icmp_on_answer(void (*fn)(const struct icmp_answer *answer))
-{
-    answer_taker = fn;
-}
 
 /* Messages to us ---------------------------------------------------------- */
 
@@ -42,16 +36,23 @@ static void echo_reply(struct worker *control, struct packet *request)
     forward_consume(control, request);
 }
 
-/* A reply or an error, perhaps about a ping of ours. */
+static enum echo_outcome outcome_of(uint8_t type)
+{
+    return type == ICMP_ECHO_REPLY      ? ECHO_REPLY
+           : type == ICMP_TIME_EXCEEDED ? ECHO_EXCEEDED
+           : type == ICMP_UNREACHABLE   ? ECHO_UNREACHABLE
+                                        : ECHO_REFUSED;
+}
+
+/* A reply or an error, perhaps about an echo request of ours. */
 static void answer_pass(const uint8_t *ip, uint32_t length)
 {
     const uint8_t *icmp = ip + ipv4_header_length(ip);
-    struct icmp_answer answer = { .from = ip_from_v4(load_be32(ip + IPV4_SOURCE)),
-                                  .type = icmp[ICMP_TYPE],
-                                  .code = icmp[ICMP_CODE],
+    struct echo_answer answer = { .from = ip_from_v4(load_be32(ip + IPV4_SOURCE)),
+                                  .outcome = outcome_of(icmp[ICMP_TYPE]),
                                   .ttl = ip[IPV4_TTL],
                                   .length = length };
-    if (icmp_is_error(answer.type)) {
+    if (icmp_is_error(icmp[ICMP_TYPE])) {
         const uint8_t *quoted = icmp + ICMP_HEADER;
         if (length < 2 * ICMP_HEADER + IPV4_HEADER_MIN || quoted[IPV4_VERSION_IHL] != 0x45 ||
             quoted[IPV4_PROTOCOL] != IPV4_PROTOCOL_ICMP || quoted[IPV4_HEADER_MIN] != ICMP_ECHO)
@@ -60,8 +61,7 @@ static void answer_pass(const uint8_t *ip, uint32_t length)
     }
     answer.id = load_be16(icmp + ICMP_ID);
     answer.sequence = load_be16(icmp + ICMP_SEQUENCE);
-    if (answer_taker)
-        answer_taker(&answer);
+    echo_answered(&answer);
 }
 
 static void icmp_receive(struct worker *control, struct packet *packet)
@@ -87,27 +87,36 @@ IP_PROTOCOL(icmp_protocol) = { .number = IPV4_PROTOCOL_ICMP, .receive = icmp_rec
 
 /* Requests of ours -------------------------------------------------------- */
 
-bool icmp_can_reach(struct ip_address destination)
+static uint32_t source_of(const struct echo_request *request)
 {
-    uint32_t v4 = ip_to_v4(destination);
-    return !ipv4_is_martian(v4) && ip_source_towards(v4);
+    const struct interface *on = interface_get(request->interface);
+    const struct address *us = on ? address_source(on, request->to) : NULL;
+    uint32_t routed = ip_source_towards(ip_to_v4(request->to));
+    return request->interface == INTERFACE_NONE || !routed ? routed
+           : us                                            ? ip_to_v4(us->address)
+                                                           : 0;
 }
 
-bool icmp_echo_send(struct worker *control, struct ip_address destination, uint16_t id,
-                    uint16_t sequence, uint16_t data_length)
+bool icmp_can_reach(const struct echo_request *request)
 {
-    uint32_t to = ip_to_v4(destination), from = ip_source_towards(to);
+    return !ipv4_is_martian(ip_to_v4(request->to)) && source_of(request);
+}
+
+bool icmp_echo_send(struct worker *control, const struct echo_request *request)
+{
+    uint32_t to = ip_to_v4(request->to), from = source_of(request);
     struct packet *p =
-        from ? icmp_make(control, from, to, 0, ICMP_HEADER + (uint32_t)data_length) : NULL;
+        from ? icmp_make(control, from, to, 0, ICMP_HEADER + (uint32_t)request->size) : NULL;
     if (!p)
         return false;
-    uint8_t *icmp = p->data + ETHERNET_HEADER + IPV4_HEADER_MIN;
+    uint8_t *ip = p->data + ETHERNET_HEADER, *icmp = ip + IPV4_HEADER_MIN;
+    ip[IPV4_TTL] = request->hops ? request->hops : ip[IPV4_TTL];
     icmp[ICMP_TYPE] = ICMP_ECHO;
-    store_be16(icmp + ICMP_ID, id);
-    store_be16(icmp + ICMP_SEQUENCE, sequence);
-    for (unsigned i = 0; i < data_length; i++)
+    store_be16(icmp + ICMP_ID, request->id);
+    store_be16(icmp + ICMP_SEQUENCE, request->sequence);
+    for (unsigned i = 0; i < request->size; i++)
         icmp[ICMP_HEADER + i] = (uint8_t)i;
-    icmp_seal(icmp, ICMP_HEADER + (uint32_t)data_length);
+    icmp_seal(icmp, ICMP_HEADER + (uint32_t)request->size);
     ip_output(control, p);
     return true;
 }

@@ -7,6 +7,7 @@
 #include "apps/ip/fib.h"
 #include "apps/ip/flow.h"
 #include "apps/ip/group.h"
+#include "apps/ip/input6.h"
 #include "apps/ip/ipv4.h"
 #include "apps/ip/passage.h"
 #include "apps/ip/slow.h"
@@ -143,6 +144,10 @@ static __attribute__((noinline)) bool check(struct passage *way, struct packet *
         passage_punt(way, p, ip_slow, IP_SLOW_RESOLVE);
         return false;
     }
+    if (fault == FINE && ethernet_type(p->data) == ETHERTYPE_IPV6) {
+        way->other[way->others++] = p;
+        return false;
+    }
     if (fault == FINE)
         fault = header_fault(p);
     if (fault != FINE) {
@@ -163,7 +168,12 @@ static void take(struct passage *way, struct packet **packets, unsigned n, uint3
         __builtin_prefetch(packets[i]->data);
     for (unsigned i = 0; i < n; i++) {
         struct packet *p = packets[i];
-        if ((unlikely(!takes) || !is_plain(p, mac)) && !check(way, p, count))
+        bool plain = likely(takes) && is_plain(p, mac);
+        if (!plain && takes && ethernet_type(p->data) == ETHERTYPE_IPV6) {
+            way->other[way->others++] = p;
+            continue;
+        }
+        if (!plain && !check(way, p, count))
             continue;
         destination[count] = load_be32(p->data + ETHERNET_HEADER + IPV4_DESTINATION);
         packets[count++] = p;
@@ -219,12 +229,17 @@ void ip_input(struct worker *worker, struct interface *interface, struct packet 
               uint16_t n)
 {
     uint32_t destination[PORT_BURST], value[PORT_BURST];
+    struct packet *other[PORT_BURST];
     struct passage way;
+    way.other = other;
+    way.others = 0;
     way.worker = worker;
     way.in = interface;
     way.packet = packets;
     way.odd = way.refused = 0;
     take(&way, packets, n, destination);
+    if (way.others)
+        ip6_input(worker, interface, other, (uint16_t)way.others);
     if (!way.count)
         return;
     if (unlikely(load_relaxed(&interface->reverse_path)))

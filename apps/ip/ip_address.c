@@ -1,8 +1,6 @@
 /* ip_address.c - comparing and writing addresses (ip_address.h). */
 #include "apps/ip/ip_address.h"
 
-#include "kernel/random.h"
-
 #include <stdio.h>
 
 #define GROUPS 8u
@@ -23,11 +21,6 @@ unsigned ip_same_bits(struct ip_address a, struct ip_address b)
     return a.low == b.low ? 128 : 64 + (unsigned)__builtin_clzll(a.low ^ b.low);
 }
 
-uint64_t ip_hash(struct ip_address a)
-{
-    return random_mix(a.low ^ (a.high << 29 | a.high >> 35));
-}
-
 static unsigned group_of(struct ip_address a, unsigned n)
 {
     return (n < 4 ? a.high : a.low) >> (48 - 16 * (n & 3)) & 0xffff;
@@ -41,7 +34,8 @@ static unsigned zeros_from(struct ip_address a, unsigned n)
     return n - from;
 }
 
-/* RFC 5952 4.2: of runs of zeros the longest, the first of equals, and never one group alone. */
+/* unread: RFC 5952 4.2: of runs of zeros the longest, the first of equals, and never one group
+ * alone. */
 static unsigned longest_zeros(struct ip_address a, unsigned *length)
 {
     unsigned best = GROUPS;

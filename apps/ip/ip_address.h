@@ -6,6 +6,7 @@
 #pragma once
 
 #include "kernel/endian.h"
+#include "kernel/random.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -95,12 +96,16 @@ static inline bool ip_within(struct ip_address prefix, unsigned length, struct i
            !((prefix.low ^ a.low) & ~host.low);
 }
 
+static inline uint64_t ip_hash(struct ip_address a)
+{
+    return random_mix(a.low ^ (a.high << 29 | a.high >> 35));
+}
+
 /* Below 0, 0, above 0; IPv4 comes first. */
 int ip_compare(struct ip_address a, struct ip_address b);
 /* How many bits from the first on are the same in both, at most 128. */
 unsigned ip_same_bits(struct ip_address a, struct ip_address b);
-uint64_t ip_hash(struct ip_address a);
 
-/* Canonical (RFC 5952 4); both write and return `text`. */
+/* canonical (unread: RFC 5952 4); both write and return `text`. */
 const char *ip_format(struct ip_address a, char text[IP_TEXT]);
 const char *ip_format_prefix(struct ip_address a, unsigned length, char text[IP_PREFIX_TEXT]);

@@ -6,7 +6,9 @@
 #include "apps/ip/address.h"
 #include "apps/ip/adjacency.h"
 #include "apps/ip/arp.h"
+#include "apps/ip/ipv6.h"
 #include "apps/ip/name.h"
+#include "apps/ip/nd.h"
 #include "apps/ip/nexthop.h"
 #include "apps/ip/on_link.h"
 #include "apps/ip/route.h"
@@ -14,6 +16,7 @@
 #include "apps/ip/transmit.h"
 #include "kernel/limit.h"
 #include "kernel/log.h"
+#include "kernel/random.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -47,7 +50,7 @@ static uint32_t buckets[BUCKETS]; /* number + 1, 0: empty */
 static uint32_t hand, cursor;     /* of eviction, of the tick */
 static uint64_t held;             /* received frames in queues */
 static uint32_t waiting;          /* all frames in queues */
-static struct limit resolve;
+static struct limit resolve[IP_FAMILIES];
 static uint64_t refused; /* entries there was no room for */
 
 const char *const neighbor_state_names[] = {
@@ -56,6 +59,7 @@ const char *const neighbor_state_names[] = {
     [NEIGHBOR_INCOMPLETE] = "incomplete",
     [NEIGHBOR_REACHABLE] = "reachable",
     [NEIGHBOR_STALE] = "stale",
+    [NEIGHBOR_DELAY] = "delay",
     [NEIGHBOR_PROBE] = "probe",
     [NEIGHBOR_FAILED] = "failed",
     [NEIGHBOR_STATIC] = "static",
@@ -90,10 +94,15 @@ static struct neighbor *neighbor_named(struct ip_address address)
     return NULL;
 }
 
+static uint16_t type_of(const struct neighbor *n)
+{
+    return ip_is_v4(n->address) ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6;
+}
+
 static bool is_resolved(const struct neighbor *n)
 {
     return n->state == NEIGHBOR_REACHABLE || n->state == NEIGHBOR_STALE ||
-           n->state == NEIGHBOR_PROBE || n->state == NEIGHBOR_STATIC;
+           n->state == NEIGHBOR_DELAY || n->state == NEIGHBOR_PROBE || n->state == NEIGHBOR_STATIC;
 }
 
 /* A route says that it is on that link, as a gateway or as one of its hosts. */
@@ -104,10 +113,10 @@ static bool is_said_on(struct ip_address address, const struct interface *interf
 
 bool neighbor_may_be(struct ip_address address, const struct interface *interface)
 {
-    const struct address *on = address_covering(address);
-    if (!interface || address_find(address))
+    const struct address *on = interface ? address_covering_on(interface, address) : NULL;
+    if (!interface || address_is_ours(interface, address))
         return false;
-    return (on && on->interface == interface->number && address_is_host(on, address)) ||
+    return (on && address_is_host(on, address)) ||
            (is_said_on(address, interface) && address_source(interface, address));
 }
 
@@ -115,6 +124,8 @@ bool neighbor_may_be(struct ip_address address, const struct interface *interfac
 static bool may_be_on(struct ip_address address, const struct interface *interface)
 {
     const struct address *on = address_configured_for(address);
+    if (ipv6_is_link_local(address))
+        return interface && address_configured_on(interface, address);
     if (!interface || address_configured(address))
         return false;
     return (on && on->interface == interface->number && address_is_host(on, address)) ||
@@ -140,6 +151,8 @@ static void publish(const struct neighbor *n)
         return;
     }
     adjacency_resolve(n->adjacency, n->mac);
+    if (ipv6_is_link_local(n->address))
+        return;
     if (route_is_connected(n->address, n->interface->number))
         route_set(n->address, ip_bits(n->address), ROUTE_NEIGHBOR, n->nexthop);
     else
@@ -221,7 +234,7 @@ static void send(struct worker *control, const struct neighbor *n, struct packet
 {
     memcpy(p->data, n->mac, MAC_LEN);
     memcpy(p->data + ETHERNET_SOURCE, n->interface->mac, MAC_LEN);
-    store_be16(p->data + ETHERNET_TYPE, adjacency_at(n->adjacency)->type);
+    store_be16(p->data + ETHERNET_TYPE, type_of(n));
     ip_transmit(control, n->interface, p);
 }
 
@@ -289,8 +302,7 @@ static uint32_t number_take(struct worker *control)
 /* Its adjacency and the route object that names it. */
 static bool target_make(struct neighbor *n, uint32_t number)
 {
-    uint16_t type = ip_is_v4(n->address) ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6;
-    n->adjacency = adjacency_make(n->interface, type, number);
+    n->adjacency = adjacency_make(n->interface, type_of(n), number);
     n->nexthop = n->adjacency ? nexthop_via(n->interface->number, n->adjacency) : NEXTHOP_NONE;
     if (!n->nexthop && n->adjacency)
         adjacency_free(n->adjacency);
@@ -342,7 +354,9 @@ static void ask(struct worker *control, struct neighbor *n, uint64_t now_us)
     bool alone = n->state == NEIGHBOR_PROBE && n->tries < NEIGHBOR_TRIES;
     n->tries++;
     n->expires_us = now_us + NEIGHBOR_RETRY_US;
-    if (us)
+    if (us && !ip_is_v4(n->address))
+        nd_solicit(control, n->interface, alone ? n->mac : NULL, us->address, n->address);
+    else if (us)
         arp_ask(control, n->interface, alone ? n->mac : mac_broadcast, ip_to_v4(us->address),
                 ip_to_v4(n->address));
 }
@@ -355,20 +369,30 @@ static void enter(struct neighbor *n, enum neighbor_state state, uint64_t expire
     n->used = false;
 }
 
+/* RFC 4861 6.3.2: so that not all are probed at once. */
+static uint64_t reachable_us(const struct neighbor *n)
+{
+    if (ip_is_v4(n->address))
+        return NEIGHBOR_REACHABLE_US;
+    return NEIGHBOR6_REACHABLE_US / 2 + random_word() % NEIGHBOR6_REACHABLE_US;
+}
+
 /* The MAC is known: what waited goes first, so that nothing overtakes it. */
 static void neighbor_resolve(struct worker *control, struct neighbor *n, const uint8_t *mac,
                              enum neighbor_state state)
 {
     memcpy(n->mac, mac, MAC_LEN);
-    enter(n, state, time_us() + NEIGHBOR_REACHABLE_US);
+    enter(n, state, time_us() + reachable_us(n));
     while (n->first)
         send(control, n, queue_pop(n));
     publish(n);
 }
 
-static void refuse(struct worker *control, struct packet *packet)
+static void refuse(struct worker *control, uint16_t type, struct packet *packet)
 {
     TABLE_FOR_EACH (neighbor_refusals, struct neighbor_refusal, refusal) {
+        if (refusal->type != type)
+            continue;
         refusal->refuse(control, packet);
         return;
     }
@@ -380,26 +404,28 @@ static void refuse(struct worker *control, struct packet *packet)
 static void neighbor_fail(struct worker *control, struct neighbor *n, uint64_t now_us)
 {
     struct packet *failed[NEIGHBOR_QUEUE_MAX];
+    uint16_t type = type_of(n);
     unsigned count = 0;
     while (n->first)
         failed[count++] = queue_pop(n);
     enter(n, NEIGHBOR_FAILED, now_us + NEIGHBOR_FAILED_US);
     for (unsigned i = 0; i < count; i++)
-        refuse(control, failed[i]);
+        refuse(control, type, failed[i]);
 }
 
-static bool may_ask(uint64_t now_us)
+static bool may_ask(struct ip_address address, uint64_t now_us)
 {
-    return limit_allows(&resolve, now_us, NEIGHBOR_RESOLVE_RATE, NEIGHBOR_RESOLVE_BURST);
+    return limit_allows(&resolve[ip_family(address)], now_us, NEIGHBOR_RESOLVE_RATE,
+                        NEIGHBOR_RESOLVE_BURST);
 }
 
 /* Asks for it, if that is allowed just now. */
 static bool neighbor_start(struct worker *control, struct neighbor *n)
 {
     uint64_t now_us = time_us();
-    if (!may_ask(now_us))
+    if (!may_ask(n->address, now_us))
         return false;
-    limit_take(&resolve, now_us, NEIGHBOR_RESOLVE_RATE);
+    limit_take(&resolve[ip_family(n->address)], now_us, NEIGHBOR_RESOLVE_RATE);
     enter(n, NEIGHBOR_INCOMPLETE, 0);
     ask(control, n, now_us);
     return true;
@@ -431,7 +457,7 @@ static struct neighbor *output_neighbor(const struct nexthop *nexthop,
         return behind(nexthop);
     struct interface *interface = interface_get(nexthop->interface);
     struct neighbor *n = interface ? neighbor_find(destination, interface) : NULL;
-    if (n || !interface || !may_ask(time_us()))
+    if (n || !interface || !may_ask(destination, time_us()))
         return n;
     return neighbor_make(destination, interface);
 }
@@ -446,7 +472,7 @@ void neighbor_output(struct worker *control, uint32_t nexthop, struct ip_address
     }
     store_relaxed(&adjacency_at(n->adjacency)->used, 1);
     if (!n->interface || n->state == NEIGHBOR_FAILED)
-        refuse(control, packet);
+        refuse(control, type_of(n), packet);
     else if (is_resolved(n))
         send(control, n, packet);
     else if (n->state == NEIGHBOR_INCOMPLETE || neighbor_start(control, n))
@@ -478,7 +504,9 @@ static void silence(struct worker *control, struct neighbor *n, uint64_t now_us)
 
 static void stale_serve(struct worker *control, struct neighbor *n, uint64_t now_us)
 {
-    if (n->used) {
+    if (n->used && !ip_is_v4(n->address)) {
+        enter(n, NEIGHBOR_DELAY, now_us + NEIGHBOR6_DELAY_US);
+    } else if (n->used) {
         enter(n, NEIGHBOR_PROBE, 0);
         ask(control, n, now_us);
     } else if (now_us >= n->used_us + NEIGHBOR_UNUSED_US) {
@@ -513,6 +541,9 @@ static void neighbor_serve(struct worker *control, struct neighbor *n, uint64_t 
             ask(control, n, now_us);
         else
             silence(control, n, now_us);
+    } else if (n->state == NEIGHBOR_DELAY) {
+        enter(n, NEIGHBOR_PROBE, 0);
+        ask(control, n, now_us);
     } else if (n->state == NEIGHBOR_REACHABLE) {
         enter(n, NEIGHBOR_STALE, 0);
     } else if (n->state == NEIGHBOR_FAILED) {
@@ -538,17 +569,32 @@ CONTROL_JOB(neighbor_job) = { .every_us = TICK_US, .run = tick, .held = neighbor
 
 /* Learning ---------------------------------------------------------------- */
 
+/* Without a word about the MAC, or with one that does not count against what is known (RFC 4861
+ * 7.2.5): the entry may be confirmed, or doubted. */
+static void hear_again(struct neighbor *n, bool differs, unsigned how)
+{
+    if (!differs && (how & NEIGHBOR_CONFIRMED))
+        enter(n, NEIGHBOR_REACHABLE, time_us() + reachable_us(n));
+    else if (differs && n->state == NEIGHBOR_REACHABLE)
+        enter(n, NEIGHBOR_STALE, 0);
+}
+
 /* RFC 826 "packet reception": a known pair is brought up to date whoever was
- * asked; a new one is learned only when we were.  Whoever speaks is there. */
+ * asked; a new one is learned only when we were.  Whoever speaks is there.  RFC 4861 7.2.3 and
+ * 7.2.5 say the same of IPv6, but that a solicitation confirms nothing. */
 void neighbor_hear(struct worker *control, struct interface *interface, struct ip_address address,
                    const uint8_t mac[MAC_LEN], unsigned how)
 {
     struct neighbor *n = neighbor_find(address, interface);
-    if (!n && (how & NEIGHBOR_NEW))
+    if (!n && mac && (how & NEIGHBOR_NEW))
         n = neighbor_make(address, interface);
-    if (!n || n->state == NEIGHBOR_STATIC)
+    if (!n || n->state == NEIGHBOR_STATIC || (!mac && !is_resolved(n)))
         return;
-    bool same = is_resolved(n) && mac_equal(n->mac, mac);
+    bool same = is_resolved(n) && (!mac || mac_equal(n->mac, mac));
+    if (same ? !(how & NEIGHBOR_ALIVE) : is_resolved(n) && !(how & NEIGHBOR_OVERRIDE)) {
+        hear_again(n, !same, how);
+        return;
+    }
     bool sure = (how & NEIGHBOR_CONFIRMED) || (same && (how & NEIGHBOR_ALIVE));
     neighbor_resolve(control, n, mac, sure ? NEIGHBOR_REACHABLE : NEIGHBOR_STALE);
 }
@@ -724,7 +770,7 @@ EVENT_LISTENER(neighbor_listener) = { .order = EVENT_ORDER_NEIGHBOR,
 int neighbor_add_static(struct ip_address address, const uint8_t mac[MAC_LEN],
                         struct interface *interface)
 {
-    if (!mac_is_station(mac) || address_configured(address))
+    if (!mac_is_station(mac) || address_configured(address) || address_on(interface, address))
         return -EINVAL;
     if (!may_be_on(address, interface))
         return -ENETUNREACH;
@@ -744,13 +790,23 @@ int neighbor_add_static(struct ip_address address, const uint8_t mac[MAC_LEN],
     return 0;
 }
 
-int neighbor_delete(struct ip_address address)
+int neighbor_delete(struct ip_address address, const struct interface *interface)
 {
-    struct neighbor *n = neighbor_named(address);
+    struct neighbor *n = interface ? neighbor_find(address, interface) : neighbor_named(address);
     if (!n)
         return -ENOENT;
     neighbor_remove(control_worker(), n, DROP_neighbor_queue);
     return 0;
+}
+
+bool neighbor_mac(const struct interface *interface, struct ip_address address,
+                  uint8_t mac[MAC_LEN])
+{
+    const struct neighbor *n = neighbor_find(address, interface);
+    if (!n || !is_resolved(n))
+        return false;
+    memcpy(mac, n->mac, MAC_LEN);
+    return true;
 }
 
 bool neighbor_next(unsigned *place, struct neighbor_info *info)
@@ -791,5 +847,5 @@ void neighbor_shutdown(void)
     walk.at = walk.left = 0;
     neighbor_slice_most = 0;
     held = 0;
-    resolve = (struct limit){ 0 };
+    memset(resolve, 0, sizeof resolve);
 }

@@ -1,16 +1,19 @@
 /* neighbor.h - who is next: MAC addresses of hosts and gateways on our links.
  *
- * One table for all interfaces, bounded, filled by ARP (RFC 826) and by hand.  Each
+ * One table for all interfaces and both families, bounded, filled by ARP (RFC 826), neighbor
+ * discovery (RFC 4861) and by hand.  Each
  * entry has an adjacency (adjacency.h), which is valid while the entry is resolved and its
  * interface up.  Frames for an unresolved neighbor wait in a short queue (RFC 1122 2.3.2.2).
  *
  * States, after RFC 1122 2.3.2.1 (timeout, unicast poll) with RFC 4861's names:
  *   idle        held by a route, never asked for
- *   incomplete  asked for by broadcast, NEIGHBOR_TRIES times, a second apart
- *   reachable   heard of within NEIGHBOR_REACHABLE_US
- *   stale       not since; still used, and its use starts a probe
- *   probe       asked by unicast, then by broadcast, NEIGHBOR_TRIES times each; still used;
- *               silence ends the entry
+ *   incomplete  asked for by broadcast or multicast, NEIGHBOR_TRIES times, a second apart
+ *   reachable   heard of within NEIGHBOR_REACHABLE_US, of IPv6 half to one and a half times
+ *               NEIGHBOR6_REACHABLE_US
+ *   stale       not since; still used, and its use starts a probe, of IPv6 after a delay
+ *   delay       used, and about to be probed (RFC 4861 7.3.3)
+ *   probe       asked by unicast, then by broadcast or multicast (unread: RFC 7048),
+ *               NEIGHBOR_TRIES times each; still used; silence ends the entry
  *   failed      did not answer; frames are refused at once for a while
  *   static      configured; never ages, never changes
  * Control task only. */
@@ -36,8 +39,11 @@
 #define NEIGHBOR_RETRY_US US_PER_S /* RFC 1122 2.3.2.1: at most one a second */
 #define NEIGHBOR_FAILED_US (3 * US_PER_S)
 #define NEIGHBOR_REACHABLE_US (60 * US_PER_S)
+#define NEIGHBOR6_REACHABLE_US (30 * US_PER_S) /* RFC 4861 10 */
+#define NEIGHBOR6_DELAY_US (5 * US_PER_S)      /* RFC 4861 10 */
 #define NEIGHBOR_UNUSED_US (1200 * US_PER_S)
-#define NEIGHBOR_RESOLVE_RATE 1000u /* new resolutions a second: scans do not become storms */
+/* New resolutions a second, of each family: scans do not become storms. */
+#define NEIGHBOR_RESOLVE_RATE 1000u
 #define NEIGHBOR_RESOLVE_BURST 512u
 
 enum neighbor_state {
@@ -46,6 +52,7 @@ enum neighbor_state {
     NEIGHBOR_INCOMPLETE,
     NEIGHBOR_REACHABLE,
     NEIGHBOR_STALE,
+    NEIGHBOR_DELAY,
     NEIGHBOR_PROBE,
     NEIGHBOR_FAILED,
     NEIGHBOR_STATIC,
@@ -63,6 +70,7 @@ struct neighbor_info {
 
 /* Who is given a frame whose next hop does not answer, to tell its source and drop it. */
 struct neighbor_refusal {
+    uint16_t type; /* EtherType of such frames */
     void (*refuse)(struct worker *control, struct packet *packet);
 };
 TABLE_DECLARE(neighbor_refusals, struct neighbor_refusal);
@@ -83,7 +91,8 @@ void neighbor_output(struct worker *control, uint32_t nexthop, struct ip_address
                      struct packet *packet);
 uint64_t neighbor_held(void); /* received frames waiting */
 
-/* What somebody on the interface said means for what is known of `address`. */
+/* What somebody on the interface said means for what is known of `address`.  mac NULL: it did not
+ * say its own. */
 #define NEIGHBOR_NEW 1u       /* it was said to us: worth an entry */
 #define NEIGHBOR_OVERRIDE 2u  /* the MAC stands against one that is known */
 #define NEIGHBOR_ALIVE 4u     /* that it speaks proves that it is there, if the MAC is as known */
@@ -111,7 +120,11 @@ extern unsigned neighbor_slice_most;
  * no station has), -EEXIST (already static), -ENOSPC (table full), -ENOMEM. */
 int neighbor_add_static(struct ip_address address, const uint8_t mac[MAC_LEN],
                         struct interface *interface);
-int neighbor_delete(struct ip_address address); /* 0 or -ENOENT */
+/* 0 or -ENOENT; interface NULL: wherever it is. */
+int neighbor_delete(struct ip_address address, const struct interface *interface);
+/* The MAC of one that is known; false: it is not. */
+bool neighbor_mac(const struct interface *interface, struct ip_address address,
+                  uint8_t mac[MAC_LEN]);
 /* The entry at or after *place, which moves on behind it; false: no more. */
 bool neighbor_next(unsigned *place, struct neighbor_info *info);
 uint64_t neighbor_refused(void); /* entries that there was no room for */

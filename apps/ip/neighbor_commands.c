@@ -56,13 +56,14 @@ static int cmd_neighbor_add_interface(struct command_call *call)
     return add(call, call->arg[2].interface);
 }
 
-COMMAND(cmd_neighbor_delete, "neighbor delete ADDRESS", "Forget a neighbor");
+COMMAND(cmd_neighbor_delete, "neighbor delete ADDRESS [interface INTERFACE]", "Forget a neighbor");
 static int cmd_neighbor_delete(struct command_call *call)
 {
     struct ip_address address;
     if (ip_argument(call, 0, &address))
         return -EINVAL;
-    if (neighbor_delete(address))
+    const struct command_arg *on = command_option(call, "interface");
+    if (neighbor_delete(address, on ? on->interface : NULL))
         return command_error(call, "%s is not in the table, expected one of `show neighbors`",
                              call->arg[0].word);
     return 0;

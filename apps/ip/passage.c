@@ -55,13 +55,12 @@ static int type_fault(const struct packet *p)
 {
     switch (ethernet_type(p->data)) {
     case ETHERTYPE_IPV4:
+    case ETHERTYPE_IPV6:
     case ETHERTYPE_ARP:
         return FINE;
     case ETHERTYPE_VLAN:
     case ETHERTYPE_SERVICE_VLAN:
         return DROP_vlan;
-    case ETHERTYPE_IPV6:
-        return DROP_ipv6;
     default:
         return DROP_ethertype;
     }

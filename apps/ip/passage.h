@@ -23,6 +23,8 @@ struct passage {
     struct interface *in;
     struct packet **packet;
     unsigned count; /* packets that are still here */
+    struct packet **other; /* those that turn out to be the other family's */
+    unsigned others;
     uint32_t odd;   /* bits: something else than its route needs a thought */
     uint32_t refused; /* bits of those: its source may not come in here */
     const struct nexthop *nexthop[PORT_BURST];

@@ -2,6 +2,7 @@
 #include "apps/console/command.h"
 #include "apps/ip/argument.h"
 #include "apps/ip/flow.h"
+#include "apps/ip/ipv6.h"
 #include "apps/ip/name.h"
 #include "apps/ip/neighbor.h"
 #include "apps/ip/route_static.h"
@@ -54,6 +55,9 @@ static int words_begin(struct command_call *call, enum target_kind kind, struct 
     if (ip_argument_prefix(call, 0, &prefix))
         return -EINVAL;
     words->family = ip_family(prefix);
+    if (ipv6_is_link_local(prefix) || ipv6_is_multicast(prefix))
+        return command_error(call, "%s is never routed, expected a prefix of hosts elsewhere",
+                             call->arg[0].word);
     return 0;
 }
 

@@ -46,7 +46,7 @@ enum way_state target_way_state(const struct target_way *way)
 {
     const struct address *on = address_configured_for(way->gateway);
     const struct interface *interface = target_way_interface(way);
-    if (address_configured(way->gateway))
+    if (address_configured(way->gateway) || (interface && address_on(interface, way->gateway)))
         return WAY_OURS;
     if (!interface)
         return WAY_NO_PREFIX;

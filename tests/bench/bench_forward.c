@@ -24,6 +24,7 @@
 #include "apps/forward/vlan.h"
 #include "apps/ip/address.h"
 #include "apps/ip/ipv4.h"
+#include "apps/ip/ipv6.h"
 #include "apps/ip/neighbor.h"
 #include "apps/ip/router.h"
 #include "tests/host/host.h"
@@ -44,7 +45,9 @@
 #define HOPS_MANY 64u
 #define VID 10u
 
-#define LAN_A 0xc0000201u /* RFC 5737 */
+#define LAN_A 0xc0000201u            /* RFC 5737 */
+#define NET6_A 0x20010db8000a0000ull /* RFC 3849 */
+#define NET6_B 0x20010db8000b0000ull
 #define LAN_B 0xc6336401u
 
 static struct port *in, *out;
@@ -52,6 +55,7 @@ static struct packet *routed[RING]; /* of the l3 rows, while they lie in the rin
 static uint32_t routed_count;
 static uint64_t routed_passes;    /* of all of them together, since their TTL was set back */
 #define TTL_GONE (UINT64_MAX / 2) /* it is set back before the next turn */
+static bool six;                  /* they are IPv6 */
 static unsigned hops = 1;         /* next hops that they have, in turn */
 static uint32_t tag;              /* octets of it in every frame: VLAN_TAG, or 0 */
 static bool tsv;
@@ -133,19 +137,48 @@ static void put_header(struct packet *p, uint32_t destination)
     ipv4_checksum_set(ip);
 }
 
+static struct ip_address on_a(unsigned host)
+{
+    return six ? (struct ip_address){ NET6_A, host } : ip_from_v4(LAN_A - 1 + host);
+}
+
+static struct ip_address on_b(unsigned host)
+{
+    return six ? (struct ip_address){ NET6_B, host } : ip_from_v4(LAN_B - 1 + host);
+}
+
+/* Whose duplicates were looked for long ago. */
+static void addresses_make(struct interface *from, struct interface *to)
+{
+    struct address conflict;
+    const struct address *a;
+    if (address_add(from, on_a(1), six ? 64 : 24, &conflict) ||
+        address_add(to, on_b(1), six ? 64 : 24, &conflict))
+        die("no route");
+    for (unsigned i = 0; (a = address_at(i)); i++)
+        address_set_state(a, ADDRESS_READY, 0);
+}
+
+static void header_make(struct packet *p, unsigned host)
+{
+    if (six)
+        ipv6_make(ip_of(p), on_a(2), on_b(host), IPV6_UDP,
+                  FRAME_LENGTH - ETHERNET_HEADER - IPV6_HEADER, IPV4_TTL_DEFAULT);
+    else
+        put_header(p, LAN_B - 1 + host);
+}
+
 /* What is addressed to port 0, routed out of port 1, and so comes back. */
 static void put_routed(uint32_t frames)
 {
-    struct address conflict;
     struct interface *from = interface_of_port(in), *to = interface_of_port(out);
     if (tag && (!(from = vlan_create(from, VID)) || !(to = vlan_create(to, VID))))
         die("no VLAN");
-    if (forward_set_mode(forward_find_mode("l3")) ||
-        address_add(from, ip_from_v4(LAN_A), 24, &conflict) ||
-        address_add(to, ip_from_v4(LAN_B), 24, &conflict))
+    if (forward_set_mode(forward_find_mode("l3")))
         die("no route");
+    addresses_make(from, to);
     for (unsigned i = 1; i <= hops; i++)
-        if (neighbor_add_static(ip_from_v4(LAN_B + i), in->mac, to))
+        if (neighbor_add_static(on_b(1 + i), in->mac, to))
             die("no neighbor");
     for (routed_count = 0; routed_count < frames; routed_count++) {
         struct packet *p = packet_alloc(&control_worker()->cache);
@@ -154,8 +187,8 @@ static void put_routed(uint32_t frames)
         memset(p->data, 0, FRAME_LENGTH + VLAN_TAG);
         memcpy(p->data, in->mac, MAC_LEN);
         station(p->data + MAC_LEN, 1, routed_count);
-        put_type(p, ETHERTYPE_IPV4);
-        put_header(p, LAN_B + 1 + routed_count % hops);
+        put_type(p, six ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4);
+        header_make(p, 2 + routed_count % hops);
         routed[routed_count] = p;
         if (port_tx_burst(out->txq[0], &p, 1) != 1)
             die("ring too small");
@@ -179,8 +212,9 @@ static void renew_routed(void)
     routed_passes = 0;
     for (uint32_t i = 0; i < routed_count; i++) {
         uint8_t *ip = ip_of(routed[i]);
-        ip[IPV4_TTL] = IPV4_TTL_DEFAULT;
-        ipv4_checksum_set(ip);
+        ip[six ? IPV6_HOP_LIMIT : IPV4_TTL] = IPV4_TTL_DEFAULT;
+        if (!six)
+            ipv4_checksum_set(ip);
     }
 }
 
@@ -196,9 +230,10 @@ static unsigned turn(void)
 static unsigned passes_of(const struct packet *p)
 {
     const uint8_t *ip = ip_of(p);
-    unsigned passes = IPV4_TTL_DEFAULT - ip[IPV4_TTL];
+    unsigned passes = IPV4_TTL_DEFAULT - ip[six ? IPV6_HOP_LIMIT : IPV4_TTL];
+    bool whole = six || ipv4_checksum_ok(ip, IPV4_HEADER_MIN);
     if (p->length != FRAME_LENGTH + tag || !mac_equal(p->data, in->mac) ||
-        ethernet_type(p->data + tag) != ETHERTYPE_IPV4 || !ipv4_checksum_ok(ip, IPV4_HEADER_MIN) ||
+        ethernet_type(p->data + tag) != (six ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4) || !whole ||
         (passes && !mac_equal(p->data + ETHERNET_SOURCE, out->mac)))
         die("a frame is not what it was");
     return passes;
@@ -210,7 +245,7 @@ static void look_at_frames(bool are_routed, uint32_t frames)
     uint64_t passes = 0;
     uint16_t count = ring_burst(in->rxq[0], packets, RING), ours = 0;
     for (uint16_t i = 0; i < count; i++) {
-        if (ethernet_type(packets[i]->data + tag) == ETHERTYPE_ARP)
+        if (ethernet_type(packets[i]->data + tag) == ETHERTYPE_ARP || (packets[i]->data[0] & 1))
             continue; /* the appliance tells its addresses */
         passes += routed_count ? passes_of(packets[i]) : 0;
         ours++;
@@ -296,17 +331,18 @@ static void row(const char *mode, uint32_t frames, const char *name)
         ns[i] = measure(mode, frames);
         ratio[i] = ns[i] * 2 / (before + measure("io", frames));
     }
+    const char *key = six ? "l3v6" : mode;
     if (tsv && hops > 1)
-        printf("%s.hops%u\t%.1f\n", mode, hops, median(ns));
+        printf("%s.hops%u\t%.1f\n", key, hops, median(ns));
     else if (tsv && tag)
-        printf("%s.vlan\t%.1f\n", mode, median(ns));
+        printf("%s.vlan\t%.1f\n", key, median(ns));
     else if (tsv)
-        printf("%s.%u\t%.1f\n", mode, frames, median(ns));
+        printf("%s.%u\t%.1f\n", key, frames, median(ns));
     else
         printf("  %-27s  %8u  %9.1f  %11.2f\n", name ? name : mode, frames, median(ns),
                median(ratio));
     if (tsv && hops == 1 && !tag && (frames == FRAMES_USUAL || frames == FRAMES_ROUTED))
-        printf("%s\t%.1f\n", mode, median(ns));
+        printf("%s\t%.1f\n", key, median(ns));
     fflush(stdout);
     end();
 }
@@ -339,7 +375,12 @@ int main(int argc, char **argv)
     row("l3", FRAMES_MANY, NULL);
     hops = HOPS_MANY;
     row("l3", FRAMES_USUAL, "l3, 64 next hops");
+    six = true;
+    row("l3", FRAMES_USUAL, "l3, IPv6, 64 next hops");
     hops = 1;
+    row("l3", FRAMES_ROUTED, "l3, IPv6");
+    row("l3", FRAMES_MANY, "l3, IPv6");
+    six = false;
     tag = VLAN_TAG;
     row("l2", FRAMES_USUAL, "l2, one tag");
     row("l3", FRAMES_ROUTED, "l3, one tag");

@@ -157,7 +157,7 @@ static void forget_neighbors(void)
     struct neighbor_info info;
     for (unsigned place = 0; neighbor_next(&place, &info);)
         if (info.state != NEIGHBOR_IDLE)
-            must(!neighbor_delete(info.address));
+            must(!neighbor_delete(info.address, NULL));
 }
 
 /* What waits for neighbors and fragments is given up, and may send errors that wait in turn; then

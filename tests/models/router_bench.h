@@ -2,6 +2,7 @@
 #pragma once
 
 #include "apps/ip/icmp.h"
+#include "apps/ip/icmp_limit.h"
 #include "tests/host/test.h"
 #include "tests/models/bench.h"
 

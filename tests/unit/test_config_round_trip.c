@@ -356,9 +356,66 @@ static void random_station(char *to, size_t n)
     }
 }
 
+static void random_v6_address(char *to, size_t n)
+{
+    unsigned which = below(INTERFACES);
+    char what[32];
+    subject(what, which);
+    if (below(4))
+        snprintf(to, n, "%s %saddress 2001:db8:%x::%s/%s", what, below(3) ? "" : "no ",
+                 below(6) ? which : below(INTERFACES), PICK("1", "1", "2", "3", ""),
+                 PICK("64", "64", "64", "127", "128", "56"));
+    else
+        snprintf(to, n, "%s %saddress fe80::%s/64", what, below(2) ? "" : "no ", PICK("1", "2"));
+}
+
+static void random_advertising(char *to, size_t n)
+{
+    const char *what =
+        PICK("advertise on", "advertise on", "advertise off", "advertise prefix 2001:db8:77::/64",
+             "advertise prefix 2001:db8:78::/56", "no advertise prefix 2001:db8:77::/64",
+             "advertise dns 2001:db8::53", "no advertise dns 2001:db8::53",
+             "advertise lifetime 900", "advertise lifetime 0");
+    unsigned which = below(INTERFACES);
+    snprintf(to, n, which < PORTS ? "interface %u %s" : "interface br%u %s",
+             which < PORTS ? which : which - PORTS, what);
+}
+
+static void random_v6(char *to, size_t n)
+{
+    unsigned which = below(INTERFACES);
+    char what[32];
+    subject(what, which);
+    switch (below(8)) {
+    case 0:
+        snprintf(to, n, "neighbor add 2001:db8:%x::%s %s %s", which, PICK("7", "1", ""), mac(),
+                 what);
+        break;
+    case 1:
+        snprintf(to, n, "neighbor add fe80::%s %s %s", PICK("7", "1", "9"), mac(), what);
+        break;
+    case 2:
+        snprintf(to, n, "route add %s via 2001:db8:%x::9", PICK("::/0", "2001:db8:f::/48"), which);
+        break;
+    case 3:
+        snprintf(to, n, "route add 2001:db8:e::/48 via fe80::%s interface %u", PICK("7", "1"),
+                 below(PORTS));
+        break;
+    case 4:
+        snprintf(to, n, "route delete %s", PICK("::/0", "2001:db8:f::/48", "2001:db8:e::/48"));
+        break;
+    case 5:
+        random_advertising(to, n);
+        break;
+    default:
+        random_v6_address(to, n);
+        break;
+    }
+}
+
 static void random_command(char *to, size_t n)
 {
-    switch (below(20)) {
+    switch (below(24)) {
     case 0:
         snprintf(to, n, "forward %s", PICK("l2", "l3", "l3", "io", "rxonly"));
         break;
@@ -391,6 +448,12 @@ static void random_command(char *to, size_t n)
         break;
     case 14:
         random_setting(to, n);
+        break;
+    case 15:
+    case 16:
+    case 17:
+    case 18:
+        random_v6(to, n);
         break;
     default:
         random_address(to, n);

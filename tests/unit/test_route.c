@@ -354,10 +354,12 @@ static void route_commands_refuse_nonsense(void **state)
     bench_command_fails("route add 10.0.0.0/8 via 192.0.2.255", "ours or a broadcast");
     bench_command_fails("route delete 10.0.0.0/8", "no static route");
     bench_command_fails("route delete 192.0.2.0/24", "no static route");
-    bench_command_fails("route add 2001:db8::/32 via 192.0.2.2", "IPv6 is not built yet");
-    bench_command_fails("route add 10.0.0.0/8 via 2001:db8::1", "IPv6 is not built yet");
-    bench_command_fails("port 0 address 2001:db8::1/64", "IPv6 is not built yet");
-    bench_command_fails("ping 2001:db8::1", "IPv6 is not built yet");
+    bench_command_fails("route add 2001:db8::/32 via 192.0.2.2", "expected an IPv6 gateway");
+    bench_command_fails("route add 10.0.0.0/8 via 2001:db8::1", "expected an IPv4 gateway");
+    bench_command_fails("route add fe80::/10 via 2001:db8::1", "is never routed");
+    bench_command_fails("route add ff02::/16 blackhole", "is never routed");
+    bench_command_fails("route add ::ffff:10.0.0.0/104 blackhole", "IPv4-mapped");
+    bench_command_fails("route add 2001:db8::/32 via fe80::1", "`interface INTERFACE` behind it");
     bench_command("route add 10.0.0.0/8 via 192.0.2.2");
     bench_command_fails("route add 10.0.0.0/8 via 192.0.2.3", "has a route already");
     assert_int_equal(route_count(), 1 + 3 * 4); /* an address makes four */

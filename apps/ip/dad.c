@@ -1,0 +1,137 @@
+/* dad.c - duplicate address detection (dad.h).
+ *
+ * An address is tentative from when it is there and whenever its interface comes up, until one
+ * solicitation has gone without an answer for a second.  The delay that RFC 4862 5.4.2 (unread)
+ * wants before the first message of an interface is left out: a router boots in milliseconds. */
+#include "apps/ip/dad.h"
+
+#include "apps/forward/event.h"
+#include "apps/forward/job.h"
+#include "apps/ip/name.h"
+#include "apps/ip/nd.h"
+#include "apps/ip/running.h"
+#include "kernel/limit.h"
+#include "kernel/log.h"
+#include "kernel/numbered.h"
+#include "kernel/time.h"
+
+#include <stdlib.h>
+
+#define TICK_US 50000u
+
+static struct limit complaints;
+static struct numbered told; /* uint64_t, by the interface's number: the MAC that was announced */
+
+static void forget(unsigned interface)
+{
+    free(numbered_get(&told, interface));
+    numbered_clear(&told, interface);
+}
+
+void dad_reset(void)
+{
+    complaints = (struct limit){ 0 };
+    for (unsigned i = 0; i < told.limit; i++)
+        forget(i);
+    numbered_free(&told);
+}
+
+void dad_conflict(const struct address *a, const uint8_t mac[MAC_LEN])
+{
+    char text[IP_TEXT], by[MAC_TEXT], where[INTERFACE_TEXT];
+    bool tentative = a->state == ADDRESS_TENTATIVE;
+    uint64_t now_us = time_us();
+    if (tentative)
+        address_set_state(a, ADDRESS_DUPLICATE, 0);
+    if (!limit_allows(&complaints, now_us, 1, 10))
+        return;
+    limit_take(&complaints, now_us, 1);
+    log_warning("%s: %s has our address %s%s", interface_describe(address_interface(a), where),
+                mac_format(mac, by), ip_format(a->address, text),
+                tentative ? ": it is not used" : "");
+}
+
+/* Where the MAC is kept that was announced last; NULL: no memory. */
+static uint64_t *told_of(const struct interface *interface)
+{
+    uint64_t *mac = numbered_get(&told, interface->number);
+    if (mac)
+        return mac;
+    mac = calloc(1, sizeof *mac);
+    if (mac && numbered_set(&told, interface->number, mac)) {
+        free(mac);
+        mac = NULL;
+    }
+    return mac;
+}
+
+void dad_advertise(struct worker *control, const struct address *a)
+{
+    struct interface *out = address_interface(a);
+    uint64_t *mac = told_of(out);
+    if (mac)
+        *mac = out->mac_word;
+    struct packet *p = icmp6_make(control, a->address, IPV6_ALL_NODES, ICMP6_NEIGHBOR_ADVERTISEMENT,
+                                  ND_NEIGHBOR_LENGTH + ND_OPTION_MAC_LENGTH);
+    if (!p)
+        return;
+    icmp6_of(p)[ND_FLAGS] = ND_OVERRIDE | (ip_routing() ? ND_ROUTER : 0);
+    ip_store(icmp6_of(p) + ND_TARGET, a->address);
+    nd_put_mac(icmp6_of(p) + ND_NEIGHBOR_LENGTH, ND_OPTION_TARGET, out->mac);
+    nd_send(control, out, NULL, p);
+}
+
+static void serve(struct worker *control, const struct address *a, uint64_t now_us)
+{
+    const struct address copy = *a; /* it may move when others hear of it */
+    if (!a->due_us) {
+        nd_solicit(control, address_interface(a), NULL, (struct ip_address){ 0 }, a->address);
+        address_set_state(a, ADDRESS_TENTATIVE, now_us + DAD_WAIT_US);
+    } else if (now_us >= a->due_us) {
+        address_set_state(a, ADDRESS_READY, 0);
+        dad_advertise(control, &copy);
+    }
+}
+
+static void tick(struct worker *control, uint64_t now_us)
+{
+    const struct address *a;
+    for (unsigned i = 0; ip_running() && (a = address_at(i)); i++)
+        if (a->state == ADDRESS_TENTATIVE && address_in_effect(a) && address_interface(a)->up)
+            serve(control, a, now_us);
+}
+
+CONTROL_JOB(dad_job) = { .every_us = TICK_US, .run = tick };
+
+/* The link may be another one now. */
+static void begin_again(const struct interface *interface)
+{
+    const struct address *a;
+    for (unsigned i = 0; (a = address_of(interface, i)); i++)
+        if (!ip_is_v4(a->address))
+            address_set_state(a, ADDRESS_TENTATIVE, 0);
+}
+
+/* A new MAC is news (RFC 4861 7.2.6); a new MTU is not. */
+static void announce_mac(const struct interface *interface)
+{
+    const uint64_t *mac = numbered_get(&told, interface->number);
+    const struct address *a;
+    if (!mac || *mac == interface->mac_word)
+        return;
+    for (unsigned i = 0; ip_running() && interface->up && (a = address_of(interface, i)); i++)
+        if (!ip_is_v4(a->address) && address_ready(a))
+            dad_advertise(control_worker(), a);
+}
+
+static void heard(const struct event *event)
+{
+    if (event->kind == EVENT_INTERFACE_UP)
+        begin_again(event->interface);
+    if (event->kind == EVENT_INTERFACE_CHANGED && event->interface->ipv6)
+        announce_mac(event->interface);
+    if (event->kind == EVENT_INTERFACE_GONE)
+        forget(event->interface->number);
+}
+
+EVENT_LISTENER(dad_listener) = { .order = EVENT_ORDER_IP, .heard = heard };
