@@ -103,3 +103,32 @@ def test_the_converter_refuses(tmp_path, line, why):
     path.write_text(line + "\n")
     run = convert(str(path))
     assert run.returncode == 1 and why in run.stderr and not run.stdout
+
+
+GUEST = """\
+vf 0000:01:00.0 count 1
+vf 0000:01:00.0 0 mac 02:00:00:00:0f:00
+port 0 address 10.255.0.1/30
+port 1 address 10.255.0.5/30
+port 0000:01:10.0 address 10.255.0.9/30
+neighbor add 10.255.0.2 02:00:00:00:00:00 port 0
+neighbor add 10.255.0.6 02:00:00:00:00:01 port 1
+neighbor add 10.255.0.10 02:00:00:00:00:02 port 0000:01:10.0
+route add 198.18.0.0/24 via 10.255.0.2
+route add 198.18.1.0/24 via 10.255.0.6
+route add 198.18.2.0/24 via 10.255.0.10
+forward l3
+"""
+
+
+def test_a_generator_reaches_virtio_and_vmxnet3_by_a_vf_and_back():
+    """The flows of DPDK's guide for virtual machines, with the devices that QEMU has."""
+    vf = "02:00:00:00:0f:00"
+    with Appliance(nics=[NICS[0], "vmxnet3", "igb"], config=GUEST) as m:
+        until(m, all_up)
+        macs = [port_mac(0), port_mac(1), vf]
+        for here in range(3):
+            for there in range(3):
+                if here != there:
+                    routed(m, here, macs[here], "198.18.%d.1" % there, there, macs[there], "02:00:00:00:00:0%d" % there)
+        check_law(stats(m))
