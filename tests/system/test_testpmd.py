@@ -151,7 +151,7 @@ def some_frames():
     return [bytes(frame).ljust(60, b"\0") for frame in frames]
 
 
-def testpmd_forwards(folder, mode, frames):
+def forward_by_testpmd(folder, mode, frames):
     """What comes out of its second port: the frames of the file that it writes, and the block it prints."""
     if not shutil.which("dpdk-testpmd"):
         pytest.skip("dpdk-testpmd is not installed: tools/setup")
@@ -183,7 +183,7 @@ def testpmd_forwards(folder, mode, frames):
     return [bytes(frame) for frame in rdpcap(out)], figures(said.replace("testpmd> ", ""))
 
 
-def ours_forwards(folder, mode, frames):
+def forward_by_us(folder, mode, frames):
     data = pcap_bytes(folder, [Ether(frame) for frame in frames])
     console, m = machine(folder, archive(folder, sent=data))
     with m:
@@ -202,8 +202,8 @@ def ours_forwards(folder, mode, frames):
 def test_modes_make_the_same_of_the_same_frames(tmp_path, mode):
     """Byte by byte, but for the address that each port has of its own."""
     frames = some_frames()
-    theirs, their_block = testpmd_forwards(str(tmp_path), mode, frames)
-    mine, my_block = ours_forwards(str(tmp_path), mode, frames)
+    theirs, their_block = forward_by_testpmd(str(tmp_path), mode, frames)
+    mine, my_block = forward_by_us(str(tmp_path), mode, frames)
     assert len(theirs) == len(mine) == len(frames)
     for number, (a, b) in enumerate(zip(theirs, mine)):
         if mode in ("mac", "csum"):
