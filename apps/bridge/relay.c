@@ -479,7 +479,8 @@ static inline void set_keys(struct passage *way, unsigned i, uint16_t number)
     way->source[i].key = fid | load_le64(frame + ETHERNET_SOURCE - 2) >> 16;
 }
 
-/* To which VLAN each frame belongs.  Frames in a row mostly have one tag, or none. */
+/* To which VLAN each frame belongs.  Frames in a row mostly have one tag, or none; what may be a
+ * priority's tag is looked at each time, for vlan_in() changes it. */
 static void classify(struct passage *way, unsigned n)
 {
     const struct vlan_set *set = load_acquire(&way->in->vlans);
@@ -489,7 +490,7 @@ static void classify(struct passage *way, unsigned n)
         struct packet *p = way->packet[i];
         uint32_t word = load_le32(p->data + ETHERNET_TYPE);
         bool whole = p->length >= ETHERNET_HEADER + VLAN_TAG;
-        if (unlikely(word != last || !whole || !(p->data[VLAN_TCI + 1] | p->data[VLAN_TCI]))) {
+        if (unlikely(word != last || !whole || !(load_be16(p->data + VLAN_TCI) & VLAN_TCI_VID))) {
             vid = vlan_in(set, p);
             const struct bridge_vlan *vlan = vid ? numbered_get(way->vlans, vid) : NULL;
             fid = vlan ? vlan->fid : FID_NONE;

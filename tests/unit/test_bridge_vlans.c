@@ -189,6 +189,18 @@ static void priorities_are_kept(void **state)
     sent_are(NOTHING, 6 << 13 | 10, 6 << 13 | 10, NOTHING);
     send_tagged(3, LAN_BROADCAST, C, 7 << 13);
     sent_are(NOTHING, 7 << 13 | 20, UNTAGGED, NOTHING);
+    for (uint32_t i = 0; i < 3; i++) { /* each of a burst */
+        struct lan_frame f;
+        lan_frame(&f, B, C, 7);
+        put_tag(&f, ETHERTYPE_VLAN, 7 << 13);
+        wire_put(lan[3], f.bytes, f.length);
+    }
+    lan_run();
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_true(lan_receive(1) >= 0);
+        assert_int_equal(load_be16(lan_last.bytes + VLAN_TCI), 7 << 13 | 20);
+        lan_receive(2);
+    }
 }
 
 /* 802.1ad: a provider's tag is payload, and so is a second customer's. */
