@@ -36,6 +36,35 @@ static void run(const char *line)
     command_run(line, &out, NULL, 0);
 }
 
+/* Rules -------------------------------------------------------------------------------- */
+
+static bool is_bpdu(const uint8_t *f)
+{
+    return f[0] == 1 && f[1] == 0x80;
+}
+
+/* Nothing but BPDUs goes round a VLAN-aware bridge's VLANs. */
+static void check_leaves(unsigned port, const uint8_t *f, uint32_t n)
+{
+    const struct member *m = member_of(port);
+    if (!m || !m->vlans || is_bpdu(f) || n < 18)
+        return;
+    if (ethernet_type(f) == ETHERTYPE_VLAN) {
+        unsigned vid = load_be16(f + VLAN_TCI) & VLAN_TCI_VID;
+        must(vlan_set_has(m->vlans, vid) && m->vlans->pvid != vid);
+    } else {
+        must(m->vlans->pvid);
+    }
+}
+
+static void check_sent(void)
+{
+    static uint8_t sent[FRAME_MAX];
+    for (unsigned i = 0; i < PORTS; i++)
+        for (uint32_t n; (n = wire_take(lan[i], sent, sizeof sent));)
+            check_leaves(i, sent, n);
+}
+
 /* Settings ---------------------------------------------------------------------- */
 
 static const char *const settings[] = {
@@ -60,10 +89,13 @@ static const char *const bridge_settings[] = {
     "fdb add 02:00:00:00:00:01 port 1 vlan 10 sticky",
 };
 
+/* What is to be sent already may go by the old rules. */
 static void change(void)
 {
     char line[96];
     uint8_t what = byte();
+    forward_flush(control_worker());
+    check_sent();
     if (what & 0x80) {
         run(bridge_settings[what % ARRAY_SIZE(bridge_settings)]);
         return;
@@ -191,35 +223,6 @@ static void send_frame(uint8_t what)
     if ((tag & 0x60) == 0x60)
         length = 14 + byte() % length;
     wire_put(lan[what % PORTS], frame, length);
-}
-
-/* Rules -------------------------------------------------------------------------------- */
-
-static bool is_bpdu(const uint8_t *f)
-{
-    return f[0] == 1 && f[1] == 0x80;
-}
-
-/* Nothing but BPDUs goes round a VLAN-aware bridge's VLANs. */
-static void check_leaves(unsigned port, const uint8_t *f, uint32_t n)
-{
-    const struct member *m = member_of(port);
-    if (!m || !m->vlans || is_bpdu(f) || n < 18)
-        return;
-    if (ethernet_type(f) == ETHERTYPE_VLAN) {
-        unsigned vid = load_be16(f + VLAN_TCI) & VLAN_TCI_VID;
-        must(vlan_set_has(m->vlans, vid) && m->vlans->pvid != vid);
-    } else {
-        must(m->vlans->pvid);
-    }
-}
-
-static void check_sent(void)
-{
-    static uint8_t sent[FRAME_MAX];
-    for (unsigned i = 0; i < PORTS; i++)
-        for (uint32_t n; (n = wire_take(lan[i], sent, sizeof sent));)
-            check_leaves(i, sent, n);
 }
 
 /* An input -------------------------------------------------------------------------------- */
