@@ -20,14 +20,17 @@
  * they wrap, so that every run crosses that point. */
 #define POSITION_START (0u - CONSOLE_INPUT_SIZE)
 
+struct console_bytes {
+    char output[CONSOLE_OUTPUT_SIZE], input[CONSOLE_INPUT_SIZE];
+};
+
 struct console_terminal {
+    struct console_bytes *bytes; /* apart: what begins with zeros takes no room in the image */
     struct {
-        char bytes[CONSOLE_OUTPUT_SIZE];
         uint32_t head;
         uint32_t kept; /* bytes before head that are text, at most the size */
     } output;
     struct {
-        char bytes[CONSOLE_INPUT_SIZE];
         uint32_t head, tail;
         uint32_t searched; /* no Ctrl-C before it */
         bool held;         /* the devices have been asked to stop sending */
@@ -38,7 +41,9 @@ struct console_terminal {
     bool broken;    /* Ctrl-C came when there was no room for it */
 };
 
+static struct console_bytes first_bytes;
 static struct console_terminal first = {
+    .bytes = &first_bytes,
     .output = { .head = POSITION_START },
     .input = { .head = POSITION_START, .tail = POSITION_START, .searched = POSITION_START },
 };
@@ -80,9 +85,11 @@ struct console_terminal *console_terminal(unsigned n)
 /* It shows what was said so far, too. */
 static struct console_terminal *terminal_create(void)
 {
-    struct console_terminal *t = malloc(sizeof *t);
+    struct console_terminal *t = malloc(sizeof *t + sizeof *t->bytes);
     if (!t)
         return NULL;
+    t->bytes = (struct console_bytes *)(t + 1);
+    memcpy(t->bytes->output, first_bytes.output, sizeof first_bytes.output);
     t->output = first.output;
     input_reset(t);
     terminals[terminal_count++] = t;
@@ -131,7 +138,7 @@ static uint32_t longest_backlog(const struct console_terminal *t)
 static void put(struct console_terminal *t, const char *text, size_t n)
 {
     uint32_t at = t->output.head & (CONSOLE_OUTPUT_SIZE - 1);
-    memcpy(t->output.bytes + at, text, n);
+    memcpy(t->bytes->output + at, text, n);
     t->output.head += (uint32_t)n;
     t->output.kept = (uint32_t)min_u64(t->output.kept + n, CONSOLE_OUTPUT_SIZE);
 }
@@ -147,7 +154,7 @@ static bool device_send(struct console_device *d)
     uint32_t at = d->sent & (CONSOLE_OUTPUT_SIZE - 1), n = backlog(d);
     if (n > CONSOLE_OUTPUT_SIZE - at)
         n = CONSOLE_OUTPUT_SIZE - at;
-    uint32_t taken = n ? (uint32_t)d->write(d, d->terminal->output.bytes + at, n) : 0;
+    uint32_t taken = n ? (uint32_t)d->write(d, d->terminal->bytes->output + at, n) : 0;
     d->sent += taken;
     if (taken)
         stay_awake();
@@ -164,7 +171,7 @@ static bool device_send(struct console_device *d)
 
 static char *input_at(struct console_terminal *t, uint32_t position)
 {
-    return &t->input.bytes[position & (CONSOLE_INPUT_SIZE - 1)];
+    return &t->bytes->input[position & (CONSOLE_INPUT_SIZE - 1)];
 }
 
 static bool is_full(const struct console_terminal *t)
