@@ -140,7 +140,12 @@ static void walk_on(struct worker *control, uint64_t now_us)
     group_refresh();
 }
 
-CONTROL_JOB(group_job) = { .every_us = 0, .run = walk_on };
+static bool is_walking(void)
+{
+    return left;
+}
+
+CONTROL_JOB(group_job) = { .every_us = 0, .run = walk_on, .busy = is_walking };
 
 static void adjacency_changed(void)
 {

@@ -5,7 +5,7 @@
  * deviations are told where they matter.  The rings are in vmxnet3_ring.c.
  *
  * Not supported: what revisions above 4 add, data rings, segmentation and checksum insertion, LRO,
- * wake-up, interrupts (we poll), and a fresh start by itself after a queue was stopped. */
+ * wake-up, and a fresh start by itself after a queue was stopped. */
 #include "nic/vmxnet3/vmxnet3.h"
 
 #include "kernel/log.h"
@@ -48,6 +48,7 @@ struct vmxnet3 {
     bool gone;                     /* it answers all ones */
     unsigned rx_queues, tx_queues; /* that the device has, while it is active */
     unsigned rx_made, tx_made;     /* that have memory */
+    unsigned vectors;              /* MSI-X entries that it knows of, or one that nobody has */
     uint32_t offloads;
     uint32_t vlans[VMXNET3_VLAN_WORDS]; /* wanted; 0, for frames without, always */
     struct vmxnet3_rxq rx[VMXNET3_RX_QUEUES_MAX];
@@ -330,6 +331,32 @@ static void free_memory(struct vmxnet3 *e)
     e->pool = NULL;
 }
 
+/* With MSI-X receive queue n has vector n; all else has the last one, which stays masked.  Without
+ * there is one, for there has to be (DPDK). */
+static void describe_interrupts(struct vmxnet3 *e)
+{
+    unsigned wanted = e->rx_queues + 1u, last = e->rx_queues;
+    bool own = pci_msix_on(e->pci, VMXNET3_RX_QUEUES_MAX + 1) >= wanted;
+    e->vectors = own ? wanted : 1;
+    e->shared->vectors = (uint8_t)e->vectors;
+    e->shared->interrupt_control = own ? 0 : VMXNET3_IC_DISABLE_ALL;
+    if (!own) {
+        pci_msix_off(e->pci);
+        return;
+    }
+    e->shared->event_vector = (uint8_t)last;
+    for (unsigned i = 0; i < e->tx_queues; i++)
+        e->queues[i].vector = (uint8_t)last;
+    for (unsigned i = 0; i < e->rx_queues; i++)
+        e->queues[e->tx_queues + i].vector = (uint8_t)i;
+}
+
+static void vmxnet3_arm(struct port_queue *queue, bool on)
+{
+    const struct vmxnet3 *e = queue->port->priv;
+    mmio_write32(e->doorbells + VMXNET3_IMR(queue->index), !on);
+}
+
 /* All of the shared area but for the filters, which come when there are buffers. */
 static void describe(struct vmxnet3 *e)
 {
@@ -339,20 +366,18 @@ static void describe(struct vmxnet3 *e)
         vmxnet3_txq_describe(&e->tx[i], &e->queues[i]);
     for (unsigned i = 0; i < e->rx_queues; i++)
         vmxnet3_rxq_describe(&e->rx[i], &e->queues[e->tx_queues + i]);
-    *e->shared =
-        (struct vmxnet3_shared){ .magic = VMXNET3_MAGIC,
-                                 .guest = VMXNET3_GUEST_64_BIT,
-                                 .revisions = 1, /* whatever was chosen: Linux */
-                                 .upt_versions = VMXNET3_UVRS_1,
-                                 .features = features(e),
-                                 .queues = e->queues_memory.iova,
-                                 .queues_length = (uint32_t)(queues * sizeof *e->queues),
-                                 .mtu = VMXNET3_MTU_MAX,
-                                 .rx_segments_max = FRAME_SEGMENTS_MAX,
-                                 .tx_queues = (uint8_t)e->tx_queues,
-                                 .rx_queues = (uint8_t)e->rx_queues,
-                                 .vectors = 1, /* masked; without one, no activation: DPDK */
-                                 .interrupt_control = VMXNET3_IC_DISABLE_ALL };
+    *e->shared = (struct vmxnet3_shared){ .magic = VMXNET3_MAGIC,
+                                          .guest = VMXNET3_GUEST_64_BIT,
+                                          .revisions = 1, /* whatever was chosen: Linux */
+                                          .upt_versions = VMXNET3_UVRS_1,
+                                          .features = features(e),
+                                          .queues = e->queues_memory.iova,
+                                          .queues_length = (uint32_t)(queues * sizeof *e->queues),
+                                          .mtu = VMXNET3_MTU_MAX,
+                                          .rx_segments_max = FRAME_SEGMENTS_MAX,
+                                          .tx_queues = (uint8_t)e->tx_queues,
+                                          .rx_queues = (uint8_t)e->rx_queues };
+    describe_interrupts(e);
     if (e->rx_queues > 1)
         describe_scaling(e);
 }
@@ -390,7 +415,8 @@ static int bring_up(struct vmxnet3 *e)
     int err = activate_some(e);
     if (err)
         return err;
-    mmio_write32(e->doorbells + VMXNET3_IMR(0), 1);
+    for (unsigned i = 0; i < e->vectors; i++)
+        mmio_write32(e->doorbells + VMXNET3_IMR(i), 1);
     take_offloads(e, e->port.offloads);
     take_mtu(e, e->port.mtu);
     for (unsigned i = 0; i < e->tx_queues; i++)
@@ -536,6 +562,7 @@ static const struct port_ops vmxnet3_ops = { .start = vmxnet3_start,
                                              .set_mtu = vmxnet3_set_mtu,
                                              .set_offloads = vmxnet3_set_offloads,
                                              .vlan_filter = vmxnet3_vlan_filter,
+                                             .arm = vmxnet3_arm,
                                              .counters = vmxnet3_counters,
                                              .poll = vmxnet3_poll };
 

@@ -81,7 +81,7 @@ def flood_after_rest(appliance, count=400):
 
 
 CASES = [("virtio", 1, ()), ("virtio", 4, REMAPPING), ("e1000", 1, ()), ("e1000", 4, ()), ("e1000e", 1, ()), ("e1000e", 4, REMAPPING),
-         ("igb", 4, ()), ("igb", 1, REMAPPING)]
+         ("igb", 4, ()), ("igb", 1, REMAPPING), ("vmxnet3", 4, ()), ("vmxnet3", 1, REMAPPING)]
 LOOKED_AT = ("e1000",)
 
 
