@@ -107,6 +107,11 @@ const struct address *address_covering(struct ip_address host)
     return a && address_in_effect(a) ? a : NULL;
 }
 
+unsigned address_count(void)
+{
+    return count;
+}
+
 const struct address *address_at(unsigned n)
 {
     return n < count ? &addresses[n] : NULL;

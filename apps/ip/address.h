@@ -70,6 +70,7 @@ const struct address *address_configured_on(const struct interface *interface,
                                             struct ip_address host); /* in effect or not */
 /* Whether it is ours, seen from that interface. */
 bool address_is_ours(const struct interface *interface, struct ip_address address);
+unsigned address_count(void); /* all; what looks for one looks at so many */
 /* The n-th address of all, of an interface, in effect or not; NULL: no more. */
 const struct address *address_at(unsigned n);
 const struct address *address_of(const struct interface *interface, unsigned n);

@@ -26,6 +26,8 @@
 #define EVICT_LOOKS 64u /* entries looked at to find room: a bound on work per frame */
 #define TICK_US 10000u
 #define TICK_ENTRIES 256u /* served per tick */
+#define ADDRESSES_CHEAP \
+    64u /* so many may be looked through for an entry; with more slices are shorter */
 
 struct neighbor {
     uint32_t link; /* slots.h */
@@ -724,8 +726,8 @@ unsigned neighbor_slice_most;
 
 static bool walk_slice(void)
 {
-    unsigned looked = 0;
-    for (; walk.left && looked < NEIGHBORS_PER_SLICE; walk.left--, looked++) {
+    unsigned looked = 0, most = NEIGHBORS_PER_SLICE / (1 + address_count() / ADDRESSES_CHEAP);
+    for (; walk.left && looked < most; walk.left--, looked++) {
         walk.at = walk.at + 1 < table.made ? walk.at + 1 : 0;
         if (at(walk.at)->state != NEIGHBOR_FREE)
             look_again(control_worker(), at(walk.at));

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ADDRESSES_CHEAP \
+    64u               /* so many may be looked through for a way; with more slices are shorter */
 #define BUCKETS 1024u /* a route's gateway is a neighbor, and of those there are 4096 */
 
 static struct target **buckets;
@@ -337,7 +339,8 @@ void target_refresh(void)
 struct target_walk target_refresh_slice(void)
 {
     struct target_walk walk = { 0 };
-    for (unsigned n = 0; buckets && cursor < BUCKETS && n < TARGETS_PER_SLICE; cursor++)
+    unsigned most = TARGETS_PER_SLICE / (1 + address_count() / ADDRESSES_CHEAP);
+    for (unsigned n = 0; buckets && cursor < BUCKETS && n < most; cursor++)
         for (struct target *t = buckets[cursor]; t; t = t->next, n++)
             walk.changed |= look_again(t, &walk.lacks) || t->gone;
     walk.more = buckets && cursor < BUCKETS;
