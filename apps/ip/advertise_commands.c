@@ -164,16 +164,18 @@ static void print_one(struct out *out, const struct advertiser *a, const char *n
         out_printf(out, "interface %s advertise on\n", name);
 }
 
+static bool is_advertiser(const struct interface *interface)
+{
+    return advertiser_of(interface, false);
+}
+
 static void print_config(struct out *out)
 {
-    const struct interface *interface;
-    for (unsigned cursor = 0; (interface = interface_next(&cursor));) {
-        const struct advertiser *a = advertiser_of(interface, false);
+    struct interface_walk walk = { 0 };
+    for (const struct interface *i; (i = interface_in_order(&walk, is_advertiser));) {
+        struct advertiser copy = *advertiser_of(i, false);
         char name[INTERFACE_TEXT];
-        if (!a)
-            continue;
-        struct advertiser copy = *a;
-        interface_short(interface, name);
+        interface_short(i, name);
         print_one(out, &copy, name);
     }
 }

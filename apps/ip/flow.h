@@ -26,9 +26,8 @@ void flow_set_symmetric(bool symmetric);
 /* One end of a flow, of either family. */
 static inline uint64_t flow_end(struct ip_address address, uint16_t port)
 {
-    if (ip_is_v4(address))
-        return (uint64_t)ip_to_v4(address) << 16 | port;
-    return (address.high * 0xff51afd7ed558ccdull ^ address.low) * 0xc4ceb9fe1a85ec53ull + port;
+    uint64_t number = ip_is_v4(address) ? ip_to_v4(address) : ip_hash(address);
+    return number << 16 | port;
 }
 
 static inline uint32_t flow_hash(uint64_t source, uint64_t destination, uint8_t protocol)

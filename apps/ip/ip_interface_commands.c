@@ -2,9 +2,6 @@
  */
 #include "apps/console/command.h"
 #include "apps/ip/name.h"
-#include "nic/port.h"
-
-#include <string.h>
 
 static const char *const paths[] = {
     [REVERSE_PATH_OFF] = "off", [REVERSE_PATH_LOOSE] = "loose", [REVERSE_PATH_STRICT] = "strict"
@@ -91,30 +88,11 @@ static void print_settings(struct out *out, const struct interface *interface)
         out_printf(out, "%s redirects off\n", where);
 }
 
-/* Of those that are no ports' the one whose name follows; NULL: none. */
-static const struct interface *next_by_name(const char *name)
-{
-    const struct interface *next = NULL;
-    for (unsigned i = 0; i < interface_limit(); i++) {
-        const struct interface *one = interface_get(i);
-        if (one && one->kind != INTERFACE_PORT && is_set(one) && strcmp(one->name, name) > 0 &&
-            (!next || strcmp(one->name, next->name) < 0))
-            next = one;
-    }
-    return next;
-}
-
 static void print_config(struct out *out)
 {
-    const struct interface *interface;
-    char name[INTERFACE_NAME] = "";
-    for (unsigned i = 0; i < port_count(); i++)
-        if ((interface = interface_by_port(i)))
-            print_settings(out, interface);
-    while ((interface = next_by_name(name))) {
-        strcpy(name, interface->name);
-        print_settings(out, interface);
-    }
+    struct interface_walk walk = { 0 };
+    for (const struct interface *i; (i = interface_in_order(&walk, is_set));)
+        print_settings(out, i);
 }
 
 CONFIG_PRINTER(ip_interface_config) = { .order = CONFIG_FDB - 1, .print = print_config };

@@ -11,3 +11,13 @@ const char *interface_describe(const struct interface *interface, char text[INTE
 const char *interface_words(const struct interface *interface, char text[INTERFACE_TEXT]);
 /* What stands behind `port` or `interface`. */
 const char *interface_short(const struct interface *interface, char text[INTERFACE_TEXT]);
+
+/* Those that `wanted` picks, in an order that depends on what they are called alone: ports by their
+ * numbers, then the others by their names.  A walk begins zeroed, and survives changes.  NULL: no
+ * more. */
+struct interface_walk {
+    unsigned port;
+    char name[INTERFACE_NAME];
+};
+const struct interface *interface_in_order(struct interface_walk *walk,
+                                           bool (*wanted)(const struct interface *interface));

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define COMPARED_PER_TURN 512u
 
@@ -99,11 +100,15 @@ static int cmd_show_neighbors(struct command_call *call)
 static int by_address(const void *a, const void *b)
 {
     const struct neighbor_info *x = a, *y = b;
+    char of_x[INTERFACE_TEXT], of_y[INTERFACE_TEXT];
     static unsigned compared;
     if (++compared % COMPARED_PER_TURN == 0)
         task_yield();
     int order = ip_compare(x->address, y->address);
-    return order ? order : x->interface - y->interface;
+    if (order || x->interface == y->interface)
+        return order;
+    return strcmp(interface_words(interface_get(x->interface), of_x),
+                  interface_words(interface_get(y->interface), of_y));
 }
 
 /* The static ones, of which there are *n; NULL: none, or no memory. */

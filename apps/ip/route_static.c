@@ -186,12 +186,7 @@ static void walk_on(struct worker *control, uint64_t now_us)
         walk_begin();
 }
 
-static bool is_walking(void)
-{
-    return walk.busy;
-}
-
-CONTROL_JOB(route_job) = { .every_us = 0, .run = walk_on, .busy = is_walking };
+CONTROL_JOB(route_job) = { .every_us = 0, .run = walk_on, .busy = route_refresh_busy };
 
 static void heard(const struct event *event)
 {

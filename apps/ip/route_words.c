@@ -4,6 +4,7 @@
 #include "apps/ip/address.h"
 #include "apps/ip/argument.h"
 #include "apps/ip/ipv4.h"
+#include "apps/ip/ipv6.h"
 #include "apps/ip/name.h"
 
 #include <errno.h>
@@ -72,6 +73,13 @@ static int weight_parse(struct command_call *call, const char *word, uint8_t *we
     return 0;
 }
 
+/* No neighbor has such an address, on whatever link. */
+static bool is_nobody(struct ip_address a)
+{
+    return ip_is_v4(a) ? ipv4_is_martian(ip_to_v4(a))
+                       : ip_is_zero(a) || ipv6_is_martian(a) || ipv6_is_multicast(a);
+}
+
 static bool is_named_twice(const struct target_words *words, const struct target_way *way)
 {
     for (unsigned i = 0; i < words->count; i++)
@@ -96,7 +104,7 @@ int ways_add(struct command_call *call, struct target_words *words, const char *
     if (ip_family(way.gateway) != words->family)
         return command_error(call, "%s is of another family, expected an %s gateway", gateway,
                              words->family ? "IPv6" : "IPv4");
-    if (ip_is_v4(way.gateway) && ipv4_is_martian(ip_to_v4(way.gateway)))
+    if (is_nobody(way.gateway))
         return command_error(call, "%s is no host's address, expected another router", gateway);
     if (is_named_twice(words, &way))
         return command_error(call, "%s is named twice, expected each next hop once", gateway);

@@ -2,9 +2,11 @@
 import os
 import re
 
+from scapy.layers.inet6 import (ICMPv6DestUnreach, ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6ND_RA, ICMPv6NDOptDstLLAddr,
+                                ICMPv6NDOptPrefixInfo, IPv6)
 from scapy.layers.l2 import Dot1Q
 
-from addresses import ARP, BROADCAST, Ether, IP, PORT, UDP, has
+from addresses import ARP, BROADCAST, Ether, ICMP, IP, PORT, UDP, has, is_arp_request_for
 from qemu import Appliance, check_law
 
 PAGE = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "routing.md")
@@ -53,6 +55,41 @@ def test_router_on_a_stick():
                   tagged(HOST, 10) / IP(src="192.0.2.2", dst="8.8.8.8") / UDP() / b"honest")
         assert not [f for f in wire.before(has_text(b"honest")) if b"spoofed" in f]
         assert router.stats()["ports"][0]["drops"]["reverse_path"] == 1
+        check_law(router.stats())
+
+
+def answer_solicitation(wire, address, mac):
+    """The router looks for `address`; it is told."""
+    asked = Ether(wire.expect(has(ICMPv6ND_NS, tgt=address)))
+    wire.send(Ether(src=mac, dst=asked.src) / IPv6(src=address, dst=asked[IPv6].src, hlim=255)
+              / ICMPv6ND_NA(tgt=address, R=0, S=1, O=1) / ICMPv6NDOptDstLLAddr(lladdr=mac))
+
+
+def test_dual_stack_edge():
+    with Appliance(nics=["virtio"] * 2, config=example("Dual-stack edge")) as router:
+        provider, lan = router.wires
+        advertised = Ether(lan.expect(has(ICMPv6ND_RA)))
+        prefix = advertised[ICMPv6NDOptPrefixInfo]
+        assert (prefix.prefix, prefix.prefixlen, prefix.A) == ("2001:db8:1:1::", 64, 1)
+        hold(lan, HOST, "192.0.2.2", "192.0.2.1")
+        hold(provider, GATE, "203.0.113.1", "203.0.113.2")
+        lan.send(Ether(src=HOST, dst=PORT[1]) / IP(src="192.0.2.2", dst="8.8.8.8") / UDP() / b"IPv4 out")
+        assert Ether(provider.expect(has_text(b"IPv4 out"))).dst == GATE
+        provider.send(Ether(src=GATE, dst=PORT[0]) / IP(src="8.8.8.8", dst="192.0.2.2") / UDP() / b"IPv4 back")
+        assert Ether(lan.expect(has_text(b"IPv4 back"))).dst == HOST
+
+        host = "2001:db8:1:1::a"
+        lan.send(Ether(src=HOST, dst=PORT[1]) / IPv6(src=host, dst="2001:db8:99::1") / UDP() / b"IPv6 out")
+        answer_solicitation(provider, "fe80::1", GATE)
+        assert Ether(provider.expect(has_text(b"IPv6 out"))).dst == GATE
+        provider.send(Ether(src=GATE, dst=PORT[0]) / IPv6(src="2001:db8:99::1", dst=host) / UDP() / b"IPv6 back")
+        answer_solicitation(lan, host, HOST)
+        assert Ether(lan.expect(has_text(b"IPv6 back"))).dst == HOST
+        lan.send(Ether(src=HOST, dst=PORT[1]) / IPv6(src=host, dst="2001:db8:1:77::1") / UDP() / b"nowhere")
+        assert Ether(lan.expect(has(ICMPv6DestUnreach)))[ICMPv6DestUnreach].code == 6   # RFC 4443 3.1
+        lan.send(Ether(src=HOST, dst=PORT[1]) / IPv6(src="2001:db8:5::1", dst="2001:db8:99::1") / UDP() / b"spoofed",
+                 Ether(src=HOST, dst=PORT[1]) / IPv6(src=host, dst="2001:db8:99::1") / UDP() / b"honest")
+        assert not [f for f in provider.before(has_text(b"honest")) if b"spoofed" in f]
         check_law(router.stats())
 
 

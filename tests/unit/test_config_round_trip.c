@@ -134,6 +134,16 @@ static const char *host(void)
     return host_of(below(INTERFACES));
 }
 
+static const char *host6_of(unsigned subnet)
+{
+    static char address[2][32];
+    static unsigned turn;
+    turn ^= 1;
+    snprintf(address[turn], sizeof address[0], "2001:db8:%u::%s", subnet,
+             PICK("1", "1", "2", "3", "7", "ffff:1"));
+    return address[turn];
+}
+
 static const char *mac(void)
 {
     return PICK("02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:03", "02:77:69:72:65:02");
@@ -191,12 +201,17 @@ static void random_interface(char *to, size_t n)
 
 static void random_address(char *to, size_t n)
 {
-    unsigned which = below(INTERFACES);
+    unsigned which = below(INTERFACES), subnet = below(6) ? which : below(INTERFACES);
     char what[32];
+    const char *no = below(3) ? "" : "no ";
     subject(what, which);
-    snprintf(to, n, "%s %saddress %s/%s", what, below(3) ? "" : "no ",
-             host_of(below(6) ? which : below(INTERFACES)),
-             PICK("24", "24", "24", "24", "32", "29", "30", "31", "8"));
+    if (!below(3))
+        snprintf(to, n, "%s %saddress %s/%s", what, no,
+                 below(6) ? host6_of(subnet) : PICK("fe80::1", "fe80::2"),
+                 PICK("64", "64", "64", "128", "127", "48"));
+    else
+        snprintf(to, n, "%s %saddress %s/%s", what, no, host_of(subnet),
+                 PICK("24", "24", "24", "24", "32", "29", "30", "31", "8"));
 }
 
 static void random_bridge(char *to, size_t n)
@@ -266,12 +281,15 @@ static void random_vlan(char *to, size_t n)
 }
 
 /* In another subnet, in any, outside all. */
-static const char *gateway(void)
+static const char *gateway(bool ipv6)
 {
+    if (ipv6)
+        return below(4) ? host6_of(below(INTERFACES))
+                        : PICK("fe80::1", "fe80::77", "2001:db8:99::1");
     return below(4) ? host() : PICK("100.64.0.1", "169.254.0.1", "10.0.1.3");
 }
 
-static void random_way(char *to, size_t n)
+static void random_way(char *to, size_t n, bool ipv6)
 {
     char interface[32] = "", weight[32] = "";
     if (!below(3))
@@ -279,13 +297,15 @@ static void random_way(char *to, size_t n)
                  PICK("0", "1", "2", "br0", "br1", "0.5", "br1.5"));
     if (!below(3))
         snprintf(weight, sizeof weight, " weight %s", PICK("1", "2", "7", "255"));
-    snprintf(to, n, " via %s%s%s", gateway(), interface, weight);
+    snprintf(to, n, " via %s%s%s", gateway(ipv6), interface, weight);
 }
 
 static void random_route(char *to, size_t n)
 {
+    bool ipv6 = !below(3);
     const char *prefix =
-        PICK("0.0.0.0/0", "10.0.0.0/8", "203.0.113.0/24", "203.0.113.7/32", "10.0.1.3/32");
+        ipv6 ? PICK("::/0", "2001:db8::/32", "2001:db8:f::/48", "2001:db8:1::7/128")
+             : PICK("0.0.0.0/0", "10.0.0.0/8", "203.0.113.0/24", "203.0.113.7/32", "10.0.1.3/32");
     if (!below(20)) {
         snprintf(to, n, "route hash symmetric %s", PICK("on", "off"));
         return;
@@ -304,7 +324,7 @@ static void random_route(char *to, size_t n)
         break;
     default:
         for (unsigned ways = below(2) ? 1 : 1 + below(4); ways; ways--) {
-            random_way(to + length, n - length);
+            random_way(to + length, n - length, ipv6);
             length += strlen(to + length);
         }
         break;
@@ -316,11 +336,19 @@ static void random_setting(char *to, size_t n)
     char what[32];
     subject(what, below(INTERFACES));
     const char *where = below(4) ? what : PICK("interface 0.5", "interface br1.5");
-    switch (below(3)) {
+    switch (below(6)) {
     case 0:
         snprintf(to, n, "%s reverse-path %s", where, PICK("off", "loose", "strict"));
         break;
     case 1:
+        subject(what, below(INTERFACES));
+        snprintf(to, n, "interface %s advertise %s", strchr(what, ' ') + 1, PICK("on", "off"));
+        break;
+    case 2:
+        snprintf(to, n, "interface %s %sadvertise %s", PICK("0", "br1"), below(3) ? "" : "no ",
+                 PICK("prefix 2001:db8:1::/64", "prefix 2001:db8:77::/64", "dns 2001:db8::53"));
+        break;
+    case 3:
         snprintf(to, n, "%s proxy-arp %s", where, PICK("on", "off"));
         break;
     default:
@@ -347,8 +375,12 @@ static void random_station(char *to, size_t n)
                  PICK("", " vlan 5", " vlan 7"), PICK("", "", " sticky"));
         break;
     case 4: /* perhaps a gateway's, perhaps one beyond a route to an interface */
-        snprintf(to, n, "neighbor add %s %s %s", PICK("100.64.0.1", "169.254.0.1", "203.0.113.7"),
+        snprintf(to, n, "neighbor add %s %s %s",
+                 PICK("100.64.0.1", "169.254.0.1", "203.0.113.7", "fe80::77", "2001:db8:f::9"),
                  mac(), where);
+        break;
+    case 5:
+        snprintf(to, n, "neighbor add %s %s %s", host6_of(which), mac(), where);
         break;
     default:
         snprintf(to, n, "neighbor add %s %s %s", host_of(which), mac(), where);
@@ -499,10 +531,13 @@ static void take_state(char state[sizeof text])
     }
 }
 
+/* IPv6 addresses are nobody else's. */
 static void settle(void)
 {
-    for (unsigned i = 0; i < 16; i++)
+    for (unsigned i = 0; i < 16; i++) {
+        host_advance_us(300000);
         forward_turn();
+    }
 }
 
 static void comes_back(unsigned seed)
