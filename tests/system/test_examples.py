@@ -3,7 +3,7 @@ import os
 import subprocess
 
 import pytest
-from scapy.all import IP, UDP, Ether
+from scapy.all import IP, UDP, Ether, IPv6
 
 from qemu import ROOT, Appliance, check_law, port_mac
 from test_sriov_vf import NICS, all_up, must, stats, until
@@ -88,6 +88,22 @@ def test_the_converter_makes_the_examples(tmp_path):
     path.write_text("R198.18.0.0/24 0x1\n")
     assert "neighbor add 10.255.0.6 02:00:00:00:00:77 port 1" in convert(
         str(path), "--eth-dest", "1,02:00:00:00:00:77").stdout
+
+
+def test_rules_of_both_families_route(tmp_path):
+    path = tmp_path / "rules"
+    path.write_text("R2001:0200:0000:0001:0000:0000:0000:0000/64 1\n")
+    made = convert(os.path.join(EXAMPLES, "l3fwd-lpm.rules"), str(path))
+    frame = bytes(Ether(dst=port_mac(0), src="02:00:00:00:0a:01") / IPv6(src="2001:db8::9", dst="2001:200:0:1::5", hlim=9)
+                  / UDP(sport=9, dport=9) / (b"x" * 26))
+    with Appliance(config=made.stdout) as m:
+        assert "error:" not in m.transcript
+        m.let_pass(3000000)         # a station's own address is asked for before it is used: RFC 4862 5.4
+        m.wires[0].send(frame)
+        got = Ether(m.wires[1].expect(lambda got: b"x" * 26 in got))
+        assert (got.dst, got.src, got[IPv6].hlim) == ("02:00:00:00:00:01", port_mac(1), 8)
+        routed(m, 0, port_mac(0), "198.18.1.1", 1, port_mac(1), "02:00:00:00:00:01")
+        check_law(m.settled(2))
 
 
 @pytest.mark.parametrize("line,why", [
