@@ -5,6 +5,7 @@
  * The input is a list of steps: a byte that says what, then what it needs.  Most frames are made
  * plausible (our MAC, lengths that fit, right checksums), so that the fuzzer gets behind the first
  * checks. */
+#include "apps/console/command.h"
 #include "apps/ip/address.h"
 #include "apps/ip/advertise.h"
 #include "apps/ip/neighbor.h"
@@ -28,6 +29,8 @@
 #define STEP_CHAIN 0x20u    /* in segments of 128 octets */
 #define STEP_KNOWN 0x40u    /* a byte chooses addresses that mean something, see known[] */
 #define STEP_NEIGHBOR 0x80u /* neighbor discovery between them: two bytes say what */
+
+#define STEP_SAY (STEP_TIME | STEP_NEIGHBOR) /* no frame: a command */
 
 static struct ip_address known[16];
 
@@ -61,10 +64,43 @@ static void make_neighbor(struct frame *f, unsigned wire, unsigned who, unsigned
         frame6_advertise(f, wire, what >> 1 & 3, source, target, (uint8_t)(what & 0xe0));
 }
 
+/* As in fuzz_l3_frames.c: the first ones are how each input finds the router. */
+#define SETTINGS 4u
+static const char *const commands[] = {
+    "route delete 2001:db8:f::/48",
+    "route add 2001:db8:f::/48 via 2001:db8:2::2",
+    "port 0 reverse-path off",
+    "route hash symmetric off",
+    "route add 2001:db8:f::/48 via 2001:db8:2::2 via 2001:db8::9 weight 3 via fe80::9 interface 2",
+    "route add 2001:db8:f::/48 via fe80::9 interface 0 via fe80::9 interface 2",
+    "route add 2001:db8:f::/48 interface 2",
+    "route add 2001:db8:f::/48 blackhole",
+    "route add 2001:db8:f::/48 unreachable",
+    "route add 2001:db8:f::/48 prohibit",
+    "port 0 reverse-path loose",
+    "port 0 reverse-path strict",
+    "route hash symmetric on",
+};
+static bool is_changed;
+
+static void ignore(struct out *out, const char *text, size_t n) {}
+
+static void say(const char *line)
+{
+    struct out out = { .write = ignore };
+    command_run(line, &out, NULL, 0);
+    bench_run_ms(1);
+}
+
 static void step(struct input *in)
 {
     static struct frame f;
     unsigned what = (unsigned)take_value(in, 1), wire = (what & STEP_WIRE) % BENCH_WIRES;
+    if ((what & STEP_SAY) == STEP_SAY) {
+        say(commands[take_value(in, 1) % ARRAY_SIZE(commands)]);
+        is_changed = true;
+        return;
+    }
     if (what & STEP_TIME) {
         host_advance_us(take_value(in, 1) * US_PER_S);
         bench_run_ms(TICKS_MS);
@@ -146,6 +182,9 @@ static void end(void)
         host_advance_us(FRAGMENT_TIMEOUT_US + US_PER_S);
         bench_run_ms(2);
     }
+    for (unsigned i = 0; is_changed && i < SETTINGS; i++)
+        say(commands[i]);
+    is_changed = false;
     ready_again();
     forget_neighbors();
     bench_run_ms(2);
