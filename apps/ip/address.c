@@ -217,7 +217,10 @@ static void filter_refresh(void)
     memset(made, 0, sizeof made);
     for (unsigned i = 0; i < count; i++) {
         filter_add(made, addresses[i].address);
-        if (has_broadcasts(&addresses[i])) {
+        if (!ip_is_v4(addresses[i].address)) {
+            filter_add(made, ipv6_solicited_node(addresses[i].address));
+            filter_add(made, ipv6_solicited_node(prefix_of(&addresses[i])));
+        } else if (has_broadcasts(&addresses[i])) {
             filter_add(made, prefix_of(&addresses[i]));
             filter_add(made, broadcast_of(&addresses[i]));
         }

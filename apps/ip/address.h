@@ -94,7 +94,7 @@ static inline bool address_may_be_ours(uint32_t address)
     uint32_t bit = (address * 2654435761u) >> 16;
     return load_relaxed(&address_filter[bit / 64]) >> bit % 64 & 1;
 }
-/* The same of an IPv6 address, by its lower half. */
+/* The same of an IPv6 address, or the group of a solicited node of ours, by its lower half. */
 static inline bool address_may_be_ours6(uint64_t low)
 {
     return address_may_be_ours((uint32_t)(low ^ low >> 32));

@@ -142,12 +142,12 @@ static bool is_discovery(const uint8_t *ip)
            type <= ICMP6_NEIGHBOR_ADVERTISEMENT;
 }
 
-/* Groups that may be ours: all nodes, all routers, solicited nodes.  No other is listened to, and
- * none is passed on. */
+/* Groups that may be ours: all nodes, all routers, solicited nodes that some address has.  No other
+ * is listened to, and none is passed on. */
 static bool may_be_our_group(struct ip_address a)
 {
     return ip_equal(a, IPV6_ALL_NODES) || ip_equal(a, IPV6_ALL_ROUTERS) ||
-           ipv6_is_solicited_node(a);
+           (ipv6_is_solicited_node(a) && address_may_be_ours6(a.low));
 }
 
 /* RFC 4291 2.5.2, 2.5.3, 2.7; an address of ours is nobody else's source.  The unspecified address

@@ -76,18 +76,31 @@ static bool is_known(const struct neighbor_info *n)
            n->state != NEIGHBOR_FAILED;
 }
 
+/* As wide as the longest address. */
+static int column_width(void)
+{
+    struct neighbor_info n;
+    char text[IP_TEXT];
+    size_t width = 15;
+    for (unsigned place = 0; neighbor_next(&place, &n);)
+        if (!ip_is_v4(n.address) && strlen(ip_format(n.address, text)) > width)
+            width = strlen(text);
+    return (int)width;
+}
+
 COMMAND(cmd_show_neighbors, "show neighbors", "Show who is next on the links");
 static int cmd_show_neighbors(struct command_call *call)
 {
     struct neighbor_info n;
     unsigned place = 0, shown = 0;
-    out_printf(call->out, "%-15s  %-17s  %-4s  %s\n", "address", "mac", "port", "state");
+    int width = column_width();
+    out_printf(call->out, "%-*s  %-17s  %-4s  %s\n", width, "address", "mac", "port", "state");
     for (; neighbor_next(&place, &n); shown++) {
         char text[IP_TEXT], mac[MAC_TEXT], where[INTERFACE_TEXT];
         const struct interface *interface = interface_get(n.interface);
         ip_format(n.address, text);
         bool unused = n.state == NEIGHBOR_STATIC && !n.in_use;
-        out_printf(call->out, "%-15s  %-17s  %-4s  %s%s\n", text,
+        out_printf(call->out, "%-*s  %-17s  %-4s  %s%s\n", width, text,
                    is_known(&n) ? mac_format(n.mac, mac) : "-", interface_short(interface, where),
                    neighbor_state_names[n.state], unused ? "  (not in use)" : "");
     }

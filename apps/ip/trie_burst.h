@@ -105,10 +105,15 @@ static ALWAYS_INLINE void trie_burst_deep(const struct trie *trie, const void *k
                                           unsigned (*count)(uint64_t))
 {
     struct trie_lanes lanes;
+    uint32_t again = 0; /* bits: the same key as the one before, as packets of one flow have */
     lanes.n = 0;
     for (unsigned i = 0; i < n; i++)
         __builtin_prefetch(&trie->root[kind->top(keys, i)]);
     for (unsigned i = 0; i < n; i++) {
+        if (i && kind->same(keys, i, i - 1)) {
+            again |= 1u << i;
+            continue;
+        }
         uint32_t top = kind->top(keys, i);
         values[i] = load_acquire(&trie->cover[top >> 8]);
         trie_lanes_take(&lanes, trie, load_acquire(&trie->root[top]), keys, i, 1, values, kind);
@@ -126,5 +131,9 @@ static ALWAYS_INLINE void trie_burst_deep(const struct trie *trie, const void *k
         for (unsigned j = 0; j < deep; j++)
             trie_lanes_take(&lanes, trie, trie_entry_load(lanes.at[j], lanes.entry[j]), keys,
                             lanes.key[j], k, values, kind);
+    }
+    for (; again; again &= again - 1) {
+        unsigned i = (unsigned)__builtin_ctz(again);
+        values[i] = values[i - 1];
     }
 }

@@ -60,6 +60,27 @@ static void a_burst_finds_what_one_look_up_finds(void **state)
     }
 }
 
+/* Packets of one flow, one behind the other: looked up once. */
+static void keys_in_a_row_are_found_again(void **state)
+{
+    uint8_t host[FIB6_ADDRESS] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 };
+    uint8_t keys[FIB6_BURST][FIB6_ADDRESS];
+    uint32_t value[FIB6_BURST];
+    assert_int_equal(fib6_set(host, 32, 5), 0);
+    assert_int_equal(fib6_set(host, 128, 6), 0);
+    for (unsigned way = 0; way < fib6_ways(); way++) {
+        fib6_use_way(way);
+        for (unsigned i = 0; i < FIB6_BURST; i++) {
+            memcpy(keys[i], host, sizeof host);
+            keys[i][15] = (uint8_t)(i / 5 & 1);
+            keys[i][0] = i < 20 ? 0x20 : 0x30;
+        }
+        fib6_lookup_burst((const uint8_t(*)[FIB6_ADDRESS])keys, value, FIB6_BURST);
+        for (unsigned i = 0; i < FIB6_BURST; i++)
+            assert_int_equal(value[i], i >= 20 ? 0 : i / 5 & 1 ? 6 : 5);
+    }
+}
+
 static void default_route_and_host_route(void **state)
 {
     uint8_t host[FIB6_ADDRESS] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 }, other[FIB6_ADDRESS];
@@ -101,6 +122,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_burst_finds_what_one_look_up_finds, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(keys_in_a_row_are_found_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(default_route_and_host_route, set_up, tear_down),
         cmocka_unit_test_setup_teardown(two_hundred_thousand_prefixes, set_up, tear_down),
     };

@@ -287,11 +287,11 @@ static void too_big_is_told_the_mtu(void **state)
 /* unread: RFC 4443 2.4 (e): errors, redirects, groups and what has no source are not answered. */
 static void errors_are_not_answered(void **state)
 {
-    uint8_t *icmp = frame6_icmp(&f, 0, 10, host_a, far, ICMP6_UNREACHABLE, 60);
+    frame6_icmp(&f, 0, 10, host_a, far, ICMP6_UNREACHABLE, 60);
     silently_dropped(DROP_no_route);
     frame6_icmp(&f, 0, 10, host_a, far, ICMP6_REDIRECT, 60);
     silently_dropped(DROP_no_route);
-    icmp = frame6_icmp(&f, 0, 10, host_a, far, ICMP6_UNREACHABLE, 60);
+    frame6_icmp(&f, 0, 10, host_a, far, ICMP6_UNREACHABLE, 60);
     frame6_extend(&f, IPV6_OPTIONS)[2] = 1; /* PadN */
     frame_ip(&f)[IPV6_HEADER + 3] = 4;
     silently_dropped(DROP_no_route);
@@ -299,7 +299,6 @@ static void errors_are_not_answered(void **state)
     refused(DROP_no_route, ICMP6_UNREACHABLE, ICMP6_NO_ROUTE, 0);
     frame6(&f, 0, 10, host_a, IPV6_ALL_NODES, 100);
     silently_dropped(DROP_protocol);
-    assert_non_null(icmp);
 }
 
 /* unread: RFC 4443 2.4 (f) */
