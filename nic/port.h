@@ -171,6 +171,7 @@ struct port {
     const struct vf_ops *vf; /* a PF's master driver (nic/vf.h); NULL: it makes no VFs */
     unsigned vf_max, vf_count; /* the most it can make; in force now */
     bool vf_unisolated; /* those in force may reach each other past the IOMMU: as was asked for */
+    unsigned moves; /* times that its device asked to tell the wire our addresses: it was moved */
     uint64_t faults; /* DMA faults of its device, counted by whoever acts on them */
     /* A port whose settings somebody else grants (the PF of a VF): a request is on its
      * way, and why the last one was refused (static text, NULL: it was not). */

@@ -3,8 +3,7 @@
  * Document: virtio 1.2 (OASIS CS01) 5.1.  Devices: anything with virtio device
  * ID 1, legacy, transitional or modern, through any transport.
  *
- * Not supported: checksum and segmentation offloads, VLAN filtering, gratuitous
- * announcements on request, and a fresh start by itself after DEVICE_NEEDS_RESET. */
+ * Not supported: checksum and segmentation offloads. */
 #include "virtio/virtio_net.h"
 
 #include "kernel/log.h"
@@ -31,7 +30,9 @@
 #define FEATURES_WANTED_LEGACY VIRTIO_BIT(VIRTIO_F_ANY_LAYOUT)
 /* 5.1.3.1: not without CTRL_VQ */
 #define FEATURES_ON_CTRL_VQ \
-    (VIRTIO_BIT(VIRTIO_NET_F_CTRL_RX) | VIRTIO_BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) | FEATURES_ON_PAIRS)
+    (VIRTIO_BIT(VIRTIO_NET_F_CTRL_RX) | VIRTIO_BIT(VIRTIO_NET_F_CTRL_VLAN) | \
+     VIRTIO_BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_ANNOUNCE) | \
+     FEATURES_ON_PAIRS)
 /* These stand on max_virtqueue_pairs, and these on the hash (5.1.4). */
 #define FEATURES_ON_PAIRS (VIRTIO_BIT(VIRTIO_NET_F_MQ) | VIRTIO_BIT(VIRTIO_NET_F_RSS))
 #define FEATURES_ON_HASH (VIRTIO_BIT(VIRTIO_NET_F_RSS) | VIRTIO_BIT(VIRTIO_NET_F_HASH_REPORT))
@@ -43,6 +44,8 @@ static const struct virtio_feature feature_names[] = {
     { VIRTIO_NET_F_STATUS, "STATUS" },
     { VIRTIO_NET_F_CTRL_VQ, "CTRL_VQ" },
     { VIRTIO_NET_F_CTRL_RX, "CTRL_RX" },
+    { VIRTIO_NET_F_CTRL_VLAN, "CTRL_VLAN" },
+    { VIRTIO_NET_F_GUEST_ANNOUNCE, "GUEST_ANNOUNCE" },
     { VIRTIO_NET_F_CTRL_MAC_ADDR, "CTRL_MAC_ADDR" },
     { VIRTIO_NET_F_MQ, "MQ" },
     { VIRTIO_NET_F_HASH_REPORT, "HASH_REPORT" },
@@ -116,6 +119,10 @@ static uint64_t wanted_of(struct virtio_device *dev, uint64_t offered)
     uint64_t wanted = FEATURES_WANTED | (dev->transport->legacy ? FEATURES_WANTED_LEGACY : 0);
     if (!(offered & VIRTIO_BIT(VIRTIO_NET_F_CTRL_VQ)))
         wanted &= ~(FEATURES_ON_CTRL_VQ | FEATURES_ON_HASH); /* 2.2.1 */
+    if (!(offered & VIRTIO_BIT(VIRTIO_NET_F_CTRL_RX))) /* a bridge's port must hear every VLAN */
+        wanted &= ~VIRTIO_BIT(VIRTIO_NET_F_CTRL_VLAN);
+    if (!(offered & VIRTIO_BIT(VIRTIO_NET_F_STATUS)))
+        wanted &= ~VIRTIO_BIT(VIRTIO_NET_F_GUEST_ANNOUNCE);
     if ((offered & VIRTIO_BIT(VIRTIO_NET_F_MTU)) && !mtu_makes_sense(dev))
         wanted &= ~VIRTIO_BIT(VIRTIO_NET_F_MTU);
     if ((offered & wanted & FEATURES_ON_PAIRS) && !pairs_make_sense(dev))
@@ -210,6 +217,23 @@ static int virtio_net_set_rx_mode(struct port *port, const struct port_rx_mode *
     return net->live ? virtio_net_tell_rx_mode(net, mode) : 0;
 }
 
+static void mark_vlan(struct virtio_net *net, uint16_t vid, bool on)
+{
+    uint64_t bit = 1ull << vid % 64;
+    net->vlans[vid / 64] = (net->vlans[vid / 64] & ~bit) | (on ? bit : 0);
+}
+
+static int virtio_net_vlan_filter(struct port *port, uint16_t vid, bool on)
+{
+    struct virtio_net *net = to_net(port);
+    bool was = net->vlans[vid / 64] >> vid % 64 & 1;
+    mark_vlan(net, vid, on);
+    int e = net->live && !net->told_promiscuous ? virtio_net_tell_vlans(net) : 0;
+    if (e)
+        mark_vlan(net, vid, was);
+    return e;
+}
+
 /* What was set while the device could not be told. */
 static void apply_settings(struct virtio_net *net)
 {
@@ -251,22 +275,66 @@ static void read_speed(struct virtio_net *net, struct port_link *link)
                         VIRTIO_NET_CONFIG_DUPLEX_FULL;
 }
 
+/* A vhost-user back end that went away and came again does not know where in a packed ring its
+ * predecessor was, and nobody can tell it; of a split ring the indices say. */
+static const char back_again[] = "link back: a new back end would not know its place in the ring";
+
+static void ask_to_start_over(struct virtio_net *net, const char *trouble)
+{
+    net->trouble = trouble;
+    port_ask_service(&net->port);
+}
+
+static uint16_t read_status(struct virtio_net *net)
+{
+    return virtio_net_has(net, VIRTIO_NET_F_STATUS)
+               ? virtio_config_read16(net->dev, VIRTIO_NET_CONFIG_STATUS)
+               : VIRTIO_NET_S_LINK_UP;
+}
+
+static const char *link_trouble(struct virtio_net *net)
+{
+    if (!virtio_net_has(net, VIRTIO_F_RING_PACKED))
+        return NULL;
+    bool up = read_status(net) & VIRTIO_NET_S_LINK_UP;
+    bool back = up && net->was_down;
+    net->was_down = !up;
+    return back ? back_again : NULL;
+}
+
+static bool wants_announcement(const struct virtio_net *net, uint16_t status)
+{
+    return (status & VIRTIO_NET_S_ANNOUNCE) && !net->announce_refused &&
+           virtio_net_has(net, VIRTIO_NET_F_GUEST_ANNOUNCE);
+}
+
+/* True: it can be relied on.  Starting over takes its time in the poll loop, else it is done now.
+ */
+static bool look_after(struct virtio_net *net)
+{
+    const char *trouble = net->live && !net->trouble ? device_trouble(net) : NULL;
+    if (net->live && !net->trouble && !trouble)
+        trouble = link_trouble(net);
+    if (trouble)
+        ask_to_start_over(net, trouble);
+    return net->live && !net->trouble;
+}
+
+/* While it has to start over its link is down. */
 static void virtio_net_link(struct port *port, struct port_link *link)
 {
     struct virtio_net *net = to_net(port);
     *link = (struct port_link){ 0 };
-    if (!net->live)
+    if (!look_after(net))
         return;
-    const char *trouble = device_trouble(net);
-    if (trouble) {
-        port_fail(port, trouble);
-        return;
-    }
+    uint16_t status = read_status(net);
+    net->announce_due = wants_announcement(net, status);
+    if (net->announce_due)
+        port_ask_service(port);
     link->full_duplex = true;
     if (virtio_net_has(net, VIRTIO_NET_F_SPEED_DUPLEX))
         read_speed(net, link);
-    link->up = !virtio_net_has(net, VIRTIO_NET_F_STATUS) ||
-               (virtio_config_read16(net->dev, VIRTIO_NET_CONFIG_STATUS) & VIRTIO_NET_S_LINK_UP);
+    link->up = status & VIRTIO_NET_S_LINK_UP;
 }
 
 /* Start and stop ------------------------------------------------------------------------------ */
@@ -349,6 +417,8 @@ static int go_live(struct virtio_net *net)
 {
     virtio_driver_ok(net->dev);
     net->live = true;
+    net->was_down = net->announce_due = net->announce_refused = false;
+    net->trouble = NULL;
     for (unsigned i = 0; i < net->port.rx_queues; i++)
         virtqueue_notify(&net->pairs[i].rx.vq);
     int e = virtio_net_tell_pairs(net, net->port.rx_queues);
@@ -374,6 +444,13 @@ static int virtio_net_start(struct port *port)
     return e;
 }
 
+static int start_again(struct port *port)
+{
+    port_detach(port);
+    virtio_net_stop(port);
+    return virtio_net_start(port);
+}
+
 /* Without MRG_RXBUF the posted buffers bound the frame: a larger MTU means
  * larger buffers, and those come with a fresh start. */
 static int virtio_net_set_mtu(struct port *port, uint16_t mtu)
@@ -384,16 +461,77 @@ static int virtio_net_set_mtu(struct port *port, uint16_t mtu)
         return -EINVAL;
     if (!net->live || virtio_net_buffer_packets(net, mtu) <= net->pairs->rx.buffer_packets)
         return 0;
-    port_detach(port);
-    virtio_net_stop(port);
     store_relaxed(&port->mtu, mtu);
-    int e = virtio_net_start(port);
+    int e = start_again(port);
     if (e) {
         store_relaxed(&port->mtu, old);
         port_fail(port, "did not start again with larger buffers");
     }
     port_attach(port);
     return e;
+}
+
+/* Starting over ----------------------------------------------------------------------------- */
+
+#define START_OVER_MOST 5u /* in so long; who needs more is no device */
+#define START_OVER_US (60 * US_PER_S)
+
+/* Not for ever: each time frames are lost, and lines are written. */
+static bool may_start_over(struct virtio_net *net)
+{
+    uint64_t now = time_us();
+    if (now - net->recent_us > START_OVER_US) {
+        net->recent_us = now;
+        net->recent = 0;
+    }
+    return net->recent++ < START_OVER_MOST;
+}
+
+/* virtio 1.2 2.1.2: after DEVICE_NEEDS_RESET, and as well where a ring makes no sense any more,
+ * a reset is what helps. */
+static void start_over(struct virtio_net *net)
+{
+    struct port *port = &net->port;
+    const char *trouble = net->trouble;
+    net->trouble = NULL;
+    if (!net->live)
+        return;
+    if (trouble != back_again && !may_start_over(net)) {
+        port_fail(port, trouble);
+        return;
+    }
+    log_warning("%s: starts over: %s", net->dev->name, trouble);
+    net->starts_over++;
+    if (start_again(port))
+        port_fail(port, trouble);
+    port_attach(port);
+}
+
+/* 5.1.6.5.4: whoever has addresses here is told, and so is the device. */
+static void announce(struct virtio_net *net)
+{
+    net->announce_due = false;
+    if (!net->live)
+        return;
+    net->announce_refused = virtio_net_tell_announced(net);
+    net->port.moves++;
+}
+
+static void virtio_net_service(struct port *port)
+{
+    struct virtio_net *net = to_net(port);
+    if (net->trouble)
+        start_over(net);
+    if (net->announce_due)
+        announce(net);
+}
+
+static unsigned virtio_net_counters(struct port *port, struct port_counter *rows, unsigned n)
+{
+    const struct virtio_net *net = to_net(port);
+    if (n)
+        rows[0] = (struct port_counter){ .name = "starts over", .value = net->starts_over };
+    return n ? 1 : 0;
 }
 
 /* Everything is counted in the queues; the device has no counters of its own. */
@@ -410,6 +548,9 @@ static const struct port_ops virtio_net_ops = {
     .set_mac = virtio_net_set_mac,
     .set_rx_mode = virtio_net_set_rx_mode,
     .set_mtu = virtio_net_set_mtu,
+    .vlan_filter = virtio_net_vlan_filter,
+    .counters = virtio_net_counters,
+    .service = virtio_net_service,
 };
 
 /* Probe and remove ------------------------------------------------------------------------------
@@ -439,6 +580,8 @@ static const char *learn(struct virtio_net *net)
         net->ops.set_rx_mode = NULL;
     if (net->dev->transport->queue_interrupt)
         net->ops.arm = virtio_net_arm;
+    if (!virtio_net_has(net, VIRTIO_NET_F_CTRL_VLAN))
+        net->ops.vlan_filter = NULL;
     /* Its DMA goes round an IOMMU that is there: virtio 1.2 6. */
     port->unfenced = net->dev->dma->domain && !virtio_net_has(net, VIRTIO_F_ACCESS_PLATFORM);
     return NULL;
@@ -516,6 +659,7 @@ int virtio_net_create(struct virtio_device *dev, struct pci_function *pci, const
     net->dev = dev;
     net->ops = virtio_net_ops;
     net->mtu_max = MTU_DEFAULT;
+    mark_vlan(net, 0, true); /* a tag for the priority alone: no VLAN of anybody's */
     net->port = (struct port){
         .ops = &net->ops,
         .driver = "virtio",

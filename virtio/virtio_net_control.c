@@ -21,6 +21,7 @@
 int virtio_net_control_start(struct virtio_net *net)
 {
     net->control_dead = net->told_promiscuous = false;
+    memset(net->told_vlans, 0, sizeof net->told_vlans);
     if (!virtio_net_has(net, VIRTIO_NET_F_CTRL_VQ))
         return 0;
     return virtio_queue_start(net->dev, &net->control, VIRTIO_NET_QUEUE_CONTROL(net->device_pairs),
@@ -43,7 +44,7 @@ static int wait_for_ack(struct virtio_net *net)
     return 0;
 }
 
-/* Sends a command whose data, length1 + length2 bytes of it, lie in net_out.
+/* Sends a command whose data, length1 + length2 bytes of it or none, lie in net_out.
  * The framing of 5.1.6.6, which every device understands. */
 static int send(struct virtio_net *net, uint8_t class, uint8_t command, size_t length1,
                 size_t length2)
@@ -60,7 +61,8 @@ static int send(struct virtio_net *net, uint8_t class, uint8_t command, size_t l
     out->command = command;
     store_relaxed(ack, 0xff);
     s[n++] = (struct virtqueue_segment){ net->out.iova + offsetof(struct net_out, class), 2 };
-    s[n++] = (struct virtqueue_segment){ data, (uint32_t)length1 };
+    if (length1)
+        s[n++] = (struct virtqueue_segment){ data, (uint32_t)length1 };
     if (length2)
         s[n++] = (struct virtqueue_segment){ data + length1, (uint32_t)length2 };
     s[n] = (struct virtqueue_segment){ net->in.iova, 1 };
@@ -82,7 +84,7 @@ static int send(struct virtio_net *net, uint8_t class, uint8_t command, size_t l
     return -EIO;
 }
 
-/* Receive filters, 5.1.6.5.1 and 5.1.6.5.2 ------------------------------------------------ */
+/* Receive filters, 5.1.6.5.1 to 5.1.6.5.3 ------------------------------------------------ */
 
 static int tell_switch(struct virtio_net *net, uint8_t command, bool on)
 {
@@ -104,14 +106,41 @@ static int tell_mac_table(struct virtio_net *net, const uint8_t (*macs)[MAC_LEN]
                 VIRTIO_NET_CTRL_MAC_HEAD + n * MAC_LEN);
 }
 
-/* A promiscuous device receives what the other two commands would admit (5.1.6.5.1): they
- * wait until it is not. */
+static int tell_vlan(struct virtio_net *net, uint16_t vid)
+{
+    uint64_t bit = 1ull << vid % 64;
+    bool add = net->vlans[vid / 64] & bit;
+    memcpy(((struct net_out *)net->out.va)->data, &vid, sizeof vid);
+    int e = send(net, VIRTIO_NET_CTRL_VLAN,
+                 add ? VIRTIO_NET_CTRL_VLAN_ADD : VIRTIO_NET_CTRL_VLAN_DEL, sizeof vid, 0);
+    if (!e)
+        net->told_vlans[vid / 64] ^= bit;
+    return e;
+}
+
+int virtio_net_tell_vlans(struct virtio_net *net)
+{
+    int e = 0;
+    if (!virtio_net_has(net, VIRTIO_NET_F_CTRL_VLAN))
+        return 0;
+    for (unsigned i = 0; i < VLAN_WORDS && !e; i++)
+        for (unsigned bit = 0; net->vlans[i] != net->told_vlans[i] && bit < 64 && !e; bit++)
+            if ((net->vlans[i] ^ net->told_vlans[i]) >> bit & 1)
+                e = tell_vlan(net, (uint16_t)(64 * i + bit));
+    return e;
+}
+
+/* A promiscuous device receives what the other commands would admit (5.1.6.5.1): they wait until it
+ * is not.  It is, after a reset, until it hears something else (QEMU's; the document says nothing):
+ * VLANs come first. */
 int virtio_net_tell_rx_mode(struct virtio_net *net, const struct port_rx_mode *mode)
 {
     bool all = mode->all_multicast || mode->multicast_count > MULTICAST_MAX;
     if (mode->promiscuous && net->told_promiscuous)
         return 0;
-    int e = tell_switch(net, VIRTIO_NET_CTRL_RX_PROMISC, mode->promiscuous);
+    int e = mode->promiscuous ? 0 : virtio_net_tell_vlans(net);
+    if (!e)
+        e = tell_switch(net, VIRTIO_NET_CTRL_RX_PROMISC, mode->promiscuous);
     net->told_promiscuous = !e && mode->promiscuous;
     if (mode->promiscuous)
         return e;
@@ -127,6 +156,12 @@ int virtio_net_tell_mac(struct virtio_net *net, const uint8_t mac[MAC_LEN])
     struct net_out *out = net->out.va;
     memcpy(out->data, mac, MAC_LEN);
     return send(net, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, MAC_LEN, 0);
+}
+
+/* 5.1.6.5.4 */
+int virtio_net_tell_announced(struct virtio_net *net)
+{
+    return send(net, VIRTIO_NET_CTRL_ANNOUNCE, VIRTIO_NET_CTRL_ANNOUNCE_ACK, 0, 0);
 }
 
 /* Several pairs, 5.1.6.5.5 to 5.1.6.5.7 ------------------------------------------------- */

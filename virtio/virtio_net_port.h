@@ -47,6 +47,8 @@ struct net_tx {
     uint16_t reclaim_at; /* buffers in flight that make us look for finished ones */
 };
 
+#define VLAN_WORDS ((VLAN_MAX + 1 + 63) / 64) /* a bit a VLAN */
+
 struct net_pair {
     struct net_rx rx;
     struct net_tx tx;
@@ -62,9 +64,17 @@ struct virtio_net {
     uint16_t mtu_max;
     bool mtu_told; /* by the device: then it is where the port begins (5.1.4.2) */
     uint8_t header_length;
-    bool split_header;             /* header in a descriptor of its own: 5.1.6.6 */
-    bool live;                     /* between DRIVER_OK and reset */
-    bool told_promiscuous;         /* since the last reset */
+    bool split_header;     /* header in a descriptor of its own: 5.1.6.6 */
+    bool live;             /* between DRIVER_OK and reset */
+    bool told_promiscuous; /* since the last reset */
+    bool was_down;         /* the link, since the device was started */
+    bool announce_due;     /* the device asks to tell where we are */
+    bool announce_refused; /* it is not asked again: it said no to the answer */
+    const char *trouble;   /* why it has to start over; NULL: it has not */
+    unsigned starts_over;  /* in all */
+    unsigned recent;       /* of these for trouble, since recent_us */
+    uint64_t recent_us;
+    uint64_t vlans[VLAN_WORDS], told_vlans[VLAN_WORDS]; /* wanted; since the last reset */
     bool control_dead;             /* a command was never answered; its memory is the device's */
     struct dma_memory out, in;     /* struct net_out; the ack byte */
     const struct dma_memory *pool; /* the packet pool, while the device can reach it */
@@ -91,6 +101,9 @@ void virtio_net_pair_stop(struct net_pair *pair);
 
 int virtio_net_control_start(struct virtio_net *net); /* or -ENOMEM; 0 where there is none */
 int virtio_net_tell_rx_mode(struct virtio_net *net, const struct port_rx_mode *mode);
+/* What differs between what is wanted and what was told. */
+int virtio_net_tell_vlans(struct virtio_net *net);
+int virtio_net_tell_announced(struct virtio_net *net);
 int virtio_net_tell_mac(struct virtio_net *net, const uint8_t mac[MAC_LEN]);
 /* How many pairs there are, and how frames are spread over them. */
 int virtio_net_tell_pairs(struct virtio_net *net, unsigned pairs);

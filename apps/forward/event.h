@@ -18,6 +18,7 @@ enum event_kind {
     EVENT_INTERFACE_UP,      /* frames go through: admin up, started, link up */
     EVENT_INTERFACE_DOWN,    /* they do not; what was learned behind it is out of date */
     EVENT_INTERFACE_CHANGED, /* its MAC or MTU, the bridge that it is a member of, a port's VLAN */
+    EVENT_INTERFACE_MOVED,   /* a port's came out on another wire, or somebody asks who is here */
     EVENT_MODE_CHANGED,      /* mode, start, stop: forward_get_mode(), forward_running() tell */
     EVENT_ADDRESS_ADDED,     /* subject: const struct address */
     EVENT_ADDRESS_GONE,      /* the same; no longer in the table */

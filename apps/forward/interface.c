@@ -235,6 +235,11 @@ void interface_update(struct interface *interface, const struct interface_state 
     }
 }
 
+void interface_moved(struct interface *interface)
+{
+    post(EVENT_INTERFACE_MOVED, interface);
+}
+
 void interface_set_input(struct interface *interface, interface_burst_fn *input)
 {
     store_release(&interface->untagged, input);

@@ -123,6 +123,8 @@ static inline bool interface_has_ip(const struct interface *interface)
 {
     return !(interface->kind == INTERFACE_PORT && interface->bridge) && !interface->vlans_only;
 }
+/* A port's: posts that it is on another wire now, so that addresses are announced again. */
+void interface_moved(struct interface *interface);
 /* Who takes the frames from now on; a burst under way may still go to who did before. */
 void interface_set_input(struct interface *interface, interface_burst_fn *input);
 

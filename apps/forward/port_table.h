@@ -23,6 +23,7 @@ struct forward_port {
     bool all_multicast;          /* likewise */
     bool more_macs;              /* it has addresses besides its own */
     bool begun;                  /* it was started once, or was not to be */
+    unsigned moves;              /* the port's, as last seen */
     bool rx_mode_due;            /* what it must hear may have changed */
     char lack[64];               /* what it has no memory for, its port's `failure`; else "" */
     struct assignment assignment;

@@ -260,15 +260,27 @@ static void say_link(const struct port *port)
         log_info("port %u: link up", port->number);
 }
 
+/* Whoever has addresses there tells the wire again. */
+static void follow_moves(const struct port *port, struct forward_port *fp)
+{
+    if (!fp || fp->moves == port->moves)
+        return;
+    fp->moves = port->moves;
+    log_info("port %u: was moved, its addresses are announced", port->number);
+    if (fp->interface)
+        interface_moved(fp->interface);
+}
+
 static void poll_link(struct port *port)
 {
-    const struct forward_port *fp = forward_port_get(port->number);
+    struct forward_port *fp = forward_port_get(port->number);
     bool changed = port_poll_link(port);
     if (changed) {
         say_link(port);
         workers_open_port(port, fp && fp->assignment.attached && can_send(port));
     }
     interface_follow_port(port);
+    follow_moves(port, fp);
 }
 
 static void poll_links(struct worker *control, uint64_t now_us)

@@ -166,6 +166,20 @@ static void mode_changed(void)
             announce_all(interface_get(i));
 }
 
+/* Whether what it sends leaves by that port's interface: its own, a VLAN's, a bridge's with it. */
+static bool leaves_by(const struct interface *interface, const struct interface *port)
+{
+    const struct interface *below = interface->lower ? interface->lower : interface;
+    return below == port || (port->bridge && below->bridge == port->bridge);
+}
+
+static void announce_by(const struct interface *port)
+{
+    for (unsigned i = 0; i < interface_limit(); i++)
+        if (interface_get(i) && leaves_by(interface_get(i), port))
+            announce_all(interface_get(i));
+}
+
 static void heard(const struct event *event)
 {
     switch (event->kind) {
@@ -174,6 +188,9 @@ static void heard(const struct event *event)
         break;
     case EVENT_INTERFACE_UP:
         announce_all(event->interface);
+        break;
+    case EVENT_INTERFACE_MOVED:
+        announce_by(event->interface);
         break;
     case EVENT_INTERFACE_CHANGED:
         look_again(event->interface);

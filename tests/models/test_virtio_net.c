@@ -1,6 +1,7 @@
 /* virtio: the network port against a device that was written from virtio 1.2 and
  * forgives nothing (virtio_net_model.h).  Negotiation is in test_virtio_net_negotiation.c,
  * the conformance suite over every kind of device in test_virtio_net_matrix.c. */
+#include "kernel/time.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
 #include "tests/models/virtio_net_rig.h"
@@ -104,6 +105,51 @@ static void too_many_groups_become_all(void **state)
     assert_int_equal(port_set_rx_mode(vnet.port, &mode), 0);
     assert_filters(false, true, 0);
     vnet_down();
+}
+
+static bool hears_vlan(unsigned vid)
+{
+    uint8_t frame[64] = { [12] = 0x81, [14] = (uint8_t)(vid >> 8), [15] = (uint8_t)vid, [16] = 8 };
+    memcpy(frame, vnet.port->mac, MAC_LEN);
+    if (!virtio_net_model_receive(vnet.model, frame, sizeof frame))
+        return false;
+    vnet_assert_received(frame, sizeof frame);
+    return true;
+}
+
+/* 5.1.6.5.3: only wanted VLANs, and those that are none; all of them while promiscuous; whatever
+ * happened in between. */
+static void vlans_are_filtered(void **state)
+{
+    for (unsigned kind = MODEL_LEGACY; kind <= MODEL_MODERN; kind++) {
+        struct virtio_net_model_config config = vnet_usual((enum virtio_model_kind)kind);
+        struct port_rx_mode all = { .promiscuous = true }, own = { 0 };
+        vnet_up(&config);
+        assert_true(hears_vlan(0));
+        assert_false(hears_vlan(7));
+        assert_int_equal(port_vlan_filter(vnet.port, 7, true), 0);
+        assert_int_equal(port_vlan_filter(vnet.port, 4094, true), 0);
+        assert_true(hears_vlan(7) && hears_vlan(4094) && !hears_vlan(8));
+        assert_int_equal(port_set_rx_mode(vnet.port, &all), 0);
+        assert_true(hears_vlan(8));
+        unsigned commands = vnet.model->control_commands;
+        assert_int_equal(port_vlan_filter(vnet.port, 7, false), 0);
+        assert_int_equal(port_vlan_filter(vnet.port, 9, true), 0);
+        assert_int_equal(vnet.model->control_commands, commands); /* it hears all of them */
+        assert_int_equal(port_set_rx_mode(vnet.port, &own), 0);
+        assert_true(!hears_vlan(7) && hears_vlan(9) && hears_vlan(4094) && hears_vlan(0));
+        port_stop(vnet.port);
+        assert_int_equal(port_vlan_filter(vnet.port, 9, false), 0);
+        assert_int_equal(port_start(vnet.port), 0);
+        assert_true(!hears_vlan(9) && hears_vlan(4094) && hears_vlan(0));
+        vnet.model->control_answer = 1;
+        assert_int_equal(port_vlan_filter(vnet.port, 10, true), -EIO);
+        vnet.model->control_answer = 0;
+        vnet.model->vlans[10] = false; /* it refused */
+        assert_int_equal(port_vlan_filter(vnet.port, 11, true), 0);
+        assert_true(!hears_vlan(10) && hears_vlan(11));
+        vnet_down();
+    }
 }
 
 static void filters_without_control_queue_are_refused(void **state)
@@ -312,14 +358,36 @@ static void length_lies_are_counted(void **state)
     vnet_down();
 }
 
-static void break_receiver(void)
+static uint64_t starts_over(void)
+{
+    struct port_counter row;
+    assert_int_equal(port_read_counters(vnet.port, &row, 1), 1);
+    assert_string_equal(row.name, "starts over");
+    return row.value;
+}
+
+/* It comes back by itself, with the rings as at the beginning, and says so. */
+static void assert_starts_over(const char *why)
+{
+    uint64_t before = starts_over();
+    port_poll_link(vnet.port);
+    assert_int_equal(vnet.port->state, PORT_RUNNING);
+    assert_int_equal(starts_over(), before + 1);
+    assert_true(host_log_contains("starts over"));
+    assert_true(host_log_contains(why));
+    port_poll_link(vnet.port);
+    assert_true(vnet.port->link.up);
+    assert_int_equal(starts_over(), before + 1);
+    vnet_traffic();
+}
+
+static void broken_receiver_starts_over(const char *why)
 {
     struct packet *p;
     assert_int_equal(port_rx_burst(vnet.port->rxq[0], &p, 1), 0);
     assert_int_equal(port_rx_burst(vnet.port->rxq[0], &p, 1), 0);
-    port_poll_link(vnet.port);
-    assert_int_equal(vnet.port->state, PORT_FAILED);
-    assert_non_null(vnet.port->failure);
+    vnet.model->num_buffers_lie = 0;
+    assert_starts_over(why);
 }
 
 /* 5.1.6.4: num_buffers counts buffers, so it is at least 1 and no more than
@@ -354,8 +422,10 @@ static void num_buffers_lies_harm_nobody(void **state)
 
     vnet.model->num_buffers_lie = 257;
     assert_true(virtio_net_model_receive(vnet.model, frame, 100));
-    break_receiver();
-    vnet_destroy();
+    assert_true(virtio_net_model_receive(vnet.model, frame, 100));
+    broken_receiver_starts_over("num_buffers beyond the receive ring");
+    assert_int_equal(vnet.port->rxq[0]->errors, 3);
+    vnet_down();
 }
 
 /* The buffers of one frame may become visible one by one. */
@@ -414,17 +484,17 @@ static void short_first_segment_is_counted(void **state)
 
 /* Devices that cannot be relied on ---------------------------------------------------------- */
 
-static void used_id_out_of_range_fails_the_port(void **state)
+static void used_id_out_of_range_starts_over(void **state)
 {
     struct virtio_net_model_config config = vnet_usual(MODEL_MODERN);
     vnet_up(&config);
     virtq_device_put(&vnet.model->queue[0], 0x12345678, 100);
     virtq_device_publish(&vnet.model->queue[0]);
-    break_receiver();
-    vnet_destroy();
+    broken_receiver_starts_over("names a buffer that the device does not have");
+    vnet_down();
 }
 
-static void duplicate_used_id_fails_the_port(void **state)
+static void duplicate_used_id_starts_over(void **state)
 {
     struct virtio_net_model_config config = vnet_usual(MODEL_LEGACY);
     struct virtq_buffer b;
@@ -436,11 +506,11 @@ static void duplicate_used_id_fails_the_port(void **state)
     virtq_device_put(q, b.head, 100);
     virtq_device_publish(q);
     port_rx_burst(vnet.port->rxq[0], &p, 1);
-    break_receiver();
-    vnet_destroy();
+    broken_receiver_starts_over("used entry names");
+    vnet_down();
 }
 
-static void broken_transmitter_fails_the_port(void **state)
+static void broken_transmitter_starts_over(void **state)
 {
     struct virtio_net_model_config config = vnet_usual(MODEL_MODERN);
     uint8_t frame[60];
@@ -457,22 +527,122 @@ static void broken_transmitter_fails_the_port(void **state)
         taken += one;
     }
     assert_true(taken <= 256);
-    port_poll_link(vnet.port);
-    assert_int_equal(vnet.port->state, PORT_FAILED);
-    vnet_destroy();
+    assert_starts_over("used entry names");
+    vnet_down();
 }
 
-/* 2.1.1: after DEVICE_NEEDS_RESET nothing can be relied on. */
-static void needs_reset_fails_the_port(void **state)
+/* 2.1.2: after DEVICE_NEEDS_RESET nothing can be relied on, and a reset helps; for every ring. */
+static void needs_reset_starts_over(void **state)
+{
+    static const uint64_t rings[] = { 0, F_RING_PACKED, F_IN_ORDER, F_RING_PACKED | F_IN_ORDER };
+    for (unsigned i = 0; i < ARRAY_SIZE(rings); i++) {
+        struct virtio_net_model_config config = vnet_usual(MODEL_MODERN);
+        struct port_rx_mode mode = { .promiscuous = true };
+        config.features |= rings[i];
+        vnet_up(&config);
+        assert_int_equal(port_set_rx_mode(vnet.port, &mode), 0);
+        for (unsigned n = 0; n < 3; n++) {
+            virtio_net_model_set_needs_reset(vnet.model);
+            assert_starts_over("DEVICE_NEEDS_RESET");
+            assert_true(vnet.model->promiscuous); /* what was set holds */
+        }
+        vnet_down();
+    }
+}
+
+/* Six times in a minute is a device that is none; six in two minutes are not. */
+static void a_device_that_never_recovers_fails_the_port(void **state)
 {
     struct virtio_net_model_config config = vnet_usual(MODEL_MODERN);
     vnet_up(&config);
+    for (unsigned minute = 0; minute < 2; minute++) {
+        for (unsigned n = 0; n < 5; n++) {
+            virtio_net_model_set_needs_reset(vnet.model);
+            assert_starts_over("DEVICE_NEEDS_RESET");
+        }
+        if (!minute)
+            host_advance_us(61 * US_PER_S);
+    }
     virtio_net_model_set_needs_reset(vnet.model);
     port_poll_link(vnet.port);
     assert_int_equal(vnet.port->state, PORT_FAILED);
     assert_non_null(strstr(vnet.port->failure, "DEVICE_NEEDS_RESET"));
     assert_int_equal(vnet_mapped(), 0);
     vnet_destroy();
+}
+
+/* One that does not come up again is failed, and holds nothing. */
+static void a_device_that_does_not_start_again_fails_the_port(void **state)
+{
+    struct virtio_net_model_config config = vnet_usual(MODEL_MODERN);
+    vnet_up(&config);
+    virtio_net_model_set_needs_reset(vnet.model);
+    vnet.model->reject_features = true;
+    port_poll_link(vnet.port);
+    assert_int_equal(vnet.port->state, PORT_FAILED);
+    assert_int_equal(vnet_mapped(), 0);
+    vnet_destroy();
+}
+
+/* A packed ring's place is known to nobody but the two that use it: when the link was down, what is
+ * behind it may be another back end. */
+static void packed_rings_begin_again_with_the_link(void **state)
+{
+    for (unsigned packed = 0; packed < 2; packed++) {
+        struct virtio_net_model_config config = vnet_usual(MODEL_MODERN);
+        config.features |= packed ? F_RING_PACKED : 0;
+        vnet_up(&config);
+        for (unsigned n = 1; n <= 20; n++) { /* however often */
+            virtio_net_model_set_link(vnet.model, false);
+            port_poll_link(vnet.port);
+            assert_false(vnet.port->link.up);
+            virtio_net_model_set_link(vnet.model, true);
+            port_poll_link(vnet.port);
+            port_poll_link(vnet.port);
+            assert_true(vnet.port->link.up);
+            assert_int_equal(starts_over(), packed ? n : 0);
+            vnet_carry_in(100);
+            vnet_carry_out(100, 100);
+        }
+        vnet_down();
+    }
+}
+
+/* 5.1.6.5.4 */
+static void announcements_are_passed_on(void **state)
+{
+    for (unsigned kind = MODEL_LEGACY; kind <= MODEL_MODERN; kind++) {
+        struct virtio_net_model_config config = vnet_usual((enum virtio_model_kind)kind);
+        config.features &= kind == MODEL_LEGACY ? ~F_ANY_LAYOUT : ~0ull;
+        vnet_up(&config);
+        port_poll_link(vnet.port);
+        assert_int_equal(vnet.port->moves, 0);
+        for (unsigned n = 1; n < 4; n++) {
+            virtio_net_model_ask_to_announce(vnet.model);
+            port_poll_link(vnet.port);
+            assert_int_equal(vnet.port->moves, n);
+            assert_int_equal(vnet.model->announced, n);
+            port_poll_link(vnet.port);
+            assert_int_equal(vnet.port->moves, n);
+            assert_true(vnet.port->link.up);
+        }
+        vnet_down();
+    }
+}
+
+/* A device that takes no for an answer is not told for ever. */
+static void an_announcement_refused_is_told_once(void **state)
+{
+    struct virtio_net_model_config config = vnet_usual(MODEL_MODERN);
+    vnet_up(&config);
+    vnet.model->control_answer = 1;
+    for (unsigned n = 0; n < 5; n++) {
+        virtio_net_model_ask_to_announce(vnet.model);
+        port_poll_link(vnet.port);
+    }
+    assert_int_equal(vnet.port->moves, 1);
+    vnet.model->control_answer = 0;
+    vnet_down();
 }
 
 /* Sending ------------------------------------------------------------------------------------ */
@@ -723,10 +893,16 @@ int main(void)
         T(num_buffers_lies_harm_nobody),
         T(frame_arriving_in_parts_is_put_together),
         T(short_first_segment_is_counted),
-        T(used_id_out_of_range_fails_the_port),
-        T(duplicate_used_id_fails_the_port),
-        T(broken_transmitter_fails_the_port),
-        T(needs_reset_fails_the_port),
+        T(used_id_out_of_range_starts_over),
+        T(duplicate_used_id_starts_over),
+        T(broken_transmitter_starts_over),
+        T(needs_reset_starts_over),
+        T(a_device_that_never_recovers_fails_the_port),
+        T(a_device_that_does_not_start_again_fails_the_port),
+        T(packed_rings_begin_again_with_the_link),
+        T(announcements_are_passed_on),
+        T(an_announcement_refused_is_told_once),
+        T(vlans_are_filtered),
         T(unsendable_frames_do_not_stop_the_others),
         T(chains_longer_than_the_queue_are_unsendable),
         T(odd_shapes_are_sent),

@@ -18,6 +18,8 @@
 #define F_STATUS 16
 #define F_CTRL_VQ 17
 #define F_CTRL_RX 18
+#define F_CTRL_VLAN 19
+#define F_GUEST_ANNOUNCE 21
 #define F_CTRL_MAC_ADDR 23
 #define F_ANY_LAYOUT 27
 #define F_INDIRECT_DESC 28
@@ -122,6 +124,7 @@ static void device_reset(struct virtio_net_model *m)
     m->promiscuous = true; /* until somebody filters */
     m->all_multicast = false;
     m->multicast_count = 0;
+    memset(m->vlans, 0, sizeof m->vlans);
     m->queue_select = 0;
     memcpy(m->mac, m->config.mac, 6);
     memset(m->queue_address, 0, sizeof m->queue_address);
@@ -144,8 +147,8 @@ static void check_features(struct virtio_net_model *m)
     uint64_t a = m->accepted;
     if (a & ~m->config.features)
         virtio_model_violation(m, "accepted what was not offered (2.2.1)");
-    if (!(a & BIT(F_CTRL_VQ)) &&
-        (a & (BIT(F_CTRL_RX) | BIT(F_CTRL_MAC_ADDR) | BIT(F_MQ) | BIT(F_RSS))))
+    if (!(a & BIT(F_CTRL_VQ)) && (a & (BIT(F_CTRL_RX) | BIT(F_CTRL_VLAN) | BIT(F_GUEST_ANNOUNCE) |
+                                       BIT(F_CTRL_MAC_ADDR) | BIT(F_MQ) | BIT(F_RSS))))
         virtio_model_violation(m, "accepted a feature without CTRL_VQ (5.1.3.1)");
     if (modern(m) && (a & BIT(F_ANY_LAYOUT)))
         virtio_model_violation(m, "ANY_LAYOUT is of the legacy interface (6.3)");
@@ -561,6 +564,14 @@ static void transmit_one(struct virtio_net_model *m, unsigned pair, const struct
         m->wire(m->wire_ctx, bytes + header, b->readable_bytes - header);
 }
 
+/* 5.1.6.5.3, as QEMU's device takes it: of frames with an 802.1Q tag. */
+static bool vlan_is_let_in(const struct virtio_net_model *m, const uint8_t *frame, size_t n)
+{
+    bool tagged = n >= 18 && frame[12] == 0x81 && !frame[13];
+    return !has(m, F_CTRL_VLAN) || m->promiscuous || !tagged ||
+           m->vlans[(frame[14] << 8 | frame[15]) & 0xfff];
+}
+
 static bool wanted(const struct virtio_net_model *m, const uint8_t *frame)
 {
     static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
@@ -614,7 +625,7 @@ bool virtio_net_model_receive(struct virtio_net_model *m, const uint8_t *frame, 
 
     if (!(m->status & DRIVER_OK) || (m->status & NEEDS_RESET) || !q->enabled)
         return false;
-    if (n >= 6 && !wanted(m, frame)) {
+    if (n >= 6 && (!wanted(m, frame) || !vlan_is_let_in(m, frame, n))) {
         m->filtered++;
         return false;
     }
@@ -662,6 +673,27 @@ static bool set_mac_table(struct virtio_net_model *m, const uint8_t *data, size_
     return true;
 }
 
+static bool set_vlan(struct virtio_net_model *m, bool add, const uint8_t *data, size_t n)
+{
+    unsigned vid = data[0] | data[1] << 8;
+    if (n != 2 || vid > 4095 || !has(m, F_CTRL_VLAN))
+        return false;
+    if (m->vlans[vid] == add)
+        virtio_model_violation(m, "VLAN added that is there, or taken out that is not");
+    m->vlans[vid] = add;
+    return true;
+}
+
+static bool acknowledge(struct virtio_net_model *m, size_t n)
+{
+    if (!(m->link & 2) || !has(m, F_GUEST_ANNOUNCE))
+        virtio_model_violation(m, "acknowledged what nobody asked for (5.1.6.5.4)");
+    m->link &= (uint16_t)~2u;
+    m->generation++;
+    m->announced++;
+    return !n;
+}
+
 static bool control_execute(struct virtio_net_model *m, const uint8_t *c, size_t n)
 {
     unsigned command = c[0] << 8 | c[1];
@@ -682,6 +714,11 @@ static bool control_execute(struct virtio_net_model *m, const uint8_t *c, size_t
         return n == 3 && c[2] <= 1;
     case 0x100:
         return set_mac_table(m, c + 2, n - 2);
+    case 0x200:
+    case 0x201:
+        return set_vlan(m, command == 0x200, c + 2, n - 2);
+    case 0x300:
+        return acknowledge(m, n - 2);
     case 0x101:
         memcpy(m->mac, c + 2, 6);
         return n == 8;
@@ -693,8 +730,10 @@ static bool control_execute(struct virtio_net_model *m, const uint8_t *c, size_t
 /* 5.1.6.6: 2 bytes, the data (two descriptors for the tables), 1 byte. */
 static bool strict_control_framing(const struct virtq_buffer *b, bool tables)
 {
-    return b->readable == (tables ? 3 : 2) && b->segment[0].length == 2 && b->writable == 1 &&
-           b->writable_bytes == 1;
+    return b->readable == (tables                  ? 3
+                           : b->readable_bytes > 2 ? 2
+                                                   : 1) &&
+           b->segment[0].length == 2 && b->writable == 1 && b->writable_bytes == 1;
 }
 
 static void control_one(struct virtio_net_model *m, const struct virtq_buffer *b)
@@ -703,7 +742,7 @@ static void control_one(struct virtio_net_model *m, const struct virtq_buffer *b
     struct virtq_device *q = &m->queue[control_queue(m)];
     size_t n = virtq_device_read(q, b, 0, bytes, sizeof bytes);
     bool tables = bytes[0] == 1 && bytes[1] == 0;
-    if (b->writable_bytes < 1 || n < 3)
+    if (b->writable_bytes < 1 || n < 2 + (bytes[0] != 3))
         virtio_model_violation(m, "control command without class, command, data and ack");
     if (split_framing(m) && !strict_control_framing(b, tables))
         virtio_model_violation(m, "control command not framed as 5.1.6.6 demands");
@@ -770,6 +809,12 @@ void virtio_net_model_run(struct virtio_net_model *m)
 void virtio_net_model_set_link(struct virtio_net_model *m, bool up)
 {
     m->link = up;
+    m->generation++;
+}
+
+void virtio_net_model_ask_to_announce(struct virtio_net_model *m)
+{
+    m->link |= 2;
     m->generation++;
 }
 

@@ -74,13 +74,15 @@ struct virtio_net_model {
     uint16_t steered[256]; /* by flow: the transmit queue it was last seen on */
     unsigned wire_queue;   /* the one that `wire` was last given a frame of */
 
-    uint16_t link; /* bit 0: up */
+    uint16_t link; /* bit 0: up, bit 1: announce */
     uint32_t speed;
     uint8_t duplex;
     uint8_t mac[6];
     bool promiscuous, all_multicast;
     unsigned multicast_count;
     uint8_t multicast[MODEL_MACS_MAX][6];
+    bool vlans[4096];   /* that it lets in, with CTRL_VLAN */
+    unsigned announced; /* asked for, and acknowledged */
 
     /* The wire */
     void (*wire)(void *ctx, const uint8_t *frame, size_t n);
@@ -121,4 +123,5 @@ unsigned virtio_net_model_pair_of(struct virtio_net_model *m, const uint8_t *fra
 /* The device looks at its transmit and control queues. */
 void virtio_net_model_run(struct virtio_net_model *m);
 void virtio_net_model_set_link(struct virtio_net_model *m, bool up);
+void virtio_net_model_ask_to_announce(struct virtio_net_model *m);
 void virtio_net_model_set_needs_reset(struct virtio_net_model *m);

@@ -31,7 +31,9 @@
 #define F_HASH_REPORT BIT(57)
 #define F_RSS BIT(60)
 #define F_SPEED_DUPLEX BIT(63)
-#define F_CONTROL (F_CTRL_VQ | F_CTRL_RX | F_CTRL_MAC_ADDR)
+#define F_CTRL_VLAN BIT(19)
+#define F_GUEST_ANNOUNCE BIT(21)
+#define F_CONTROL (F_CTRL_VQ | F_CTRL_RX | F_CTRL_VLAN | F_CTRL_MAC_ADDR | F_GUEST_ANNOUNCE)
 
 /* One at a time: what the last vnet_create() or vnet_up() made. */
 extern struct virtio_net_rig {

@@ -219,6 +219,24 @@ static void it_follows_its_port(void **state)
         bench_run_ms(1);
 }
 
+/* Its device was moved to another place: the addresses of all that lies on it are told there. */
+static void a_port_that_was_moved_is_announced(void **state)
+{
+    unsigned seen = 0;
+    bench.port[0]->moves++;
+    bench_run_ms(250);
+    while (bench_take(0, &g)) {
+        uint16_t tag = g.bytes[12] == 0x81 ? take_tag(&g) : 0;
+        assert_int_equal(ethernet_type(g.bytes), ETHERTYPE_ARP);
+        assert_memory_equal(g.bytes + 28, g.bytes + 38, 4); /* sender and target */
+        seen |= tag == 10 ? 1 : tag == 20 ? 2 : 4;
+    }
+    assert_int_equal(seen, 7);
+    assert_false(bench_take(1, &g));
+    bench_run_ms(250);
+    assert_true(bench_is_quiet());
+}
+
 static void it_counts(void **state)
 {
     struct interface_counters before, out, c;
@@ -404,6 +422,7 @@ int main(void)
         test(slow_ways_tag),
         test(the_mtu_is_without_the_tag),
         test(it_follows_its_port),
+        test(a_port_that_was_moved_is_announced),
         test(it_counts),
         test(one_that_is_down_takes_nothing),
         test(it_goes),
