@@ -178,10 +178,17 @@ void packet_free(struct packet_cache *cache, struct packet *packet)
     }
 }
 
+/* Frames of one packet, as nearly all are, go into the cache one behind the other. */
 void packet_free_burst(struct packet_cache *cache, struct packet **packets, uint32_t n)
 {
-    for (uint32_t i = 0; i < n; i++)
-        packet_free(cache, packets[i]);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t count = cache->count;
+        for (; i < n && count < PACKET_CACHE_SIZE && !packets[i]->next; i++)
+            cache->packets[count++] = packets[i];
+        cache->count = count;
+        if (i < n)
+            packet_free(cache, packets[i]);
+    }
 }
 
 /* What the first packet of a frame carries of it. */

@@ -23,7 +23,8 @@ _Static_assert(sizeof(struct virtio_net_hdr) <= CACHE_LINE, "header is all of it
 struct net_rx {
     struct port_queue queue;
     struct virtqueue vq;
-    uint32_t limit; /* longest frame, looked at once a burst */
+    uint32_t limit;  /* longest frame, looked at once a burst */
+    uint16_t number; /* the port's; likewise */
     uint8_t header_length;
     bool merged;             /* MRG_RXBUF: a frame may fill several buffers */
     bool hashed;             /* HASH_REPORT */

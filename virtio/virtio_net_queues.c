@@ -97,14 +97,14 @@ static struct packet *rx_trim(struct net_rx *rx, struct packet *packet, uint32_t
 }
 
 /* The frame is complete: the rules of nic/port.h, or NULL. */
-static inline struct packet *rx_finish(struct net_rx *rx, struct packet *frame)
+static struct packet *rx_finish(struct net_rx *rx, struct packet *frame)
 {
     bool good = !rx->discard && frame->frame_length >= FRAME_MIN &&
                 frame->frame_length <= rx->limit &&
                 (!frame->next || frame->length >= PACKET_HEADER_MIN);
     rx->frame = NULL;
     if (likely(good)) {
-        frame->port = rx->queue.port->number;
+        frame->port = rx->number;
         return frame;
     }
     packet_free(rx->queue.cache, frame);
@@ -113,7 +113,7 @@ static inline struct packet *rx_finish(struct net_rx *rx, struct packet *frame)
 }
 
 /* How many buffers the frame fills; 0: its header makes no sense. */
-static inline uint16_t rx_num_buffers(struct net_rx *rx, const struct virtio_net_hdr *hdr)
+static uint16_t rx_num_buffers(struct net_rx *rx, const struct virtio_net_hdr *hdr)
 {
     if (!rx->merged)
         return 1;
@@ -129,7 +129,8 @@ static inline uint16_t rx_num_buffers(struct net_rx *rx, const struct virtio_net
  * negotiated (5.1.6.4.1), and it would leave by another port as it is. */
 static inline bool rx_unfinished(const struct virtio_net_hdr *hdr)
 {
-    return (load_relaxed(&hdr->flags) & VIRTIO_NET_HDR_F_NEEDS_CSUM) | load_relaxed(&hdr->gso_type);
+    uint16_t both = load_relaxed((const uint16_t *)&hdr->flags); /* and gso_type behind them */
+    return both & (VIRTIO_NET_HDR_F_NEEDS_CSUM | 0xff00);
 }
 
 static inline void rx_take_hash(struct packet *packet, const struct virtio_net_hdr *hdr)
@@ -140,7 +141,7 @@ static inline void rx_take_hash(struct packet *packet, const struct virtio_net_h
 }
 
 /* First buffer of a frame.  Returns the frame when that was all of it. */
-static inline struct packet *rx_begin(struct net_rx *rx, struct packet *packet, uint32_t written)
+static struct packet *rx_begin(struct net_rx *rx, struct packet *packet, uint32_t written)
 {
     const struct virtio_net_hdr *hdr = (const void *)packet->data;
     uint32_t header = rx->header_length;
@@ -155,10 +156,6 @@ static inline struct packet *rx_begin(struct net_rx *rx, struct packet *packet, 
     packet->data += header;
     if (rx->hashed)
         rx_take_hash(packet, hdr);
-    if (likely(num_buffers == 1 && !packet->next && !rx->discard)) {
-        packet->length = (uint16_t)packet->frame_length;
-        return rx_finish(rx, packet);
-    }
     rx->segments = 1;
     rx->frame = packet;
     rx->last = rx_trim(rx, packet, packet->frame_length);
@@ -182,6 +179,34 @@ static struct packet *rx_continue(struct net_rx *rx, struct packet *packet, uint
     return rx->missing ? NULL : rx_finish(rx, rx->frame);
 }
 
+/* A frame in one buffer, as nearly all are, with nothing to be said against it. */
+static inline bool rx_is_plain(const struct net_rx *rx, const struct packet *packet,
+                               uint32_t written)
+{
+    const struct virtio_net_hdr *hdr = (const void *)packet->data;
+    uint32_t least = rx->header_length + FRAME_MIN;
+    return written - least <= rx->limit - FRAME_MIN && !packet->next && !rx->missing &&
+           !rx_unfinished(hdr) && (!rx->merged || load_relaxed(&hdr->num_buffers) == 1);
+}
+
+static inline struct packet *rx_take_plain(const struct net_rx *rx, struct packet *packet,
+                                           uint32_t written)
+{
+    if (rx->hashed)
+        rx_take_hash(packet, (const void *)packet->data);
+    packet->data += rx->header_length;
+    packet->frame_length = written - rx->header_length;
+    packet->length = (uint16_t)packet->frame_length;
+    packet->port = rx->number;
+    return packet;
+}
+
+/* All the others: first and further buffers of a frame.  NULL: that was not all of it, or wrong. */
+static struct packet *rx_take(struct net_rx *rx, struct packet *packet, uint32_t written)
+{
+    return rx->missing ? rx_continue(rx, packet, written) : rx_begin(rx, packet, written);
+}
+
 /* Buffers are taken where the frames go that begin in them: never more of those than of these. */
 uint16_t virtio_net_rx_burst(struct port_queue *queue, struct packet **packets, uint16_t n)
 {
@@ -192,13 +217,15 @@ uint16_t virtio_net_rx_burst(struct port_queue *queue, struct packet **packets, 
     unsigned wanted, got;
 
     rx->limit = port_frame_limit(queue->port);
+    rx->number = queue->port->number;
     do {
         struct packet **taken = packets + count;
         wanted = (unsigned)min_u64(n - count, PORT_BURST);
         got = virtqueue_pop_burst(&rx->vq, (void **)taken, written, wanted);
         for (unsigned i = 0; i < got; i++) {
-            struct packet *frame = unlikely(rx->missing) ? rx_continue(rx, taken[i], written[i])
-                                                         : rx_begin(rx, taken[i], written[i]);
+            struct packet *frame = likely(rx_is_plain(rx, taken[i], written[i]))
+                                       ? rx_take_plain(rx, taken[i], written[i])
+                                       : rx_take(rx, taken[i], written[i]);
             if (unlikely(!frame))
                 continue;
             bytes += frame->frame_length;

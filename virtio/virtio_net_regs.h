@@ -56,7 +56,7 @@ struct virtio_net_hdr {
     uint8_t flags;
 #define VIRTIO_NET_HDR_F_NEEDS_CSUM 1
     uint8_t gso_type;
-#define VIRTIO_NET_HDR_GSO_NONE 0
+#define VIRTIO_NET_HDR_GSO_NONE 0 /* all the others ask for something */
     uint16_t hdr_len;
     uint16_t gso_size;
     uint16_t csum_start;

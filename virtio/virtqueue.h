@@ -89,7 +89,7 @@ struct virtqueue_segment {
 /* What we believe about one buffer.  Split: indexed like the table; packed: by buffer ID. */
 struct virtqueue_chain {
     void *token;       /* whose buffer this is; NULL: none in flight has this number */
-    uint32_t writable; /* bytes the device may write into it */
+    uint16_t writable; /* bytes the device may write into it; no more than that counts */
     uint16_t next;     /* next descriptor of the chain, or of the free list */
     uint16_t last;     /* last descriptor of the chain; packed: itself */
     uint16_t count;    /* descriptors in it */
@@ -160,8 +160,8 @@ void virtqueue_free(struct virtqueue *vq);
  * back from virtqueue_pop.  False when there is no room; nothing happened. */
 bool virtqueue_add(struct virtqueue *vq, const struct virtqueue_segment *segments,
                    unsigned readable, unsigned writable, void *token);
-/* Offers up to n buffers of one segment each, which the device writes or reads.  Returns how many
- * there was room for, from the front. */
+/* Offers up to n buffers of one segment each, up to 65535 bytes, which the device writes or reads.
+ * Returns how many there was room for, from the front. */
 unsigned virtqueue_add_burst(struct virtqueue *vq, const struct virtqueue_segment *segments,
                              void *const *tokens, unsigned n, bool writable);
 /* Shows everything added so far to the device. */
@@ -170,8 +170,8 @@ void virtqueue_publish(struct virtqueue *vq);
 void virtqueue_notify(struct virtqueue *vq);
 
 /* Takes up to n buffers the device has finished with: their tokens, and what it says it wrote into
- * each in bytes; 0 when it claims more than the buffer holds, which legacy devices do for buffers
- * they only read (5.1.6.1).  Returns how many. */
+ * each in bytes; 0 when it claims more than the buffer holds (or 65535), which legacy devices do
+ * for buffers they only read (5.1.6.1).  Returns how many. */
 unsigned virtqueue_pop_burst(struct virtqueue *vq, void **tokens, uint32_t *written, unsigned n);
 /* One of them, or NULL. */
 void *virtqueue_pop(struct virtqueue *vq, uint32_t *written);

@@ -65,13 +65,14 @@ void virtqueue_packed_add(struct virtqueue *vq, const struct virtqueue_segment *
 void virtqueue_packed_add_burst(struct virtqueue *vq, const struct virtqueue_segment *segments,
                                 void *const *tokens, unsigned n, uint16_t write)
 {
-    uint16_t id = vq->free_head;
+    struct virtqueue_chain *chains = vq->chain;
+    uint16_t id = vq->free_head, writable = write ? UINT16_MAX : 0;
     for (unsigned i = 0; i < n; i++) {
-        struct virtqueue_chain *chain = &vq->chain[id];
+        struct virtqueue_chain *chain = &chains[id];
         uint32_t length = segments[i].length;
         place(vq, segments[i].iova, length, id, write);
         chain->token = tokens[i];
-        chain->writable = write ? length : 0;
+        chain->writable = (uint16_t)(length & writable);
         chain->last = id;
         chain->count = 1;
         id = chain->next;
@@ -113,40 +114,60 @@ static inline bool next_is_used(const struct virtqueue *vq)
 }
 
 /* The device writes its next used descriptor behind as many as this buffer had. */
-static inline void *release(struct virtqueue *vq, uint16_t id)
+static inline void step(struct virtqueue *vq, uint16_t descriptors)
 {
-    vq->next_used = (uint16_t)(vq->next_used + vq->chain[id].count);
-    if (unlikely(vq->next_used >= vq->size)) {
-        vq->next_used = (uint16_t)(vq->next_used - vq->size);
+    unsigned next = (unsigned)vq->next_used + descriptors;
+    if (unlikely(next >= vq->size)) {
+        next -= vq->size;
         vq->used_flags ^= WRAP;
     }
-    return virtqueue_release(vq, id);
+    vq->next_used = (uint16_t)next;
+}
+
+static unsigned pop_in_order(struct virtqueue *vq, void **tokens, uint32_t *written, unsigned n)
+{
+    unsigned count = 0;
+    while (count < n) {
+        if (!vq->in_batch) {
+            const struct pvirtq_desc *d = &vq->ring[vq->next_used];
+            if (!next_is_used(vq))
+                break;
+            dma_rmb(); /* the flags before the rest of it */
+            uint16_t last = load_relaxed(&d->id);
+            if (!virtqueue_is_out(vq, last))
+                break;
+            virtqueue_begin_batch(vq, last, load_relaxed(&d->len));
+        }
+        uint16_t id = virtqueue_next_of_batch(vq, &written[count]);
+        step(vq, vq->chain[id].count);
+        tokens[count++] = virtqueue_release(vq, id);
+    }
+    return count;
 }
 
 unsigned virtqueue_packed_pop(struct virtqueue *vq, void **tokens, uint32_t *written, unsigned n)
 {
-    unsigned count = 0;
-    while (count < n && !vq->broken) {
-        if (vq->in_batch) {
-            uint16_t id = virtqueue_next_of_batch(vq, &written[count]);
-            tokens[count++] = release(vq, id);
-            continue;
-        }
-        if (!next_is_used(vq))
-            break;
+    if (unlikely(vq->broken))
+        return 0;
+    if (vq->in_order)
+        return pop_in_order(vq, tokens, written, n);
+
+    struct virtqueue_chain *chains = vq->chain;
+    struct virtqueue_returned returned = { .head = vq->free_head };
+    unsigned count;
+    for (count = 0; count < n && next_is_used(vq); count++) {
         dma_rmb(); /* the flags before the rest of it */
         const struct pvirtq_desc *d = &vq->ring[vq->next_used];
-        uint16_t id = load_relaxed(&d->id);
-        uint32_t length = load_relaxed(&d->len);
-        if (unlikely(!virtqueue_is_out(vq, id)))
+        uint32_t id = load_relaxed(&d->id), length = load_relaxed(&d->len);
+        if (unlikely(id >= vq->size || !chains[id].token)) {
+            virtqueue_break_unknown(vq);
             break;
-        if (vq->in_order) {
-            virtqueue_begin_batch(vq, id, length);
-            continue;
         }
-        written[count] = virtqueue_written(vq, id, length);
-        tokens[count++] = release(vq, id);
+        step(vq, chains[id].count);
+        written[count] = length <= chains[id].writable ? length : 0;
+        tokens[count] = virtqueue_return(chains, (uint16_t)id, &returned);
     }
+    virtqueue_take_back(vq, &returned, count);
     return count;
 }
 

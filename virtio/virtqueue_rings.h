@@ -38,6 +38,11 @@ static inline uint32_t virtqueue_written(const struct virtqueue *vq, uint16_t id
     return length <= vq->chain[id].writable ? length : 0;
 }
 
+static inline uint16_t virtqueue_countable(uint32_t bytes)
+{
+    return bytes < UINT16_MAX ? (uint16_t)bytes : UINT16_MAX;
+}
+
 /* Notes buffer `id`, whose chain ends with descriptor `last`. */
 static inline void virtqueue_note(struct virtqueue *vq, uint16_t id, uint16_t last, uint16_t count,
                                   uint32_t writable, void *token)
@@ -47,7 +52,7 @@ static inline void virtqueue_note(struct virtqueue *vq, uint16_t id, uint16_t la
     chain->token = token;
     chain->last = last;
     chain->count = count;
-    chain->writable = writable;
+    chain->writable = virtqueue_countable(writable);
     vq->free_count = (uint16_t)(vq->free_count - count);
     vq->in_flight++;
 }
@@ -68,13 +73,44 @@ static inline void *virtqueue_release(struct virtqueue *vq, uint16_t id)
     return token;
 }
 
+static inline void virtqueue_break_unknown(struct virtqueue *vq)
+{
+    virtqueue_break(vq, "used entry names a buffer that the device does not have");
+}
+
 /* The device names buffer `id`.  False: it does not have one of that number; the queue breaks. */
 static inline bool virtqueue_is_out(struct virtqueue *vq, uint32_t id)
 {
     if (likely(id < vq->size && vq->chain[id].token))
         return true;
-    virtqueue_break(vq, "used entry names a buffer that the device does not have");
+    virtqueue_break_unknown(vq);
     return false;
+}
+
+/* What a burst of buffers gives back, put down at its end. */
+struct virtqueue_returned {
+    uint16_t head, descriptors;
+};
+
+/* As virtqueue_release(), of a queue in any order, within a burst. */
+static inline void *virtqueue_return(struct virtqueue_chain *chains, uint16_t id,
+                                     struct virtqueue_returned *returned)
+{
+    struct virtqueue_chain *chain = &chains[id];
+    void *token = chain->token;
+    chain->token = NULL;
+    chains[chain->last].next = returned->head;
+    returned->head = id;
+    returned->descriptors = (uint16_t)(returned->descriptors + chain->count);
+    return token;
+}
+
+static inline void virtqueue_take_back(struct virtqueue *vq,
+                                       const struct virtqueue_returned *returned, unsigned buffers)
+{
+    vq->free_head = returned->head;
+    vq->free_count = (uint16_t)(vq->free_count + returned->descriptors);
+    vq->in_flight = (uint16_t)(vq->in_flight - buffers);
 }
 
 /* In order: buffer `id` is used, and all that were offered before it. */

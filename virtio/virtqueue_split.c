@@ -1,6 +1,8 @@
 /* virtqueue_split.c - the rings of a split virtqueue, virtio 1.2 2.7 (virtqueue_rings.h). */
 #include "virtio/virtqueue_rings.h"
 
+#include <string.h>
+
 /* Supplying buffers, virtio 1.2 2.7.13 -------------------------------------- */
 
 static inline void fill_desc(struct virtq_desc *d, const struct virtqueue_segment *segment,
@@ -60,17 +62,22 @@ void virtqueue_split_add(struct virtqueue *vq, const struct virtqueue_segment *s
 void virtqueue_split_add_burst(struct virtqueue *vq, const struct virtqueue_segment *segments,
                                void *const *tokens, unsigned n, uint16_t write)
 {
+    struct virtqueue_chain *chains = vq->chain;
+    struct virtq_desc *desc = vq->desc;
+    uint16_t writable = write ? UINT16_MAX : 0;
+    uint16_t *ring = vq->avail->ring;
     uint16_t head = vq->free_head, at = vq->avail_idx, mask = (uint16_t)(vq->size - 1);
     for (unsigned i = 0; i < n; i++) {
-        struct virtqueue_chain *chain = &vq->chain[head];
+        struct virtqueue_chain *chain = &chains[head];
         uint32_t length = segments[i].length;
-        vq->desc[head] =
-            (struct virtq_desc){ .addr = segments[i].iova, .len = length, .flags = write };
+        uint64_t rest = length | (uint64_t)write << 32; /* len, flags, next: one store */
+        desc[head].addr = segments[i].iova;
+        memcpy(&desc[head].len, &rest, sizeof rest);
         chain->token = tokens[i];
-        chain->writable = write ? length : 0;
+        chain->writable = (uint16_t)(length & writable);
         chain->last = head;
         chain->count = 1;
-        vq->avail->ring[at++ & mask] = head;
+        ring[at++ & mask] = head;
         head = chain->next;
     }
     vq->free_head = head;
@@ -126,21 +133,29 @@ static unsigned pop_in_order(struct virtqueue *vq, void **tokens, uint32_t *writ
 
 unsigned virtqueue_split_pop(struct virtqueue *vq, void **tokens, uint32_t *written, unsigned n)
 {
-    unsigned count = 0;
-    uint16_t mask = (uint16_t)(vq->size - 1);
     if ((uint16_t)(vq->used_end - vq->used_idx) < n && !look(vq))
         return 0;
     if (vq->in_order)
         return pop_in_order(vq, tokens, written, n);
-    for (; count < n && vq->used_idx != vq->used_end; count++) {
-        const struct virtq_used_elem *elem = &vq->used->ring[vq->used_idx & mask];
-        uint32_t id = load_relaxed(&elem->id), length = load_relaxed(&elem->len);
-        if (unlikely(!virtqueue_is_out(vq, id)))
+
+    struct virtqueue_chain *chains = vq->chain;
+    const struct virtq_used_elem *ring = vq->used->ring;
+    struct virtqueue_returned returned = { .head = vq->free_head };
+    uint16_t at = vq->used_idx, mask = (uint16_t)(vq->size - 1);
+    unsigned ready = (uint16_t)(vq->used_end - at), count;
+    n = n < ready ? n : ready;
+    for (count = 0; count < n; count++, at++) {
+        uint32_t id = load_relaxed(&ring[at & mask].id);
+        uint32_t length = load_relaxed(&ring[at & mask].len);
+        if (unlikely(id > mask || !chains[id].token))
             break;
-        vq->used_idx++;
-        written[count] = virtqueue_written(vq, (uint16_t)id, length);
-        tokens[count] = virtqueue_release(vq, (uint16_t)id);
+        written[count] = length <= chains[id].writable ? length : 0;
+        tokens[count] = virtqueue_return(chains, (uint16_t)id, &returned);
     }
+    vq->used_idx = at;
+    virtqueue_take_back(vq, &returned, count);
+    if (unlikely(count < n))
+        virtqueue_break_unknown(vq);
     return count;
 }
 

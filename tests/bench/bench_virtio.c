@@ -27,7 +27,8 @@ static uint64_t features;
 static uint8_t status;
 static struct {
     struct virtqueue *vq;
-    uint16_t seen;
+    uint16_t seen, used; /* packed: positions */
+    uint16_t wrap;       /* packed: flags of a used descriptor in this round */
 } device[2];
 
 static uint64_t get_features(struct virtio_device *dev)
@@ -56,6 +57,7 @@ static void notify(struct virtqueue *vq) {}
 static int queue_enable(struct virtio_device *dev, struct virtqueue *vq)
 {
     device[vq->index].vq = vq;
+    device[vq->index].wrap = VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED;
     vq->notify = notify;
     return 0;
 }
@@ -100,9 +102,36 @@ static void use_split(unsigned q, unsigned n)
     vq->used->idx = idx;
 }
 
+/* Every buffer is one descriptor here, used in order; in batches where that was settled. */
+static void use_packed(unsigned q, unsigned n)
+{
+    struct virtqueue *vq = device[q].vq;
+    bool batches = vq->in_order && q == 1;
+    struct pvirtq_desc *first = &vq->ring[device[q].used], *d = first;
+    uint16_t wrap = device[q].wrap;
+    for (; n-- && (d = &vq->ring[device[q].used])->flags != device[q].wrap;) {
+        uint16_t id = d->id;
+        if (q == 0)
+            fill(d->addr);
+        (batches ? first : d)->id = id;
+        d->len = FRAME_LENGTH + sizeof(struct virtio_net_hdr);
+        if (!batches)
+            d->flags = device[q].wrap;
+        if (++device[q].used == vq->size) {
+            device[q].used = 0;
+            device[q].wrap ^= VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED;
+        }
+    }
+    if (batches)
+        first->flags = wrap;
+}
+
 static void use(unsigned q, unsigned n)
 {
-    use_split(q, n);
+    if (device[q].vq->packed)
+        use_packed(q, n);
+    else
+        use_split(q, n);
 }
 
 static uint64_t carry(struct port *port)
@@ -120,6 +149,15 @@ static uint64_t carry(struct port *port)
     return frames;
 }
 
+static const struct {
+    const char *name;
+    uint64_t features;
+} kinds[] = {
+    { "event", VIRTIO_BIT(VIRTIO_F_EVENT_IDX) },
+    { "packed", VIRTIO_BIT(VIRTIO_F_RING_PACKED) },
+    { "inorder", VIRTIO_BIT(VIRTIO_F_RING_PACKED) | VIRTIO_BIT(VIRTIO_F_IN_ORDER) },
+};
+
 int main(int argc, char **argv)
 {
     struct port *port;
@@ -127,6 +165,9 @@ int main(int argc, char **argv)
     host_reset();
     features = VIRTIO_BIT(VIRTIO_F_VERSION_1) | VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF) |
                VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC);
+    for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++)
+        if (argc > 1 && !strcmp(argv[1], kinds[i].name))
+            features |= kinds[i].features;
     struct packet_pool *pool = packet_pool_create(PACKETS);
     packet_cache_init(&cache, pool);
     pool_memory = packet_pool_memory(pool);
