@@ -63,6 +63,8 @@ static const struct virtio_feature feature_names[] = {
 };
 
 #define QUEUE_SIZE_DEFAULT 256u
+/* As many as the device has, up to so many of a port: the pool holds packets for all of them. */
+#define QUEUE_SIZES_MOST 1024u
 #define DESCRIPTOR_BYTES (64u + FRAME_SEGMENTS_MAX * 16u) /* with its indirect table */
 
 static struct virtio_net *to_net(struct port *port)
@@ -556,6 +558,16 @@ static const struct port_ops virtio_net_ops = {
 /* Probe and remove ------------------------------------------------------------------------------
  */
 
+/* Without MRG_RXBUF a buffer may be several packets. */
+static uint16_t default_size(const struct virtio_net *net, uint16_t most)
+{
+    bool single = virtio_net_has(net, VIRTIO_NET_F_MRG_RXBUF);
+    unsigned size = single ? QUEUE_SIZES_MOST : QUEUE_SIZE_DEFAULT;
+    while (size > QUEUE_SIZE_DEFAULT && size * net->port.limits.rx_queues_max > QUEUE_SIZES_MOST)
+        size /= 2;
+    return (uint16_t)min_u64(size, most);
+}
+
 /* What a negotiated device is and can do.  Static text when it is unusable. */
 static const char *learn(struct virtio_net *net)
 {
@@ -569,6 +581,8 @@ static const char *learn(struct virtio_net *net)
     port->limits.tx_size_max = tx_max;
     port->limits.size_power_of_two = !virtio_net_has(net, VIRTIO_F_RING_PACKED);
     port->limits.rx_queues_max = (uint16_t)min_u64(net->device_pairs, PORT_QUEUES_MAX);
+    port->limits.rx_size_default = default_size(net, rx_max);
+    port->limits.tx_size_default = default_size(net, tx_max);
     if (read_mac(net, mac))
         return "configuration cannot be read";
     port_take_mac(port, net->dev->name, mac);
@@ -635,8 +649,6 @@ static bool init_port(struct virtio_net *net)
     l->tx_queues_max = l->rx_queues_max;
     l->rx_size_min = (uint16_t)min_u64(QUEUE_SIZE_MIN, l->rx_size_max);
     l->tx_size_min = (uint16_t)min_u64(QUEUE_SIZE_MIN, l->tx_size_max);
-    l->rx_size_default = (uint16_t)min_u64(QUEUE_SIZE_DEFAULT, l->rx_size_max);
-    l->tx_size_default = (uint16_t)min_u64(QUEUE_SIZE_DEFAULT, l->tx_size_max);
     l->size_multiple = 1;
     l->max_frame = FRAME_LIMIT(net->mtu_max);
     l->descriptor_bytes = DESCRIPTOR_BYTES;
@@ -665,7 +677,9 @@ int virtio_net_create(struct virtio_device *dev, struct pci_function *pci, const
         .driver = "virtio",
         .limits = { .rx_queues_max = 1,
                     .rx_size_max = QUEUE_SIZE_DEFAULT,
+                    .rx_size_default = QUEUE_SIZE_DEFAULT,
                     .tx_size_max = QUEUE_SIZE_DEFAULT,
+                    .tx_size_default = QUEUE_SIZE_DEFAULT,
                     .size_power_of_two = true },
         .dma = dev->dma,
         .pci = pci,

@@ -291,6 +291,8 @@ static void rx_stop(struct net_rx *rx)
 
 /* Sending, virtio 1.2 5.1.6.2 --------------------------------------------------------------- */
 
+#define TX_PARKED_MOST 128u /* packets sent long ago, in a ring that nothing more comes to */
+
 /* Frees what the device has sent. */
 static void tx_reclaim(struct net_tx *tx)
 {
@@ -424,7 +426,7 @@ static int tx_start(struct virtio_net *net, struct net_tx *tx)
     tx->header_length = net->header_length;
     tx->split_header = net->split_header;
     tx->zeros_iova = net->out.iova;
-    tx->reclaim_at = (uint16_t)max_u64(tx->queue.size / 2u, 1);
+    tx->reclaim_at = (uint16_t)max_u64(min_u64(tx->queue.size / 2u, TX_PARKED_MOST), 1);
     return virtio_queue_start(net->dev, &tx->vq, VIRTIO_NET_QUEUE_TRANSMIT(tx->queue.index),
                               tx->queue.size, 1 + FRAME_SEGMENTS_MAX);
 }

@@ -282,6 +282,32 @@ static void an_address_that_is_no_stations_is_not_taken(void **state)
     }
 }
 
+/* As long as the device's, within what the pool is made for. */
+static void rings_are_as_long_as_the_device_s(void **state)
+{
+    static const struct {
+        uint64_t with, without;
+        uint16_t device, pairs, ring;
+    } cases[] = {
+        { 0, 0, 64, 1, 64 },        { 0, 0, 1024, 1, 1024 },
+        { 0, 0, 32768, 1, 1024 },   { 0, F_MRG_RXBUF, 1024, 1, 256 },
+        { F_MQ, 0, 1024, 2, 512 },  { F_MQ, 0, 1024, 3, 256 },
+        { F_MQ, 0, 1024, 16, 256 }, { F_RING_PACKED, 0, 300, 1, 300 },
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct virtio_net_model_config config = vnet_usual(MODEL_MODERN);
+        config.features = (config.features | cases[i].with) & ~cases[i].without;
+        config.queue_size[0] = config.queue_size[1] = cases[i].device;
+        config.pairs = cases[i].pairs;
+        vnet_up(&config);
+        assert_int_equal(vnet.port->rxq[0]->size, cases[i].ring);
+        assert_int_equal(vnet.model->queue[0].size, cases[i].ring);
+        assert_int_equal(vnet.model->queue[1].size, cases[i].ring);
+        vnet_traffic();
+        vnet_down();
+    }
+}
+
 /* 5.1.4.1: below 68 it is no mtu. */
 static void nonsense_mtu_is_ignored(void **state)
 {
@@ -886,6 +912,7 @@ int main(void)
         T(device_mtu_bounds_ours),
         T(a_device_that_tells_an_mtu_begins_with_it),
         T(an_address_that_is_no_stations_is_not_taken),
+        T(rings_are_as_long_as_the_device_s),
         T(nonsense_mtu_is_ignored),
         T(jumbo_frames_pass),
         T(runts_and_giants_are_counted),

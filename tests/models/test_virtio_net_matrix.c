@@ -128,7 +128,7 @@ static int conformance_everywhere(void)
            conformance("modern_bare", MODEL_MODERN, ~F_VERSION_1, 1024, 1024) +
            conformance("transitional", MODEL_TRANSITIONAL, 0, 128, 256) +
            conformance("legacy", MODEL_LEGACY, 0, 256, 256) +
-           conformance("legacy_framing", MODEL_LEGACY, F_ANY_LAYOUT, 256, 1024) +
+           conformance("legacy_framing", MODEL_LEGACY, F_ANY_LAYOUT, 1024, 256) +
            conformance("legacy_no_mrg", MODEL_LEGACY, F_MRG_RXBUF, 1024, 256) +
            conformance("legacy_bare", MODEL_LEGACY, ~0ull, 4096, 256) +
            conformance_with("packed", F_RING_PACKED, 256, 1) +

@@ -91,7 +91,7 @@ void vnet_destroy(void)
 
 void vnet_up(const struct virtio_net_model_config *config)
 {
-    vnet_create(config, 2048);
+    vnet_create(config, 8192);
     assert_int_equal(vnet_probe(), 0);
     assert_int_equal(port_start(vnet.port), 0);
 }
