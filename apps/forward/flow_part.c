@@ -5,7 +5,6 @@
 
 #include "kernel/compiler.h"
 #include "kernel/endian.h"
-#include "kernel/random.h"
 #include "nic/packet.h"
 #include "nic/rss.h"
 
@@ -95,6 +94,12 @@ static bool ends_of(const struct packet *packet, struct ends *ends)
     return type == ETHERTYPE_IPV6 && at < length && ends_v6(ends, d + at, length - at);
 }
 
+/* Its upper half is well mixed, and that is what counts. */
+static uint64_t mix(uint64_t v)
+{
+    return (v ^ v >> 32) * 0xbf58476d1ce4e5b9ull;
+}
+
 static uint64_t mix_ends(const struct ends *ends)
 {
     uint64_t a = ends->source, b = ends->destination;
@@ -102,7 +107,7 @@ static uint64_t mix_ends(const struct ends *ends)
         a = ends->destination;
         b = ends->source;
     }
-    return random_mix(a * 0x9e3779b97f4a7c15ull + b * 0xc2b2ae3d27d4eb4full + ends->protocol);
+    return mix(a * 0x9e3779b97f4a7c15ull + b * 0xc2b2ae3d27d4eb4full + ends->protocol);
 }
 
 unsigned flow_part(const struct packet *packet, unsigned parts)
@@ -110,7 +115,7 @@ unsigned flow_part(const struct packet *packet, unsigned parts)
     struct ends ends;
     uint64_t hash;
     if (packet->flags & PACKET_HASH)
-        hash = random_mix(packet->hash);
+        hash = mix(packet->hash);
     else if (ends_of(packet, &ends))
         hash = mix_ends(&ends);
     else

@@ -12,6 +12,7 @@
 
 #define LOOK_US (100 * US_PER_MS)
 #define BUSY_PERCENT 75u
+#define FRAME_NS 100u /* passing one on costs some 20 (tests/bench/bench_spread.c) */
 #define IDLE_PERCENT 20u
 #define IDLE_LOOKS 20u /* so many in a row */
 
@@ -19,7 +20,7 @@ static struct {
     enum spread wanted;
     bool now;      /* SPREAD_AUTO: as the load says */
     unsigned idle; /* looks that found all idle */
-    uint64_t busy_cycles[WORKERS_MAX], idle_cycles[WORKERS_MAX];
+    uint64_t busy_cycles[WORKERS_MAX], idle_cycles[WORKERS_MAX], frames[WORKERS_MAX];
 } spread;
 
 static bool is_wanted(void)
@@ -40,23 +41,36 @@ enum spread spread_get(void)
     return spread.wanted;
 }
 
-static unsigned busy_percent(unsigned i)
+/* What a worker did since the last look. */
+struct load {
+    unsigned percent;  /* of its time it was busy, */
+    uint64_t frame_ns; /* and for each frame so long */
+};
+
+static struct load load_of(unsigned i)
 {
     const struct worker *worker = worker_get(i);
     uint64_t busy = load_relaxed(&worker->busy_cycles), idle = load_relaxed(&worker->idle_cycles);
+    uint64_t frames = load_relaxed(&worker->packets) + load_relaxed(&worker->taken);
     uint64_t more = busy - spread.busy_cycles[i], both = more + idle - spread.idle_cycles[i];
+    uint64_t count = frames - spread.frames[i];
     spread.busy_cycles[i] = busy;
     spread.idle_cycles[i] = idle;
-    return both ? (unsigned)(more * 100 / both) : 0;
+    spread.frames[i] = frames;
+    return (struct load){ .percent = both ? (unsigned)(more * 100 / both) : 0,
+                          .frame_ns = count ? more * 1000 / time_cycles_per_us() / count : 0 };
 }
 
-/* Of the workers that are spread over. */
-static unsigned busiest(void)
+/* Of the workers that are spread over: how busy the busiest is, and whether one has enough to do
+ * with each frame. */
+static unsigned look_at_loads(bool *pays)
 {
     unsigned most = 0;
+    *pays = false;
     for (unsigned i = workers_first(); i < worker_count(); i++) {
-        unsigned percent = busy_percent(i);
-        most = percent > most ? percent : most;
+        struct load load = load_of(i);
+        most = load.percent > most ? load.percent : most;
+        *pays |= load.percent >= BUSY_PERCENT && load.frame_ns >= FRAME_NS;
     }
     return most;
 }
@@ -78,11 +92,10 @@ static void look(struct worker *control, uint64_t now_us)
 {
     if (spread.wanted != SPREAD_AUTO || worker_count() < 2)
         return;
-    unsigned percent = busiest();
-    bool before = spread.now;
+    bool before = spread.now, pays;
+    unsigned percent = look_at_loads(&pays);
     spread.idle = percent < IDLE_PERCENT ? spread.idle + 1 : 0;
-    if (percent >= BUSY_PERCENT)
-        spread.now = true;
+    spread.now |= pays;
     if (!mode_pays() || spread.idle >= IDLE_LOOKS)
         spread.now = false;
     if (spread.now != before)

@@ -2,8 +2,9 @@
  *
  * Workers without a queue take part in what the others receive, by flow (flow_part.h): who polls
  * passes their frames on.  That costs a frame a look at its header, a ring and a worker that has
- * to be awake, so by itself (SPREAD_AUTO) it begins when a worker that polls is busy for most of
- * its time and the mode looks into frames, and ends when all are idle for most of theirs.
+ * to be awake: more than plain forwarding does.  So by itself (SPREAD_AUTO) it begins when a
+ * worker that polls is busy for most of its time and spends a multiple of that on each frame,
+ * and ends when all are idle for most of theirs.
  * Each time the queues stand still for a moment, until what was on its way is out: frames of a
  * flow stay in order. */
 #pragma once

@@ -39,6 +39,32 @@ static inline bool spsc_push(struct spsc *ring, const void *element)
     return true;
 }
 
+/* Several at once, the other side's index looked at once and ours told once: how many there was
+ * room for, from the front. */
+static inline uint32_t spsc_push_burst(struct spsc *ring, const void *elements, uint32_t n)
+{
+    uint32_t tail = ring->tail, room = ring->mask + 1 - (tail - load_acquire(&ring->head));
+    uint32_t size = ring->element_size;
+    n = n < room ? n : room;
+    for (uint32_t i = 0; i < n; i++)
+        memcpy((char *)ring->slots + (size_t)((tail + i) & ring->mask) * size,
+               (const char *)elements + (size_t)i * size, size);
+    store_release(&ring->tail, tail + n);
+    return n;
+}
+
+static inline uint32_t spsc_pop_burst(struct spsc *ring, void *elements, uint32_t n)
+{
+    uint32_t head = ring->head, fill = load_acquire(&ring->tail) - head;
+    uint32_t size = ring->element_size;
+    n = n < fill ? n : fill;
+    for (uint32_t i = 0; i < n; i++)
+        memcpy((char *)elements + (size_t)i * size,
+               (const char *)ring->slots + (size_t)((head + i) & ring->mask) * size, size);
+    store_release(&ring->head, head + n);
+    return n;
+}
+
 static inline bool spsc_pop(struct spsc *ring, void *element)
 {
     uint32_t head = ring->head;

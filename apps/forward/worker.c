@@ -323,10 +323,16 @@ static inline void take_in(struct worker *worker, struct port *port, struct inte
         load_acquire (&interface->input)(worker, interface, packets, n);
 }
 
-static void notify_all(struct worker *worker, uint64_t numbers)
+/* Those of a burst that are one other worker's; what its ring has no room for is dropped. */
+static void pass_to(struct worker *worker, unsigned to, uint16_t port,
+                    const struct flow_entry *entries, uint32_t n)
 {
-    for (; numbers; numbers &= numbers - 1)
-        worker_notify(worker, workers.worker[__builtin_ctzll(numbers)]);
+    struct spsc *ring = workers.worker[to]->flows_from[worker->number];
+    uint32_t passed = spsc_push_burst(ring, entries, n);
+    if (likely(passed))
+        worker_notify(worker, workers.worker[to]);
+    for (uint32_t i = passed; i < n; i++)
+        forward_drop(worker, port, DROP_flows_full, entries[i].packet);
 }
 
 /* Frames of flows that are others' go to them; how many stay, in front.  What is no flow stays: of
@@ -334,21 +340,26 @@ static void notify_all(struct worker *worker, uint64_t numbers)
 static uint16_t pass_on(struct worker *worker, const struct poll_list *list, uint16_t port,
                         struct packet **packets, uint16_t n)
 {
-    const struct worker_port *share = share_of(worker, port);
-    struct flow_entry entry = { .life = share->life };
-    uint64_t passed = 0;
+    const uint16_t life = share_of(worker, port)->life;
+    struct flow_entry entries[PORT_BURST];
+    uint8_t part[PORT_BURST];
+    uint64_t parts = 0;
     uint16_t own = 0;
     for (uint16_t i = 0; i < n; i++) {
-        unsigned to = list->target[flow_part(packets[i], list->targets)];
-        entry.packet = packets[i];
-        if (to == worker->number)
-            packets[own++] = packets[i];
-        else if (likely(spsc_push(workers.worker[to]->flows_from[worker->number], &entry)))
-            passed |= 1ull << to;
-        else
-            forward_drop(worker, port, DROP_flows_full, packets[i]);
+        part[i] = (uint8_t)flow_part(packets[i], list->targets);
+        parts |= 1ull << part[i];
     }
-    notify_all(worker, passed);
+    for (uint64_t left = parts & ~1ull; left; left &= left - 1) {
+        unsigned of = (unsigned)__builtin_ctzll(left);
+        uint32_t count = 0;
+        for (uint16_t i = 0; i < n; i++)
+            if (part[i] == of)
+                entries[count++] = (struct flow_entry){ .packet = packets[i], .life = life };
+        pass_to(worker, list->target[of], port, entries, count);
+    }
+    for (uint16_t i = 0; i < n; i++)
+        if (!part[i])
+            packets[own++] = packets[i];
     return own;
 }
 
@@ -367,29 +378,39 @@ static unsigned poll_queue(struct worker *worker, const struct poll_list *list,
     return received;
 }
 
-/* In bursts of one port, as they were received. */
-static unsigned flows_drain(struct worker *worker, struct spsc *ring)
+/* What somebody passed on, in bursts of one port. */
+static void take_passed(struct worker *worker, const struct flow_entry *entries, uint32_t count)
 {
     struct packet *packets[PORT_BURST];
     struct worker_port *share = NULL;
-    struct flow_entry entry;
     uint16_t n = 0;
-    unsigned taken = 0;
-    for (; taken < FLOWS && spsc_pop(ring, &entry); taken++) {
-        struct worker_port *next = share_of(worker, entry.packet->port);
-        if (unlikely(!next || next->life != entry.life)) {
-            forward_drop(worker, PORT_NONE, DROP_stopped, entry.packet);
+    for (uint32_t i = 0; i < count; i++) {
+        struct worker_port *next = share_of(worker, entries[i].packet->port);
+        if (unlikely(!next || next->life != entries[i].life)) {
+            forward_drop(worker, PORT_NONE, DROP_stopped, entries[i].packet);
             continue;
         }
-        if (n && (next != share || n == PORT_BURST)) {
+        if (n && next != share) {
             take_in(worker, share->port, share->interface, packets, n);
             n = 0;
         }
         share = next;
-        packets[n++] = entry.packet;
+        packets[n++] = entries[i].packet;
     }
     if (n)
         take_in(worker, share->port, share->interface, packets, n);
+}
+
+static unsigned flows_drain(struct worker *worker, struct spsc *ring)
+{
+    struct flow_entry entries[PORT_BURST];
+    unsigned taken = 0;
+    uint32_t n;
+    do {
+        n = spsc_pop_burst(ring, entries, PORT_BURST);
+        take_passed(worker, entries, n);
+        taken += n;
+    } while (n == PORT_BURST && taken < FLOWS);
     return taken;
 }
 

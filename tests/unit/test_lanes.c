@@ -3,6 +3,7 @@
 #include "apps/forward/assign.h"
 #include "apps/forward/forward.h"
 #include "apps/forward/spread.h"
+#include "kernel/time.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
 #include "tests/models/lan.h"
@@ -195,6 +196,44 @@ static void spreading_ends_when_all_is_out(void **state)
     assert_int_equal(wire_count(lan[1]), 60);
 }
 
+/* A tenth of a second of a worker's life, so much of it busy, and the control task's look at it. */
+static void live(unsigned percent, uint64_t frames)
+{
+    struct worker *worker = worker_get(1);
+    uint64_t cycles = 1000 * time_cycles_per_us();
+    counter_add(&worker->busy_cycles, percent * cycles);
+    counter_add(&worker->idle_cycles, (100 - percent) * cycles);
+    counter_add(&worker->packets, frames);
+    host_advance_us(100 * US_PER_MS);
+    forward_turn();
+}
+
+static void it_begins_and_ends_by_the_load(void **state)
+{
+    live(90, 100); /* io takes ports whole */
+    assert_false(assign_takes_flows(3));
+    assert_int_equal(forward_set_mode(forward_find_mode("l2")), 0);
+    live(30, 100); /* and what the others did while they were waited for */
+    live(60, 100); /* not busy enough */
+    assert_false(assign_takes_flows(3));
+    live(90, 9000000); /* 10 ns a frame: passing one on costs more */
+    assert_false(assign_takes_flows(3));
+    live(90, 100000);
+    assert_true(assign_takes_flows(3));
+    live(30, 100);
+    for (unsigned i = 0; i < 19; i++)
+        live(10, 100);
+    live(30, 100); /* not idle long enough */
+    for (unsigned i = 0; i < 19; i++)
+        live(10, 100);
+    assert_true(assign_takes_flows(3));
+    live(10, 100);
+    assert_false(assign_takes_flows(3));
+    assert_int_equal(spread_set(SPREAD_OFF), 0);
+    live(90, 100000);
+    assert_false(assign_takes_flows(3));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -207,6 +246,7 @@ int main(void)
         TEST(flows_go_to_who_has_no_queue),
         TEST(a_full_ring_drops_and_counts),
         TEST(spreading_ends_when_all_is_out),
+        TEST(it_begins_and_ends_by_the_load),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
