@@ -10,6 +10,7 @@
 #include "apps/forward/quiesce.h"
 #include "apps/forward/spread.h"
 #include "apps/ip/ipv4.h"
+#include "apps/ip/ipv6.h"
 #include "apps/ip/router.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
@@ -110,6 +111,22 @@ static const char *const commands[] = {
     "port 0 reverse-path strict",
     "port 0 reverse-path loose",
     "port 0 reverse-path off",
+    "port 0 address 2001:db8::1/64",
+    "port 0 no address 2001:db8::1/64",
+    "port 2 address 2001:db8:2::1/64",
+    "port 2 no address 2001:db8:2::1/64",
+    "interface 0.5 address 2001:db8:5::1/64",
+    "neighbor add 2001:db8::9 02:00:00:00:00:09 port 0",
+    "neighbor delete 2001:db8::9",
+    "neighbor add 2001:db8:2::9 02:00:00:00:00:0a port 2",
+    "route add ::/0 via 2001:db8:2::9",
+    "route add 2001:db8:9::/48 via fe80::9 interface 0",
+    "route add 2001:db8:8::/48 via 2001:db8::9 via 2001:db8:2::9",
+    "route delete ::/0",
+    "route delete 2001:db8:9::/48",
+    "route delete 2001:db8:8::/48",
+    "interface 2 advertise on",
+    "interface 2 advertise off",
     "neighbor add 10.0.0.9 02:00:00:00:00:09 port 0",
     "neighbor delete 10.0.0.9",
     "neighbor add 10.0.2.9 02:00:00:00:00:0a port 2",
@@ -182,6 +199,23 @@ static void put_packet(uint8_t *frame)
     ipv4_checksum_set(ip);
 }
 
+/* IPv6 from 2001:db8:9::N to 2001:db8:x::z, or to a group; some with hop-by-hop options. */
+static void put_packet6(uint8_t *frame)
+{
+    struct ip_address net = { 0x20010db800000000ull, 0 }, source = net, destination = net;
+    uint8_t *ip = frame + ETHERNET_HEADER;
+    source.high |= 9u << 16;
+    source.low = dice(256);
+    destination.high |= dice(10) << 16;
+    destination.low = dice(16);
+    if (!dice(8))
+        destination = ipv6_solicited_node(destination);
+    store_be16(frame + ETHERNET_TYPE, ETHERTYPE_IPV6);
+    ipv6_make(ip, source, destination, dice(8) ? IPV6_UDP : IPV6_HOP_BY_HOP, 6, 64);
+    if (ipv6_is_multicast(destination))
+        ipv6_group_mac(destination, frame);
+}
+
 /* A frame of the appliance's own, out of any port. */
 static void inject(void)
 {
@@ -195,8 +229,11 @@ static void inject(void)
     p->data[5] = (uint8_t)dice(16);
     p->data[6] = 2;
     p->data[11] = (uint8_t)(16 + dice(16));
-    put_packet(p->data);
-    if (dice(2)) /* for the port at the other end of the wire */
+    if (dice(3))
+        put_packet(p->data);
+    else
+        put_packet6(p->data);
+    if (!(p->data[0] & 1) && dice(2)) /* for the port at the other end of the wire */
         memcpy(p->data, port_get(out->number ^ 1) ? port_get(out->number ^ 1)->mac : out->mac,
                MAC_LEN);
     p->length = 60;
