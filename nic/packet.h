@@ -19,7 +19,9 @@
 #include "nic/ethernet.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define PACKET_BUFFER_SIZE 2048u /* bytes for segments of a frame */
 /* From one buffer to the next, an odd number of cache lines: headers a power of two apart would
@@ -67,6 +69,8 @@ struct packet {
 } CACHE_ALIGNED;
 
 _Static_assert(sizeof(struct packet) == CACHE_LINE, "one packet, one cache line");
+_Static_assert(offsetof(struct packet, frame_length) == offsetof(struct packet, length) + 4,
+               "packet_shorten() changes both lengths at once");
 
 /* Where packet i's buffer lies in its pool's memory; as many packets take that many bytes. */
 static inline size_t packet_buffer_offset(uint32_t i)
@@ -78,6 +82,26 @@ static inline size_t packet_buffer_offset(uint32_t i)
 static inline uint64_t packet_iova(const struct packet *p)
 {
     return p->buffer_iova + (uint64_t)(p->data - p->buffer);
+}
+
+/* Length of the first segment and of the frame at once, which lie in one word: behind octets that
+ * are cut from its beginning, or put there. */
+#define PACKET_LENGTHS (1ull << 32 | 1)
+
+static inline void packet_shorten(struct packet *p, uint16_t n)
+{
+    uint64_t lengths;
+    memcpy(&lengths, &p->length, sizeof lengths);
+    lengths -= n * PACKET_LENGTHS;
+    memcpy(&p->length, &lengths, sizeof lengths);
+}
+
+static inline void packet_lengthen(struct packet *p, uint16_t n)
+{
+    uint64_t lengths;
+    memcpy(&lengths, &p->length, sizeof lengths);
+    lengths += n * PACKET_LENGTHS;
+    memcpy(&p->length, &lengths, sizeof lengths);
 }
 
 static inline uint32_t packet_tailroom(const struct packet *p)

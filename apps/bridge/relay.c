@@ -45,6 +45,7 @@ struct passage {
     const struct numbered *vlans;
     uint16_t vid[PORT_BURST]; /* each frame's VLAN; 0: none that is allowed there */
     uint16_t out_vid;         /* that of those for `out` */
+    bool out_tagged;          /* they have a tag on its wire */
     /* For the bridge's own interface, when it has an address. */
     uint64_t own; /* its MAC; NOBODY: nothing is delivered */
     uint16_t ups;
@@ -338,6 +339,10 @@ static bool turn_to(struct passage *way, struct packet *packet, uint16_t number,
     way->out = out;
     way->out_number = number;
     way->out_vid = vid;
+    if (unlikely(vid)) {
+        const struct vlan_set *set = load_acquire(&out->vlans);
+        way->out_tagged = !set || vid != load_relaxed(&set->pvid);
+    }
     return true;
 }
 
@@ -465,37 +470,46 @@ static void relay_vlans(struct passage *way, unsigned n)
             continue;
         else if (((way->port[i] == way->out_number && vid == way->out_vid) ||
                   turn_to(way, p, way->port[i], vid)) &&
-                 dress(way->worker, way->out, &p, vid))
+                 (likely(is_tagged(p) == way->out_tagged) || dress(way->worker, way->out, &p, vid)))
             way->packet[way->end++] = p;
     }
     run_end(way);
 }
 
-static inline void set_keys(struct passage *way, unsigned i, uint16_t number)
+static inline void set_keys(struct passage *way, unsigned i, uint64_t fid)
 {
     const uint8_t *frame = way->packet[i]->data;
-    uint64_t fid = (uint64_t)number << 48;
     way->destination[i].key = fid | (load_le64(frame) & MAC_WORD);
     way->source[i].key = fid | load_le64(frame + ETHERNET_SOURCE - 2) >> 16;
 }
 
-/* To which VLAN each frame belongs.  Frames in a row mostly have one tag, or none; what may be a
- * priority's tag is looked at each time, for vlan_in() changes it. */
+/* The VLAN of one frame.  *last: the word that says so of frames behind it, as their tag or what
+ * they have instead; a priority's tag is looked at each time, for vlan_in() changes it. */
+static __attribute__((noinline)) const struct bridge_vlan *classify_one(const struct passage *way,
+                                                                        const struct vlan_set *set,
+                                                                        struct packet *p,
+                                                                        uint64_t *last)
+{
+    uint32_t word = load_le32(p->data + ETHERNET_TYPE);
+    bool priority = is_tagged(p) && !(load_be16(p->data + VLAN_TCI) & VLAN_TCI_VID);
+    uint16_t vid = vlan_in(set, p);
+    *last = p->length < ETHERNET_HEADER + VLAN_TAG || priority ? UINT64_MAX : word;
+    return vid ? numbered_get(way->vlans, vid) : NULL;
+}
+
+/* To which VLAN each frame belongs.  Frames in a row mostly have one tag, or none. */
 static void classify(struct passage *way, unsigned n)
 {
     const struct vlan_set *set = load_acquire(&way->in->vlans);
-    uint64_t last = UINT64_MAX;
-    uint16_t vid = 0, fid = FID_NONE;
+    uint64_t last = UINT64_MAX, fid = 0;
+    uint16_t vid = 0;
     for (unsigned i = 0; i < n; i++) {
         struct packet *p = way->packet[i];
-        uint32_t word = load_le32(p->data + ETHERNET_TYPE);
-        bool whole = p->length >= ETHERNET_HEADER + VLAN_TAG;
-        if (unlikely(word != last || !whole || !(load_be16(p->data + VLAN_TCI) & VLAN_TCI_VID))) {
-            vid = vlan_in(set, p);
-            const struct bridge_vlan *vlan = vid ? numbered_get(way->vlans, vid) : NULL;
-            fid = vlan ? vlan->fid : FID_NONE;
-            vid = vlan ? vid : 0;
-            last = whole ? word : UINT64_MAX;
+        if (unlikely(load_le32(p->data + ETHERNET_TYPE) != last ||
+                     p->length < ETHERNET_HEADER + VLAN_TAG)) {
+            const struct bridge_vlan *vlan = classify_one(way, set, p, &last);
+            fid = (uint64_t)(vlan ? vlan->fid : FID_NONE) << 48;
+            vid = vlan ? vlan->vid : 0;
         }
         way->vid[i] = vid;
         set_keys(way, i, fid);
@@ -506,7 +520,7 @@ static void classify(struct passage *way, unsigned n)
  * at.  Who does not speak for its wire is no talker of it. */
 static void look_up(struct passage *way, unsigned n)
 {
-    uint16_t fid = way->bridge->fid;
+    uint64_t fid = (uint64_t)way->bridge->fid << 48;
     for (unsigned i = 0; i < n; i++)
         __builtin_prefetch(way->packet[i]->data);
     if (unlikely(way->vlans))

@@ -288,9 +288,16 @@ void interfaces_destroy(void)
 static uint64_t bytes_of(struct packet *const *packets, uint16_t n)
 {
     uint64_t bytes = 0;
-    for (uint16_t i = 0; i < n; i++)
+    for (unsigned i = 0; i < n; i++)
         bytes += packets[i]->frame_length;
     return bytes;
+}
+
+void interface_add_rx(struct interface *interface, unsigned worker, uint16_t n, uint64_t bytes)
+{
+    struct interface_counters *c = &interface->shares[worker].counters;
+    counter_add(&c->rx_packets, n);
+    counter_add(&c->rx_bytes, bytes);
 }
 
 void interface_count_rx(struct interface *interface, unsigned worker, struct packet *const *packets,

@@ -145,6 +145,8 @@ void interfaces_destroy(void); /* tests: all of them, and the registry's memory 
  * port's, whose counters are the port's. */
 void interface_count_rx(struct interface *interface, unsigned worker,
                         struct packet *const *packets, uint16_t n);
+/* The same of frames that were counted before, and of one that is no port's. */
+void interface_add_rx(struct interface *interface, unsigned worker, uint16_t n, uint64_t bytes);
 void interface_count_tx(struct interface *interface, unsigned worker,
                         struct packet *const *packets, uint16_t n);
 void interface_count_drop(struct interface *interface, unsigned worker, enum drop_reason why);

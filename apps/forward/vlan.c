@@ -44,18 +44,21 @@ static inline void take_tag(struct packet *p)
     p->data += VLAN_TAG;
     store_le64(p->data, begin);
     store_le32(p->data + 8, rest);
-    p->length = (uint16_t)(p->length - VLAN_TAG);
-    p->frame_length -= VLAN_TAG;
+    packet_shorten(p, VLAN_TAG);
 }
 
 static void hand_up(struct worker *worker, struct interface *vlan, struct packet **packets,
                     uint16_t n)
 {
+    uint64_t bytes = 0;
+    uint16_t number = vlan->number;
     for (uint16_t i = 0; i < n; i++) {
-        take_tag(packets[i]);
-        packets[i]->interface = vlan->number;
+        struct packet *p = packets[i];
+        take_tag(p);
+        bytes += p->frame_length;
+        p->interface = number;
     }
-    interface_count_rx(vlan, worker->number, packets, n);
+    interface_add_rx(vlan, worker->number, n, bytes);
     if (unlikely(!load_relaxed(&vlan->up)))
         forward_drop_burst(worker, packets[0]->port, DROP_stopped, packets, n);
     else
@@ -72,10 +75,13 @@ static void hand_on(struct worker *worker, struct interface *lower, struct inter
 }
 
 /* Those of one interface go on together; each interface's keep their order. */
-static void sort(struct worker *worker, struct interface *lower, struct packet **packets,
-                 struct interface **owner, uint16_t n)
+static __attribute__((noinline)) void sort(struct worker *worker, struct interface *lower,
+                                           struct packet **packets, uint16_t n)
 {
+    struct interface *owner[PORT_BURST];
     struct packet *mine[PORT_BURST];
+    for (uint16_t i = 0; i < n; i++)
+        owner[i] = owner_of(lower, packets[i]);
     while (n) {
         struct interface *vlan = owner[0];
         uint16_t count = 0, left = 0;
@@ -92,29 +98,23 @@ static void sort(struct worker *worker, struct interface *lower, struct packet *
     }
 }
 
-/* Input of an interface that has VLANs.  Frames in a row mostly have one tag. */
+/* Input of an interface that has VLANs.  All frames of a burst mostly have one tag. */
 static void vlan_sort(struct worker *worker, struct interface *lower, struct packet **packets,
                       uint16_t n)
 {
-    struct interface *owner[PORT_BURST];
-    bool alike = true;
-    for (uint16_t i = 0; i < n; i++)
+    uint32_t differ = 0, missing = 0;
+    for (unsigned i = 0; i < n; i++)
         __builtin_prefetch(packets[i]->data);
     uint32_t word = tag_word(packets[0]);
-    owner[0] = owner_of(lower, packets[0]);
-    for (uint16_t i = 1; i < n; i++) {
-        uint32_t next = tag_word(packets[i]);
-        owner[i] = owner[i - 1];
-        if (likely(next == word && packets[i]->length >= ETHERNET_HEADER + VLAN_TAG))
-            continue;
-        word = next;
-        owner[i] = owner_of(lower, packets[i]);
-        alike &= owner[i] == owner[0];
+    for (unsigned i = 0; i < n; i++) {
+        const struct packet *p = packets[i];
+        differ |= tag_word(p) ^ word;
+        missing |= p->frame_length - (ETHERNET_HEADER + VLAN_TAG);
     }
-    if (likely(alike))
-        hand_on(worker, lower, owner[0], packets, n);
+    if (likely(!(differ | missing >> 31))) /* none is too short to have a tag */
+        hand_on(worker, lower, owner_of(lower, packets[0]), packets, n);
     else
-        sort(worker, lower, packets, owner, n);
+        sort(worker, lower, packets, n);
 }
 
 void vlan_output(struct worker *worker, struct interface *vlan, struct packet **packets, uint16_t n)

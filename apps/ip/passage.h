@@ -111,8 +111,7 @@ static inline bool passage_make_room(struct packet *p, unsigned longer)
     if ((size_t)(p->data - p->buffer) < longer)
         return false;
     p->data -= longer;
-    p->length = (uint16_t)(p->length + longer);
-    p->frame_length += longer;
+    packet_lengthen(p, (uint16_t)longer);
     return true;
 }
 
