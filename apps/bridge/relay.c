@@ -425,7 +425,7 @@ static __attribute__((noinline)) void snoop(struct passage *way, unsigned i, uin
     struct packet *p = way->packet[i];
     uint32_t tag = is_tagged(p) ? VLAN_TAG : 0;
     uint64_t key = way->destination[i].key;
-    struct note note = { .handle = way->bridge->snoop_take,
+    struct note note = { .handle = load_relaxed(&way->bridge->snoop_take),
                          .packet = p,
                          .port = p->port,
                          .code = (uint16_t)(key >> 48) };

@@ -370,7 +370,7 @@ int snoop_start(struct bridge *bridge)
     if (!snoop)
         return -ENOMEM;
     bridge->snoop = snoop;
-    bridge->snoop_take = take;
+    store_relaxed(&bridge->snoop_take, take);
     store_release(&bridge->groups, &snoop->hot);
     return 0;
 }
