@@ -10,6 +10,8 @@ import time
 import pytest
 from scapy.packet import Raw
 
+from scapy.layers.l2 import Dot1Q
+
 from addresses import ARP, BROADCAST, Ether, ICMP, IP, UDP
 from qemu import BOOT_LIMIT, COMMAND_LIMIT, PROMPT, Appliance, check_law
 from test_e1000 import Monitor
@@ -340,6 +342,33 @@ def test_a_vf_is_an_access_port():
         assert after["rx_packets"] == before["rx_packets"] + 2 and after["drops"]["vlan"] == 1
         must(appliance, "port 2 vlan 0")
         traffic_flows(appliance, count=1)
+
+
+# VLANs as interfaces ------------------------------------------------------------------------------
+
+
+def test_a_vlan_of_a_vf_is_an_interface():
+    """The PF's filter is told, so that tagged frames come; a configuration names it by the VF's address."""
+    with routed() as appliance:
+        until(appliance, all_up)
+        must(appliance, "interface add 2.100")
+        must(appliance, "interface 2.100 address 10.100.0.1/24")
+        link, mac, station = appliance.wires[1], mac_of(appliance, 2), "02:00:00:00:b1:09"
+        head = Ether(src=station, dst=mac) / Dot1Q(vlan=100)
+        link.send((bytes(Ether(src=station, dst=BROADCAST) / Dot1Q(vlan=100)
+                         / ARP(op=1, hwsrc=station, psrc="10.100.0.9", pdst="10.100.0.1"))).ljust(64, b"\0"))
+        reply = Ether(link.expect(lambda f: f[:6] == bytes.fromhex(station.replace(":", ""))))
+        assert (reply[Dot1Q].vlan, reply[ARP].hwsrc) == (100, mac)
+        link.send(head / IP(src="10.100.0.9", dst="10.100.0.1") / ICMP(id=5) / Raw(bytes(40)))
+        reply = Ether(link.expect(lambda f: f[:6] == bytes.fromhex(station.replace(":", ""))))
+        assert (reply[Dot1Q].vlan, reply[ICMP].type, reply[ICMP].id) == (100, 0, 5)
+        config = must(appliance, "show config")
+        assert re.search(r"^interface add 0000:01:1\d\.\d\.100$", config.replace("\r", ""), re.M), config
+        name = re.search(r"interface add (\S+)\.100", config).group(1)
+        must(appliance, "interface %s.100 down" % name[5:])
+        must(appliance, "interface delete %s.100" % name)
+        traffic_flows(appliance, count=1)
+        check_law(stats(appliance))
 
 
 # The PF goes, and comes back ------------------------------------------------------------------------
