@@ -3,7 +3,9 @@
 
 #include "apps/bridge/fid.h"
 #include "apps/forward/job.h"
+#include "apps/forward/quiesce.h"
 #include "kernel/log.h"
+#include "kernel/memory.h"
 #include "kernel/random.h"
 #include "kernel/task.h"
 
@@ -19,7 +21,6 @@
 /* Stations that can be known: a few for each packet, within bounds. */
 #define STATIONS_PER_PACKET 4u
 #define STATIONS_MAX 65536u
-#define STATIONS_MIN 1024u
 
 #define WHERE_PORT 0x0000ffffu
 #define WHERE_GENERATION 0x3fff0000u /* of the port, when it was learned */
@@ -40,9 +41,15 @@ struct bucket {
 
 _Static_assert(sizeof(struct bucket) == CACHE_LINE, "a lookup touches one line a bucket");
 
-static struct {
-    struct bucket *bucket;
+struct table {
     uint32_t mask;
+    uint8_t *spills; /* of each bucket: its stations that lie in their second one */
+    struct bucket bucket[];
+};
+#define SPILLS_MAX UINT8_MAX /* that many, or more: it stays so */
+
+static struct {
+    struct table *table; /* replaced as a whole */
     uint32_t now_ms;
     uint64_t seed[2];
     /* Already in place under WHERE_GENERATION.  Ports whose numbers differ by a multiple of
@@ -50,6 +57,8 @@ static struct {
     uint32_t generation[GENERATIONS];
     /* The rest is the control task's. */
     uint32_t learned, fixed, limit, sweep_at;
+    uint32_t usual_limit; /* the one it began with */
+    unsigned forgets;     /* walks that have begun */
     uint64_t refused;
     bool full_told;
     uint32_t *learned_on; /* of `learned`, by port; as long as was needed */
@@ -73,30 +82,36 @@ static inline uint64_t hash(uint64_t key)
     return h ^ h >> 29;
 }
 
-static inline struct bucket *bucket_of(uint64_t h, unsigned which)
+static inline struct bucket *bucket_of(struct table *t, uint64_t h, unsigned which)
 {
-    return &fdb.bucket[(which ? h >> 32 : h) & fdb.mask];
+    return &t->bucket[(which ? h >> 32 : h) & t->mask];
+}
+
+static inline uint8_t *spills_of(const struct table *t, uint64_t h)
+{
+    return &t->spills[h & t->mask];
 }
 
 _Static_assert(BUCKET_ENTRIES == 4, "as many as place_in() looks at");
 
-/* Where the station is if it is in there.  That is as good as random: chosen without branches. */
+/* Where the station is if it is in there: the place is as good as random, so it is reckoned. */
 static inline struct entry *place_in(struct bucket *bucket, uint64_t key)
 {
     struct entry *e = bucket->entry;
-    unsigned place = load_acquire(&e[1].key) == key ? 1 : 0;
-    place = load_acquire(&e[2].key) == key ? 2 : place;
-    place = load_acquire(&e[3].key) == key ? 3 : place;
-    return &e[place];
+    unsigned is_1 = load_acquire(&e[1].key) == key, is_2 = load_acquire(&e[2].key) == key,
+             is_3 = load_acquire(&e[3].key) == key;
+    return &e[is_1 + 2 * is_2 + 3 * is_3];
 }
 
-static inline struct entry *entry_find(uint64_t key, uint64_t h)
+/* Most are in their first bucket, and of most first buckets nobody is elsewhere: that is asked
+ * first, as it is mostly so, whoever is looked for. */
+static inline struct entry *entry_find(struct table *t, uint64_t key, uint64_t h)
 {
     if (unlikely(!key))
         return NULL;
-    struct entry *e = place_in(bucket_of(h, 0), key);
-    if (load_acquire(&e->key) != key)
-        e = place_in(bucket_of(h, 1), key);
+    struct entry *e = place_in(bucket_of(t, h, 0), key);
+    if (unlikely(load_acquire(spills_of(t, h))) && load_acquire(&e->key) != key)
+        e = place_in(bucket_of(t, h, 1), key);
     return load_acquire(&e->key) == key ? e : NULL;
 }
 
@@ -121,17 +136,17 @@ static bool entry_live(const struct entry *e)
 
 /* Workers ------------------------------------------------------------------ */
 
-static inline uint64_t prefetch(uint64_t key)
+static inline uint64_t prefetch(struct table *t, uint64_t key)
 {
     uint64_t h = hash(key);
-    __builtin_prefetch(bucket_of(h, 0));
-    __builtin_prefetch(bucket_of(h, 1));
+    __builtin_prefetch(bucket_of(t, h, 0));
+    __builtin_prefetch(bucket_of(t, h, load_relaxed(spills_of(t, h)) != 0));
     return h;
 }
 
-static inline uint16_t lookup(uint64_t key, uint64_t h)
+static inline uint16_t lookup(struct table *t, uint64_t key, uint64_t h)
 {
-    const struct entry *e = entry_find(key, h);
+    const struct entry *e = entry_find(t, key, h);
     if (!e)
         return PORT_NONE;
     uint32_t where = load_acquire(&e->where), seen = load_acquire(&e->seen);
@@ -141,9 +156,9 @@ static inline uint16_t lookup(uint64_t key, uint64_t h)
 }
 
 /* `seen` is written once per tick and station, so that the line stays shared. */
-static inline bool refresh(uint64_t key, uint64_t h, uint16_t port)
+static inline bool refresh(struct table *t, uint64_t key, uint64_t h, uint16_t port)
 {
-    struct entry *e = entry_find(key, h);
+    struct entry *e = entry_find(t, key, h);
     if (!e)
         return false;
     uint32_t where = load_relaxed(&e->where), now = load_relaxed(&fdb.now_ms);
@@ -158,46 +173,49 @@ static inline bool refresh(uint64_t key, uint64_t h, uint16_t port)
 
 uint64_t fdb_prefetch(uint64_t key)
 {
-    return prefetch(key);
+    return prefetch(load_acquire(&fdb.table), key);
 }
 
 bool fdb_lookup(uint64_t key, uint64_t h, uint16_t *port)
 {
-    *port = lookup(key, h);
+    *port = lookup(load_acquire(&fdb.table), key, h);
     return *port != PORT_NONE;
 }
 
 bool fdb_refresh(uint64_t key, uint64_t h, uint16_t port)
 {
-    return refresh(key, h, port);
+    return refresh(load_acquire(&fdb.table), key, h, port);
 }
 
 bool fdb_is_elsewhere(uint64_t key, uint64_t h, uint16_t port)
 {
-    const struct entry *e = entry_find(key, h);
+    const struct entry *e = entry_find(load_acquire(&fdb.table), key, h);
     uint32_t where = e ? load_relaxed(&e->where) : 0;
     return where & WHERE_STICKY && (where & WHERE_PORT) != port;
 }
 
 void fdb_prefetch_burst(struct fdb_station *stations, unsigned n)
 {
+    struct table *t = load_acquire(&fdb.table);
     for (unsigned i = 0; i < n; i++)
-        stations[i].hash = prefetch(stations[i].key);
+        stations[i].hash = prefetch(t, stations[i].key);
 }
 
 void fdb_lookup_burst(const struct fdb_station *stations, uint16_t *ports, unsigned n)
 {
+    struct table *t = load_acquire(&fdb.table);
     for (unsigned i = 0; i < n; i++)
-        ports[i] = lookup(stations[i].key, stations[i].hash);
+        ports[i] = lookup(t, stations[i].key, stations[i].hash);
 }
 
 uint32_t fdb_refresh_burst(const struct fdb_station *stations, uint16_t port, unsigned n)
 {
+    struct table *t = load_acquire(&fdb.table);
     uint64_t last = 0;
     uint32_t news = 0;
     for (unsigned i = 0; i < n; i++) {
         uint64_t key = stations[i].key, h = stations[i].hash;
-        if (key != last && unlikely(!refresh(key, h, port))) {
+        if (key != last && unlikely(!refresh(t, key, h, port))) {
             news |= 1u << i;
             if (unlikely(fdb_is_elsewhere(key, h, port)))
                 key = 0; /* each of its frames is refused */
@@ -209,19 +227,46 @@ uint32_t fdb_refresh_burst(const struct fdb_station *stations, uint16_t port, un
 
 /* Control task: set-up ------------------------------------------------------- */
 
-int fdb_init(uint32_t stations)
+static uint32_t buckets_for(uint32_t limit)
 {
     /* Twice as many entries as stations: both buckets are hardly ever full. */
-    uint32_t limit = 1u << (31 - __builtin_clz(stations | BUCKET_ENTRIES));
-    uint32_t buckets = limit * 2 / BUCKET_ENTRIES;
-    struct bucket *bucket = aligned_alloc(CACHE_LINE, buckets * sizeof *bucket);
-    if (!bucket)
-        return -ENOMEM;
-    memset(bucket, 0, buckets * sizeof *bucket);
-    memset(&fdb, 0, sizeof fdb);
-    fdb.bucket = bucket;
-    fdb.mask = buckets - 1;
+    return limit * 2 / BUCKET_ENTRIES;
+}
+
+static size_t table_size(uint32_t limit)
+{
+    size_t bucket = sizeof(struct bucket) + sizeof(uint8_t);
+    return ALIGN_UP(sizeof(struct table) + buckets_for(limit) * bucket, (size_t)CACHE_LINE);
+}
+
+/* Of cleared memory. */
+static void table_init(struct table *t, uint32_t limit)
+{
+    t->mask = buckets_for(limit) - 1;
+    t->spills = (uint8_t *)&t->bucket[buckets_for(limit)];
+}
+
+static void table_use(struct table *t, uint32_t limit)
+{
+    store_release(&fdb.table, t);
     fdb.limit = limit;
+    fdb.learned = fdb.sweep_at = 0;
+    fdb.full_told = false;
+    for (uint32_t port = 0; port < fdb.ports; port++)
+        fdb.learned_on[port] = 0;
+}
+
+int fdb_init(uint32_t stations)
+{
+    uint32_t limit = 1u << (31 - __builtin_clz(stations | BUCKET_ENTRIES));
+    struct table *t = aligned_alloc(CACHE_LINE, table_size(limit));
+    if (!t)
+        return -ENOMEM;
+    memset(t, 0, table_size(limit));
+    table_init(t, limit);
+    memset(&fdb, 0, sizeof fdb);
+    table_use(t, limit);
+    fdb.usual_limit = limit;
     fdb.now_ms = (uint32_t)(time_us() / US_PER_MS);
     fdb.seed[0] = random_word();
     fdb.seed[1] = random_word();
@@ -230,7 +275,7 @@ int fdb_init(uint32_t stations)
 
 void fdb_free(void)
 {
-    free(fdb.bucket);
+    free(fdb.table);
     free(fdb.learned_on);
     memset(&fdb, 0, sizeof fdb);
     memset(&walk, 0, sizeof walk);
@@ -260,6 +305,20 @@ uint32_t fdb_learned_on(uint16_t port)
     return port < fdb.ports ? fdb.learned_on[port] : 0;
 }
 
+static bool is_spilled(struct table *t, uint64_t h, const struct entry *e)
+{
+    const struct bucket *first = bucket_of(t, h, 0);
+    return e < first->entry || e >= first->entry + BUCKET_ENTRIES;
+}
+
+/* Before an entry comes, and after it went: readers look for it where they are told. */
+static void spill_count(struct table *t, uint64_t h, const struct entry *e, int one)
+{
+    uint8_t *spills = spills_of(t, h);
+    if (is_spilled(t, h, e) && *spills != SPILLS_MAX)
+        store_release(spills, (uint8_t)(*spills + one));
+}
+
 static void entry_write(struct entry *e, uint64_t key, uint32_t where)
 {
     store_release(&e->where, where);
@@ -267,7 +326,21 @@ static void entry_write(struct entry *e, uint64_t key, uint32_t where)
     store_release(&e->key, key);
 }
 
-static void entry_empty(struct entry *e)
+/* Writes an empty one. */
+static void entry_fill(struct table *t, struct entry *e, uint64_t key, uint32_t where)
+{
+    spill_count(t, hash(key), e, 1);
+    entry_write(e, key, where);
+}
+
+static void entry_erase(struct table *t, struct entry *e)
+{
+    uint64_t h = hash(e->key);
+    store_release(&e->key, 0);
+    spill_count(t, h, e, -1);
+}
+
+static void entry_empty(struct table *t, struct entry *e)
 {
     if (e->where & WHERE_FIXED)
         fdb.fixed--;
@@ -275,41 +348,61 @@ static void entry_empty(struct entry *e)
         fdb.learned--;
     if (!(e->where & WHERE_FIXED))
         count_learned((uint16_t)(e->where & WHERE_PORT), -1);
-    store_release(&e->key, 0);
+    entry_erase(t, e);
 }
 
-static struct entry *bucket_room(struct bucket *bucket, unsigned *room)
+/* An empty entry; those that have ended are emptied.  NULL: the bucket is full. */
+static struct entry *bucket_room(struct table *t, struct bucket *bucket)
 {
-    struct entry *free_entry = NULL;
-    for (unsigned i = 0; i < BUCKET_ENTRIES; i++) {
+    struct entry *room = NULL;
+    for (unsigned i = BUCKET_ENTRIES; i--;) {
         struct entry *e = &bucket->entry[i];
         if (e->key && !entry_live(e))
-            entry_empty(e);
-        if (!e->key) {
-            free_entry = e;
-            (*room)++;
-        }
+            entry_empty(t, e);
+        if (!e->key)
+            room = e;
     }
-    return free_entry;
+    return room;
 }
 
-/* An empty entry in the emptier of the key's buckets; NULL: both are full. */
-static struct entry *entry_room(uint64_t key)
+/* One of a full bucket's moves to its other bucket. */
+static struct entry *bucket_clear_one(struct table *t, struct bucket *bucket)
+{
+    for (unsigned i = 0; i < BUCKET_ENTRIES; i++) {
+        struct entry *e = &bucket->entry[i];
+        uint64_t h = hash(e->key);
+        struct bucket *other = bucket_of(t, h, bucket == bucket_of(t, h, 0));
+        struct entry *room = other == bucket ? NULL : bucket_room(t, other);
+        if (!room)
+            continue;
+        uint32_t seen = load_relaxed(&e->seen);
+        entry_fill(t, room, e->key, e->where);
+        store_relaxed(&room->seen, seen);
+        entry_erase(t, e);
+        return e;
+    }
+    return NULL;
+}
+
+/* An empty entry of the key's first bucket, or else of its second; NULL: there is none. */
+static struct entry *entry_room(struct table *t, uint64_t key)
 {
     uint64_t h = hash(key);
-    unsigned room[2] = { 0, 0 };
-    struct entry *first = bucket_room(bucket_of(h, 0), &room[0]);
-    struct entry *second = bucket_room(bucket_of(h, 1), &room[1]);
-    return room[0] >= room[1] ? first : second;
+    struct entry *e = NULL;
+    for (unsigned which = 0; !e && which < 2; which++)
+        e = bucket_room(t, bucket_of(t, h, which));
+    for (unsigned which = 0; !e && which < 2; which++)
+        e = bucket_clear_one(t, bucket_of(t, h, which));
+    return e;
 }
 
-static struct entry *entry_evict(uint64_t key)
+static struct entry *entry_evict(struct table *t, uint64_t key)
 {
     uint64_t h = hash(key);
     for (unsigned i = 0; i < 2 * BUCKET_ENTRIES; i++) {
-        struct entry *e = &bucket_of(h, i / BUCKET_ENTRIES)->entry[i % BUCKET_ENTRIES];
+        struct entry *e = &bucket_of(t, h, i / BUCKET_ENTRIES)->entry[i % BUCKET_ENTRIES];
         if (!(e->where & WHERE_FIXED)) {
-            entry_empty(e);
+            entry_empty(t, e);
             return e;
         }
     }
@@ -327,36 +420,40 @@ static void refuse(void)
 
 void fdb_learn(uint64_t key, uint16_t port)
 {
-    struct entry *e = entry_find(key, hash(key));
+    struct table *t = fdb.table;
+    struct entry *e = entry_find(t, key, hash(key));
     if (e && e->where & WHERE_FIXED)
         return;
-    if (!e) {
-        e = entry_room(key);
-        if (!e || fdb.learned >= fdb.limit) {
-            refuse();
-            return;
-        }
-        fdb.learned++;
-    } else {
+    if (e) {
         count_learned((uint16_t)(e->where & WHERE_PORT), -1);
+        count_learned(port, 1);
+        entry_write(e, key, where_now(port));
+        return;
     }
+    e = entry_room(t, key);
+    if (!e || fdb.learned >= fdb.limit) {
+        refuse();
+        return;
+    }
+    fdb.learned++;
     count_learned(port, 1);
-    entry_write(e, key, where_now(port));
+    entry_fill(t, e, key, where_now(port));
 }
 
 static int pin(uint64_t key, uint32_t where)
 {
-    struct entry *e = entry_find(key, hash(key));
+    struct table *t = fdb.table;
+    struct entry *e = entry_find(t, key, hash(key));
     if (e)
-        entry_empty(e);
+        entry_empty(t, e);
     else
-        e = entry_room(key);
+        e = entry_room(t, key);
     if (!e)
-        e = entry_evict(key);
+        e = entry_evict(t, key);
     if (!e)
         return -ENOSPC;
     fdb.fixed++;
-    entry_write(e, key, where);
+    entry_fill(t, e, key, where);
     return 0;
 }
 
@@ -372,10 +469,10 @@ int fdb_add_sticky(uint64_t key, uint16_t port)
 
 int fdb_delete(uint64_t key)
 {
-    struct entry *e = entry_find(key, hash(key));
+    struct entry *e = entry_find(fdb.table, key, hash(key));
     bool live = e && entry_live(e);
     if (e)
-        entry_empty(e);
+        entry_empty(fdb.table, e);
     return live ? 0 : -ENOENT;
 }
 
@@ -386,17 +483,12 @@ void fdb_flush_port(uint16_t port)
     store_relaxed(generation, (*generation + WHERE_PORT + 1) & WHERE_GENERATION);
 }
 
-static void sweep_bucket(struct bucket *bucket)
-{
-    unsigned room = 0;
-    bucket_room(bucket, &room);
-}
-
 void fdb_tick(uint64_t now_us)
 {
     store_relaxed(&fdb.now_ms, (uint32_t)(now_us / US_PER_MS));
-    for (uint32_t i = 0; i <= fdb.mask / SWEEP_TICKS; i++)
-        sweep_bucket(&fdb.bucket[fdb.sweep_at++ & fdb.mask]);
+    struct table *t = fdb.table;
+    for (uint32_t i = 0; i <= t->mask / SWEEP_TICKS; i++)
+        bucket_room(t, &t->bucket[fdb.sweep_at++ & t->mask]);
     if (fdb.learned < fdb.limit / 4 * 3)
         fdb.full_told = false;
 }
@@ -426,7 +518,8 @@ static void row_fill(const struct entry *e, struct fdb_row *row)
 static struct entry *look(uint32_t *cursor, unsigned most)
 {
     for (; most && *cursor < fdb.limit * 2; most--, ++*cursor) {
-        struct entry *e = &fdb.bucket[*cursor / BUCKET_ENTRIES].entry[*cursor % BUCKET_ENTRIES];
+        struct bucket *bucket = &fdb.table->bucket[*cursor / BUCKET_ENTRIES];
+        struct entry *e = &bucket->entry[*cursor % BUCKET_ENTRIES];
         if (e->key && entry_live(e))
             return e;
     }
@@ -469,7 +562,7 @@ bool fdb_forget_slice(void)
         return false;
     while (fdb.fixed && (e = look(&walk.at, stop - walk.at))) {
         if (is_to_forget(e))
-            entry_empty(e);
+            entry_empty(fdb.table, e);
         walk.at++;
     }
     if (walk.at - begin > fdb_slice_most)
@@ -482,6 +575,7 @@ void fdb_forget_begin(uint16_t fid, uint16_t port)
 {
     while (walk.busy) /* somebody else's: two at once are rare */
         fdb_forget_slice();
+    fdb.forgets++;
     walk.busy = true;
     walk.fid = fid;
     walk.port = port;
@@ -495,11 +589,71 @@ void fdb_forget_static(uint16_t fid, uint16_t port)
         task_yield();
 }
 
+/* Another size ---------------------------------------------------------------- */
+
+#define CLEARED_PER_SLICE (64u << 10)
+
+static void clear_slowly(void *memory, size_t size)
+{
+    char *at = memory;
+    for (size_t n; size; at += n, size -= n) {
+        n = size < CLEARED_PER_SLICE ? size : CLEARED_PER_SLICE;
+        memset(at, 0, n);
+        task_yield();
+    }
+}
+
+static int copy_static(struct table *to)
+{
+    const struct entry *e;
+    for (uint32_t at = 0; at < fdb.limit * 2; task_yield()) {
+        uint32_t stop = at + FDB_ENTRIES_PER_SLICE;
+        for (; (e = look(&at, stop - at)); at++) {
+            struct entry *room = e->where & WHERE_FIXED ? entry_room(to, e->key) : NULL;
+            if (room)
+                entry_fill(to, room, e->key, e->where);
+            else if (e->where & WHERE_FIXED)
+                return -ENOSPC;
+        }
+    }
+    return 0;
+}
+
+/* Commands come one at a time, so only walks that forget can change static entries meanwhile:
+ * then it begins anew. */
+int fdb_resize(uint32_t stations)
+{
+    uint32_t limit = FDB_STATIONS_MIN;
+    while (limit < stations)
+        limit *= 2;
+    struct table *t = table_alloc(CACHE_LINE, table_size(limit)), *old = fdb.table;
+    unsigned forgets;
+    if (!t)
+        return -ENOMEM;
+    do {
+        forgets = fdb.forgets;
+        clear_slowly(t, table_size(limit));
+        table_init(t, limit);
+        if (copy_static(t)) {
+            free(t);
+            return -ENOSPC;
+        }
+    } while (walk.busy || forgets != fdb.forgets);
+    table_use(t, limit);
+    retire(free, old);
+    return 0;
+}
+
+bool fdb_is_resized(void)
+{
+    return fdb.limit != fdb.usual_limit;
+}
+
 /* The appliance's ----------------------------------------------------------- */
 
 static int init_for(uint32_t packets)
 {
-    uint64_t stations = max_u64((uint64_t)packets * STATIONS_PER_PACKET, STATIONS_MIN);
+    uint64_t stations = max_u64((uint64_t)packets * STATIONS_PER_PACKET, FDB_STATIONS_MIN);
     return fdb_init((uint32_t)min_u64(stations, STATIONS_MAX));
 }
 

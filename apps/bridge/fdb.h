@@ -5,8 +5,9 @@
  *
  * Keyed by a filtering identifier (FID: one a bridge) and MAC as one 64-bit word.  A
  * bucket is a cache line of four entries; a station is in one of two buckets, which a
- * hash with a seed of this boot chooses.  Memory is given once, for twice as many
- * entries as may be learned.
+ * hash with a seed of this boot chooses: in the first if there is room, and a count
+ * beside the buckets says of how many that is not so.  There are twice as many entries
+ * as may be learned.
  *
  * Who writes: the control task alone inserts, moves and removes.  Workers look
  * up without locks and refresh an entry's `seen`.  An entry is written value
@@ -62,6 +63,12 @@ uint32_t fdb_refresh_burst(const struct fdb_station *stations, uint16_t port, un
 /* Room for `stations` learned ones, a power of two.  0 or -ENOMEM. */
 int fdb_init(uint32_t stations);
 void fdb_free(void);
+/* Another room, rounded up; what was learned is learned anew.  0, -ENOMEM, or -ENOSPC: there are
+ * too many static entries for it; then it stays as it was.  In a task, and by one at a time. */
+#define FDB_STATIONS_MIN 1024u
+#define FDB_STATIONS_MAX (1u << 20)
+int fdb_resize(uint32_t stations);
+bool fdb_is_resized(void);
 /* Learns or moves.  Refused, and told once in the log, when there is no room;
  * frames to that station are then flooded. */
 void fdb_learn(uint64_t key, uint16_t port);

@@ -7,6 +7,7 @@
 #include "kernel/task.h"
 #include "nic/port.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,6 +120,20 @@ static int cmd_fdb_delete(struct command_call *call)
     return 0;
 }
 
+COMMAND(cmd_fdb_size, "fdb size NUMBER", "Make room for so many learned stations");
+static int cmd_fdb_size(struct command_call *call)
+{
+    uint64_t n = call->arg[0].number;
+    if (n < FDB_STATIONS_MIN || n > FDB_STATIONS_MAX)
+        return command_error(call, "wrong size '%s', expected %u to %u stations", call->arg[0].word,
+                             FDB_STATIONS_MIN, FDB_STATIONS_MAX);
+    int e = fdb_resize((uint32_t)n);
+    if (e == -ENOSPC)
+        return command_error(call, "no room for the static entries in a table of %s stations",
+                             call->arg[0].word);
+    return e ? command_error(call, "no memory for %s stations", call->arg[0].word) : 0;
+}
+
 static void show_row(struct out *out, const struct fdb_row *row)
 {
     char mac[MAC_TEXT], vid[8] = "-";
@@ -213,6 +228,10 @@ static void print_line(struct out *out, const struct line *line)
 static void print_fdb_config(struct out *out)
 {
     uint32_t n;
+    struct fdb_counts counts;
+    fdb_counts(&counts);
+    if (fdb_is_resized())
+        out_printf(out, "fdb size %" PRIu32 "\n", counts.limit);
     struct line *lines = take_lines(&n);
     if (lines)
         qsort(lines, n, sizeof *lines, by_bridge_and_mac);

@@ -252,6 +252,20 @@ static void stations_are_pinned_in_the_bridge_of_their_port(void **state)
           "02:00:00:00:00:09 is not in the table, expected one of `show fdb`");
 }
 
+static void the_table_has_room_for_as_many_as_are_wanted(void **state)
+{
+    does("fdb add 02:00:00:00:00:09 port 0");
+    assert_false(shows("show config", "fdb size"));
+    does("fdb size 200000");
+    assert_true(shows("show fdb", "0 learned of at most 262144, 1 static"));
+    assert_true(shows("show config", "fdb size 262144\nfdb add 02:00:00:00:00:09 port 0\n"));
+    fails("fdb size 1000", "wrong size '1000', expected 1024 to 1048576 stations");
+    fails("fdb size 1048577", "wrong size '1048577', expected 1024 to 1048576 stations");
+    host_set_table_room(0);
+    fails("fdb size 1048576", "no memory for 1048576 stations");
+    assert_true(shows("show fdb", "0 learned of at most 262144, 1 static"));
+}
+
 static void a_pinned_station_goes_with_its_membership(void **state)
 {
     does("fdb add 02:00:00:00:00:09 port 0");
@@ -374,6 +388,7 @@ int main(void)
         TEST(ports_have_interfaces_before_they_begin),
         TEST(a_bridges_interface_is_set),
         TEST(stations_are_pinned_in_the_bridge_of_their_port),
+        TEST(the_table_has_room_for_as_many_as_are_wanted),
         TEST(a_pinned_station_goes_with_its_membership),
         TEST(interfaces_are_counted_beside_ports),
         TEST(what_an_empty_bridge_cannot_send_is_the_interfaces),

@@ -1,5 +1,6 @@
 /* apps/bridge/fdb.c: the filtering database of IEEE 802.1Q 8.7 and 8.8. */
 #include "apps/bridge/fdb.h"
+#include "apps/forward/quiesce.h"
 #include "kernel/log.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
@@ -20,6 +21,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
+    retire_all();
     fdb_free();
     return 0;
 }
@@ -370,6 +372,89 @@ static void agrees_with_a_plain_table(void **state)
     }
 }
 
+/* Nine tenths of all entries: many are in their second bucket, and some have moved there. */
+static void a_crowded_table_finds_everybody(void **state)
+{
+    static uint16_t model[STATIONS * 9 / 5];
+    memset(model, 0xff, sizeof model);
+    srand(2);
+    for (unsigned i = 0; i < 40000; i++) {
+        unsigned s = (unsigned)rand() % ARRAY_SIZE(model);
+        uint16_t port = (uint16_t)(rand() % 4);
+        if (i >= 10000 && rand() % 2) {
+            assert_int_equal(fdb_delete(station(s)), model[s] == NOWHERE ? -ENOENT : 0);
+            model[s] = NOWHERE;
+        } else if (!fdb_add_static(station(s), port)) {
+            model[s] = port;
+        }
+        s = (unsigned)rand() % ARRAY_SIZE(model);
+        assert_int_equal(where(station(s)), model[s]);
+    }
+}
+
+static void another_size_keeps_static_entries(void **state)
+{
+    struct fdb_counts c;
+    fdb_learn(station(9999), 3);
+    for (uint32_t i = 0; i < STATIONS; i++)
+        assert_int_equal(fdb_add_static(station(i), (uint16_t)(i % 7)), 0);
+    assert_false(fdb_is_resized());
+    assert_int_equal(fdb_resize(8 * STATIONS - 5), 0);
+    assert_true(fdb_is_resized());
+    for (uint32_t i = 0; i < STATIONS; i++)
+        assert_int_equal(where(station(i)), i % 7);
+    assert_int_equal(where(station(9999)), NOWHERE);
+    fdb_counts(&c);
+    assert_int_equal(c.limit, 8 * STATIONS);
+    assert_int_equal(c.fixed, STATIONS);
+    assert_int_equal(c.learned, 0);
+    for (uint32_t i = 0; i < 7 * STATIONS; i++)
+        fdb_learn(station(100000 + i), 1);
+    assert_int_equal(learned(), 7 * STATIONS);
+}
+
+static void a_size_that_cannot_be_changes_nothing(void **state)
+{
+    struct fdb_counts c;
+    assert_int_equal(fdb_resize(4 * STATIONS), 0);
+    fdb_learn(station(9999), 3);
+    for (uint32_t i = 0; i < 3 * STATIONS; i++)
+        assert_int_equal(fdb_add_static(station(i), 1), 0);
+    assert_int_equal(fdb_resize(STATIONS), -ENOSPC);
+    host_set_table_room(0);
+    assert_int_equal(fdb_resize(16 * STATIONS), -ENOMEM);
+    host_set_table_room(SIZE_MAX);
+    fdb_counts(&c);
+    assert_int_equal(c.limit, 4 * STATIONS);
+    assert_int_equal(c.fixed, 3 * STATIONS);
+    assert_int_equal(where(station(9999)), 3);
+    assert_int_equal(where(station(3 * STATIONS - 1)), 1);
+}
+
+static unsigned yields;
+
+/* In the middle of the copying a port goes. */
+static void forget_port_1(void)
+{
+    if (++yields == 5)
+        fdb_forget_begin(FDB_ANY, 1);
+    else if (yields > 5)
+        fdb_forget_slice();
+}
+
+static void what_is_forgotten_meanwhile_does_not_come_back(void **state)
+{
+    for (uint32_t i = 0; i < STATIONS; i++)
+        assert_int_equal(fdb_add_static(station(i), (uint16_t)(i % 2)), 0);
+    yields = 0;
+    host_set_yield(forget_port_1);
+    assert_int_equal(fdb_resize(4 * STATIONS), 0);
+    host_set_yield(NULL);
+    assert_true(yields > 5);
+    for (uint32_t i = 0; i < STATIONS; i++)
+        assert_int_equal(where(station(i)), i % 2 ? NOWHERE : 0);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -395,6 +480,10 @@ int main(void)
         TEST(static_entries_are_bounded),
         TEST(rows_are_walked_while_the_table_changes),
         TEST(agrees_with_a_plain_table),
+        TEST(a_crowded_table_finds_everybody),
+        TEST(another_size_keeps_static_entries),
+        TEST(a_size_that_cannot_be_changes_nothing),
+        TEST(what_is_forgotten_meanwhile_does_not_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
