@@ -24,7 +24,9 @@ static bool is_same(const void *keys, unsigned i, unsigned j)
     return ((const uint32_t *)keys)[i] == ((const uint32_t *)keys)[j];
 }
 
-static const struct trie_keys addresses_in_order = { top_of, octet_of, is_same };
+static const struct trie_keys addresses_in_order = { .top = top_of,
+                                                     .octet = octet_of,
+                                                     .same = is_same };
 
 static void burst_plain(const uint32_t *addresses, uint32_t *values, unsigned n)
 {

@@ -31,7 +31,14 @@ static bool is_same(const void *keys, unsigned i, unsigned j)
     return load_le64(a + 8) == load_le64(b + 8) && load_le64(a) == load_le64(b);
 }
 
-static const struct trie_keys addresses_in_order = { top_of, octet_of, is_same };
+static uint64_t head_of(const void *keys, unsigned i)
+{
+    return load_be64(key_at(keys, i));
+}
+
+static const struct trie_keys addresses_in_order = {
+    .top = top_of, .octet = octet_of, .same = is_same, .head = head_of
+};
 
 static void burst_plain(const uint8_t addresses[][FIB6_ADDRESS], uint32_t *values, unsigned n)
 {
@@ -72,6 +79,7 @@ int fib6_init(void)
     struct trie *t = calloc(1, sizeof *t);
     if (!t)
         return -ENOMEM;
+    t->tails = true;
     fib6_use_way(fib6_ways() - 1);
     store_release(&fib6, t);
     return 0;

@@ -1,6 +1,8 @@
 /* trie.c - the writer of the compressed trie, and its reader of single keys (trie.h). */
 #include "apps/ip/trie.h"
 
+#include "kernel/endian.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -124,6 +126,10 @@ static void node_count(struct trie *t, uint32_t entry, int one)
 
 static void node_rest(struct trie *t, uint32_t entry)
 {
+    if (trie_is_tail(entry)) {
+        blocks_rest(&t->blocks, entry & TRIE_PLACE, sizeof(struct trie_tail));
+        return;
+    }
     uint32_t size = node_size(node_runs(node_at(t, entry)), entry & TRIE_WIDE);
     node_count(t, entry, -1);
     blocks_rest(&t->blocks, entry & TRIE_PLACE, size);
@@ -134,6 +140,10 @@ static void nodes_give(struct trie *t, uint32_t entry)
 {
     if (!(entry & TRIE_NODE))
         return;
+    if (trie_is_tail(entry)) {
+        blocks_give(&t->blocks, entry & TRIE_PLACE, sizeof(struct trie_tail));
+        return;
+    }
     struct trie_node *node = node_at(t, entry);
     unsigned runs = node_runs(node);
     for (unsigned run = 0; entry & TRIE_WIDE && run < runs; run++)
@@ -314,11 +324,84 @@ static void path_find(struct path *path, struct trie *t, const uint8_t *key, uns
     }
 }
 
+/* A node is replaced by another. */
+static void node_swap(struct trie *t, uint32_t *slot, uint32_t entry)
+{
+    uint32_t old = *slot;
+    store_release(slot, entry);
+    node_rest(t, old);
+}
+
+/* Tails ---------------------------------------------------------------------------- */
+
+static struct trie_tail *tail_at(const struct trie *t, uint32_t entry)
+{
+    return blocks_at(&t->blocks, entry & TRIE_PLACE);
+}
+
+static unsigned tail_length(const struct trie_tail *tail)
+{
+    return 64 - (tail->key & TRIE_TAIL_SHIFT);
+}
+
+static uint64_t tail_key(const uint8_t *key, unsigned length)
+{
+    return load_be64(key) >> (64 - length) << (64 - length) | (64 - length);
+}
+
+/* Not yet visible; 0: no memory. */
+static uint32_t tail_make(struct trie *t, uint64_t key, uint32_t leaf, uint32_t cover)
+{
+    uint32_t place = blocks_take(&t->blocks, sizeof(struct trie_tail));
+    if (!place)
+        return 0;
+    *(struct trie_tail *)blocks_at(&t->blocks, place) =
+        (struct trie_tail){ .leaf = leaf, .cover = cover, .key = key };
+    return TRIE_TAIL | place;
+}
+
+static bool is_tail_of(const struct trie *t, uint32_t entry, const uint8_t *key, unsigned length)
+{
+    return trie_is_tail(entry) && length <= TRIE_TAIL_LENGTH &&
+           tail_at(t, entry)->key == tail_key(key, length);
+}
+
+/* The tail that `slot` names, which is for octet k, becomes a node for octet k + 1, with a tail
+ * below it if more of its key is left. */
+static int tail_open(struct trie *t, uint32_t *slot, unsigned k)
+{
+    const struct trie_tail *tail = tail_at(t, *slot);
+    uint32_t below = 0;
+    uint8_t key[sizeof tail->key];
+    unsigned length = tail_length(tail), last = last_octet(length);
+    store_be64(key, tail->key & ~(uint64_t)TRIE_TAIL_SHIFT);
+    if (last > k + 1) {
+        below = tail_make(t, tail->key, tail->leaf, 0);
+        if (!below)
+            return -ENOMEM;
+    }
+    runs_begin(&before, t);
+    if (below)
+        runs_hang(t, key[k + 1], below);
+    else
+        runs_paint(t, &(struct paint){ range_of(key, length), true, tail->leaf });
+    uint32_t entry = runs_close(&after, t, tail->cover);
+    if (!entry) {
+        nodes_give(t, below);
+        return -ENOMEM;
+    }
+    node_swap(t, slot, entry);
+    return 0;
+}
+
 /* Makes nodes for octets `from` to that of the prefix's end, with nothing else in them, not yet
  * visible; 0: no memory. */
 static uint32_t chain_make(struct trie *t, const uint8_t *key, unsigned from, unsigned last,
                            const struct paint *paint, uint32_t cover)
 {
+    unsigned length = 8 * last + paint->range.length;
+    if (t->tails && length <= TRIE_TAIL_LENGTH)
+        return tail_make(t, tail_key(key, length), paint->leaf, cover);
     runs_begin(&before, t);
     runs_paint(t, paint);
     uint32_t entry = runs_close(&after, t, last == from ? cover : 0);
@@ -331,14 +414,6 @@ static uint32_t chain_make(struct trie *t, const uint8_t *key, unsigned from, un
         entry = above;
     }
     return entry;
-}
-
-/* A node is replaced by another. */
-static void node_swap(struct trie *t, uint32_t *slot, uint32_t entry)
-{
-    uint32_t old = *slot;
-    store_release(slot, entry);
-    node_rest(t, old);
 }
 
 /* The prefix ends below a leaf of the root. */
@@ -562,6 +637,14 @@ int trie_set(struct trie *t, const uint8_t *key, unsigned length, uint32_t value
         return -ENOMEM;
     path_find(&path, t, key, last);
     uint32_t *slot = path.slot[path.end];
+    if (trie_is_tail(*slot)) {
+        if (is_tail_of(t, *slot, key, length)) {
+            store_release(&tail_at(t, *slot)->leaf, paint.leaf);
+            return 0;
+        }
+        int e = tail_open(t, slot, path.end);
+        return e ? e : trie_set(t, key, length, value); /* an octet further down now */
+    }
     if (!(*slot & TRIE_NODE))
         return root_grow(t, slot, key, last, &paint);
     if (path.end + 1 < last)
@@ -582,9 +665,9 @@ static bool says_nothing(const struct runs *r)
 /* A node in which nothing is said gives its slot back to the leaf it carries, and perhaps the node
  * above is next; one whose runs have become fewer is made smaller.  Where there is no memory for
  * that it stays as it is: it says the same. */
-static void path_shrink(struct trie *t, const struct path *path)
+static void path_shrink(struct trie *t, const struct path *path, unsigned from)
 {
-    for (unsigned k = path->end; k > 0; k--) {
+    for (unsigned k = from; k > 0; k--) {
         uint32_t *slot = path->slot[k], entry;
         runs_open(&before, t, *slot);
         runs_paint(t, &(struct paint){ .range = { .count = 0 } });
@@ -629,11 +712,19 @@ void trie_clear(struct trie *t, const uint8_t *key, unsigned length, unsigned co
         return;
     }
     path_find(&path, t, key, last);
-    uint32_t entry = *path.slot[path.end];
-    if (!(entry & TRIE_NODE) || path.end + 1 < last)
+    uint32_t *slot = path.slot[path.end];
+    if (is_tail_of(t, *slot, key, length)) {
+        store_release(&tail_at(t, *slot)->leaf, 0);
+        if (!blocks_rest_ready(&t->blocks))
+            return;
+        node_swap(t, slot, tail_at(t, *slot)->cover);
+        path_shrink(t, &path, path.end - 1);
         return;
-    node_clear(t, entry, &paint);
-    path_shrink(t, &path);
+    }
+    if (!(*slot & TRIE_NODE) || trie_is_tail(*slot) || path.end + 1 < last)
+        return;
+    node_clear(t, *slot, &paint);
+    path_shrink(t, &path, path.end);
 }
 
 /* Looking -------------------------------------------------------------------------- */
@@ -643,6 +734,10 @@ uint32_t trie_lookup(const struct trie *t, const uint8_t *key)
     uint32_t value = load_acquire(&t->cover[key[0]]);
     uint32_t entry = load_acquire(&t->root[key[0] << 8 | key[1]]);
     for (unsigned k = 2; entry & TRIE_NODE; k++) {
+        if (trie_is_tail(entry)) {
+            entry = trie_tail_says(tail_at(t, entry), load_be64(key));
+            break;
+        }
         const struct trie_node *node = node_at(t, entry);
         value = trie_better(load_acquire(&node->cover), value);
         entry = trie_entry(node, entry, key[k], trie_count_plain);

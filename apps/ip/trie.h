@@ -13,6 +13,9 @@
  * which are all there are where routes are few, are dense: they have 256 runs, and no bits need
  * be counted.
  *
+ * Where keys are long, a prefix that is alone below its slot has a tail instead of nodes: its key,
+ * to be compared.  A second one makes a node of it, an octet at a time.
+ *
  * Counting bits to find an entry is Poptrie's idea (unread: Asai and Ohara, SIGCOMM 2015); runs
  * of more than one slot, covers in the node below and two widths are not from there.
  *
@@ -25,11 +28,13 @@
 #include "kernel/compiler.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define TRIE_NODE 0x80000000u   /* the entry names a node */
 #define TRIE_WIDE 0x40000000u   /* of one with entries of 32 bits */
 #define TRIE_DENSE 0x20000000u  /* and that has an entry for each slot */
+#define TRIE_TAIL (TRIE_NODE | TRIE_DENSE) /* with TRIE_WIDE not set: a tail, no node */
 #define TRIE_PLACE 0x1fffffffu  /* where it lies (blocks.h) */
 #define TRIE_LENGTH 0x78000000u /* leaf: how many bits of this level its prefix has; 0: none */
 #define TRIE_VALUE 0x07ffffffu  /* leaf; 0: says nothing */
@@ -46,12 +51,25 @@ struct trie_node {
      * readers need not know. */
 };
 
+/* A prefix of up to TRIE_TAIL_LENGTH bits, alone below its slot. */
+#define TRIE_TAIL_LENGTH 58u
+#define TRIE_TAIL_SHIFT 63u
+struct trie_tail {
+    uint32_t leaf;  /* says nothing: it went, and there was no memory to let the tail rest */
+    uint32_t cover; /* where a node has it */
+    uint64_t key;   /* its first eight octets; in the last six bits, how many are not its own */
+};
+_Static_assert(sizeof(struct trie_tail) == BLOCK_UNIT, "never in two lines");
+_Static_assert(offsetof(struct trie_tail, cover) == offsetof(struct trie_node, cover),
+               "told from above without looking at what it is");
+
 struct trie {
     uint32_t cover[1u << 8];
     uint32_t root[1u << 16];
     struct blocks blocks;
     uint32_t nodes, dense; /* in use, resting ones not included */
     bool large;            /* there has been a value of more than 16 bits */
+    bool tails;            /* keys have eight octets at least: set before the first prefix */
 };
 
 /* Adds or replaces a prefix without host bits; 0, or -ENOMEM with the trie as it was. */
@@ -108,4 +126,17 @@ static ALWAYS_INLINE uint32_t trie_entry(const struct trie_node *node, uint32_t 
 static ALWAYS_INLINE uint32_t trie_better(uint32_t leaf, uint32_t known)
 {
     return leaf & TRIE_VALUE ? leaf : known;
+}
+
+static ALWAYS_INLINE bool trie_is_tail(uint32_t entry)
+{
+    return (entry & (TRIE_TAIL | TRIE_WIDE)) == TRIE_TAIL;
+}
+
+/* What a tail says of a key that begins so. */
+static ALWAYS_INLINE uint32_t trie_tail_says(const struct trie_tail *tail, uint64_t head)
+{
+    uint64_t key = tail->key;
+    uint32_t leaf = load_acquire(&tail->leaf), cover = load_acquire(&tail->cover);
+    return (head ^ key) >> (key & TRIE_TAIL_SHIFT) ? cover : trie_better(leaf, cover);
 }

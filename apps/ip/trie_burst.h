@@ -10,10 +10,12 @@
 
 #define TRIE_COUNTS_BITS __attribute__((target("popcnt")))
 
+/* head: the first eight octets, where the trie has tails. */
 struct trie_keys {
     uint32_t (*top)(const void *keys, unsigned i);              /* the first two octets */
     uint32_t (*octet)(const void *keys, unsigned i, unsigned k); /* octet k */
     bool (*same)(const void *keys, unsigned i, unsigned j);      /* whether two are one */
+    uint64_t (*head)(const void *keys, unsigned i);
 };
 
 /* The lines of a node that its slot is looked up in are on their way. */
@@ -75,9 +77,11 @@ static ALWAYS_INLINE unsigned trie_count_fast(uint64_t v)
     return (unsigned)__builtin_popcountll(v);
 }
 
-/* Keys that are on their way down, and where each is. */
+/* Keys that are on their way down, and where each is; and those that have come to tails. */
 struct trie_lanes {
-    unsigned n;
+    unsigned n, tails;
+    const struct trie_tail *tail[TRIE_BURST];
+    uint8_t tail_key[TRIE_BURST];
     uint32_t entry[TRIE_BURST];
     const void *at[TRIE_BURST];
     uint8_t key[TRIE_BURST];
@@ -90,6 +94,13 @@ static ALWAYS_INLINE void trie_lanes_take(struct trie_lanes *lanes, const struct
 {
     if (!(entry & TRIE_NODE)) {
         values[i] = trie_better(entry, values[i]) & TRIE_VALUE;
+        return;
+    }
+    if (trie_is_tail(entry)) {
+        const struct trie_tail *tail = blocks_at(&trie->blocks, entry & TRIE_PLACE);
+        __builtin_prefetch(tail);
+        lanes->tail[lanes->tails] = tail;
+        lanes->tail_key[lanes->tails++] = (uint8_t)i;
         return;
     }
     trie_fetch(trie, entry, kind->octet(keys, i, k + 1));
@@ -106,7 +117,7 @@ static ALWAYS_INLINE void trie_burst_deep(const struct trie *trie, const void *k
 {
     struct trie_lanes lanes;
     uint32_t again = 0; /* bits: the same key as the one before, as packets of one flow have */
-    lanes.n = 0;
+    lanes.n = lanes.tails = 0;
     for (unsigned i = 0; i < n; i++)
         __builtin_prefetch(&trie->root[kind->top(keys, i)]);
     for (unsigned i = 0; i < n; i++) {
@@ -131,6 +142,11 @@ static ALWAYS_INLINE void trie_burst_deep(const struct trie *trie, const void *k
         for (unsigned j = 0; j < deep; j++)
             trie_lanes_take(&lanes, trie, trie_entry_load(lanes.at[j], lanes.entry[j]), keys,
                             lanes.key[j], k, values, kind);
+    }
+    for (unsigned j = 0; j < lanes.tails; j++) {
+        unsigned i = lanes.tail_key[j];
+        uint32_t leaf = trie_tail_says(lanes.tail[j], kind->head(keys, i));
+        values[i] = trie_better(leaf, values[i]) & TRIE_VALUE;
     }
     for (; again; again &= again - 1) {
         unsigned i = (unsigned)__builtin_ctz(again);

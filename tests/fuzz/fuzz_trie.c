@@ -81,6 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(model, 0, sizeof model);
     trie = trie ? trie : calloc(1, sizeof *trie);
     trie->dense = size % 8 < 4 ? 0 : TRIE_DENSE_MAX;
+    trie->tails = size % 2;
     for (; size >= 8; data += 8, size -= 8)
         put(data);
     for (unsigned i = 0; i < PREFIXES; i++)

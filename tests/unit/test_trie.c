@@ -112,6 +112,23 @@ static int set_up_compressed(void **state)
     return e;
 }
 
+/* With tails for prefixes that are alone; keys are long enough either way. */
+static int set_up_tails(void **state)
+{
+    int e = set_up(state);
+    if (!e)
+        trie->tails = true;
+    return e;
+}
+
+static int set_up_tails_compressed(void **state)
+{
+    int e = set_up_compressed(state);
+    if (!e)
+        trie->tails = true;
+    return e;
+}
+
 static int tear_down(void **state)
 {
     trie_free(trie);
@@ -344,6 +361,24 @@ static void node_rests_while_a_worker_may_hold_it(void **state)
     forward_shutdown();
 }
 
+/* A tail of the longest kind becomes nodes: it says the same, on its first slots too. */
+static void the_longest_tail_is_opened(void **state)
+{
+    for (unsigned length = TRIE_TAIL_LENGTH - 1; length <= TRIE_TAIL_LENGTH; length++) {
+        uint8_t first[TRIE_KEY] = { 0x20, 1, 2, 3, 4, 5, 6, 0 };
+        uint8_t second[TRIE_KEY] = { 0x20, 1, 2, 3, 4, 5, 6, 0x80 };
+        assert_int_equal(trie_set(trie, first, length, 7), 0);
+        assert_int_equal(trie_set(trie, second, length, 8), 0);
+        for (unsigned last = 0; last < 256; last++) {
+            uint8_t key[TRIE_KEY] = { 0x20, 1, 2, 3, 4, 5, 6, (uint8_t)last };
+            unsigned bits = length - 56, top = last >> (8 - bits) << (8 - bits);
+            assert_int_equal(trie_lookup(trie, key), top == 0 ? 7 : top == 0x80 ? 8 : 0);
+        }
+        trie_clear(trie, first, length, 0, 0);
+        trie_clear(trie, second, length, 0, 0);
+    }
+}
+
 #define BOTH(test) \
     cmocka_unit_test_setup_teardown(test, set_up, tear_down), \
         cmocka_unit_test_setup_teardown(test, set_up_compressed, tear_down)
@@ -355,7 +390,17 @@ int main(void)
         BOTH(keys_of_16_octets),
         cmocka_unit_test_setup_teardown(keys_of_4_octets, set_up_small, tear_down),
         cmocka_unit_test_setup_teardown(keys_of_16_octets, set_up_small, tear_down),
+        cmocka_unit_test_setup_teardown(keys_of_4_octets, set_up_tails, tear_down),
+        cmocka_unit_test_setup_teardown(keys_of_16_octets, set_up_tails, tear_down),
+        cmocka_unit_test_setup_teardown(keys_of_16_octets, set_up_tails_compressed, tear_down),
+        cmocka_unit_test_setup_teardown(without_memory_nothing_is_half_done, set_up_tails,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(without_memory_nothing_is_half_done,
+                                        set_up_tails_compressed, tear_down),
         cmocka_unit_test_setup_teardown(without_memory_nothing_is_half_done, set_up_small,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(the_longest_tail_is_opened, set_up_tails, tear_down),
+        cmocka_unit_test_setup_teardown(the_longest_tail_is_opened, set_up_tails_compressed,
                                         tear_down),
         BOTH(every_length),
         BOTH(a_full_node),
