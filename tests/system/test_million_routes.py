@@ -1,5 +1,7 @@
 """A million routes: what touches them all stops no traffic.
 
+All of it in 96 MiB, with room for 64 k stations; the configuration, which QEMU puts into the machine's memory, comes on top.
+
 A stream at a fixed rate, far below capacity, goes between ports 0 and 1; half of the routes lead to
 each of ports 1 and 2.  QEMU keeps a frame back for which a ring has no room, so what is lost here was
 lost by us; how much one piece of work does at most is counted in tests/unit.
@@ -9,6 +11,8 @@ import pytest
 from qemu import BOOT_LIMIT, Appliance, check_law, where_frames_went
 
 MILLION = 1000000
+MEMORY_MIB = 96
+STATIONS = 65536
 ADDRESSES = """\
 port 0 address 192.0.2.1/24
 port 1 address 198.51.100.1/24
@@ -36,10 +40,18 @@ def wait_for_inactive(appliance, count):
 
 @pytest.fixture(scope="module")
 def router():
-    with Appliance(nics=["virtio"] * 3, config=ADDRESSES + routes() + "forward l3\n", memory=320,
+    config = "fdb size %d\n" % STATIONS + ADDRESSES + routes() + "forward l3\n"
+    with Appliance(nics=["virtio"] * 3, config=config, memory=MEMORY_MIB + -(-len(config) // (1 << 20)),
                    plugged=False) as appliance:
         wait_for_inactive(appliance, 0)
         yield appliance
+
+
+def test_all_of_it_fits(router):
+    """Routes of another length than all others still find memory, and stations their room."""
+    assert " of at most %d," % STATIONS in router.must("show fdb")
+    router.must("route add 16.0.0.0/25 via %s" % GATEWAYS[0])
+    router.must("route delete 16.0.0.0/25")
 
 
 def received(appliance):
