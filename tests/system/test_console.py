@@ -73,7 +73,7 @@ WRONG = [
     "fdb add 01:00:00:00:00:01 port 0", "fdb delete 02:00:00:00:00:77",
     "neighbor add 198.51.100.2 ff:ff:ff:ff:ff:ff port 1", "neighbor delete 198.51.100.77",
     "forward", "forward sideways", "start sideways", "show pci zz:00.0", "show port 77",
-    "route add 2001:db8::/32 via 2001:db8::1", "port 0 address 2001:db8::1/64", "show vfs extra words",
+    "route add 2001:db8::/32 via 2001:db8::1", "port 0 address 2001:db8::1/129", "show vfs extra words",
     "vf 00:02.0 count 4", "help nonsense", "no address", "show stats xml", "ping 300.1.1.1",
 ]
 
