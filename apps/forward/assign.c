@@ -102,7 +102,8 @@ static void give_cache(struct forward_port *fp, unsigned queue, void *arg)
     struct port_queue *rxq = fp->port->rxq[queue];
     if (!rxq->interrupts || rxq->cpu != worker)
         port_give_queue(fp->port, queue, worker);
-    rxq->cache = cache_of(worker);
+    if (rxq->cache != cache_of(worker)) /* else its worker is at it */
+        rxq->cache = cache_of(worker);
 }
 
 /* The workers' lists ------------------------------------------------------------- */

@@ -524,7 +524,8 @@ const struct port_queue *forward_tx_queue(const struct worker *worker, const str
 void worker_run(struct worker *worker, const bool *stop, void (*idle)(struct worker *worker))
 {
     turns_park(&worker->turns, false);
-    worker->counted_cycles = worker->busy_at = time_cycles();
+    worker->busy_at = time_cycles();
+    store_relaxed(&worker->counted_cycles, worker->busy_at); /* statistics may look */
     while (!load_acquire(stop)) {
         bool busy = worker_poll(worker) || makes_frames(worker);
         forward_flush(worker);
