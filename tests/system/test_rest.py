@@ -72,7 +72,8 @@ def interrupts_wake(appliance, count=20):
     assert appliance.stats()["uptime_us"] - before < count * 250000
 
 
-def flood_after_rest(appliance, count=400):
+def flood_after_rest(appliance, count=200):
+    """As many as the ring has buffers for: QEMU's vmxnet3 drops what finds none, before the guest ran at all."""
     leave_alone()
     for number in range(count):
         appliance.wires[0].send(frame(number))
@@ -96,7 +97,7 @@ def test_who_has_nothing_to_do_rests(nic, cpus, before):
         if "woken by its interrupts" in appliance.must("show port 0"):
             interrupts_wake(appliance)
         flood_after_rest(appliance)
-        check_law(appliance.settled(405))
+        check_law(appliance.settled(205))
         assert not before or re.search(r"remapped, 2 can be raised", appliance.must("show iommu")) or nic in LOOKED_AT
         assert ("looked at every" in appliance.must("show port 0")) == (nic in LOOKED_AT)
         assert re.search(r"^[1-9] +worker +rests ", appliance.must("show cores"), re.M) or cpus == 1
