@@ -378,8 +378,6 @@ int bridge_add(const char *name)
         bridge->automatic = false;
         return 0;
     }
-    if (interface_find(name))
-        return -EEXIST;
     return create(name, false) ? 0 : -errno;
 }
 

@@ -10,8 +10,8 @@
 #include "apps/ip/neighbor.h"
 #include "apps/ip/nexthop.h"
 #include "apps/ip/running.h"
+#include "apps/ip/told.h"
 #include "kernel/log.h"
-#include "kernel/numbered.h"
 #include "kernel/time.h"
 
 #include <stdlib.h>
@@ -20,19 +20,11 @@
 
 static uint64_t defended_us; /* not again before */
 static bool was_running;
-static struct numbered told; /* uint64_t, by the interface's number: the MAC that was announced */
-
-static void forget(unsigned interface)
-{
-    free(numbered_get(&told, interface));
-    numbered_clear(&told, interface);
-}
+static struct numbered told; /* told.h */
 
 void arp_reset(void)
 {
-    for (unsigned i = 0; i < told.limit; i++)
-        forget(i);
-    numbered_free(&told);
+    told_forget_all(&told);
     defended_us = 0;
     was_running = false;
 }
@@ -123,24 +115,10 @@ void arp_receive(struct worker *control, struct interface *in, struct packet *pa
     forward_consume(control, packet);
 }
 
-/* The MAC that was announced last, 0: none; NULL: no memory. */
-static uint64_t *told_of(const struct interface *interface)
-{
-    uint64_t *mac = numbered_get(&told, interface->number);
-    if (mac)
-        return mac;
-    mac = calloc(1, sizeof *mac);
-    if (mac && numbered_set(&told, interface->number, mac)) {
-        free(mac);
-        mac = NULL;
-    }
-    return mac;
-}
-
 /* A new MAC, or addresses that live again, are news; a new MTU is not. */
 static void look_again(const struct interface *interface)
 {
-    uint64_t *mac = told_of(interface), now = interface->addresses ? interface->mac_word : 0;
+    uint64_t *mac = told_of(&told, interface), now = interface->addresses ? interface->mac_word : 0;
     if (!mac || *mac == now)
         return;
     *mac = now;
@@ -150,7 +128,7 @@ static void look_again(const struct interface *interface)
 
 static void address_added(const struct interface *interface, const struct address *address)
 {
-    uint64_t *mac = told_of(interface);
+    uint64_t *mac = told_of(&told, interface);
     if (mac && interface->addresses)
         *mac = interface->mac_word;
     announce(address);
@@ -196,7 +174,7 @@ static void heard(const struct event *event)
         look_again(event->interface);
         break;
     case EVENT_INTERFACE_GONE:
-        forget(event->interface->number);
+        told_forget(&told, event->interface->number);
         break;
     case EVENT_MODE_CHANGED:
         mode_changed();

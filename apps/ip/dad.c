@@ -10,9 +10,9 @@
 #include "apps/ip/name.h"
 #include "apps/ip/nd.h"
 #include "apps/ip/running.h"
+#include "apps/ip/told.h"
 #include "kernel/limit.h"
 #include "kernel/log.h"
-#include "kernel/numbered.h"
 #include "kernel/time.h"
 
 #include <stdlib.h>
@@ -20,20 +20,12 @@
 #define TICK_US 50000u
 
 static struct limit complaints;
-static struct numbered told; /* uint64_t, by the interface's number: the MAC that was announced */
-
-static void forget(unsigned interface)
-{
-    free(numbered_get(&told, interface));
-    numbered_clear(&told, interface);
-}
+static struct numbered told; /* told.h */
 
 void dad_reset(void)
 {
     complaints = (struct limit){ 0 };
-    for (unsigned i = 0; i < told.limit; i++)
-        forget(i);
-    numbered_free(&told);
+    told_forget_all(&told);
 }
 
 void dad_conflict(const struct address *a, const uint8_t mac[MAC_LEN])
@@ -51,24 +43,10 @@ void dad_conflict(const struct address *a, const uint8_t mac[MAC_LEN])
                 tentative ? ": it is not used" : "");
 }
 
-/* Where the MAC is kept that was announced last; NULL: no memory. */
-static uint64_t *told_of(const struct interface *interface)
-{
-    uint64_t *mac = numbered_get(&told, interface->number);
-    if (mac)
-        return mac;
-    mac = calloc(1, sizeof *mac);
-    if (mac && numbered_set(&told, interface->number, mac)) {
-        free(mac);
-        mac = NULL;
-    }
-    return mac;
-}
-
 void dad_advertise(struct worker *control, const struct address *a)
 {
     struct interface *out = address_interface(a);
-    uint64_t *mac = told_of(out);
+    uint64_t *mac = told_of(&told, out);
     if (mac)
         *mac = out->mac_word;
     struct packet *p = icmp6_make(control, a->address, IPV6_ALL_NODES, ICMP6_NEIGHBOR_ADVERTISEMENT,
@@ -131,7 +109,7 @@ static void heard(const struct event *event)
     if (event->kind == EVENT_INTERFACE_CHANGED && event->interface->ipv6)
         announce_mac(event->interface);
     if (event->kind == EVENT_INTERFACE_GONE)
-        forget(event->interface->number);
+        told_forget(&told, event->interface->number);
 }
 
 EVENT_LISTENER(dad_listener) = { .order = EVENT_ORDER_IP, .heard = heard };
