@@ -148,3 +148,41 @@ bool packet_pop_vlan(struct packet *packet);
 int packet_push_vlan(struct packet_cache *cache, struct packet **packet);
 /* Copies length bytes at offset of the frame out of the chain; false when it is shorter. */
 bool packet_read(const struct packet *packet, uint32_t offset, void *to, uint32_t length);
+
+/* A frame that a receiver puts together from the buffers its device filled. */
+struct packet_gather {
+    struct packet *first, *last; /* NULL: nothing yet */
+    uint32_t segments;
+    bool bad; /* it broke a rule: gone when its end comes */
+};
+
+/* The next buffer of it, of which the device filled `length` bytes and might fill `room`; without
+ * any it is freed at once. */
+static inline void packet_gather(struct packet_gather *frame, struct packet_cache *cache,
+                                 struct packet *p, uint32_t length, uint32_t room)
+{
+    if (length > room || (length && frame->segments == FRAME_SEGMENTS_MAX))
+        frame->bad = true;
+    if (frame->bad || !length) {
+        packet_free(cache, p);
+        return;
+    }
+    p->length = (uint16_t)length;
+    if (frame->last)
+        frame->last->next = p;
+    else
+        frame->first = p;
+    frame->last = p;
+    frame->segments++;
+    frame->first->frame_length += length;
+}
+
+/* It is the caller's, and the next one begins. */
+static inline struct packet *packet_gathered(struct packet_gather *frame)
+{
+    struct packet *p = frame->first;
+    frame->first = frame->last = NULL;
+    frame->segments = 0;
+    frame->bad = false;
+    return p;
+}

@@ -345,6 +345,15 @@ static inline bool port_can_send(const struct port *port, const struct packet *p
     return port_frame_fits(port_frame_limit(port), packet);
 }
 
+/* What rx_burst returns holds to the rules above, or it is freed and counted. */
+static inline bool port_frame_good(const struct port *port, const struct packet_gather *frame)
+{
+    const struct packet *p = frame->first;
+    return !frame->bad && p->frame_length >= FRAME_MIN &&
+           p->frame_length + (p->flags & PACKET_VLAN ? VLAN_TAG : 0) <= port_frame_limit(port) &&
+           (!p->next || p->length >= PACKET_HEADER_MIN);
+}
+
 /* Ports without hardware that are ordinary ports -------------------------------- */
 
 /* Two ring ports, back to back: what one sends the other receives.  The link is

@@ -53,17 +53,9 @@ int intel_txq_create(struct intel_txq *tx, struct dma_device *dma)
     return 0;
 }
 
-static void rx_drop_partial(struct intel_rxq *rx)
-{
-    packet_free(rx->queue.cache, rx->first);
-    rx->first = rx->last = NULL;
-    rx->segments = 0;
-    rx->bad = false;
-}
-
 void intel_rxq_drop(struct intel_rxq *rx)
 {
-    rx_drop_partial(rx);
+    packet_free(rx->queue.cache, packet_gathered(&rx->frame));
     for (; rx->head != rx->tail; rx->head++)
         packet_free(rx->queue.cache, rx->packets[rx->head & rx->mask]);
     rx->head = rx->tail = 0;
@@ -136,14 +128,14 @@ void intel_rx_refill(struct intel_rxq *rx)
 
 struct packet *intel_rx_drop(struct intel_rxq *rx, uint64_t *counter)
 {
-    rx_drop_partial(rx);
+    packet_free(rx->queue.cache, packet_gathered(&rx->frame));
     counter_add(counter, 1);
     return NULL;
 }
 
 bool intel_rx_untag(struct intel_rxq *rx)
 {
-    return !packet_push_vlan(rx->queue.cache, &rx->first);
+    return !packet_push_vlan(rx->queue.cache, &rx->frame.first);
 }
 
 /* Transmit ------------------------------------------------------------------- */

@@ -51,9 +51,7 @@ struct intel_rxq {
     uint32_t head, tail;     /* next to come back, next to give */
     uint32_t mask;
     uint32_t room;               /* bytes the device may write per buffer */
-    struct packet *first, *last; /* segments of a frame whose end is still to come */
-    uint32_t segments;
-    bool bad;          /* that frame broke a rule: gone when its end comes */
+    struct packet_gather frame;  /* whose end is still to come */
     bool tags;         /* the device takes tags off, or did since the ring is on, and says so */
     bool strip;        /* they are wanted beside the frame (PORT_OFFLOAD_VLAN_STRIP) */
     struct dma_memory memory;
@@ -114,21 +112,9 @@ static inline void intel_rx_append(struct intel_rxq *rx, uint32_t slot, uint32_t
     struct packet *p = rx->packets[slot];
     __builtin_prefetch(p->data); /* read by whoever gets the burst */
     __builtin_prefetch(rx->packets[(slot + 1) & rx->mask]);
-    if (length > rx->room || (!length && !(end && rx->first)) ||
-        rx->segments == FRAME_SEGMENTS_MAX)
-        rx->bad = true;
-    if (rx->bad || !length) { /* an end without data held nothing but the stripped CRC */
-        packet_free(rx->queue.cache, p);
-        return;
-    }
-    p->length = (uint16_t)length;
-    if (rx->last)
-        rx->last->next = p;
-    else
-        rx->first = p;
-    rx->last = p;
-    rx->segments++;
-    rx->first->frame_length += length;
+    if (!length && !(end && rx->frame.first)) /* an end may have held only the stripped CRC */
+        rx->frame.bad = true;
+    packet_gather(&rx->frame, rx->queue.cache, p, length, rx->room);
 }
 
 /* What is wanted of tags from now on; `device_strips` before the device does, and what it
@@ -143,30 +129,18 @@ static inline void intel_rx_set_tags(struct intel_rxq *rx, bool device_strips, b
 /* The device took this tag off the frame under way. */
 static inline void intel_rx_tag(struct intel_rxq *rx, uint16_t tci)
 {
-    rx->first->vlan = tci;
-    rx->first->flags = PACKET_VLAN;
+    rx->frame.first->vlan = tci;
+    rx->frame.first->flags = PACKET_VLAN;
 }
 
 /* Who has not asked for tags beside frames gets it back into the frame, which is good so far;
  * false: there is no packet for it, and the frame cannot be as it was. */
 bool intel_rx_untag(struct intel_rxq *rx);
 
-/* port.h: what rx_burst returns holds to these rules, or it is freed and counted. */
-static inline bool intel_rx_good(const struct intel_rxq *rx)
-{
-    const struct packet *p = rx->first;
-    return !rx->bad && p->frame_length >= FRAME_MIN &&
-           p->frame_length + (p->flags & PACKET_VLAN ? VLAN_TAG : 0) <=
-               port_frame_limit(rx->queue.port) &&
-           (!p->next || p->length >= PACKET_HEADER_MIN);
-}
-
 /* The frame under way, complete and good, is the caller's.  `flags`: what else of PACKET_*. */
 static inline struct packet *intel_rx_accept(struct intel_rxq *rx, uint8_t flags)
 {
-    struct packet *p = rx->first;
-    rx->first = rx->last = NULL;
-    rx->segments = 0;
+    struct packet *p = packet_gathered(&rx->frame);
     p->port = rx->queue.port->number;
     p->flags |= flags;
     counter_add(&rx->queue.packets, 1);

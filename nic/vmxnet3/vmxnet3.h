@@ -26,15 +26,13 @@ struct vmxnet3_rxq {
     bool strip;  /* tags are wanted beside frames (PORT_OFFLOAD_VLAN_STRIP) */
     bool bodies; /* frames may be longer than a buffer: ring 1 is kept full */
     bool open;   /* between the first and the last buffer of a frame */
-    bool bad;    /* that frame broke a rule: gone when its end comes */
     uint32_t mask;
     struct vmxnet3_rx_ring ring[VMXNET3_RINGS];
     struct vmxnet3_completion *completions; /* as many as both rings have */
     uint32_t next;                          /* of them */
     uint32_t queues;                        /* receive queues that the device has */
     const uint8_t *wants_doorbell;          /* the device's */
-    struct packet *first, *last;            /* of the frame under way */
-    uint32_t segments;
+    struct packet_gather frame;             /* under way */
     uint64_t refused;   /* frames that the device marked as bad, and counted itself */
     const char *broken; /* static text: what the device did that no device may; NULL */
     struct dma_memory descs_memory, completions_memory;

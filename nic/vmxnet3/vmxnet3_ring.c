@@ -80,10 +80,8 @@ static void rx_refill_all(struct vmxnet3_rxq *rx)
 /* Nothing more of the frame under way. */
 static void rx_forget(struct vmxnet3_rxq *rx)
 {
-    packet_free(rx->queue.cache, rx->first);
-    rx->first = rx->last = NULL;
-    rx->segments = 0;
-    rx->open = rx->bad = false;
+    packet_free(rx->queue.cache, packet_gathered(&rx->frame));
+    rx->open = false;
 }
 
 static struct packet *rx_drop(struct vmxnet3_rxq *rx, uint64_t *counter)
@@ -118,35 +116,8 @@ static void rx_begin(struct vmxnet3_rxq *rx, bool first)
 {
     if (first && rx->open) /* the one before it has no end */
         rx_drop(rx, &rx->queue.errors);
-    rx->bad |= !first && !rx->open;
+    rx->frame.bad |= !first && !rx->open;
     rx->open = true;
-}
-
-static void rx_append(struct vmxnet3_rxq *rx, struct packet *p, uint32_t length)
-{
-    rx->bad |= length > PACKET_ROOM || (length && rx->segments == FRAME_SEGMENTS_MAX);
-    if (rx->bad || !length) {
-        packet_free(rx->queue.cache, p);
-        return;
-    }
-    p->length = (uint16_t)length;
-    if (rx->last)
-        rx->last->next = p;
-    else
-        rx->first = p;
-    rx->last = p;
-    rx->segments++;
-    rx->first->frame_length += length;
-}
-
-/* port.h: what rx_burst returns holds to these rules, or it is freed and counted. */
-static bool rx_good(const struct vmxnet3_rxq *rx)
-{
-    const struct packet *p = rx->first;
-    return !rx->bad && p->frame_length >= FRAME_MIN &&
-           p->frame_length + (p->flags & PACKET_VLAN ? VLAN_TAG : 0) <=
-               port_frame_limit(rx->queue.port) &&
-           (!p->next || p->length >= PACKET_HEADER_MIN);
 }
 
 /* What DPDK and FreeBSD make of it. */
@@ -161,16 +132,16 @@ static uint8_t rx_checksum_flags(const struct vmxnet3_completion *c)
  * it beside.  False: there is no packet for it. */
 static bool rx_settle_tag(struct vmxnet3_rxq *rx)
 {
-    if (likely(!(rx->first->flags & PACKET_VLAN)) || load_relaxed(&rx->strip))
+    if (likely(!(rx->frame.first->flags & PACKET_VLAN)) || load_relaxed(&rx->strip))
         return true;
-    return !packet_push_vlan(rx->queue.cache, &rx->first);
+    return !packet_push_vlan(rx->queue.cache, &rx->frame.first);
 }
 
 /* The frame that is now complete, or NULL.  What the device marks as bad it has counted (QEMU:
  * pktsRxError or pktsRxOutOfBuf). */
 static struct packet *rx_complete(struct vmxnet3_rxq *rx, const struct vmxnet3_completion *c)
 {
-    struct packet *p = rx->first;
+    struct packet *p = rx->frame.first;
     if (c->result & VMXNET3_RCD_ERR)
         return rx_drop(rx, &rx->refused);
     if (!p)
@@ -179,11 +150,10 @@ static struct packet *rx_complete(struct vmxnet3_rxq *rx, const struct vmxnet3_c
         p->vlan = (uint16_t)FIELD_GET(VMXNET3_RCD_TCI, c->result);
         p->flags = PACKET_VLAN;
     }
-    if (!rx_good(rx) || !rx_settle_tag(rx))
+    if (!port_frame_good(rx->queue.port, &rx->frame) || !rx_settle_tag(rx))
         return rx_drop(rx, &rx->queue.errors);
-    p = rx->first;
-    rx->first = NULL;
-    rx_forget(rx);
+    p = packet_gathered(&rx->frame);
+    rx->open = false;
     p->port = rx->queue.port->number;
     p->flags |= rx_checksum_flags(c);
     counter_add(&rx->queue.packets, 1);
@@ -218,7 +188,8 @@ static uint16_t vmxnet3_rx_burst(struct port_queue *queue, struct packet **packe
             continue;
         }
         rx_begin(rx, c.what & VMXNET3_RCD_SOP);
-        rx_append(rx, p, (uint32_t)FIELD_GET(VMXNET3_RCD_LENGTH, c.result));
+        packet_gather(&rx->frame, queue->cache, p,
+                      (uint32_t)FIELD_GET(VMXNET3_RCD_LENGTH, c.result), PACKET_ROOM);
         if ((c.what & VMXNET3_RCD_EOP) && (p = rx_complete(rx, &c)))
             packets[got++] = p;
     }

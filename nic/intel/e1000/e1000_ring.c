@@ -23,10 +23,10 @@ static uint8_t rx_checksum(uint64_t result)
 /* The frame that is now complete, or NULL; `result` is its last descriptor's. */
 static struct packet *rx_complete(struct intel_rxq *rx, uint64_t result)
 {
-    bool tagged = unlikely(load_relaxed(&rx->tags)) && (result & E1000_RXD_VP) && !rx->bad;
+    bool tagged = unlikely(load_relaxed(&rx->tags)) && (result & E1000_RXD_VP) && !rx->frame.bad;
     if (tagged)
         intel_rx_tag(rx, (uint16_t)FIELD_GET(E1000_RXD_TAG, result));
-    if ((result & E1000_RXD_ERRORS) || !intel_rx_good(rx) ||
+    if ((result & E1000_RXD_ERRORS) || !port_frame_good(rx->queue.port, &rx->frame) ||
         (tagged && !load_relaxed(&rx->strip) && !intel_rx_untag(rx)))
         return intel_rx_drop(rx, &rx->queue.errors);
     return intel_rx_accept(rx, rx_checksum(result));

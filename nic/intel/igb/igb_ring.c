@@ -135,7 +135,7 @@ static bool rx_joined(const struct igb_rxq *rx, uint16_t tci)
 
 static bool rx_tagged(const struct igb_rxq *rx, uint64_t result)
 {
-    return unlikely(load_relaxed(&rx->q.tags)) && (result & IGB_RXD_VP) && !rx->q.bad &&
+    return unlikely(load_relaxed(&rx->q.tags)) && (result & IGB_RXD_VP) && !rx->q.frame.bad &&
            rx_joined(rx, rx_tci(rx, result));
 }
 
@@ -147,9 +147,9 @@ static ALWAYS_INLINE struct packet *rx_complete(struct igb_rxq *rx, uint64_t inf
     bool tagged = rx_tagged(rx, result);
     if (tagged)
         intel_rx_tag(q, rx_tci(rx, result));
-    if ((result & IGB_RXD_RXE) || !intel_rx_good(q))
+    if ((result & IGB_RXD_RXE) || !port_frame_good(q->queue.port, &q->frame))
         return intel_rx_drop(q, &q->queue.errors);
-    if (echoes && echo_is(rx->echo, q->first))
+    if (echoes && echo_is(rx->echo, q->frame.first))
         return intel_rx_drop(q, &rx->echo->dropped);
     if (tagged && !load_relaxed(&q->strip) && !intel_rx_untag(q))
         return intel_rx_drop(q, &q->queue.errors);
