@@ -11,8 +11,8 @@
 #define WARM_UP UINT64_MAX /* the number of frames sent only to see one arrive */
 #define WARM_UP_LIMIT_NS 20000000000ull
 #define WARM_UP_EVERY_NS 100000000ull
-#define STALL_NS 3000000000ull /* what has not come by then is lost */
-#define DRAIN_NS 1000000000ull /* flood: how long to listen afterwards */
+#define STALL_NS 10000000000ull /* what has not come by then is lost */
+#define DRAIN_NS 1000000000ull  /* flood: how long to listen afterwards */
 #define PATTERN 65536u
 
 struct station {
