@@ -6,7 +6,9 @@
  * type with ACK or NACK.  Both ends are in this house: vf_server.c serves, vf_client.c asks.
  *
  * Document: Intel 82576EB Datasheet, 320961, revision 2.63 ("82576 DS"), unread: 7.8.2.9 and
- * 8.14; the messages are those of Intel's drivers (Linux 6.1 igb and igbvf, DPDK). */
+ * 8.14; the messages are those of Intel's drivers (Linux 6.1 igb and igbvf, ixgbe and ixgbevf,
+ * DPDK).  The 82599 and the X540 have the same bits at other addresses, and messages of their own
+ * behind API_NEGOTIATE. */
 #pragma once
 
 #include <stdint.h>
@@ -25,6 +27,10 @@
 #define MBX_V2P_RSTD 0x00000080u  /* RC, PF reset done */
 #define MBX_V2P_CLEARED (MBX_V2P_PFSTS | MBX_V2P_PFACK | MBX_V2P_RSTD) /* by reading */
 #define MBX_VF_MEMORY(n) (0x0800u + 4 * (n)) /* VMBMEM of this VF, word n */
+
+/* The same of an 82599's or X540's VF */
+#define MBX_VFMAILBOX 0x02fcu
+#define MBX_VFMBMEM 0x0200u
 
 /* PF's view, P2VMAILBOX of each VF */
 #define MBX_P2V_STRIDE 4u    /* from one VF's to the next's */
@@ -52,4 +58,37 @@
 #define MBX_VF_SET_PROMISC 0x0006u   /* info: which; none: off */
 #define   MBX_PROMISC_UNICAST 0x01u
 #define   MBX_PROMISC_MULTICAST 0x02u
+/* The 10 Gb/s chips give 6 another meaning, and have more. */
+#define MBX_VF_SET_MACVLAN 0x0006u   /* words 1 and 2: a further MAC; info 0: forget them all */
+#define MBX_VF_API_NEGOTIATE 0x0008u /* word 1: enum mbx_api */
+#define MBX_VF_GET_QUEUES 0x0009u    /* 1.1; answer: MBX_QUEUES_... */
+#define   MBX_QUEUES_TX 1u           /* word: how many to send with */
+#define   MBX_QUEUES_RX 2u           /* and to receive with */
+#define   MBX_QUEUES_VLAN 3u         /* 0, or tags are the administrator's: strip them */
+#define   MBX_QUEUES_DEFAULT 4u      /* the queue of frames without priority */
+#define   MBX_QUEUES_WORDS 5u
+#define MBX_VF_GET_RETA 0x000au      /* 1.2; answer: 128 entries, 2 bits each */
+#define   MBX_RETA_WORDS 9u
+#define MBX_VF_GET_RSS_KEY 0x000bu   /* 1.2; answer: 40 bytes */
+#define   MBX_RSS_KEY_WORDS 11u
+#define MBX_VF_UPDATE_XCAST 0x000cu  /* 1.2; word 1: enum mbx_xcast, the answer's: as granted */
+#define MBX_VF_IPSEC_ADD 0x000du     /* 1.4 */
+#define MBX_VF_IPSEC_DELETE 0x000eu  /* 1.4 */
+#define MBX_RESET_MULTICAST 3u       /* word of a reset's answer: which bits of a group's address */
+#define MBX_RESET_WORDS 4u
 #define MBX_PF_CONTROL 0x0100u       /* from the PF, unasked: look at CTS, link, and reset */
+
+/* Versions of the protocol, in the order of their numbers; 2.0 is Solaris's alone. */
+enum mbx_api {
+    MBX_API_1_0,
+    MBX_API_2_0,
+    MBX_API_1_1, /* queues, long frames */
+    MBX_API_1_2, /* receive side scaling, xcast modes but for promiscuous */
+    MBX_API_1_3, /* promiscuous */
+    MBX_API_1_4, /* IPsec */
+    MBX_API_1_5,
+    MBX_APIS
+};
+
+/* What a VF receives besides its own and broadcasts, each more than the one before. */
+enum mbx_xcast { MBX_XCAST_NONE, MBX_XCAST_MULTI, MBX_XCAST_ALL_MULTI, MBX_XCAST_PROMISCUOUS };

@@ -20,8 +20,6 @@
 #define TELL_US (10 * US_PER_S)  /* the same trouble is told again */
 #define CHECK_US (10 * US_PER_S) /* a PF that went without a word is noticed */
 
-#define REPLY_WORDS 3u /* the longest answer: a reset's, with an address */
-
 /* The log ----------------------------------------------------------------- */
 
 /* True when this may be told now: the PF, or whoever plays it, does not fill our log. */
@@ -139,11 +137,12 @@ static bool mail_take_buffer(struct vf_client *c)
     return value != UINT32_MAX && !(value & MBX_V2P_RSTI) && value & MBX_V2P_VFU;
 }
 
-static bool mail_read(struct vf_client *c, uint32_t words[REPLY_WORDS])
+static bool mail_read(struct vf_client *c, uint32_t words[MBX_WORDS])
 {
+    unsigned count = c->mail.count ? c->mail.reply : VF_REPLY_WORDS;
     if (!(c->events & MBX_V2P_PFSTS) || !mail_take_buffer(c))
         return false;
-    for (unsigned i = 0; i < REPLY_WORDS; i++)
+    for (unsigned i = 0; i < count; i++)
         words[i] = mmio_read32(c->memory + 4 * i);
     c->events &= ~MBX_V2P_PFSTS;
     mmio_write32(c->mailbox, MBX_V2P_ACK); /* and the buffer is free */
@@ -198,7 +197,8 @@ static void greeting_answered(struct vf_client *c, const uint32_t *words)
     uint8_t mac[MAC_LEN];
     memcpy(mac, &words[1], MAC_LEN);
     c->state = VF_OPEN;
-    vf_settings_begin(c, words[0] & MBX_ACK ? mac : NULL);
+    vf_settings_begin(c, words[0] & MBX_ACK ? mac : NULL,
+                      c->mail.reply > MBX_RESET_MULTICAST ? words[MBX_RESET_MULTICAST] : 0);
 }
 
 static void cts_gone(struct vf_client *c)
@@ -244,7 +244,7 @@ static void message_received(struct vf_client *c, const uint32_t *words)
         if (c->state == VF_GREETING)
             greeting_answered(c, words);
         else
-            vf_settings_answered(c, ack);
+            vf_settings_answered(c, ack, words);
     } else if (c->state == VF_OPEN && nack && !ack && !(word & (MBX_CTS | MBX_TYPE))) {
         cts_gone(c); /* Linux's igb to a VF that it does not listen to */
     } else {
@@ -263,6 +263,7 @@ static void greet(struct vf_client *c)
     c->events = 0; /* an old message answers nothing */
     c->mail.words[0] = MBX_VF_RESET;
     c->mail.count = 1;
+    c->mail.reply = c->family->settings[SETTING_API] ? MBX_RESET_WORDS : VF_REPLY_WORDS;
     mail_queue(c);
 }
 
@@ -287,7 +288,7 @@ static void settle(struct vf_client *c)
 
 static void serve_mail(struct vf_client *c)
 {
-    uint32_t words[REPLY_WORDS];
+    uint32_t words[MBX_WORDS] = { 0 };
     if (mail_read(c, words))
         message_received(c, words);
     if (c->mail.count)

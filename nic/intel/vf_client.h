@@ -7,8 +7,9 @@
  * a time (vf_settings.c).  Whatever happens to the PF leads through vf_client_lost() back to the
  * beginning.
  *
- * The function's queues are the driver's (struct vf_client_ops); igbvf.c is one.  It makes the
- * port, and offers the operations below for its settings as they are. */
+ * The function's queues are the driver's (struct vf_client_ops); igbvf.c and ixgbevf.c are two.  It
+ * makes the port, and offers the operations below for its settings as they are.  Which settings
+ * there are to ask for, and how, is its family's (struct vf_family). */
 #pragma once
 
 #include "nic/ethernet.h"
@@ -46,14 +47,18 @@ enum vf_client_news {
     NEWS_REFUSED_MULTICAST,
     NEWS_REFUSED_PROMISCUOUS,
     NEWS_REFUSED_ALL_MULTICAST,
+    NEWS_DEAF,
     NEWS_OF_DRIVER,
     NEWS_MAX = 32
 };
+
+#define VF_REPLY_WORDS 3u /* with an address */
 
 /* The one message that is under way. */
 struct vf_mail {
     uint32_t words[MBX_WORDS];
     unsigned count; /* of words; 0: none under way */
+    unsigned reply; /* words of its answer, at least VF_REPLY_WORDS */
     unsigned asks;
     bool sent; /* this ask is in the buffer */
     uint64_t deadline_us;
@@ -77,12 +82,39 @@ struct vf_client_ops {
 
 /* What there is to ask for; the order is that of asking. */
 enum vf_setting {
+    SETTING_API,
+    SETTING_QUEUES,
     SETTING_MAC,
     SETTING_MTU,
     SETTING_VLAN,
     SETTING_MULTICAST,
     SETTING_PROMISCUOUS,
+    SETTING_RETA,
+    SETTING_RSS_KEY,
     SETTINGS
+};
+
+struct vf_client;
+
+struct vf_setting_ops {
+    /* The message in c->mail.words, its length in words; 0: granted is what is wanted. */
+    unsigned (*ask)(struct vf_client *c);
+    /* `answer`: c->mail.reply words of the PF's, copied, and as hostile as all of it. */
+    void (*granted)(struct vf_client *c, const uint32_t *answer);
+    void (*refused)(struct vf_client *c);
+};
+
+/* What the PFs of one family grant, and what they say it with. */
+struct vf_family {
+    const struct vf_setting_ops *settings[SETTINGS]; /* NULL: no such setting */
+    uint32_t frame_extra;                            /* what SET_LPE counts beyond the MTU */
+    bool deafens;     /* a VF whose frame length was refused receives nothing until another is
+                       * granted */
+    uint32_t trusted; /* MBX_PROMISC_...: what is refused for want of trust, and asked for again
+                       * when the PF speaks */
+    bool overflows;   /* SET_MULTICAST may ask for all groups: MBX_MULTICAST_OVERFLOW */
+    const char *no_promiscuous; /* why it was refused, for who asked */
+    const char *no_bridge;      /* what follows from it, for the log */
 };
 
 #define VF_VLAN_WORDS (4096u / 32u)
@@ -90,6 +122,7 @@ enum vf_setting {
 struct vf_client {
     struct port port;
     const struct vf_client_ops *ops;
+    const struct vf_family *family;
     void *owner;
     const char *name; /* for the log */
     uint8_t *mailbox; /* V2PMAILBOX */
@@ -113,18 +146,28 @@ struct vf_client {
 
     enum vf_setting setting; /* which `mail` asks for */
     uint32_t due;            /* settings to be asked, a bit each */
-    uint32_t asked; /* those that our user asked for last: port.refusal is about them */
+    uint32_t asked;          /* those that our user asked for last: port.refusal is about them */
     uint8_t mac_wanted[MAC_LEN], mac_granted[MAC_LEN]; /* zeros: none */
-    bool mac_ours;                     /* wanted by our user, not only accepted */
-    bool mac_asked_for;                /* granted on our request, not with the reset */
-    bool mac_check, mtu_check;         /* asked for again, though granted */
-    uint16_t mtu_wanted, mtu_granted;  /* 0: not known */
+    bool mac_ours;                                     /* wanted by our user, not only accepted */
+    bool mac_asked_for;               /* granted on our request, not with the reset */
+    bool mac_check, mtu_check;        /* asked for again, though granted */
+    uint16_t mtu_wanted, mtu_granted; /* 0: not known */
     /* VLANs, a bit each; seen: granted since the last reset, so that tags of them are ours. */
     uint32_t vlans_wanted[VF_VLAN_WORDS], vlans_granted[VF_VLAN_WORDS];
     uint32_t vlans_seen[VF_VLAN_WORDS], vlans_refused[VF_VLAN_WORDS];
     struct port_rx_mode rx_wanted;
     uint32_t promiscuous_granted, promiscuous_refused; /* MBX_PROMISC_... */
     unsigned multicast_granted;
+    unsigned multicast_type; /* which bits of a group's address are its hash, 0 to 3 */
+
+    /* Of the 10 Gb/s chips. */
+    enum mbx_api api, api_asked; /* in force; the one to ask for next */
+    enum mbx_xcast xcast_granted;
+    uint16_t rx_granted, tx_granted; /* queues */
+    bool tags_hidden;                /* the administrator set a VLAN: its tags are not ours */
+    bool reta_asked, key_asked;      /* and answered, one way or the other */
+    unsigned spread;                 /* queues that the PF's table names; 0: not known */
+    bool key_symmetric;              /* the PF's key gives both ways of a flow one queue */
 };
 
 /* False: nothing to do this time. */
@@ -154,12 +197,23 @@ int vf_client_set_rx_mode(struct port *port, const struct port_rx_mode *mode);
 /* Asks for some again, to see whether the PF still listens and grants. */
 void vf_settings_check(struct vf_client *c);
 
+/* Rows of struct vf_family: those that all have alike. */
+extern const struct vf_setting_ops vf_setting_mac, vf_setting_mtu, vf_setting_vlan;
+extern const struct vf_setting_ops vf_setting_multicast;
+/* For rows: what is under way was refused; `why` is told to who asked. */
+void vf_settings_refused(struct vf_client *c, const char *why);
+/* And in the log: there is no promiscuous mode. */
+void vf_settings_no_promiscuous(struct vf_client *c);
+
+/* igb's. */
+extern const struct vf_family vf_family_igb;
+
 /* For vf_client.c.  The answer to the greeting: the address of this VF, NULL: the PF has none
  * for it.  All settings are due. */
-void vf_settings_begin(struct vf_client *c, const uint8_t *mac);
+void vf_settings_begin(struct vf_client *c, const uint8_t *mac, unsigned multicast_type);
 /* Puts the next message that is due into `mail`; false: nothing is due any more. */
 bool vf_settings_next(struct vf_client *c);
 /* The PF's answer to it. */
-void vf_settings_answered(struct vf_client *c, bool granted);
+void vf_settings_answered(struct vf_client *c, bool granted, const uint32_t *answer);
 /* The PF's policy may have changed: what it refused is asked again. */
 void vf_settings_retry(struct vf_client *c);

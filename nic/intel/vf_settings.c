@@ -14,7 +14,7 @@
 
 #define SETTINGS_ALL ((1u << SETTINGS) - 1)
 
-static void refused(struct vf_client *c, const char *why)
+void vf_settings_refused(struct vf_client *c, const char *why)
 {
     c->refusals++;
     if (c->asked & 1u << c->setting)
@@ -39,7 +39,7 @@ static unsigned mac_ask(struct vf_client *c)
     return 3;
 }
 
-static void mac_granted(struct vf_client *c)
+static void mac_granted(struct vf_client *c, const uint32_t *answer)
 {
     c->mac_asked_for = true;
     memcpy(c->mac_granted, &c->mail.words[1], MAC_LEN);
@@ -57,7 +57,7 @@ static void mac_refused(struct vf_client *c)
     memcpy(mac, &c->mail.words[1], MAC_LEN);
     mac_format(mac, asked);
     if (!mac_is_station(c->mac_granted)) {
-        refused(c, "the PF gives this VF no address and refuses its own choice");
+        vf_settings_refused(c, "the PF gives this VF no address and refuses its own choice");
         if (vf_client_lost(c, NEWS_NO_MAC))
             log_warning("%s: the PF gives no MAC address and refused %s: set one for this VF at "
                         "the PF; trying again in %u ms",
@@ -73,7 +73,7 @@ static void mac_refused(struct vf_client *c)
                         c->name, asked);
         return;
     }
-    refused(c, "the PF refused the address: its administrator set another");
+    vf_settings_refused(c, "the PF refused the address: its administrator set another");
     if (vf_client_tells(c, NEWS_REFUSED_MAC))
         log_warning("%s: the PF refused MAC %s: its administrator set another; keeping %s", c->name,
                     asked, mac_format(c->mac_granted, kept));
@@ -92,16 +92,16 @@ static unsigned mtu_ask(struct vf_client *c)
         return 0;
     c->mtu_check = false;
     c->mail.words[0] = MBX_VF_SET_LPE;
-    c->mail.words[1] = FRAME_LIMIT(c->mtu_wanted) + ETHERNET_FCS;
+    c->mail.words[1] = c->mtu_wanted + c->family->frame_extra;
     return 2;
 }
 
 static uint16_t mtu_asked(const struct vf_client *c)
 {
-    return (uint16_t)(c->mail.words[1] - FRAME_LIMIT(0) - ETHERNET_FCS);
+    return (uint16_t)(c->mail.words[1] - c->family->frame_extra);
 }
 
-static void mtu_granted(struct vf_client *c)
+static void mtu_granted(struct vf_client *c, const uint32_t *answer)
 {
     c->mtu_granted = mtu_asked(c);
 }
@@ -113,10 +113,16 @@ static void mtu_refused(struct vf_client *c)
     if (asked == c->mtu_granted) /* any more */
         c->mtu_granted = 0;
     uint16_t kept = c->mtu_granted ? c->mtu_granted : MTU_DEFAULT;
-    refused(c, "the PF refused frames that long: its own MTU, or its administrator, is in "
-               "the way");
+    vf_settings_refused(c,
+                        "the PF refused frames that long: its own MTU, or its administrator, is in "
+                        "the way");
     if (asked <= MTU_DEFAULT && !c->mtu_granted)
         c->mtu_granted = kept = asked; /* then as the chip comes: it passes them */
+    if (kept == asked && c->family->deafens && vf_client_tells(c, NEWS_DEAF))
+        log_warning("%s: the PF refused frames of %" PRIu32
+                    " bytes, and passes none to this VF: its "
+                    "own MTU is the reason, or an administrator of its host",
+                    c->name, c->mail.words[1]);
     if (kept != asked && vf_client_tells(c, NEWS_REFUSED_MTU))
         log_warning("%s: the PF refused frames of %" PRIu32 " bytes (MTU %u): raise the PF's MTU "
                     "first; MTU is %u",
@@ -124,6 +130,7 @@ static void mtu_refused(struct vf_client *c)
     if (c->mtu_wanted != asked) /* wanted anew meanwhile */
         return;
     c->mtu_wanted = c->port.mtu = kept;
+    c->mtu_check = c->family->deafens && kept != asked;
     c->due |= 1u << SETTING_MTU;
 }
 
@@ -164,7 +171,7 @@ static unsigned vlan_ask(struct vf_client *c)
 }
 
 /* The tags of one that was left may still be on frames in the ring. */
-static void vlan_granted(struct vf_client *c)
+static void vlan_done(struct vf_client *c)
 {
     uint32_t vlan = c->mail.words[1];
     bool add = c->mail.words[0] & VLAN_ADD;
@@ -174,14 +181,20 @@ static void vlan_granted(struct vf_client *c)
     c->due |= 1u << SETTING_VLAN;
 }
 
+static void vlan_granted(struct vf_client *c, const uint32_t *answer)
+{
+    vlan_done(c);
+}
+
 static void vlan_refused(struct vf_client *c)
 {
     uint32_t vlan = c->mail.words[1];
     if (!(c->mail.words[0] & VLAN_ADD)) { /* it passes what nobody here takes any more */
-        vlan_granted(c);
+        vlan_done(c);
         return;
     }
-    refused(c, "the PF refused the VLAN: it has one set for this VF, or no filter left");
+    vf_settings_refused(c,
+                        "the PF refused the VLAN: it has one set for this VF, or no filter left");
     if (vf_client_tells(c, NEWS_REFUSED_VLAN))
         log_warning("%s: the PF refused VLAN %" PRIu32
                     ": it has one set for this VF, or no filter left",
@@ -192,19 +205,26 @@ static void vlan_refused(struct vf_client *c)
 
 /* Settings: what is received ---------------------------------------------- */
 
+/* Bits 47:36 of the address, whose first byte on the wire is bits 7:0, or 46:35, 45:34, 43:32. */
+static uint16_t multicast_hash(const uint8_t mac[MAC_LEN], unsigned type)
+{
+    static const uint8_t shifts[] = { 4, 3, 2, 0 };
+    return ((uint16_t)(mac[5] << 8 | mac[4]) >> shifts[type & 3]) & 0xfff;
+}
+
 static unsigned multicast_ask(struct vf_client *c)
 {
     uint16_t hashes[MBX_MULTICAST_MAX] = { 0 };
     const struct port_rx_mode *mode = &c->rx_wanted;
     unsigned count =
         mode->multicast_count < MBX_MULTICAST_MAX ? mode->multicast_count : MBX_MULTICAST_MAX;
-    bool all = mode->multicast_count > MBX_MULTICAST_MAX ||
-               ((mode->all_multicast || mode->promiscuous) &&
-                c->promiscuous_refused & MBX_PROMISC_MULTICAST);
+    bool all = c->family->overflows && (mode->multicast_count > MBX_MULTICAST_MAX ||
+                                        ((mode->all_multicast || mode->promiscuous) &&
+                                         c->promiscuous_refused & MBX_PROMISC_MULTICAST));
     if (!count && !all && !c->multicast_granted)
         return 0;
     for (unsigned i = 0; i < count; i++)
-        hashes[i] = (uint16_t)intel_multicast_hash(mode->multicast[i]);
+        hashes[i] = multicast_hash(mode->multicast[i], c->multicast_type);
     c->mail.words[0] =
         MBX_VF_SET_MULTICAST |
         FIELD_PUT(MBX_INFO, all ? MBX_MULTICAST_OVERFLOW | MBX_MULTICAST_MAX : count);
@@ -212,14 +232,14 @@ static unsigned multicast_ask(struct vf_client *c)
     return MBX_WORDS;
 }
 
-static void multicast_granted(struct vf_client *c)
+static void multicast_granted(struct vf_client *c, const uint32_t *answer)
 {
     c->multicast_granted = FIELD_GET(MBX_INFO, c->mail.words[0]);
 }
 
 static void multicast_refused(struct vf_client *c)
 {
-    refused(c, "the PF refused the group addresses: their frames do not arrive");
+    vf_settings_refused(c, "the PF refused the group addresses: their frames do not arrive");
     if (vf_client_tells(c, NEWS_REFUSED_MULTICAST))
         log_warning("%s: the PF refused %u group addresses: their frames do not arrive", c->name,
                     c->rx_wanted.multicast_count);
@@ -240,7 +260,7 @@ static unsigned promiscuous_ask(struct vf_client *c)
     return bits != c->promiscuous_granted;
 }
 
-static void promiscuous_granted(struct vf_client *c)
+static void promiscuous_granted(struct vf_client *c, const uint32_t *answer)
 {
     c->promiscuous_granted = FIELD_GET(MBX_INFO, c->mail.words[0]);
     c->port.rx_mode.promiscuous = c->promiscuous_granted & MBX_PROMISC_UNICAST;
@@ -248,21 +268,24 @@ static void promiscuous_granted(struct vf_client *c)
         c->port.refusal = NULL; /* it may have been refused before */
 }
 
+void vf_settings_no_promiscuous(struct vf_client *c)
+{
+    c->promiscuous_refused |= MBX_PROMISC_UNICAST;
+    c->port.rx_mode.promiscuous = false;
+    vf_settings_refused(c, c->family->no_promiscuous);
+    if (vf_client_tells(c, NEWS_REFUSED_PROMISCUOUS))
+        log_warning("%s: the PF refused promiscuous mode: frames for stations behind this "
+                    "appliance do not arrive; a bridge (l2) over this VF needs %s, routing (l3) "
+                    "works without",
+                    c->name, c->family->no_bridge);
+}
+
 /* Linux's igb grants all multicast at most; others ask for trust.  Some know neither. */
 static void promiscuous_refused(struct vf_client *c)
 {
     uint32_t asked = FIELD_GET(MBX_INFO, c->mail.words[0]);
     if (asked & MBX_PROMISC_UNICAST) {
-        c->promiscuous_refused |= MBX_PROMISC_UNICAST;
-        c->port.rx_mode.promiscuous = false;
-        refused(c,
-                "the PF does not let this VF see other stations' frames (promiscuous): "
-                "bridging needs `trust on` there (Linux's igb never grants it), routing does not");
-        if (vf_client_tells(c, NEWS_REFUSED_PROMISCUOUS))
-            log_warning("%s: the PF refused promiscuous mode: frames for stations behind this "
-                        "appliance do not arrive; a bridge (l2) over this VF needs `trust on` at "
-                        "the PF (Linux's igb never grants it), routing (l3) works without",
-                        c->name);
+        vf_settings_no_promiscuous(c);
         c->due |= 1u << SETTING_PROMISCUOUS;
     } else if (asked) {
         c->promiscuous_refused |= MBX_PROMISC_MULTICAST;
@@ -278,47 +301,61 @@ static void promiscuous_refused(struct vf_client *c)
 
 /* The table --------------------------------------------------------------- */
 
-/* ask: the message in c->mail.words, its length in words; 0: granted is what is wanted. */
-static const struct setting {
-    unsigned (*ask)(struct vf_client *c);
-    void (*granted)(struct vf_client *c);
-    void (*refused)(struct vf_client *c);
-} settings[] = {
-    [SETTING_MAC] = { mac_ask, mac_granted, mac_refused },
-    [SETTING_MTU] = { mtu_ask, mtu_granted, mtu_refused },
-    [SETTING_VLAN] = { vlan_ask, vlan_granted, vlan_refused },
-    [SETTING_MULTICAST] = { multicast_ask, multicast_granted, multicast_refused },
-    [SETTING_PROMISCUOUS] = { promiscuous_ask, promiscuous_granted, promiscuous_refused },
+const struct vf_setting_ops vf_setting_mac = { mac_ask, mac_granted, mac_refused };
+const struct vf_setting_ops vf_setting_mtu = { mtu_ask, mtu_granted, mtu_refused };
+const struct vf_setting_ops vf_setting_vlan = { vlan_ask, vlan_granted, vlan_refused };
+const struct vf_setting_ops vf_setting_multicast = { multicast_ask, multicast_granted,
+                                                     multicast_refused };
+static const struct vf_setting_ops setting_promiscuous = { promiscuous_ask, promiscuous_granted,
+                                                           promiscuous_refused };
+
+const struct vf_family vf_family_igb = {
+    .settings = { [SETTING_MAC] = &vf_setting_mac,
+                  [SETTING_MTU] = &vf_setting_mtu,
+                  [SETTING_VLAN] = &vf_setting_vlan,
+                  [SETTING_MULTICAST] = &vf_setting_multicast,
+                  [SETTING_PROMISCUOUS] = &setting_promiscuous },
+    .frame_extra = FRAME_LIMIT(0) + ETHERNET_FCS,
+    .trusted = MBX_PROMISC_UNICAST,
+    .overflows = true,
+    .no_promiscuous =
+        "the PF does not let this VF see other stations' frames (promiscuous): "
+        "bridging needs `trust on` there (Linux's igb never grants it), routing does not",
+    .no_bridge = "`trust on` at the PF (Linux's igb never grants it)",
 };
 
 bool vf_settings_next(struct vf_client *c)
 {
-    for (unsigned i = 0; i < ARRAY_SIZE(settings); i++) {
-        if (!(c->due & 1u << i))
+    for (unsigned i = 0; i < SETTINGS; i++) {
+        const struct vf_setting_ops *ops = c->family->settings[i];
+        if (!ops || !(c->due & 1u << i))
             continue;
         c->due &= ~(1u << i);
         c->setting = (enum vf_setting)i;
-        c->mail.count = settings[i].ask(c);
+        c->mail.reply = VF_REPLY_WORDS;
+        c->mail.count = ops->ask(c);
         if (c->mail.count)
             return true;
     }
     return false;
 }
 
-void vf_settings_answered(struct vf_client *c, bool granted)
+void vf_settings_answered(struct vf_client *c, bool granted, const uint32_t *answer)
 {
-    const struct setting *setting = &settings[c->setting];
+    const struct vf_setting_ops *ops = c->family->settings[c->setting];
     if (granted)
-        setting->granted(c);
+        ops->granted(c, answer);
     else
-        setting->refused(c);
+        ops->refused(c);
 }
 
 void vf_settings_retry(struct vf_client *c)
 {
-    if (!(c->promiscuous_refused & MBX_PROMISC_UNICAST && c->rx_wanted.promiscuous))
+    const struct port_rx_mode *mode = &c->rx_wanted;
+    uint32_t again = c->promiscuous_refused & c->family->trusted;
+    if (!again || !(mode->promiscuous || (mode->all_multicast && again & MBX_PROMISC_MULTICAST)))
         return;
-    c->promiscuous_refused &= ~MBX_PROMISC_UNICAST;
+    c->promiscuous_refused &= ~again;
     c->due |= 1u << SETTING_PROMISCUOUS;
 }
 
@@ -342,6 +379,12 @@ static void settings_forget(struct vf_client *c)
     memset(c->vlans_refused, 0, sizeof c->vlans_refused);
     c->promiscuous_granted = c->promiscuous_refused = 0;
     c->multicast_granted = 0;
+    c->xcast_granted = MBX_XCAST_NONE;
+    c->api = MBX_API_1_0;
+    c->api_asked = MBX_API_1_5;
+    c->rx_granted = c->tx_granted = 1;
+    c->tags_hidden = c->reta_asked = c->key_asked = c->key_symmetric = false;
+    c->spread = 0;
     c->due = SETTINGS_ALL;
 }
 
@@ -359,10 +402,11 @@ static void mac_given(struct vf_client *c, const uint8_t mac[MAC_LEN])
         log_info("%s: the PF gives another MAC address: %s", c->name, mac_format(mac, text));
 }
 
-void vf_settings_begin(struct vf_client *c, const uint8_t *mac)
+void vf_settings_begin(struct vf_client *c, const uint8_t *mac, unsigned multicast_type)
 {
     char text[MAC_TEXT];
     settings_forget(c);
+    c->multicast_type = multicast_type;
     if (mac && mac_is_station(mac)) {
         mac_given(c, mac);
         return;

@@ -321,6 +321,7 @@ static struct igbvf *igbvf_create(struct pci_function *f, uint32_t quirks)
         return NULL;
     intel_device_init(&e->device, "igbvf", f, NULL);
     e->pf.ops = &igbvf_client_ops;
+    e->pf.family = &vf_family_igb;
     e->pf.owner = e;
     e->pf.name = e->device.name;
     e->pf.mtu_wanted = MTU_DEFAULT;
