@@ -28,6 +28,7 @@
 #define MESSAGES_BURST 64u
 #define STUCK_US (10 * US_PER_MS)   /* a VF copies 64 bytes in some us */
 #define UNREAD_US (100 * US_PER_MS) /* our message is overwritten after that, read or not */
+#define FIXED_MAC "the administrator set its address, and it is not trusted"
 #define HELD_DOWN "the administrator holds its link down"
 #define STRIKES_MAX 4u        /* malicious-driver events until a VF is muted */
 #define LOG_US (2 * US_PER_S) /* between two log lines about one VF */
@@ -52,9 +53,10 @@ static bool may_log(struct vf_state *v, uint64_t now_us)
 static void forget(struct vf_server *s, unsigned vf)
 {
     struct vf_state *v = vf_of(s, vf);
-    v->cts = v->promiscuous = v->all_multicast = v->overflow = false;
+    v->cts = v->promiscuous = v->all_multicast = v->overflow = v->no_groups = false;
     v->mac_count = v->vlan_count = v->hash_count = 0;
-    v->frame = VF_FRAME_DEFAULT;
+    v->frame = s->limits.frame;
+    v->api = MBX_API_1_0;
     memcpy(v->mac, v->policy.mac, MAC_LEN);
 }
 
@@ -215,17 +217,18 @@ static uint32_t info_of(const uint32_t *message)
     return FIELD_GET(MBX_INFO, message[0]);
 }
 
-/* Words 1 and 2, first octet lowest. */
-static void mac_of(const uint32_t *message, uint8_t mac[MAC_LEN])
+void vf_message_mac(const uint32_t *message, uint8_t mac[MAC_LEN])
 {
     memcpy(mac, &message[1], 4);
     memcpy(mac + 4, &message[2], 2);
 }
 
-static const char *add_filter(struct vf_server *s, unsigned vf, const uint8_t mac[MAC_LEN])
+const char *vf_server_add_mac(struct vf_server *s, unsigned vf, const uint8_t mac[MAC_LEN])
 {
     struct vf_state *v = vf_of(s, vf);
     const char *trouble = mac_trouble(s, vf, mac);
+    if (v->policy.mac_set && !v->policy.trust)
+        return FIXED_MAC;
     if (trouble)
         return trouble;
     for (unsigned k = 0; k < v->mac_count; k++)
@@ -241,29 +244,31 @@ static const char *add_filter(struct vf_server *s, unsigned vf, const uint8_t ma
     return NULL;
 }
 
-const char *vf_request_mac(struct vf_server *s, unsigned vf, const uint32_t *message)
+const char *vf_request_mac(struct vf_server *s, unsigned vf, const uint32_t *message,
+                           struct vf_answer *answer)
 {
     struct vf_state *v = vf_of(s, vf);
     bool fixed = v->policy.mac_set && !v->policy.trust;
     uint8_t mac[MAC_LEN];
-    mac_of(message, mac);
+    vf_message_mac(message, mac);
     if (info_of(message) == MBX_MAC_FILTER_CLEAR) {
         v->mac_count = 0;
         return NULL;
     }
     if (info_of(message) && info_of(message) != MBX_MAC_FILTER_ADD)
         return "unknown kind of address";
-    if (fixed && (info_of(message) || !mac_equal(mac, v->mac)))
-        return "the administrator set its address, and it is not trusted";
     if (info_of(message) == MBX_MAC_FILTER_ADD)
-        return add_filter(s, vf, mac);
+        return vf_server_add_mac(s, vf, mac);
+    if (fixed && !mac_equal(mac, v->mac))
+        return FIXED_MAC;
     const char *trouble = mac_trouble(s, vf, mac);
     if (!trouble)
         memcpy(v->mac, mac, MAC_LEN);
     return trouble;
 }
 
-const char *vf_request_multicast(struct vf_server *s, unsigned vf, const uint32_t *message)
+const char *vf_request_multicast(struct vf_server *s, unsigned vf, const uint32_t *message,
+                                 struct vf_answer *answer)
 {
     struct vf_state *v = vf_of(s, vf);
     uint32_t n = info_of(message) & ~MBX_MULTICAST_OVERFLOW;
@@ -284,7 +289,8 @@ static void remove_vlan(struct vf_state *v, uint32_t vlan)
 }
 
 /* VLAN 0, priority tags, is everybody's and stays. */
-const char *vf_request_vlan(struct vf_server *s, unsigned vf, const uint32_t *message)
+const char *vf_request_vlan(struct vf_server *s, unsigned vf, const uint32_t *message,
+                            struct vf_answer *answer)
 {
     struct vf_state *v = vf_of(s, vf);
     uint32_t vlan = message[1];
@@ -303,7 +309,8 @@ const char *vf_request_vlan(struct vf_server *s, unsigned vf, const uint32_t *me
     return NULL;
 }
 
-const char *vf_request_frame(struct vf_server *s, unsigned vf, const uint32_t *message)
+const char *vf_request_frame(struct vf_server *s, unsigned vf, const uint32_t *message,
+                             struct vf_answer *answer)
 {
     if (message[1] < VF_FRAME_MIN || message[1] > VF_FRAME_MAX)
         return "frames are 64 to 9728 bytes";
@@ -311,7 +318,8 @@ const char *vf_request_frame(struct vf_server *s, unsigned vf, const uint32_t *m
     return NULL;
 }
 
-const char *vf_request_promiscuous(struct vf_server *s, unsigned vf, const uint32_t *message)
+const char *vf_request_promiscuous(struct vf_server *s, unsigned vf, const uint32_t *message,
+                                   struct vf_answer *answer)
 {
     struct vf_state *v = vf_of(s, vf);
     uint32_t which = info_of(message);
@@ -346,7 +354,7 @@ static void refuse(struct vf_server *s, unsigned vf, const char *why, uint64_t n
 static void answer_reset(struct vf_server *s, unsigned vf, uint64_t now_us)
 {
     struct vf_state *v = vf_of(s, vf);
-    uint32_t answer[3] = { MBX_VF_RESET | MBX_NACK };
+    uint32_t answer[MBX_RESET_WORDS] = { MBX_VF_RESET | MBX_NACK };
     forget(s, vf);
     v->cts = vf_may_speak(v);
     v->resets++;
@@ -358,27 +366,40 @@ static void answer_reset(struct vf_server *s, unsigned vf, uint64_t now_us)
         refuse(s, vf, HELD_DOWN, now_us);
     }
     s->ops->program(s->chip);
-    tell(s, vf, answer, v->cts ? 3 : 1, now_us);
+    tell(s, vf, answer, v->cts ? s->ops->reset_words : 1, now_us);
 }
 
-/* The type comes back, and of an address filter the info too: Linux's igbvf compares both. */
+/* NULL, or why not. */
+static const char *do_request(struct vf_server *s, unsigned vf, const uint32_t *message,
+                              struct vf_answer *answer)
+{
+    struct vf_state *v = vf_of(s, vf);
+    uint32_t type = message[0] & MBX_TYPE;
+    vf_request_fn *request = type < s->ops->request_types ? s->ops->requests[type] : NULL;
+    if (!v->cts)
+        return vf_may_speak(v) ? "it has to reset first" : HELD_DOWN;
+    if (request)
+        return request(s, vf, message, answer);
+    v->invalid++;
+    return "unknown message";
+}
+
+/* The type comes back, and of some messages the info too: Linux's VF drivers compare both. */
 static void answer_request(struct vf_server *s, unsigned vf, const uint32_t *message,
                            uint64_t now_us)
 {
     struct vf_state *v = vf_of(s, vf);
     uint32_t type = message[0] & MBX_TYPE;
-    uint32_t answer = type == MBX_VF_SET_MAC ? message[0] & (MBX_TYPE | MBX_INFO) : type;
-    vf_request_fn *request = type < s->ops->request_types ? s->ops->requests[type] : NULL;
-    const char *why = !v->cts    ? (vf_may_speak(v) ? "it has to reset first" : HELD_DOWN)
-                      : !request ? "unknown message"
-                                 : request(s, vf, message);
-    v->invalid += v->cts && !request;
-    if (why)
-        refuse(s, vf, why, now_us);
-    else
+    bool echoed = type < 32 && s->ops->echoed & 1u << type;
+    struct vf_answer answer = { .count = 1 };
+    const char *why = do_request(s, vf, message, &answer);
+    if (why || answer.less)
+        refuse(s, vf, why ? why : answer.less, now_us);
+    if (!why)
         s->ops->program(s->chip);
-    answer |= (v->cts ? MBX_CTS : 0) | (why ? MBX_NACK : MBX_ACK);
-    tell(s, vf, &answer, 1, now_us);
+    answer.words[0] = (echoed ? message[0] & (MBX_TYPE | MBX_INFO) : type) |
+                      (v->cts ? MBX_CTS : 0) | (why ? MBX_NACK : MBX_ACK);
+    tell(s, vf, answer.words, why ? 1 : answer.count, now_us);
 }
 
 /* Serving ------------------------------------------------------------------------------- */
@@ -555,9 +576,13 @@ static int check_rate(const struct vf_server *s, const struct vf_policy *p,
     *why = chip_cannot(s, "has no rate limiter");
     if (p->rate_mbps != old->rate_mbps && p->rate_mbps && !s->limits.rate_mbps)
         return -ENOTSUP;
-    snprintf(limits, sizeof limits, "limits to 1 to %" PRIu32 " Mb/s", s->limits.rate_mbps);
+    snprintf(limits, sizeof limits, "limits to %" PRIu32 " to %" PRIu32 " Mb/s",
+             s->limits.rate_min_mbps, s->limits.rate_mbps);
     *why = chip_cannot(s, limits);
-    return s->limits.rate_mbps && p->rate_mbps > s->limits.rate_mbps ? -EINVAL : 0;
+    if (!s->limits.rate_mbps || !p->rate_mbps || p->rate_mbps == old->rate_mbps)
+        return 0;
+    return p->rate_mbps > s->limits.rate_mbps || p->rate_mbps < s->limits.rate_min_mbps ? -EINVAL
+                                                                                        : 0;
 }
 
 static int check_policy(const struct vf_server *s, unsigned vf, const struct vf_policy *p,
@@ -688,7 +713,7 @@ int vf_server_create(struct vf_server *s, unsigned count)
     s->count = count;
     for (unsigned i = 0; i < count; i++)
         s->vf[i] = (struct vf_state){ .policy = { .spoofcheck = true, .link = VF_LINK_AUTO },
-                                      .frame = VF_FRAME_DEFAULT };
+                                      .frame = s->limits.frame };
     for (unsigned i = 0; i < count; i++)
         choose_mac(s, i);
     return 0;

@@ -3,7 +3,8 @@
  *
  * The protocol (intel_mbx.h) and its rules are here, whatever the chip; a chip says where its
  * mailboxes are, what happened in them, and makes its filters and pools follow (struct
- * vf_server_ops).  igb_pf.c is one.
+ * vf_server_ops).  igb_pf.c and ixgbe_sriov.c are two; what only VFs of the 10 Gb/s chips ask for
+ * is answered in ixgbe_vfs.c.
  *
  * Of a VF there is what the administrator wants (`policy`, kept for as long as VFs are in
  * force) and what the VF's driver has asked for and was granted (the rest, forgotten
@@ -26,6 +27,7 @@
 #define VF_FRAME_MIN 64u       /* FCS included, IEEE 802.3 4A.4.2 */
 #define VF_FRAME_MAX 9728u     /* FCS and tag included: as long as these chips can */
 #define VF_FRAME_DEFAULT 1522u /* IEEE 802.3 3.2.7, with one tag */
+#define VF_FRAME_UNTAGGED 1518u
 #define VF_MUTED_US (10 * US_PER_S) /* at least so long is a VF not served that misbehaved */
 
 struct vf_state {
@@ -38,6 +40,8 @@ struct vf_state {
     uint16_t hashes[MBX_MULTICAST_MAX];
     uint8_t mac_count, vlan_count, hash_count;
     bool promiscuous, all_multicast, overflow; /* overflow: more groups than a message holds */
+    bool no_groups;   /* it listed some, and does not want to hear them */
+    enum mbx_api api; /* the version it speaks */
     uint16_t frame; /* longest, FCS and tags included: for how many only it knows */
     bool cts;       /* its driver has reset; served and switched on */
 
@@ -64,14 +68,24 @@ struct vf_events {
 
 struct vf_server;
 
+/* What the PF says to a message: the first word is the server's to fill. */
+struct vf_answer {
+    uint32_t words[MBX_WORDS];
+    unsigned count;
+    const char *less; /* done, but less than was asked for: why (static text) */
+};
+
 /* One type of message: does it, or says why not (static text).  Words are the VF's, copied. */
-typedef const char *vf_request_fn(struct vf_server *s, unsigned vf, const uint32_t *message);
+typedef const char *vf_request_fn(struct vf_server *s, unsigned vf, const uint32_t *message,
+                                  struct vf_answer *answer);
 
 /* `chip` is vf_server.chip. */
 struct vf_server_ops {
     /* By type; NULL: unknown.  The families give one number to different messages. */
     vf_request_fn *const *requests;
     unsigned request_types;
+    uint32_t echoed;      /* types whose info comes back with the answer, a bit each */
+    unsigned reset_words; /* of the answer to a reset */
     /* What happened; but for requests it is taken.  False: the device is gone. */
     bool (*take_events)(void *chip, struct vf_events *events);
     bool (*has_request)(void *chip, unsigned vf);
@@ -88,6 +102,9 @@ struct vf_limits {
     unsigned macs;          /* further addresses, of all VFs together */
     unsigned vlans;         /* VLAN filters; one is for VLAN 0, one at least the PF's */
     uint32_t rate_mbps;     /* the highest; 0: it has no limiter */
+    uint32_t rate_min_mbps;
+    uint16_t frame;         /* that a VF has without asking */
+    unsigned queues;        /* of a VF, each way */
 };
 
 struct vf_server {
@@ -147,3 +164,7 @@ bool vf_vlans_add(struct vf_vlans *vlans, uint16_t vlan, uint64_t pools); /* fal
 /* Messages, for vf_server_ops.requests. */
 vf_request_fn vf_request_mac, vf_request_multicast, vf_request_vlan, vf_request_frame;
 vf_request_fn vf_request_promiscuous;
+/* A further address of the VF, which may have some: NULL, or why not. */
+const char *vf_server_add_mac(struct vf_server *s, unsigned vf, const uint8_t mac[MAC_LEN]);
+/* Words 1 and 2 of a message, first octet lowest. */
+void vf_message_mac(const uint32_t *message, uint8_t mac[MAC_LEN]);

@@ -87,7 +87,8 @@ static void program(void *ctx)
     chip.programmed++;
 }
 
-static const char *no_promiscuity(struct vf_server *s, unsigned vf, const uint32_t *message)
+static const char *no_promiscuity(struct vf_server *s, unsigned vf, const uint32_t *message,
+                                  struct vf_answer *said)
 {
     return "this family has another message of that number";
 }
@@ -100,6 +101,8 @@ static vf_request_fn *const requests[] = {
 
 static const struct vf_server_ops ops = { .requests = requests,
                                           .request_types = ARRAY_SIZE(requests),
+                                          .echoed = 1u << MBX_VF_SET_MAC,
+                                          .reset_words = MBX_RESET_MULTICAST,
                                           .take_events = take_events,
                                           .has_request = has_request,
                                           .clear_request = clear_request,
@@ -116,7 +119,12 @@ static int set_up(void **state)
     chip = (struct chip){ .held_by_vf = 0 };
     server = (struct vf_server){
         .ops = &ops,
-        .limits = { .chip = "fake", .macs = 2, .vlans = 4, .rate_mbps = 10000 },
+        .limits = { .chip = "fake",
+                    .macs = 2,
+                    .vlans = 4,
+                    .rate_mbps = 10000,
+                    .rate_min_mbps = 1,
+                    .frame = VF_FRAME_DEFAULT },
         .name = "fake 01:00.0",
         .port = &port,
         .mailboxes = regs + MAILBOXES,
