@@ -137,7 +137,7 @@ void intel_mac_write(const struct intel_device *d, uint32_t ral, const uint8_t *
         intel_write(d, ral + INTEL_RAH, high);
 }
 
-static int nvm_read(const struct intel_device *d, uint32_t word, uint32_t *value)
+int intel_nvm_read(const struct intel_device *d, uint32_t word, uint32_t *value)
 {
     const struct intel_chip *chip = d->chip;
     intel_write(d, chip->eerd, FIELD_PUT(chip->eerd_address, word) | EERD_START);
@@ -151,7 +151,7 @@ bool intel_mac_of_nvm(const struct intel_device *d, uint8_t mac[MAC_LEN])
 {
     for (uint32_t i = 0; i < MAC_LEN / 2; i++) {
         uint32_t word;
-        if (nvm_read(d, i, &word))
+        if (intel_nvm_read(d, i, &word))
             return false;
         mac[2 * i] = (uint8_t)word;
         mac[2 * i + 1] = (uint8_t)(word >> 8);

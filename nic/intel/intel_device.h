@@ -47,12 +47,15 @@ extern const struct intel_counter intel_counters[];
 
 /* What differs between families but has one form.  Lists of registers end with 0. */
 struct intel_chip {
-    uint32_t interrupts[3];  /* Interrupt Mask Clear: written with ones, nothing interrupts */
+    uint32_t interrupts[4];  /* Interrupt Mask Clear: written with ones, nothing interrupts */
     uint32_t units[3];       /* written with 0, the receiver and the transmitter are off */
     bool express;            /* PCI Express: CTRL.MASTER_DISABLE, STATUS.MASTER */
     uint32_t reset_settle_us; /* from CTRL.RST to the first access */
     uint32_t eerd, eerd_done; /* NVM Read, and its bit: done */
     uint32_t eerd_address;    /* where the word's number goes; the start bit is bit 0 */
+    uint32_t swsm, sync;      /* SWSM and SW_FW_SYNC */
+    uint32_t sync_firmware;   /* of SW_FW_SYNC: how much higher firmware's bits are */
+    uint32_t sync_semaphore;  /* and the bit that reading takes; 0: SWSM.SWESMBI does that */
     const struct intel_counter *counters;
     uint8_t counts; /* INTEL_COUNTS_... */
 };
@@ -125,7 +128,16 @@ int intel_pull_reset(struct intel_device *d);
 /* What a reset ends with, and begins with. */
 void intel_mask_interrupts(const struct intel_device *d);
 
+/* Semaphores (intel_semaphore.c) ----------------------------------------------- */
+
+/* What SW_FW_SYNC has these bits for, of software and firmware; 0 or -EBUSY, logged. */
+int intel_lock(const struct intel_device *d, uint32_t what);
+void intel_unlock(const struct intel_device *d, uint32_t what);
+
 /* Address and NVM ------------------------------------------------------------ */
+
+/* A word of the NVM: 0 or -ETIMEDOUT, logged. */
+int intel_nvm_read(const struct intel_device *d, uint32_t word, uint32_t *value);
 
 /* A receive address, RAL at `ral` and RAH behind it.  False: not valid, or no station's. */
 bool intel_mac_read(const struct intel_device *d, uint32_t ral, uint8_t mac[MAC_LEN]);

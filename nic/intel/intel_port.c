@@ -77,18 +77,27 @@ static const struct dma_memory *pool_of(const struct port *port)
     return packet_pool_memory(port->rxq[0]->cache->pool);
 }
 
+void intel_rx_offloads(struct port *port, uint16_t queues, uint32_t offloads, bool device_strips)
+{
+    for (uint16_t i = 0; i < queues; i++)
+        intel_rx_set_tags(rxq(port, i), device_strips, offloads & PORT_OFFLOAD_VLAN_STRIP);
+}
+
+void intel_tx_offloads(struct port *port, uint16_t queues, uint32_t offloads)
+{
+    for (uint16_t i = 0; i < queues; i++)
+        store_relaxed(&txq(port, i)->insert, offloads & PORT_OFFLOAD_VLAN_INSERT);
+}
+
 void intel_offloads_write(const struct intel_device *d, struct port *port, uint16_t queues,
                           uint32_t offloads, bool device_strips)
 {
-    for (uint16_t i = 0; i < queues; i++)
-        intel_rx_set_tags(rxq(port, i), device_strips || offloads,
-                          offloads & PORT_OFFLOAD_VLAN_STRIP);
+    intel_rx_offloads(port, queues, offloads, device_strips || offloads);
     if (offloads) {
         intel_change(d, INTEL_CTRL, 0, INTEL_CTRL_VME);
         intel_flush(d);
     }
-    for (uint16_t i = 0; i < queues; i++)
-        store_relaxed(&txq(port, i)->insert, offloads & PORT_OFFLOAD_VLAN_INSERT);
+    intel_tx_offloads(port, queues, offloads);
 }
 
 void intel_rings_drop(struct port *port, uint16_t queues)

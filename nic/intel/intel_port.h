@@ -42,10 +42,13 @@ static inline uint32_t intel_multicast_hash(const uint8_t mac[MAC_LEN])
 void intel_multicast_add(uint32_t table[INTEL_MTA_REGS], const struct port_rx_mode *mode);
 void intel_multicast_write(const struct intel_device *d, const struct port_rx_mode *mode);
 
-/* Tags are taken off and put in from now on as `offloads` says, on the first queues.  CTRL.VME
- * does both in the device (8254x SDM 9); once on it stays on until the next start: frames that
- * wait in the transmit rings would go out without their tag.  device_strips: tags come beside
- * frames in any case. */
+/* Tags are taken off from now on as `offloads` says, on the first queues: before the device is
+ * told so.  device_strips: they come beside frames in any case. */
+void intel_rx_offloads(struct port *port, uint16_t queues, uint32_t offloads, bool device_strips);
+/* And put in: after it was told. */
+void intel_tx_offloads(struct port *port, uint16_t queues, uint32_t offloads);
+/* Both, with CTRL.VME, which does both in the 1 Gb/s chips (8254x SDM 9); once on it stays on until
+ * the next start: frames that wait in the transmit rings would go out without their tag. */
 void intel_offloads_write(const struct intel_device *d, struct port *port, uint16_t queues,
                           uint32_t offloads, bool device_strips);
 

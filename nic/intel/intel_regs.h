@@ -61,6 +61,11 @@
 #define INTEL_RAH 4u                     /* Receive Address High lies behind Low, 13.5.3 */
 #define INTEL_RAH_AV 0x80000000u         /* RW, of RAH: Address Valid */
 
+/* Semaphores of what software and firmware share; where they are differs, unread: 82576 DS 8.6 - */
+
+#define INTEL_SWSM_SMBI 0x00000001u    /* set by reading: who read 0 owns it */
+#define INTEL_SWSM_SWESMBI 0x00000002u /* RW, sticks unless firmware is at SW_FW_SYNC */
+
 /* A queue's registers from its base address on, 8254x SDM 13.4.25 to 13.4.40 ---- */
 
 #define INTEL_Q_BAL 0x00u  /* RW, Descriptor Base Address Low */

@@ -7,9 +7,10 @@
  * unread: 82576 DS 7.1.5).  A transmit descriptor has an address and a command, in which the device
  * marks what it is done with (8254x SDM 3.3.3, unread: 82576 DS 7.2.2).
  *
- * What the words say is the format's: e1000_ring.c has the legacy one, igb_ring.c the advanced
- * one.  Each has the two bursts, loops over the steps below; these are inline, and masks come
- * as constants, so that a loop is compiled for its format and calls nothing per descriptor.
+ * What the words say is the format's: e1000_ring.c has the legacy one,
+ * intel_advanced.c the advanced one.  Each has the two bursts, loops over the steps below; these
+ * are inline, and masks come as constants, so that a loop is compiled for its format and calls
+ * nothing per descriptor.
  *
  * Life of a queue: init() once; create() memory; the driver programs the device, sets `room`
  * and `tail_register` and switches the queue on; drop(), destroy() when the device has let

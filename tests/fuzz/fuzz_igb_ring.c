@@ -5,7 +5,7 @@
  * pool, once. */
 #include "kernel/mmio.h"
 #include "nic/intel/igb/igb_regs.h"
-#include "nic/intel/igb/igb_ring.h"
+#include "nic/intel/intel_advanced.h"
 #include "tests/fuzz/harness.h"
 #include "tests/host/host.h"
 #include "tests/models/conformance.h"
@@ -23,9 +23,9 @@ static struct packet_pool *pool;
 static struct packet_cache cache;
 static struct dma_device device;
 static struct port port;
-static struct igb_rxq rx;
-static struct igb_txq tx;
-static struct igb_echo echo;
+static struct adv_rxq rx;
+static struct adv_txq tx;
+static struct adv_echo echo;
 static bool echoes; /* of the next switch_on() */
 static uint32_t regs[2 * BLOCK / 4];
 static uint32_t stuck;    /* one bit a block: its ENABLE says what it likes */
@@ -38,8 +38,8 @@ static uint64_t block_read(void *ctx, uint64_t offset, unsigned size)
 {
     uint32_t value = regs[offset / 4];
     must(size == 4 && !quiet);
-    if (offset % BLOCK == IGB_Q_CTL && (stuck >> offset / BLOCK & 1))
-        value ^= IGB_Q_CTL_ENABLE;
+    if (offset % BLOCK == ADV_Q_CTL && (stuck >> offset / BLOCK & 1))
+        value ^= ADV_Q_CTL_ENABLE;
     return value;
 }
 
@@ -93,11 +93,11 @@ static void return_descriptor(struct input *in)
     uint8_t flags = (uint8_t)take_value(in, 1);
     uint64_t length = flags & 2 ? take_value(in, 2) : lengths[flags >> 2 & 7];
     uint64_t status = flags & 0x80 ? take_value(in, 4) : 0;
-    uint64_t result = length << 32 | IGB_RXD_DD | status;
+    uint64_t result = length << 32 | ADV_RXD_DD | status;
     for (unsigned i = 0; i < (flags & 0x40 ? FRAME_SEGMENTS_MAX : 0u); i++)
-        ring_write(&rx.q.memory, returned++, 1, result & ~IGB_RXD_EOP);
+        ring_write(&rx.q.memory, returned++, 1, result & ~ADV_RXD_EOP);
     ring_write(&rx.q.memory, returned, 0, flags & 0x80 ? take_value(in, 2) : 0);
-    ring_write(&rx.q.memory, returned++, 1, result | (flags & 1 ? IGB_RXD_EOP : 0));
+    ring_write(&rx.q.memory, returned++, 1, result | (flags & 1 ? ADV_RXD_EOP : 0));
 }
 
 static void set_mtu(struct input *in)
@@ -111,15 +111,15 @@ static void switch_on(void)
 {
     bool long_frames = port_frame_limit(&port) > PACKET_ROOM;
     rx.echo = tx.echo = echoes ? &echo : NULL;
-    must(!igb_rxq_enable(&rx, "fuzz", long_frames, true) == rx.live);
-    must(!igb_txq_enable(&tx, "fuzz") == tx.live);
+    must(!adv_rxq_enable(&rx, "fuzz", long_frames, true) == rx.live);
+    must(!adv_txq_enable(&tx, "fuzz") == tx.live);
     returned = 0;
 }
 
 static void switch_off(void)
 {
-    igb_rxq_disable(&rx, "fuzz");
-    igb_txq_disable(&tx, "fuzz");
+    adv_rxq_disable(&rx, "fuzz");
+    adv_txq_disable(&tx, "fuzz");
     must(!rx.live && !tx.live);
     receive();
     send(200);
@@ -143,7 +143,7 @@ static void step(struct input *in)
         break;
     case 4: /* the device is done with everything there is to send, and with what there is not */
         for (uint32_t i = 0; i < RING; i++)
-            ring_write(&tx.q.memory, i, 1, IGB_TXD_DD);
+            ring_write(&tx.q.memory, i, 1, ADV_TXD_DD);
         break;
     case 5:
         slot = (uint32_t)take_value(in, 1);
@@ -181,8 +181,8 @@ static void start(void)
     packet_cache_init(&cache, pool);
     must(!dma_share(&device, packet_pool_memory(pool), DMA_BIDIRECTIONAL));
     port = (struct port){ .mtu = MTU_DEFAULT };
-    igb_rxq_init(&rx, &port, 0);
-    igb_txq_init(&tx, &port, 0);
+    adv_rxq_init(&rx, &port, 0, &adv_format_igb);
+    adv_txq_init(&tx, &port, 0, &adv_format_igb);
     rx.q.queue.cache = tx.q.queue.cache = &cache;
     rx.q.queue.size = tx.q.queue.size = RING;
     rx.block = mmio_map(BLOCKS, sizeof regs);

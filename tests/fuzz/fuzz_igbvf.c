@@ -21,8 +21,8 @@
 
 #define POOL_PACKETS 512u
 #define RING 64u
-#define RX_CONTROL (IGBVF_RX_BLOCK(0) + IGB_Q_CTL)
-#define TX_CONTROL (IGBVF_TX_BLOCK(0) + IGB_Q_CTL)
+#define RX_CONTROL (IGBVF_RX_BLOCK(0) + ADV_Q_CTL)
+#define TX_CONTROL (IGBVF_TX_BLOCK(0) + ADV_Q_CTL)
 #define LINES_MAX 400u /* of the log for one input */
 
 static struct packet_pool *pool;
@@ -144,7 +144,7 @@ static void return_descriptor(void)
     static uint32_t next;
     uint8_t how = (uint8_t)take(1);
     uint64_t length = how & 2 ? take(2) : lengths[how >> 2 & 7];
-    uint64_t result = FIELD_PUT(IGB_RXD_LENGTH, length) | IGB_RXD_DD | (how & 1 ? IGB_RXD_EOP : 0);
+    uint64_t result = FIELD_PUT(ADV_RXD_LENGTH, length) | ADV_RXD_DD | (how & 1 ? ADV_RXD_EOP : 0);
     scribble(IGBVF_RX_BLOCK(0), how & 0x80 ? (uint32_t)take(1) * 2 + 1 : 2 * next++ + 1,
              result | (how & 0x40 ? take(8) : 0));
 }
@@ -241,7 +241,7 @@ static void step(struct port *port)
         scribble(IGBVF_RX_BLOCK(0), (uint32_t)take(1), take(8));
         break;
     case 4:
-        scribble(IGBVF_TX_BLOCK(0), (uint32_t)take(1), take(8) | IGB_TXD_DD);
+        scribble(IGBVF_TX_BLOCK(0), (uint32_t)take(1), take(8) | ADV_TXD_DD);
         break;
     case 5:
         mailbox = (uint32_t)take(4);

@@ -1,8 +1,8 @@
-/* igb_ring.c by itself: two register blocks, and what is written where and when. */
+/* intel_advanced.c by itself: two register blocks, and what is written where and when. */
 #include "kernel/endian.h"
 #include "kernel/mmio.h"
 #include "nic/intel/igb/igb_regs.h"
-#include "nic/intel/igb/igb_ring.h"
+#include "nic/intel/intel_advanced.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
 #include "tests/models/conformance.h"
@@ -20,8 +20,8 @@ static struct packet_pool *pool;
 static struct packet_cache cache;
 static struct dma_device device;
 static struct port port;
-static struct igb_rxq rx;
-static struct igb_txq tx;
+static struct adv_rxq rx;
+static struct adv_txq tx;
 static uint32_t regs[2 * BLOCK / 4];
 static bool deaf; /* ENABLE does not stick, and does not go */
 static unsigned accesses, writes;
@@ -32,7 +32,7 @@ static struct {
 static uint64_t block_read(void *ctx, uint64_t offset, unsigned size)
 {
     accesses++;
-    return regs[offset / 4] ^ (deaf && offset % BLOCK == IGB_Q_CTL ? IGB_Q_CTL_ENABLE : 0);
+    return regs[offset / 4] ^ (deaf && offset % BLOCK == ADV_Q_CTL ? ADV_Q_CTL_ENABLE : 0);
 }
 
 static void block_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
@@ -60,8 +60,8 @@ static int set_up(void **state)
     packet_cache_init(&cache, pool);
     assert_int_equal(dma_share(&device, packet_pool_memory(pool), DMA_BIDIRECTIONAL), 0);
     port = (struct port){ .mtu = MTU_DEFAULT, .number = 5 };
-    igb_rxq_init(&rx, &port, 0);
-    igb_txq_init(&tx, &port, 0);
+    adv_rxq_init(&rx, &port, 0, &adv_format_igb);
+    adv_txq_init(&tx, &port, 0, &adv_format_igb);
     rx.q.queue.cache = tx.q.queue.cache = &cache;
     rx.q.queue.size = tx.q.queue.size = RING;
     rx.block = mmio_map(BLOCKS, sizeof regs);
@@ -85,8 +85,8 @@ static int tear_down(void **state)
 
 static void enable(void)
 {
-    assert_int_equal(igb_rxq_enable(&rx, "ring", false, false), 0);
-    assert_int_equal(igb_txq_enable(&tx, "ring"), 0);
+    assert_int_equal(adv_rxq_enable(&rx, "ring", false, false), 0);
+    assert_int_equal(adv_txq_enable(&tx, "ring"), 0);
 }
 
 static unsigned index_of_write(uint32_t reg, uint32_t value)
@@ -104,29 +104,29 @@ static unsigned index_of_write(uint32_t reg, uint32_t value)
 static void a_tail_comes_after_enable(void **state)
 {
     enable();
-    unsigned on = index_of_write(IGB_Q_CTL, regs[IGB_Q_CTL / 4]);
-    assert_true(regs[IGB_Q_CTL / 4] & IGB_Q_CTL_ENABLE);
+    unsigned on = index_of_write(ADV_Q_CTL, regs[ADV_Q_CTL / 4]);
+    assert_true(regs[ADV_Q_CTL / 4] & ADV_Q_CTL_ENABLE);
     assert_true(index_of_write(INTEL_Q_BAL, (uint32_t)rx.q.memory.iova) < on);
-    assert_true(index_of_write(IGB_Q_CTL, 0) <
+    assert_true(index_of_write(ADV_Q_CTL, 0) <
                 index_of_write(INTEL_Q_BAL, (uint32_t)rx.q.memory.iova));
-    assert_true(index_of_write(BLOCK + IGB_Q_CTL, 0) <
+    assert_true(index_of_write(BLOCK + ADV_Q_CTL, 0) <
                 index_of_write(BLOCK + INTEL_Q_BAL, (uint32_t)tx.q.memory.iova));
     assert_true(index_of_write(INTEL_Q_LEN, RING * 16) < on);
     assert_true(index_of_write(INTEL_Q_HEAD, 0) < on);
     assert_true(index_of_write(INTEL_Q_TAIL, 48) > on); /* three batches of 16 */
     assert_int_equal(regs[INTEL_Q_TAIL / 4], 48);
     assert_true(index_of_write(BLOCK + INTEL_Q_BAL, (uint32_t)tx.q.memory.iova) <
-                index_of_write(BLOCK + IGB_Q_CTL, regs[(BLOCK + IGB_Q_CTL) / 4]));
+                index_of_write(BLOCK + ADV_Q_CTL, regs[(BLOCK + ADV_Q_CTL) / 4]));
 }
 
 static void buffers_are_told(void **state)
 {
-    assert_int_equal(igb_rxq_enable(&rx, "ring", false, false), 0);
+    assert_int_equal(adv_rxq_enable(&rx, "ring", false, false), 0);
     assert_int_equal(regs[IGB_Q_SRRCTL / 4], 0x02000002); /* one buffer, 2 KiB */
     assert_int_equal(rx.q.packets[0]->data - rx.q.packets[0]->buffer, PACKET_HEADROOM);
-    igb_rxq_disable(&rx, "ring");
+    adv_rxq_disable(&rx, "ring");
     intel_rxq_drop(&rx.q);
-    assert_int_equal(igb_rxq_enable(&rx, "ring", true, true), 0);
+    assert_int_equal(adv_rxq_enable(&rx, "ring", true, true), 0);
     assert_int_equal(regs[IGB_Q_SRRCTL / 4], 0x82000002); /* and without any, frames go */
     assert_ptr_equal(rx.q.packets[0]->data, rx.q.packets[0]->buffer);
     assert_true(rx.q.ring[0].address == rx.q.packets[0]->buffer_iova && rx.q.ring[0].result == 0);
@@ -136,9 +136,9 @@ static void buffers_are_told(void **state)
 static void deaf_queues_are_given_up(void **state)
 {
     deaf = true;
-    assert_int_equal(igb_rxq_enable(&rx, "ring", false, false), -ETIMEDOUT);
+    assert_int_equal(adv_rxq_enable(&rx, "ring", false, false), -ETIMEDOUT);
     assert_true(host_log_contains("ring: RXDCTL is "));
-    assert_int_equal(igb_txq_enable(&tx, "ring"), -ETIMEDOUT);
+    assert_int_equal(adv_txq_enable(&tx, "ring"), -ETIMEDOUT);
     assert_true(host_log_contains("ring: TXDCTL is "));
     assert_false(rx.live || tx.live);
     assert_int_equal(rx.q.tail, 0); /* it was given no buffers */
@@ -146,19 +146,19 @@ static void deaf_queues_are_given_up(void **state)
     enable();
     assert_true(rx.live && tx.live);
     deaf = true;
-    assert_int_equal(igb_rxq_disable(&rx, "ring"), -ETIMEDOUT);
-    assert_int_equal(igb_txq_disable(&tx, "ring"), -ETIMEDOUT);
+    assert_int_equal(adv_rxq_disable(&rx, "ring"), -ETIMEDOUT);
+    assert_int_equal(adv_txq_disable(&tx, "ring"), -ETIMEDOUT);
     assert_false(rx.live || tx.live);
 }
 
-/* igb_ring.h: neither ring nor registers, whatever lies there. */
+/* intel_advanced.h: neither ring nor registers, whatever lies there. */
 static void what_is_not_live_is_left_alone(void **state)
 {
     struct packet *p = conformance_packet(&cache, (uint8_t[60]){ 0 }, 60, 60), *got;
     enable();
-    igb_rxq_disable(&rx, "ring");
-    igb_txq_disable(&tx, "ring");
-    rx.q.ring[0].result = 60ull << 32 | IGB_RXD_DD | IGB_RXD_EOP;
+    adv_rxq_disable(&rx, "ring");
+    adv_txq_disable(&tx, "ring");
+    rx.q.ring[0].result = 60ull << 32 | ADV_RXD_DD | ADV_RXD_EOP;
     accesses = 0;
     assert_int_equal(port_rx_burst(&rx.q.queue, &got, 1), 0);
     assert_int_equal(port_tx_burst(&tx.q.queue, &p, 1), 0);
@@ -174,7 +174,7 @@ static struct packet *returned(uint64_t info, uint64_t status)
     struct packet *p = NULL;
     struct intel_rx_desc *desc = &rx.q.ring[rx.q.head & rx.q.mask];
     desc->address = info;
-    desc->result = 100ull << 32 | status | IGB_RXD_DD | IGB_RXD_EOP;
+    desc->result = 100ull << 32 | status | ADV_RXD_DD | ADV_RXD_EOP;
     port_rx_burst(&rx.q.queue, &p, 1);
     return p;
 }
@@ -194,16 +194,16 @@ static void verdicts_on_checksums(void **state)
 {
     const uint64_t ipv4 = 0x10, options = 0x20, ipv6 = 0x40, extended = 0x80;
     enable();
-    assert_int_equal(flags_of(ipv4, IGB_RXD_IPCS), PACKET_IP_CHECKSUM_GOOD);
-    assert_int_equal(flags_of(options, IGB_RXD_IPCS), PACKET_IP_CHECKSUM_GOOD);
-    assert_int_equal(flags_of(ipv4, IGB_RXD_IPCS | IGB_RXD_IPE), PACKET_IP_CHECKSUM_BAD);
-    assert_int_equal(flags_of(options, IGB_RXD_IPCS | IGB_RXD_IPE), PACKET_IP_CHECKSUM_BAD);
+    assert_int_equal(flags_of(ipv4, ADV_RXD_IPCS), PACKET_IP_CHECKSUM_GOOD);
+    assert_int_equal(flags_of(options, ADV_RXD_IPCS), PACKET_IP_CHECKSUM_GOOD);
+    assert_int_equal(flags_of(ipv4, ADV_RXD_IPCS | IGB_RXD_IPE), PACKET_IP_CHECKSUM_BAD);
+    assert_int_equal(flags_of(options, ADV_RXD_IPCS | IGB_RXD_IPE), PACKET_IP_CHECKSUM_BAD);
     assert_int_equal(flags_of(ipv4, 0), 0);
     assert_int_equal(flags_of(ipv4, IGB_RXD_IPE), 0);
-    assert_int_equal(flags_of(0, IGB_RXD_IPCS), 0);
-    assert_int_equal(flags_of(ipv6, IGB_RXD_IPCS), 0);
-    assert_int_equal(flags_of(ipv4 | ipv6, IGB_RXD_IPCS), 0);
-    assert_int_equal(flags_of(ipv4 | extended, IGB_RXD_IPCS | IGB_RXD_IPE), 0);
+    assert_int_equal(flags_of(0, ADV_RXD_IPCS), 0);
+    assert_int_equal(flags_of(ipv6, ADV_RXD_IPCS), 0);
+    assert_int_equal(flags_of(ipv4 | ipv6, ADV_RXD_IPCS), 0);
+    assert_int_equal(flags_of(ipv4 | extended, ADV_RXD_IPCS | IGB_RXD_IPE), 0);
 }
 
 #define NO_TAG 0x10000u
@@ -223,19 +223,19 @@ static void tags_come_beside_the_frame(void **state)
 {
     static uint32_t joined[128];
     enable();
-    assert_int_equal(tag_of(IGB_RXD_VP, 0x123), NO_TAG); /* nobody asked */
+    assert_int_equal(tag_of(ADV_RXD_VP, 0x123), NO_TAG); /* nobody asked */
     intel_rx_set_tags(&rx.q, true, true);
-    assert_int_equal(tag_of(IGB_RXD_VP, 0x123), 0x123);
-    assert_int_equal(tag_of(IGB_RXD_VP, 0xf123), 0xf123);
+    assert_int_equal(tag_of(ADV_RXD_VP, 0x123), 0x123);
+    assert_int_equal(tag_of(ADV_RXD_VP, 0xf123), 0xf123);
     assert_int_equal(tag_of(0, 0x123), NO_TAG);
-    assert_int_equal(tag_of(IGB_RXD_VP | IGB_RXD_LB, 0x0123), 0x0123);
+    assert_int_equal(tag_of(ADV_RXD_VP | ADV_RXD_LB, 0x0123), 0x0123);
     rx.swaps = true; /* the I350's switch */
-    assert_int_equal(tag_of(IGB_RXD_VP | IGB_RXD_LB, 0x2301), 0x0123);
-    assert_int_equal(tag_of(IGB_RXD_VP, 0x2301), 0x2301);
+    assert_int_equal(tag_of(ADV_RXD_VP | ADV_RXD_LB, 0x2301), 0x0123);
+    assert_int_equal(tag_of(ADV_RXD_VP, 0x2301), 0x2301);
     rx.joined = joined; /* a VF: what it did not join is its PF's secret */
-    assert_int_equal(tag_of(IGB_RXD_VP, 0x123), NO_TAG);
+    assert_int_equal(tag_of(ADV_RXD_VP, 0x123), NO_TAG);
     joined[0x123 / 32] = 1u << 0x123 % 32;
-    assert_int_equal(tag_of(IGB_RXD_VP, 0xe123), 0xe123);
+    assert_int_equal(tag_of(ADV_RXD_VP, 0xe123), 0xe123);
     assert_int_equal(rx.q.queue.errors, 0);
 }
 
@@ -246,7 +246,7 @@ static void tags_go_back_into_the_frame(void **state)
     struct packet *p;
     enable();
     intel_rx_set_tags(&rx.q, true, false);
-    p = returned(0, IGB_RXD_VP | 0xf123ull << 48);
+    p = returned(0, ADV_RXD_VP | 0xf123ull << 48);
     assert_int_equal(p->flags, 0);
     assert_int_equal(p->frame_length, 104);
     assert_int_equal(load_be32(p->data + 12), 0x8100f123);
@@ -287,39 +287,39 @@ static void descriptors_of_a_chain(void **state)
     send(1000, 400);
     expect_data(0, 400, 1000, 0);
     expect_data(1, 400, 1000, 0);
-    expect_data(2, 200, 1000, IGB_TXD_EOP | IGB_TXD_RS);
+    expect_data(2, 200, 1000, ADV_TXD_EOP | ADV_TXD_RS);
     assert_true(tx.q.ring[0].address == packet_iova(tx.q.packets[0]));
     assert_int_equal(regs[(BLOCK + INTEL_Q_TAIL) / 4], 3);
     send(20, 20); /* padded */
-    expect_data(3, 60, 60, IGB_TXD_EOP | IGB_TXD_RS);
+    expect_data(3, 60, 60, ADV_TXD_EOP | ADV_TXD_RS);
 }
 
 /* 82575 SDM 5.6.2: a context stays until there is another. */
 static void the_tag_is_told_when_it_changes(void **state)
 {
-    const uint64_t end = IGB_TXD_EOP | IGB_TXD_RS;
+    const uint64_t end = ADV_TXD_EOP | ADV_TXD_RS;
     enable();
     tx.q.insert = true;
     tag = 0x0abc;
     send(60, 60);
     assert_true(tx.q.ring[0].address == (0x0abc0000 | 14 << 9));
     assert_true(tx.q.ring[0].command == 0x20200000);
-    expect_data(1, 60, 60, end | IGB_TXD_VLE);
+    expect_data(1, 60, 60, end | ADV_TXD_VLE);
     send(60, 60);
-    expect_data(2, 60, 60, end | IGB_TXD_VLE);
+    expect_data(2, 60, 60, end | ADV_TXD_VLE);
     tag = 0;
     send(60, 60);
     expect_data(3, 60, 60, end);
     tag = 0x0abc;
     send(60, 60);
-    expect_data(4, 60, 60, end | IGB_TXD_VLE);
+    expect_data(4, 60, 60, end | ADV_TXD_VLE);
     tag = 7;
     send(60, 60);
     assert_true(tx.q.ring[5].address == (7 << 16 | 14 << 9));
-    expect_data(6, 60, 60, end | IGB_TXD_VLE);
-    igb_txq_disable(&tx, "ring");
+    expect_data(6, 60, 60, end | ADV_TXD_VLE);
+    adv_txq_disable(&tx, "ring");
     intel_txq_drop(&tx.q);
-    assert_int_equal(igb_txq_enable(&tx, "ring"), 0);
+    assert_int_equal(adv_txq_enable(&tx, "ring"), 0);
     send(60, 60); /* the chip may have forgotten */
     assert_true(tx.q.ring[0].command == 0x20200000);
 }
@@ -336,13 +336,13 @@ static void a_context_takes_room(void **state)
     p->flags = PACKET_VLAN;
     p->vlan = 9;
     assert_int_equal(port_tx_burst(&tx.q.queue, &p, 1), 0);
-    tx.q.ring[0].command |= IGB_TXD_DD;
+    tx.q.ring[0].command |= ADV_TXD_DD;
     assert_int_equal(port_tx_burst(&tx.q.queue, &p, 1), 1);
     assert_int_equal(tx.q.tail - tx.q.head, RING - 1);
     for (unsigned i = 1; i < RING; i++)
-        if (tx.q.ring[i].command & IGB_TXD_RS)
-            tx.q.ring[i].command |= IGB_TXD_DD;
-    tx.q.ring[0].command |= IGB_TXD_DD;
+        if (tx.q.ring[i].command & ADV_TXD_RS)
+            tx.q.ring[i].command |= ADV_TXD_DD;
+    tx.q.ring[0].command |= ADV_TXD_DD;
     tag = 9;
     send(60, 60);
     assert_int_equal(tx.q.tail - tx.q.head, 1);
@@ -351,20 +351,20 @@ static void a_context_takes_room(void **state)
 /* Who has no echoes has bursts that know nothing of them. */
 static void bursts_follow_the_quirk(void **state)
 {
-    struct igb_echo echo = { .dropped = 0 };
+    struct adv_echo echo = { .dropped = 0 };
     enable();
-    assert_ptr_equal(rx.q.queue.burst, igb_rx_burst);
-    assert_ptr_equal(tx.q.queue.burst, igb_tx_burst);
+    assert_ptr_equal(rx.q.queue.burst, adv_format_igb.rx_burst[0]);
+    assert_ptr_equal(tx.q.queue.burst, adv_format_igb.tx_burst[0]);
     intel_rxq_drop(&rx.q);
     rx.echo = tx.echo = &echo;
     enable();
-    assert_ptr_not_equal(rx.q.queue.burst, igb_rx_burst);
-    assert_ptr_not_equal(tx.q.queue.burst, igb_tx_burst);
+    assert_ptr_not_equal(rx.q.queue.burst, adv_format_igb.rx_burst[0]);
+    assert_ptr_not_equal(tx.q.queue.burst, adv_format_igb.tx_burst[0]);
     intel_rxq_drop(&rx.q);
     rx.echo = tx.echo = NULL;
     enable();
-    assert_ptr_equal(rx.q.queue.burst, igb_rx_burst);
-    assert_ptr_equal(tx.q.queue.burst, igb_tx_burst);
+    assert_ptr_equal(rx.q.queue.burst, adv_format_igb.rx_burst[0]);
+    assert_ptr_equal(tx.q.queue.burst, adv_format_igb.tx_burst[0]);
 }
 
 int main(void)

@@ -1,7 +1,7 @@
 /* igb.c - Intel 82576 and I350 as a port: the physical function.
  *
  * Documents: named in igb_regs.h.  Compared with QEMU's model of the 82576, whose deviations
- * are told where they matter.  The rings are in igb_ring.c, NVM, PHY and link in igb_link.c,
+ * are told where they matter.  The rings are in intel_advanced.c, NVM, PHY and link in igb_link.c,
  * virtual functions in igb_pf.c.
  *
  * Not supported: segmentation and checksum insertion, flow control (neither sent nor obeyed),
@@ -221,9 +221,9 @@ static int enable_queues(struct igb *e)
         e->rx[i].echo = e->tx[i].echo = e->pf && e->echoes ? &e->echo : NULL;
         e->rx[i].block = e->device.regs + IGB_RX_BLOCK(queue_index(e, i));
         e->tx[i].block = e->device.regs + IGB_TX_BLOCK(queue_index(e, i));
-        err = igb_txq_enable(&e->tx[i], e->device.name);
+        err = adv_txq_enable(&e->tx[i], e->device.name);
         if (!err)
-            err = igb_rxq_enable(&e->rx[i], e->device.name, e->long_frames, e->queues > 1 || e->pf);
+            err = adv_rxq_enable(&e->rx[i], e->device.name, e->long_frames, e->queues > 1 || e->pf);
     }
     return err;
 }
@@ -232,9 +232,9 @@ static int disable_queues(struct igb *e)
 {
     int err = 0;
     for (unsigned i = 0; i < e->queues; i++) {
-        if (e->rx[i].live && igb_rxq_disable(&e->rx[i], e->device.name))
+        if (e->rx[i].live && adv_rxq_disable(&e->rx[i], e->device.name))
             err = -EIO;
-        if (e->tx[i].live && igb_txq_disable(&e->tx[i], e->device.name))
+        if (e->tx[i].live && adv_txq_disable(&e->tx[i], e->device.name))
             err = -EIO;
     }
     return err;
@@ -416,7 +416,7 @@ static unsigned igb_counters(struct port *port, struct port_counter *rows, unsig
     struct igb *e = port->priv;
     unsigned i = 0;
     collect(e);
-    if (i < n) /* not the chip's: dropped by igb_ring.c */
+    if (i < n) /* not the chip's: dropped by intel_advanced.c */
         rows[i++] =
             (struct port_counter){ .name = "echoes", .value = load_relaxed(&e->echo.dropped) };
     i = intel_counters_rows(&e->device, rows, i, n);
@@ -497,6 +497,9 @@ static const struct intel_chip intel_chip = { .interrupts = { IGB_IMC, IGB_EIMC 
                                               .eerd = IGB_EERD,
                                               .eerd_done = IGB_EERD_DONE,
                                               .eerd_address = IGB_EERD_ADDR,
+                                              .swsm = IGB_SWSM,
+                                              .sync = IGB_SW_FW_SYNC,
+                                              .sync_firmware = IGB_SYNC_FIRMWARE,
                                               .counters = intel_counters,
                                               .counts = INTEL_COUNTS_82576 };
 
@@ -526,8 +529,8 @@ static struct igb *create(struct pci_function *f, uint32_t quirks)
                              .priv = e };
     e->port.vf = e->port.vf_max ? &igb_vf_ops : NULL;
     for (uint16_t i = 0; i < IGB_QUEUES_MAX; i++) {
-        igb_rxq_init(&e->rx[i], &e->port, i);
-        igb_txq_init(&e->tx[i], &e->port, i);
+        adv_rxq_init(&e->rx[i], &e->port, i, &adv_format_igb);
+        adv_txq_init(&e->tx[i], &e->port, i, &adv_format_igb);
     }
     return e;
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "nic/intel/igb/igb_regs.h"
-#include "nic/intel/igb/igb_ring.h"
+#include "nic/intel/intel_advanced.h"
 #include "nic/intel/intel_port.h"
 #include "nic/vf.h"
 #include "pci/pci.h"
@@ -30,8 +30,8 @@ struct igb_chip {
 struct igb_pf; /* igb_pf.c's own: VFs, policies, mailboxes */
 
 struct igb {
-    struct igb_rxq rx[IGB_QUEUES_MAX];
-    struct igb_txq tx[IGB_QUEUES_MAX];
+    struct adv_rxq rx[IGB_QUEUES_MAX];
+    struct adv_txq tx[IGB_QUEUES_MAX];
     struct port port;
     struct intel_device device;
     const struct igb_chip *chip;
@@ -53,7 +53,7 @@ struct igb {
     bool serdes;       /* no PHY of the chip's own */
     bool link_up;      /* as the master driver was told */
     uint64_t look_at;  /* when poll() looks at the link and the drop counters next */
-    struct igb_echo echo;
+    struct adv_echo echo;
     uint64_t dropped[IGB_QUEUES_MAX]; /* by queue: RQDPC */
 };
 

@@ -1,4 +1,4 @@
-/* igb_link.c - what software shares with firmware on the 82576 and I350, the NVM and the PHY, and
+/* igb_link.c - the NVM and the PHY of the 82576 and I350, which software shares with firmware, and
  * what comes of them: the address and the link (igb.h).
  *
  * Documents: named in igb_regs.h. */
@@ -12,71 +12,11 @@
 
 #define PHY_LOAD_US (20 * US_PER_MS)
 #define MDIC_US (10 * US_PER_MS) /* a frame of 64 bits takes 64 us or less */
-#define SEMAPHORE_US (20 * US_PER_MS)
-#define SYNC_US (200 * US_PER_MS) /* firmware at the NVM or the PHY */
 
 /* Which port of the chip this is. */
 static uint32_t lan(struct igb *e)
 {
     return FIELD_GET(IGB_STATUS_LAN_ID, intel_status(&e->device));
-}
-
-/* Semaphores ------------------------------------------------------------------ */
-
-/* unread: 82576 DS 4.7: reading SMBI as 0 takes it, among software; SWESMBI sticks when firmware is
- * not at SW_FW_SYNC (82575 SDM, SW_FW_SYNC).  Software that died with SMBI was here before the
- * reset. */
-static int semaphore_take(struct igb *e)
-{
-    if (intel_wait(&e->device, LOG_WARNING, "SWSM", IGB_SWSM, IGB_SWSM_SMBI, 0, SEMAPHORE_US)) {
-        log_warning("%s: taking over a semaphore that somebody left behind", e->device.name);
-        igb_write(e, IGB_SWSM, 0);
-        (void)igb_read(e, IGB_SWSM);
-    }
-    struct deadline deadline = deadline_us(SEMAPHORE_US);
-    do {
-        igb_write(e, IGB_SWSM, IGB_SWSM_SMBI | IGB_SWSM_SWESMBI);
-        if (igb_read(e, IGB_SWSM) & IGB_SWSM_SWESMBI)
-            return 0;
-    } while (!task_deadline_passed(&deadline));
-    log_error("%s: SWSM.SWESMBI does not stick within %" PRIu64 " us", e->device.name,
-              (uint64_t)SEMAPHORE_US);
-    igb_write(e, IGB_SWSM, 0);
-    return -EBUSY;
-}
-
-static void semaphore_give(struct igb *e)
-{
-    igb_write(e, IGB_SWSM, 0);
-}
-
-/* The NVM or a PHY, from software and firmware; 0 or -EBUSY. */
-static int igb_lock(struct igb *e, uint32_t what)
-{
-    uint32_t busy = what | IGB_SYNC_FIRMWARE(what), owners;
-    struct deadline deadline = deadline_us(SYNC_US);
-    do {
-        if (semaphore_take(e))
-            return -EBUSY;
-        owners = igb_read(e, IGB_SW_FW_SYNC);
-        if (!(owners & busy))
-            igb_write(e, IGB_SW_FW_SYNC, owners | what);
-        semaphore_give(e);
-        if (!(owners & busy))
-            return 0;
-    } while (!task_deadline_passed(&deadline));
-    log_error("%s: SW_FW_SYNC is %08" PRIx32 " after %" PRIu64
-              " us, expected 0 under mask %08" PRIx32,
-              e->device.name, owners, (uint64_t)SYNC_US, busy);
-    return -EBUSY;
-}
-
-static void igb_unlock(struct igb *e, uint32_t what)
-{
-    if (semaphore_take(e))
-        return; /* said so; ours stays set until the next reset */
-    igb_write(e, IGB_SW_FW_SYNC, igb_read(e, IGB_SW_FW_SYNC) & ~what);
-    semaphore_give(e);
 }
 
 /* Address ------------------------------------------------------------------- */
@@ -85,10 +25,10 @@ static void igb_unlock(struct igb *e, uint32_t what)
  * these, what the chip has loaded counts. */
 static bool mac_from_nvm(struct igb *e, uint8_t mac[MAC_LEN])
 {
-    if (lan(e) || igb_lock(e, IGB_SYNC_NVM))
+    if (lan(e) || intel_lock(&e->device, IGB_SYNC_NVM))
         return false;
     bool good = intel_mac_of_nvm(&e->device, mac);
-    igb_unlock(e, IGB_SYNC_NVM);
+    intel_unlock(&e->device, IGB_SYNC_NVM);
     return good;
 }
 
@@ -140,7 +80,7 @@ static int phy_write(struct igb *e, uint32_t reg, uint32_t value)
 static void phy_start(struct igb *e)
 {
     uint32_t what = IGB_SYNC_PHY(lan(e)), control, status;
-    if (igb_lock(e, what))
+    if (intel_lock(&e->device, what))
         return;
     if (phy_read(e, IGB_PHY_CONTROL, &control) || phy_read(e, IGB_PHY_STATUS, &status))
         log_warning("%s: the PHY does not answer", e->device.name);
@@ -149,7 +89,7 @@ static void phy_start(struct igb *e)
         phy_write(e, IGB_PHY_CONTROL,
                   (control & ~(IGB_PHY_CONTROL_POWER_DOWN | IGB_PHY_CONTROL_ISOLATE)) |
                       IGB_PHY_CONTROL_AUTO | IGB_PHY_CONTROL_RESTART);
-    igb_unlock(e, what);
+    intel_unlock(&e->device, what);
 }
 
 /* unread: 82576 DS 3.5.3: without a PHY of its own the chip negotiates through its PCS, and knows

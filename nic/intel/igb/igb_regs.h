@@ -1,5 +1,5 @@
-/* igb_regs.h - registers and descriptors of the 82576 and I350 that igb.c and igb_ring.c touch,
- * besides those of intel_regs.h.
+/* igb_regs.h - registers of the 82576 and I350 that igb.c touches, besides those of intel_regs.h
+ * and a queue's (intel_advanced.h).
  *
  * Documents: Intel 82576EB Datasheet, 320961, revision 2.63 ("82576 DS"), Intel I350 Datasheet,
  * 333171 ("I350 DS"), and of chips before and after them the 82575EB Software Developer's Manual,
@@ -46,12 +46,10 @@
 #define IGB_EEMNGCTL 0x1010u          /* RO, management's side of the NVM */
 #define IGB_EEMNGCTL_CFG_DONE 0x00040000u /* RO, port 0's PHY is configured; next bits: others */
 #define IGB_SWSM 0x5b50u              /* RW, software semaphore */
-#define IGB_SWSM_SMBI 0x00000001u     /* set by reading: who read 0 owns it */
-#define IGB_SWSM_SWESMBI 0x00000002u  /* RW, sticks unless firmware is at SW_FW_SYNC */
 #define IGB_SW_FW_SYNC 0x5b5cu        /* RW, who uses what: low half software, high firmware */
 #define IGB_SYNC_NVM 0x0001u
 #define IGB_SYNC_PHY(lan) ((lan) < 2 ? 0x0002u << (lan) : 0x0008u << (lan))
-#define IGB_SYNC_FIRMWARE(mask) ((mask) << 16)
+#define IGB_SYNC_FIRMWARE 16u         /* firmware's bits lie so much higher */
 
 /* PHY, unread: IEEE 802.3 22.2.4 ----------------------------------------------- */
 
@@ -128,48 +126,19 @@
     (IGB_MRQC_TCP_IPV4 | IGB_MRQC_IPV4 | IGB_MRQC_UDP_IPV4 | IGB_MRQC_TCP_IPV6_EX | \
      IGB_MRQC_IPV6 | IGB_MRQC_TCP_IPV6 | IGB_MRQC_UDP_IPV6)
 
-/* A queue's block, unread: 82576 DS 8.10 and 8.12, besides INTEL_Q_*; begins: igb_ring.h ------ */
+/* A queue's block, unread: 82576 DS 8.10 and 8.12, besides INTEL_Q_* and ADV_Q_* ------------- */
 
 #define IGB_Q_SRRCTL 0x0cu        /* RW, receive only: buffers */
-#define IGB_SRRCTL_BSIZE 0x0000007fu   /* RW, KiB of a buffer */
-#define IGB_SRRCTL_TYPE 0x0e000000u    /* RW, 1: advanced, one buffer */
 #define IGB_SRRCTL_DROP 0x80000000u    /* RW, without descriptors frames are dropped */
-#define IGB_Q_CTL 0x28u           /* RW, RXDCTL, TXDCTL */
 #define IGB_Q_CTL_PTHRESH 0x0000001fu  /* RW, fetch ahead below so many */
 #define IGB_Q_CTL_HTHRESH 0x00001f00u  /* RW, if so many are there */
 #define IGB_Q_CTL_WTHRESH 0x001f0000u  /* RW, write back so many at once */
-#define IGB_Q_CTL_ENABLE 0x02000000u   /* RW, the queue is on */
 #define IGB_Q_DROPPED 0x30u       /* RC, receive only, RQDPC: dropped for want of descriptors */
 #define IGB_Q_DROPPED_COUNT 0x00000fffu
 
-/* Receive descriptor, advanced, one buffer, unread: 82576 DS 7.1.5: struct intel_rx_desc, whose
- * second word is given as 0 (no header buffer).  The chip writes both words back, INFO into the
- * first; of each we read one copy. */
-#define IGB_RXD_INFO_IPV4 0x0000000000000030ull /* packet type: IPv4, or IPv4 with options */
-#define IGB_RXD_INFO_IPV6 0x00000000000000c0ull /* IPv6, or IPv6 with extensions */
-#define IGB_RXD_DD 0x0000000000000001ull        /* status: Descriptor Done */
-#define IGB_RXD_EOP 0x0000000000000002ull       /* status: End of Packet */
-#define IGB_RXD_VP 0x0000000000000008ull        /* status: had a tag, which is stripped */
-#define IGB_RXD_IPCS 0x0000000000000040ull      /* status: IPv4 header checksum was looked at */
-#define IGB_RXD_IPE 0x0000000040000000ull       /* error: and is wrong; only with IPCS */
-#define IGB_RXD_RXE 0x0000000080000000ull       /* error: bad CRC, symbol or length */
-#define IGB_RXD_LB 0x0000000000040000ull        /* status: came through the chip's own switch */
-#define IGB_RXD_LENGTH 0x0000ffff00000000ull
-#define IGB_RXD_TAG 0xffff000000000000ull       /* that was stripped: priority, DEI, VLAN */
+#define IGB_RX_BLOCK(q) (0xc000u + 0x40 * (q))
+#define IGB_TX_BLOCK(q) (0xe000u + 0x40 * (q))
 
-/* Transmit descriptor, advanced, unread: 82576 DS 7.2.2: struct intel_tx_desc.  Data, whose address
- * and command it has, or a context, with IGB_TXC_* in place of the address; the chip sets DD when
- * RS asked for it. */
-#define IGB_TXD_LENGTH 0x000000000000ffffull
-#define IGB_TXD_CONTEXT 0x0000000000200000ull /* DTYP 2 */
-#define IGB_TXD_DATA 0x0000000000300000ull    /* DTYP 3 */
-#define IGB_TXD_EOP 0x0000000001000000ull     /* DCMD: End Of Packet */
-#define IGB_TXD_IFCS 0x0000000002000000ull    /* DCMD: Insert FCS */
-#define IGB_TXD_RS 0x0000000008000000ull      /* DCMD: Report Status */
-#define IGB_TXD_DEXT 0x0000000020000000ull    /* DCMD: advanced format */
-#define IGB_TXD_VLE 0x0000000040000000ull     /* DCMD: insert the context's VLAN tag */
-#define IGB_TXD_DD 0x0000000100000000ull      /* STA: Descriptor Done */
-#define IGB_TXD_PAYLEN 0xffffc00000000000ull  /* bytes of the whole frame */
-
-#define IGB_TXC_MACLEN 0x000000000000fe00ull  /* bytes of the MAC header */
-#define IGB_TXC_VLAN 0x00000000ffff0000ull    /* the tag: priority, DEI, VLAN */
+/* Of receive descriptors (intel_advanced.h) */
+#define IGB_RXD_IPE 0x0000000040000000ull /* error: IPv4 header checksum; only with IPCS */
+#define IGB_RXD_RXE 0x0000000080000000ull /* error: bad CRC, symbol or length */

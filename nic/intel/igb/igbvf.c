@@ -5,7 +5,8 @@
  * What a VF may do its PF's driver decides: the state machine of that is vf_client.c's.  Until
  * it is through the queues are not touched and the link is down.
  *
- * One queue each way.  Not supported: further unicast addresses, offloads beyond igb_ring's. */
+ * One queue each way.  Not supported: further unicast addresses, offloads beyond
+ * intel_advanced.h's. */
 #include "nic/intel/igb/igbvf_regs.h"
 #include "nic/intel/intel_port.h"
 #include "nic/intel/vf_client.h"
@@ -36,9 +37,9 @@ enum { NEWS_REVIVED = NEWS_OF_DRIVER, NEWS_FUNCTION_RESET, NEWS_QUEUES, NEWS_COU
 _Static_assert((unsigned)NEWS_COUNT <= NEWS_MAX, "a bit each");
 
 struct igbvf {
-    struct igb_rxq rx;
-    struct igb_txq tx;
-    struct igb_echo echo;
+    struct adv_rxq rx;
+    struct adv_txq tx;
+    struct adv_echo echo;
     struct vf_client pf; /* and the port */
     struct intel_device device;
     bool started; /* start() was, stop() was not: there are rings */
@@ -136,9 +137,9 @@ static void queues_on(struct igbvf *e)
     pci_bus_master(e->device.pci, true);
     e->dma = true;
     set_up_interrupt(e);
-    int err = igb_rxq_enable(&e->rx, e->device.name, true, true);
+    int err = adv_rxq_enable(&e->rx, e->device.name, true, true);
     if (!err)
-        err = igb_txq_enable(&e->tx, e->device.name);
+        err = adv_txq_enable(&e->tx, e->device.name);
     if (err && vf_client_lost(&e->pf, NEWS_QUEUES))
         log_warning("%s: its queues do not start; trying again in %u ms", e->device.name,
                     vf_client_pause_ms(&e->pf));
@@ -150,8 +151,8 @@ static void queues_off(struct igbvf *e)
     store_relaxed(&e->rx.live, false);
     store_relaxed(&e->tx.live, false);
     if (vf_client_there(&e->pf) && e->dma) {
-        int err = igb_rxq_disable(&e->rx, e->device.name);
-        err = igb_txq_disable(&e->tx, e->device.name) || err;
+        int err = adv_rxq_disable(&e->rx, e->device.name);
+        err = adv_txq_disable(&e->tx, e->device.name) || err;
         if (err) {
             vf_client_reset(&e->pf);
             task_delay_us(INTEL_DRAIN_US);
@@ -184,7 +185,7 @@ static bool igbvf_ready(void *owner)
 /* Somebody reset the function behind our back: its queues are off. */
 static void igbvf_check_queues(struct igbvf *e)
 {
-    if (!e->rx.live || intel_read(&e->device, IGBVF_RX_BLOCK(0) + IGB_Q_CTL) & IGB_Q_CTL_ENABLE)
+    if (!e->rx.live || intel_read(&e->device, IGBVF_RX_BLOCK(0) + ADV_Q_CTL) & ADV_Q_CTL_ENABLE)
         return;
     if (vf_client_lost(&e->pf, NEWS_FUNCTION_RESET))
         log_warning("%s: its queues were switched off: a function reset, or the PF's doing; "
@@ -334,8 +335,8 @@ static struct igbvf *igbvf_create(struct pci_function *f, uint32_t quirks)
                                 .pci = f,
                                 .pending = true,
                                 .priv = e };
-    igb_rxq_init(&e->rx, &e->pf.port, 0);
-    igb_txq_init(&e->tx, &e->pf.port, 0);
+    adv_rxq_init(&e->rx, &e->pf.port, 0, &adv_format_igb);
+    adv_txq_init(&e->tx, &e->pf.port, 0, &adv_format_igb);
     igbvf_set_offloads(&e->pf.port, 0);
     e->rx.joined = e->pf.vlans_seen;
     e->rx.swaps = quirks & QUIRK_SWAPS_TAGS;

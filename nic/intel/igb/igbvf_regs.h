@@ -1,5 +1,5 @@
 /* igbvf_regs.h - registers of an 82576 or I350 virtual function that igbvf.c touches,
- * besides its mailbox (intel_mbx.h) and its queues' blocks (igb_ring.h, igb_regs.h).
+ * besides its mailbox (intel_mbx.h) and its queues' blocks (intel_advanced.h).
  *
  * Documents: Intel 82576EB Datasheet, 320961 revision 2.63 ("82576 DS"), 8.26;
  * Intel I350 Datasheet, 333171 ("I350 DS"), whose VF has the same registers here.
@@ -10,7 +10,10 @@
 #pragma once
 
 #include "nic/intel/igb/igb_regs.h"
-#include "nic/intel/igb/igb_ring.h"
+#include "nic/intel/intel_advanced.h"
+
+#define IGBVF_RX_BLOCK(q) (0x2800u + 0x100 * (q))
+#define IGBVF_TX_BLOCK(q) (0x3800u + 0x100 * (q))
 
 #define IGBVF_BAR 0u
 #define IGBVF_BAR_SIZE 0x4000u /* 16 KiB */

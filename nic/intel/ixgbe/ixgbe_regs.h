@@ -49,14 +49,11 @@
 #define IXGBE_EERD_DONE 0x00000002u  /* RO */
 #define IXGBE_EERD_ADDR 0x0000fffcu  /* RW, word address */
 #define IXGBE_SWSM 0x10140u          /* RW, software semaphore */
-#define IXGBE_SWSM_SMBI 0x00000001u  /* set by reading: who read 0 owns it */
-#define IXGBE_SWSM_SWESMBI 0x00000002u /* RW, sticks unless firmware is at it; not X540 */
 #define IXGBE_SW_FW_SYNC 0x10160u    /* RW, who uses what: software's bits, then firmware's */
 #define IXGBE_SYNC_NVM 0x0001u
 #define IXGBE_SYNC_PHY(lan) (0x0002u << (lan)) /* MDIO, and the module's bus */
 #define IXGBE_SYNC_MAC 0x0008u       /* AUTOC and CORECTL */
-#define IXGBE_SYNC_SOFTWARE 0x001fu
-#define IXGBE_SYNC_FIRMWARE 0x03e0u  /* the same, firmware's */
+#define IXGBE_SYNC_FIRMWARE 5u       /* firmware's bits lie so much higher */
 #define IXGBE_SYNC_REGSMP 0x80000000u /* X540, set by reading: in place of SWSM.SWESMBI */
 
 /* Words of the NVM, unread: 82599 DS 6 */
@@ -221,7 +218,7 @@
 #define IXGBE_TXDCTL_PTHRESH 0x0000007fu /* RW, fetch ahead below so many */
 #define IXGBE_TXDCTL_HTHRESH 0x00007f00u /* RW, if so many are there; not 0 */
 #define IXGBE_TXDCTL_WTHRESH 0x007f0000u /* RW, write back so many at once; 0: each as asked */
-#define IXGBE_Q_CTL_ENABLE 0x02000000u /* RW, the queue is on */
+#define ADV_Q_CTL_ENABLE 0x02000000u /* RW, the queue is on */
 #define IXGBE_RXDCTL_VME 0x40000000u /* RW, tags are stripped */
 
 /* Statistics that are no part of intel_counter tables, unread: 82599 DS 8.2.3.23 */
@@ -231,6 +228,4 @@
 /* Descriptors are those of igb_regs.h but for these errors, unread: 82599 DS 7.1.6.2; and a
  * transmit data descriptor tells with CC that a context goes with it (unread: 82599 DS 7.2.3.2). */
 #define IXGBE_RXD_RXE 0x0000000020000000ull /* error: any of the MAC's */
-#define IXGBE_RXD_TCPE 0x0000000040000000ull /* error: TCP or UDP checksum */
 #define IXGBE_RXD_IPE 0x0000000080000000ull /* error: IPv4 header checksum; only with IPCS */
-#define IXGBE_TXD_CC 0x0000008000000000ull  /* Check Context */
