@@ -334,13 +334,25 @@ int port_set_mtu(struct port *port, uint16_t mtu)
     return e;
 }
 
+static bool addresses_good(const struct port_rx_mode *mode)
+{
+    for (uint16_t i = 0; i < mode->multicast_count; i++)
+        if (!(mode->multicast[i][0] & 1))
+            return false;
+    for (uint16_t i = 0; i < mode->unicast_count; i++)
+        if (!mac_is_station(mode->unicast[i]))
+            return false;
+    return true;
+}
+
 static int set_rx_mode(struct port *port, const struct port_rx_mode *mode)
 {
     if (!port->ops->set_rx_mode)
         return -ENOTSUP;
-    for (uint16_t i = 0; i < mode->multicast_count; i++)
-        if (!(mode->multicast[i][0] & 1))
-            return -EINVAL;
+    if (!addresses_good(mode))
+        return -EINVAL;
+    if (mode->unicast_count > port->limits.unicast_max)
+        return -ENOSPC;
     int e = port->ops->set_rx_mode(port, mode);
     if (!e)
         port->rx_mode = *mode;

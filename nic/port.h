@@ -112,12 +112,15 @@ struct port_limits {
     uint16_t descriptor_bytes; /* memory that one takes, with what belongs to it; 0: 64 */
     uint32_t max_frame;     /* longest frame without FCS, two tags included, at the largest MTU */
     uint32_t offloads;      /* PORT_OFFLOAD_*: what it can do for us */
+    uint16_t unicast_max;   /* stations beside itself that it can listen for; who wants more of
+                             * them is promiscuous */
 };
 
 struct port_rx_mode {
     bool promiscuous, all_multicast;
     const uint8_t (*multicast)[MAC_LEN]; /* wanted group addresses; kept valid by the caller */
-    uint16_t multicast_count;
+    const uint8_t (*unicast)[MAC_LEN];   /* of stations, besides its own; likewise */
+    uint16_t multicast_count, unicast_count;
 };
 
 /* Mandatory unless marked optional (NULL allowed). */
@@ -272,7 +275,8 @@ void port_stop(struct port *port);
 int port_set_mac(struct port *port,
                  const uint8_t mac[MAC_LEN]); /* refuses group and zero addresses */
 int port_set_mtu(struct port *port, uint16_t mtu);
-/* -EINVAL when a wanted address is no group address. */
+/* -EINVAL when a wanted address is no group's, or no station's; -ENOSPC: more stations than the
+ * port's limit. */
 int port_set_rx_mode(struct port *port, const struct port_rx_mode *mode);
 /* Static text; stops it if running.  In the poll loop the driver's stop() is left to
  * housekeeping: the port is failed and not polled from here on. */

@@ -590,7 +590,9 @@ static const char *learn(struct virtio_net *net)
     net->mtu_told = virtio_net_has(net, VIRTIO_NET_F_MTU);
     if (!virtio_net_has(net, VIRTIO_NET_F_CTRL_MAC_ADDR) && !net->dev->transport->legacy)
         net->ops.set_mac = NULL;
-    if (!virtio_net_has(net, VIRTIO_NET_F_CTRL_RX))
+    if (virtio_net_has(net, VIRTIO_NET_F_CTRL_RX))
+        port->limits.unicast_max = VIRTIO_NET_UNICAST_MAX;
+    else
         net->ops.set_rx_mode = NULL;
     if (net->dev->transport->queue_interrupt)
         net->ops.arm = virtio_net_arm;

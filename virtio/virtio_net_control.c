@@ -13,8 +13,10 @@
 #define CONTROL_US (500 * US_PER_MS) /* no limit in the document; devices answer at once */
 #define CONTROL_SEGMENTS 4u          /* command, two tables, ack */
 
-#define MULTICAST_MAX \
-    ((sizeof(((struct net_out *)0)->data) - 2 * VIRTIO_NET_CTRL_MAC_HEAD) / MAC_LEN)
+/* Of stations and of groups together, in one command. */
+#define MACS_MAX ((sizeof(((struct net_out *)0)->data) - 2 * VIRTIO_NET_CTRL_MAC_HEAD) / MAC_LEN)
+
+_Static_assert(MACS_MAX > VIRTIO_NET_UNICAST_MAX, "groups have a place as well");
 
 /* Commands and answers ------------------------------------------------------------------ */
 
@@ -93,17 +95,23 @@ static int tell_switch(struct virtio_net *net, uint8_t command, bool on)
     return send(net, VIRTIO_NET_CTRL_RX, command, 1, 0);
 }
 
-/* An empty unicast table, then the multicast one. */
-static int tell_mac_table(struct virtio_net *net, const uint8_t (*macs)[MAC_LEN], uint32_t n)
+/* How long it is. */
+static size_t write_macs(uint8_t *table, const uint8_t (*macs)[MAC_LEN], uint32_t n)
 {
-    struct net_out *out = net->out.va;
-    uint8_t *multicast = out->data + VIRTIO_NET_CTRL_MAC_HEAD;
-    memset(out->data, 0, VIRTIO_NET_CTRL_MAC_HEAD);
-    memcpy(multicast, &n, sizeof n);
+    memcpy(table, &n, sizeof n);
     if (n)
-        memcpy(multicast + VIRTIO_NET_CTRL_MAC_HEAD, macs, n * MAC_LEN);
-    return send(net, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, VIRTIO_NET_CTRL_MAC_HEAD,
-                VIRTIO_NET_CTRL_MAC_HEAD + n * MAC_LEN);
+        memcpy(table + VIRTIO_NET_CTRL_MAC_HEAD, macs, n * MAC_LEN);
+    return VIRTIO_NET_CTRL_MAC_HEAD + n * MAC_LEN;
+}
+
+/* The unicast table, without the port's own address, then the multicast one. */
+static int tell_mac_tables(struct virtio_net *net, const struct port_rx_mode *mode,
+                           uint32_t multicast_count)
+{
+    uint8_t *data = ((struct net_out *)net->out.va)->data;
+    size_t unicast = write_macs(data, mode->unicast, mode->unicast_count);
+    size_t multicast = write_macs(data + unicast, mode->multicast, multicast_count);
+    return send(net, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, unicast, multicast);
 }
 
 static int tell_vlan(struct virtio_net *net, uint16_t vid)
@@ -135,7 +143,7 @@ int virtio_net_tell_vlans(struct virtio_net *net)
  * VLANs come first. */
 int virtio_net_tell_rx_mode(struct virtio_net *net, const struct port_rx_mode *mode)
 {
-    bool all = mode->all_multicast || mode->multicast_count > MULTICAST_MAX;
+    bool all = mode->all_multicast || mode->multicast_count > MACS_MAX - mode->unicast_count;
     if (mode->promiscuous && net->told_promiscuous)
         return 0;
     int e = mode->promiscuous ? 0 : virtio_net_tell_vlans(net);
@@ -147,7 +155,7 @@ int virtio_net_tell_rx_mode(struct virtio_net *net, const struct port_rx_mode *m
     if (!e)
         e = tell_switch(net, VIRTIO_NET_CTRL_RX_ALLMULTI, all);
     if (!e)
-        e = tell_mac_table(net, mode->multicast, all ? 0 : mode->multicast_count);
+        e = tell_mac_tables(net, mode, all ? 0 : mode->multicast_count);
     return e;
 }
 

@@ -7,6 +7,7 @@
 #include "virtio/virtio_net_regs.h"
 
 #define QUEUE_SIZE_MIN 8u
+#define VIRTIO_NET_UNICAST_MAX 32u /* the document has no limit; QEMU takes 64 with the groups */
 
 /* A page that the device only reads. */
 struct net_out {

@@ -303,6 +303,8 @@ static int cmd_port_mac(struct command_call *call)
     if (port_command_hold(call, port))
         return -1;
     int e = port_set_mac(port, mac);
+    if (!e)
+        forward_refresh_rx_mode(port); /* it may be one that it listened for already */
     port_release(port);
     return outcome(call, "mac is not changed", e);
 }

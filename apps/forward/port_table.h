@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define FORWARD_MACS_MAX 32u /* who listens for more stations listens for all */
+
 /* Who polls its receive queues (assign.h). */
 struct assignment {
     bool attached;                     /* its queues are polled */
@@ -21,7 +23,10 @@ struct forward_port {
     struct interface *interface; /* its untagged traffic */
     bool promiscuous;            /* the user's wish */
     bool all_multicast;          /* likewise */
-    bool more_macs;              /* it has addresses besides its own */
+    /* Stations that it is to hear besides itself: the user's wish; and as its driver was told,
+     * with those of its VLANs. */
+    unsigned more_mac_count;
+    uint8_t more_macs[FORWARD_MACS_MAX][MAC_LEN], macs[FORWARD_MACS_MAX][MAC_LEN];
     bool begun;                  /* it was started once, or was not to be */
     unsigned moves;              /* the port's, as last seen */
     bool rx_mode_due;            /* what it must hear may have changed */

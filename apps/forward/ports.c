@@ -123,9 +123,7 @@ static const struct bridge *bridge_of(const struct port *port)
 static bool wants_promiscuous(const struct port *port)
 {
     const struct forward_port *fp = forward_port_get(port->number);
-    const struct interface *interface = interface_by_port(port->number);
-    if ((fp && (fp->promiscuous || fp->more_macs)) || forward_get_mode()->burst ||
-        (interface && interface->vlan_macs))
+    if ((fp && fp->promiscuous) || forward_get_mode()->burst)
         return true;
     const struct bridge *bridge = bridge_of(port);
     return bridge && !(port->uplink && bridge_of(port->uplink) == bridge);
@@ -143,18 +141,72 @@ static bool wants_groups(const struct port *port)
     return false;
 }
 
-static void wanted_rx_mode(const struct port *port, struct port_rx_mode *mode)
+/* Stations that a port listens for besides itself. */
+struct mac_list {
+    unsigned count; /* beyond FORWARD_MACS_MAX: more than `mac` has room for */
+    uint8_t mac[FORWARD_MACS_MAX][MAC_LEN];
+};
+
+static void list_mac(struct mac_list *list, const struct port *port, const uint8_t mac[MAC_LEN])
 {
+    if (list->count > FORWARD_MACS_MAX || mac_equal(mac, port->mac))
+        return;
+    for (unsigned i = 0; i < list->count; i++)
+        if (mac_equal(list->mac[i], mac))
+            return;
+    if (list->count < FORWARD_MACS_MAX)
+        memcpy(list->mac[list->count], mac, MAC_LEN);
+    list->count++;
+}
+
+/* What the user added, and VLANs with an address of their own. */
+static void list_macs(const struct port *port, struct mac_list *list)
+{
+    const struct forward_port *fp = forward_port_get(port->number);
+    const struct interface *own = interface_by_port(port->number);
+    list->count = 0;
+    for (unsigned i = 0; fp && i < fp->more_mac_count; i++)
+        list_mac(list, port, fp->more_macs[i]);
+    for (unsigned i = 0; own && own->vlan_macs && i < interface_limit(); i++) {
+        const struct interface *vlan = interface_get(i);
+        if (vlan && vlan->lower == own && vlan->wish.mac)
+            list_mac(list, port, vlan->mac);
+    }
+}
+
+/* `list`, which the mode points to: of stations that the device can listen for.  Those that are
+ * too many for it mean all there are. */
+static void wanted_rx_mode(const struct port *port, struct port_rx_mode *mode,
+                           struct mac_list *list)
+{
+    list_macs(port, list);
     *mode = port->rx_mode;
-    mode->promiscuous = wants_promiscuous(port);
+    mode->promiscuous = wants_promiscuous(port) || list->count > port->limits.unicast_max ||
+                        list->count > FORWARD_MACS_MAX;
+    if (mode->promiscuous)
+        list->count = 0;
+    mode->unicast = list->mac;
+    mode->unicast_count = (uint16_t)list->count;
     mode->all_multicast = mode->promiscuous || forward_all_multicast(port) || wants_groups(port);
+}
+
+/* The port keeps what it is told: it gets the list in a place that stays. */
+static int tell_rx_mode(struct port *port, struct port_rx_mode *mode)
+{
+    struct forward_port *fp = forward_port_get(port->number);
+    if (fp)
+        memcpy(fp->macs, mode->unicast, mode->unicast_count * sizeof fp->macs[0]);
+    mode->unicast = fp ? fp->macs : NULL;
+    mode->unicast_count = fp ? mode->unicast_count : 0;
+    return port_set_rx_mode(port, mode);
 }
 
 static int apply_rx_mode(struct port *port)
 {
     struct port_rx_mode mode;
-    wanted_rx_mode(port, &mode);
-    int e = port_set_rx_mode(port, &mode);
+    struct mac_list list;
+    wanted_rx_mode(port, &mode, &list);
+    int e = tell_rx_mode(port, &mode);
     if (e && mode.all_multicast)
         log_warning("port %u: cannot receive what is meant for %s: %s", port->number,
                     mode.promiscuous ? "other stations" : "groups", strerror(-e));
@@ -164,9 +216,12 @@ static int apply_rx_mode(struct port *port)
 static bool differs(const struct port *port)
 {
     struct port_rx_mode mode;
-    wanted_rx_mode(port, &mode);
+    struct mac_list list;
+    wanted_rx_mode(port, &mode, &list);
     return mode.promiscuous != port->rx_mode.promiscuous ||
-           mode.all_multicast != port->rx_mode.all_multicast;
+           mode.all_multicast != port->rx_mode.all_multicast ||
+           mode.unicast_count != port->rx_mode.unicast_count ||
+           (list.count && memcmp(list.mac, port->rx_mode.unicast, list.count * MAC_LEN));
 }
 
 void ports_apply_rx_modes(void)
@@ -241,9 +296,59 @@ int forward_set_all_multicast(struct port *port, bool on)
     return set_wish(port, offsetof(struct forward_port, all_multicast), on);
 }
 
-int forward_set_more_macs(struct port *port, bool on)
+/* Where it is in the list; its end: it is not. */
+static unsigned place_of_mac(const struct forward_port *fp, const uint8_t mac[MAC_LEN])
 {
-    return set_wish(port, offsetof(struct forward_port, more_macs), on);
+    unsigned i = 0;
+    while (i < fp->more_mac_count && !mac_equal(fp->more_macs[i], mac))
+        i++;
+    return i;
+}
+
+static int add_mac(struct port *port, struct forward_port *fp, const uint8_t mac[MAC_LEN])
+{
+    if (!mac_is_station(mac))
+        return -EINVAL;
+    if (place_of_mac(fp, mac) < fp->more_mac_count || mac_equal(port->mac, mac))
+        return -EEXIST;
+    if (fp->more_mac_count == FORWARD_MACS_MAX)
+        return -ENOSPC;
+    memcpy(fp->more_macs[fp->more_mac_count++], mac, MAC_LEN);
+    int e = apply_rx_mode(port);
+    if (e)
+        fp->more_mac_count--;
+    return e;
+}
+
+static int remove_mac(struct port *port, struct forward_port *fp, const uint8_t mac[MAC_LEN])
+{
+    unsigned place = place_of_mac(fp, mac);
+    if (place == fp->more_mac_count)
+        return -ENOENT;
+    memmove(fp->more_macs[place], fp->more_macs[place + 1],
+            (--fp->more_mac_count - place) * MAC_LEN);
+    apply_rx_mode(port); /* it may hear too much now */
+    return 0;
+}
+
+int forward_hear_mac(struct port *port, const uint8_t mac[MAC_LEN], bool on)
+{
+    int e = port_hold_wait(port);
+    if (e)
+        return e;
+    struct forward_port *fp = forward_port_of(port);
+    if (fp)
+        e = on ? add_mac(port, fp, mac) : remove_mac(port, fp, mac);
+    else
+        e = port->state == PORT_FAILED ? -EIO : -ENOMEM;
+    port_release(port);
+    return e;
+}
+
+const uint8_t *forward_more_mac(unsigned number, unsigned i)
+{
+    const struct forward_port *fp = forward_port_get(number);
+    return fp && i < fp->more_mac_count ? fp->more_macs[i] : NULL;
 }
 
 /* Links ------------------------------------------------------------------------ */
@@ -328,6 +433,7 @@ static void widen_tx(struct port *port)
 static int try_up(struct port *port)
 {
     struct port_rx_mode mode;
+    struct mac_list list;
     if (port->state == PORT_FAILED)
         return -EIO;
     port->admin_up = true;
@@ -337,8 +443,8 @@ static int try_up(struct port *port)
         return 0;
     widen_tx(port);
     lend_caches(port);
-    wanted_rx_mode(port, &mode);
-    port_set_rx_mode(port, &mode); /* the driver starts with that, not another */
+    wanted_rx_mode(port, &mode, &list);
+    tell_rx_mode(port, &mode); /* the driver starts with that, not another */
     int e = port_start(port);
     if (e)
         return e;

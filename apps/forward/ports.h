@@ -30,10 +30,12 @@ void forward_ports_up(void);
 /* The user's wish (`port N promiscuous on|off`); a mode that needs it goes before.  0 or -E... */
 int forward_set_promiscuous(struct port *port, bool on);
 bool forward_promiscuous(const struct port *port);      /* the wish, not the outcome */
-/* The same for all multicast, and for stations that the port is to hear besides itself. */
-int forward_set_all_multicast(struct port *port, bool on);
+int forward_set_all_multicast(struct port *port, bool on); /* the same for all multicast */
 bool forward_all_multicast(const struct port *port);
-int forward_set_more_macs(struct port *port, bool on);
+/* A station that the port is to hear besides itself, or not any more: 0; -EEXIST, -ENOENT,
+ * -EINVAL (no station's address), -ENOSPC (FORWARD_MACS_MAX), or as its device answers. */
+int forward_hear_mac(struct port *port, const uint8_t mac[MAC_LEN], bool on);
+const uint8_t *forward_more_mac(unsigned number, unsigned i); /* the i-th; NULL: there are less */
 /* A bridge took the port's interface over or gave it back, or it has its first IPv6 address, or
  * none any more: what it and its VFs must hear.
  * Does not wait: housekeeping tells the devices. */

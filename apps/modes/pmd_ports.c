@@ -16,14 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MACS_MAX 32u
 #define NAME_TEXT 24u
 #define SPEED_TEXT 16u
 
 /* What was added to a port. */
 struct port_extras {
-    unsigned macs;
-    uint8_t mac[MACS_MAX][MAC_LEN];
     uint64_t
         vlan[(VLAN_MAX + 64) / 64]; /* a bit for each that is let through the device's filter */
 };
@@ -164,54 +161,33 @@ static int cmd_ports_stop(struct command_call *call)
 
 /* More addresses ---------------------------------------------------------------------- */
 
-static unsigned place_of(const struct port_extras *x, const uint8_t *mac)
+static int hear_mac(struct command_call *call, bool on)
 {
-    unsigned i = 0;
-    while (x && i < x->macs && !mac_equal(x->mac[i], mac))
-        i++;
-    return i;
-}
-
-static int hear_more(struct command_call *call, struct port *port, const struct port_extras *x)
-{
+    struct port *port = call->arg[0].port;
+    unsigned number = port->number;
     if (port_command_hold(call, port))
         return -1;
-    int e = forward_set_more_macs(port, x->macs);
+    int e = forward_hear_mac(port, call->arg[1].mac, on);
     port_release(port);
-    return e;
+    if (e == -EEXIST)
+        return command_error(call, "port %u has %s already", number, call->arg[1].word);
+    if (e == -ENOENT)
+        return command_error(call, "port %u has no address %s more", number, call->arg[1].word);
+    if (e == -ENOSPC)
+        return command_error(call, "port %u has as many addresses more as it can have", number);
+    return e ? command_error(call, "its device cannot do that: %s", strerror(-e)) : 0;
 }
 
 COMMAND(cmd_mac_add, "mac_addr add PORT MAC", "Receive what is for one more address");
 static int cmd_mac_add(struct command_call *call)
 {
-    struct port *port = call->arg[0].port;
-    struct port_extras *x = extras_get(port->number, true);
-    const uint8_t *mac = call->arg[1].mac;
-    if (!x)
-        return command_error(call, "there is no memory for that");
-    if (place_of(x, mac) < x->macs || mac_equal(port->mac, mac))
-        return command_error(call, "port %u has %s already", port->number, call->arg[1].word);
-    if (x->macs == MACS_MAX)
-        return command_error(call, "port %u has %u addresses more already", port->number, MACS_MAX);
-    memcpy(x->mac[x->macs++], mac, MAC_LEN);
-    int e = hear_more(call, port, x);
-    if (!e)
-        return 0;
-    x->macs--;
-    return e == -1 ? e : command_error(call, "its device cannot do that: %s", strerror(-e));
+    return hear_mac(call, true);
 }
 
 COMMAND(cmd_mac_remove, "mac_addr remove PORT MAC", "Receive no more what is for that address");
 static int cmd_mac_remove(struct command_call *call)
 {
-    struct port *port = call->arg[0].port;
-    struct port_extras *x = extras_get(port->number, false);
-    unsigned place = place_of(x, call->arg[1].mac);
-    if (!x || place == x->macs)
-        return command_error(call, "port %u has no address %s more", port->number,
-                             call->arg[1].word);
-    memmove(x->mac[place], x->mac[place + 1], (--x->macs - place) * MAC_LEN);
-    return hear_more(call, port, x) == -1 ? -1 : 0;
+    return hear_mac(call, false);
 }
 
 /* VLANs --------------------------------------------------------------------------------- */
@@ -283,8 +259,9 @@ static void print_extras(struct out *out, unsigned number)
 {
     const struct port_extras *x;
     char mac[MAC_TEXT];
-    for (unsigned i = 0; (x = extras_get(number, false)) && i < x->macs; i++)
-        out_printf(out, "mac_addr add %u %s\n", number, mac_format(x->mac[i], mac));
+    const uint8_t *more;
+    for (unsigned i = 0; (more = forward_more_mac(number, i)); i++)
+        out_printf(out, "mac_addr add %u %s\n", number, mac_format(more, mac));
     for (unsigned vlan = 1; (x = extras_get(number, false)) && vlan <= VLAN_MAX; vlan++)
         if (x->vlan[vlan / 64] >> vlan % 64 & 1)
             out_printf(out, "rx_vlan add %u %u\n", vlan, number);

@@ -108,6 +108,41 @@ static void rx_mode_filters(void **state)
     assert_true(reaches(other) && reaches(unwanted));
 }
 
+/* As many as the port says, one more is refused and changes nothing. */
+static void further_stations_are_heard(void **state)
+{
+    static uint8_t more[65][MAC_LEN];
+    static const uint8_t group[MAC_LEN] = { 0x03, 0, 0, 0, 0, 1 };
+    const uint16_t most = trial.port->limits.unicast_max;
+    struct port_rx_mode mode = { .unicast = (const uint8_t(*)[MAC_LEN])more };
+    if (!trial.port->ops->set_rx_mode)
+        return;
+    assert_in_range(most, 0, ARRAY_SIZE(more) - 1);
+    for (unsigned i = 0; i < ARRAY_SIZE(more); i++)
+        memcpy(more[i], (uint8_t[]){ 0x02, 0x5e, 0, 0, 1, (uint8_t)i }, MAC_LEN);
+    mode.unicast_count = (uint16_t)(most + 1);
+    assert_int_equal(set_rx_mode(&mode), -ENOSPC);
+    mode = (struct port_rx_mode){ .unicast = &group, .unicast_count = 1 };
+    assert_int_equal(set_rx_mode(&mode), -EINVAL);
+    if (!most || !trial_wired())
+        return;
+    mode =
+        (struct port_rx_mode){ .unicast = (const uint8_t(*)[MAC_LEN])more, .unicast_count = most };
+    assert_int_equal(set_rx_mode(&mode), 0);
+    trial_start();
+    for (unsigned i = 0; i < most; i++)
+        assert_true(reaches(more[i]));
+    assert_true(reaches(trial.port->mac) && !reaches(more[most]));
+    mode.unicast_count = 1;
+    assert_int_equal(set_rx_mode(&mode), 0);
+    assert_true(reaches(more[0]) && !reaches(more[1]) && !reaches(more[most - 1]));
+    port_stop(trial.port);
+    trial_start();
+    assert_true(reaches(more[0]) && !reaches(more[1]));
+    assert_int_equal(set_rx_mode(&(struct port_rx_mode){ 0 }), 0);
+    assert_true(reaches(trial.port->mac) && !reaches(more[0]));
+}
+
 static void set_mtu_is_checked(void **state)
 {
     uint32_t most = trial.port->limits.max_frame - FRAME_LIMIT(0);
@@ -174,6 +209,7 @@ const struct conformance_rule conformance_settings[] = {
     RULE(link_follows_the_wire_and_the_state),
     RULE(set_mac_is_checked_and_kept),
     RULE(rx_mode_filters),
+    RULE(further_stations_are_heard),
     RULE(set_mtu_is_checked),
     RULE_ON_WIRE(jumbo_frames_travel_in_chains),
     { 0 },

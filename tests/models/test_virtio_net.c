@@ -93,6 +93,28 @@ static void receive_filters_follow_the_mode(void **state)
     }
 }
 
+/* 5.1.6.5.2: the unicast table goes before the multicast one, and both are whole. */
+static void further_stations_are_in_the_unicast_table(void **state)
+{
+    static const uint8_t stations[2][6] = { { 2, 0, 0x5e, 0, 1, 1 }, { 2, 0, 0x5e, 0, 1, 2 } };
+    static const uint8_t groups[1][6] = { { 0x33, 0x33, 0, 0, 0, 1 } };
+    const struct port_rx_mode mode = {
+        .unicast = stations, .unicast_count = 2, .multicast = groups, .multicast_count = 1
+    };
+    struct virtio_net_model_config config = vnet_usual(MODEL_MODERN);
+    vnet_up(&config);
+    assert_int_equal(port_set_rx_mode(vnet.port, &mode), 0);
+    assert_filters(false, false, 1);
+    assert_int_equal(vnet.model->unicast_count, 2);
+    assert_memory_equal(vnet.model->unicast, stations, sizeof stations);
+    assert_memory_equal(vnet.model->multicast, groups, sizeof groups);
+    vnet_down();
+    config.features &= ~F_CTRL_RX; /* it hears what it likes */
+    vnet_up(&config);
+    assert_int_equal(port_set_rx_mode(vnet.port, &mode), -ENOTSUP);
+    vnet_down();
+}
+
 /* More groups than a command holds: all of them, rather than too few. */
 static void too_many_groups_become_all(void **state)
 {
@@ -904,6 +926,7 @@ int main(void)
         T(mac_is_the_devices),
         T(mac_can_be_set),
         T(receive_filters_follow_the_mode),
+        T(further_stations_are_in_the_unicast_table),
         T(too_many_groups_become_all),
         T(filters_without_control_queue_are_refused),
         T(control_trouble_is_told),

@@ -123,7 +123,7 @@ static void device_reset(struct virtio_net_model *m)
     m->accepted = 0;
     m->promiscuous = true; /* until somebody filters */
     m->all_multicast = false;
-    m->multicast_count = 0;
+    m->multicast_count = m->unicast_count = 0;
     memset(m->vlans, 0, sizeof m->vlans);
     m->queue_select = 0;
     memcpy(m->mac, m->config.mac, 6);
@@ -580,6 +580,9 @@ static bool wanted(const struct virtio_net_model *m, const uint8_t *frame)
         return true;
     if ((frame[0] & 1) && m->all_multicast)
         return true;
+    for (unsigned i = 0; i < m->unicast_count; i++)
+        if (!memcmp(frame, m->unicast[i], 6))
+            return true;
     for (unsigned i = 0; i < m->multicast_count; i++)
         if (!memcmp(frame, m->multicast[i], 6))
             return true;
@@ -668,6 +671,8 @@ static bool set_mac_table(struct virtio_net_model *m, const uint8_t *data, size_
         m->all_multicast = true;
         multicast = 0;
     }
+    m->unicast_count = unicast;
+    memcpy(m->unicast, data + 4, 6ull * unicast);
     m->multicast_count = multicast;
     memcpy(m->multicast, data + 8 + 6 * unicast, 6ull * multicast);
     return true;

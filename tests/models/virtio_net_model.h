@@ -79,8 +79,8 @@ struct virtio_net_model {
     uint8_t duplex;
     uint8_t mac[6];
     bool promiscuous, all_multicast;
-    unsigned multicast_count;
-    uint8_t multicast[MODEL_MACS_MAX][6];
+    unsigned multicast_count, unicast_count;
+    uint8_t multicast[MODEL_MACS_MAX][6], unicast[MODEL_MACS_MAX][6];
     bool vlans[4096];   /* that it lets in, with CTRL_VLAN */
     unsigned announced; /* asked for, and acknowledged */
 

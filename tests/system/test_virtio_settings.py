@@ -2,12 +2,13 @@
 import json
 import os
 import socket
+import time
 
 import pytest
 from scapy.all import ARP, Dot1Q, Ether
 
 from addresses import ROUTER
-from qemu import Appliance, check_law
+from qemu import FRAME_LIMIT, Appliance, check_law
 
 OURS, OTHER = "02:00:00:00:00:01", "02:00:00:00:77:77"
 
@@ -73,6 +74,37 @@ def test_a_routed_port_hears_what_is_meant_for_it(router):
     router.wires[0].send(*strange, tagged(OURS, 200), tagged(OTHER, 100), *marks)
     router.settled(before + len(marks))
     assert heard(router) == before + len(marks)
+
+
+def filters_become(router, condition):
+    """What QEMU's device was told of port 0, once that is so: housekeeping tells it."""
+    end = time.monotonic() + FRAME_LIMIT
+    while True:
+        table = [row for row in router.control("query-rx-filter") if row["main-mac"] == OURS][0]
+        if condition(table):
+            return table
+        assert time.monotonic() < end, table
+
+
+def test_further_addresses_are_in_the_device_s_table(router):
+    """A VLAN's own and those of `mac_addr add`; more than there is room for are all."""
+    router.must("interface 0.100 mac 02:00:00:00:55:55")
+    router.must("mac_addr add 0 02:00:00:00:66:66")
+    mine = {"02:00:00:00:55:55", "02:00:00:00:66:66"}
+    table = filters_become(router, lambda t: set(t["unicast-table"]) == mine)
+    assert not table["promiscuous"] and not table["unicast-overflow"]
+    for wire in router.wires:
+        wire.drain()
+    before = heard(router)
+    router.wires[0].send(tagged(OTHER, 100), tagged("02:00:00:00:55:55", 100), tagged("02:00:00:00:66:66", 100))
+    router.settled(before + 2)
+    assert heard(router) == before + 2
+    for n in range(31):
+        router.must("mac_addr add 0 02:00:00:00:67:%02x" % n)
+    filters_become(router, lambda t: t["promiscuous"])
+    for n in range(31):
+        router.must("mac_addr remove 0 02:00:00:00:67:%02x" % n)
+    filters_become(router, lambda t: set(t["unicast-table"]) == mine and not t["promiscuous"])
 
 
 def test_an_announcement_is_made_when_asked_for(router):

@@ -377,6 +377,26 @@ static void forward_statistics_count_from_the_start(void **state)
     assert_null(strstr(typed("show fwd stats all"), "RX-packets: 3"));
 }
 
+static void more_stations_than_the_device_has_room_for_are_all(void)
+{
+    static const uint8_t first[MAC_LEN] = { 2, 0, 0, 0, 0, 0x98 };
+    const struct port_rx_mode *mode = &lan[1]->port.rx_mode;
+    lan[1]->port.limits.unicast_max = 2;
+    typed_good("mac_addr add 1 02:00:00:00:00:98");
+    typed_good("mac_addr add 1 02:00:00:00:00:99");
+    assert_true(mode->unicast_count == 2 && !mode->promiscuous);
+    assert_memory_equal(mode->unicast[0], first, MAC_LEN);
+    typed_good("mac_addr add 1 02:00:00:00:00:9a");
+    assert_true(mode->unicast_count == 0 && mode->promiscuous);
+    typed_good("mac_addr remove 1 02:00:00:00:00:98");
+    assert_true(mode->unicast_count == 2 && !mode->promiscuous);
+    assert_int_equal(mode->unicast[0][5], 0x99);
+    typed_good("mac_addr remove 1 02:00:00:00:00:99");
+    typed_good("mac_addr remove 1 02:00:00:00:00:9a");
+    assert_true(mode->unicast_count == 0 && !mode->promiscuous);
+    lan[1]->port.limits.unicast_max = 0;
+}
+
 static void port_words_apply_to_one_or_all(void **state)
 {
     typed_good("port stop all");
@@ -395,6 +415,7 @@ static void port_words_apply_to_one_or_all(void **state)
     typed_good("mac_addr remove 1 02:00:00:00:00:99");
     assert_false(lan[1]->port.rx_mode.promiscuous);
     typed_fails("mac_addr remove 1 02:00:00:00:00:99", "no address");
+    more_stations_than_the_device_has_room_for_are_all();
     typed_good("set promisc all on");
     assert_true(lan[3]->port.rx_mode.promiscuous);
     typed_fails("port start 9", "expected PORTS 0 to 3 or all");

@@ -219,6 +219,32 @@ static void it_follows_its_port(void **state)
         bench_run_ms(1);
 }
 
+/* A device with room for it need not hear everybody; two with one address take one place. */
+static void its_own_address_is_listened_for(void **state)
+{
+    const uint8_t mac[MAC_LEN] = { 2, 0, 0, 0, 0x10, 0x10 };
+    const struct port_rx_mode *mode = &bench.port[0]->rx_mode;
+    bench.port[0]->limits.unicast_max = 1;
+    bench_command("interface 0.10 mac 02:00:00:00:10:10");
+    bench_command("interface 0.20 mac 02:00:00:00:10:10");
+    bench_run_ms(2);
+    assert_true(mode->unicast_count == 1 && !mode->promiscuous);
+    assert_memory_equal(mode->unicast[0], mac, MAC_LEN);
+    bench_command("port 0 mac 02:00:00:00:10:10"); /* it is the port's own now */
+    bench_run_ms(2);
+    assert_true(mode->unicast_count == 0 && !mode->promiscuous);
+    bench_command("port 0 mac 02:00:00:00:00:56");
+    bench_command("interface 0.20 mac 02:00:00:00:20:20");
+    bench_run_ms(2);
+    assert_true(mode->unicast_count == 0 && mode->promiscuous);
+    bench_command("interface delete 0.10");
+    bench_run_ms(2);
+    assert_true(mode->unicast_count == 1 && !mode->promiscuous);
+    assert_int_equal(mode->unicast[0][5], 0x20);
+    while (!bench_is_quiet())
+        bench_run_ms(1);
+}
+
 /* Its device was moved to another place: the addresses of all that lies on it are told there. */
 static void a_port_that_was_moved_is_announced(void **state)
 {
@@ -422,6 +448,7 @@ int main(void)
         test(slow_ways_tag),
         test(the_mtu_is_without_the_tag),
         test(it_follows_its_port),
+        test(its_own_address_is_listened_for),
         test(a_port_that_was_moved_is_announced),
         test(it_counts),
         test(one_that_is_down_takes_nothing),

@@ -72,6 +72,14 @@ static void e1000_set_up_link(struct e1000 *e)
 
 /* Settings ------------------------------------------------------------------- */
 
+/* Receive addresses 1 and on: further stations, and no other that somebody left there. */
+static void e1000_write_unicast(struct e1000 *e, const struct port_rx_mode *mode)
+{
+    for (uint32_t i = 1; i < E1000_RA_REGS; i++)
+        intel_mac_write(&e->device, E1000_RAL(i),
+                        i <= mode->unicast_count ? mode->unicast[i - 1] : NULL, 0);
+}
+
 /* With buffers of 2048 bytes. */
 static void e1000_receiver_on(struct e1000 *e, const struct port_rx_mode *mode)
 {
@@ -83,6 +91,7 @@ static int e1000_set_rx_mode(struct port *port, const struct port_rx_mode *mode)
     struct e1000 *e = port->priv;
     if (port->state == PORT_RUNNING) {
         intel_multicast_write(&e->device, mode);
+        e1000_write_unicast(e, mode);
         e1000_receiver_on(e, mode);
     }
     return 0;
@@ -108,10 +117,8 @@ static int e1000_set_offloads(struct port *port, uint32_t offloads)
 /* 8254x SDM 14.4, after a reset. */
 static void e1000_init_receive(struct e1000 *e)
 {
-    /* Receive addresses: ours, and no other that somebody left there. */
     e1000_write_mac(e, e->port.mac);
-    for (uint32_t i = 1; i < E1000_RA_REGS; i++)
-        intel_mac_write(&e->device, E1000_RAL(i), NULL, 0);
+    e1000_write_unicast(e, &e->port.rx_mode);
     intel_multicast_write(&e->device, &e->port.rx_mode);
     /* Skipped: IMS and RDTR, for interrupts stay masked. */
     intel_write(&e->device, INTEL_RXCSUM, INTEL_RXCSUM_IPOFL);
@@ -227,6 +234,7 @@ static struct e1000 *e1000_create(struct pci_function *f, const struct e1000_chi
                              .dma = &f->dma,
                              .pci = f,
                              .priv = e };
+    e->port.limits.unicast_max = E1000_RA_MORE;
     intel_rxq_init(&e->rx, &e->port, 0, e1000_rx_burst);
     intel_txq_init(&e->tx, &e->port, 0, e1000_tx_burst);
     return e;

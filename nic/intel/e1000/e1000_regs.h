@@ -58,6 +58,8 @@
 #define E1000_RAL(n) (0x5400u + 8 * (n)) /* RW, Receive Address Low, 13.5.2 */
 #define E1000_RAH(n) (0x5404u + 8 * (n)) /* RW, Receive Address High, 13.5.3 */
 #define E1000_RA_REGS 16u
+/* Besides the port's own: Linux and DPDK leave the last one alone. */
+#define E1000_RA_MORE (E1000_RA_REGS - 2)
 
 /* Receive descriptor, legacy, 8254x SDM 3.2.3: struct intel_rx_desc.  The device writes both
  * words back; of the second, the result, we read one copy and look at nothing else. */
