@@ -5,6 +5,7 @@
 
 #include "kernel/time.h"
 #include "pci/pci_regs.h"
+#include "tests/models/pcispace_config.h"
 
 #include <string.h>
 
@@ -13,70 +14,9 @@
 #define ARI 0x150u
 #define SRIOV 0x160u
 #define ACS 0x148u
-#define FLR 0x8000u          /* of Device Control, PCIe 7.5.3.4 */
 #define VF_PAGE_SIZES 0x553u /* 4 KiB, 8 KiB, 64 KiB, ... */
 #define SRIOV_BAR0 0x24u
 #define MSIX_BAR 3u
-
-static void put(uint8_t *at, uint64_t value, unsigned size)
-{
-    for (unsigned i = 0; i < size; i++)
-        at[i] = (uint8_t)(value >> 8 * i);
-}
-
-static uint64_t take(const uint8_t *at, unsigned size)
-{
-    uint64_t value = 0;
-    for (unsigned i = 0; i < size; i++)
-        value |= (uint64_t)at[i] << 8 * i;
-    return value;
-}
-
-static void extended(struct pcispace_device *d, unsigned at, unsigned id, unsigned version,
-                     unsigned next)
-{
-    put(d->config + at, id | version << 16 | next << 20, 4);
-}
-
-/* Express version 2, PCIe 7.5.3; returns where. */
-static uint16_t add_express(struct pcispace_device *d, unsigned type, bool flr, bool ari)
-{
-    uint8_t bytes[60] = { PCI_CAP_EXPRESS };
-    put(bytes + PCI_EXPRESS_CAPABILITIES, 2 | type << 4, 2);
-    put(bytes + PCI_EXPRESS_DEVICE_CAP, 0x8020u | (flr ? PCI_EXPRESS_FLR : 0), 4);
-    put(bytes + PCI_EXPRESS_LINK_CAP, 0x00000411, 4);
-    put(bytes + PCI_EXPRESS_LINK_STA, 0x0011, 2);
-    put(bytes + PCI_EXPRESS_DEVICE_CAP2, ari ? PCI_EXPRESS_ARI_CAPABLE : 0, 4);
-    uint16_t at = pcispace_capability(d, bytes, sizeof bytes);
-    put(d->writable + at + PCI_EXPRESS_DEVICE_CTL, 0xffff, 2);
-    put(d->writable + at + PCI_EXPRESS_DEVICE_CTL2, ari ? PCI_EXPRESS_ARI_FORWARDING : 0, 2);
-    return at;
-}
-
-static void add_msix(struct pcispace_device *d, unsigned vectors)
-{
-    uint8_t bytes[12] = { PCI_CAP_MSIX };
-    put(bytes + PCI_MSIX_CONTROL, vectors - 1, 2);
-    put(bytes + PCI_MSIX_TABLE, MSIX_BAR, 4);
-    put(bytes + PCI_MSIX_PBA, 0x2000 | MSIX_BAR, 4);
-    uint16_t at = pcispace_capability(d, bytes, sizeof bytes);
-    put(d->writable + at + PCI_MSIX_CONTROL, PCI_MSIX_ENABLE | PCI_MSIX_MASK, 2);
-}
-
-static void add_aer(struct pcispace_device *d, unsigned next)
-{
-    extended(d, AER, PCI_EXT_AER, 1, next);
-    put(d->writable + AER + 8, ~0ull, 8);    /* uncorrectable: mask, severity */
-    put(d->writable + AER + 0x14, ~0ull, 4); /* correctable: mask */
-}
-
-static uint16_t find_express(const struct pcispace_device *d)
-{
-    uint8_t at = d->config[PCI_CAPABILITIES];
-    while (at && d->config[at] != PCI_CAP_EXPRESS)
-        at = d->config[at + PCI_CAP_NEXT];
-    return at;
-}
 
 /* The port above --------------------------------------------------------------- */
 
@@ -85,25 +25,25 @@ static void bridge_init(struct igb_model *m, unsigned slot)
     struct pcispace_device *d = &m->bridge;
     pcispace_bridge_init(d, 0x1b36, 0x000c);
     d->config_size = PCI_EXTENDED_SIZE;
-    add_express(d, PCI_EXPRESS_ROOT_PORT, false, true);
-    extended(d, AER, PCI_EXT_AER, 2, ACS);
-    extended(d, ACS, PCI_EXT_ACS, 1, 0);
-    put(d->config + ACS + PCI_ACS_CAPABILITY, 0x1f, 2);
-    put(d->writable + ACS + PCI_ACS_CONTROL, 0x1f, 2);
+    config_add_express(d, PCI_EXPRESS_ROOT_PORT, false, true);
+    config_extended(d, AER, PCI_EXT_AER, 2, ACS);
+    config_extended(d, ACS, PCI_EXT_ACS, 1, 0);
+    config_put(d->config + ACS + PCI_ACS_CAPABILITY, 0x1f, 2);
+    config_put(d->writable + ACS + PCI_ACS_CONTROL, 0x1f, 2);
     pcispace_add(d, NULL, slot, 0);
 }
 
 static bool ari_forwarding(const struct igb_model *m)
 {
-    unsigned at = find_express(&m->bridge) + PCI_EXPRESS_DEVICE_CTL2;
-    return take(m->bridge.config + at, 2) & PCI_EXPRESS_ARI_FORWARDING;
+    unsigned at = config_find_express(&m->bridge) + PCI_EXPRESS_DEVICE_CTL2;
+    return config_get(m->bridge.config + at, 2) & PCI_EXPRESS_ARI_FORWARDING;
 }
 
 /* SR-IOV ---------------------------------------------------------------------------- */
 
 static uint64_t sriov(const struct igb_model *m, unsigned offset, unsigned size)
 {
-    return take(m->device.config + SRIOV + offset, size);
+    return config_get(m->device.config + SRIOV + offset, size);
 }
 
 unsigned igb_model_vfs_present(const struct igb_model *m)
@@ -124,8 +64,8 @@ static void place_vfs(struct igb_model *m)
 {
     bool ari = sriov(m, PCI_SRIOV_CONTROL, 2) & PCI_SRIOV_ARI;
     uint16_t offset = ari ? 0x80 : 0x180;
-    put(m->device.config + SRIOV + PCI_SRIOV_VF_OFFSET, offset, 2);
-    put(m->device.config + SRIOV + PCI_SRIOV_VF_STRIDE, 2, 2);
+    config_put(m->device.config + SRIOV + PCI_SRIOV_VF_OFFSET, offset, 2);
+    config_put(m->device.config + SRIOV + PCI_SRIOV_VF_STRIDE, 2, 2);
     for (unsigned i = 0; i < IGB_MODEL_VFS; i++)
         m->vf[i].device.routing_offset = (uint16_t)(offset + 2 * i);
 }
@@ -156,11 +96,12 @@ static uint64_t vf_bar_at(void *ctx, unsigned bar)
 static void vf_written(void *ctx, uint16_t offset, unsigned size)
 {
     struct igb_model_vf *vf = ctx;
-    unsigned at = find_express(&vf->device) + PCI_EXPRESS_DEVICE_CTL;
-    if (offset > at + 1 || offset + size <= at || !(take(vf->device.config + at, 2) & FLR))
+    unsigned at = config_find_express(&vf->device) + PCI_EXPRESS_DEVICE_CTL;
+    if (offset > at + 1 || offset + size <= at ||
+        !(config_get(vf->device.config + at, 2) & CONFIG_FLR))
         return;
-    put(vf->device.config + at, 0, 2);
-    put(vf->device.config + PCI_COMMAND, 0, 2);
+    config_put(vf->device.config + at, 0, 2);
+    config_put(vf->device.config + PCI_COMMAND, 0, 2);
     igb_model_vf_reset(vf->model, vf->index);
 }
 
@@ -173,13 +114,13 @@ static void vf_config(struct igb_model_vf *vf, bool lone)
     uint16_t device = i350 ? 0x1520 : 0x10ca;
     pcispace_device_init(d, lone ? 0x8086 : 0xffff, lone ? device : 0xffff, 0x020000);
     if (!lone)
-        put(d->writable + PCI_COMMAND, PCI_COMMAND_MASTER, 2);
+        config_put(d->writable + PCI_COMMAND, PCI_COMMAND_MASTER, 2);
     d->config_size = PCI_EXTENDED_SIZE;
-    put(d->config + PCI_SUBSYSTEM_VENDOR, 0x8086, 2);
-    add_express(d, PCI_EXPRESS_ENDPOINT, true, false);
-    add_msix(d, 3);
-    add_aer(d, ARI);
-    extended(d, ARI, PCI_EXT_ARI, 1, 0);
+    config_put(d->config + PCI_SUBSYSTEM_VENDOR, 0x8086, 2);
+    config_add_express(d, PCI_EXPRESS_ENDPOINT, true, false);
+    config_add_msix(d, 3, MSIX_BAR);
+    config_add_aer(d, AER, ARI);
+    config_extended(d, ARI, PCI_EXT_ARI, 1, 0);
     d->bar[0] = (struct pcispace_bar){ IGB_MODEL_VF_BAR_SIZE, .is64 = true, .prefetchable = true };
     d->bar[MSIX_BAR] = d->bar[0];
     d->bar_read = igb_model_vf_bar_read;
@@ -195,7 +136,7 @@ static void set_vfs(struct igb_model *m, unsigned count)
         bool was = vf->present;
         vf->present = i < count;
         if (vf->present && !was) {
-            put(vf->device.config + PCI_COMMAND, 0, 2);
+            config_put(vf->device.config + PCI_COMMAND, 0, 2);
             vf->told = vf->queues_lost = false;
         }
         if (was && !vf->present) {
@@ -231,18 +172,19 @@ static void sriov_init(struct igb_model *m)
 {
     struct pcispace_device *d = &m->device;
     uint8_t *at = d->config + SRIOV, *mask = d->writable + SRIOV;
-    extended(d, SRIOV, PCI_EXT_SRIOV, 1, 0);
-    put(at + PCI_SRIOV_INITIAL_VFS, IGB_MODEL_VFS, 2);
-    put(at + PCI_SRIOV_TOTAL_VFS, IGB_MODEL_VFS, 2);
-    put(at + PCI_SRIOV_VF_DEVICE_ID, m->chip == IGB_MODEL_I350 ? 0x1520 : 0x10ca, 2);
-    put(at + PCI_SRIOV_PAGE_SIZES, VF_PAGE_SIZES, 4);
-    put(at + PCI_SRIOV_PAGE_SIZE, 1, 4);
-    put(mask + PCI_SRIOV_CONTROL, PCI_SRIOV_VF_ENABLE | PCI_SRIOV_VF_MEMORY | PCI_SRIOV_ARI, 2);
-    put(mask + PCI_SRIOV_NUM_VFS, 0xffff, 2);
-    put(mask + PCI_SRIOV_PAGE_SIZE, VF_PAGE_SIZES, 4);
+    config_extended(d, SRIOV, PCI_EXT_SRIOV, 1, 0);
+    config_put(at + PCI_SRIOV_INITIAL_VFS, IGB_MODEL_VFS, 2);
+    config_put(at + PCI_SRIOV_TOTAL_VFS, IGB_MODEL_VFS, 2);
+    config_put(at + PCI_SRIOV_VF_DEVICE_ID, m->chip == IGB_MODEL_I350 ? 0x1520 : 0x10ca, 2);
+    config_put(at + PCI_SRIOV_PAGE_SIZES, VF_PAGE_SIZES, 4);
+    config_put(at + PCI_SRIOV_PAGE_SIZE, 1, 4);
+    config_put(mask + PCI_SRIOV_CONTROL, PCI_SRIOV_VF_ENABLE | PCI_SRIOV_VF_MEMORY | PCI_SRIOV_ARI,
+               2);
+    config_put(mask + PCI_SRIOV_NUM_VFS, 0xffff, 2);
+    config_put(mask + PCI_SRIOV_PAGE_SIZE, VF_PAGE_SIZES, 4);
     for (unsigned bar = 0; bar <= MSIX_BAR; bar += MSIX_BAR) {
-        put(at + SRIOV_BAR0 + 4 * bar, PCI_BAR_TYPE_64 | PCI_BAR_PREFETCH, 8);
-        put(mask + SRIOV_BAR0 + 4 * bar, ~(IGB_MODEL_VF_BAR_SIZE - 1ull), 8);
+        config_put(at + SRIOV_BAR0 + 4 * bar, PCI_BAR_TYPE_64 | PCI_BAR_PREFETCH, 8);
+        config_put(mask + SRIOV_BAR0 + 4 * bar, ~(IGB_MODEL_VF_BAR_SIZE - 1ull), 8);
     }
     m->sriov = SRIOV;
     place_vfs(m);
@@ -254,10 +196,10 @@ static void sriov_init(struct igb_model *m)
 static void pf_reset(struct igb_model *m)
 {
     struct pcispace_device *d = &m->device;
-    put(d->config + find_express(d) + PCI_EXPRESS_DEVICE_CTL, 0, 2);
-    put(d->config + PCI_COMMAND, 0, 2);
-    put(d->config + SRIOV + PCI_SRIOV_CONTROL, 0, 2);
-    put(d->config + SRIOV + PCI_SRIOV_NUM_VFS, 0, 2);
+    config_put(d->config + config_find_express(d) + PCI_EXPRESS_DEVICE_CTL, 0, 2);
+    config_put(d->config + PCI_COMMAND, 0, 2);
+    config_put(d->config + SRIOV + PCI_SRIOV_CONTROL, 0, 2);
+    config_put(d->config + SRIOV + PCI_SRIOV_NUM_VFS, 0, 2);
     place_vfs(m);
     set_vfs(m, 0);
     igb_model_reset_registers(m);
@@ -268,10 +210,11 @@ static void pf_reset(struct igb_model *m)
 static void pf_written(void *ctx, uint16_t offset, unsigned size)
 {
     struct igb_model *m = ctx;
-    unsigned at = find_express(&m->device) + PCI_EXPRESS_DEVICE_CTL;
+    unsigned at = config_find_express(&m->device) + PCI_EXPRESS_DEVICE_CTL;
     if (offset >= SRIOV)
         sriov_written(m, offset);
-    if (offset <= at + 1 && offset + size > at && (take(m->device.config + at, 2) & FLR))
+    if (offset <= at + 1 && offset + size > at &&
+        (config_get(m->device.config + at, 2) & CONFIG_FLR))
         pf_reset(m);
 }
 
@@ -280,12 +223,12 @@ static void pf_config(struct igb_model *m)
     struct pcispace_device *d = &m->device;
     pcispace_device_init(d, 0x8086, m->chip == IGB_MODEL_I350 ? 0x1521 : 0x10c9, 0x020000);
     d->config_size = PCI_EXTENDED_SIZE;
-    put(d->config + PCI_SUBSYSTEM_VENDOR, 0x8086, 2);
-    put(d->config + PCI_SUBSYSTEM, 0xa03c, 2);
-    add_express(d, PCI_EXPRESS_ENDPOINT, true, false);
-    add_msix(d, 10);
-    add_aer(d, ARI);
-    extended(d, ARI, PCI_EXT_ARI, 1, SRIOV);
+    config_put(d->config + PCI_SUBSYSTEM_VENDOR, 0x8086, 2);
+    config_put(d->config + PCI_SUBSYSTEM, 0xa03c, 2);
+    config_add_express(d, PCI_EXPRESS_ENDPOINT, true, false);
+    config_add_msix(d, 10, MSIX_BAR);
+    config_add_aer(d, AER, ARI);
+    config_extended(d, ARI, PCI_EXT_ARI, 1, SRIOV);
     d->bar[0] = (struct pcispace_bar){ .size = IGB_MODEL_BAR_SIZE };
     d->bar[2] = (struct pcispace_bar){ .size = 32, .io = true };
     d->bar[MSIX_BAR] = (struct pcispace_bar){ .size = 0x4000 };

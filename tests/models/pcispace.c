@@ -4,6 +4,7 @@
 #include "pci/pci.h"
 #include "pci/pci_regs.h"
 #include "tests/host/host.h"
+#include "tests/models/pcispace_config.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,20 +21,6 @@ static struct {
     struct pcispace_device *device; /* NULL: look for it */
     unsigned bar;
 } last;
-
-static void put(uint8_t *at, uint64_t value, unsigned size)
-{
-    for (unsigned i = 0; i < size; i++)
-        at[i] = (uint8_t)(value >> 8 * i);
-}
-
-static uint64_t get(const uint8_t *at, unsigned size)
-{
-    uint64_t value = 0;
-    for (unsigned i = 0; i < size; i++)
-        value |= (uint64_t)at[i] << 8 * i;
-    return value;
-}
 
 /* Configuration space --------------------------------------------------------- */
 
@@ -120,7 +107,7 @@ static uint64_t bar_base(const struct pcispace_device *d, unsigned i)
 {
     if (d->bar_at)
         return d->bar_at(d->ctx, i);
-    uint64_t v = get(d->config + PCI_BAR0 + 4 * i, d->bar[i].is64 ? 8 : 4);
+    uint64_t v = config_get(d->config + PCI_BAR0 + 4 * i, d->bar[i].is64 ? 8 : 4);
     return v & ~(uint64_t)(d->bar[i].io ? PCI_BAR_IO_FLAGS : PCI_BAR_MEMORY_FLAGS);
 }
 
@@ -157,7 +144,7 @@ static uint32_t config_read(uint32_t bdf, uint16_t offset, unsigned size)
     reads++;
     if (!d || offset + size > d->config_size)
         return 0xffffffffu >> (32 - 8 * size);
-    return (uint32_t)get(d->config + offset, size);
+    return (uint32_t)config_get(d->config + offset, size);
 }
 
 static void config_write(uint32_t bdf, uint16_t offset, unsigned size, uint32_t value)
@@ -166,11 +153,7 @@ static void config_write(uint32_t bdf, uint16_t offset, unsigned size, uint32_t 
     if (!d || offset + size > d->config_size)
         return;
     last.device = NULL;
-    for (unsigned i = 0; i < size; i++) {
-        uint8_t mask = d->writable[offset + i];
-        uint8_t byte = (uint8_t)(value >> 8 * i);
-        d->config[offset + i] = (uint8_t)((d->config[offset + i] & ~mask) | (byte & mask));
-    }
+    config_write_masked(d, offset, size, value);
     judge_write(d, offset);
     if (d->config_written)
         d->config_written(d->ctx, offset, size);
@@ -205,12 +188,12 @@ static bool in_window(const struct pcispace_device *b, uint64_t at, bool io)
     const uint8_t *c = b->config;
     if (io)
         return at >> 12 >= c[PCI_IO_BASE] >> 4 && at >> 12 <= c[PCI_IO_LIMIT] >> 4;
-    uint64_t upper = get(c + PCI_PREFETCH_BASE_HIGH, 4) << 12,
-             upper_last = get(c + PCI_PREFETCH_LIMIT_HIGH, 4) << 12;
-    return (at >> 20 >= get(c + PCI_MEMORY_BASE, 2) >> 4 &&
-            at >> 20 <= get(c + PCI_MEMORY_LIMIT, 2) >> 4) ||
-           (at >> 20 >= (upper | get(c + PCI_PREFETCH_BASE, 2) >> 4) &&
-            at >> 20 <= (upper_last | get(c + PCI_PREFETCH_LIMIT, 2) >> 4));
+    uint64_t upper = config_get(c + PCI_PREFETCH_BASE_HIGH, 4) << 12,
+             upper_last = config_get(c + PCI_PREFETCH_LIMIT_HIGH, 4) << 12;
+    return (at >> 20 >= config_get(c + PCI_MEMORY_BASE, 2) >> 4 &&
+            at >> 20 <= config_get(c + PCI_MEMORY_LIMIT, 2) >> 4) ||
+           (at >> 20 >= (upper | config_get(c + PCI_PREFETCH_BASE, 2) >> 4) &&
+            at >> 20 <= (upper_last | config_get(c + PCI_PREFETCH_LIMIT, 2) >> 4));
 }
 
 static bool forwarded(const struct pcispace_device *d, uint64_t at, bool io)
@@ -309,78 +292,6 @@ void pcispace_reset(void)
 
 /* Devices --------------------------------------------------------------------------- */
 
-static void header_init(struct pcispace_device *d, uint16_t vendor, uint16_t device,
-                        uint32_t class_code, unsigned layout)
-{
-    memset(d->config, 0, sizeof d->config);
-    memset(d->writable, 0, sizeof d->writable);
-    d->config_size = PCI_CONFIG_SIZE;
-    put(d->config + PCI_VENDOR_ID, vendor, 2);
-    put(d->config + PCI_DEVICE_ID, device, 2);
-    put(d->config + PCI_REVISION + 1, class_code, 3);
-    d->config[PCI_HEADER_TYPE] = (uint8_t)layout;
-    put(d->writable + PCI_COMMAND, 0x0547, 2);
-    d->capability_end = PCI_CAP_FIRST;
-    d->capability_last = 0;
-}
-
-void pcispace_device_init(struct pcispace_device *d, uint16_t vendor, uint16_t device,
-                          uint32_t class_code)
-{
-    header_init(d, vendor, device, class_code, PCI_HEADER_DEVICE);
-}
-
-/* All windows there, the prefetchable one 64 bits wide. */
-void pcispace_bridge_init(struct pcispace_device *d, uint16_t vendor, uint16_t device)
-{
-    header_init(d, vendor, device, 0x060400, PCI_HEADER_BRIDGE);
-    put(d->writable + PCI_PRIMARY_BUS, 0xffffff, 3);
-    put(d->writable + PCI_IO_BASE, 0xf0f0, 2);
-    put(d->writable + PCI_MEMORY_BASE, 0xfff0fff0, 4);
-    put(d->writable + PCI_PREFETCH_BASE, 0xfff0fff0, 4);
-    put(d->config + PCI_PREFETCH_BASE, 0x00010001, 4);
-    put(d->writable + PCI_PREFETCH_BASE_HIGH, ~0ull, 8);
-}
-
-void pcispace_device_load(struct pcispace_device *d, const void *bytes, size_t size)
-{
-    header_init(d, 0, 0, 0, 0);
-    memcpy(d->config, bytes, size);
-    d->config_size = (uint16_t)size;
-    if ((d->config[PCI_HEADER_TYPE] & PCI_HEADER_LAYOUT) == PCI_HEADER_BRIDGE) {
-        put(d->writable + PCI_PRIMARY_BUS, 0xffffff, 3);
-        put(d->writable + PCI_IO_BASE, 0xf0f0, 2);
-        put(d->writable + PCI_MEMORY_BASE, 0xfff0fff0, 4);
-        put(d->writable + PCI_PREFETCH_BASE, 0xfff0fff0, 4);
-        put(d->writable + PCI_PREFETCH_BASE_HIGH, ~0ull, 8);
-    }
-}
-
-uint16_t pcispace_capability(struct pcispace_device *d, const void *bytes, size_t size)
-{
-    uint16_t at = d->capability_end;
-    memcpy(d->config + at, bytes, size);
-    d->config[at + 1] = 0;
-    d->config[d->capability_last ? d->capability_last + 1u : PCI_CAPABILITIES] = (uint8_t)at;
-    d->config[PCI_STATUS] |= PCI_STATUS_CAPABILITIES;
-    d->capability_last = at;
-    d->capability_end = (uint16_t)(at + ((size + 3) & ~3ull));
-    return at;
-}
-
-static void bar_registers(struct pcispace_device *d, unsigned i)
-{
-    const struct pcispace_bar *b = &d->bar[i];
-    uint8_t *at = d->config + PCI_BAR0 + 4 * i, *mask = d->writable + PCI_BAR0 + 4 * i;
-    uint64_t flags =
-        b->io ? PCI_BAR_IO
-              : (b->is64 ? PCI_BAR_TYPE_64 : 0) | (b->prefetchable ? PCI_BAR_PREFETCH : 0);
-    put(mask, ~(b->size - 1) & ~(uint64_t)PCI_BAR_MEMORY_FLAGS, b->is64 ? 8 : 4);
-    if (b->io)
-        put(mask, ~(b->size - 1) & 0xfffc, 4);
-    at[0] = (uint8_t)((at[0] & 0xf0) | flags);
-}
-
 void pcispace_add(struct pcispace_device *d, struct pcispace_device *bridge, unsigned device,
                   unsigned function)
 {
@@ -388,7 +299,7 @@ void pcispace_add(struct pcispace_device *d, struct pcispace_device *bridge, uns
         abort();
     for (unsigned i = 0; i < 6; i++)
         if (d->bar[i].size && !d->bar_at)
-            bar_registers(d, i);
+            config_bar(d, i);
     d->bridge = bridge;
     d->devfn = (uint8_t)(device << 3 | function);
     devices[device_count++] = d;
@@ -430,4 +341,17 @@ int pcispace_dma_write(struct pcispace_device *d, uint64_t iova, const void *fro
 {
     const struct dma_device *dev = master(d);
     return dev ? host_dma_write(dev, iova, from, n) : -1;
+}
+
+/* Interrupts ------------------------------------------------------------------------------ */
+
+/* Drivers poll here: what would have interrupted is counted. */
+void pcispace_interrupt(struct pcispace_device *d, unsigned vector)
+{
+    d->interrupts[vector % PCISPACE_VECTORS]++;
+}
+
+void pcispace_pin(struct pcispace_device *d, bool level)
+{
+    d->pin = level;
 }

@@ -15,6 +15,8 @@
 #define PCISPACE_MEMORY64 0x800000000ull
 #define PCISPACE_MEMORY64_SIZE 0x4000000000ull
 
+#define PCISPACE_VECTORS 64u
+
 struct pcispace_bar {
     uint64_t size; /* power of two; 0: absent */
     bool io, is64, prefetchable;
@@ -41,6 +43,8 @@ struct pcispace_device {
     uint16_t segment;
     uint16_t capability_end, capability_last; /* of pcispace_capability() */
     unsigned dma_refused;                     /* attempts with bus mastering off */
+    unsigned interrupts[PCISPACE_VECTORS];    /* messages that it wrote */
+    bool pin;                                 /* level of its interrupt pin */
 };
 
 /* An empty tree and its access method; also empties pci/ itself. */
@@ -74,3 +78,7 @@ int pcispace_bus(const struct pcispace_device *d);
  * memory is not the device's (host_dma_read). */
 int pcispace_dma_read(struct pcispace_device *d, uint64_t iova, void *to, size_t n);
 int pcispace_dma_write(struct pcispace_device *d, uint64_t iova, const void *from, size_t n);
+
+/* The model interrupts: entry `vector` of its MSI-X table, or the pin. */
+void pcispace_interrupt(struct pcispace_device *d, unsigned vector);
+void pcispace_pin(struct pcispace_device *d, bool level);
