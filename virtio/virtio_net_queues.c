@@ -179,42 +179,71 @@ static struct packet *rx_continue(struct net_rx *rx, struct packet *packet, uint
     return rx->missing ? NULL : rx_finish(rx, rx->frame);
 }
 
-/* A frame in one buffer, as nearly all are, with nothing to be said against it. */
-static inline bool rx_is_plain(const struct net_rx *rx, const struct packet *packet,
-                               uint32_t written)
+/* Frames in one buffer each, as nearly all are, with nothing to be said against them: as many from
+ * the front as there are go to `frames`, which may be where they are.  Returns how many. */
+static unsigned rx_take_plain(const struct net_rx *rx, struct packet **frames,
+                              struct packet *const *buffers, const uint32_t *written, unsigned n,
+                              uint64_t *bytes)
 {
-    const struct virtio_net_hdr *hdr = (const void *)packet->data;
-    uint32_t least = rx->header_length + FRAME_MIN;
-    return written - least <= rx->limit - FRAME_MIN && !packet->next && !rx->missing &&
-           !rx_unfinished(hdr) && (!rx->merged || load_relaxed(&hdr->num_buffers) == 1);
-}
-
-static inline struct packet *rx_take_plain(const struct net_rx *rx, struct packet *packet,
-                                           uint32_t written)
-{
-    if (rx->hashed)
-        rx_take_hash(packet, (const void *)packet->data);
-    packet->data += rx->header_length;
-    packet->frame_length = written - rx->header_length;
-    packet->length = (uint16_t)packet->frame_length;
-    packet->port = rx->number;
-    return packet;
+    uint32_t header = rx->header_length, spread = rx->limit - FRAME_MIN;
+    uint16_t number = rx->number;
+    bool whole = !rx->merged, hashed = rx->hashed;
+    uint64_t sum = 0;
+    unsigned i;
+    if (rx->missing || rx->buffer_packets > 1)
+        return 0;
+    for (i = 0; i < n; i++) {
+        struct packet *packet = buffers[i];
+        const struct virtio_net_hdr *hdr = (const void *)packet->data;
+        uint32_t length = written[i] - header;
+        if (unlikely(length - FRAME_MIN > spread || rx_unfinished(hdr) ||
+                     !(whole || load_relaxed(&hdr->num_buffers) == 1)))
+            break;
+        if (hashed)
+            rx_take_hash(packet, hdr);
+        packet->data += header;
+        packet->frame_length = length;
+        packet->length = (uint16_t)length;
+        packet->port = number;
+        frames[i] = packet;
+        sum += length;
+    }
+    *bytes += sum;
+    return i;
 }
 
 /* All the others: first and further buffers of a frame.  NULL: that was not all of it, or wrong. */
-static struct packet *rx_take(struct net_rx *rx, struct packet *packet, uint32_t written)
+static NOINLINE struct packet *rx_take(struct net_rx *rx, struct packet *packet, uint32_t written)
 {
     return rx->missing ? rx_continue(rx, packet, written) : rx_begin(rx, packet, written);
 }
 
-/* Buffers are taken where the frames go that begin in them: never more of those than of these. */
+/* What the device returned, made into frames at `frames`: no more of these than of those, so that
+ * both may begin in one place.  Returns how many. */
+static unsigned rx_take_burst(struct net_rx *rx, struct packet **frames,
+                              struct packet *const *buffers, const uint32_t *written, unsigned n,
+                              uint64_t *bytes)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < n; i++) {
+        unsigned plain = rx_take_plain(rx, frames + count, buffers + i, written + i, n - i, bytes);
+        count += plain;
+        i += plain;
+        struct packet *frame = i < n ? rx_take(rx, buffers[i], written[i]) : NULL;
+        if (frame) {
+            *bytes += frame->frame_length;
+            frames[count++] = frame;
+        }
+    }
+    return count;
+}
+
 uint16_t virtio_net_rx_burst(struct port_queue *queue, struct packet **packets, uint16_t n)
 {
     struct net_rx *rx = container_of(queue, struct net_rx, queue);
     uint32_t written[PORT_BURST];
     uint64_t bytes = 0;
-    uint16_t count = 0;
-    unsigned wanted, got;
+    unsigned count = 0, wanted, got;
 
     rx->limit = port_frame_limit(queue->port);
     rx->number = queue->port->number;
@@ -222,21 +251,13 @@ uint16_t virtio_net_rx_burst(struct port_queue *queue, struct packet **packets, 
         struct packet **taken = packets + count;
         wanted = (unsigned)min_u64(n - count, PORT_BURST);
         got = virtqueue_pop_burst(&rx->vq, (void **)taken, written, wanted);
-        for (unsigned i = 0; i < got; i++) {
-            struct packet *frame = likely(rx_is_plain(rx, taken[i], written[i]))
-                                       ? rx_take_plain(rx, taken[i], written[i])
-                                       : rx_take(rx, taken[i], written[i]);
-            if (unlikely(!frame))
-                continue;
-            bytes += frame->frame_length;
-            packets[count++] = frame;
-        }
+        count += rx_take_burst(rx, taken, taken, written, got, &bytes);
     } while (got == wanted && count < n);
     counter_add(&queue->packets, count);
     counter_add(&queue->bytes, bytes);
     if (rx_refill(rx))
         virtqueue_notify(&rx->vq);
-    return count;
+    return (uint16_t)count;
 }
 
 void virtio_net_arm(struct port_queue *queue, bool on)
@@ -293,14 +314,13 @@ static void rx_stop(struct net_rx *rx)
 
 #define TX_PARKED_MOST 128u /* packets sent long ago, in a ring that nothing more comes to */
 
-/* Frees what the device has sent. */
+/* Frees what the device has sent; what it wrote means nothing here: 5.1.6.1. */
 static void tx_reclaim(struct net_tx *tx)
 {
     struct packet *packets[PORT_BURST];
-    uint32_t written[PORT_BURST]; /* means nothing here: 5.1.6.1 */
     unsigned n;
     do {
-        n = virtqueue_pop_burst(&tx->vq, (void **)packets, written, PORT_BURST);
+        n = virtqueue_pop_burst(&tx->vq, (void **)packets, NULL, PORT_BURST);
         packet_free_burst(tx->queue.cache, packets, n);
     } while (n == PORT_BURST);
 }
@@ -314,16 +334,15 @@ static unsigned tx_room(const struct net_tx *tx)
 #define HEADER_ROOM ((int)sizeof(struct virtio_net_hdr))
 
 /* Header and data are one piece where the framing is free and there is headroom. */
-static inline bool tx_is_whole(const struct net_tx *tx, const struct packet *p)
+static inline bool tx_has_headroom(const struct packet *p)
 {
-    return !tx->split_header && p->length && p->data - p->buffer >= HEADER_ROOM;
+    return p->data - p->buffer >= HEADER_ROOM;
 }
 
-static inline struct virtqueue_segment tx_whole(const struct net_tx *tx, const struct packet *p)
+/* A header of the longest kind: it ends where the data begins. */
+static inline void tx_clear_header(const struct packet *p)
 {
-    uint32_t header = tx->header_length;
     memset(p->data - HEADER_ROOM, 0, sizeof(struct virtio_net_hdr));
-    return (struct virtqueue_segment){ packet_iova(p) - header, p->length + header };
 }
 
 /* The pieces of a frame, header first; 0: more than this port can send.  Empty segments are left
@@ -334,8 +353,10 @@ static unsigned tx_segments(const struct net_tx *tx, const struct packet *frame,
     const struct packet *p = frame;
     unsigned n = 0, packets = 0;
 
-    if (tx_is_whole(tx, p)) {
-        s[n++] = tx_whole(tx, p);
+    if (!tx->split_header && p->length && tx_has_headroom(p)) {
+        tx_clear_header(p);
+        s[n++] = (struct virtqueue_segment){ packet_iova(p) - tx->header_length,
+                                             p->length + tx->header_length };
         p = p->next;
         packets++;
     } else {
@@ -356,7 +377,7 @@ static bool tx_has_room(struct net_tx *tx, unsigned n)
 }
 
 /* A frame of several segments, or one that cannot be sent.  False: there is no room for it. */
-static bool tx_post(struct net_tx *tx, struct packet *frame, uint32_t limit)
+static NOINLINE bool tx_post(struct net_tx *tx, struct packet *frame, uint32_t limit)
 {
     struct virtqueue_segment s[1 + FRAME_SEGMENTS_MAX];
     bool fits = frame->frame_length >= FRAME_MIN && frame->frame_length <= limit;
@@ -375,50 +396,50 @@ static bool tx_post(struct net_tx *tx, struct packet *frame, uint32_t limit)
     return virtqueue_add(&tx->vq, s, n, 0, frame);
 }
 
-static inline bool tx_is_plain(const struct net_tx *tx, const struct packet *p, uint32_t limit)
-{
-    return !p->next && p->frame_length >= FRAME_MIN && p->frame_length <= limit &&
-           tx_is_whole(tx, p);
-}
-
 /* Sends as many frames from the front as are one piece each and find room; returns how many. */
-static uint16_t tx_post_plain(struct net_tx *tx, struct packet **packets, unsigned n,
+static unsigned tx_post_plain(struct net_tx *tx, struct packet **packets, unsigned n,
                               uint32_t limit)
 {
     struct virtqueue_segment s[PORT_BURST];
+    uint32_t header = tx->header_length;
     uint64_t bytes = 0;
     unsigned i;
 
-    n = (unsigned)min_u64(min_u64(n, PORT_BURST), tx_room(tx));
-    for (i = 0; i < n && likely(tx_is_plain(tx, packets[i], limit)); i++) {
-        s[i] = tx_whole(tx, packets[i]);
-        bytes += packets[i]->frame_length;
+    n = tx->split_header ? 0 : (unsigned)min_u64(min_u64(n, PORT_BURST), tx_room(tx));
+    for (i = 0; i < n; i++) {
+        const struct packet *p = packets[i];
+        uint32_t length = p->frame_length;
+        if (unlikely(p->next || length - FRAME_MIN > limit - FRAME_MIN || !tx_has_headroom(p)))
+            break;
+        tx_clear_header(p);
+        s[i] = (struct virtqueue_segment){ packet_iova(p) - header, length + header };
+        bytes += length;
     }
     virtqueue_add_burst(&tx->vq, s, (void *const *)packets, i, false);
     counter_add(&tx->queue.packets, i);
     counter_add(&tx->queue.bytes, bytes);
-    return (uint16_t)i;
+    return i;
 }
 
 uint16_t virtio_net_tx_burst(struct port_queue *queue, struct packet **packets, uint16_t n)
 {
     struct net_tx *tx = container_of(queue, struct net_tx, queue);
     uint32_t limit = port_frame_limit(queue->port);
-    uint16_t taken = 0;
+    unsigned taken = 0;
 
     if (tx->vq.in_flight >= tx->reclaim_at || tx_room(tx) < n)
         tx_reclaim(tx);
     while (taken < n) {
-        uint16_t some = tx_post_plain(tx, packets + taken, (unsigned)(n - taken), limit);
+        unsigned some = tx_post_plain(tx, packets + taken, n - taken, limit);
         if (!some && !tx_post(tx, packets[taken], limit))
             break;
-        taken = (uint16_t)(taken + (some ? some : 1));
+        taken += some ? some : 1;
     }
     if (tx->vq.added) {
         virtqueue_publish(&tx->vq);
         virtqueue_notify(&tx->vq);
     }
-    return taken;
+    return (uint16_t)taken;
 }
 
 static int tx_start(struct virtio_net *net, struct net_tx *tx)

@@ -117,7 +117,9 @@ static int alloc_tables(struct virtqueue *vq, uint16_t indirect_max)
 static void free_list_init(struct virtqueue *vq)
 {
     for (uint16_t i = 0; i < vq->size; i++)
-        vq->chain[i].next = (uint16_t)(i + 1 < vq->size ? i + 1 : 0);
+        vq->chain[i] = (struct virtqueue_chain){ .next = (uint16_t)(i + 1 < vq->size ? i + 1 : 0),
+                                                 .last = i,
+                                                 .count = 1 };
     vq->free_head = 0;
     vq->free_count = vq->size;
 }

@@ -91,8 +91,8 @@ struct virtqueue_chain {
     void *token;       /* whose buffer this is; NULL: none in flight has this number */
     uint16_t writable; /* bytes the device may write into it; no more than that counts */
     uint16_t next;     /* next descriptor of the chain, or of the free list */
-    uint16_t last;     /* last descriptor of the chain; packed: itself */
-    uint16_t count;    /* descriptors in it */
+    uint16_t last;     /* last descriptor of the chain; packed, and in the free list: itself */
+    uint16_t count;    /* descriptors in it; in the free list 1 */
 };
 
 struct virtqueue {
@@ -171,7 +171,7 @@ void virtqueue_notify(struct virtqueue *vq);
 
 /* Takes up to n buffers the device has finished with: their tokens, and what it says it wrote into
  * each in bytes; 0 when it claims more than the buffer holds (or 65535), which legacy devices do
- * for buffers they only read (5.1.6.1).  Returns how many. */
+ * for buffers they only read (5.1.6.1).  `written` is NULL where nobody asks.  Returns how many. */
 unsigned virtqueue_pop_burst(struct virtqueue *vq, void **tokens, uint32_t *written, unsigned n);
 /* One of them, or NULL. */
 void *virtqueue_pop(struct virtqueue *vq, uint32_t *written);

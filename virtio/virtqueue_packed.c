@@ -73,8 +73,6 @@ void virtqueue_packed_add_burst(struct virtqueue *vq, const struct virtqueue_seg
         place(vq, segments[i].iova, length, id, write);
         chain->token = tokens[i];
         chain->writable = (uint16_t)(length & writable);
-        chain->last = id;
-        chain->count = 1;
         id = chain->next;
     }
     vq->free_head = id;
@@ -138,10 +136,34 @@ static unsigned pop_in_order(struct virtqueue *vq, void **tokens, uint32_t *writ
                 break;
             virtqueue_begin_batch(vq, last, load_relaxed(&d->len));
         }
-        uint16_t id = virtqueue_next_of_batch(vq, &written[count]);
+        uint16_t id = virtqueue_next_of_batch(vq, written ? &written[count] : NULL);
         step(vq, vq->chain[id].count);
         tokens[count++] = virtqueue_release(vq, id);
     }
+    return count;
+}
+
+/* In any order; written is NULL where nobody asks. */
+static ALWAYS_INLINE unsigned pop(struct virtqueue *vq, void **tokens, uint32_t *written,
+                                  unsigned n)
+{
+    struct virtqueue_chain *chains = vq->chain;
+    struct virtqueue_returned returned = { .head = vq->free_head };
+    unsigned count;
+    for (count = 0; count < n && next_is_used(vq); count++) {
+        dma_rmb(); /* the flags before the rest of it */
+        const struct pvirtq_desc *d = &vq->ring[vq->next_used];
+        uint32_t id = load_relaxed(&d->id);
+        if (unlikely(id >= vq->size || !chains[id].token)) {
+            virtqueue_break_unknown(vq);
+            break;
+        }
+        if (written)
+            written[count] = virtqueue_written(&chains[id], load_relaxed(&d->len));
+        step(vq, chains[id].count);
+        tokens[count] = virtqueue_return(chains, (uint16_t)id, &returned);
+    }
+    virtqueue_take_back(vq, &returned, count);
     return count;
 }
 
@@ -151,24 +173,7 @@ unsigned virtqueue_packed_pop(struct virtqueue *vq, void **tokens, uint32_t *wri
         return 0;
     if (vq->in_order)
         return pop_in_order(vq, tokens, written, n);
-
-    struct virtqueue_chain *chains = vq->chain;
-    struct virtqueue_returned returned = { .head = vq->free_head };
-    unsigned count;
-    for (count = 0; count < n && next_is_used(vq); count++) {
-        dma_rmb(); /* the flags before the rest of it */
-        const struct pvirtq_desc *d = &vq->ring[vq->next_used];
-        uint32_t id = load_relaxed(&d->id), length = load_relaxed(&d->len);
-        if (unlikely(id >= vq->size || !chains[id].token)) {
-            virtqueue_break_unknown(vq);
-            break;
-        }
-        step(vq, chains[id].count);
-        written[count] = length <= chains[id].writable ? length : 0;
-        tokens[count] = virtqueue_return(chains, (uint16_t)id, &returned);
-    }
-    virtqueue_take_back(vq, &returned, count);
-    return count;
+    return written ? pop(vq, tokens, written, n) : pop(vq, tokens, NULL, n);
 }
 
 /* Interrupts, virtio 1.2 2.8.10 ------------------------------------------------- */

@@ -32,10 +32,10 @@ static inline bool virtqueue_passed(uint16_t event, uint16_t now, uint16_t added
     return (uint16_t)(now - event - 1) < added;
 }
 
-/* What the device says that it wrote into buffer `id`, as far as it is possible. */
-static inline uint32_t virtqueue_written(const struct virtqueue *vq, uint16_t id, uint32_t length)
+/* What the device says that it wrote into a buffer, as far as it is possible. */
+static inline uint32_t virtqueue_written(const struct virtqueue_chain *chain, uint32_t length)
 {
-    return length <= vq->chain[id].writable ? length : 0;
+    return length <= chain->writable ? length : 0;
 }
 
 static inline uint16_t virtqueue_countable(uint32_t bytes)
@@ -57,6 +57,15 @@ static inline void virtqueue_note(struct virtqueue *vq, uint16_t id, uint16_t la
     vq->in_flight++;
 }
 
+/* A buffer's descriptors are free again: of a single one nothing has to be changed. */
+static inline uint16_t virtqueue_part(struct virtqueue_chain *chain, uint16_t id)
+{
+    uint16_t count = chain->count;
+    chain->last = id;
+    chain->count = 1;
+    return count;
+}
+
 /* Forgets buffer `id`.  Its descriptors are the next to be used, but for a queue in order: there
  * all go round in the order of the table (2.7.5.2). */
 static inline void *virtqueue_release(struct virtqueue *vq, uint16_t id)
@@ -68,7 +77,7 @@ static inline void *virtqueue_release(struct virtqueue *vq, uint16_t id)
         vq->chain[chain->last].next = vq->free_head;
         vq->free_head = id;
     }
-    vq->free_count = (uint16_t)(vq->free_count + chain->count);
+    vq->free_count = (uint16_t)(vq->free_count + virtqueue_part(chain, id));
     vq->in_flight--;
     return token;
 }
@@ -87,9 +96,10 @@ static inline bool virtqueue_is_out(struct virtqueue *vq, uint32_t id)
     return false;
 }
 
-/* What a burst of buffers gives back, put down at its end. */
+/* What a burst of buffers gives back, put down at its end: the free list's head, and descriptors
+ * beyond one for each buffer. */
 struct virtqueue_returned {
-    uint16_t head, descriptors;
+    uint16_t head, more;
 };
 
 /* As virtqueue_release(), of a queue in any order, within a burst. */
@@ -98,10 +108,15 @@ static inline void *virtqueue_return(struct virtqueue_chain *chains, uint16_t id
 {
     struct virtqueue_chain *chain = &chains[id];
     void *token = chain->token;
+    uint16_t head = returned->head;
     chain->token = NULL;
-    chains[chain->last].next = returned->head;
     returned->head = id;
-    returned->descriptors = (uint16_t)(returned->descriptors + chain->count);
+    if (likely(chain->count == 1)) {
+        chain->next = head;
+        return token;
+    }
+    chains[chain->last].next = head;
+    returned->more = (uint16_t)(returned->more + virtqueue_part(chain, id) - 1);
     return token;
 }
 
@@ -109,7 +124,7 @@ static inline void virtqueue_take_back(struct virtqueue *vq,
                                        const struct virtqueue_returned *returned, unsigned buffers)
 {
     vq->free_head = returned->head;
-    vq->free_count = (uint16_t)(vq->free_count + returned->descriptors);
+    vq->free_count = (uint16_t)(vq->free_count + buffers + returned->more);
     vq->in_flight = (uint16_t)(vq->in_flight - buffers);
 }
 
@@ -118,7 +133,7 @@ static inline void virtqueue_begin_batch(struct virtqueue *vq, uint16_t id, uint
 {
     vq->in_batch = true;
     vq->batch = id;
-    vq->batch_written = virtqueue_written(vq, id, length);
+    vq->batch_written = virtqueue_written(&vq->chain[id], length);
 }
 
 /* In order: the number of the batch's next buffer; those that the device skipped were used
@@ -128,6 +143,7 @@ static inline uint16_t virtqueue_next_of_batch(struct virtqueue *vq, uint32_t *w
     uint16_t id = vq->oldest;
     vq->in_batch = id != vq->batch;
     vq->oldest = vq->chain[vq->chain[id].last].next;
-    *written = vq->in_batch ? vq->chain[id].writable : vq->batch_written;
+    if (written)
+        *written = vq->in_batch ? vq->chain[id].writable : vq->batch_written;
     return id;
 }

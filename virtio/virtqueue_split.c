@@ -75,8 +75,6 @@ void virtqueue_split_add_burst(struct virtqueue *vq, const struct virtqueue_segm
         memcpy(&desc[head].len, &rest, sizeof rest);
         chain->token = tokens[i];
         chain->writable = (uint16_t)(length & writable);
-        chain->last = head;
-        chain->count = 1;
         ring[at++ & mask] = head;
         head = chain->next;
     }
@@ -123,11 +121,36 @@ static unsigned pop_in_order(struct virtqueue *vq, void **tokens, uint32_t *writ
             virtqueue_begin_batch(vq, (uint16_t)id, load_relaxed(&elem->len));
         }
         vq->used_idx++;
-        uint16_t id = virtqueue_next_of_batch(vq, &written[count]);
+        uint16_t id = virtqueue_next_of_batch(vq, written ? &written[count] : NULL);
         tokens[count++] = virtqueue_release(vq, id);
     }
     if (unlikely(vq->in_batch && vq->used_idx == vq->used_end))
         virtqueue_break(vq, "used index ends inside a batch");
+    return count;
+}
+
+/* In any order; written is NULL where nobody asks. */
+static ALWAYS_INLINE unsigned pop(struct virtqueue *vq, void **tokens, uint32_t *written,
+                                  unsigned n)
+{
+    struct virtqueue_chain *chains = vq->chain;
+    const struct virtq_used_elem *ring = vq->used->ring;
+    struct virtqueue_returned returned = { .head = vq->free_head };
+    uint16_t at = vq->used_idx, mask = (uint16_t)(vq->size - 1);
+    unsigned ready = (uint16_t)(vq->used_end - at), count;
+    n = n < ready ? n : ready;
+    for (count = 0; count < n; count++, at++) {
+        uint32_t id = load_relaxed(&ring[at & mask].id);
+        if (unlikely(id > mask || !chains[id].token))
+            break;
+        if (written)
+            written[count] = virtqueue_written(&chains[id], load_relaxed(&ring[at & mask].len));
+        tokens[count] = virtqueue_return(chains, (uint16_t)id, &returned);
+    }
+    vq->used_idx = at;
+    virtqueue_take_back(vq, &returned, count);
+    if (unlikely(count < n))
+        virtqueue_break_unknown(vq);
     return count;
 }
 
@@ -137,26 +160,7 @@ unsigned virtqueue_split_pop(struct virtqueue *vq, void **tokens, uint32_t *writ
         return 0;
     if (vq->in_order)
         return pop_in_order(vq, tokens, written, n);
-
-    struct virtqueue_chain *chains = vq->chain;
-    const struct virtq_used_elem *ring = vq->used->ring;
-    struct virtqueue_returned returned = { .head = vq->free_head };
-    uint16_t at = vq->used_idx, mask = (uint16_t)(vq->size - 1);
-    unsigned ready = (uint16_t)(vq->used_end - at), count;
-    n = n < ready ? n : ready;
-    for (count = 0; count < n; count++, at++) {
-        uint32_t id = load_relaxed(&ring[at & mask].id);
-        uint32_t length = load_relaxed(&ring[at & mask].len);
-        if (unlikely(id > mask || !chains[id].token))
-            break;
-        written[count] = length <= chains[id].writable ? length : 0;
-        tokens[count] = virtqueue_return(chains, (uint16_t)id, &returned);
-    }
-    vq->used_idx = at;
-    virtqueue_take_back(vq, &returned, count);
-    if (unlikely(count < n))
-        virtqueue_break_unknown(vq);
-    return count;
+    return written ? pop(vq, tokens, written, n) : pop(vq, tokens, NULL, n);
 }
 
 /* Interrupts, virtio 1.2 2.7.7.1 ------------------------------------------------ */
