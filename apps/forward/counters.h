@@ -50,6 +50,7 @@
     X(fragment, RX, "fragment to us that does not become whole") \
     X(protocol, RX, "protocol or port we do not serve") \
     X(icmp_invalid, RX, "malformed ICMP message to us") \
+    X(udp_invalid, RX, "malformed UDP datagram to us") \
     X(arp_invalid, RX, "malformed or foreign ARP packet") \
     X(nd_invalid, RX, "malformed or foreign neighbor discovery message") \
     X(tx_full, TX, "transmit queue full") \

@@ -14,39 +14,20 @@
 #define TOS_NETWORK_CONTROL 0xc0u /* precedence 6, unread: RFC 1812 4.3.2.5 */
 #define TOS_BITS 0x1eu
 
-static uint16_t next_id;
-
 bool icmp_is_error(uint8_t type)
 {
     return type == ICMP_UNREACHABLE || type == ICMP_SOURCE_QUENCH || type == ICMP_REDIRECT ||
            type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETER_PROBLEM;
 }
 
-uint16_t icmp_id(void)
-{
-    return next_id++;
-}
-
 struct packet *icmp_make(struct worker *control, uint32_t source, uint32_t destination, uint8_t tos,
                          uint32_t length)
 {
-    struct packet *p = packet_alloc(&control->cache);
+    struct packet *p = ip_make(control, source, destination, IPV4_PROTOCOL_ICMP, length);
     if (!p)
         return NULL;
-    uint8_t *ip = p->data + ETHERNET_HEADER;
-    memset(p->data, 0, ETHERNET_HEADER + IPV4_HEADER_MIN + ICMP_HEADER);
-    store_be16(p->data + ETHERNET_TYPE, ETHERTYPE_IPV4);
-    ip[IPV4_VERSION_IHL] = 0x45;
-    ip[IPV4_TOS] = tos;
-    store_be16(ip + IPV4_TOTAL_LENGTH, (uint16_t)(IPV4_HEADER_MIN + length));
-    store_be16(ip + IPV4_ID, next_id++);
-    ip[IPV4_TTL] = IPV4_TTL_DEFAULT;
-    ip[IPV4_PROTOCOL] = IPV4_PROTOCOL_ICMP;
-    store_be32(ip + IPV4_SOURCE, source);
-    store_be32(ip + IPV4_DESTINATION, destination);
-    p->length = (uint16_t)(ETHERNET_HEADER + IPV4_HEADER_MIN + length);
-    p->frame_length = p->length;
-    p->port = PORT_NONE;
+    p->data[ETHERNET_HEADER + IPV4_TOS] = tos;
+    memset(p->data + ETHERNET_HEADER + IPV4_HEADER_MIN, 0, ICMP_HEADER);
     return p;
 }
 

@@ -47,4 +47,3 @@ bool icmp_is_error(uint8_t type);
 struct packet *icmp_make(struct worker *control, uint32_t source, uint32_t destination, uint8_t tos,
                          uint32_t length);
 void icmp_seal(uint8_t *icmp, uint32_t length); /* its checksum */
-uint16_t icmp_id(void);                         /* another IP identification */

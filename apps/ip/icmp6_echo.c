@@ -4,6 +4,7 @@
 #include "apps/ip/address.h"
 #include "apps/ip/icmp6_message.h"
 #include "apps/ip/output6.h"
+#include "apps/ip/udp.h"
 
 /* Messages to us ---------------------------------------------------------- */
 
@@ -75,7 +76,7 @@ static void reply(struct worker *control, const struct icmp6_message *m)
 
 ICMP6_TAKER(icmp6_replies) = { .type = ICMP6_ECHO_REPLY, .receive = reply };
 
-/* An error, perhaps about an echo request of ours, whole or its first piece. */
+/* An error, perhaps about an echo request or a datagram of ours, whole or its first piece. */
 static void error(struct worker *control, const struct icmp6_message *m)
 {
     const uint8_t *quoted = m->icmp + ICMP6_HEADER, *echo = quoted + IPV6_HEADER;
@@ -87,13 +88,16 @@ static void error(struct worker *control, const struct icmp6_message *m)
     } else {
         length -= IPV6_FRAGMENT_HEADER;
     }
-    if (m->length >= length && m->offset + length <= m->packet->length && next == IPV6_ICMP &&
-        echo[ICMP6_TYPE] == ICMP6_ECHO)
+    bool is_there = m->length >= length && m->offset + length <= m->packet->length;
+    if (is_there && next == IPV6_ICMP && echo[ICMP6_TYPE] == ICMP6_ECHO)
         answer_pass(m,
                     type == ICMP6_TIME_EXCEEDED ? ECHO_EXCEEDED
                     : type == ICMP6_UNREACHABLE ? ECHO_UNREACHABLE
                                                 : ECHO_REFUSED,
                     echo);
+    else if (is_there && next == IPV6_UDP && type == ICMP6_UNREACHABLE &&
+             m->icmp[ICMP6_CODE] == ICMP6_PORT_UNREACHABLE)
+        udp_refused(ipv6_destination(quoted), echo);
     forward_consume(control, m->packet);
 }
 
@@ -104,26 +108,19 @@ ICMP6_TAKER(icmp6_problems) = { .type = ICMP6_PROBLEM, .receive = error };
 
 /* Requests of ours -------------------------------------------------------- */
 
-static struct ip_address source_of(const struct echo_request *request)
-{
-    struct interface *on = interface_get(request->interface);
-    if (!on && request->interface != INTERFACE_NONE)
-        return (struct ip_address){ 0 };
-    return ip6_source_towards(request->to, on);
-}
-
 bool icmp6_can_reach(const struct echo_request *request)
 {
+    bool has_source = !ip_is_zero(ip6_source_on(request->interface, request->to));
     if (ipv6_is_link_local(request->to) || ipv6_is_multicast(request->to))
-        return request->interface != INTERFACE_NONE && !ip_is_zero(source_of(request));
+        return request->interface != INTERFACE_NONE && has_source;
     return !ipv6_is_martian(request->to) && !ip_is_zero(ip6_source_towards(request->to, NULL)) &&
-           !ip_is_zero(source_of(request));
+           has_source;
 }
 
 bool icmp6_echo_send(struct worker *control, const struct echo_request *request)
 {
     uint32_t length = ICMP6_HEADER + (uint32_t)request->size;
-    struct ip_address from = source_of(request);
+    struct ip_address from = ip6_source_on(request->interface, request->to);
     struct packet *p =
         ip_is_zero(from) ? NULL : icmp6_make(control, from, request->to, ICMP6_ECHO, length);
     if (!p)

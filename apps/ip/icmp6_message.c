@@ -6,17 +6,11 @@
 struct packet *icmp6_make(struct worker *control, struct ip_address source,
                           struct ip_address destination, uint8_t type, uint32_t length)
 {
-    struct packet *p = packet_alloc(&control->cache);
+    struct packet *p = ipv6_make_packet(&control->cache, source, destination, IPV6_ICMP, length);
     if (!p)
         return NULL;
-    memset(p->data, 0, ETHERNET_HEADER + IPV6_HEADER + ICMP6_HEADER);
-    store_be16(p->data + ETHERNET_TYPE, ETHERTYPE_IPV6);
-    ipv6_make(p->data + ETHERNET_HEADER, source, destination, IPV6_ICMP, (uint16_t)length,
-              IPV6_HOP_LIMIT_DEFAULT);
+    memset(icmp6_of(p), 0, ICMP6_HEADER);
     icmp6_of(p)[ICMP6_TYPE] = type;
-    p->length = (uint16_t)(ETHERNET_HEADER + IPV6_HEADER + length);
-    p->frame_length = p->length;
-    p->port = PORT_NONE;
     return p;
 }
 

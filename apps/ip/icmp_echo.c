@@ -6,6 +6,7 @@
 #include "apps/ip/ipv4.h"
 #include "apps/ip/output.h"
 #include "apps/ip/protocol.h"
+#include "apps/ip/udp.h"
 
 /* Messages to us ---------------------------------------------------------- */
 
@@ -24,7 +25,7 @@ static void echo_reply(struct worker *control, struct packet *request)
     uint32_t asked = load_be32(ip + IPV4_DESTINATION);
     store_be32(ip + IPV4_DESTINATION, load_be32(ip + IPV4_SOURCE));
     store_be32(ip + IPV4_SOURCE, asked);
-    store_be16(ip + IPV4_ID, icmp_id());
+    store_be16(ip + IPV4_ID, ip_new_id());
     store_be16(ip + IPV4_FRAGMENT, 0);
     ip[IPV4_TTL] = IPV4_TTL_DEFAULT;
     icmp[ICMP_TYPE] = ICMP_ECHO_REPLY;
@@ -44,7 +45,13 @@ static enum echo_outcome outcome_of(uint8_t type)
                                         : ECHO_REFUSED;
 }
 
-/* A reply or an error, perhaps about an echo request of ours. */
+static void udp_error(const uint8_t *icmp, const uint8_t *quoted)
+{
+    if (icmp[ICMP_TYPE] == ICMP_UNREACHABLE && icmp[ICMP_CODE] == ICMP_PORT_UNREACHABLE)
+        udp_refused(ip_from_v4(load_be32(quoted + IPV4_DESTINATION)), quoted + IPV4_HEADER_MIN);
+}
+
+/* A reply or an error, perhaps about an echo request or a datagram of ours. */
 static void answer_pass(const uint8_t *ip, uint32_t length)
 {
     const uint8_t *icmp = ip + ipv4_header_length(ip);
@@ -54,8 +61,11 @@ static void answer_pass(const uint8_t *ip, uint32_t length)
                                   .length = length };
     if (icmp_is_error(icmp[ICMP_TYPE])) {
         const uint8_t *quoted = icmp + ICMP_HEADER;
-        if (length < 2 * ICMP_HEADER + IPV4_HEADER_MIN || quoted[IPV4_VERSION_IHL] != 0x45 ||
-            quoted[IPV4_PROTOCOL] != IPV4_PROTOCOL_ICMP || quoted[IPV4_HEADER_MIN] != ICMP_ECHO)
+        if (length < 2 * ICMP_HEADER + IPV4_HEADER_MIN || quoted[IPV4_VERSION_IHL] != 0x45)
+            return;
+        if (quoted[IPV4_PROTOCOL] == IPV4_PROTOCOL_UDP)
+            udp_error(icmp, quoted);
+        if (quoted[IPV4_PROTOCOL] != IPV4_PROTOCOL_ICMP || quoted[IPV4_HEADER_MIN] != ICMP_ECHO)
             return;
         icmp = quoted + IPV4_HEADER_MIN;
     }
@@ -87,24 +97,15 @@ IP_PROTOCOL(icmp_protocol) = { .number = IPV4_PROTOCOL_ICMP, .receive = icmp_rec
 
 /* Requests of ours -------------------------------------------------------- */
 
-static uint32_t source_of(const struct echo_request *request)
-{
-    const struct interface *on = interface_get(request->interface);
-    const struct address *us = on ? address_source(on, request->to) : NULL;
-    uint32_t routed = ip_source_towards(ip_to_v4(request->to));
-    return request->interface == INTERFACE_NONE || !routed ? routed
-           : us                                            ? ip_to_v4(us->address)
-                                                           : 0;
-}
-
 bool icmp_can_reach(const struct echo_request *request)
 {
-    return !ipv4_is_martian(ip_to_v4(request->to)) && source_of(request);
+    uint32_t to = ip_to_v4(request->to);
+    return !ipv4_is_martian(to) && ip_source_on(request->interface, to);
 }
 
 bool icmp_echo_send(struct worker *control, const struct echo_request *request)
 {
-    uint32_t to = ip_to_v4(request->to), from = source_of(request);
+    uint32_t to = ip_to_v4(request->to), from = ip_source_on(request->interface, to);
     struct packet *p =
         from ? icmp_make(control, from, to, 0, ICMP_HEADER + (uint32_t)request->size) : NULL;
     if (!p)

@@ -3,6 +3,7 @@
 
 #include "apps/ip/icmp6_types.h"
 #include "apps/ip/ipv4.h"
+#include "nic/port.h"
 
 /* RFC 8200 4.2 */
 #define OPTION_PAD1 0u
@@ -40,6 +41,22 @@ void ipv6_make(uint8_t *ip, struct ip_address source, struct ip_address destinat
     ip[IPV6_HOP_LIMIT] = hop_limit;
     ip_store(ip + IPV6_SOURCE, source);
     ip_store(ip + IPV6_DESTINATION, destination);
+}
+
+struct packet *ipv6_make_packet(struct packet_cache *cache, struct ip_address source,
+                                struct ip_address destination, uint8_t next, uint32_t length)
+{
+    struct packet *p = packet_alloc(cache);
+    if (!p)
+        return NULL;
+    memset(p->data, 0, ETHERNET_HEADER);
+    store_be16(p->data + ETHERNET_TYPE, ETHERTYPE_IPV6);
+    ipv6_make(p->data + ETHERNET_HEADER, source, destination, next, (uint16_t)length,
+              IPV6_HOP_LIMIT_DEFAULT);
+    p->length = (uint16_t)(ETHERNET_HEADER + IPV6_HEADER + length);
+    p->frame_length = p->length;
+    p->port = PORT_NONE;
+    return p;
 }
 
 uint16_t ipv6_checksum(const struct packet *packet, uint8_t next, uint32_t offset, uint32_t length)

@@ -86,6 +86,10 @@ struct ip_address ipv6_link_local(const uint8_t mac[MAC_LEN]);
 /* A header of 40 octets. */
 void ipv6_make(uint8_t *ip, struct ip_address source, struct ip_address destination, uint8_t next,
                uint16_t payload, uint8_t hop_limit);
+/* A packet of ours that has one, and the Ethernet header's space in front, around `length` octets
+ * that the caller fills.  NULL: no packet. */
+struct packet *ipv6_make_packet(struct packet_cache *cache, struct ip_address source,
+                                struct ip_address destination, uint8_t next, uint32_t length);
 /* Over the pseudo-header (RFC 8200 8.1) and `length` octets at `offset` of the frame; 0 when what
  * it covers holds its right checksum. */
 uint16_t ipv6_checksum(const struct packet *packet, uint8_t next, uint32_t offset,

@@ -15,3 +15,10 @@ void ip_output_by(struct worker *control, struct packet *packet, uint32_t nextho
                   struct ip_address destination, uint16_t mtu);
 /* What to call ourselves towards `destination` (RFC 1812 4.3.2.4), 0: no way. */
 uint32_t ip_source_towards(uint32_t destination);
+/* The same, of an interface's addresses unless it is INTERFACE_NONE; the way is the routes'. */
+uint32_t ip_source_on(uint16_t interface, uint32_t destination);
+/* An IPv4 header of 20 octets, and the Ethernet header's space in front, around `length` octets
+ * that the caller fills; what a packet for ip_output() is.  NULL: no packet. */
+struct packet *ip_make(struct worker *control, uint32_t source, uint32_t destination,
+                       uint8_t protocol, uint32_t length);
+uint16_t ip_new_id(void); /* another IP identification */

@@ -94,3 +94,11 @@ struct ip_address ip6_source_towards(struct ip_address destination, struct inter
         us = any_global(destination);
     return us ? us->address : (struct ip_address){ 0 };
 }
+
+struct ip_address ip6_source_on(uint16_t interface, struct ip_address destination)
+{
+    struct interface *on = interface_get(interface);
+    if (!on && interface != INTERFACE_NONE)
+        return (struct ip_address){ 0 };
+    return ip6_source_towards(destination, on);
+}

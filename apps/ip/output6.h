@@ -11,3 +11,5 @@
 void ip6_output(struct worker *control, struct packet *packet, struct interface *interface);
 /* What to call ourselves towards `destination`; zero: no way. */
 struct ip_address ip6_source_towards(struct ip_address destination, struct interface *interface);
+/* The same by an interface's number, INTERFACE_NONE: as the routes say. */
+struct ip_address ip6_source_on(uint16_t interface, struct ip_address destination);

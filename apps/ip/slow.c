@@ -82,10 +82,7 @@ static void deliver(struct worker *control, struct packet *p)
     if (protocol)
         protocol->receive(control, p);
     else
-        icmp_refuse(control, p, DROP_protocol, ICMP_UNREACHABLE,
-                    ip[IPV4_PROTOCOL] == IPV4_PROTOCOL_UDP ? ICMP_PORT_UNREACHABLE
-                                                           : ICMP_PROTOCOL_UNREACHABLE,
-                    0);
+        icmp_refuse(control, p, DROP_protocol, ICMP_UNREACHABLE, ICMP_PROTOCOL_UNREACHABLE, 0);
 }
 
 /* RFC 1812 5.2.7.1: no route is a network's, whatever a route refuses is one host's. */

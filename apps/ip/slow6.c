@@ -11,6 +11,7 @@
 #include "apps/ip/passage.h"
 #include "apps/ip/reassembly.h"
 #include "apps/ip/running.h"
+#include "apps/ip/udp.h"
 
 static uint32_t look_up(struct ip_address destination)
 {
@@ -38,7 +39,7 @@ static void upper_layer(struct worker *control, struct interface *in, struct pac
     else if (walk->next == IPV6_NO_NEXT)
         forward_consume(control, p);
     else if (walk->next == IPV6_UDP)
-        icmp6_refuse(control, p, DROP_protocol, ICMP6_UNREACHABLE, ICMP6_PORT_UNREACHABLE, 0);
+        udp6_receive(control, p, ETHERNET_HEADER + walk->at);
     else
         icmp6_refuse(control, p, DROP_protocol, ICMP6_PROBLEM, ICMP6_PROBLEM_NEXT_HEADER,
                      walk->next_at);
