@@ -107,7 +107,8 @@ struct vf_setting_ops {
 /* What the PFs of one family grant, and what they say it with. */
 struct vf_family {
     const struct vf_setting_ops *settings[SETTINGS]; /* NULL: no such setting */
-    uint32_t frame_extra;                            /* what SET_LPE counts beyond the MTU */
+    /* What SET_LPE counts beyond the MTU; and at least, when that is refused (0: the same). */
+    uint32_t frame_extra, frame_least;
     bool deafens;     /* a VF whose frame length was refused receives nothing until another is
                        * granted */
     uint32_t trusted; /* MBX_PROMISC_...: what is refused for want of trust, and asked for again
@@ -152,6 +153,7 @@ struct vf_client {
     bool mac_asked_for;               /* granted on our request, not with the reset */
     bool mac_check, mtu_check;        /* asked for again, though granted */
     uint16_t mtu_wanted, mtu_granted; /* 0: not known */
+    bool frame_least;                 /* the PF grants no room for tags: family->frame_least */
     /* VLANs, a bit each; seen: granted since the last reset, so that tags of them are ours. */
     uint32_t vlans_wanted[VF_VLAN_WORDS], vlans_granted[VF_VLAN_WORDS];
     uint32_t vlans_seen[VF_VLAN_WORDS], vlans_refused[VF_VLAN_WORDS];

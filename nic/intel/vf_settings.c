@@ -86,19 +86,24 @@ static void mac_refused(struct vf_client *c)
 
 /* Settings: longest frame ------------------------------------------------- */
 
+static uint32_t frame_extra(const struct vf_client *c)
+{
+    return c->frame_least ? c->family->frame_least : c->family->frame_extra;
+}
+
 static unsigned mtu_ask(struct vf_client *c)
 {
     if (c->mtu_wanted == c->mtu_granted && !c->mtu_check)
         return 0;
     c->mtu_check = false;
     c->mail.words[0] = MBX_VF_SET_LPE;
-    c->mail.words[1] = c->mtu_wanted + c->family->frame_extra;
+    c->mail.words[1] = c->mtu_wanted + frame_extra(c);
     return 2;
 }
 
 static uint16_t mtu_asked(const struct vf_client *c)
 {
-    return (uint16_t)(c->mail.words[1] - c->family->frame_extra);
+    return (uint16_t)(c->mail.words[1] - frame_extra(c));
 }
 
 static void mtu_granted(struct vf_client *c, const uint32_t *answer)
@@ -110,6 +115,11 @@ static void mtu_granted(struct vf_client *c, const uint32_t *answer)
 static void mtu_refused(struct vf_client *c)
 {
     uint16_t asked = mtu_asked(c);
+    if (!c->frame_least && c->family->frame_least) { /* without room for tags? */
+        c->frame_least = c->mtu_check = true;
+        c->due |= 1u << SETTING_MTU;
+        return;
+    }
     if (asked == c->mtu_granted) /* any more */
         c->mtu_granted = 0;
     uint16_t kept = c->mtu_granted ? c->mtu_granted : MTU_DEFAULT;
@@ -374,6 +384,7 @@ static void settings_forget(struct vf_client *c)
     memset(c->mac_granted, 0, MAC_LEN);
     c->mac_asked_for = c->mac_check = c->mtu_check = false;
     c->mtu_granted = 0;
+    c->frame_least = false;
     memset(c->vlans_granted, 0, sizeof c->vlans_granted);
     memset(c->vlans_seen, 0, sizeof c->vlans_seen);
     memset(c->vlans_refused, 0, sizeof c->vlans_refused);

@@ -1,0 +1,340 @@
+/* hostile_pf.h - a hostile PF, and a hostile VF of its chip: mailbox flags and words, queue
+ * registers, counters and descriptors are as the input says, while the port is polled, started,
+ * stopped, set and used.  Whatever is said: frames handed up keep the rules of nic/packet.h, the
+ * port's facts stay possible, the log is not filled, and in the end every packet is back in the
+ * pool, once.
+ *
+ * For a harness of its own for each driver of VFs, which says before where its registers are:
+ * DEVICE_ID, BAR_SIZE, MAILBOX, MEMORY(word), RX_BLOCK(queue), TX_BLOCK(queue), QUEUES, COUNTERS,
+ * LINK; and the messages: TYPES from MBX_VF_SET_MAC on, WORDS of the longest answer. */
+#pragma once
+
+#include "apps/forward/access.h"
+#include "kernel/log.h"
+#include "kernel/time.h"
+#include "nic/intel/intel_advanced.h"
+#include "nic/intel/intel_mbx.h"
+#include "nic/intel/intel_regs.h"
+#include "nic/port.h"
+#include "pci/pci.h"
+#include "tests/fuzz/harness.h"
+#include "tests/host/host.h"
+#include "tests/models/conformance.h"
+#include "tests/models/pcispace.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define POOL_PACKETS 512u
+#define RING 64u
+#define RX_CONTROL(q) (RX_BLOCK(q) + ADV_Q_CTL)
+#define TX_CONTROL(q) (TX_BLOCK(q) + ADV_Q_CTL)
+#define LINES_MAX 400u /* of the log for one input */
+
+static struct packet_pool *pool;
+static struct packet_cache cache;
+static struct input in;
+static struct pcispace_device device;
+static struct pci_function *function;
+static uint32_t regs[BAR_SIZE / 4];
+static uint32_t mailbox; /* what V2PMAILBOX shows */
+static bool honest_queues, gone;
+static enum { SILENT, GRANTS, REFUSES, BABBLES } pf;
+
+static uint64_t take(size_t n)
+{
+    return take_value(&in, n);
+}
+
+/* The device ----------------------------------------------------------------- */
+
+static void pf_answers(void)
+{
+    uint32_t type = regs[MEMORY(0) / 4] & MBX_TYPE;
+    mailbox |= MBX_V2P_PFACK;
+    if (pf == SILENT)
+        return;
+    mailbox |= MBX_V2P_PFSTS;
+    if (pf == BABBLES) {
+        for (unsigned i = 0; i < WORDS; i++)
+            regs[MEMORY(i) / 4] = (uint32_t)take(4);
+        return;
+    }
+    regs[MEMORY(0) / 4] |= (pf == GRANTS ? MBX_ACK : MBX_NACK) | MBX_CTS;
+    if (type == MBX_VF_RESET && pf == GRANTS) {
+        regs[MEMORY(1) / 4] = (uint32_t)take(1) << 16 | 0x02;
+        regs[MEMORY(2) / 4] = (uint32_t)take(1);
+    }
+    for (unsigned i = 1; type > MBX_VF_SET_PROMISC && i < WORDS; i++)
+        regs[MEMORY(i) / 4] = (uint32_t)take(1) % 8;
+}
+
+/* Unasked: believable words as well as any. */
+static void pf_says(unsigned which)
+{
+    static const uint32_t words[] = { MBX_PF_CONTROL | MBX_CTS, MBX_PF_CONTROL, MBX_NACK,
+                                      MBX_ACK | MBX_VF_RESET, MBX_NACK | MBX_VF_RESET };
+    uint32_t type = MBX_VF_SET_MAC + which % TYPES;
+    if (which < ARRAY_SIZE(words))
+        regs[MEMORY(0) / 4] = words[which];
+    else if (which < 10)
+        regs[MEMORY(0) / 4] = type | MBX_CTS | MBX_ACK;
+    else if (which < 15)
+        regs[MEMORY(0) / 4] = type | MBX_CTS | MBX_NACK;
+    else
+        regs[MEMORY(which % 3) / 4] = (uint32_t)take(4);
+    mailbox |= MBX_V2P_PFSTS;
+}
+
+static uint64_t bar_read(void *ctx, unsigned bar, uint64_t offset, unsigned size)
+{
+    if (gone || bar || size != 4)
+        return UINT32_MAX;
+    if (offset == MAILBOX) {
+        uint32_t value = mailbox;
+        mailbox &= ~MBX_V2P_CLEARED;
+        return value;
+    }
+    return regs[offset / 4];
+}
+
+static bool is_control(uint64_t offset)
+{
+    for (unsigned q = 0; q < QUEUES; q++)
+        if (offset == RX_CONTROL(q) || offset == TX_CONTROL(q))
+            return true;
+    return false;
+}
+
+static void queues_off(void)
+{
+    for (unsigned q = 0; q < QUEUES; q++)
+        regs[RX_CONTROL(q) / 4] = regs[TX_CONTROL(q) / 4] = 0;
+}
+
+static void bar_write(void *ctx, unsigned bar, uint64_t offset, unsigned size, uint64_t value)
+{
+    bool control = is_control(offset);
+    if (gone || bar || size != 4)
+        return;
+    if (offset == MAILBOX) {
+        mailbox &= ~MBX_V2P_VFU;
+        if ((value & MBX_V2P_VFU) && !(mailbox & MBX_V2P_PFU))
+            mailbox |= MBX_V2P_VFU;
+        if (value & MBX_V2P_REQ)
+            pf_answers();
+    } else if (offset == INTEL_CTRL) {
+        queues_off();
+    } else if (!control || honest_queues) {
+        regs[offset / 4] = (uint32_t)value;
+    }
+}
+
+static void plug(void)
+{
+    pcispace_reset();
+    memset(regs, 0, sizeof regs);
+    mailbox = 0;
+    honest_queues = true;
+    gone = false;
+    pf = GRANTS;
+    pcispace_device_init(&device, 0x8086, DEVICE_ID, 0x020000);
+    device.bar[0] = (struct pcispace_bar){ BAR_SIZE, .is64 = true, .prefetchable = true };
+    device.bar_read = bar_read;
+    device.bar_write = bar_write;
+    pcispace_add(&device, NULL, 3, 0);
+    must(pci_scan() == 1);
+    function = pci_first();
+}
+
+static uint64_t ring_at(uint32_t block)
+{
+    return (uint64_t)regs[(block + INTEL_Q_BAH) / 4] << 32 | regs[(block + INTEL_Q_BAL) / 4];
+}
+
+/* One word anywhere in a ring; what is not mapped any more is not reached. */
+static void scribble(uint32_t block, uint32_t word, uint64_t value)
+{
+    uint64_t at = ring_at(block) + word % (RING * 2) * 8;
+    if (device.config[4] & 4) /* bus mastering */
+        host_dma_write(&function->dma, at, &value, sizeof value);
+}
+
+static void return_descriptor(void)
+{
+    static const uint16_t lengths[] = { 0, 60, 127, 128, 1514, 1518, 2048, 2049 };
+    static uint32_t next[QUEUES], turn;
+    uint32_t queue = turn++ % QUEUES;
+    uint8_t how = (uint8_t)take(1);
+    uint64_t length = how & 2 ? take(2) : lengths[how >> 2 & 7];
+    uint64_t result = FIELD_PUT(ADV_RXD_LENGTH, length) | ADV_RXD_DD | (how & 1 ? ADV_RXD_EOP : 0);
+    scribble(RX_BLOCK(queue), how & 0x80 ? (uint32_t)take(1) * 2 + 1 : 2 * next[queue]++ + 1,
+             result | (how & 0x40 ? take(8) : 0));
+}
+
+/* The port --------------------------------------------------------------------- */
+
+static void receive(struct port *port)
+{
+    struct packet *p[8];
+    for (unsigned q = 0; q < QUEUES; q++) {
+        uint16_t n = port_rx_burst(port->rxq[q], p, 8);
+        for (uint16_t i = 0; i < n; i++)
+            check_frame(port, p[i]);
+        packet_free_burst(&cache, p, n);
+    }
+}
+
+static void send(struct port *port, uint16_t shape)
+{
+    static const uint8_t bytes[1600];
+    uint32_t length = shape % 1600u, segment = length > 300 ? PACKET_ROOM : 1 + shape % 251u;
+    for (unsigned i = 0; i < 1u + shape % 16u; i++) {
+        struct packet *p = conformance_packet(&cache, bytes, length, segment);
+        if (p && !port_tx_burst(port->txq[i % port->tx_queues], &p, 1))
+            packet_free(&cache, p);
+    }
+}
+
+static void check_port(const struct port *port)
+{
+    must(!(port->mac[0] & 1) && !(port->permanent_mac[0] & 1));
+    must(port->mtu >= MTU_MIN && port_frame_limit(port) <= port->limits.max_frame);
+    must(port->vlan <= VLAN_MAX);
+    must(!port->link.up || memcmp(port->mac, (uint8_t[MAC_LEN]){ 0 }, MAC_LEN));
+}
+
+static void set_something(struct port *port)
+{
+    static uint8_t groups[40][MAC_LEN];
+    uint8_t which = (uint8_t)take(1);
+    uint64_t value = take(6);
+    for (unsigned i = 0; i < 40; i++)
+        groups[i][0] = 1;
+    switch (which % 4) {
+    case 0:
+        port_set_mac(port, (const uint8_t *)&value);
+        break;
+    case 1:
+        port_set_mtu(port, (uint16_t)value);
+        break;
+    case 2:
+        access_set_vlan(port, (uint16_t)value & 0xfff);
+        break;
+    default:
+        port_set_rx_mode(port, &(struct port_rx_mode){ .promiscuous = value & 1,
+                                                       .all_multicast = value & 2,
+                                                       .multicast = groups,
+                                                       .multicast_count = value >> 8 & 0x1f });
+        break;
+    }
+}
+
+static void look(struct port *port)
+{
+    struct port_counter rows[32];
+    struct port_device_stats stats;
+    port->ops->counters(port, rows, 32);
+    port->ops->stats(port, &stats);
+    port_poll_link(port);
+}
+
+static void poll(struct port *port, unsigned turns)
+{
+    for (unsigned i = 0; i < turns; i++) {
+        host_advance_us(1000);
+        if (port_poll(port, time_us()))
+            port_poll_link(port);
+        check_port(port);
+    }
+}
+
+static void step(struct port *port)
+{
+    uint8_t what = (uint8_t)take(1);
+    switch (what % 14) {
+    case 0:
+        return_descriptor();
+        break;
+    case 1:
+        receive(port);
+        break;
+    case 2:
+        send(port, (uint16_t)take(2));
+        break;
+    case 3:
+        scribble(RX_BLOCK(what / 14 % QUEUES), (uint32_t)take(1), take(8));
+        break;
+    case 4:
+        scribble(TX_BLOCK(what / 14 % QUEUES), (uint32_t)take(1), take(8) | ADV_TXD_DD);
+        break;
+    case 5:
+        mailbox = (uint32_t)take(4);
+        break;
+    case 6:
+        pf_says(what / 14);
+        break;
+    case 7:
+        pf = take(1) % 4;
+        break;
+    case 8:
+        set_something(port);
+        break;
+    case 9:
+        port_stop(port);
+        must(host_dma_mapped(&function->dma) == 0);
+        port_start(port);
+        break;
+    case 10:
+        honest_queues = take(1) & 1;
+        regs[RX_CONTROL(what / 14 % QUEUES) / 4] = (uint32_t)take(4);
+        break;
+    case 11:
+        regs[(COUNTERS + 4 * (uint32_t)(take(1) % 32)) / 4] = (uint32_t)take(4);
+        regs[LINK / 4] = (uint32_t)take(4);
+        look(port);
+        break;
+    case 12:
+        gone = what / 14 % 4 == 0;
+        break;
+    default:
+        poll(port, 1 + what / 14 * 20u);
+        break;
+    }
+    poll(port, 1);
+}
+
+static unsigned lines;
+
+static void count_line(const char *text, size_t n)
+{
+    lines++;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    in = (struct input){ data, size < 4096 ? size : 4096 };
+    log_set_sink(count_line);
+    lines = 0;
+    pool = packet_pool_create(POOL_PACKETS);
+    packet_cache_init(&cache, pool);
+    plug();
+    must(pci_probe_drivers() == 1);
+    struct port *port = port_get(0);
+    must(port_set_queues(port, QUEUES) == 0);
+    for (unsigned q = 0; q < QUEUES; q++) {
+        port->rxq[q]->cache = port->txq[q]->cache = &cache;
+        port->rxq[q]->size = port->txq[q]->size = RING;
+    }
+    must(port_start(port) == 0);
+    while (in.size && port->state == PORT_RUNNING)
+        step(port);
+    must(lines < LINES_MAX);
+    function->driver->remove(function);
+    packet_cache_flush(&cache);
+    must(packet_pool_available(pool) == POOL_PACKETS);
+    packet_pool_destroy(pool);
+    must(host_dma_mapped(&function->dma) == 0);
+    harness_end();
+    return 0;
+}
