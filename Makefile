@@ -393,6 +393,14 @@ $(B)/once.elf: tests/bench/floor.S Makefile
 	@$(CC) -m32 -DONCE_BLOCKS=$(ONCE_BLOCKS) -c -o $(B)/once.o $<
 	@$(LD) $(FLOOR_LDFLAGS) -o $@ $(B)/once.o
 
+# A kernel that only halts and is woken: the yardstick of `tools/bench rest`.
+$(B)/hlt.elf: tests/bench/hlt.c Makefile
+	@mkdir -p $(@D)
+	@echo '  HLT     $@'
+	@$(CC) -std=gnu11 -m32 -O2 -Wall -Wextra -ffreestanding -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables \
+		-mgeneral-regs-only -c -o $(B)/hlt.o $<
+	@$(LD) -m elf_i386 -N --no-warn-rwx-segments -Ttext=0x100000 -e start -o $@ $(B)/hlt.o
+
 test:
 	@tools/setup
 	@tools/run-tests
@@ -404,7 +412,7 @@ run:
 
 bench:
 	@tools/setup --bench
-	@$(MAKE) --no-print-directory -s all bench-peers $(B)/traffic $(B)/floor.elf $(B)/once.elf
+	@$(MAKE) --no-print-directory -s all bench-peers $(B)/traffic $(B)/floor.elf $(B)/once.elf $(B)/hlt.elf
 	@tools/bench
 
 sizes: $(B)/millrace.elf

@@ -98,9 +98,9 @@ LINUX = {"bridge": BRIDGE, "router": ROUTER, "testpmd io": TESTPMD % "io", "test
 class Machine:
     """One forwarder and its generator.  Use as a context."""
 
-    def __init__(self, who, nic="virtio", wires="vhost"):
-        """who: `millrace MODE`, or one of LINUX."""
-        self.who, self.nic, self.wires = who, nic, wires
+    def __init__(self, who, nic="virtio", wires="vhost", append=""):
+        """who: `millrace MODE`, with `append` as its command line, or one of LINUX."""
+        self.who, self.nic, self.wires, self.append = who, nic, wires, append
         self.folder = tempfile.mkdtemp(prefix="millrace-bench.")
         self.processes = []
 
@@ -133,6 +133,7 @@ class Machine:
                          "console=ttyS0 quiet no_timer_check panic=-1 mitigations=off net.ifnames=0"]
             else:
                 f.write(MILLRACE[self.who.split()[1]].encode())
+                line += ["-append", self.append]
         return line + ["-kernel", KERNEL if self.who in LINUX else qemu.IMAGE, "-initrd", f.name]
 
     def _generator(self):
@@ -258,6 +259,44 @@ def time_rows(found):
                      *["%.1f" % value for value in medians["half"][:3]], "%.3f %%" % (medians["half"][3] * 100),
                      "%.2f" % (medians["idle"][0] / base) if base else "-",
                      0.5 if base and wires == "vhost" and "testpmd" in peer else "-"])
+    return rows
+
+
+# ---- What rest adds ----------------------------------------------------------------------
+
+HLT = os.path.join(qemu.BUILD, "hlt.elf")
+SELDOM = 100                    # frames a second: each finds a worker that rests
+
+
+def bare_wake_up():
+    """us from a timer's end until the code behind a bare hlt runs: p50 and p99."""
+    line = ["taskset", "-c", str(peers.CPUS[-1]), qemu.QEMU, "-M", "q35", "-accel", qemu.accelerator(), "-cpu", "max", "-m", "64",
+            "-nodefaults", "-display", "none", "-serial", "stdio", "-kernel", HLT]
+    with subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace") as machine:
+        try:
+            for text in machine.stdout:
+                if match := re.match(r"ready: hlt (\d+) (\d+) ns", text):
+                    return [int(value) / 1000 for value in match.groups()]
+        finally:
+            machine.kill()
+    raise Failed("hlt.elf said nothing")
+
+
+def rest_rows(runs):
+    """[ports, then p50 and p99 while busy and while at rest, what rest adds to p50, the bare hlt's p50, the difference]."""
+    sets = SETS[:3]
+    found = {(*kind, poll): [] for kind in sets for poll in ("busy", "adaptive")}
+    bare = []
+    for _ in range(runs):
+        bare.append(bare_wake_up()[0])
+        for nic, wires, poll in found:
+            with Machine("millrace io", nic, wires, "poll=" + poll) as machine:
+                found[nic, wires, poll] += [machine.times(64, SELDOM) for _ in range(SAMPLES)]
+    rows = []
+    for nic, wires in sets:
+        busy, rest = ([statistics.median(column) for column in zip(*found[nic, wires, poll])] for poll in ("busy", "adaptive"))
+        added, floor = rest[0] - busy[0], statistics.median(bare)
+        rows.append(["%s, %s" % (nic, wires), *["%.1f" % value for value in (*busy[:2], *rest[:2], added, floor, added - floor)]])
     return rows
 
 
