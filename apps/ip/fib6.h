@@ -1,7 +1,7 @@
 /* fib6.h - the forwarding table for IPv6: longest match in compressed form, no locks (trie.h).
  *
  * Addresses are 16 octets as on the wire; a prefix leads to a value, the number of a route object.
- * Nothing forwards IPv6 yet. */
+ * Single addresses lie beside the trie (hosts6.h). */
 #pragma once
 
 #include "apps/ip/trie.h"
@@ -12,10 +12,7 @@
 extern struct trie *fib6; /* NULL before fib6_init() */
 
 /* The value of the longest prefix that covers address, 0: none. */
-static inline uint32_t fib6_lookup(const uint8_t address[FIB6_ADDRESS])
-{
-    return trie_lookup(load_acquire(&fib6), address);
-}
+uint32_t fib6_lookup(const uint8_t address[FIB6_ADDRESS]);
 
 /* The same for up to FIB6_BURST addresses, level by level, so that their cache misses overlap. */
 void fib6_lookup_burst(const uint8_t addresses[][FIB6_ADDRESS], uint32_t *values, unsigned n);

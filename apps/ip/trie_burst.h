@@ -108,23 +108,19 @@ static ALWAYS_INLINE void trie_lanes_take(struct trie_lanes *lanes, const struct
     lanes->key[lanes->n++] = (uint8_t)i;
 }
 
-/* Up to TRIE_BURST keys whose way down is long: all of them level by level, and no line is waited
- * for that was not asked for a round before. */
+/* Those of up to TRIE_BURST keys that `wanted` has bits of, and whose way down is long: all of them
+ * level by level, and no line is waited for that was not asked for a round before. */
 static ALWAYS_INLINE void trie_burst_deep(const struct trie *trie, const void *keys,
-                                          uint32_t *values, unsigned n,
+                                          uint32_t *values, uint32_t wanted,
                                           const struct trie_keys *kind,
                                           unsigned (*count)(uint64_t))
 {
     struct trie_lanes lanes;
-    uint32_t again = 0; /* bits: the same key as the one before, as packets of one flow have */
     lanes.n = lanes.tails = 0;
-    for (unsigned i = 0; i < n; i++)
-        __builtin_prefetch(&trie->root[kind->top(keys, i)]);
-    for (unsigned i = 0; i < n; i++) {
-        if (i && kind->same(keys, i, i - 1)) {
-            again |= 1u << i;
-            continue;
-        }
+    for (uint32_t left = wanted; left; left &= left - 1)
+        __builtin_prefetch(&trie->root[kind->top(keys, (unsigned)__builtin_ctz(left))]);
+    for (uint32_t left = wanted; left; left &= left - 1) {
+        unsigned i = (unsigned)__builtin_ctz(left);
         uint32_t top = kind->top(keys, i);
         values[i] = load_acquire(&trie->cover[top >> 8]);
         trie_lanes_take(&lanes, trie, load_acquire(&trie->root[top]), keys, i, 1, values, kind);
@@ -147,9 +143,5 @@ static ALWAYS_INLINE void trie_burst_deep(const struct trie *trie, const void *k
         unsigned i = lanes.tail_key[j];
         uint32_t leaf = trie_tail_says(lanes.tail[j], kind->head(keys, i));
         values[i] = trie_better(leaf, values[i]) & TRIE_VALUE;
-    }
-    for (; again; again &= again - 1) {
-        unsigned i = (unsigned)__builtin_ctz(again);
-        values[i] = values[i - 1];
     }
 }

@@ -16,7 +16,10 @@
  * ports in the VLAN, tagged.
  *
  * --tsv prints `key<TAB>ns per frame` for scripts: the mode, and with a dot how many frames
- * are in flight, how many next hops they have, or `vlan`: with a tag. */
+ * are in flight, how many next hops they have, or `vlan`: with a tag.
+ *
+ * KEY TURNS runs so many turns of one row, in count_turns(), for who counts instructions, and
+ * prints `key<TAB>frames`. */
 #include "apps/bridge/bridge.h"
 #include "apps/bridge/fdb.h"
 #include "apps/bridge/vlans.h"
@@ -29,6 +32,8 @@
 #include "apps/ip/router.h"
 #include "tests/host/host.h"
 
+#include <inttypes.h>
+#include <malloc.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -299,16 +304,21 @@ static void end(void)
     ring_port_destroy(out);
 }
 
-/* Nanoseconds per frame, over one round. */
-static double measure(const char *mode, uint32_t in_flight)
+static void run(const char *mode, uint64_t turns)
 {
-    uint64_t begin_us, spent = 0, frames = 0;
     if (forward_set_mode(forward_find_mode(mode)))
         die("mode does not start");
     forward_start();
     routed_passes = TTL_GONE;
-    for (unsigned i = 0; i < 4 * RING / PORT_BURST; i++) /* warm, and learned */
+    for (uint64_t i = 0; i < turns; i++)
         turn();
+}
+
+/* Nanoseconds per frame, over one round. */
+static double measure(const char *mode, uint32_t in_flight)
+{
+    uint64_t begin_us, spent = 0, frames = 0;
+    run(mode, 4 * RING / PORT_BURST); /* warm, and learned */
     routed_passes = TTL_GONE;
     begin_us = time_us();
     for (; spent < ROUND_US; spent = time_us() - begin_us)
@@ -330,29 +340,92 @@ static double median(double *values)
     return values[ROUNDS / 2];
 }
 
-/* name: NULL, the mode's */
-static void row(const char *mode, uint32_t frames, const char *name)
+/* What is measured: the key of --tsv, and what people read. */
+struct row {
+    const char *mode, *key, *name;
+    uint32_t frames;
+    unsigned hops; /* 0: one */
+    bool six, tag, checked;
+};
+
+static const struct row rows[] = {
+    { .mode = "io", .key = "io", .name = "io", .frames = FRAMES_USUAL },
+    { .mode = "mac", .key = "mac", .name = "mac", .frames = FRAMES_USUAL },
+    { .mode = "macswap", .key = "macswap", .name = "macswap", .frames = FRAMES_USUAL },
+    { .mode = "l2", .key = "l2", .name = "l2", .frames = FRAMES_USUAL },
+    { .mode = "io", .key = "io.16384", .name = "io", .frames = FRAMES_MANY },
+    { .mode = "l2", .key = "l2.16384", .name = "l2", .frames = FRAMES_MANY },
+    { .mode = "l3", .key = "l3", .name = "l3", .frames = FRAMES_ROUTED },
+    { .mode = "l3", .key = "l3.16384", .name = "l3", .frames = FRAMES_MANY },
+    { .mode = "l3",
+      .key = "l3.hops64",
+      .name = "l3, 64 next hops",
+      .frames = FRAMES_USUAL,
+      .hops = HOPS_MANY },
+    { .mode = "l3",
+      .key = "l3v6.hops64",
+      .name = "l3, IPv6, 64 next hops",
+      .frames = FRAMES_USUAL,
+      .hops = HOPS_MANY,
+      .six = true },
+    { .mode = "l3", .key = "l3v6", .name = "l3, IPv6", .frames = FRAMES_ROUTED, .six = true },
+    { .mode = "l3", .key = "l3v6.16384", .name = "l3, IPv6", .frames = FRAMES_MANY, .six = true },
+    { .mode = "l2", .key = "l2.vlan", .name = "l2, one tag", .frames = FRAMES_USUAL, .tag = true },
+    { .mode = "l3", .key = "l3.vlan", .name = "l3, one tag", .frames = FRAMES_ROUTED, .tag = true },
+    { .mode = "l3",
+      .key = "l3.checked",
+      .name = "l3, checksum seen by device",
+      .frames = FRAMES_ROUTED,
+      .checked = true },
+};
+
+static void row_begin(const struct row *row)
+{
+    hops = row->hops ? row->hops : 1;
+    six = row->six;
+    tag = row->tag ? VLAN_TAG : 0;
+    verdict = row->checked ? PACKET_IP_CHECKSUM_GOOD : 0;
+    begin(row->mode, row->frames);
+}
+
+static void row_measure(const struct row *row)
 {
     double ns[ROUNDS], ratio[ROUNDS];
-    begin(mode, frames);
+    row_begin(row);
     for (unsigned i = 0; i < ROUNDS; i++) {
-        double before = measure("io", frames);
-        ns[i] = measure(mode, frames);
-        ratio[i] = ns[i] * 2 / (before + measure("io", frames));
+        double before = measure("io", row->frames);
+        ns[i] = measure(row->mode, row->frames);
+        ratio[i] = ns[i] * 2 / (before + measure("io", row->frames));
     }
-    const char *key = six ? "l3v6" : mode;
-    if (tsv && hops > 1)
-        printf("%s.hops%u\t%.1f\n", key, hops, median(ns));
-    else if (tsv && tag)
-        printf("%s.vlan\t%.1f\n", key, median(ns));
-    else if (tsv)
-        printf("%s.%u\t%.1f\n", key, frames, median(ns));
+    if (tsv && !strchr(row->key, '.'))
+        printf("%s.%u\t%.1f\n", row->key, row->frames, median(ns));
+    if (tsv)
+        printf("%s\t%.1f\n", row->key, median(ns));
     else
-        printf("  %-27s  %8u  %9.1f  %11.2f\n", name ? name : mode, frames, median(ns),
-               median(ratio));
-    if (tsv && hops == 1 && !tag && (frames == FRAMES_USUAL || frames == FRAMES_ROUTED))
-        printf("%s\t%.1f\n", key, median(ns));
+        printf("  %-27s  %8u  %9.1f  %11.2f\n", row->name, row->frames, median(ns), median(ratio));
     fflush(stdout);
+    end();
+}
+
+/* For who counts instructions: TURNS of them, in count_turns(). */
+static __attribute__((noinline)) uint64_t count_turns(uint64_t turns)
+{
+    uint64_t frames = 0;
+    for (uint64_t i = 0; i < turns; i++)
+        frames += turn();
+    return frames;
+}
+
+static void row_count(const struct row *row, uint64_t turns)
+{
+    uint32_t round = row->frames / PORT_BURST + 16;
+    mallopt(M_MMAP_THRESHOLD, 1 << 20); /* valgrind has a heap of some MiB for what is near */
+    row_begin(row);
+    run("io", round); /* the link is up */
+    run(row->mode, 4 * round);
+    routed_passes = TTL_GONE;
+    printf("%s\t%" PRIu64 "\n", row->key, count_turns(turns));
+    look_at_frames(!strcmp(row->mode, "l3"), row->frames);
     end();
 }
 
@@ -365,37 +438,29 @@ static void heading(void)
     printf("  ---------------------------  --------  ---------  -----------\n");
 }
 
+static const struct row *row_find(const char *key)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
+        if (!strcmp(rows[i].key, key))
+            return &rows[i];
+    return NULL;
+}
+
 int main(int argc, char **argv)
 {
+    const struct row *counted = argc == 3 ? row_find(argv[1]) : NULL;
     tsv = argc == 2 && !strcmp(argv[1], "--tsv");
-    if (argc != 1 && !tsv) {
-        fprintf(stderr, "usage: bench_forward [--tsv]\n");
+    if (argc != 1 && !tsv && !counted) {
+        fprintf(stderr, "usage: bench_forward [--tsv | KEY TURNS]\n");
         return 2;
+    }
+    if (counted) {
+        row_count(counted, strtoull(argv[2], NULL, 10));
+        return 0;
     }
     if (!tsv)
         heading();
-    row("io", FRAMES_USUAL, NULL);
-    row("mac", FRAMES_USUAL, NULL);
-    row("macswap", FRAMES_USUAL, NULL);
-    row("l2", FRAMES_USUAL, NULL);
-    row("io", FRAMES_MANY, NULL);
-    row("l2", FRAMES_MANY, NULL);
-    row("l3", FRAMES_ROUTED, NULL);
-    row("l3", FRAMES_MANY, NULL);
-    hops = HOPS_MANY;
-    row("l3", FRAMES_USUAL, "l3, 64 next hops");
-    six = true;
-    row("l3", FRAMES_USUAL, "l3, IPv6, 64 next hops");
-    hops = 1;
-    row("l3", FRAMES_ROUTED, "l3, IPv6");
-    row("l3", FRAMES_MANY, "l3, IPv6");
-    six = false;
-    tag = VLAN_TAG;
-    row("l2", FRAMES_USUAL, "l2, one tag");
-    row("l3", FRAMES_ROUTED, "l3, one tag");
-    tag = 0;
-    verdict = PACKET_IP_CHECKSUM_GOOD;
-    if (!tsv)
-        row("l3", FRAMES_ROUTED, "l3, checksum seen by device");
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
+        row_measure(&rows[i]);
     return 0;
 }

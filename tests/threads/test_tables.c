@@ -1,8 +1,9 @@
 /* Look-ups in the tables while they change, built under ThreadSanitizer and AddressSanitizer:
  * whatever a reader finds covers what it asked for, and is no shorter than what stays there all
- * the time (apps/ip/trie.h). */
+ * the time (apps/ip/trie.h); and a host's own value (apps/ip/hosts6.h). */
 #include "apps/forward/quiesce.h"
 #include "apps/ip/fib.h"
+#include "apps/ip/fib6.h"
 #include "apps/ip/ipv4.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
@@ -10,6 +11,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define READERS 3u
 #define CHANGES 6000u
@@ -189,11 +191,86 @@ static void as_fast_as_this_cpu_can(void **state)
     look_ups_while_routes_change(fib_ways() - 1);
 }
 
+/* Hosts of one prefix, of which the first ones stay: number n has the value n + 1. */
+#define HOSTS 3000u
+#define HOSTS_STAYING 200u
+
+static void host_address(uint8_t address[FIB6_ADDRESS], uint32_t n)
+{
+    const uint8_t host[FIB6_ADDRESS] = { 0x20,      0x01, 0x0d, 0xb8, [14] = (uint8_t)(n >> 8),
+                                         (uint8_t)n };
+    memcpy(address, host, sizeof host);
+}
+
+static void check_host(uint32_t n, uint32_t value)
+{
+    if (value != n + 1 && (value != HOSTS + 1 || n < HOSTS_STAYING))
+        abort();
+}
+
+static void *read_hosts(void *arg)
+{
+    unsigned me = (unsigned)(uintptr_t)arg;
+    uint32_t state = me + 1, n[FIB6_BURST], value[FIB6_BURST];
+    uint8_t address[FIB6_BURST][FIB6_ADDRESS];
+    turns_park(&turns[me + 1], false);
+    while (!load_acquire(&stop)) {
+        for (unsigned i = 0; i < FIB6_BURST; i++) {
+            n[i] = dice(&state, i % 2 ? HOSTS : HOSTS_STAYING);
+            host_address(address[i], n[i]);
+        }
+        fib6_lookup_burst((const uint8_t(*)[FIB6_ADDRESS])address, value, FIB6_BURST);
+        for (unsigned i = 0; i < FIB6_BURST; i++)
+            check_host(n[i], value[i]);
+        check_host(n[0], fib6_lookup(address[0]));
+        store_relaxed(&looked[me], looked[me] + 1);
+        turns_end(&turns[me + 1]);
+    }
+    turns_park(&turns[me + 1], true);
+    return NULL;
+}
+
+static void toggle_host(uint32_t n)
+{
+    static bool there[HOSTS];
+    uint8_t address[FIB6_ADDRESS];
+    host_address(address, n);
+    there[n] = !there[n];
+    if (there[n])
+        assert_int_equal(fib6_set(address, 128, n + 1), 0);
+    else
+        fib6_clear(address, 128, 64, HOSTS + 1);
+}
+
+/* Chains move to longer tables meanwhile. */
+static void hosts_while_others_come_and_go(void **state)
+{
+    uint32_t dices = 5;
+    uint8_t network[FIB6_ADDRESS];
+    host_reset();
+    host_set_yield((void (*)(void))sched_yield);
+    assert_int_equal(fib6_init(), 0);
+    host_address(network, 0);
+    assert_int_equal(fib6_set(network, 64, HOSTS + 1), 0);
+    for (unsigned i = 0; i < HOSTS_STAYING; i++)
+        toggle_host(i);
+    readers_start(read_hosts);
+    for (unsigned i = 0; i < CHANGES; i++) {
+        toggle_host(HOSTS_STAYING + dice(&dices, HOSTS - HOSTS_STAYING));
+        retire_poll();
+        if (i % 100 == 0)
+            let_readers_look();
+    }
+    readers_stop();
+    fib6_shutdown();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(by_words),
         cmocka_unit_test(as_fast_as_this_cpu_can),
+        cmocka_unit_test(hosts_while_others_come_and_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

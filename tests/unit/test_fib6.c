@@ -100,6 +100,68 @@ static void default_route_and_host_route(void **state)
     assert_int_equal(fib6_lookup(host), 0);
 }
 
+static void host_make(uint8_t host[FIB6_ADDRESS], uint32_t n)
+{
+    const uint8_t first[FIB6_ADDRESS] = { 0x20, 0x01, 0x0d, 0xb8, [8] = 0x12 };
+    memcpy(host, first, FIB6_ADDRESS);
+    host[n % 2 ? 15 : 9] = (uint8_t)n;
+    host[14] = (uint8_t)(n >> 8);
+}
+
+/* All of them, in bursts: those below `gone` are the prefix's again. */
+static void assert_hosts(uint32_t gone, uint32_t count)
+{
+    uint8_t host[FIB6_BURST][FIB6_ADDRESS];
+    uint32_t value[FIB6_BURST];
+    for (uint32_t n = 0; n < count; n += FIB6_BURST) {
+        for (unsigned i = 0; i < FIB6_BURST; i++)
+            host_make(host[i], n + i);
+        fib6_lookup_burst((const uint8_t(*)[FIB6_ADDRESS])host, value, FIB6_BURST);
+        for (unsigned i = 0; i < FIB6_BURST && n + i < count; i++)
+            assert_int_equal(value[i], n + i < gone ? 7 : 1000 + n + i);
+    }
+}
+
+/* Whatever piece of its table has moved to a longer one. */
+static void hosts_are_found_while_their_table_grows(void **state)
+{
+    uint8_t host[FIB6_ADDRESS];
+    host_make(host, 0);
+    assert_int_equal(fib6_set(host, 64, 7), 0);
+    uint64_t before = fib6->blocks.used;
+    for (uint32_t n = 0; n < 3000; n++) {
+        host_make(host, n);
+        assert_int_equal(fib6_set(host, 128, 1000 + n), 0);
+        if (n % 16 == 0)
+            assert_hosts(0, n + 1);
+    }
+    assert_true(fib6_bytes() < 256 * 1024 + 3000 * 48 + 64 * 1024 * 4);
+    for (uint32_t n = 0; n < 3000; n++) {
+        host_make(host, n);
+        fib6_clear(host, 128, 64, 7);
+        if (n % 64 == 0)
+            assert_hosts(n + 1, 3000);
+    }
+    assert_int_equal(fib6->blocks.used, before);
+}
+
+/* One that goes while a part of the chains is in two tables has left both. */
+static void hosts_go_while_their_table_grows(void **state)
+{
+    uint8_t host[FIB6_ADDRESS];
+    for (uint32_t round = 0, n = 0; round < 600; round++) {
+        for (unsigned i = 0; i < 3; i++, n++) {
+            host_make(host, n);
+            assert_int_equal(fib6_set(host, 128, 1000 + n), 0);
+        }
+        host_make(host, n - 2 - round);
+        fib6_clear(host, 128, 0, 0);
+        assert_int_equal(fib6_lookup(host), 0);
+        assert_int_equal(fib6_set(host, 128, 1000 + n - 2 - round), 0);
+        assert_hosts(0, n);
+    }
+}
+
 static void two_hundred_thousand_prefixes(void **state)
 {
     uint8_t prefix[FIB6_ADDRESS] = { 0x2a };
@@ -124,6 +186,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_burst_finds_what_one_look_up_finds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(keys_in_a_row_are_found_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(default_route_and_host_route, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(hosts_are_found_while_their_table_grows, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(hosts_go_while_their_table_grows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(two_hundred_thousand_prefixes, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
