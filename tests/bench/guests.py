@@ -300,6 +300,37 @@ def rest_rows(runs):
     return rows
 
 
+# ---- Several workers in the guest ----------------------------------------------------------
+
+WORKERS = [n for n in (1, 2, 4, 8) if n <= len(peers.CPUS)]
+
+
+def worker_rate(mode, workers, ports):
+    """Mpps that go round through so many ring ports, evenly given to so many workers."""
+    config = "port add ring\n" * ports + "".join(
+        "port %d queue 0 core %d\n" % (n, n * workers // ports) for n in range(ports)) + "forward %s\nstart tx_first\n" % mode
+    with qemu.Appliance(nics=[], config=config, tell=False, extra=["-smp", str(workers)], append="poll=busy") as machine:
+        since = machine.stats()
+        machine.let_pass(MS * 1000)
+        now = machine.stats()
+    frames = [sum(port["rx_packets"] for port in stats["ports"]) for stats in (since, now)]
+    return (frames[1] - frames[0]) / (now["uptime_us"] - since["uptime_us"])
+
+
+def worker_rows(runs):
+    """[mode, then for each number of workers: Mpps and its ratio to one worker's]."""
+    modes, ports = ("io", "mac", "macswap"), 2 * WORKERS[-1]
+    found = {(mode, workers): [] for mode in modes for workers in WORKERS}
+    for _ in range(runs):
+        for mode, workers in found:
+            found[mode, workers].append(worker_rate(mode, workers, ports))
+    rows = []
+    for mode in modes:
+        rates = [statistics.median(found[mode, workers]) for workers in WORKERS]
+        rows.append([mode] + [text for rate in rates for text in ("%.1f" % rate, "%.2f" % (rate / rates[0]))])
+    return rows
+
+
 def missing():
     if not os.path.exists(GENERATOR) or not os.path.exists(KERNEL) or not shutil.which("dpdk-testpmd"):
         return "no generator, kernel or testpmd; run tools/setup --bench, and make bench-peers"
