@@ -76,16 +76,27 @@ static bool is_known(const struct neighbor_info *n)
            n->state != NEIGHBOR_FAILED;
 }
 
-/* As wide as the longest address. */
-static int column_width(void)
+struct widths {
+    int address, interface;
+};
+
+static void widen(int *width, const char *text)
+{
+    if ((int)strlen(text) > *width)
+        *width = (int)strlen(text);
+}
+
+/* As wide as the longest of each. */
+static struct widths column_widths(void)
 {
     struct neighbor_info n;
-    char text[IP_TEXT];
-    size_t width = 15;
-    for (unsigned place = 0; neighbor_next(&place, &n);)
-        if (!ip_is_v4(n.address) && strlen(ip_format(n.address, text)) > width)
-            width = strlen(text);
-    return (int)width;
+    char text[IP_TEXT], where[INTERFACE_TEXT];
+    struct widths widths = { .address = 15, .interface = (int)strlen("interface") };
+    for (unsigned place = 0; neighbor_next(&place, &n);) {
+        widen(&widths.address, ip_format(n.address, text));
+        widen(&widths.interface, interface_short(interface_get(n.interface), where));
+    }
+    return widths;
 }
 
 COMMAND(cmd_show_neighbors, "show neighbors", "Show who is next on the links");
@@ -93,16 +104,18 @@ static int cmd_show_neighbors(struct command_call *call)
 {
     struct neighbor_info n;
     unsigned place = 0, shown = 0;
-    int width = column_width();
-    out_printf(call->out, "%-*s  %-17s  %-4s  %s\n", width, "address", "mac", "port", "state");
+    struct widths widths = column_widths();
+    out_printf(call->out, "%-*s  %-17s  %-*s  %s\n", widths.address, "address", "mac",
+               widths.interface, "interface", "state");
     for (; neighbor_next(&place, &n); shown++) {
         char text[IP_TEXT], mac[MAC_TEXT], where[INTERFACE_TEXT];
         const struct interface *interface = interface_get(n.interface);
         ip_format(n.address, text);
         bool unused = n.state == NEIGHBOR_STATIC && !n.in_use;
-        out_printf(call->out, "%-*s  %-17s  %-4s  %s%s\n", width, text,
-                   is_known(&n) ? mac_format(n.mac, mac) : "-", interface_short(interface, where),
-                   neighbor_state_names[n.state], unused ? "  (not in use)" : "");
+        out_printf(call->out, "%-*s  %-17s  %-*s  %s%s\n", widths.address, text,
+                   is_known(&n) ? mac_format(n.mac, mac) : "-", widths.interface,
+                   interface_short(interface, where), neighbor_state_names[n.state],
+                   unused ? "  (not in use)" : "");
     }
     out_printf(call->out, "%u neighbors, at most %u, %" PRIu64 " times no room\n", shown,
                NEIGHBORS_MAX, neighbor_refused());

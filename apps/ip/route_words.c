@@ -25,7 +25,19 @@ const char *way_words(const struct target_way *way, char text[WAY_TEXT])
     return text;
 }
 
-const char *interface_reason(const struct interface *interface, char text[REASON_TEXT])
+/* What is said of the addresses of one that is up, of which none serves. */
+static const char *lacking_address(const struct interface *interface, unsigned family)
+{
+    const struct address *a;
+    for (unsigned i = 0; (a = address_of(interface, i)); i++)
+        if (ip_family(a->address) == family && a->state != ADDRESS_READY)
+            return a->state == ADDRESS_TENTATIVE ? "has a tentative address"
+                                                 : "has a duplicate address";
+    return "has no address";
+}
+
+const char *interface_reason(const struct interface *interface, unsigned family,
+                             char text[REASON_TEXT])
 {
     char where[INTERFACE_TEXT];
     bool is_member = interface && interface->kind == INTERFACE_PORT && interface->bridge;
@@ -33,7 +45,7 @@ const char *interface_reason(const struct interface *interface, char text[REASON
     snprintf(text, REASON_TEXT, "%s %s", interface_describe(interface, where),
              is_member ? "is in a bridge"
              : is_down ? "is down"
-                       : "has no address");
+                       : lacking_address(interface, family));
     return text;
 }
 
@@ -44,7 +56,7 @@ const char *way_reason(const struct target_way *way, enum way_state state, char 
     switch (state) {
     case WAY_DOWN:
     case WAY_NO_ADDRESS:
-        return interface_reason(target_way_interface(way), text);
+        return interface_reason(target_way_interface(way), ip_family(way->gateway), text);
     case WAY_NO_PREFIX:
         snprintf(text, REASON_TEXT, "no prefix leads to %s", gateway);
         break;

@@ -11,8 +11,9 @@
 const char *way_words(const struct target_way *way, char text[WAY_TEXT]);
 /* Why a way in that state cannot be used. */
 const char *way_reason(const struct target_way *way, enum way_state state, char text[REASON_TEXT]);
-/* Why an interface does not lead anywhere: `port 2 is down`. */
-const char *interface_reason(const struct interface *interface, char text[REASON_TEXT]);
+/* Why an interface leads nowhere for a family (ip_family()): `port 2 is down`. */
+const char *interface_reason(const struct interface *interface, unsigned family,
+                             char text[REASON_TEXT]);
 
 /* Reads further ways, `ADDRESS [interface INTERFACE] [weight NUMBER] [via ...]`.  0, or negative
  * after the error line. */

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #define LINES_PER_TURN 64u /* the poll loop goes on while a long table is printed */
 
@@ -25,6 +26,12 @@ static const struct address *address_behind(const struct route *r, bool is_local
     return NULL;
 }
 
+/* Wide enough for every prefix of its family. */
+static int column(const struct route *r)
+{
+    return ip_is_v4(r->prefix) ? (int)strlen("255.255.255.255/32") : (int)IP_PREFIX_TEXT - 1;
+}
+
 static void print_own(struct out *out, const struct route *r, const char *prefix, bool is_local)
 {
     const struct address *a = address_behind(r, is_local);
@@ -32,11 +39,11 @@ static void print_own(struct out *out, const struct route *r, const char *prefix
     char reason[REASON_TEXT], where[INTERFACE_TEXT];
     const char *kind = is_local ? "local    " : "connected";
     if (!r->nexthop[is_local ? ROUTE_LOCAL : ROUTE_CONNECTED])
-        out_printf(out, "%-18s  %s  inactive, %s\n", prefix, kind,
-                   interface_reason(interface, reason));
+        out_printf(out, "%-*s  %s  inactive, %s\n", column(r), prefix, kind,
+                   interface_reason(interface, ip_family(r->prefix), reason));
     else
-        out_printf(out, "%-18s  %s%s%s\n", prefix, is_local ? "local" : kind, is_local ? "" : "  ",
-                   is_local ? "" : interface_describe(interface, where));
+        out_printf(out, "%-*s  %s%s%s\n", column(r), prefix, is_local ? "local" : kind,
+                   is_local ? "" : "  ", is_local ? "" : interface_describe(interface, where));
 }
 
 /* What of a static route is told, taken before anything is printed: it may go meanwhile. */
@@ -94,7 +101,7 @@ static void print_rest(struct out *out, const struct told *told)
     else if (told->usable)
         out_text(out, interface_describe(interface, where));
     else
-        out_printf(out, "inactive, %s", interface_reason(interface, reason));
+        out_printf(out, "inactive, %s", interface_reason(interface, told->words.family, reason));
 }
 
 static void print_static(struct out *out, const struct route *r, const char *prefix)
@@ -103,7 +110,7 @@ static void print_static(struct out *out, const struct route *r, const char *pre
     take_static(r, &told);
     unsigned lines = told.words.kind == TARGET_VIA ? told.words.count : 1;
     for (unsigned i = 0; i < lines; i++) {
-        out_printf(out, "%-18s  %-9s  ", i ? "" : prefix, i ? "" : "static");
+        out_printf(out, "%-*s  %-9s  ", column(r), i ? "" : prefix, i ? "" : "static");
         if (told.words.kind == TARGET_VIA)
             print_way_line(out, &told, i);
         else
@@ -167,9 +174,9 @@ static void print_way(struct out *out, struct ip_address prefix, unsigned length
         ip_format_prefix(r.prefix, r.length, text);
         print_route(out, &r);
         if (route_has(&r, ROUTE_BROADCAST))
-            out_printf(out, "%-18s  broadcast\n", text);
+            out_printf(out, "%-*s  broadcast\n", column(&r), text);
         if (neighbor_next_hop(r.nexthop[ROUTE_NEIGHBOR], prefix, &hop))
-            out_printf(out, "%-18s  neighbor   %s\n", text,
+            out_printf(out, "%-*s  neighbor   %s\n", column(&r), text,
                        interface_describe(hop.interface, where));
         if (route_nexthop(&r) || !r.length)
             break;

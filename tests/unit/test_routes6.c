@@ -188,6 +188,60 @@ static void gateways_that_cannot_be(void **state)
     bench_command_fails("route add 10.0.0.0/8 via 127.0.0.1 interface 2", "is no host's address");
 }
 
+/* The text from where a line begins with a prefix: "" when none does. */
+static const char *line_of(const char *text, const char *prefix)
+{
+    for (; *text; text = strchr(text, '\n') + 1)
+        if (!strncmp(text, prefix, strlen(prefix)) && text[strlen(prefix)] == ' ')
+            return text;
+    return "";
+}
+
+static bool line_says(const char *prefix, const char *words)
+{
+    const char *line = line_of(bench_output("show routes"), prefix);
+    const char *found = strstr(line, words);
+    return found && found < strchr(line, '\n');
+}
+
+/* Until nobody has answered for an address it is no reason to say that there is none. */
+static void routes_tell_of_tentative_and_duplicate_addresses(void **state)
+{
+    struct frame f;
+    bench_command("route add 2001:db8:f::/48 via 2001:db8:2::2");
+    bench_command("route add 2001:db8:e::/48 interface 4");
+    bench_command("route add 10.0.0.0/8 via 203.0.113.2");
+    ring_port_set_link(bench.port[2], false);
+    bench_run_ms(150);
+    assert_true(line_says("2001:db8:f::/48", "inactive, port 4 is down"));
+    ring_port_set_link(bench.port[2], true);
+    bench_run_ms(150);
+    assert_true(line_says("2001:db8:2::1/128", "inactive, port 4 has a tentative address"));
+    assert_true(line_says("2001:db8:f::/48", "inactive, port 4 has a tentative address"));
+    assert_true(line_says("2001:db8:e::/48", "inactive, port 4 has a tentative address"));
+    assert_true(line_says("10.0.0.0/8", "port 4 via 203.0.113.2"));
+    frame6_advertise(&f, 2, 9, IPV6_ALL_NODES, address6("2001:db8:2::1"), 0x20);
+    bench_send(2, &f);
+    assert_true(line_says("2001:db8:2::1/128", "inactive, port 4 has a duplicate address"));
+    bench_command("port 4 no address 2001:db8:2::1/64");
+    assert_true(line_says("2001:db8:e::/48", "inactive, port 4 has no address"));
+}
+
+/* Where the second column begins is the same for all prefixes of a family. */
+static void columns_are_wide_enough(void **state)
+{
+    const char *text;
+    bench_command("route add 2001:db8:1111:2222:3333:4444:5555:6666/128 blackhole");
+    bench_command("route add 203.0.113.0/24 blackhole");
+    text = bench_output("show routes");
+    for (; strchr(text, '/'); text = strchr(text, '\n') + 1) {
+        bool is_ipv6 = strchr(text, ':') && strchr(text, ':') < strchr(text, ' ');
+        size_t at = is_ipv6 ? 45 : 20;
+        assert_int_equal(text[at - 1], ' ');
+        assert_int_not_equal(text[at], ' ');
+    }
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, bench_tear_down)
 
 int main(void)
@@ -198,6 +252,8 @@ int main(void)
         TEST(link_local_gateways_on_two_links),
         TEST(a_route_to_an_interface),
         TEST(routes_that_refuse),
+        TEST(routes_tell_of_tentative_and_duplicate_addresses),
+        TEST(columns_are_wide_enough),
         TEST(reverse_path),
         TEST(gateways_that_cannot_be),
     };
