@@ -85,23 +85,28 @@ static void deliver(struct worker *control, struct packet *p)
         icmp_refuse(control, p, DROP_protocol, ICMP_UNREACHABLE, ICMP_PROTOCOL_UNREACHABLE, 0);
 }
 
+enum nexthop_kind slow_verdict(uint32_t nexthop, enum drop_reason *why)
+{
+    static const uint8_t drops[NEXTHOP_FIXED] = { [NEXTHOP_BLACKHOLE] = DROP_blackhole,
+                                                  [NEXTHOP_UNREACHABLE] = DROP_unreachable,
+                                                  [NEXTHOP_PROHIBIT] = DROP_prohibited };
+    bool is_told = nexthop < NEXTHOP_FIXED && drops[nexthop];
+    *why = is_told ? drops[nexthop] : DROP_no_route;
+    return is_told ? (enum nexthop_kind)nexthop : NEXTHOP_NONE;
+}
+
 /* RFC 1812 5.2.7.1: no route is a network's, whatever a route refuses is one host's. */
 static void refuse(struct worker *control, struct packet *p, uint32_t nexthop)
 {
-    switch (nexthop) {
-    case NEXTHOP_BLACKHOLE:
-        forward_drop(control, p->port, DROP_blackhole, p);
-        break;
-    case NEXTHOP_UNREACHABLE:
-        icmp_refuse(control, p, DROP_unreachable, ICMP_UNREACHABLE, ICMP_HOST_UNREACHABLE, 0);
-        break;
-    case NEXTHOP_PROHIBIT:
-        icmp_refuse(control, p, DROP_prohibited, ICMP_UNREACHABLE, ICMP_PROHIBITED, 0);
-        break;
-    default:
-        icmp_refuse(control, p, DROP_no_route, ICMP_UNREACHABLE, ICMP_NET_UNREACHABLE, 0);
-        break;
-    }
+    static const uint8_t codes[] = { [NEXTHOP_NONE] = ICMP_NET_UNREACHABLE,
+                                     [NEXTHOP_UNREACHABLE] = ICMP_HOST_UNREACHABLE,
+                                     [NEXTHOP_PROHIBIT] = ICMP_PROHIBITED };
+    enum drop_reason why;
+    enum nexthop_kind verdict = slow_verdict(nexthop, &why);
+    if (verdict == NEXTHOP_BLACKHOLE)
+        forward_drop(control, p->port, why, p);
+    else
+        icmp_refuse(control, p, why, ICMP_UNREACHABLE, codes[verdict], 0);
 }
 
 /* unread: RFC 1812 5.2.1.2, in its order: next hop, time to live, length. */

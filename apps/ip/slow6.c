@@ -11,6 +11,7 @@
 #include "apps/ip/passage.h"
 #include "apps/ip/reassembly.h"
 #include "apps/ip/running.h"
+#include "apps/ip/slow.h"
 #include "apps/ip/udp.h"
 
 static uint32_t look_up(struct ip_address destination)
@@ -103,20 +104,15 @@ static void redirect_consider(struct worker *control, struct interface *in, stru
 /* unread: RFC 4443 3.1 */
 static void refuse(struct worker *control, struct packet *p, uint32_t nexthop)
 {
-    switch (nexthop) {
-    case NEXTHOP_BLACKHOLE:
-        forward_drop(control, p->port, DROP_blackhole, p);
-        break;
-    case NEXTHOP_UNREACHABLE:
-        icmp6_refuse(control, p, DROP_unreachable, ICMP6_UNREACHABLE, ICMP6_REJECTED, 0);
-        break;
-    case NEXTHOP_PROHIBIT:
-        icmp6_refuse(control, p, DROP_prohibited, ICMP6_UNREACHABLE, ICMP6_PROHIBITED, 0);
-        break;
-    default:
-        icmp6_refuse(control, p, DROP_no_route, ICMP6_UNREACHABLE, ICMP6_NO_ROUTE, 0);
-        break;
-    }
+    static const uint8_t codes[] = { [NEXTHOP_NONE] = ICMP6_NO_ROUTE,
+                                     [NEXTHOP_UNREACHABLE] = ICMP6_REJECTED,
+                                     [NEXTHOP_PROHIBIT] = ICMP6_PROHIBITED };
+    enum drop_reason why;
+    enum nexthop_kind verdict = slow_verdict(nexthop, &why);
+    if (verdict == NEXTHOP_BLACKHOLE)
+        forward_drop(control, p->port, why, p);
+    else
+        icmp6_refuse(control, p, why, ICMP6_UNREACHABLE, codes[verdict], 0);
 }
 
 static void forward_slow(struct worker *control, struct packet *p, uint32_t nexthop)
