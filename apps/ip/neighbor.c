@@ -24,6 +24,8 @@
 
 #define BUCKETS 4096u
 #define EVICT_LOOKS 64u /* entries looked at to find room: a bound on work per frame */
+#define RANK_IN_USE 1u
+#define IN_USE_US (60 * US_PER_S)
 #define TICK_US 10000u
 #define TICK_ENTRIES 256u /* served per tick */
 #define ADDRESSES_CHEAP \
@@ -42,6 +44,7 @@ struct neighbor {
     uint8_t tries;
     uint8_t queued;
     bool used;                   /* since it went stale */
+    bool served;                 /* ever; used_us says when last */
     struct packet *first, *last; /* frames waiting, linked through packet->user */
     uint64_t expires_us;         /* of the state */
     uint64_t used_us;            /* last time somebody needed it */
@@ -50,6 +53,7 @@ struct neighbor {
 static struct slots table;
 static uint32_t buckets[BUCKETS]; /* number + 1, 0: empty */
 static uint32_t hand, cursor;     /* of eviction, of the tick */
+static uint32_t in_vain;          /* entries in a row that eviction found in use */
 static uint64_t held;             /* received frames in queues */
 static uint32_t waiting;          /* all frames in queues */
 static struct limit resolve[IP_FAMILIES];
@@ -266,38 +270,52 @@ static void neighbor_remove(struct worker *control, struct neighbor *n, enum dro
     slots_give(&table, number);
 }
 
+/* Frames went there lately.  Who only spoke to us may be one of thousands that are not there. */
+static bool is_in_use(const struct neighbor *n, uint64_t now_us)
+{
+    return load_relaxed(&adjacency_at(n->adjacency)->used) ||
+           (n->served && now_us < n->used_us + IN_USE_US);
+}
+
 /* How little would be lost: 0 is kept. */
-static unsigned evict_rank(const struct neighbor *n)
+static unsigned evict_rank(const struct neighbor *n, uint64_t now_us)
 {
     if (n->holds || n->state == NEIGHBOR_STATIC || n->state == NEIGHBOR_FREE)
         return 0;
-    return n->state == NEIGHBOR_FAILED              ? 4
-           : n->state == NEIGHBOR_INCOMPLETE        ? 3
-           : n->state == NEIGHBOR_STALE && !n->used ? 2
-                                                    : 1;
+    return n->state == NEIGHBOR_FAILED       ? 4
+           : n->state == NEIGHBOR_INCOMPLETE ? 3
+           : !is_in_use(n, now_us)           ? 2
+                                             : RANK_IN_USE;
 }
 
-/* The table is full: the least useful of the next few round the clock goes.  Its place can be
- * had once no worker can hold it any more: perhaps at once, perhaps for the next one. */
-static void neighbor_evict(struct worker *control)
+/* The table is full: the least useful of the next few round the clock goes; one in use only when
+ * nothing else was seen on a whole round, so that who comes new may find no room, or when it must
+ * be.  The place can be had once no worker can hold it any more: perhaps at once, perhaps for the
+ * next one. */
+static void neighbor_evict(struct worker *control, bool must)
 {
     struct neighbor *victim = NULL;
-    unsigned best = 0;
-    for (unsigned i = 0; i < EVICT_LOOKS; i++) {
+    unsigned best = 0, looks = must ? table.made : EVICT_LOOKS;
+    uint64_t now_us = time_us();
+    for (unsigned i = 0; i < looks; i++) {
         struct neighbor *n = at(hand++ % table.made);
-        if (evict_rank(n) > best) {
-            best = evict_rank(n);
+        unsigned rank = evict_rank(n, now_us);
+        if (rank > best) {
+            best = rank;
             victim = n;
         }
     }
-    if (victim)
-        neighbor_remove(control, victim, DROP_neighbor_queue);
+    in_vain = best > RANK_IN_USE ? 0 : in_vain + looks;
+    if (!victim || (best == RANK_IN_USE && in_vain < table.made))
+        return;
+    in_vain = 0;
+    neighbor_remove(control, victim, DROP_neighbor_queue);
 }
 
-static uint32_t number_take(struct worker *control)
+static uint32_t number_take(struct worker *control, bool must)
 {
     if (table.used >= NEIGHBORS_MAX && !table.waiting && !table.resting)
-        neighbor_evict(control);
+        neighbor_evict(control, must);
     return slots_take(&table);
 }
 
@@ -311,9 +329,9 @@ static bool target_make(struct neighbor *n, uint32_t number)
     return n->nexthop;
 }
 
-static struct neighbor *make(struct ip_address address, struct interface *interface)
+static struct neighbor *make(struct ip_address address, struct interface *interface, bool must)
 {
-    uint32_t number = number_take(control_worker());
+    uint32_t number = number_take(control_worker(), must);
     if (number == SLOTS_NONE)
         return NULL;
     struct neighbor *n = at(number);
@@ -333,15 +351,16 @@ static struct neighbor *make(struct ip_address address, struct interface *interf
 }
 
 /* A new idle entry, or NULL when there is no room.  Where there is no memory for more
- * entries, one makes room for another as in a full table. */
-static struct neighbor *neighbor_make(struct ip_address address, struct interface *interface)
+ * entries, one makes room for another as in a full table.  must: also for one that is in use. */
+static struct neighbor *neighbor_make(struct ip_address address, struct interface *interface,
+                                      bool must)
 {
     if (nexthop_init() || slots_init(&table, sizeof(struct neighbor), NEIGHBORS_MAX))
         return NULL;
-    struct neighbor *n = make(address, interface);
+    struct neighbor *n = make(address, interface, must);
     if (!n && table.made && !table.waiting && !table.resting) {
-        neighbor_evict(control_worker());
-        n = make(address, interface);
+        neighbor_evict(control_worker(), must);
+        n = make(address, interface, must);
     }
     refused += !n;
     return n;
@@ -461,7 +480,7 @@ static struct neighbor *output_neighbor(const struct nexthop *nexthop,
     struct neighbor *n = interface ? neighbor_find(destination, interface) : NULL;
     if (n || !interface || !may_ask(destination, time_us()))
         return n;
-    return neighbor_make(destination, interface);
+    return neighbor_make(destination, interface, false);
 }
 
 void neighbor_output(struct worker *control, uint32_t nexthop, struct ip_address destination,
@@ -492,7 +511,7 @@ static void use_note(struct neighbor *n, uint64_t now_us)
         return;
     store_relaxed(used, 0);
     n->used_us = now_us;
-    n->used = true;
+    n->used = n->served = true;
 }
 
 /* No answer, after all tries. */
@@ -589,7 +608,7 @@ void neighbor_hear(struct worker *control, struct interface *interface, struct i
 {
     struct neighbor *n = neighbor_find(address, interface);
     if (!n && mac && (how & NEIGHBOR_NEW))
-        n = neighbor_make(address, interface);
+        n = neighbor_make(address, interface, false);
     if (!n || n->state == NEIGHBOR_STATIC || (!mac && !is_resolved(n)))
         return;
     bool same = is_resolved(n) && (!mac || mac_equal(n->mac, mac));
@@ -607,7 +626,7 @@ uint32_t neighbor_hold(struct ip_address address, struct interface *interface)
 {
     struct neighbor *n = neighbor_find(address, interface);
     if (!n)
-        n = neighbor_make(address, interface);
+        n = neighbor_make(address, interface, true);
     if (!n)
         return NEXTHOP_NONE;
     n->holds++;
@@ -780,7 +799,7 @@ int neighbor_add_static(struct ip_address address, const uint8_t mac[MAC_LEN],
     if (n && n->state == NEIGHBOR_STATIC)
         return -EEXIST;
     if (!n)
-        n = neighbor_make(address, interface);
+        n = neighbor_make(address, interface, true);
     if (!n)
         return neighbor_no_room();
     if (neighbor_may_be(address, interface)) {
@@ -849,5 +868,6 @@ void neighbor_shutdown(void)
     walk.at = walk.left = 0;
     neighbor_slice_most = 0;
     held = 0;
+    in_vain = 0;
     memset(resolve, 0, sizeof resolve);
 }

@@ -417,6 +417,54 @@ static void flood_of_claims_is_bounded(void **state)
         assert_int_equal(state_of(IP(10, 8, 0, i)), NEIGHBOR_STATIC);
 }
 
+/* Who asks for us is there, as far as we know; but nobody sends to thousands of them, and so they
+ * give way before those that frames go to. */
+static void who_is_in_use_outlives_a_flood_of_claims(void **state)
+{
+    bench_command("port 4 address 10.8.0.1/13");
+    for (unsigned k = 2; k < 132; k++) /* more than eviction looks at in one go */
+        station_meet(2, k, IP(10, 8, 0, k));
+    bench_is_quiet();
+    for (unsigned i = 0; i < 2 * NEIGHBORS_MAX; i++) {
+        if (i % 2048 == 0) {
+            for (unsigned k = 2; k < 132; k++) {
+                frame_ipv4(&f, 0, 10, HOST_A, IP(10, 8, 0, k), 60);
+                bench_send(0, &f);
+                assert_true(bench_take_ipv4(2, &g));
+            }
+            bench_run_ms(200); /* until all that is in use has been looked at */
+        }
+        frame_arp(&f, 2, 30, REQUEST, IP(10, 9, 1, 0) + i, IP(10, 8, 0, 1));
+        bench_send(2, &f);
+        bench_take(2, &g);
+    }
+    for (unsigned k = 2; k < 132; k++)
+        assert_int_equal(state_of(IP(10, 8, 0, k)), NEIGHBOR_REACHABLE);
+}
+
+/* Where frames go to everybody in the table, somebody gives way all the same. */
+static void a_table_in_use_takes_others_in(void **state)
+{
+    bench_command("port 4 address 10.8.0.1/13");
+    for (unsigned i = 0; i < NEIGHBORS_MAX; i++) {
+        station_meet(2, i & 255, IP(10, 9, 0, 1) + i);
+        bench_take(2, &g);
+        frame_ipv4(&f, 0, 10, HOST_A, IP(10, 9, 0, 1) + i, 60);
+        bench_send(0, &f);
+        bench_take(2, &g);
+    }
+    bench_run_ms(200);
+    send_to_b(0);
+    unsigned tries = 1;
+    for (; !bench_take_arp(1, &g) && tries < 2 * NEIGHBORS_MAX / 64; tries++)
+        send_to_b(0);
+    assert_in_range(tries, 2, 2 * NEIGHBORS_MAX / 64 - 1);
+    answer_from(20);
+    send_to_b(7);
+    assert_true(bench_take_ipv4(1, &g));
+    bench_command("route add 20.0.0.0/8 via 203.0.113.77"); /* who is named has a place at once */
+}
+
 static uint64_t told_refused(void)
 {
     unsigned long long times = 0;
@@ -775,6 +823,8 @@ int main(void)
         TEST(our_own_word_from_another_port_is_no_conflict),
         TEST(malformed_and_foreign_arp_is_dropped),
         TEST(flood_of_claims_is_bounded),
+        TEST(who_is_in_use_outlives_a_flood_of_claims),
+        TEST(a_table_in_use_takes_others_in),
         TEST(scan_of_a_prefix_is_bounded),
         TEST(a_scan_leaves_nothing_behind),
         TEST(static_neighbor_does_not_follow_a_prefix_that_moves),
