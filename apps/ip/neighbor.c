@@ -126,14 +126,24 @@ bool neighbor_may_be(struct ip_address address, const struct interface *interfac
            (is_said_on(address, interface) && address_source(interface, address));
 }
 
+/* In effect or not. */
+static bool is_our_own(struct ip_address address, const struct interface *interface)
+{
+    const struct address *a;
+    for (unsigned i = 0; ipv6_is_link_local(address) && (a = address_of(interface, i)); i++)
+        if (ip_equal(a->address, address))
+            return true;
+    return address_configured(address);
+}
+
 /* What a configuration may say, though it be not in effect. */
 static bool may_be_on(struct ip_address address, const struct interface *interface)
 {
     const struct address *on = address_configured_for(address);
-    if (ipv6_is_link_local(address))
-        return interface && address_configured_on(interface, address);
-    if (!interface || address_configured(address))
+    if (!interface || is_our_own(address, interface))
         return false;
+    if (ipv6_is_link_local(address))
+        return address_configured_on(interface, address);
     return (on && on->interface == interface->number && address_is_host(on, address)) ||
            is_said_on(address, interface);
 }
@@ -791,7 +801,7 @@ EVENT_LISTENER(neighbor_listener) = { .order = EVENT_ORDER_NEIGHBOR,
 int neighbor_add_static(struct ip_address address, const uint8_t mac[MAC_LEN],
                         struct interface *interface)
 {
-    if (!mac_is_station(mac) || address_configured(address) || address_on(interface, address))
+    if (!mac_is_station(mac) || is_our_own(address, interface))
         return -EINVAL;
     if (!may_be_on(address, interface))
         return -ENETUNREACH;

@@ -232,7 +232,7 @@ static void random_bridge(char *to, size_t n)
         snprintf(to, n, "bridge %s port %u %s", bridge(), below(PORTS),
                  PICK("isolated on", "isolated off", "learning off", "learning on", "flood off",
                       "flood on", "limit 0", "limit 9", "storm unknown 5", "storm broadcast 0",
-                      "edge on", "edge off"));
+                      "storm broadcast 7", "storm multicast 8", "edge on", "edge off"));
         break;
     case 7:
     case 8:
@@ -255,7 +255,7 @@ static void random_bridge(char *to, size_t n)
 static void random_vlan(char *to, size_t n)
 {
     const char *name = PICK("0.5", "0.7", "1.5", "2.4094", "br0.5", "br1.5", "br1.100");
-    switch (below(8)) {
+    switch (below(10)) {
     case 0:
         snprintf(to, n, "interface delete %s", name);
         break;
@@ -269,10 +269,18 @@ static void random_vlan(char *to, size_t n)
         snprintf(to, n, "interface %s %s", name, PICK("up", "down"));
         break;
     case 4:
-        snprintf(to, n, "interface %s address 10.1.%u.1/%s", name, below(3), PICK("24", "31"));
+        snprintf(to, n, "interface %s %saddress %s/%s", name, below(4) ? "" : "no ",
+                 PICK("10.1.0.1", "10.1.1.1", "2001:db8:10::1", "2001:db8:11::1", "fe80::5"),
+                 PICK("24", "31", "64"));
         break;
     case 5:
-        snprintf(to, n, "neighbor add 10.1.%u.7 %s interface %s", below(3), mac(), name);
+        snprintf(to, n, "neighbor add %s %s interface %s",
+                 PICK("10.1.0.7", "10.1.1.7", "2001:db8:10::7", "fe80::7"), mac(), name);
+        break;
+    case 6:
+        snprintf(to, n, "interface %s %s", name,
+                 PICK("advertise on", "advertise off", "advertise lifetime 600", "proxy-arp on",
+                      "redirects off", "reverse-path strict", "reverse-path off"));
         break;
     default:
         snprintf(to, n, "interface add %s", name);
@@ -364,15 +372,17 @@ static void random_station(char *to, size_t n)
     subject(where, which);
     switch (below(8)) {
     case 0:
-        snprintf(to, n, "neighbor delete %s", host());
+        snprintf(to, n, "neighbor delete %s%s", below(2) ? host() : host6_of(which),
+                 PICK("", " interface 0", " interface 0.5"));
         break;
     case 1:
-        snprintf(to, n, "fdb delete %s", mac());
+        snprintf(to, n, "fdb delete %s%s%s", mac(), PICK("", " bridge br1"), PICK("", " vlan 5"));
         break;
     case 2:
     case 3:
-        snprintf(to, n, "fdb add %s port %u%s%s", mac(), below(PORTS),
-                 PICK("", " vlan 5", " vlan 7"), PICK("", "", " sticky"));
+        snprintf(to, n, "fdb add %s port %u%s%s%s", mac(), below(PORTS),
+                 PICK("", "", " bridge br1"), PICK("", " vlan 5", " vlan 7"),
+                 PICK("", "", " sticky"));
         break;
     case 4: /* perhaps a gateway's, perhaps one beyond a route to an interface */
         snprintf(to, n, "neighbor add %s %s %s",
@@ -452,7 +462,9 @@ static void random_command(char *to, size_t n)
         snprintf(to, n, "forward %s", PICK("l2", "l3", "l3", "io", "rxonly"));
         break;
     case 1:
-        snprintf(to, n, "%s", PICK("start", "stop"));
+        snprintf(to, n, "%s",
+                 PICK("start", "stop", "spread on", "spread off", "spread auto", "fdb size 1024",
+                      "fdb size 5000", "iommu faults 7"));
         break;
     case 2:
         random_port(to, n, below(PORTS));
@@ -496,16 +508,45 @@ static void random_command(char *to, size_t n)
 /* The property ------------------------------------------------------------------------- */
 
 /* Refused commands change nothing that is configured. */
+static void type(const char *line)
+{
+    if (!run(line))
+        strcat(strcat(typed, line), "\n");
+    if (!below(4))
+        forward_turn();
+}
+
+/* Without these many others would be refused most of the time. */
+static void prepare(void)
+{
+    static const char *const lines[] = {
+        "bridge add br1",
+        "bridge br1 vlan-aware on",
+        "bridge br1 port 3",
+        "bridge br1 port 4",
+        "bridge br1 port 3 vlan 5 tagged",
+        "bridge br1 port 4 vlan 5 untagged",
+        "interface add br1.5",
+        "interface br1.5 address 10.1.1.1/24",
+        "interface br1.5 address 2001:db8:11::1/64",
+        "interface add 0.5",
+        "interface 0.5 address 10.1.0.1/24",
+        "interface 0.5 address 2001:db8:10::1/64",
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(lines); i++)
+        if (below(8))
+            type(lines[i]);
+}
+
 static void live(void)
 {
     char line[256];
     typed[0] = 0;
+    if (below(2))
+        prepare();
     for (unsigned n = 1 + below(COMMANDS); n; n--) {
         random_command(line, sizeof line);
-        if (!run(line))
-            strcat(strcat(typed, line), "\n");
-        if (!below(4))
-            forward_turn();
+        type(line);
     }
 }
 

@@ -283,7 +283,10 @@ static void static_neighbors(void **state)
     bench_command_fails("neighbor add 2001:db8:: 02:00:00:00:00:0a port 0", "no host on port 0");
     bench_command("neighbor delete 2001:db8::a");
     assert_int_equal(state_of(host_a), NEIGHBOR_FREE);
+    bench_command("port 0 address fe80::77/64"); /* who becomes ourselves is no neighbor */
+    assert_non_null(strstr(bench_output("show config"), "# not in use: neighbor add fe80::77 "));
     bench_command("neighbor delete fe80::77 interface 0");
+    bench_command_fails("neighbor add fe80::77 02:00:00:00:00:07 port 0", "that is not us");
     bench_command_fails("neighbor delete fe80::77", "not in the table");
 }
 
