@@ -87,6 +87,7 @@ struct port_link {
     bool up;
     bool full_duplex;
     uint32_t speed_mbps; /* 0: unknown */
+    const char *why;     /* it is down, in static text; NULL: the driver knows no more */
 };
 
 /* What the device itself counted since it was probed; 64-bit, monotonic: the

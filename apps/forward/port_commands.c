@@ -112,7 +112,8 @@ static void show_link(struct out *out, unsigned number)
     struct port_link link = port ? port->link : (struct port_link){ 0 };
 
     if (!link.up)
-        out_text(out, "  link           down\n");
+        out_printf(out, "  link           down%s%s\n", link.why ? ": " : "",
+                   link.why ? link.why : "");
     else if (!link.speed_mbps)
         out_text(out, "  link           up, speed unknown\n");
     else

@@ -90,7 +90,7 @@ void intel_mask_interrupts(const struct intel_device *d)
 /* Both units are switched off first, for QEMU's RST clears itself and nothing else.  Requests
  * that are under way when the reset strikes could hang the link: unread: 82576 DS 5.2.3.3,
  * 82574 DS 4.6.2 (I210 DS 5.2.3.3). */
-void intel_quiesce(struct intel_device *d)
+bool intel_quiesce(struct intel_device *d)
 {
     intel_mask_interrupts(d);
     for (const uint32_t *reg = d->chip->units; *reg; reg++)
@@ -99,10 +99,10 @@ void intel_quiesce(struct intel_device *d)
     intel_flush(d);
     task_delay_us(INTEL_DRAIN_US);
     if (!d->chip->express)
-        return;
+        return true;
     /* a reset that did not end is not pulled anew */
     intel_change(d, INTEL_CTRL, INTEL_CTRL_RST, INTEL_CTRL_MASTER_DISABLE);
-    intel_wait(d, LOG_WARNING, "STATUS", INTEL_STATUS, INTEL_STATUS_MASTER, 0, MASTER_US);
+    return !intel_wait(d, LOG_WARNING, "STATUS", INTEL_STATUS, INTEL_STATUS_MASTER, 0, MASTER_US);
 }
 
 /* 8254x SDM 14.7: all registers have their initial values, but the PHY keeps its link. */

@@ -120,8 +120,9 @@ bool intel_answers(struct intel_device *d);
 #define INTEL_DRAIN_US 100u /* a 9 KiB frame under way takes 74 us at 1 Gb/s */
 
 /* What a reset begins with: no interrupts, both units off, what was under way done, and no
- * requests on PCI Express.  What does not come to rest is told, and is no reason not to reset. */
-void intel_quiesce(struct intel_device *d);
+ * requests on PCI Express.  What does not come to rest is told (false), and is no reason not to
+ * reset. */
+bool intel_quiesce(struct intel_device *d);
 /* CTRL.RST, then the time in which nothing may be read, then its end: 0 or -EIO, logged.  The
  * NVM is being read still. */
 int intel_pull_reset(struct intel_device *d);

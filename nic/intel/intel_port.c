@@ -1,7 +1,10 @@
 /* intel_port.c - what ports over Intel's NICs do alike (intel_port.h). */
 #include "nic/intel/intel_port.h"
 
+#include "nic/rss.h"
+
 #include <stdlib.h>
+#include <string.h>
 
 /* Link ----------------------------------------------------------------------- */
 
@@ -58,6 +61,21 @@ void intel_multicast_write(const struct intel_device *d, const struct port_rx_mo
     intel_multicast_add(table, mode);
     for (uint32_t i = 0; i < INTEL_MTA_REGS; i++)
         intel_write(d, INTEL_MTA(i), table[i]);
+}
+
+void intel_rss_write(const struct intel_device *d, uint32_t queues)
+{
+    for (uint32_t i = 0; i < INTEL_RSSRK_REGS; i++) {
+        uint32_t four;
+        memcpy(&four, rss_key() + 4 * i, sizeof four);
+        intel_write(d, INTEL_RSSRK(i), four);
+    }
+    for (uint32_t i = 0; i < INTEL_RETA_REGS; i++) {
+        uint32_t entries = 0;
+        for (uint32_t n = 0; n < 4; n++)
+            entries |= (4 * i + n) % queues << 8 * n;
+        intel_write(d, INTEL_RETA(i), entries);
+    }
 }
 
 /* Rings ---------------------------------------------------------------------- */

@@ -42,6 +42,9 @@ static inline uint32_t intel_multicast_hash(const uint8_t mac[MAC_LEN])
 void intel_multicast_add(uint32_t table[INTEL_MTA_REGS], const struct port_rx_mode *mode);
 void intel_multicast_write(const struct intel_device *d, const struct port_rx_mode *mode);
 
+/* The hash's key, and the table that spreads it over so many queues. */
+void intel_rss_write(const struct intel_device *d, uint32_t queues);
+
 /* Tags are taken off from now on as `offloads` says, on the first queues: before the device is
  * told so.  device_strips: they come beside frames in any case. */
 void intel_rx_offloads(struct port *port, uint16_t queues, uint32_t offloads, bool device_strips);

@@ -66,6 +66,13 @@
 #define INTEL_SWSM_SMBI 0x00000001u    /* set by reading: who read 0 owns it */
 #define INTEL_SWSM_SWESMBI 0x00000002u /* RW, sticks unless firmware is at SW_FW_SYNC */
 
+/* Receive side scaling, unread: 82576 DS 8.10, 82599 DS 8.2.3.7 ------------------------------- */
+
+#define INTEL_RETA(n) (0x5c00u + 4 * (n)) /* RW, Redirection Table, one queue a byte */
+#define INTEL_RETA_REGS 32u
+#define INTEL_RSSRK(n) (0x5c80u + 4 * (n)) /* RW, RSS Random Key, first byte lowest */
+#define INTEL_RSSRK_REGS 10u
+
 /* A queue's registers from its base address on, 8254x SDM 13.4.25 to 13.4.40 ---- */
 
 #define INTEL_Q_BAL 0x00u  /* RW, Descriptor Base Address Low */

@@ -45,14 +45,14 @@ static void sfp_section(struct ixgbe_model *m)
 }
 
 /* Words 0 to 3eh, then what pointers 3 to 0eh lead to: its length, and so many words.  The X540
- * leaves out the PHY's and the option ROM's, and has one pointer more. */
+ * leaves out the PHY's and the option ROM's (DPDK). */
 void ixgbe_model_nvm_seal(struct ixgbe_model *m)
 {
     uint16_t sum = 0;
     bool x540 = ixgbe_is_x540(m);
     for (unsigned i = 0; i < NVM_CHECKSUM; i++)
         sum = (uint16_t)(sum + m->nvm[i]);
-    for (unsigned i = 3; i < (x540 ? 0x10u : 0x0fu); i++) {
+    for (unsigned i = 3; i < NVM_FIRMWARE; i++) {
         uint16_t at = m->nvm[i];
         if (!at || at == 0xffff || at >= IXGBE_MODEL_WORDS || (x540 && (i == 4 || i == 5)))
             continue;

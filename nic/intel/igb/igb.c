@@ -12,7 +12,6 @@
 #include "kernel/mmio.h"
 #include "kernel/task.h"
 #include "kernel/time.h"
-#include "nic/rss.h"
 #include "pci/sriov.h"
 
 #include <errno.h>
@@ -148,17 +147,7 @@ static void init_scaling(struct igb *e)
     uint32_t mode = several ? IGB_MRQC_MODE_RSS : IGB_MRQC_MODE_ONE;
     if (e->pf)
         mode = several ? IGB_MRQC_MODE_VMDQ_RSS : IGB_MRQC_MODE_VMDQ;
-    for (uint32_t i = 0; i < IGB_RSSRK_REGS; i++) {
-        uint32_t four;
-        memcpy(&four, rss_key() + 4 * i, sizeof four);
-        igb_write(e, IGB_RSSRK(i), four);
-    }
-    for (uint32_t i = 0; i < IGB_RETA_REGS; i++) {
-        uint32_t entries = 0;
-        for (uint32_t n = 0; n < 4; n++)
-            entries |= (4 * i + n) % e->queues << 8 * n;
-        igb_write(e, IGB_RETA(i), entries);
-    }
+    intel_rss_write(&e->device, e->queues);
     igb_write(e, INTEL_RXCSUM, INTEL_RXCSUM_IPOFL | IGB_RXCSUM_TUOFL | IGB_RXCSUM_PCSD);
     igb_write(e, IGB_MRQC, FIELD_PUT(IGB_MRQC_MODE, mode) | (several ? IGB_MRQC_FIELDS : 0));
 }

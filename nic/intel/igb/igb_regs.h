@@ -105,10 +105,6 @@
 #define IGB_VFTA_REGS 128u
 #define IGB_UTA(n) (0xa000u + 4 * (n)) /* WO, Unicast Table Array, only with pools */
 #define IGB_UTA_REGS 128u
-#define IGB_RETA(n) (0x5c00u + 4 * (n)) /* RW, Redirection Table, one queue a byte */
-#define IGB_RETA_REGS 32u
-#define IGB_RSSRK(n) (0x5c80u + 4 * (n)) /* RW, RSS Random Key, first byte lowest */
-#define IGB_RSSRK_REGS 10u
 #define IGB_MRQC 0x5818u          /* RW, Multiple Receive Queues Command */
 #define IGB_MRQC_MODE 0x00000007u
 #define IGB_MRQC_MODE_ONE 0u      /* the first queue */
