@@ -168,3 +168,17 @@ def test_help_names_every_option():
     for option in ("--mode", "--nic", "--vfs", "--iommu", "--rate", "--memory", "--iso"):
         assert len(re.findall(r"%s\b" % option, answer.stdout)) >= 1, option
     assert "set -eu" not in answer.stdout
+
+
+@pytest.mark.parametrize("options", [(), ("--nic", "virtio-mmio"), ("--iommu", "--nic", "e1000")],
+                         ids=["default", "microvm", "iommu"])
+def test_the_monitor_that_is_suggested_shows_the_traffic(options):
+    with Terminal(*options) as terminal:
+        where = terminal.read_until(r"^Live rates in another terminal: tools/monitor (\S+)").group(1)
+        terminal.read_until(r"^ready: 2 ports")
+        run = subprocess.run([os.path.join(ROOT, "tools", "monitor"), where, "--plain", "--count", "3"],
+                             capture_output=True, text=True, timeout=300)
+        assert run.returncode == 0, run.stderr
+        assert re.search(r"port 1  rx [1-9]\S* (k/s|/s), ", run.stdout), run.stdout
+        until(terminal, 1, "rx_packets", 400)
+        leave(terminal)
