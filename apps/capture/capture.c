@@ -10,6 +10,7 @@
 #include "apps/forward/job.h"
 #include "apps/forward/quiesce.h"
 #include "apps/forward/taps.h"
+#include "apps/forward/vlan.h"
 #include "apps/forward/worker.h"
 #include "kernel/files.h"
 #include "kernel/time.h"
@@ -191,17 +192,31 @@ static void sent(struct tap *tap, struct port_queue *queue, uint16_t n, uint16_t
 
 /* Interfaces ------------------------------------------------------------------------- */
 
+/* A VLAN's are shown as what they are to it: without its tag. */
+static void copy_untagged(const struct interface *interface, struct packet *const *packets,
+                          uint16_t n, enum pcapng_way way)
+{
+    uint16_t tci[PORT_BURST];
+    for (uint16_t i = 0; interface->vid && i < n; i++) {
+        tci[i] = load_be16(packets[i]->data + VLAN_TCI);
+        vlan_take_tag(packets[i]);
+    }
+    copy(packets, n, way, NULL);
+    for (uint16_t i = 0; interface->vid && i < n; i++)
+        vlan_put_tag(packets[i], tci[i]);
+}
+
 static void tapped_input(struct worker *worker, struct interface *interface,
                          struct packet **packets, uint16_t n)
 {
-    copy(packets, n, PCAPNG_INBOUND, NULL);
+    copy_untagged(interface, packets, n, PCAPNG_INBOUND);
     load_acquire (&capture.input)(worker, interface, packets, n);
 }
 
 static void tapped_output(struct worker *worker, struct interface *interface,
                           struct packet **packets, uint16_t n)
 {
-    copy(packets, n, PCAPNG_OUTBOUND, NULL);
+    copy_untagged(interface, packets, n, PCAPNG_OUTBOUND);
     load_acquire (&capture.output)(worker, interface, packets, n);
 }
 

@@ -56,7 +56,7 @@ struct interface_wish {
 
 struct interface {
     /* hot */
-    interface_burst_fn *input;    /* whole frames that came in; never NULL */
+    interface_burst_fn *input;    /* whole frames that came in, a VLAN's tagged; never NULL */
     interface_burst_fn *output;   /* whole frames to send; never NULL */
     interface_burst_fn *ip_input; /* what `input` is where no bridge has taken it over */
     interface_burst_fn *untagged; /* who has what is no VLAN's of it; `input`, if it has none */
@@ -69,7 +69,7 @@ struct interface {
     bool ipv6;                    /* one of them is IPv6's */
     uint16_t number;              /* of the registry: no user sees it */
     uint16_t mtu;
-    uint16_t vid;                 /* of a VLAN, whose frames are tagged so below it; 0 */
+    uint16_t vid; /* of a VLAN, whose frames are tagged so below it; 0 */
     bool up;
     uint8_t reverse_path; /* enum; this and the next two are IP's, and set by its commands */
     bool proxy_arp, no_redirects;
@@ -130,7 +130,7 @@ void interface_set_input(struct interface *interface, interface_burst_fn *input)
 
 struct interface *interface_get(unsigned number);     /* NULL: none; also for workers */
 struct interface *interface_by_port(unsigned number); /* that port's untagged traffic; likewise */
-unsigned interface_limit(void);                   /* every number in use is below it */
+unsigned interface_limit(void);                       /* every number in use is below it */
 struct interface *interface_find(const char *name);
 /* All of them as people want to see them, ports' first by their numbers; *cursor starts at 0 and
  * survives changes.  NULL: no more. */
@@ -143,10 +143,10 @@ void interfaces_destroy(void); /* tests: all of them, and the registry's memory 
 
 /* Workers: a burst or a drop on the share of one of them; nothing where the interface is a
  * port's, whose counters are the port's. */
-void interface_count_rx(struct interface *interface, unsigned worker,
-                        struct packet *const *packets, uint16_t n);
+void interface_count_rx(struct interface *interface, unsigned worker, struct packet *const *packets,
+                        uint16_t n);
 /* The same of frames that were counted before, and of one that is no port's. */
 void interface_add_rx(struct interface *interface, unsigned worker, uint16_t n, uint64_t bytes);
-void interface_count_tx(struct interface *interface, unsigned worker,
-                        struct packet *const *packets, uint16_t n);
+void interface_count_tx(struct interface *interface, unsigned worker, struct packet *const *packets,
+                        uint16_t n);
 void interface_count_drop(struct interface *interface, unsigned worker, enum drop_reason why);

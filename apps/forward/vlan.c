@@ -36,29 +36,11 @@ static struct interface *owner_of(const struct interface *lower, const struct pa
     return vid ? vlan_of(lower, vid) : NULL;
 }
 
-/* The addresses move up into the tag's place. */
-static inline void take_tag(struct packet *p)
-{
-    uint64_t begin = load_le64(p->data);
-    uint32_t rest = load_le32(p->data + 8);
-    p->data += VLAN_TAG;
-    store_le64(p->data, begin);
-    store_le32(p->data + 8, rest);
-    packet_shorten(p, VLAN_TAG);
-}
-
+/* What counts of them, in a burst of which each has the interface's number; `bytes` with tags. */
 static void hand_up(struct worker *worker, struct interface *vlan, struct packet **packets,
-                    uint16_t n)
+                    uint16_t n, uint64_t bytes)
 {
-    uint64_t bytes = 0;
-    uint16_t number = vlan->number;
-    for (uint16_t i = 0; i < n; i++) {
-        struct packet *p = packets[i];
-        take_tag(p);
-        bytes += p->frame_length;
-        p->interface = number;
-    }
-    interface_add_rx(vlan, worker->number, n, bytes);
+    interface_add_rx(vlan, worker->number, n, bytes - (uint64_t)n * VLAN_TAG);
     if (unlikely(!load_relaxed(&vlan->up)))
         forward_drop_burst(worker, packets[0]->port, DROP_stopped, packets, n);
     else
@@ -68,8 +50,15 @@ static void hand_up(struct worker *worker, struct interface *vlan, struct packet
 static void hand_on(struct worker *worker, struct interface *lower, struct interface *vlan,
                     struct packet **packets, uint16_t n)
 {
+    const struct interface *to = vlan ? vlan : lower;
+    uint16_t number = to->port ? INTERFACE_NONE : to->number;
+    uint64_t bytes = 0;
+    for (uint16_t i = 0; i < n; i++) {
+        bytes += packets[i]->frame_length;
+        packets[i]->interface = number;
+    }
     if (likely(vlan))
-        hand_up(worker, vlan, packets, n);
+        hand_up(worker, vlan, packets, n, bytes);
     else
         load_acquire (&lower->untagged)(worker, lower, packets, n);
 }
@@ -98,21 +87,30 @@ static __attribute__((noinline)) void sort(struct worker *worker, struct interfa
     }
 }
 
-/* Input of an interface that has VLANs.  All frames of a burst mostly have one tag. */
+#define PRIORITY 0x00f00000u /* in tag_word(), with the bit beside it that is no VID's either */
+
+/* Input of an interface that has VLANs.  All frames of a burst mostly have one tag, or differ in
+ * their priorities. */
 static void vlan_sort(struct worker *worker, struct interface *lower, struct packet **packets,
                       uint16_t n)
 {
-    uint32_t differ = 0, missing = 0;
+    uint32_t differ = 0, missing = 0, word;
+    uint64_t bytes = 0;
     for (unsigned i = 0; i < n; i++)
         __builtin_prefetch(packets[i]->data);
-    uint32_t word = tag_word(packets[0]);
+    struct interface *vlan = owner_of(lower, packets[0]);
+    uint16_t number = vlan ? vlan->number : INTERFACE_NONE;
+    word = tag_word(packets[0]);
     for (unsigned i = 0; i < n; i++) {
-        const struct packet *p = packets[i];
+        struct packet *p = packets[i];
+        uint32_t length = p->frame_length;
         differ |= tag_word(p) ^ word;
-        missing |= p->frame_length - (ETHERNET_HEADER + VLAN_TAG);
+        missing |= length - (ETHERNET_HEADER + VLAN_TAG);
+        bytes += length;
+        p->interface = number;
     }
-    if (likely(!(differ | missing >> 31))) /* none is too short to have a tag */
-        hand_on(worker, lower, owner_of(lower, packets[0]), packets, n);
+    if (likely(vlan && !((differ & ~PRIORITY) | missing >> 31))) /* none is too short for a tag */
+        hand_up(worker, vlan, packets, n, bytes);
     else
         sort(worker, lower, packets, n);
 }

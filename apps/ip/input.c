@@ -80,6 +80,7 @@ static int address_fault(const uint8_t *frame, unsigned nexthop)
 #define FIRST_SOURCE_GROUP (1ull << 48) /* of a frame's first eight octets */
 #define TYPE_AND_VERSION 0x00450008u    /* as they lie in memory: IPv4, and a header of 20 octets */
 #define TYPE_AND_VERSION_MASK 0x00ffffffu
+#define NOTHING UINT32_MAX /* no type and version */
 
 /* First octets that need a thought: RFC 1812 5.3.7's, and 169 for RFC 3927's. */
 static const bool special_net[256] = {
@@ -105,22 +106,23 @@ static inline bool sum_is_right(uint64_t first, uint64_t second, uint32_t third)
     return (half + (half << 16 | half >> 16)) >> 16 == 0xffff;
 }
 
-/* An ordinary packet to be passed on, and that is most of them: untagged, to our MAC, from a
- * station, without options, long enough and no longer than it says, its checksum right, no
- * address that means something special.  Every field is loaded once.  False: who knows. */
-static ALWAYS_INLINE bool is_plain(const struct packet *p, uint64_t mac)
+/* An ordinary packet to be passed on, and that is most of them: tagged as its interface is, to our
+ * MAC, from a station, without options, long enough and no longer than it says, its checksum right,
+ * no address that means something special.  Every field is loaded once.  False: who knows. */
+static ALWAYS_INLINE bool is_plain(const struct packet *p, uint64_t mac, uint32_t type_wanted,
+                                   unsigned lead)
 {
-    const uint8_t *frame = p->data, *ip = frame + ETHERNET_HEADER;
+    const uint8_t *frame = p->data, *ip = frame + lead;
     uint64_t begin = load_le64(frame), first = load_le64(ip), second = load_le64(ip + 8);
-    uint32_t type = load_le32(frame + ETHERNET_TYPE), third = load_le32(ip + IPV4_DESTINATION);
+    uint32_t type = load_le32(ip - TYPE_OCTETS), third = load_le32(ip + IPV4_DESTINATION);
     uint32_t total = __builtin_bswap16((uint16_t)(first >> 16)), flags = p->flags;
-    uint32_t length = p->frame_length - ETHERNET_HEADER;
+    uint32_t length = p->frame_length - lead;
     uint32_t source = __builtin_bswap32((uint32_t)(second >> 32));
     if (((begin ^ mac) & (MAC_WORD | FIRST_SOURCE_GROUP)) ||
-        (type & TYPE_AND_VERSION_MASK) != TYPE_AND_VERSION || (uint8_t)second <= 1)
+        (type & TYPE_AND_VERSION_MASK) != type_wanted || (uint8_t)second <= 1)
         return false;
     if (total < IPV4_HEADER_MIN ||
-        (total != length && (total > length || p->frame_length > FRAME_PADDED)))
+        (total != length && (total > length || length > FRAME_PADDED - ETHERNET_HEADER)))
         return false;
     if (flags != PACKET_IP_CHECKSUM_GOOD && (flags || !sum_is_right(first, second, third)))
         return false;
@@ -136,16 +138,25 @@ static void trim(struct passage *way, struct packet *p)
         ipv4_packet_trim(&way->worker->cache, p, length);
 }
 
-/* Everything else.  True: it goes on as number i. */
+/* Whatever is IPv6, with the tag that its interface has. */
+static void set_aside(struct passage *way, struct packet *p)
+{
+    way->other[way->others++] = p;
+}
+
+/* Everything else, without its tag.  True: it goes on as number i. */
 static __attribute__((noinline)) bool check(struct passage *way, struct packet *p, unsigned i)
 {
+    passage_untag(way, p);
     int fault = passage_ethernet_fault(way, p);
     if (fault == FINE && ethernet_type(p->data) == ETHERTYPE_ARP) {
         passage_punt(way, p, ip_slow, IP_SLOW_RESOLVE);
         return false;
     }
-    if (fault == FINE && ethernet_type(p->data) == ETHERTYPE_IPV6) {
-        way->other[way->others++] = p;
+    if (fault == FINE && ethernet_type(p->data) == ETHERTYPE_IPV6) { /* behind a priority's tag */
+        if (way->in->vid)
+            vlan_put_tag(p, way->in->vid);
+        set_aside(way, p);
         return false;
     }
     if (fault == FINE)
@@ -156,6 +167,7 @@ static __attribute__((noinline)) bool check(struct passage *way, struct packet *
     }
     trim(way, p);
     way->odd |= 1u << i;
+    way->bare |= 1u << i;
     return true;
 }
 
@@ -163,19 +175,23 @@ static void take(struct passage *way, struct packet **packets, unsigned n, uint3
 {
     uint64_t mac = load_relaxed(&way->in->mac_word);
     bool takes = load_relaxed(&way->in->addresses);
-    unsigned count = 0;
-    for (unsigned i = 0; i < n; i++)
+    uint32_t type = takes ? TYPE_AND_VERSION : NOTHING;
+    unsigned count = 0, lead = way->lead;
+    for (unsigned i = 0; lead == ETHERNET_HEADER && i < n; i++) /* a VLAN's have been looked at */
         __builtin_prefetch(packets[i]->data);
     for (unsigned i = 0; i < n; i++) {
         struct packet *p = packets[i];
-        bool plain = likely(takes) && is_plain(p, mac);
-        if (!plain && takes && ethernet_type(p->data) == ETHERTYPE_IPV6) {
-            way->other[way->others++] = p;
-            continue;
+        const uint8_t *ip = p->data + lead;
+        if (unlikely(!is_plain(p, mac, type, lead))) {
+            if (takes && load_be16(ip - TYPE_OCTETS) == ETHERTYPE_IPV6) {
+                set_aside(way, p);
+                continue;
+            }
+            if (!check(way, p, count))
+                continue;
+            ip = p->data + ETHERNET_HEADER;
         }
-        if (!plain && !check(way, p, count))
-            continue;
-        destination[count] = load_be32(p->data + ETHERNET_HEADER + IPV4_DESTINATION);
+        destination[count] = load_be32(ip + IPV4_DESTINATION);
         packets[count++] = p;
     }
     way->count = count;
@@ -190,7 +206,7 @@ static __attribute__((noinline)) void choose(struct passage *way)
         const struct group *group = way->nexthop[i]->group;
         if (!group)
             continue;
-        uint32_t flow = flow_hash_ipv4(way->packet[i]->data + ETHERNET_HEADER);
+        uint32_t flow = flow_hash_ipv4(passage_ip(way, i));
         way->adjacency[i] = group_adjacency(group, flow);
         __builtin_prefetch(way->adjacency[i]);
     }
@@ -200,7 +216,7 @@ static __attribute__((noinline)) void check_sources(struct passage *way)
 {
     uint32_t source[PORT_BURST], value[PORT_BURST];
     for (unsigned i = 0; i < way->count; i++)
-        source[i] = load_be32(way->packet[i]->data + ETHERNET_HEADER + IPV4_SOURCE);
+        source[i] = load_be32(passage_ip(way, i) + IPV4_SOURCE);
     fib_lookup_burst(source, value, way->count);
     passage_check_sources(way, value);
 }
@@ -221,7 +237,7 @@ static __attribute__((noinline)) void decide(struct passage *way, unsigned i)
     if (fault != FINE)
         forward_drop(way->worker, p->port, (enum drop_reason)fault, p);
     else if (ip[IPV4_VERSION_IHL] != 0x45 || ip[IPV4_TTL] <= 1 ||
-             !passage_pass_on(way, i, i + 1, ipv4_decrement_ttl, ip_slow))
+             !passage_pass_on(way, i, i + 1, ETHERNET_HEADER, ipv4_decrement_ttl, ip_slow))
         passage_punt(way, p, ip_slow, IP_SLOW_PACKET);
 }
 
@@ -231,12 +247,9 @@ void ip_input(struct worker *worker, struct interface *interface, struct packet 
     uint32_t destination[PORT_BURST], value[PORT_BURST];
     struct packet *other[PORT_BURST];
     struct passage way;
+    passage_begin(&way, worker, interface, packets);
     way.other = other;
     way.others = 0;
-    way.worker = worker;
-    way.in = interface;
-    way.packet = packets;
-    way.odd = way.refused = 0;
     take(&way, packets, n, destination);
     if (way.others)
         ip6_input(worker, interface, other, (uint16_t)way.others);

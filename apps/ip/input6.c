@@ -27,24 +27,26 @@ static const bool special[256] = {
     [0xff] = true,
 };
 
-static inline bool is_long_enough(const struct packet *p, uint32_t payload)
+static inline bool is_long_enough(const struct packet *p, uint32_t payload, unsigned lead)
 {
-    uint32_t length = p->frame_length - ETHERNET_HEADER - IPV6_HEADER;
-    return payload == length || (payload < length && p->frame_length <= FRAME_PADDED);
+    uint32_t length = p->frame_length - lead - IPV6_HEADER;
+    return payload == length ||
+           (payload < length && length <= FRAME_PADDED - ETHERNET_HEADER - IPV6_HEADER);
 }
 
-/* An ordinary packet to be passed on: untagged, to our MAC, from a station, not longer or shorter
- * than it says, with hops left, no hop-by-hop options, and addresses that mean nothing special. */
-static ALWAYS_INLINE bool is_plain(const struct packet *p, uint64_t mac)
+/* An ordinary packet to be passed on: tagged as its interface is, to our MAC, from a station, not
+ * longer or shorter than it says, with hops left, no hop-by-hop options, and addresses that mean
+ * nothing special. */
+static ALWAYS_INLINE bool is_plain(const struct packet *p, uint64_t mac, unsigned lead)
 {
-    const uint8_t *frame = p->data, *ip = frame + ETHERNET_HEADER;
+    const uint8_t *frame = p->data, *ip = frame + lead;
     uint64_t begin = load_le64(frame), source = load_be64(ip + IPV6_SOURCE + 8);
-    uint32_t type = load_le32(frame + ETHERNET_TYPE), rest = load_be32(ip + IPV6_PAYLOAD_LENGTH);
+    uint32_t type = load_le32(ip - TYPE_OCTETS), rest = load_be32(ip + IPV6_PAYLOAD_LENGTH);
     if (((begin ^ mac) & (MAC_WORD | FIRST_SOURCE_GROUP)) ||
         (type & TYPE_AND_VERSION_MASK) != TYPE_AND_VERSION || (rest & 0xff) <= 1 ||
         !(rest & 0xff00) || (p->flags & PACKET_VLAN))
         return false;
-    return p->frame_length >= ETHERNET_HEADER + IPV6_HEADER && is_long_enough(p, rest >> 16) &&
+    return p->frame_length >= lead + IPV6_HEADER && is_long_enough(p, rest >> 16, lead) &&
            !(special[ip[IPV6_SOURCE]] | special[ip[IPV6_DESTINATION]] |
              address_may_be_ours6(source));
 }
@@ -70,9 +72,10 @@ static void trim(struct passage *way, struct packet *p)
         ipv4_packet_trim(&way->worker->cache, p, length);
 }
 
-/* Everything else.  True: it goes on as number i. */
+/* Everything else, without its tag.  True: it goes on as number i. */
 static __attribute__((noinline)) bool check(struct passage *way, struct packet *p, unsigned i)
 {
+    passage_untag(way, p);
     int fault = passage_ethernet_fault(way, p);
     if (fault == FINE && !load_relaxed(&way->in->ipv6))
         fault = DROP_ipv6;
@@ -84,6 +87,7 @@ static __attribute__((noinline)) bool check(struct passage *way, struct packet *
     }
     trim(way, p);
     way->odd |= 1u << i;
+    way->bare |= 1u << i;
     return true;
 }
 
@@ -92,12 +96,16 @@ static void take(struct passage *way, struct packet **packets, unsigned n,
 {
     uint64_t mac = load_relaxed(&way->in->mac_word);
     bool takes = load_acquire(&way->in->ipv6); /* and there is a table */
-    unsigned count = 0;
+    unsigned count = 0, lead = way->lead;
     for (unsigned i = 0; i < n; i++) {
         struct packet *p = packets[i];
-        if ((unlikely(!takes) || !is_plain(p, mac)) && !check(way, p, count))
-            continue;
-        memcpy(destination[count], p->data + ETHERNET_HEADER + IPV6_DESTINATION, FIB6_ADDRESS);
+        const uint8_t *ip = p->data + lead;
+        if (unlikely(!takes) || !is_plain(p, mac, lead)) {
+            if (!check(way, p, count))
+                continue;
+            ip = p->data + ETHERNET_HEADER;
+        }
+        memcpy(destination[count], ip + IPV6_DESTINATION, FIB6_ADDRESS);
         packets[count++] = p;
     }
     way->count = count;
@@ -112,7 +120,7 @@ static __attribute__((noinline)) void choose(struct passage *way)
         const struct group *group = way->nexthop[i]->group;
         if (!group)
             continue;
-        uint32_t flow = flow_hash_ipv6(way->packet[i]->data + ETHERNET_HEADER);
+        uint32_t flow = flow_hash_ipv6(passage_ip(way, i));
         way->adjacency[i] = group_adjacency(group, flow);
         __builtin_prefetch(way->adjacency[i]);
     }
@@ -123,7 +131,7 @@ static __attribute__((noinline)) void check_sources(struct passage *way)
     uint8_t source[PORT_BURST][FIB6_ADDRESS];
     uint32_t value[PORT_BURST];
     for (unsigned i = 0; i < way->count; i++)
-        memcpy(source[i], way->packet[i]->data + ETHERNET_HEADER + IPV6_SOURCE, FIB6_ADDRESS);
+        memcpy(source[i], passage_ip(way, i) + IPV6_SOURCE, FIB6_ADDRESS);
     fib6_lookup_burst((const uint8_t(*)[FIB6_ADDRESS])source, value, way->count);
     passage_check_sources(way, value);
 }
@@ -210,7 +218,7 @@ static __attribute__((noinline)) void decide(struct passage *way, unsigned i)
         forward_drop(way->worker, p->port, (enum drop_reason)fault, p);
     else if (stays || ip[IPV6_NEXT_HEADER] == IPV6_HOP_BY_HOP || ip[IPV6_HOP_LIMIT] <= 1 ||
              ipv6_is_link_local(ipv6_source(ip)) ||
-             !passage_pass_on(way, i, i + 1, decrement, ip6_slow))
+             !passage_pass_on(way, i, i + 1, ETHERNET_HEADER, decrement, ip6_slow))
         passage_punt(way, p, ip6_slow,
                      stays && is_discovery(ip) ? IP_SLOW_RESOLVE : IP_SLOW_PACKET);
 }
@@ -221,10 +229,7 @@ void ip6_input(struct worker *worker, struct interface *interface, struct packet
     uint8_t destination[PORT_BURST][FIB6_ADDRESS];
     uint32_t value[PORT_BURST];
     struct passage way;
-    way.worker = worker;
-    way.in = interface;
-    way.packet = packets;
-    way.odd = way.refused = 0;
+    passage_begin(&way, worker, interface, packets);
     take(&way, packets, n, destination);
     if (!way.count)
         return;

@@ -31,16 +31,28 @@ void passage_punt(struct passage *way, struct packet *p, note_fn *slow, uint16_t
         forward_drop(worker, p->port, DROP_control_full, p);
 }
 
-void passage_redirect(struct passage *way, const struct packet *p, note_fn *slow)
+void passage_redirect(struct passage *way, unsigned i, note_fn *slow)
 {
     if (!load_relaxed(&passage_redirect_due) || load_relaxed(&way->in->no_redirects))
         return;
     store_relaxed(&passage_redirect_due, false);
-    struct packet *copy = packet_copy(&way->worker->cache, p);
+    struct packet *copy = packet_copy(&way->worker->cache, way->packet[i]);
     if (!copy)
         return;
-    counter_add(&forward_counters(way->worker, p->port)->copied, 1);
+    if (passage_lead(way, i) != ETHERNET_HEADER)
+        vlan_take_tag(copy);
+    counter_add(&forward_counters(way->worker, copy->port)->copied, 1);
     passage_punt(way, copy, slow, IP_SLOW_REDIRECT);
+}
+
+bool passage_move(struct packet *p, unsigned lead, unsigned header)
+{
+    if (header > lead && (size_t)(p->data - p->buffer) < header - lead)
+        return false;
+    p->data += (int)(lead - header);
+    packet_lengthen(p, (uint16_t)header);
+    packet_shorten(p, (uint16_t)lead);
+    return true;
 }
 
 /* A frame with a priority's tag is an untagged one.  False: it has a VLAN's, beside it or in

@@ -6,6 +6,7 @@
 
 #include "apps/forward/forward.h"
 #include "apps/forward/interface.h"
+#include "apps/forward/vlan.h"
 #include "apps/ip/adjacency.h"
 #include "apps/ip/group.h"
 #include "apps/ip/nexthop.h"
@@ -13,7 +14,8 @@
 
 #include <string.h>
 
-#define FINE (-1) /* beside the drop reasons */
+#define FINE (-1)                                     /* beside the drop reasons */
+#define TYPE_OCTETS (ETHERNET_HEADER - ETHERNET_TYPE) /* in front of an IP header */
 
 _Static_assert(PORT_BURST <= 32, "a burst's packets are bits of a word");
 
@@ -22,16 +24,52 @@ struct passage {
     struct worker *worker;
     struct interface *in;
     struct packet **packet;
-    unsigned count; /* packets that are still here */
+    unsigned count;        /* packets that are still here */
     struct packet **other; /* those that turn out to be the other family's */
     unsigned others;
-    uint32_t odd;   /* bits: something else than its route needs a thought */
+    unsigned lead; /* octets in front of a packet's IP header: its tag stays, if it is a VLAN's */
+    uint32_t bare; /* bits of those whose tag has been taken off: it is ETHERNET_HEADER */
+    uint32_t odd;  /* bits: something else than its route needs a thought */
     uint32_t refused; /* bits of those: its source may not come in here */
     const struct nexthop *nexthop[PORT_BURST];
     struct adjacency *adjacency[PORT_BURST];
     struct interface *out; /* for it are packet[first] to packet[end - 1] */
     unsigned first, end;
 };
+
+static inline void passage_begin(struct passage *way, struct worker *worker, struct interface *in,
+                                 struct packet **packets)
+{
+    way->worker = worker;
+    way->in = in;
+    way->packet = packets;
+    way->lead = ETHERNET_HEADER + (in->vid ? VLAN_TAG : 0u);
+    way->bare = way->odd = way->refused = 0;
+}
+
+static inline unsigned passage_lead(const struct passage *way, unsigned i)
+{
+    return way->bare >> i & 1 ? ETHERNET_HEADER : way->lead;
+}
+
+static inline uint8_t *passage_ip(const struct passage *way, unsigned i)
+{
+    return way->packet[i]->data + passage_lead(way, i);
+}
+
+/* For whoever knows of no tags. */
+static inline void passage_untag(const struct passage *way, struct packet *p)
+{
+    if (way->lead != ETHERNET_HEADER)
+        vlan_take_tag(p);
+}
+
+static inline void passage_bare(struct passage *way, unsigned i)
+{
+    if (!(way->bare >> i & 1))
+        passage_untag(way, way->packet[i]);
+    way->bare |= 1u << i;
+}
 
 /* To the control task ------------------------------------------------------ */
 
@@ -48,8 +86,9 @@ extern bool passage_redirect_due; /* a redirect may be thought about again */
 void passage_punt(struct passage *way, struct packet *packet, note_fn *slow, uint16_t code);
 /* The packet leaves by the interface it came in on: its source might have had a shorter way.  The
  * control task gets a copy to think about, so that the flow keeps its order. */
-void passage_redirect(struct passage *way, const struct packet *packet, note_fn *slow);
-/* What Ethernet says against a frame, whatever it carries; a priority's tag is taken off. */
+void passage_redirect(struct passage *way, unsigned i, note_fn *slow);
+/* What Ethernet says against a frame without its VLAN's tag, whatever it carries; a priority's tag
+ * is taken off. */
 int passage_ethernet_fault(const struct passage *way, struct packet *packet);
 void passage_reset(void); /* tests */
 
@@ -90,13 +129,13 @@ static inline void passage_run_end(struct passage *way)
 
 /* What is asked once of the next hop of packets in a row: it is resolved, known to be in use, and
  * not on the interface where they came in.  False: it is not resolved. */
-static ALWAYS_INLINE bool passage_turn_to(struct passage *way, const struct packet *p,
-                                          struct adjacency *a, note_fn *slow)
+static ALWAYS_INLINE bool passage_turn_to(struct passage *way, unsigned i, struct adjacency *a,
+                                          note_fn *slow)
 {
     if (!load_acquire(&a->valid))
         return false;
     if (unlikely(a->interface == way->in))
-        passage_redirect(way, p, slow);
+        passage_redirect(way, i, slow);
     if (unlikely(!load_relaxed(&a->used)))
         store_relaxed(&a->used, 1);
     if (unlikely(a->interface != way->out))
@@ -105,37 +144,30 @@ static ALWAYS_INLINE bool passage_turn_to(struct passage *way, const struct pack
     return true;
 }
 
-/* Room for a header that is longer than what came. */
-static inline bool passage_make_room(struct packet *p, unsigned longer)
-{
-    if ((size_t)(p->data - p->buffer) < longer)
-        return false;
-    p->data -= longer;
-    packet_lengthen(p, (uint16_t)longer);
-    return true;
-}
+/* Makes `lead` octets in front of a packet `header`, which are not as many; false: there is no
+ * room for them.  A call, so that nothing is reckoned for packets that it is not made for. */
+bool passage_move(struct packet *p, unsigned lead, unsigned header);
 
 /* The ordinary packets from number i to `end`, exclusive, as far as they have one next hop, it is
  * resolved and they fit: the header bytes go in front of the IP header.  How many: of the one
  * after them nothing is changed. */
 static ALWAYS_INLINE unsigned passage_pass_on(struct passage *way, unsigned i, unsigned end,
-                                              void (*decrement)(uint8_t *ip), note_fn *slow)
+                                              unsigned lead, void (*decrement)(uint8_t *ip),
+                                              note_fn *slow)
 {
     struct packet **packet = way->packet;
     struct adjacency *a = way->adjacency[i];
     unsigned first = i, passed = way->end;
-    if (i == end || !passage_turn_to(way, packet[i], a, slow))
+    if (i == end || !passage_turn_to(way, i, a, slow))
         return 0;
-    uint32_t limit = ETHERNET_HEADER + a->mtu, header = a->header_length;
+    uint32_t limit = lead + a->mtu, header = a->header_length;
     for (; i < end && way->adjacency[i] == a; i++) {
         struct packet *p = packet[i];
-        uint8_t *ip = p->data + ETHERNET_HEADER;
-        if (p->frame_length > limit)
+        uint8_t *ip = p->data + lead;
+        if (p->frame_length > limit || (unlikely(header != lead) && !passage_move(p, lead, header)))
             break;
         if (likely(header == ETHERNET_HEADER))
             memcpy(p->data, a->header, ETHERNET_HEADER);
-        else if (!passage_make_room(p, header - ETHERNET_HEADER))
-            break;
         else if (likely(header == TAGGED_HEADER))
             memcpy(p->data, a->header, TAGGED_HEADER);
         else
@@ -147,11 +179,12 @@ static ALWAYS_INLINE unsigned passage_pass_on(struct passage *way, unsigned i, u
     return i - first;
 }
 
-/* The ordinary ones pass on, run by run; the others are for decide(), and in a mode that does not
- * route that is all. */
-static ALWAYS_INLINE void passage_output(struct passage *way, void (*decrement)(uint8_t *ip),
-                                         void (*decide)(struct passage *way, unsigned i),
-                                         note_fn *slow)
+/* The ordinary ones pass on, run by run; the others are for decide(), without their tag, and in a
+ * mode that does not route that is all. */
+static ALWAYS_INLINE void passage_put_out(struct passage *way, unsigned lead,
+                                          void (*decrement)(uint8_t *ip),
+                                          void (*decide)(struct passage *way, unsigned i),
+                                          note_fn *slow)
 {
     unsigned count = way->count;
     uint64_t odd = load_relaxed(&passage_routing) ? way->odd : UINT32_MAX;
@@ -160,10 +193,23 @@ static ALWAYS_INLINE void passage_output(struct passage *way, void (*decrement)(
     way->first = way->end = 0;
     for (unsigned i = 0; i < count;) {
         unsigned end = i + (unsigned)__builtin_ctzll(odd >> i);
-        unsigned passed = passage_pass_on(way, i, end, decrement, slow);
-        if (unlikely(!passed))
+        unsigned passed = passage_pass_on(way, i, end, lead, decrement, slow);
+        if (unlikely(!passed)) {
+            passage_bare(way, i);
             decide(way, i++);
+        }
         i += passed;
     }
     passage_run_end(way);
+}
+
+/* Most have no tag: theirs are ways of their own, in which what is known need not be asked. */
+static ALWAYS_INLINE void passage_output(struct passage *way, void (*decrement)(uint8_t *ip),
+                                         void (*decide)(struct passage *way, unsigned i),
+                                         note_fn *slow)
+{
+    if (likely(way->lead == ETHERNET_HEADER))
+        passage_put_out(way, ETHERNET_HEADER, decrement, decide, slow);
+    else
+        passage_put_out(way, TAGGED_HEADER, decrement, decide, slow);
 }

@@ -183,6 +183,27 @@ static void an_interface_is_captured_also_when_it_moves(void **state)
     assert_int_equal(held.number[3], 4);
 }
 
+/* Both ways, as the VLAN has them; and what is captured goes on as it came. */
+static void a_vlan_is_captured_without_its_tag(void **state)
+{
+    struct lan_frame frame;
+    typed_good("forward l3");
+    typed_good("interface add 0.10");
+    typed_good("interface 0.10 address 192.0.2.1/24");
+    typed_good("capture start interface 0.10");
+    lan_frame(&frame, 0x0200000000aaull, B, 77);
+    memmove(frame.bytes + 16, frame.bytes + 12, frame.length - 12);
+    memcpy(frame.bytes + 12, (const uint8_t[]){ 0x81, 0, 0, 10 }, 4);
+    wire_put(lan[0], frame.bytes, frame.length + 4);
+    lan_run();
+    typed_good("capture stop");
+    read_file("capture.pcapng");
+    assert_int_equal(held.frames, 1);
+    assert_int_equal(held.number[0], 77);
+    assert_int_equal(held.length[0], frame.length);
+    typed_good("interface delete 0.10");
+}
+
 static void one_at_a_time_and_files_are_kept(void **state)
 {
     typed_good("capture start 0");
@@ -335,6 +356,7 @@ int main(void)
         WITH(a_full_file_counts_what_it_lost),
         WITH(drops_say_why),
         WITH(an_interface_is_captured_also_when_it_moves),
+        WITH(a_vlan_is_captured_without_its_tag),
         WITH(one_at_a_time_and_files_are_kept),
         WITH(a_port_that_goes_ends_its_capture),
         WITH(what_is_replayed_is_written),

@@ -3,6 +3,7 @@
 
 #include "apps/forward/interface_stats.h"
 #include "kernel/numbered.h"
+#include "tests/models/bench6.h"
 #include "tests/models/router_bench.h"
 
 #include <stdio.h>
@@ -141,6 +142,123 @@ static void a_second_tag_is_not_ours(void **state)
     f.length = 16; /* ends in the tag */
     bench_send(0, &f);
     assert_int_equal(bench_drops(0, DROP_vlan), vlan + 2);
+}
+
+/* A priority's tag within the VLAN's is none. */
+static void a_priority_within_its_tag(void **state)
+{
+    frame_ipv4(&f, 0, 7, VLAN_HOST, HOST_B, 100);
+    put_tag(&f, 5 << 13);
+    put_tag(&f, 10);
+    bench_send(0, &f);
+    assert_true(bench_take_ipv4(1, &g));
+    assert_int_equal(g.length, 114);
+}
+
+/* Ordinary packets, with their tag in place, and one that ends behind its packet: none overtakes.
+ */
+static void those_that_are_cut_keep_their_place(void **state)
+{
+    for (unsigned i = 0; i < 5; i++) {
+        frame_ipv4(&f, 0, 7, VLAN_HOST, OTHER_HOST, 100 + i);
+        f.length += i % 2 * 20;
+        put_tag(&f, 10);
+        bench_put(0, &f);
+    }
+    bench_run_ms(2);
+    for (unsigned i = 0; i < 5; i++) {
+        assert_true(bench_take(0, &g));
+        assert_int_equal(take_tag(&g), 20);
+        assert_int_equal(g.length, 114 + i);
+        assert_int_equal(load_be16(frame_ip(&g) + IPV4_TOTAL_LENGTH), 100 + i);
+    }
+    assert_true(bench_is_quiet());
+}
+
+static void sources_are_looked_at(void **state)
+{
+    uint64_t refused_before = bench_drops(0, DROP_reverse_path);
+    bench_command("interface 0.10 reverse-path strict");
+    for (unsigned i = 0; i < 4; i++) {
+        frame_ipv4(&f, 0, 7, i % 2 ? OTHER_HOST : VLAN_HOST, HOST_B, 100 + i);
+        put_tag(&f, 10);
+        bench_put(0, &f);
+    }
+    bench_run_ms(2);
+    for (unsigned i = 0; i < 4; i += 2) {
+        assert_true(bench_take_ipv4(1, &g));
+        assert_int_equal(g.length, 114 + i);
+    }
+    assert_int_equal(bench_drops(0, DROP_reverse_path), refused_before + 2);
+}
+
+/* In a mode that does not route the interface has its addresses all the same. */
+static void bridging_it_answers(void **state)
+{
+    bench_command("forward l2");
+    uint64_t refused_before = bench_drops(0, DROP_not_routed);
+    frame_ipv4(&f, 0, 7, VLAN_HOST, OTHER_HOST, 100);
+    put_tag(&f, 10);
+    bench_send(0, &f);
+    assert_int_equal(bench_drops(0, DROP_not_routed), refused_before + 1);
+    frame_echo(&f, 0, 7, VLAN_HOST, VLAN_GATEWAY, 84);
+    put_tag(&f, 10);
+    bench_send(0, &f);
+    assert_true(bench_take(0, &g));
+    assert_int_equal(take_tag(&g), 10);
+    assert_int_equal(load_be32(frame_ip(&g) + IPV4_SOURCE), VLAN_GATEWAY);
+}
+
+/* The copy that a redirect is made from has no tag either. */
+static void back_into_its_vlan(void **state)
+{
+    bench_command("neighbor add 10.10.0.9 02:00:00:00:00:99 interface 0.10");
+    bench_run_ms(20);
+    frame_ipv4(&f, 0, 7, VLAN_HOST, IP(10, 10, 0, 9), 100);
+    put_tag(&f, 10);
+    bench_send(0, &f);
+    bool redirect = false, passed = false;
+    while (bench_take(0, &g)) {
+        assert_int_equal(take_tag(&g), 10);
+        bool icmp = frame_ip(&g)[IPV4_PROTOCOL] == 1;
+        redirect |= icmp && frame_ip(&g)[IPV4_HEADER_MIN] == 5 && error_rest() == IP(10, 10, 0, 9);
+        passed |= !icmp && g.length == 114;
+    }
+    assert_true(redirect);
+    assert_true(passed);
+}
+
+static void tagged_ipv6_is_routed(void **state)
+{
+    struct ip_address from = address6("2001:db8:10::7"), to = address6("2001:db8:20::8");
+    bench_command("interface 0.10 address 2001:db8:10::1/64");
+    bench_command("interface 0.20 address 2001:db8:20::1/64");
+    bench_command("neighbor add 2001:db8:20::8 02:00:00:00:00:88 interface 0.20");
+    bench_run_ms(3000);
+    while (!bench_is_quiet())
+        bench_run_ms(1);
+    for (unsigned i = 0; i < 6; i++) { /* the last ones have a priority within, or end later */
+        frame6(&f, 0, 7, from, to, 100 + i);
+        f.length += i == 5 ? 20 : 0;
+        if (i == 4)
+            put_tag(&f, 5 << 13);
+        put_tag(&f, 10);
+        bench_put(0, &f);
+    }
+    bench_run_ms(2);
+    for (unsigned i = 0; i < 6; i++) {
+        assert_true(bench_take(0, &g));
+        assert_int_equal(take_tag(&g), 20);
+        assert_int_equal(g.length, 114 + i);
+        assert_int_equal(frame_ip(&g)[IPV6_HOP_LIMIT], 63);
+        assert_true(ip_equal(ipv6_destination(frame_ip(&g)), to));
+    }
+    frame6(&f, 0, 7, from, address6("2001:db8:10::1"), 100);
+    put_tag(&f, 10);
+    bench_send(0, &f);
+    assert_true(bench_take(0, &g)); /* an error: nobody serves that */
+    assert_int_equal(take_tag(&g), 10);
+    assert_int_equal(ethernet_type(g.bytes), ETHERTYPE_IPV6);
 }
 
 /* Ping to us, an error from us, a packet that is cut in pieces: the slow ways tag as well. */
@@ -445,6 +563,12 @@ int main(void)
         test(a_mixed_burst_is_sorted),
         test(a_priority_is_untagged),
         test(a_second_tag_is_not_ours),
+        test(a_priority_within_its_tag),
+        test(those_that_are_cut_keep_their_place),
+        test(sources_are_looked_at),
+        test(bridging_it_answers),
+        test(back_into_its_vlan),
+        test(tagged_ipv6_is_routed),
         test(slow_ways_tag),
         test(the_mtu_is_without_the_tag),
         test(it_follows_its_port),
