@@ -250,10 +250,7 @@ static uint32_t count_segments(const struct packet *p)
  * buffer is full from end to end. */
 static int packet_prepend(struct packet_cache *cache, struct packet **packet)
 {
-    struct packet *p = *packet, *first;
-    if (count_segments(p) == FRAME_SEGMENTS_MAX)
-        return -EMSGSIZE;
-    first = packet_alloc(cache);
+    struct packet *p = *packet, *first = packet_alloc(cache);
     if (!first)
         return -ENOBUFS;
     copy_fields(first, p);
@@ -266,16 +263,33 @@ static int packet_prepend(struct packet_cache *cache, struct packet **packet)
     return 0;
 }
 
+/* For a chain that may not be longer: each one's last bytes go over into the next one, until one
+ * has room.  False: none has, nothing changed. */
+static bool packet_slide(struct packet *p, uint32_t n)
+{
+    struct packet *next = p->next;
+    if (packet_tailroom(p) >= n)
+        return true;
+    if (!next || p->length < n || !packet_slide(next, n))
+        return false;
+    memmove(next->data + n, next->data, next->length);
+    p->length = (uint16_t)(p->length - n);
+    memcpy(next->data, p->data + p->length, n);
+    next->length = (uint16_t)(next->length + n);
+    return true;
+}
+
 int packet_push_vlan(struct packet_cache *cache, struct packet **packet)
 {
     struct packet *p = *packet;
     bool in_front = p->data - p->buffer >= (ptrdiff_t)VLAN_TAG;
     if (!in_front && packet_tailroom(p) < VLAN_TAG) {
-        int e = packet_prepend(cache, packet);
+        bool full = count_segments(p) == FRAME_SEGMENTS_MAX;
+        int e = full ? packet_slide(p, VLAN_TAG) ? 0 : -EMSGSIZE : packet_prepend(cache, packet);
         if (e)
             return e;
         p = *packet;
-        in_front = true;
+        in_front = !full;
     }
     if (in_front) {
         memmove(p->data - VLAN_TAG, p->data, 2 * MAC_LEN);

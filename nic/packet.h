@@ -144,7 +144,7 @@ struct packet *packet_copy(struct packet_cache *cache, const struct packet *pack
 bool packet_pop_vlan(struct packet *packet);
 /* Writes the tag that lies beside the frame into it, outermost; the frame may begin with
  * another packet then.  0, -ENOBUFS (a packet more is needed and none is left) or -EMSGSIZE
- * (the frame has FRAME_SEGMENTS_MAX already): then nothing changes. */
+ * (the frame has FRAME_SEGMENTS_MAX already, all full): then nothing changes. */
 int packet_push_vlan(struct packet_cache *cache, struct packet **packet);
 /* Copies length bytes at offset of the frame out of the chain; false when it is shorter. */
 bool packet_read(const struct packet *packet, uint32_t offset, void *to, uint32_t length);

@@ -177,12 +177,39 @@ static void only_8100_is_a_tag(void **state)
     packet_free(&cache, p);
 }
 
+/* No further packet, but room at the end of one of them. */
+static void a_tag_in_the_longest_chain_moves_what_is_behind(void **state)
+{
+    static uint8_t was[FRAME_SEGMENTS_MAX * PACKET_BUFFER_SIZE], is[sizeof was];
+    for (unsigned room = 1; room < FRAME_SEGMENTS_MAX; room++) {
+        struct packet *p = NULL;
+        uint32_t length = 0;
+        for (unsigned i = FRAME_SEGMENTS_MAX; i-- > 0;) {
+            uint32_t here = i == room ? 1000 : PACKET_BUFFER_SIZE;
+            p = frame_at(0, here, p);
+            length += here;
+        }
+        p->frame_length = length;
+        p->flags = PACKET_VLAN;
+        p->vlan = 0x1234;
+        assert_true(packet_read(p, 0, was, length));
+        assert_int_equal(packet_push_vlan(&cache, &p), 0);
+        assert_int_equal(p->frame_length, length + VLAN_TAG);
+        assert_true(packet_read(p, 0, is, length + VLAN_TAG));
+        assert_memory_equal(is, was, ETHERNET_TYPE);
+        assert_int_equal(load_be32(is + ETHERNET_TYPE), 0x81001234);
+        assert_memory_equal(is + ETHERNET_TYPE + VLAN_TAG, was + ETHERNET_TYPE,
+                            length - ETHERNET_TYPE);
+        packet_free(&cache, p);
+    }
+}
+
 static void a_tag_that_finds_no_room_changes_nothing(void **state)
 {
     static struct packet *rest[COUNT];
     struct packet *p = NULL, *first;
     for (unsigned i = 0; i < FRAME_SEGMENTS_MAX - 1; i++)
-        p = frame_at(0, 10, p);
+        p = frame_at(0, PACKET_BUFFER_SIZE, p);
     first = p = frame_at(0, PACKET_BUFFER_SIZE, p);
     p->flags = PACKET_VLAN;
     assert_int_equal(packet_push_vlan(&cache, &p), -EMSGSIZE);
@@ -328,6 +355,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(copy_needs_every_segment, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tags_find_room, set_up, tear_down),
         cmocka_unit_test_setup_teardown(only_8100_is_a_tag, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_tag_in_the_longest_chain_moves_what_is_behind, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_tag_that_finds_no_room_changes_nothing, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(no_memory_is_told, set_up, tear_down),
