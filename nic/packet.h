@@ -35,7 +35,8 @@
 #define PACKET_HEADER_MIN 128u
 #define PACKET_ROOM (PACKET_BUFFER_SIZE - PACKET_HEADROOM)
 #define FRAME_MIN ETHERNET_HEADER /* shorter is a runt to us */
-#define FRAME_MAX 9220u       /* longest frame without FCS that any port takes: MTU 9198 */
+#define FRAME_MAX 9220u       /* longest frame without FCS that ports take, as a rule: MTU 9198 */
+#define FRAME_LONGEST 16132u  /* that any port takes: MTU 16110 */
 #define FRAME_SEGMENTS_MAX 8u /* a longer chain is refused by ports */
 
 /* The device checked the IPv4 header checksum (outermost header, untagged or tagged

@@ -66,7 +66,7 @@ static bool limits_good(const struct port_limits *l)
            sizes_good(l->tx_size_min, l->tx_size_max, l->tx_size_default) &&
            sizes_fit(l, l->rx_size_default) && sizes_fit(l, l->tx_size_default) &&
            /* some devices state an MTU below 1500 (virtio 1.2 5.1.4.1) */
-           l->max_frame >= FRAME_LIMIT(MTU_MIN) && l->max_frame <= FRAME_MAX;
+           l->max_frame >= FRAME_LIMIT(MTU_MIN) && l->max_frame <= FRAME_LONGEST;
 }
 
 /* A VF's driver is asked after its PF's, and removed before. */

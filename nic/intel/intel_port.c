@@ -37,9 +37,8 @@ void intel_link_on(const struct intel_device *d, uint32_t clear, uint32_t set)
 /* QEMU's 8254x hold reception back for a second after every write of RCTL: no idle ones. */
 void intel_receiver_on(struct intel_device *d, const struct port_rx_mode *mode, uint32_t more)
 {
-    uint32_t rctl = INTEL_RCTL_EN | INTEL_RCTL_BAM | INTEL_RCTL_SECRC | INTEL_RCTL_LPE |
-                    FIELD_PUT(INTEL_RCTL_MO, 0u) | more |
-                    (mode->promiscuous ? INTEL_RCTL_UPE | INTEL_RCTL_MPE : 0) |
+    uint32_t rctl = INTEL_RCTL_EN | INTEL_RCTL_BAM | INTEL_RCTL_LPE | FIELD_PUT(INTEL_RCTL_MO, 0u) |
+                    more | (mode->promiscuous ? INTEL_RCTL_UPE | INTEL_RCTL_MPE : 0) |
                     (mode->all_multicast ? INTEL_RCTL_MPE : 0);
     if (rctl != d->rctl)
         intel_write(d, INTEL_RCTL, rctl);

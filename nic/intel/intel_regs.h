@@ -3,7 +3,7 @@
  *
  * Document: 8254x SDM (e1000_regs.h).  That the later chips have them as well is unread: 82574
  * DS 10.2, 82576 DS 8.2 and 8.10; Intel's own drivers and QEMU agree.
- * unread in this file: 8254x SDM 13.2, 13.4.2 to 13.4.22, 13.4.47, 13.5.3.
+ * unread in this file: 8254x SDM 13.2, 13.4.2 to 13.4.22, 13.4.47, 13.5.3, 13.5.4.
  *
  * Modes: RW read and write, RO read only, SC clears itself. */
 #pragma once
@@ -46,6 +46,7 @@
 #define INTEL_RCTL_LPE 0x00000020u      /* RW, Long Packet Reception Enable: beyond 1522 bytes */
 #define INTEL_RCTL_MO 0x00003000u       /* RW, Multicast Offset, 0: address bits 47:36 */
 #define INTEL_RCTL_BAM 0x00008000u      /* RW, Broadcast Accept Mode */
+#define INTEL_RCTL_VFE 0x00040000u      /* RW, VLAN Filter Enable, of tagged packets */
 #define INTEL_RCTL_SECRC 0x04000000u    /* RW, Strip Ethernet CRC */
 #define INTEL_RXCSUM 0x5000u            /* RW, Receive Checksum Control, 13.4.47 */
 #define INTEL_RXCSUM_IPOFL 0x00000100u  /* RW, IP Checksum Offload: check received IPv4 headers */
@@ -58,6 +59,8 @@
 
 #define INTEL_MTA(n) (0x5200u + 4 * (n)) /* RW, Multicast Table Array, 13.5.1 */
 #define INTEL_MTA_REGS 128u
+#define INTEL_VFTA(n) (0x5600u + 4 * (n)) /* RW, VLAN Filter Table Array, a bit a VLAN, 13.5.4 */
+#define INTEL_VFTA_REGS 128u
 #define INTEL_RAH 4u                     /* Receive Address High lies behind Low, 13.5.3 */
 #define INTEL_RAH_AV 0x80000000u         /* RW, of RAH: Address Valid */
 

@@ -53,6 +53,7 @@ struct intel_rxq {
     uint32_t mask;
     uint32_t room;               /* bytes the device may write per buffer */
     struct packet_gather frame;  /* whose end is still to come */
+    bool keeps_fcs;    /* frames come with theirs, which is cut off here */
     bool tags;         /* the device takes tags off, or did since the ring is on, and says so */
     bool strip;        /* they are wanted beside the frame (PORT_OFFLOAD_VLAN_STRIP) */
     struct dma_memory memory;

@@ -1,7 +1,7 @@
-/* A hostile 82540EM or 82574L: it returns receive descriptors as the input says, writes
+/* A hostile 8254x or 82574L: it returns receive descriptors as the input says, writes
  * what it likes into both rings and shows any status, while the port receives, sends,
- * changes its VLAN and restarts.  Frames handed up keep the rules of nic/packet.h, and in the end
- * every packet is back in the pool, once. */
+ * changes its VLAN and what it listens for, and restarts.  Frames handed up keep the rules of
+ * nic/packet.h, and in the end every packet is back in the pool, once. */
 #include "nic/port.h"
 #include "tests/fuzz/harness.h"
 #include "tests/host/host.h"
@@ -42,7 +42,7 @@ static void send(struct port *port, uint16_t shape)
 /* Half lies: believable often enough that frames get through. */
 static void return_descriptor(struct input *in)
 {
-    static const uint16_t lengths[] = { 0, 60, 127, 128, 1514, 1518, 2048, 2049 };
+    static const uint16_t lengths[] = { 0, 3, 60, 128, 1514, 1518, 2048, 2049 };
     uint8_t flags = (uint8_t)take_value(in, 1);
     uint64_t length = flags & 2 ? take_value(in, 2) : lengths[flags >> 2 & 7];
     uint64_t errors = flags & 0x80 ? take_value(in, 1) << 40 : 0;
@@ -55,7 +55,7 @@ static void return_descriptor(struct input *in)
 
 static void set_mtu(struct port *port, struct input *in)
 {
-    static const uint16_t usual[] = { MTU_DEFAULT, 9000, 9198, 2000 };
+    static const uint16_t usual[] = { MTU_DEFAULT, 9000, 16110, 2000 };
     uint8_t which = (uint8_t)take_value(in, 1);
     port_set_mtu(port, which & 0x80 ? (uint16_t)take_value(in, 2) : usual[which % 4]);
 }
@@ -63,6 +63,16 @@ static void set_mtu(struct port *port, struct input *in)
 static void set_offloads(struct port *port, struct input *in)
 {
     port_set_offloads(port, (uint32_t)take_value(in, 1) % 4);
+}
+
+static void listen(struct port *port, struct input *in)
+{
+    static const uint8_t more[3][MAC_LEN] = { { 2, 9 }, { 2, 8 }, { 2, 7 } };
+    uint8_t what = (uint8_t)take_value(in, 1);
+    struct port_rx_mode mode = { .promiscuous = what & 4, .unicast = more };
+    mode.unicast_count = what & 3;
+    port_set_rx_mode(port, &mode);
+    port_vlan_filter(port, (uint16_t)(what * 16 + 1), what & 8);
 }
 
 static uint64_t ring_at(uint32_t base)
@@ -94,7 +104,7 @@ static void scribble(uint32_t base, struct input *in)
 static void step(struct port *port, struct input *in)
 {
     struct port_device_stats stats;
-    switch (take_value(in, 1) % 12) {
+    switch (take_value(in, 1) % 13) {
     case 0:
         return_descriptor(in);
         break;
@@ -130,6 +140,9 @@ static void step(struct port *port, struct input *in)
     case 10:
         set_offloads(port, in);
         break;
+    case 11:
+        listen(port, in);
+        break;
     default:
         e1000_model_count(&model, 0x4000 + (uint32_t)take_value(in, 1) / 4 * 4, 1u << 31);
         port->ops->stats(port, &stats);
@@ -142,10 +155,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct input in = { data, size };
     pool = packet_pool_create(POOL_PACKETS);
     packet_cache_init(&cache, pool);
-    if (take_value(&in, 1) & 1)
-        e1000e_model_init(&model, address);
-    else
-        e1000_model_init(&model, address);
+    e1000_model_init_as(&model, address, (enum e1000_model_kind)(take_value(&in, 1) % E1000_KINDS));
     must(pci_probe_drivers() == 1);
     struct port *port = port_get(0);
     port->rxq[0]->cache = port->txq[0]->cache = &cache;

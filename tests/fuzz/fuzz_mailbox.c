@@ -278,7 +278,7 @@ static const struct {
 } ranges[] = {
     { IGB_VFRE, IGB_VFTE },         { INTEL_MTA(0), INTEL_MTA(INTEL_MTA_REGS - 1) },
     { IGB_RAL(0), IGB_RAH(15) },    { IGB_RAL(16), IGB_RAH(31) },
-    { IGB_VT_CTL, IGB_VT_CTL },     { IGB_VFTA(0), IGB_VFTA(IGB_VFTA_REGS - 1) },
+    { IGB_VT_CTL, IGB_VT_CTL },     { INTEL_VFTA(0), INTEL_VFTA(INTEL_VFTA_REGS - 1) },
     { IGB_VMOLR(0), IGB_VMOLR(7) }, { IGB_VLVF(0), IGB_VLVF(IGB_VLVF_REGS - 1) },
     { IGB_VMVIR(0), IGB_VMVIR(7) }, { IGB_UTA(0), IGB_UTA(IGB_UTA_REGS - 1) },
 };

@@ -44,7 +44,7 @@ struct conformance_subject {
 /* Runs every rule that applies; what cmocka_run_group_tests() returns. */
 int conformance_run(const struct conformance_subject *subject);
 
-/* A chain of packets with these bytes, `segment` bytes (at most PACKET_ROOM) in each;
- * NULL: pool empty. */
+/* A chain of packets with these bytes, `segment` bytes in each (beyond PACKET_ROOM, and at most
+ * PACKET_BUFFER_SIZE: without headroom); NULL: pool empty. */
 struct packet *conformance_packet(struct packet_cache *cache, const uint8_t *bytes, uint32_t length,
                                   uint32_t segment);

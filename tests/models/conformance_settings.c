@@ -167,14 +167,17 @@ static void set_mtu_is_checked(void **state)
 /* Lengths around the seams of every buffer size in use, up to the longest frame. */
 static void jumbo_both_ways(void)
 {
-    static const uint32_t seams[] = { 1518, 1920, 2048, 3840, 4096, 5760, 6144, 7680, 8192 };
+    static const uint32_t seams[] = { 1518, 1920, 2048, 3840,  4096,  5760, 6144,
+                                      7680, 8192, 9220, 10240, 15360, 16000 };
     const uint32_t limit = port_frame_limit(trial.port);
+    const uint32_t room = PACKET_ROOM * FRAME_SEGMENTS_MAX;
+    const uint32_t segment = limit > room ? PACKET_BUFFER_SIZE : PACKET_ROOM;
     for (uint32_t i = 0, number = 0; i <= ARRAY_SIZE(seams); i++) {
         uint32_t around = i < ARRAY_SIZE(seams) ? seams[i] : limit - 4;
         for (uint32_t length = around - 14; length <= around + 4; length++, number++) {
             if (length > limit)
                 continue;
-            assert_true(trial_send(trial_packet(length, number, PACKET_ROOM)));
+            assert_true(trial_send(trial_packet(length, number, segment)));
             trial_taken_is(length, number);
             assert_true(trial_inject(length, number));
             trial_received_is(trial_receive_one(), length, number);

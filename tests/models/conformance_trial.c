@@ -116,6 +116,8 @@ struct packet *conformance_packet(struct packet_cache *cache, const uint8_t *byt
             packet_free(cache, first);
             return NULL;
         }
+        if (segment > PACKET_ROOM)
+            p->data = p->buffer;
         memcpy(p->data, bytes + done, here);
         p->length = (uint16_t)here;
         *tail = p;

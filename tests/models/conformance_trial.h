@@ -12,7 +12,7 @@
 #define TRIAL_POOL_PACKETS 4096u
 #define TRIAL_WIRE_MIN 60u /* IEEE 802.3 4.2.3.3: 64 octets with FCS */
 #define TRIAL_FRAME_LIMIT FRAME_LIMIT(MTU_DEFAULT)
-#define TRIAL_FRAME_BYTES (FRAME_MAX + 1024u)
+#define TRIAL_FRAME_BYTES (FRAME_LONGEST + 1024u)
 
 /* One test's port and what it stands on. */
 struct conformance_trial {

@@ -7,6 +7,7 @@
 
 #include "kernel/time.h"
 #include "nic/intel/intel_ring.h"
+#include "pci/pci_regs.h"
 #include "tests/host/host.h"
 
 #include <inttypes.h>
@@ -86,6 +87,7 @@ static const struct e1000_model_reg family[] = {
     { E1000_TDT, E1000_TDT, 4, 0xffff, true },
     { 0x4000, 0x40fc, 4, 0, true },
     { INTEL_MTA(0), INTEL_MTA(INTEL_MTA_REGS - 1), 4, UINT32_MAX, true },
+    { INTEL_VFTA(0), INTEL_VFTA(INTEL_VFTA_REGS - 1), 4, UINT32_MAX, true },
     { E1000_RAL(0), E1000_RAL(E1000_RA_REGS - 1), 8, UINT32_MAX, true },
     { E1000_RAH(0), E1000_RAH(E1000_RA_REGS - 1), 8, INTEL_RAH_AV | 0x3ffff, true },
 };
@@ -116,6 +118,8 @@ static const struct e1000_model_reg *find_known(const struct e1000_model *m, uin
 static void load(struct e1000_model *m)
 {
     m->reload_at_us = 0;
+    if (m->loads_no_address)
+        return;
     *reg_at(m, E1000_RAL(0)) = m->eeprom[0] | (uint32_t)m->eeprom[1] << 16;
     *reg_at(m, E1000_RAH(0)) = m->eeprom[2] | INTEL_RAH_AV;
 }
@@ -326,8 +330,21 @@ static bool address_exact(const struct e1000_model *m, const uint8_t *mac)
     return false;
 }
 
+static bool rx_tagged(const struct e1000_model *m, const uint8_t *frame)
+{
+    return ((uint32_t)frame[12] << 8 | frame[13]) == get(m, E1000_VET) && get(m, E1000_VET);
+}
+
+/* RCTL.VFE: a bit of the table for each VLAN. */
+static bool vlan_wanted(const struct e1000_model *m, const uint8_t *frame)
+{
+    uint32_t vid = (uint32_t)(frame[14] << 8 | frame[15]) & 0xfff;
+    return !(get(m, INTEL_RCTL) & INTEL_RCTL_VFE) || !rx_tagged(m, frame) ||
+           (get(m, INTEL_VFTA(vid >> 5)) >> (vid & 31) & 1);
+}
+
 /* 10.5.2 and RCTL, 13.4.22. */
-static bool frame_wanted(const struct e1000_model *m, const uint8_t *mac)
+static bool station_wanted(const struct e1000_model *m, const uint8_t *mac)
 {
     static const uint8_t broadcast[MAC_LEN] = { 255, 255, 255, 255, 255, 255 };
     uint32_t rctl = get(m, INTEL_RCTL);
@@ -418,11 +435,6 @@ static bool rx_store(struct e1000_model *m, const uint8_t *bytes, uint32_t lengt
     return true;
 }
 
-static bool rx_tagged(const struct e1000_model *m, const uint8_t *frame)
-{
-    return ((uint32_t)frame[12] << 8 | frame[13]) == get(m, E1000_VET) && get(m, E1000_VET);
-}
-
 /* 9.1: with CTRL.VME the tag goes into the descriptor. */
 static uint64_t rx_strip(const struct e1000_model *m, uint8_t *bytes, uint32_t *length)
 {
@@ -452,7 +464,7 @@ bool e1000_model_inject(struct e1000_model *m, const uint8_t *frame, uint32_t le
     bool is_long = wire > (rctl & INTEL_RCTL_LPE ? LONG_MAX : SHORT_MAX);
     if (!(rctl & INTEL_RCTL_EN) || !(get(m, INTEL_STATUS) & INTEL_STATUS_LU))
         return false;
-    if (!frame_wanted(m, frame))
+    if (!station_wanted(m, frame) || !vlan_wanted(m, frame))
         return true;
     if (wire < WIRE_MIN || is_long) {
         e1000_model_count(m, 0x4040, 1);                    /* RLEC */
@@ -461,7 +473,7 @@ bool e1000_model_inject(struct e1000_model *m, const uint8_t *frame, uint32_t le
     }
     memcpy(bytes, frame, length);
     memset(bytes + length, 0xfc, FCS);
-    uint32_t stored = rctl & INTEL_RCTL_SECRC ? length : wire;
+    uint32_t stored = (rctl & INTEL_RCTL_SECRC) && !m->keeps_fcs ? length : wire;
     uint64_t told = rx_checked(m, bytes, length);
     told |= rx_strip(m, bytes, &stored);
     if (!rx_store(m, bytes, stored, told))
@@ -578,32 +590,57 @@ static struct pci_function *find_function(uint16_t device_id)
     return f;
 }
 
-void e1000_model_init_as(struct e1000_model *m, const uint8_t mac[MAC_LEN],
-                         const struct e1000_model_chip *chip)
+static const struct {
+    const struct e1000_model_chip *chip;
+    uint16_t device, subsystem; /* with a subsystem it is VMware's */
+    bool eeprom_dead, loads_no_address, keeps_fcs;
+} kinds[E1000_KINDS] = {
+    [E1000_82540EM] = { .device = 0x100e },
+    [E1000_82544GC] = { .device = 0x100c, .eeprom_dead = true },
+    [E1000_82545EM] = { .device = 0x100f },
+    [E1000_82545EM_VMWARE] = { .device = 0x100f,
+                               .subsystem = 0x0750,
+                               .loads_no_address = true,
+                               .keeps_fcs = true },
+    [E1000_82574L] = { .chip = &e1000e_model_chip, .device = 0x10d3 },
+    [E1000_82574L_VMWARE] = { .chip = &e1000e_model_chip, .device = 0x10d3, .subsystem = 0x07d0 },
+};
+
+static void describe_device(struct e1000_model *m, uint16_t device, uint16_t subsystem)
 {
-    uint16_t id = chip ? chip->device_id : 0x100e;
-    memset(m, 0, sizeof *m);
-    m->chip = chip;
-    memcpy(m->eeprom, mac, MAC_LEN);
-    m->cable = true;
-    reset(m);
-    load(m); /* power came on long ago */
-    m->reset_at_us = 0;
-    pcispace_reset();
-    pcispace_device_init(&m->device, 0x8086, id, 0x020000);
+    uint16_t ids[2] = { subsystem ? 0x15ad : 0x8086, subsystem };
+    pcispace_device_init(&m->device, 0x8086, device, 0x020000);
+    memcpy(m->device.config + PCI_SUBSYSTEM_VENDOR, ids, sizeof ids);
     m->device.bar[E1000_BAR] = (struct pcispace_bar){ .size = E1000_BAR_SIZE };
     m->device.bar[2] = (struct pcispace_bar){ .size = 64, .io = true };
     m->device.bar_read = mmio_read;
     m->device.bar_write = mmio_write;
     m->device.ctx = m;
-    if (chip)
-        chip->wire(m);
-    pcispace_add(&m->device, chip ? &m->port : NULL, chip ? 0 : 3, 0);
+}
+
+void e1000_model_init_as(struct e1000_model *m, const uint8_t mac[MAC_LEN],
+                         enum e1000_model_kind kind)
+{
+    memset(m, 0, sizeof *m);
+    m->chip = kinds[kind].chip;
+    m->eeprom_dead = kinds[kind].eeprom_dead;
+    m->keeps_fcs = kinds[kind].keeps_fcs;
+    memcpy(m->eeprom, mac, MAC_LEN);
+    m->cable = true;
+    reset(m);
+    load(m); /* power came on long ago */
+    m->loads_no_address = kinds[kind].loads_no_address;
+    m->reset_at_us = 0;
+    pcispace_reset();
+    describe_device(m, kinds[kind].device, kinds[kind].subsystem);
+    if (m->chip)
+        m->chip->wire(m);
+    pcispace_add(&m->device, m->chip ? &m->port : NULL, m->chip ? 0 : 3, 0);
     pci_scan();
-    m->function = find_function(id);
+    m->function = find_function(kinds[kind].device);
 }
 
 void e1000_model_init(struct e1000_model *m, const uint8_t mac[MAC_LEN])
 {
-    e1000_model_init_as(m, mac, NULL);
+    e1000_model_init_as(m, mac, E1000_82540EM);
 }

@@ -29,11 +29,21 @@ struct e1000_model_reg {
     bool readable;
 };
 
+/* Those that there are, and as VMware has them. */
+enum e1000_model_kind {
+    E1000_82540EM,
+    E1000_82544GC, /* no EERD */
+    E1000_82545EM,
+    E1000_82545EM_VMWARE, /* SECRC is not heeded, and a reset leaves RAL0 without an address */
+    E1000_82574L,
+    E1000_82574L_VMWARE,
+    E1000_KINDS
+};
+
 /* What another member of the family does its own way. */
 struct e1000_model_chip {
     const struct e1000_model_reg *known; /* go before the family's */
     unsigned known_count;
-    uint16_t device_id;
     void (*wire)(struct e1000_model *m);  /* capabilities, and m->port above it */
     void (*reset)(struct e1000_model *m); /* after the family's */
     void (*received)(struct e1000_model *m); /* a frame lies in memory */
@@ -43,7 +53,7 @@ struct e1000_model_chip {
 };
 
 struct e1000_model {
-    const struct e1000_model_chip *chip; /* NULL: 82540EM */
+    const struct e1000_model_chip *chip; /* NULL: an 8254x */
     struct pcispace_device device;
     struct pci_function *function; /* what the scan found */
     uint32_t regs[E1000_BAR_SIZE / 4];
@@ -65,6 +75,8 @@ struct e1000_model {
     bool reset_does_nothing; /* it clears, and that is all (as in QEMU) */
     bool gone;               /* reads are all ones, writes go nowhere */
     bool eeprom_dead;        /* EERD.DONE never comes */
+    bool loads_no_address;   /* RAL0 and RAH0 are not loaded after a reset */
+    bool keeps_fcs;          /* whatever SECRC says */
 
     /* The 82574 only. */
     struct pcispace_device port; /* the root port above it */
@@ -87,7 +99,8 @@ void e1000_model_init(struct e1000_model *m, const uint8_t mac[MAC_LEN]);
 /* The same as an 82574L, behind a root port, with ASPM and MSI-X left on. */
 void e1000e_model_init(struct e1000_model *m, const uint8_t mac[MAC_LEN]);
 void e1000_model_init_as(struct e1000_model *m, const uint8_t mac[MAC_LEN],
-                         const struct e1000_model_chip *chip);
+                         enum e1000_model_kind kind);
+extern const struct e1000_model_chip e1000e_model_chip;
 void e1000_model_violation(struct e1000_model *m, const char *what, uint32_t reg, uint64_t value);
 /* What the document forbids and the driver did, DMA at the wrong time included. */
 unsigned e1000_model_violations(const struct e1000_model *m);

@@ -242,16 +242,15 @@ static void wire(struct e1000_model *m)
     m->device.bar[E1000E_MODEL_MSIX_BAR] = (struct pcispace_bar){ .size = 0x4000 };
 }
 
-static const struct e1000_model_chip chip = { .known = known,
-                                              .known_count = ARRAY_SIZE(known),
-                                              .device_id = 0x10d3,
-                                              .wire = wire,
-                                              .reset = reset,
-                                              .received = received,
-                                              .written = written,
-                                              .read = read_register };
+const struct e1000_model_chip e1000e_model_chip = { .known = known,
+                                                    .known_count = ARRAY_SIZE(known),
+                                                    .wire = wire,
+                                                    .reset = reset,
+                                                    .received = received,
+                                                    .written = written,
+                                                    .read = read_register };
 
 void e1000e_model_init(struct e1000_model *m, const uint8_t mac[MAC_LEN])
 {
-    e1000_model_init_as(m, mac, &chip);
+    e1000_model_init_as(m, mac, E1000_82574L);
 }

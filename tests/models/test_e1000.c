@@ -20,6 +20,7 @@ static struct e1000_model model;
 static struct port *port;
 static uint16_t ring_size;
 static bool like_qemu;
+static enum e1000_model_kind kind;
 
 static const struct pci_driver *driver(void)
 {
@@ -39,7 +40,7 @@ static bool probe(void)
 
 static struct port *create(struct packet_cache *cache)
 {
-    e1000_model_init(&model, address);
+    e1000_model_init_as(&model, address, kind);
     model.reset_does_nothing = like_qemu;
     if (!probe())
         return NULL;
@@ -168,12 +169,13 @@ static bool exchange(void)
 
 /* Probe ---------------------------------------------------------------------- */
 
-static void both_devices_are_listed(void **state)
+static void devices_are_listed(void **state)
 {
+    static const uint16_t devices[] = { 0x100c, 0x100e, 0x100f };
     const struct pci_id *ids = driver()->ids;
-    assert_true(ids[0].vendor == 0x8086 && ids[0].device == 0x100e);
-    assert_true(ids[1].vendor == 0x8086 && ids[1].device == 0x100f);
-    assert_int_equal(ids[2].vendor, 0);
+    for (unsigned i = 0; i < ARRAY_SIZE(devices); i++)
+        assert_true(ids[i].vendor == 0x8086 && ids[i].device == devices[i]);
+    assert_int_equal(ids[ARRAY_SIZE(devices)].vendor, 0);
 }
 
 /* 5.6.1: words 0 to 2, low byte first. */
@@ -203,6 +205,21 @@ static void address_falls_back_to_the_registers(void **state)
         driver()->remove(model.function);
     }
     port = NULL;
+}
+
+/* Without EERD, and where the reset loses it: the other place has it. */
+static void every_kind_has_its_address(void **state)
+{
+    for (kind = 0; kind < E1000_82574L; kind++) {
+        port_reset_registry();
+        e1000_model_init_as(&model, address, kind);
+        assert_true(probe());
+        assert_memory_equal(port->mac, address, MAC_LEN);
+        assert_int_equal(e1000_model_violations(&model), 0);
+        driver()->remove(model.function);
+    }
+    port = NULL;
+    kind = E1000_82540EM;
 }
 
 /* One of our own, so that the port works. */
@@ -304,7 +321,7 @@ static void start_programs_what_the_document_recommends(void **state)
 {
     run();
     assert_int_equal(reg(INTEL_RCTL),
-                     INTEL_RCTL_EN | INTEL_RCTL_BAM | INTEL_RCTL_SECRC | INTEL_RCTL_LPE);
+                     INTEL_RCTL_EN | INTEL_RCTL_BAM | INTEL_RCTL_VFE | INTEL_RCTL_LPE);
     assert_int_equal(reg(INTEL_TCTL), INTEL_TCTL_EN | INTEL_TCTL_PSP | 0x0f0 | 0x40000);
     assert_int_equal(reg(E1000_TIPG), 6 << 20 | 8 << 10 | 10);
     assert_int_equal(reg(INTEL_CTRL) & (INTEL_CTRL_VME | INTEL_CTRL_RFCE | INTEL_CTRL_TFCE), 0);
@@ -507,7 +524,7 @@ static void lie_is_one_error(const uint64_t *results, unsigned n)
 
 static void absurd_lengths_are_errors(void **state)
 {
-    static const uint32_t lengths[] = { 0, 1, 13, 1523, 1921, 2048, 2049, 0xffff };
+    static const uint32_t lengths[] = { 0, 1, 4, 17, 1527, 1925, 2048, 2049, 2052, 0xffff };
     run();
     for (unsigned i = 0; i < ARRAY_SIZE(lengths); i++)
         lie_is_one_error(&(uint64_t){ END | lengths[i] }, 1);
@@ -547,19 +564,25 @@ static void chains_that_break_the_rules_are_errors(void **state)
     lie_is_one_error((uint64_t[]){ DONE | 0, END | 100 }, 2);
 }
 
-/* A last buffer that held nothing but the CRC, which is stripped, holds nothing. */
-static void end_without_data_is_no_error(void **state)
+/* A last buffer that holds nothing but the FCS, or its end, holds nothing. */
+static void the_fcs_is_cut_off_across_buffers(void **state)
 {
-    struct packet *p;
     run();
     assert_int_equal(port_set_mtu(port, 9000), 0);
-    assert_true(e1000_model_rx_return(&model, DONE | 2048));
-    assert_true(e1000_model_rx_return(&model, END | 0));
-    assert_int_equal(port_rx_burst(port->rxq[0], &p, 1), 1);
-    assert_int_equal(p->frame_length, 2048);
-    assert_null(p->next);
-    packet_free(&cache, p);
+    for (uint32_t last = 0; last <= 5; last++) {
+        struct packet *p;
+        assert_true(e1000_model_rx_return(&model, DONE | 2048));
+        assert_true(e1000_model_rx_return(&model, END | last));
+        assert_int_equal(port_rx_burst(port->rxq[0], &p, 1), 1);
+        assert_int_equal(p->frame_length, 2044 + last);
+        assert_int_equal(p->length, last < 4 ? 2044 + last : 2048);
+        assert_int_equal(p->next ? p->next->length : 0, last < 4 ? 0 : last - 4);
+        packet_free(&cache, p);
+    }
     assert_int_equal(port->rxq[0]->errors, 0);
+    for (uint32_t last = 0; last < 4; last++)
+        lie_is_one_error((uint64_t[]){ DONE | (4 - last), END | last }, 2);
+    lie_is_one_error((uint64_t[]){ DONE | (PACKET_HEADER_MIN - 1), DONE | 2048, END | 2 }, 3);
 }
 
 /* A restart is a reset, after which the chip takes its address from the EEPROM once more. */
@@ -639,9 +662,10 @@ static void no_number_left_leaves_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(both_devices_are_listed),
+        TEST(devices_are_listed),
         TEST(address_comes_from_the_eeprom),
         TEST(address_falls_back_to_the_registers),
+        TEST(every_kind_has_its_address),
         TEST(without_any_address_the_port_has_one_of_ours),
         TEST(invalid_address_registers_are_not_believed),
         TEST(reset_that_never_ends_is_told_and_fails_the_port),
@@ -666,7 +690,7 @@ int main(void)
         TEST(absurd_lengths_are_errors),
         TEST(descriptor_errors_are_errors),
         TEST(chains_that_break_the_rules_are_errors),
-        TEST(end_without_data_is_no_error),
+        TEST(the_fcs_is_cut_off_across_buffers),
         TEST(address_survives_a_restart),
         TEST(frame_that_never_ends_is_given_back_by_stop),
         TEST(scribbled_transmit_rings_free_each_frame_once),
@@ -676,5 +700,9 @@ int main(void)
     int failed = conformance("e1000", 0, false);
     failed += conformance("e1000_in_qemu", 0, true);
     failed += conformance("e1000_small_rings", 64, false);
+    kind = E1000_82544GC;
+    failed += conformance("e1000_82544gc", 0, false);
+    kind = E1000_82545EM_VMWARE;
+    failed += conformance("e1000_82545em_vmware", 0, false);
     return failed + cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,6 +17,7 @@ static const uint8_t address[MAC_LEN] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x56 };
 static struct e1000_model model;
 static struct port *port;
 static uint16_t ring_size;
+static enum e1000_model_kind kind = E1000_82574L;
 
 static bool probe(void)
 {
@@ -28,7 +29,7 @@ static bool probe(void)
 
 static struct port *create(struct packet_cache *cache)
 {
-    e1000e_model_init(&model, address);
+    e1000_model_init_as(&model, address, kind);
     if (!probe())
         return NULL;
     port->rxq[0]->cache = port->txq[0]->cache = cache;
@@ -301,8 +302,8 @@ static void firmware_may_forbid_that(void **state)
 static void start_programs_what_the_document_recommends(void **state)
 {
     run();
-    assert_int_equal(reg(INTEL_RCTL),
-                     INTEL_RCTL_EN | INTEL_RCTL_BAM | INTEL_RCTL_SECRC | INTEL_RCTL_LPE);
+    assert_int_equal(reg(INTEL_RCTL), INTEL_RCTL_EN | INTEL_RCTL_BAM | INTEL_RCTL_SECRC |
+                                          INTEL_RCTL_LPE | INTEL_RCTL_VFE);
     assert_int_equal(reg(INTEL_TCTL), 0x30000000 | INTEL_TCTL_EN | INTEL_TCTL_PSP | 0x400f0);
     assert_int_equal(reg(E1000_TIPG), 6 << 20 | 8 << 10 | 8);
     assert_int_equal(reg(E1000E_TXDCTL), 0x01410000);
@@ -390,5 +391,7 @@ int main(void)
     };
     int failed = conformance("e1000e", 0);
     failed += conformance("e1000e_small_rings", 64);
+    kind = E1000_82574L_VMWARE;
+    failed += conformance("e1000e_vmware", 0);
     return failed + cmocka_run_group_tests(tests, NULL, NULL);
 }

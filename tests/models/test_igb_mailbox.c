@@ -308,7 +308,7 @@ static void a_vlan_that_cannot_be_is_refused(void **state)
     assert_int_equal(master_set(0, set_vlan, 7), 0);
     REFUSED(0, "the administrator set its VLAN", MBX_VF_SET_VLAN | INFO(1), 5);
     REFUSED(0, "the administrator set its VLAN", MBX_VF_SET_VLAN, 7);
-    assert_int_equal(master_reg(IGB_VFTA(0)), 1u << 0 | 1u << 7);
+    assert_int_equal(master_reg(INTEL_VFTA(0)), 1u << 0 | 1u << 7);
 }
 
 /* A VLAN of the administrator's takes the VF's own away, which has to learn that. */
@@ -317,7 +317,7 @@ static void a_vlan_of_the_administrator_replaces_the_vfs_own(void **state)
     master_reset_vf(0);
     GRANTED(0, MBX_VF_SET_VLAN | INFO(1), 5);
     assert_int_equal(master_set(0, set_vlan, 7), 0);
-    assert_int_equal(master_reg(IGB_VFTA(0)), 1u << 0 | 1u << 7);
+    assert_int_equal(master_reg(INTEL_VFTA(0)), 1u << 0 | 1u << 7);
     master_polls(1);
     assert_true(master_hears(0));
     assert_int_equal(master.reply[0], MBX_PF_CONTROL);

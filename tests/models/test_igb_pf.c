@@ -70,7 +70,7 @@ static void enabled_chip_is_as_the_document_wants(void **state)
     assert_int_equal(master_reg(IGB_VFTE), 1u << 3);
     assert_int_equal(master_reg(IGB_QDE), IGB_QDE_ALL);
     assert_int_equal(txswc(), IGB_TXSWC_LOOPBACK | 0x0707);
-    assert_true(master_reg(INTEL_RCTL) & IGB_RCTL_VFE);
+    assert_true(master_reg(INTEL_RCTL) & INTEL_RCTL_VFE);
     assert_int_equal(FIELD_GET(IGB_RAH_POOL, master_reg(IGB_RAH(0))), 1u << 3);
     assert_int_equal(master.model.function->sriov->num_vfs, 3);
 }

@@ -119,7 +119,7 @@ static void limits_that_contradict_themselves_are_refused(void **state)
     bad[7].rx_size_default = 24; /* no power of two */
     bad[8].size_multiple = 5;
     bad[9].max_frame = FRAME_LIMIT(MTU_MIN) - 1;
-    bad[10].max_frame = FRAME_MAX + 1;
+    bad[10].max_frame = FRAME_LONGEST + 1;
     bad[11].tx_size_default = 40;
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
         port.limits = bad[i];

@@ -20,7 +20,9 @@ struct e1000;
 struct e1000_chip {
     const char *driver;
     struct intel_chip intel;
+    uint32_t max_frame;  /* without FCS */
     uint32_t ctrl_clear; /* bits of CTRL that are 0 while it works, its own ones */
+    uint32_t rctl;       /* bits of RCTL; without SECRC frames come with their FCS */
     uint32_t tctl;       /* bits of TCTL that it has and the others have not */
     uint32_t tipg;
     /* With all at rest: resets it and waits until it has read its EEPROM.  0 or -EIO, logged. */
@@ -39,6 +41,7 @@ struct e1000 {
     struct port port;
     const struct e1000_chip *chip;
     struct intel_device device;
+    uint32_t vlans[INTEL_VFTA_REGS]; /* wanted, a bit each */
 };
 
 /* For PCI_DRIVER rows: a port over this chip, and its end. */

@@ -20,6 +20,23 @@ static uint8_t rx_checksum(uint64_t result)
     return result & E1000_RXD_IPE ? PACKET_IP_CHECKSUM_BAD : PACKET_IP_CHECKSUM_GOOD;
 }
 
+/* How much of the frame is in its last buffer, the FCS, which may begin in the one before, cut
+ * off. */
+static uint32_t rx_cut_fcs(struct intel_rxq *rx, uint32_t length)
+{
+    if (likely(length > ETHERNET_FCS)) /* who filled more than there is stays wrong */
+        return length > rx->room ? length : length - ETHERNET_FCS;
+    struct packet *before = rx->frame.last;
+    uint16_t cut = (uint16_t)(ETHERNET_FCS - length);
+    if (before && before->length > cut) {
+        before->length = (uint16_t)(before->length - cut);
+        rx->frame.first->frame_length -= cut;
+    } else {
+        rx->frame.bad = true;
+    }
+    return 0;
+}
+
 /* The frame that is now complete, or NULL; `result` is its last descriptor's. */
 static struct packet *rx_complete(struct intel_rxq *rx, uint64_t result)
 {
@@ -40,7 +57,8 @@ uint16_t e1000_rx_burst(struct port_queue *queue, struct packet **packets, uint1
     uint16_t got = 0;
     while (got < n && intel_rx_next(rx, E1000_RXD_DD, &slot, &result)) {
         bool end = result & E1000_RXD_EOP;
-        intel_rx_append(rx, slot, FIELD_GET(E1000_RXD_LENGTH, result), end);
+        uint32_t length = FIELD_GET(E1000_RXD_LENGTH, result);
+        intel_rx_append(rx, slot, end && rx->keeps_fcs ? rx_cut_fcs(rx, length) : length, end);
         if (!end)
             continue;
         struct packet *p = rx_complete(rx, result);

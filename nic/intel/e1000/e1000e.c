@@ -169,7 +169,9 @@ static const struct e1000_chip e1000e_chip = {
                .eerd_address = E1000E_EERD_ADDR,
                .counters = intel_counters,
                .counts = INTEL_COUNTS_8254X },
+    .max_frame = FRAME_MAX, /* Linux and DPDK: 9234 with FCS */
     .ctrl_clear = E1000E_CTRL_ZERO,
+    .rctl = INTEL_RCTL_SECRC,
     .tctl = E1000E_TCTL_MULR | FIELD_PUT(E1000E_TCTL_RRTHRESH, 1u),
     /* 10.2.6: the gap of IEEE 802.3 on copper, as it is after a reset. */
     .tipg = FIELD_PUT(E1000_TIPG_IPGT, 8u) | FIELD_PUT(E1000_TIPG_IPGR1, 8u) |

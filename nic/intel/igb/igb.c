@@ -85,7 +85,8 @@ static int reset(struct igb *e)
 /* RLPML decides how long a frame may be, so LPE is always on. */
 static void write_rctl(struct igb *e)
 {
-    intel_receiver_on(&e->device, &e->mode, e->vlan_filter ? IGB_RCTL_VFE : 0);
+    intel_receiver_on(&e->device, &e->mode,
+                      INTEL_RCTL_SECRC | (e->vlan_filter ? INTEL_RCTL_VFE : 0));
 }
 
 /* With pools the table is the master driver's. */

@@ -42,7 +42,7 @@ struct igb {
      * follow when an operation was a success. */
     struct port_rx_mode mode;
     uint32_t offloads;
-    uint32_t vlans[IGB_VFTA_REGS]; /* a bit each: those that the PF itself wants to hear */
+    uint32_t vlans[INTEL_VFTA_REGS]; /* a bit each: those that the PF itself wants to hear */
     uint16_t mtu;
     uint8_t mac[MAC_LEN];
     uint16_t interrupts; /* queues that have a vector */

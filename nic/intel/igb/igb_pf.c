@@ -87,7 +87,7 @@ bool igb_pf_may_have(const struct igb *e, const uint8_t mac[MAC_LEN])
 static unsigned pf_vlan_count(const struct igb *e)
 {
     unsigned count = 0;
-    for (unsigned n = 0; n < IGB_VFTA_REGS; n++)
+    for (unsigned n = 0; n < INTEL_VFTA_REGS; n++)
         for (uint32_t bits = e->vlans[n]; bits; bits &= bits - 1)
             count++;
     return count;
@@ -108,7 +108,7 @@ static void map_make(const struct igb *e, struct vf_vlans *map)
 {
     vf_server_vlans(&e->pf->server, map);
     vf_vlans_add(map, 0, pool_bit(e->pool));
-    for (unsigned n = 0; n < IGB_VFTA_REGS; n++)
+    for (unsigned n = 0; n < INTEL_VFTA_REGS; n++)
         for (uint32_t bits = e->vlans[n]; bits; bits &= bits - 1)
             vf_vlans_add(map, (uint16_t)(n * 32 + __builtin_ctz(bits)), pool_bit(e->pool));
     for (unsigned i = 0; pf_takes_all_vlans(e) && i < map->count; i++)
@@ -162,7 +162,7 @@ static void put_vfta(struct igb *e, unsigned n, uint32_t value)
     if (!e->pf->fresh && e->pf->vfta[n] == value)
         return;
     while (times--)
-        igb_write(e, IGB_VFTA(n), value);
+        igb_write(e, INTEL_VFTA(n), value);
     e->pf->vfta[n] = value;
 }
 
@@ -170,7 +170,7 @@ static void put_vfta(struct igb *e, unsigned n, uint32_t value)
  * goes to the default pool (unread: 82576 DS 7.10.3.3). */
 static void put_vlans(struct igb *e)
 {
-    uint32_t vfta[IGB_VFTA_REGS], vlvf[IGB_VLVF_REGS];
+    uint32_t vfta[INTEL_VFTA_REGS], vlvf[IGB_VLVF_REGS];
     struct vf_vlans map;
     e->pf->server.pf_vlans = pf_vlan_count(e);
     map_make(e, &map);
@@ -178,11 +178,11 @@ static void put_vlans(struct igb *e)
     memset(vfta, pf_takes_all_vlans(e) ? 0xff : 0, sizeof vfta);
     for (unsigned i = 0; i < map.count; i++)
         vfta[map.vlan[i] / 32] |= 1u << map.vlan[i] % 32;
-    for (unsigned n = 0; n < IGB_VFTA_REGS; n++)
+    for (unsigned n = 0; n < INTEL_VFTA_REGS; n++)
         put_vfta(e, n, e->pf->fresh ? 0 : e->pf->vfta[n] & vfta[n]);
     for (unsigned i = 0; i < IGB_VLVF_REGS; i++)
         put(e, IGB_VLVF(i), &e->pf->vlvf[i], vlvf[i]);
-    for (unsigned n = 0; n < IGB_VFTA_REGS; n++)
+    for (unsigned n = 0; n < INTEL_VFTA_REGS; n++)
         if (e->pf->vfta[n] != vfta[n])
             put_vfta(e, n, vfta[n]);
 }

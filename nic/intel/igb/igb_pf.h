@@ -25,7 +25,7 @@ struct igb_pf {
     /* Registers as last written. */
     uint64_t address[IGB_RAR_REGS]; /* and the bit of its pool above; 0: none */
     uint32_t vlvf[IGB_VLVF_REGS];
-    uint32_t vfta[IGB_VFTA_REGS], mta[INTEL_MTA_REGS];
+    uint32_t vfta[INTEL_VFTA_REGS], mta[INTEL_MTA_REGS];
     uint32_t uta, vt_ctl, rplolr, txswc;
     uint32_t vmolr[IGB_POOLS], vmvir[IGB_POOLS], dvmolr[IGB_POOLS];
 };

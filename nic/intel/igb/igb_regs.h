@@ -92,7 +92,6 @@
 
 /* Receive, unread: 82576 DS 8.10 --------------------------------------------------------- */
 
-#define IGB_RCTL_VFE 0x00040000u  /* RW, VLAN Filter Enable, of tagged packets; 82575 SDM 10.3 */
 #define IGB_RXCSUM_TUOFL 0x00000200u /* RW, check TCP and UDP; RSS needs it, 82575 SDM 5.4.2 */
 #define IGB_RXCSUM_PCSD 0x00002000u  /* RW, descriptors tell the RSS hash; RSS needs it */
 #define IGB_RLPML 0x5004u         /* RW, longest packet, FCS and tag included, up to 9.5 KiB */
@@ -101,8 +100,6 @@
 #define IGB_RAL(n) (((n) < 16 ? 0x5400u : 0x5460u) + 8 * (n))
 #define IGB_RAH(n) (IGB_RAL(n) + 4)
 #define IGB_RAH_POOL 0x03fc0000u  /* RW, one bit a pool, where there are pools */
-#define IGB_VFTA(n) (0x5600u + 4 * (n)) /* RW, VLAN Filter Table Array, one bit a VLAN */
-#define IGB_VFTA_REGS 128u
 #define IGB_UTA(n) (0xa000u + 4 * (n)) /* WO, Unicast Table Array, only with pools */
 #define IGB_UTA_REGS 128u
 #define IGB_MRQC 0x5818u          /* RW, Multiple Receive Queues Command */
