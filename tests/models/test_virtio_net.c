@@ -330,6 +330,39 @@ static void rings_are_as_long_as_the_device_s(void **state)
     }
 }
 
+/* 2.7, 2.8: past the end of the longest rings, and of the shortest; both ways. */
+static void rings_of_every_length_go_round(void **state)
+{
+    static const struct {
+        enum virtio_model_kind kind;
+        uint64_t with;
+        uint16_t size;
+    } cases[] = { { MODEL_LEGACY, 0, 64 },
+                  { MODEL_LEGACY, 0, 32768 },
+                  { MODEL_MODERN, 0, 64 },
+                  { MODEL_MODERN, 0, 32768 },
+                  { MODEL_MODERN, F_RING_PACKED, 64 },
+                  { MODEL_MODERN, F_RING_PACKED, 67 },
+                  { MODEL_MODERN, F_RING_PACKED, 32767 },
+                  { MODEL_MODERN, F_RING_PACKED, 32768 } };
+    for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct virtio_net_model_config config = vnet_usual(cases[i].kind);
+        config.features |= cases[i].with;
+        config.queue_size[0] = config.queue_size[1] = cases[i].size;
+        vnet_up(&config);
+        port_stop(vnet.port);
+        vnet.port->rxq[0]->size = vnet.port->txq[0]->size = cases[i].size;
+        assert_int_equal(port_start(vnet.port), 0);
+        assert_int_equal(vnet.model->queue[0].size, cases[i].size);
+        assert_int_equal(vnet.model->queue[1].size, cases[i].size);
+        for (unsigned n = 0; n < cases[i].size + 70u; n++) {
+            vnet_carry_in(60 + n % 50);
+            vnet_carry_out(60 + n % 50, 1900);
+        }
+        vnet_down();
+    }
+}
+
 /* 5.1.4.1: below 68 it is no mtu. */
 static void nonsense_mtu_is_ignored(void **state)
 {
@@ -828,6 +861,7 @@ static void one_notification_a_burst(void **state)
 static void unfinished_frames_are_counted(void **state)
 {
     struct virtio_net_model_config config = vnet_usual(MODEL_MODERN);
+    static uint8_t jumbo[5000];
     uint8_t frame[100];
     vnet_up(&config);
     vnet_fill(frame, sizeof frame, 1);
@@ -839,6 +873,12 @@ static void unfinished_frames_are_counted(void **state)
     vnet.model->gso_lie = 0;
     vnet.model->flags_lie = 2; /* DATA_VALID */
     vnet_carry_in(100);
+    assert_int_equal(port_set_mtu(vnet.port, 9000), 0);
+    vnet.model->flags_lie = 1;
+    vnet_fill(jumbo, sizeof jumbo, 1);
+    vnet_assert_refused(jumbo, sizeof jumbo); /* all of its buffers */
+    vnet.model->flags_lie = 0;
+    vnet_carry_in(sizeof jumbo);
     vnet_down();
 }
 
@@ -936,6 +976,7 @@ int main(void)
         T(a_device_that_tells_an_mtu_begins_with_it),
         T(an_address_that_is_no_stations_is_not_taken),
         T(rings_are_as_long_as_the_device_s),
+        T(rings_of_every_length_go_round),
         T(nonsense_mtu_is_ignored),
         T(jumbo_frames_pass),
         T(runts_and_giants_are_counted),

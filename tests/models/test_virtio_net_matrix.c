@@ -133,6 +133,8 @@ static int conformance_everywhere(void)
            conformance("legacy_bare", MODEL_LEGACY, ~0ull, 4096, 256) +
            conformance_with("packed", F_RING_PACKED, 256, 1) +
            conformance_with("packed_odd", F_RING_PACKED, 200, 1) +
+           conformance_with("packed_65", F_RING_PACKED, 65, 1) +
+           conformance_with("split_64", 0, 64, 1) +
            conformance_with("in_order", F_IN_ORDER, 256, 1) +
            conformance_with("packed_in_order", F_RING_PACKED | F_IN_ORDER, 150, 1) +
            conformance_with("mq_2", F_MQ, 256, 2) + conformance_with("mq_16", F_MQ, 64, 16) +
