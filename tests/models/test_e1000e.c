@@ -7,47 +7,19 @@
 #include "tests/host/test.h"
 #include "tests/models/conformance.h"
 #include "tests/models/e1000_model.h"
+#include "tests/models/nic_rig.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define POOL_PACKETS 2048u
-
 static const uint8_t address[MAC_LEN] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x56 };
 static struct e1000_model model;
-static struct port *port;
 static uint16_t ring_size;
 static enum e1000_model_kind kind = E1000_82574L;
 
-static bool probe(void)
+static struct pci_function *function(void)
 {
-    bool taken = pci_probe_drivers() == 1;
-    port = port_get(0);
-    assert_string_equal(model.function->driver->name, "e1000e");
-    return taken;
-}
-
-static struct port *create(struct packet_cache *cache)
-{
-    e1000_model_init_as(&model, address, kind);
-    if (!probe())
-        return NULL;
-    port->rxq[0]->cache = port->txq[0]->cache = cache;
-    if (ring_size)
-        port->rxq[0]->size = port->txq[0]->size = ring_size;
-    return port;
-}
-
-static bool master(void)
-{
-    return pci_read16(model.function, PCI_COMMAND) & PCI_COMMAND_MASTER;
-}
-
-static void destroy(void)
-{
-    model.function->driver->remove(model.function);
-    assert_int_equal(host_dma_mapped(&model.function->dma), 0);
-    assert_false(master());
+    return model.function;
 }
 
 static bool inject(const uint8_t *frame, uint32_t length)
@@ -70,6 +42,19 @@ static unsigned violations(void)
     return e1000_model_violations(&model);
 }
 
+static const struct nic_model e1000e = { .driver = "e1000e",
+                                         .function = function,
+                                         .inject = inject,
+                                         .take = take,
+                                         .violations = violations };
+
+static struct port *create(struct packet_cache *packets)
+{
+    nic.model = &e1000e;
+    e1000_model_init_as(&model, address, kind);
+    return nic_create(packets, 1, 1, ring_size);
+}
+
 static int conformance(const char *name, uint16_t size)
 {
     ring_size = size;
@@ -77,7 +62,7 @@ static int conformance(const char *name, uint16_t size)
         &(struct conformance_subject){ .name = name,
                                        .flags = CONFORMANCE_FILTERS | CONFORMANCE_PADS,
                                        .create = create,
-                                       .destroy = destroy,
+                                       .destroy = nic_remove,
                                        .inject = inject,
                                        .take = take,
                                        .set_link = set_link,
@@ -86,9 +71,6 @@ static int conformance(const char *name, uint16_t size)
 
 /* What the rest stands on ---------------------------------------------------- */
 
-static struct packet_pool *pool;
-static struct packet_cache cache;
-
 static uint32_t reg(uint32_t offset)
 {
     return model.regs[offset / 4];
@@ -96,72 +78,36 @@ static uint32_t reg(uint32_t offset)
 
 static int set_up(void **state)
 {
-    host_reset();
-    port_reset_registry();
-    pool = packet_pool_create(POOL_PACKETS);
-    packet_cache_init(&cache, pool);
+    nic_set_up(&e1000e);
     e1000e_model_init(&model, address);
-    port = NULL;
-    return pool ? 0 : -1;
-}
-
-/* Whatever happened: nothing leaked, nothing mapped, no rule of the document broken. */
-static int tear_down(void **state)
-{
-    if (port)
-        destroy();
-    packet_cache_flush(&cache);
-    assert_int_equal(packet_pool_available(pool), POOL_PACKETS);
-    packet_pool_destroy(pool);
-    assert_int_equal(host_dma_refused(), 0);
-    assert_int_equal(violations(), 0);
-    assert_int_equal(reg(E1000E_EXTCNF_CTRL) & E1000E_EXTCNF_CTRL_SW, 0); /* given back */
     return 0;
 }
 
-static void run(void)
+static int tear_down(void **state)
 {
-    assert_true(probe());
-    port->rxq[0]->cache = port->txq[0]->cache = &cache;
-    assert_int_equal(port_start(port), 0);
-}
-
-static struct port_device_stats stats(void)
-{
-    struct port_device_stats s;
-    port->ops->stats(port, &s);
-    return s;
-}
-
-static bool exchange(void)
-{
-    uint8_t frame[100] = { 0 };
-    struct packet *p = NULL;
-    memcpy(frame, port->mac, MAC_LEN);
-    if (!inject(frame, sizeof frame) || port_rx_burst(port->rxq[0], &p, 1) != 1)
-        return false;
-    bool good = p->frame_length == sizeof frame && !memcmp(p->data, frame, sizeof frame);
-    return port_tx_burst(port->txq[0], &p, 1) == 1 && take(frame, sizeof frame) == 100 && good;
+    nic_tear_down();
+    assert_int_equal(reg(E1000E_EXTCNF_CTRL) & E1000E_EXTCNF_CTRL_SW, 0); /* given back */
+    return 0;
 }
 
 /* Probe ---------------------------------------------------------------------- */
 
 static void the_device_is_listed(void **state)
 {
-    assert_true(probe());
+    assert_true(nic_probe());
     const struct pci_id *ids = model.function->driver->ids;
     assert_true(ids[0].vendor == 0x8086 && ids[0].device == 0x10d3);
     assert_int_equal(ids[1].vendor, 0);
-    assert_string_equal(port->driver, "e1000e");
-    assert_ptr_equal(port->pci, model.function);
+    assert_string_equal(nic.port->driver, "e1000e");
+    assert_ptr_equal(nic.port->pci, model.function);
 }
 
 /* 6.1: words 0 to 2, low byte first; EERD with its own layout. */
 static void address_comes_from_the_nvm(void **state)
 {
-    assert_true(probe());
-    assert_memory_equal(port->mac, address, MAC_LEN);
-    assert_memory_equal(port->permanent_mac, address, MAC_LEN);
+    assert_true(nic_probe());
+    assert_memory_equal(nic.port->mac, address, MAC_LEN);
+    assert_memory_equal(nic.port->permanent_mac, address, MAC_LEN);
     assert_false(host_log_contains("no address in the EEPROM"));
 }
 
@@ -170,8 +116,8 @@ static void slow_devices_and_firmware_are_waited_for(void **state)
     model.reset_takes_us = model.eeprom_takes_us = model.auto_read_takes_us = 5000;
     model.master_takes_us = 40000;
     model.owner_takes_us = 30000;
-    assert_true(probe());
-    assert_memory_equal(port->mac, address, MAC_LEN);
+    assert_true(nic_probe());
+    assert_memory_equal(nic.port->mac, address, MAC_LEN);
     assert_false(host_log_contains("after"));
 }
 
@@ -179,21 +125,21 @@ static void slow_devices_and_firmware_are_waited_for(void **state)
 static void firmware_that_keeps_the_nvm_is_told(void **state)
 {
     model.owner_sticks = true;
-    assert_true(probe());
+    assert_true(nic_probe());
     assert_true(host_log_contains("e1000e 0000:01:00.0: EXTCNF_CTRL is 00000008 after 50000 us, "
                                   "expected 00000020 under mask 00000020"));
     assert_true(host_log_contains("no address in the EEPROM, looking at RAL0 and RAH0"));
-    assert_memory_equal(port->mac, address, MAC_LEN);
+    assert_memory_equal(nic.port->mac, address, MAC_LEN);
     assert_int_equal(model.phy_resets, 0);
-    port->rxq[0]->cache = port->txq[0]->cache = &cache;
-    assert_int_equal(port_start(port), 0);
-    assert_true(exchange());
+    nic.port->rxq[0]->cache = nic.port->txq[0]->cache = &nic.cache;
+    assert_int_equal(port_start(nic.port), 0);
+    assert_true(nic_exchange());
 }
 
 static void requests_that_never_end_are_told_and_reset_away(void **state)
 {
     model.master_sticks = true;
-    assert_true(probe());
+    assert_true(nic_probe());
     assert_true(host_log_contains("STATUS is 00080083 after 100000 us, expected 00000000 under "
                                   "mask 00080000"));
 }
@@ -201,17 +147,17 @@ static void requests_that_never_end_are_told_and_reset_away(void **state)
 static void reset_that_never_ends_fails_the_port(void **state)
 {
     model.reset_sticks = true;
-    assert_false(probe());
-    assert_int_equal(port->state, PORT_FAILED);
-    assert_string_equal(port->failure, "reset did not complete");
+    assert_false(nic_probe());
+    assert_int_equal(nic.port->state, PORT_FAILED);
+    assert_string_equal(nic.port->failure, "reset did not complete");
     assert_true(host_log_contains("expected 00000000 under mask 04000000"));
 }
 
 static void nvm_that_is_never_read_fails_the_port(void **state)
 {
     model.auto_read_never = true;
-    assert_false(probe());
-    assert_string_equal(port->failure, "reset did not complete");
+    assert_false(nic_probe());
+    assert_string_equal(nic.port->failure, "reset did not complete");
     assert_true(host_log_contains("EECD is 00000000 after 10000 us"));
 }
 
@@ -219,11 +165,11 @@ static void nvm_that_is_never_read_fails_the_port(void **state)
 static void all_ones_at_probe_fail_the_port(void **state)
 {
     model.gone = true;
-    assert_false(probe());
-    assert_int_equal(port->state, PORT_FAILED);
+    assert_false(nic_probe());
+    assert_int_equal(nic.port->state, PORT_FAILED);
     assert_true(host_log_contains("STATUS is ffffffff"));
     assert_false(host_log_contains(" us, expected"));
-    assert_int_equal(stats().rx_errors, 0);
+    assert_int_equal(nic_stats().rx_errors, 0);
 }
 
 /* Erratum: no L0s and no L1, at neither end; the rest of the register stays. */
@@ -231,7 +177,7 @@ static void aspm_is_off_at_both_ends(void **state)
 {
     const struct pci_function *f = model.function;
     assert_int_equal(pci_read16(f, (uint16_t)(f->express + PCI_EXPRESS_LINK_CTL)), 0x43);
-    assert_true(probe());
+    assert_true(nic_probe());
     assert_int_equal(pci_read16(f, (uint16_t)(f->express + PCI_EXPRESS_LINK_CTL)), 0x40);
     f = f->parent;
     assert_int_equal(pci_read16(f, (uint16_t)(f->express + PCI_EXPRESS_LINK_CTL)), 0x40);
@@ -244,7 +190,7 @@ static void message_interrupts_are_off(void **state)
     uint16_t msix = pci_find_capability(f, PCI_CAP_MSIX, 0);
     assert_true(pci_read16(f, msi + PCI_MSI_CONTROL) & PCI_MSI_ENABLE);
     assert_true(pci_read16(f, msix + PCI_MSIX_CONTROL) & PCI_MSIX_ENABLE);
-    assert_true(probe());
+    assert_true(nic_probe());
     assert_int_equal(pci_read16(f, msi + PCI_MSI_CONTROL) & PCI_MSI_ENABLE, 0);
     assert_int_equal(pci_read16(f, msix + PCI_MSIX_CONTROL) & PCI_MSIX_ENABLE, 0);
 }
@@ -255,34 +201,34 @@ static void a_frame_interrupts_who_rests(void **state)
     static uint8_t frame[64] = { 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0xb5 };
     struct packet *p;
     host_interrupts = true;
-    run();
-    memcpy(frame, port->mac, MAC_LEN);
-    port_give_queue(port, 0, 0);
-    assert_true(port->rxq[0]->interrupts);
+    nic_run(1);
+    memcpy(frame, nic.port->mac, MAC_LEN);
+    port_give_queue(nic.port, 0, 0);
+    assert_true(nic.port->rxq[0]->interrupts);
     assert_true(inject(frame, sizeof frame));
     assert_int_equal(model.interrupts[0], 0);
-    port->ops->arm(port->rxq[0], true);
+    nic.port->ops->arm(nic.port->rxq[0], true);
     assert_int_equal(model.interrupts[0], 1);
     assert_true(inject(frame, sizeof frame)); /* its mask cleared itself */
     assert_int_equal(model.interrupts[0], 1);
-    port->ops->arm(port->rxq[0], true);
-    port->ops->arm(port->rxq[0], false);
+    nic.port->ops->arm(nic.port->rxq[0], true);
+    nic.port->ops->arm(nic.port->rxq[0], false);
     assert_int_equal(model.interrupts[0], 2);
     assert_true(inject(frame, sizeof frame));
     assert_int_equal(model.interrupts[0], 2);
-    while (port_rx_burst(port->rxq[0], &p, 1))
-        packet_free(port->rxq[0]->cache, p);
+    while (port_rx_burst(nic.port->rxq[0], &p, 1))
+        packet_free(nic.port->rxq[0]->cache, p);
     host_interrupts = false;
 }
 
 /* A PHY that somebody switched off comes back; links are not dropped by every start. */
 static void the_phy_is_reset_once(void **state)
 {
-    run();
+    nic_run(1);
     assert_int_equal(model.phy_resets, 1);
-    port_stop(port);
-    assert_int_equal(port_start(port), 0);
-    assert_int_equal(port_set_mtu(port, 9000), 0);
+    port_stop(nic.port);
+    assert_int_equal(port_start(nic.port), 0);
+    assert_int_equal(port_set_mtu(nic.port, 9000), 0);
     assert_int_equal(model.phy_resets, 1);
     assert_int_equal(reg(INTEL_CTRL) & INTEL_CTRL_PHY_RST, 0);
 }
@@ -290,10 +236,10 @@ static void the_phy_is_reset_once(void **state)
 static void firmware_may_forbid_that(void **state)
 {
     model.phy_is_firmwares = true;
-    run();
+    nic_run(1);
     assert_int_equal(model.phy_resets, 0);
     assert_true(host_log_contains("management firmware uses the PHY"));
-    assert_true(exchange());
+    assert_true(nic_exchange());
 }
 
 /* Start and stop --------------------------------------------------------------- */
@@ -301,7 +247,7 @@ static void firmware_may_forbid_that(void **state)
 /* 4.6.5, 4.6.6.  The model asks for these while it is switched on as well. */
 static void start_programs_what_the_document_recommends(void **state)
 {
-    run();
+    nic_run(1);
     assert_int_equal(reg(INTEL_RCTL), INTEL_RCTL_EN | INTEL_RCTL_BAM | INTEL_RCTL_SECRC |
                                           INTEL_RCTL_LPE | INTEL_RCTL_VFE);
     assert_int_equal(reg(INTEL_TCTL), 0x30000000 | INTEL_TCTL_EN | INTEL_TCTL_PSP | 0x400f0);
@@ -311,58 +257,58 @@ static void start_programs_what_the_document_recommends(void **state)
     assert_int_equal(reg(E1000E_TARC0), 0x04000403);
     assert_int_equal(reg(INTEL_RXCSUM), INTEL_RXCSUM_IPOFL);
     assert_int_equal(e1000_model_rx_held(&model), 240);
-    assert_true(master());
+    assert_true(nic_is_master());
 }
 
 /* CTRL_EXT.DRV_LOAD: management firmware has the device to itself after a stop. */
 static void firmware_learns_of_start_and_stop(void **state)
 {
-    run();
+    nic_run(1);
     assert_true(reg(E1000E_CTRL_EXT) & E1000E_CTRL_EXT_DRV_LOAD);
-    port_stop(port);
+    port_stop(nic.port);
     assert_false(reg(E1000E_CTRL_EXT) & E1000E_CTRL_EXT_DRV_LOAD);
-    assert_false(master());
+    assert_false(nic_is_master());
     assert_int_equal(host_dma_mapped(&model.function->dma), 0);
 }
 
 static void there_is_one_queue(void **state)
 {
-    run();
-    assert_int_equal(port_queues_limit(port), 1);
-    port_stop(port);
-    assert_int_equal(port_set_queues(port, 2), -EINVAL);
+    nic_run(1);
+    assert_int_equal(port_queues_limit(nic.port), 1);
+    port_stop(nic.port);
+    assert_int_equal(port_set_queues(nic.port, 2), -EINVAL);
 }
 
 static void device_that_leaves_the_bus_harms_nobody(void **state)
 {
-    run();
-    port_poll_link(port);
-    assert_true(port->link.up);
-    assert_int_equal(port->link.speed_mbps, 1000);
+    nic_run(1);
+    port_poll_link(nic.port);
+    assert_true(nic.port->link.up);
+    assert_int_equal(nic.port->link.speed_mbps, 1000);
     e1000_model_count(&model, 0x4010, 5);
-    assert_int_equal(stats().rx_missed, 5);
+    assert_int_equal(nic_stats().rx_missed, 5);
     model.gone = true;
-    assert_true(port_poll_link(port));
-    assert_false(port->link.up);
-    assert_int_equal(stats().rx_missed, 5);
-    port_stop(port);
-    assert_int_equal(port->state, PORT_FAILED);
+    assert_true(port_poll_link(nic.port));
+    assert_false(nic.port->link.up);
+    assert_int_equal(nic_stats().rx_missed, 5);
+    port_stop(nic.port);
+    assert_int_equal(nic.port->state, PORT_FAILED);
     assert_false(host_log_contains(" us, expected")); /* no wait in vain */
-    assert_false(master());
+    assert_false(nic_is_master());
 }
 
 /* What the chip's reset clears is not lost. */
 static void counters_outlive_resets(void **state)
 {
-    run();
-    assert_true(exchange());
+    nic_run(1);
+    assert_true(nic_exchange());
     e1000_model_count(&model, 0x4010, 7);
     e1000_model_count(&model, 0x4000, 2);
-    assert_int_equal(port_set_mtu(port, 9000), 0);
-    port_stop(port);
-    assert_int_equal(port_start(port), 0);
-    assert_int_equal(stats().rx_missed, 7);
-    assert_int_equal(stats().rx_errors, 2);
+    assert_int_equal(port_set_mtu(nic.port, 9000), 0);
+    port_stop(nic.port);
+    assert_int_equal(port_start(nic.port), 0);
+    assert_int_equal(nic_stats().rx_missed, 7);
+    assert_int_equal(nic_stats().rx_errors, 2);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
