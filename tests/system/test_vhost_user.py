@@ -6,7 +6,7 @@ import pytest
 from scapy.all import IP, UDP, Ether
 
 from qemu import Appliance, Wire, check_law, port_mac
-from vhost_user import VhostUser
+from vhost_user import OFFLOADS, VhostUser
 
 MEMORY = ["-object", "memory-backend-memfd,id=memory,size=128M,share=on"]
 
@@ -93,6 +93,21 @@ def test_a_back_end_goes_away_and_comes_back(packed):
         over = [line for line in appliance.command("show port 0").splitlines() if "starts over" in line]
         assert over[0].split()[-1] == ("3" if packed else "0")
         check_law(appliance.stats())
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["split", "packed"])
+def test_offloads_are_refused_and_who_does_them_all_the_same_is_dropped(packed):
+    """A checksum that somebody was to finish, or a frame that is several, never leaves by another port."""
+    with BackEnds("packed=on" if packed else "status=on", packed=packed) as appliance:
+        carry(appliance, range(5))
+        assert all(not end.features >> bit & 1 for end in appliance.ends for bit in OFFLOADS)
+        for flags, gso in ((1, 0), (0, 1), (1, 4), (0, 0x81)):
+            appliance.ends[0].send(frame(9), flags=flags, gso=gso)
+        appliance.ends[0].send(frame(7), flags=2)  # verified by the back end: nothing is left to do
+        assert appliance.ends[1].receive() == frame(7)
+        stats = appliance.stats()
+        assert stats["ports"][0]["rx_errors"] == 4
+        check_law(stats)
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["split", "packed"])

@@ -19,6 +19,8 @@ SET_VRING_KICK, SET_VRING_CALL, SET_VRING_ERR = 12, 13, 14
 GET_PROTOCOL_FEATURES, SET_PROTOCOL_FEATURES, GET_QUEUE_NUM, SET_VRING_ENABLE = 15, 16, 17, 18
 REPLY = 4
 
+F_CSUM, F_GUEST_CSUM, F_GUEST_TSO4, F_HOST_TSO4 = 0, 1, 7, 11
+OFFLOADS = [F_CSUM, F_GUEST_CSUM, F_GUEST_TSO4, F_HOST_TSO4]
 F_MRG_RXBUF, F_MQ, F_INDIRECT, F_PROTOCOL, F_VERSION_1, F_RING_PACKED = 15, 22, 28, 30, 32, 34
 PROTOCOL_MQ = 0
 NEXT, WRITE, INDIRECT, AVAIL, USED = 1, 2, 4, 0x80, 0x8000
@@ -124,7 +126,7 @@ class VhostUser:
         self.path, self.pairs, self.offer_packed = path, pairs, packed
         self.frames = queue.Queue()
         self.came_by = collections.Counter()    # transmit queues
-        self.waiting = collections.deque()      # to be received: (pair, frame)
+        self.waiting = collections.deque()      # to be received: (pair, header and frame)
         self.lie = None                         # the next buffer used is called that
         self.socket = None
 
@@ -150,8 +152,9 @@ class VhostUser:
         self.thread.join(10)
         sock.close()
 
-    def send(self, frame, pair=0):
-        self.waiting.append((pair, frame))
+    def send(self, frame, pair=0, flags=0, gso=0):
+        """flags, gso: of its header, virtio 1.2 5.1.6."""
+        self.waiting.append((pair, struct.pack("@BBHHHHH", flags, gso, 0, 0, 0, 0, 1) + frame))
 
     def receive(self, timeout=60):
         return self.frames.get(timeout=timeout)
@@ -202,13 +205,12 @@ class VhostUser:
 
     def _receive(self):
         while self.waiting:
-            pair, frame = self.waiting[0]
+            pair, data = self.waiting[0]
             ring = self.rings.get(2 * pair)
             taken = ring.take() if ring and ring.ready() else None
             if not taken:
                 return False
             self.waiting.popleft()
-            data = struct.pack("@BBHHHHH", 0, 0, 0, 0, 0, 0, 1) + frame
             rest = data
             for address, length, writable in taken[2]:
                 if writable and rest:
@@ -265,7 +267,7 @@ class VhostUser:
 
     def _handle(self, request, body, fds):
         if request == GET_FEATURES:
-            bits = [F_MRG_RXBUF, F_MQ, F_INDIRECT, F_PROTOCOL, F_VERSION_1] + [F_RING_PACKED] * self.offer_packed
+            bits = [F_MRG_RXBUF, F_MQ, F_INDIRECT, F_PROTOCOL, F_VERSION_1] + [F_RING_PACKED] * self.offer_packed + OFFLOADS
             return struct.pack("@Q", sum(1 << bit for bit in bits))
         if request == GET_PROTOCOL_FEATURES:
             return struct.pack("@Q", 1 << PROTOCOL_MQ)
