@@ -107,17 +107,20 @@ static uint8_t *put_servers(uint8_t *at, const struct advertiser *a, uint32_t li
     return at + DNS_LENGTH(a->servers);
 }
 
-/* RFC 4861 6.2.3; `last`: we are no router any more (6.2.5). */
-static void send(struct worker *control, struct interface *out, const struct advertiser *a,
-                 bool last)
+/* The link-local address that we advertise from; NULL: there is none. */
+static const struct address *speaker(const struct interface *interface)
 {
-    const struct address *us = address_source(out, IPV6_LINK);
+    const struct address *us = address_source(interface, IPV6_LINK);
+    return us && ipv6_is_link_local(us->address) ? us : NULL;
+}
+
+/* RFC 4861 6.2.3; `last`: we are no router any more (6.2.5), or not of that address. */
+static void send(struct worker *control, struct interface *out, const struct advertiser *a,
+                 struct ip_address from, bool last)
+{
     uint32_t room = RA_LENGTH + ND_OPTION_MAC_LENGTH + MTU_LENGTH +
                     ADVERTISE_PREFIXES * PREFIX_LENGTH + DNS_LENGTH(ADVERTISE_SERVERS);
-    if (!us || !ipv6_is_link_local(us->address))
-        return;
-    struct packet *p =
-        icmp6_make(control, us->address, IPV6_ALL_NODES, ICMP6_ROUTER_ADVERTISEMENT, room);
+    struct packet *p = icmp6_make(control, from, IPV6_ALL_NODES, ICMP6_ROUTER_ADVERTISEMENT, room);
     if (!p)
         return;
     uint8_t *icmp = icmp6_of(p), *at = icmp + RA_LENGTH;
@@ -142,8 +145,7 @@ static void send(struct worker *control, struct interface *out, const struct adv
 
 static bool may_speak(const struct interface *interface)
 {
-    const struct address *us = address_source(interface, IPV6_LINK);
-    return ip_running() && ip_routing() && interface->up && us && ipv6_is_link_local(us->address);
+    return ip_running() && ip_routing() && interface->up && speaker(interface);
 }
 
 /* RFC 4861 6.2.4 */
@@ -156,13 +158,14 @@ static void advertise(struct worker *control, struct interface *out, struct adve
     a->last_us = now_us;
     a->due_us = now_us + wait_us;
     a->speaking = true;
-    send(control, out, a, false);
+    send(control, out, a, speaker(out)->address, false);
 }
 
 static void take_back(struct worker *control, struct interface *out, struct advertiser *a)
 {
-    if (a->speaking && ip_running() && out->up)
-        send(control, out, a, true);
+    const struct address *us = speaker(out);
+    if (a->speaking && ip_running() && out->up && us)
+        send(control, out, a, us->address, true);
     a->speaking = false;
     a->due_us = 0;
     a->sent = 0;
@@ -227,14 +230,27 @@ static void solicitation(struct worker *control, const struct icmp6_message *m)
 
 ICMP6_TAKER(router_solicitations) = { .type = ICMP6_ROUTER_SOLICITATION, .receive = solicitation };
 
+/* RFC 4861 6.2.8: the router that hosts know by that address is none any more. */
+static void speaker_gone(struct interface *interface, struct ip_address address)
+{
+    struct advertiser *a = advertiser_of(interface, false);
+    bool can = ip_running() && interface->up && !interface->gone;
+    if (a && a->speaking && can && ipv6_is_link_local(address))
+        send(control_worker(), interface, a, address, true);
+}
+
 static void heard(const struct event *event)
 {
+    const struct address *address = event->subject;
     switch (event->kind) {
     case EVENT_INTERFACE_GONE:
         forget(event->interface->number);
         break;
-    case EVENT_ADDRESS_ADDED:
     case EVENT_ADDRESS_GONE:
+        speaker_gone(event->interface, address->address);
+        advertise_changed(event->interface);
+        break;
+    case EVENT_ADDRESS_ADDED:
     case EVENT_INTERFACE_CHANGED:
     case EVENT_INTERFACE_UP:
         advertise_changed(event->interface);
