@@ -1,4 +1,5 @@
-/* snoop.h - IGMP and MLD snooping: groups' frames go to who wants them (RFC 4541; unread).
+/* snoop.h - IGMP and MLD snooping: groups' frames go to who wants them (RFC 4541; read in
+ * quotations: 2.1.1, reports go to routers only).
  *
  * A group that somebody reported goes to the members where that was, and to those behind which a
  * router asks; one that nobody reported goes to all, as do 224.0.0.0/24 and ff02::1.  Reports go

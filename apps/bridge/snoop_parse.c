@@ -158,7 +158,7 @@ static bool is_mld(const uint8_t *ip, uint32_t length)
            ((icmp[0] >= MLD_QUERY && icmp[0] <= MLD_DONE) || icmp[0] == MLD_V2_REPORT);
 }
 
-/* RFC 8200 8.1 (unread): over addresses, length and next header too. */
+/* RFC 8200 8.1: over addresses, length and next header too. */
 static bool mld_checksum_ok(const uint8_t *ip, const uint8_t *icmp, uint32_t length)
 {
     uint8_t rest[8] = { 0, 0, (uint8_t)(length >> 8), (uint8_t)length, 0, 0, 0, ICMPV6 };
@@ -197,7 +197,7 @@ static void parse_ipv6(struct snoop_message *m, const struct report *r, const ui
         !mld_checksum_ok(ip, icmp, payload - IPV6_HOP_BY_HOP))
         return;
     m->kind = take_mld(r, icmp, payload - IPV6_HOP_BY_HOP);
-    m->from_router = !is_zero(ip + IPV6_SOURCE, 16);
+    m->from_router = ip[IPV6_SOURCE] == 0xfe && (ip[IPV6_SOURCE + 1] & 0xc0) == 0x80;
     m->general = m->kind == SNOOP_QUERY && is_zero(icmp + 8, 16);
 }
 

@@ -2,8 +2,8 @@
  * group's frames, and who asks.
  *
  * Groups are told apart by their MAC: 32 of IPv4's have one.  Sources are not: who wants a group
- * from some sources gets it from all.  unread in this file and snoop_parse.c: RFC 2236, 2710,
- * 3376, 3810, 4541. */
+ * from some sources gets it from all.  unread in this file and snoop_parse.c, but where they are
+ * quoted: RFC 2236, 2710, 3376, 3810, 4541. */
 #pragma once
 
 #include "nic/ethernet.h"
@@ -17,8 +17,10 @@ enum snoop_family { SNOOP_IPV4, SNOOP_IPV6, SNOOP_FAMILIES };
 struct snoop_message {
     enum snoop_kind kind;
     enum snoop_family family;
-    bool from_router; /* of a query: it has a source, to whom reports can be sent */
-    bool general;     /* likewise: about all groups */
+    /* Of a query: its source can be a router's (read in quotations: RFC 4541 2.1.1, not 0.0.0.0;
+     * RFC 2710 3, all of MLD is from link-local addresses). */
+    bool from_router;
+    bool general; /* likewise: about all groups */
 };
 
 /* Of a frame of `length` octets, without a tag, whose headers are there (PACKET_HEADER_MIN).

@@ -277,6 +277,14 @@ static void mld_of_both_versions(void **state)
     mld2(1, 2);
     passed(3);
     assert_int_equal(reached(0, GROUP6_MAC, 3), 1 << 3);
+    mld(130, NULL, false); /* from the unspecified address */
+    assert_int_equal(passed(1), 0xdu);
+    mld(130, NULL, true);
+    f.bytes[22] = 0x20; /* from one that is not link-local */
+    f.bytes[23] = 0x01;
+    seal6(24, false);
+    assert_int_equal(passed(1), 0xdu);
+    assert_int_equal(snoop_counts(br).routers, 0);
     mld(130, NULL, true);
     assert_int_equal(passed(1), 0xdu);
     assert_int_equal(reached(0, GROUP6_MAC, 4), 1 << 1 | 1 << 3);
