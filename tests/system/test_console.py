@@ -1,11 +1,12 @@
 """The commands of contract.md, from the console, the configuration file and the command line."""
 import json
+import os
 import re
 
 import pytest
 
 import qemu
-from qemu import Appliance
+from qemu import ROOT, Appliance
 
 # contract.md, Commands.
 SHOWS = ["version", "config", "ports", "port 0", "stats", "stats json", "pci", "pci 00:00.0", "iommu", "fdb",
@@ -47,6 +48,12 @@ def test_stats_json_has_the_fields_of_the_contract(appliance):
     assert core["core"] == 0 and core["role"] == "control+worker"
     assert {"packets", "busy_cycles", "idle_cycles"} <= set(core)
     assert len(appliance.must("show stats json").strip().splitlines()) == 1
+
+
+def test_every_reason_to_drop_is_told_in_the_documents(appliance):
+    with open(os.path.join(ROOT, "docs", "console.md"), encoding="utf-8") as f:
+        told = re.findall(r"^\| `(\w+)` \| (?:in|out) \| .+ \|$", f.read(), re.M)
+    assert told == list(appliance.stats()["ports"][0]["drops"])
 
 
 def test_configuration_can_be_fed_back(appliance):
