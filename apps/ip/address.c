@@ -450,17 +450,15 @@ static void look_again(struct address *a)
                   address_interface(a)->name);
 }
 
-void address_set_state(const struct address *address, enum address_state state, uint64_t due_us)
+bool address_set_state(const struct address *address, enum address_state state, uint64_t due_us)
 {
     struct address *a = &addresses[address - addresses];
     bool was_ready = a->state == ADDRESS_READY, differs = a->state != state;
-    struct event event = { .kind = EVENT_INTERFACE_CHANGED, .interface = address_interface(a) };
     a->state = (uint8_t)state;
     a->due_us = due_us;
     if (differs)
         look_again(a);
-    if (was_ready != (state == ADDRESS_READY))
-        event_post(&event); /* others may, or may not, call us by it */
+    return was_ready != (state == ADDRESS_READY);
 }
 
 static void interface_look_again(struct interface *interface)

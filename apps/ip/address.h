@@ -52,7 +52,9 @@ int address_delete(struct interface *interface, struct ip_address address,
 /* A link-local one that nobody configured; 0, -EEXIST or -ENOSPC. */
 int address_add_automatic(struct interface *interface, struct ip_address address);
 void address_remove_automatic(struct interface *interface); /* if there is one */
-void address_set_state(const struct address *address, enum address_state state, uint64_t due_us);
+/* True: others may call us by it now, or not any more, of which whoever sets it tells them
+ * (EVENT_INTERFACE_CHANGED): once for many. */
+bool address_set_state(const struct address *address, enum address_state state, uint64_t due_us);
 void address_shutdown(void); /* tests: forgets all; routes go with route_shutdown() */
 
 /* Ours and in effect, or NULL.  These four do not know link-local addresses. */

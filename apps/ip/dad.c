@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #define TICK_US 50000u
+#define PER_TICK 64u /* addresses that are asked for, or found to be ours: a bound on its work */
 
 static struct limit complaints;
 static struct numbered told; /* told.h */
@@ -28,13 +29,20 @@ void dad_reset(void)
     told_forget_all(&told);
 }
 
+/* What others know of its addresses has changed. */
+static void tell(struct interface *interface)
+{
+    const struct event event = { .kind = EVENT_INTERFACE_CHANGED, .interface = interface };
+    event_post(&event);
+}
+
 void dad_conflict(const struct address *a, const uint8_t mac[MAC_LEN])
 {
     char text[IP_TEXT], by[MAC_TEXT], where[INTERFACE_TEXT];
     bool tentative = a->state == ADDRESS_TENTATIVE;
     uint64_t now_us = time_us();
     if (tentative)
-        address_set_state(a, ADDRESS_DUPLICATE, 0);
+        address_set_state(a, ADDRESS_DUPLICATE, 0); /* nobody called us by it before either */
     if (!limit_allows(&complaints, now_us, 1, 10))
         return;
     limit_take(&complaints, now_us, 1);
@@ -59,35 +67,54 @@ void dad_advertise(struct worker *control, const struct address *a)
     nd_send(control, out, NULL, p);
 }
 
-static void serve(struct worker *control, const struct address *a, uint64_t now_us)
+static bool is_due(const struct address *a, uint64_t now_us)
 {
-    const struct address copy = *a; /* it may move when others hear of it */
-    if (!a->due_us) {
-        nd_solicit(control, address_interface(a), NULL, (struct ip_address){ 0 }, a->address);
-        address_set_state(a, ADDRESS_TENTATIVE, now_us + DAD_WAIT_US);
-    } else if (now_us >= a->due_us) {
-        address_set_state(a, ADDRESS_READY, 0);
-        dad_advertise(control, &copy);
-    }
+    return a->state == ADDRESS_TENTATIVE && address_in_effect(a) && address_interface(a)->up &&
+           (!a->due_us || now_us >= a->due_us);
 }
 
+/* True: it is in use from now on. */
+static bool serve(struct worker *control, const struct address *a, uint64_t now_us)
+{
+    if (a->due_us) {
+        dad_advertise(control, a);
+        return address_set_state(a, ADDRESS_READY, 0);
+    }
+    nd_solicit(control, address_interface(a), NULL, (struct ip_address){ 0 }, a->address);
+    address_set_state(a, ADDRESS_TENTATIVE, now_us + DAD_WAIT_US);
+    return false;
+}
+
+/* Each interface hears once of all that became ready on it. */
 static void tick(struct worker *control, uint64_t now_us)
 {
+    uint16_t changed[PER_TICK];
+    unsigned served = 0, n = 0;
     const struct address *a;
-    for (unsigned i = 0; ip_running() && (a = address_at(i)); i++)
-        if (a->state == ADDRESS_TENTATIVE && address_in_effect(a) && address_interface(a)->up)
-            serve(control, a, now_us);
+    for (unsigned i = 0; ip_running() && served < PER_TICK && (a = address_at(i)); i++) {
+        if (!is_due(a, now_us))
+            continue;
+        served++;
+        if (serve(control, a, now_us) && (!n || changed[n - 1] != a->interface))
+            changed[n++] = a->interface;
+    }
+    for (unsigned i = 0; i < n; i++)
+        if (interface_get(changed[i]))
+            tell(interface_get(changed[i]));
 }
 
 CONTROL_JOB(dad_job) = { .every_us = TICK_US, .run = tick };
 
 /* The link may be another one now. */
-static void begin_again(const struct interface *interface)
+static void begin_again(struct interface *interface)
 {
     const struct address *a;
-    for (unsigned i = 0; (a = address_of(interface, i)); i++)
-        if (!ip_is_v4(a->address))
-            address_set_state(a, ADDRESS_TENTATIVE, 0);
+    bool changed = false;
+    for (unsigned i = 0; (a = address_at(i)); i++)
+        if (a->interface == interface->number && !ip_is_v4(a->address))
+            changed |= address_set_state(a, ADDRESS_TENTATIVE, 0);
+    if (changed)
+        tell(interface);
 }
 
 /* A new MAC is news (RFC 4861 7.2.6); a new MTU is not. */

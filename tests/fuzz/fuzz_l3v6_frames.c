@@ -6,6 +6,7 @@
  * plausible (our MAC, lengths that fit, right checksums), so that the fuzzer gets behind the first
  * checks. */
 #include "apps/console/command.h"
+#include "apps/forward/event.h"
 #include "apps/ip/address.h"
 #include "apps/ip/advertise.h"
 #include "apps/ip/neighbor.h"
@@ -163,8 +164,12 @@ static void begin(void)
 static void ready_again(void)
 {
     const struct address *a;
-    for (unsigned i = 0; (a = address_at(i)); i++)
-        address_set_state(a, ADDRESS_READY, 0);
+    for (unsigned i = 0; (a = address_at(i)); i++) {
+        const struct event event = { .kind = EVENT_INTERFACE_CHANGED,
+                                     .interface = address_interface(a) };
+        if (address_set_state(a, ADDRESS_READY, 0))
+            event_post(&event);
+    }
 }
 
 static void forget_neighbors(void)

@@ -1,4 +1,5 @@
 /* Neighbor discovery (RFC 4861), duplicate addresses (unread: RFC 4862), link-local addresses. */
+#include "apps/forward/event.h"
 #include "apps/forward/interface.h"
 #include "apps/ip/address.h"
 #include "apps/ip/neighbor.h"
@@ -410,6 +411,46 @@ static void link_that_comes_back_is_searched_again(void **state)
     assert_true(asked);
 }
 
+static unsigned changes;
+
+static void heard(const struct event *event)
+{
+    changes += event->kind == EVENT_INTERFACE_CHANGED;
+}
+
+EVENT_LISTENER(changes_listener) = { .order = EVENT_ORDER_IP, .heard = heard };
+
+/* Hundreds of addresses stop nothing: who looks at all of them when one changes is called for
+ * many at once, and so many are asked for in one go. */
+static void many_addresses_come_back_together(void **state)
+{
+    char line[64];
+    unsigned asked = 0, most = 0;
+    for (unsigned i = 0; i < 300; i++) {
+        snprintf(line, sizeof line, "port 0 address 2001:db8:%x::1/64", 0x1000 + i);
+        bench_command(line);
+    }
+    bench_run_ms(3000);
+    assert_null(strstr(bench_output("show interfaces"), "tentative"));
+    ring_port_set_link(bench.far[0], false);
+    bench_run_ms(300);
+    bench_is_quiet();
+    changes = 0;
+    ring_port_set_link(bench.far[0], true);
+    for (unsigned i = 0; i < 3000; i++) {
+        unsigned before = asked;
+        bench_run_ms(1);
+        while (bench_take6(0, &g))
+            asked += frame_ip(&g)[IPV6_NEXT_HEADER] == IPV6_ICMP &&
+                     frame6_icmp_of(&g)[ICMP6_TYPE] == ICMP6_NEIGHBOR_SOLICITATION;
+        most = asked - before > most ? asked - before : most;
+    }
+    assert_int_equal(asked, 302);
+    assert_in_range(most, 1, 64);
+    assert_in_range(changes, 2, 30);
+    assert_null(strstr(bench_output("show interfaces"), "tentative"));
+}
+
 /* Link-local addresses --------------------------------------------------------- */
 
 static void one_is_made_of_the_mac(void **state)
@@ -604,6 +645,7 @@ int main(void)
         TEST(who_has_it_already_keeps_it),
         TEST(who_looks_for_it_too_gets_it),
         TEST(link_that_comes_back_is_searched_again),
+        TEST(many_addresses_come_back_together),
         TEST(one_is_made_of_the_mac),
         TEST(it_follows_the_mac),
         TEST(addresses_that_no_host_can_have),
