@@ -37,8 +37,17 @@ static const struct pci_id isolated_chips[] = {
     PCI_ID(0x8086, 0x1522, 0), /* I350, fibre */
     PCI_ID(0x8086, 0x1523, 0), /* I350, SerDes */
     PCI_ID(0x8086, 0x1524, 0), /* I350, SGMII */
+    PCI_ID(0x8086, 0x10f7, 0), /* 82599, KX4 */
+    PCI_ID(0x8086, 0x10f8, 0), /* 82599, backplane */
+    PCI_ID(0x8086, 0x10f9, 0), /* 82599, CX4 */
     PCI_ID(0x8086, 0x10fb, 0), /* 82599, SFP+ */
     PCI_ID(0x8086, 0x10fc, 0), /* 82599, XAUI */
+    PCI_ID(0x8086, 0x1507, 0), /* 82599, SFP+ EM */
+    PCI_ID(0x8086, 0x1514, 0), /* 82599, KX4 mezzanine */
+    PCI_ID(0x8086, 0x151c, 0), /* 82599, 10GBASE-T */
+    PCI_ID(0x8086, 0x1529, 0), /* 82599, SFP+ FCoE */
+    PCI_ID(0x8086, 0x152a, 0), /* 82599, backplane FCoE */
+    PCI_ID(0x8086, 0x154d, 0), /* 82599, SFP+ SF2 */
     { 0 },
 };
 

@@ -44,7 +44,8 @@ static struct port *find_master(struct command_call *call, bool removes)
         command_error(call, "port %u at %s has failed: %s", port->number, name,
                       port->failure ? port->failure : "unknown");
     else if (!port->vf)
-        command_error(call, "driver %s at %s makes no VFs, expected igb", port->driver, name);
+        command_error(call, "driver %s at %s makes no VFs, expected igb or ixgbe", port->driver,
+                      name);
     else
         return port;
     return NULL;

@@ -222,6 +222,13 @@ static void check_receiver(struct ixgbe_model *m, uint32_t value)
                               R_SECRXCTRL, 0);
 }
 
+/* A VF's queue may be on when its PF has taken its leave to send. */
+static bool may_send(struct ixgbe_model *m, unsigned queue)
+{
+    const struct ixgbe_model_vf *vf = ixgbe_model_owner(m, queue);
+    return !vf || ixgbe_get(m, R_VFTE(vf->index / 32)) >> vf->index % 32 & 1;
+}
+
 static void check_modes(struct ixgbe_model *m, uint32_t reg, uint32_t value)
 {
     uint32_t mode = value & MRQC_MODE;
@@ -234,7 +241,7 @@ static void check_modes(struct ixgbe_model *m, uint32_t reg, uint32_t value)
         ixgbe_model_violation(m, BY_PF, "MTQC written while the arbiter is on", reg, value);
     if (reg == R_DMATXCTL && !(value & DMATXCTL_TE))
         for (unsigned q = 0; q < IXGBE_MODEL_QUEUES; q++)
-            if (ixgbe_model_queue_on(m, false, q) && m->tx[q].waited) {
+            if (ixgbe_model_queue_on(m, false, q) && m->tx[q].waited && may_send(m, q)) {
                 ixgbe_model_violation(m, BY_PF, "transmitter off while queues are on", reg, q);
                 return;
             }
@@ -456,19 +463,23 @@ static uint32_t pf_read(struct ixgbe_model *m, uint32_t reg)
     if ((reg >= R_PFMBMEM(0) && reg < R_PFMBMEM(64)) ||
         (reg >= R_PFMAILBOX(0) && reg <= R_PFMAILBOX(63)))
         return ixgbe_model_mailbox_pf_read(m, reg);
+    if (ixgbe_is_x540(m) && (reg == R_VFLREC(0) || reg == R_VFLREC(1)))
+        return ixgbe_get(m, R_VFLRE((reg - R_VFLREC(0)) / 4)); /* Linux and DPDK read here */
     return kind == KIND_READ_CLEARS ? read_counter(m, reg) : read_slow(m, reg);
 }
 
 uint64_t ixgbe_model_pf_read(void *ctx, unsigned bar, uint64_t offset, unsigned size)
 {
     struct ixgbe_model *m = ctx;
-    uint32_t reg = ixgbe_model_canonical((uint32_t)offset);
+    uint32_t reg = ixgbe_model_canonical((uint32_t)offset), value;
     if (bar >= 2)
         return 0;
     if (m->gone || !access_good(m, bar, offset, size))
         return UINT32_MAX;
     if (m->before_pf_reads)
         m->before_pf_reads(m, reg);
+    if (ixgbe_model_vf_counter(m, reg, &value))
+        return value;
     return ixgbe_model_is_queue(reg) ? ixgbe_model_queue_read(m, reg) : pf_read(m, reg);
 }
 

@@ -148,6 +148,7 @@
 #define   SWC_LOOPBACK 0x00000001u
 #define R_PFVMTXSW(i) (0x05180u + 4 * (i)) /* a pool may hear itself */
 #define R_SSVPC 0x08780u
+#define R_VMECM(i) (0x08790u + 4 * (i)) /* whose spoofed frames SSVPC counts */
 #define R_SECTXSTAT 0x08804u
 #define R_SECRXCTRL 0x08d00u
 #define   SECRXCTRL_RX_DIS 0x00000002u
@@ -392,6 +393,7 @@ bool ixgbe_model_switch_from_queue(struct ixgbe_model *m, unsigned queue,
 uint64_t ixgbe_model_vf_bar_read(void *ctx, unsigned bar, uint64_t offset, unsigned size);
 void ixgbe_model_vf_bar_write(void *ctx, unsigned bar, uint64_t offset, unsigned size,
                               uint64_t value);
+bool ixgbe_model_vf_counter(const struct ixgbe_model *m, uint32_t reg, uint32_t *value);
 void ixgbe_model_vf_reset(struct ixgbe_model *m, unsigned vf);
 void ixgbe_model_mailbox_reset(struct ixgbe_model *m);
 void ixgbe_model_mailbox_open(struct ixgbe_model *m);

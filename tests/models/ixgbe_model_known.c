@@ -128,11 +128,17 @@ static const struct known {
     { R_MTQC, R_MTQC, 4, MTQC_RT | MTQC_VT | MTQC_QUEUES, RW, BOTH },
     { R_PFVFSPOOF(0), R_PFVFSPOOF(7), 4, 0x0000ffffu, RW, BOTH },
     { R_PFDTXGSWC, R_PFDTXGSWC, 4, SWC_LOOPBACK, RW, BOTH },
-    { 0x08300, 0x083fc, 4, 0, RO, BOTH }, /* PVFGPTC */
+    { 0x0101c, 0x01fdc, 0x40, 0, RO, BOTH }, /* PVFGPRC */
+    { 0x01020, 0x01fe0, 0x40, 0, RO, BOTH }, /* PVFGORC, low */
+    { 0x08300, 0x083fc, 4, 0, RO, BOTH },    /* PVFGPTC */
+    { 0x08400, 0x085fc, 4, 0, RO, BOTH },    /* PVFGOTC */
+    { 0x0d01c, 0x0dfdc, 0x40, 0, RO, BOTH }, /* PVFMPRC */
+    { 0x0d020, 0x0dfe0, 0x40, 0, RO, BOTH }, /* PVFGORC, high */
     { R_TQSM(0), R_TQSM(31), 4, 0x0f0f0f0fu, RW, BOTH },
     { R_QPTC(0), R_QPTC(15), 4, 0, RC, BOTH },
     { R_QBTC(0), R_QBTC(15) + 4, 4, 0, RC, BOTH },
     { R_SSVPC, 0x08788, 4, 0, RC, BOTH },
+    { R_VMECM(0), R_VMECM(1), 4, ALL, RW, BOTH },
     { R_TXDGPC, 0x087a8, 4, 0, RC, BOTH },
     { 0x08800, 0x08800, 4, 0x00000007u, RW, BOTH }, /* SECTXCTRL */
     { R_SECTXSTAT, R_SECTXSTAT, 4, 0, RO, BOTH },

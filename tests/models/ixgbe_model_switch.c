@@ -437,7 +437,7 @@ static bool spoofed(struct ixgbe_model *m, const struct ixgbe_frame *f)
         wrong = !(exact_pools(m, f->bytes + MAC_LEN, &any) >> f->from & 1);
     if ((bits >> (8 + f->from % 8) & 1) && ixgbe_is_tagged(f))
         wrong |= !(vlan_pools(m, ixgbe_tag(f) & VLVF_VID) >> f->from & 1);
-    if (wrong)
+    if (wrong && ixgbe_get(m, R_VMECM(f->from / 32)) >> f->from % 32 & 1)
         ixgbe_model_count(m, R_SSVPC, 1);
     return wrong;
 }

@@ -197,6 +197,23 @@ static bool read_counter(const struct ixgbe_model_vf *vf, uint32_t reg, uint32_t
     return false;
 }
 
+/* As the PF sees them: Linux's ixgbe and tools over DPDK's agree on where they are. */
+bool ixgbe_model_vf_counter(const struct ixgbe_model *m, uint32_t reg, uint32_t *value)
+{
+    static const struct {
+        uint32_t first, step, own;
+    } seen[] = { { 0x0101c, 0x40, V_GPRC },      { 0x01020, 0x40, V_GORC_LOW },
+                 { 0x0d020, 0x40, V_GORC_HIGH }, { 0x0d01c, 0x40, V_MPRC },
+                 { 0x08300, 4, V_GPTC },         { 0x08400, 8, V_GOTC_LOW },
+                 { 0x08404, 8, V_GOTC_HIGH } };
+    for (unsigned i = 0; i < ARRAY_SIZE(seen); i++) {
+        uint32_t at = reg - seen[i].first, vf = at / seen[i].step;
+        if (reg >= seen[i].first && vf < IXGBE_MODEL_VFS && at % seen[i].step == 0)
+            return read_counter(&m->vf[vf], seen[i].own, value);
+    }
+    return false;
+}
+
 static uint32_t vf_read(struct ixgbe_model *m, unsigned vf, uint32_t reg)
 {
     uint32_t queue = queue_register(m, vf, reg), value;

@@ -10,6 +10,7 @@
 
 #include "kernel/task.h"
 #include "kernel/time.h"
+#include "nic/vf.h"
 #include "pci/pci.h"
 
 #include <errno.h>
@@ -148,11 +149,12 @@ static void write_offloads(struct intel_pf *f)
 }
 
 /* A tag that the chip knows comes on top of MFS, so frames up to four bytes too long are left to
- * the ring; with pools the master driver limits each. */
+ * the ring; with pools there is one limit for all, which is the master driver's. */
 static void write_frame_limit(struct intel_pf *f)
 {
-    uint32_t longest = f->master ? FRAME_MAX : intel_pf_frame_limit(f);
-    intel_write(&f->device, IXGBE_MAXFRS, FIELD_PUT(IXGBE_MAXFRS_MFS, longest + ETHERNET_FCS));
+    uint32_t longest = intel_pf_frame_limit(f) + ETHERNET_FCS;
+    if (!f->master)
+        intel_write(&f->device, IXGBE_MAXFRS, FIELD_PUT(IXGBE_MAXFRS_MFS, longest));
 }
 
 /* Interrupts ------------------------------------------------------------------- */
@@ -380,14 +382,19 @@ static int ixgbe_probe(struct pci_function *f, const struct pci_id *id)
     intel_pf_init(&e->f, "ixgbe", f, &family, e->quirks & IXGBE_X540 ? &chip_x540 : &chip_82599,
                   &limits);
     e->f.port.limits.unicast_max = IXGBE_STATIONS;
+    e->f.port.vf_max = ixgbe_vfs_max(e);
+    e->f.port.vf = e->f.port.vf_max ? &ixgbe_vf_ops : NULL;
     return port_register_probed(&e->f.port, set_up(e));
 }
 
 static void ixgbe_remove(struct pci_function *f)
 {
     struct ixgbe *e = f->driver_data;
-    if (e) /* else there was no number for its port */
-        intel_port_remove(&e->f.port);
+    if (!e) /* there was no number for its port */
+        return;
+    if (e->sriov)
+        ixgbe_vf_ops.disable(&e->f.port);
+    intel_port_remove(&e->f.port);
 }
 
 /* Intel's names (Linux and DPDK agree). */
