@@ -35,7 +35,8 @@ static unsigned pf_counters(struct port *port, struct port_counter *rows, unsign
 {
     struct intel_pf *f = port->priv;
     collect(f);
-    unsigned i = intel_counters_rows(&f->device, rows, 0, n);
+    unsigned i = f->family->counters ? f->family->counters(f, rows, n) : 0;
+    i = intel_counters_rows(&f->device, rows, i, n);
     for (unsigned k = 0; i < n && k < port->limits.rx_queues_max; k++)
         rows[i++] =
             (struct port_counter){ .name = f->family->dropped_names[k], .value = f->dropped[k] };
@@ -61,7 +62,6 @@ static int enable_queues(struct intel_pf *f)
     int err = 0;
     for (unsigned i = 0; i < f->queues && !err; i++) {
         f->family->place_queue(f, i);
-        f->tx[i].check = f->master;
         err = adv_txq_enable(&f->tx[i], f->device.name);
         if (!err)
             err = adv_rxq_enable(&f->rx[i], f->device.name, f->long_frames,

@@ -1,5 +1,5 @@
-/* intel_pf.h - a physical function with advanced queues as a port: what the drivers of the 82599
- * and the X540 do as those of other families with such queues may.
+/* intel_pf.h - a physical function with advanced queues as a port: what the drivers of the 82576
+ * and I350, and of the 82599 and X540, do alike.
  *
  * A family (struct intel_pf_family) knows its registers: reset, filters, link.  What the port asks
  * for is kept here, and so is the order in which things start and stop.  A master driver, where
@@ -29,7 +29,7 @@ struct intel_pf_family {
     void (*init)(struct intel_pf *f);
     /* Vectors for the first f->interrupts receive queues. */
     void (*init_interrupts)(struct intel_pf *f);
-    /* Where the registers of its queue n are. */
+    /* Where the registers of its queue n are, and what else its rings are to know. */
     void (*place_queue)(struct intel_pf *f, unsigned n);
     /* All queues are on: frames may come in. */
     void (*run)(struct intel_pf *f);
@@ -40,6 +40,8 @@ struct intel_pf_family {
     void (*write_offloads)(struct intel_pf *f);
     void (*write_frame_limit)(struct intel_pf *f);
     void (*collect_dropped)(struct intel_pf *f); /* adds to f->dropped */
+    /* Optional: rows of `show port` besides, up to n. */
+    unsigned (*counters)(struct intel_pf *f, struct port_counter *rows, unsigned n);
     /* Optional: looked at every LOOK_US while it runs, and what it asked for then. */
     void (*look)(struct intel_pf *f, const struct port_link *link, uint64_t now_us);
     void (*service)(struct intel_pf *f);

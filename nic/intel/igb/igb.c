@@ -1,8 +1,9 @@
 /* igb.c - Intel 82576 and I350 as a port: the physical function.
  *
  * Documents: named in igb_regs.h.  Compared with QEMU's model of the 82576, whose deviations
- * are told where they matter.  The rings are in intel_advanced.c, NVM, PHY and link in igb_link.c,
- * virtual functions in igb_pf.c.
+ * are told where they matter.  What the port does with queues, settings and restarts is
+ * intel_pf.c's, the rings are in intel_advanced.c, NVM, PHY and link in igb_link.c, virtual
+ * functions in igb_pf.c.
  *
  * Not supported: segmentation and checksum insertion, flow control (neither sent nor obeyed),
  * forced speed, wake-up, time stamps. */
@@ -18,11 +19,6 @@
 #include <string.h>
 
 #define NVM_LOAD_US (10 * US_PER_MS)
-#define LOOK_US (10 * US_PER_MS) /* RQDPC counts to 4095 only */
-
-/* The chip's buffers are 2 KiB whatever it is told of headroom: so long a frame ends before. */
-#define FRAME_SHORT_MAX PACKET_ROOM
-
 static const char *const dropped_names[IGB_QUEUES_MAX] = {
     "RQDPC0", "RQDPC1", "RQDPC2", "RQDPC3", "RQDPC4", "RQDPC5", "RQDPC6", "RQDPC7",
 };
@@ -30,44 +26,47 @@ static const char *const dropped_names[IGB_QUEUES_MAX] = {
 /* Address ------------------------------------------------------------------- */
 
 /* Receive address 0 is ours.  The pool counts only where there are pools. */
-static void write_mac(struct igb *e)
+static void write_mac(struct intel_pf *f)
 {
-    intel_mac_write(&e->device, IGB_RAL(0), e->mac, FIELD_PUT(IGB_RAH_POOL, 1u << e->pool));
-    intel_flush(&e->device);
+    intel_mac_write(&f->device, IGB_RAL(0), f->mac, FIELD_PUT(IGB_RAH_POOL, 1u << f->pool));
+    intel_flush(&f->device);
 }
 
 /* Statistics ----------------------------------------------------------------- */
 
 /* Which of the chip's queues is the port's queue n: without pools the same; pool p of the 82576
  * has p and p + 8, of the I350 p (unread: 82576 DS 7.10.3). */
-static unsigned queue_index(const struct igb *e, unsigned n)
+static unsigned queue_index(const struct intel_pf *f, unsigned n)
 {
-    return e->pf ? e->pool + n * IGB_POOLS : n;
+    return f->master ? f->pool + n * IGB_POOLS : n;
 }
 
 /* Of each ring what the chip dropped for want of buffers. */
-static void collect_dropped(struct igb *e)
+static void collect_dropped(struct intel_pf *f)
 {
-    for (unsigned i = 0; i < e->queues; i++)
-        if (e->rx[i].live)
-            e->dropped[i] +=
-                FIELD_GET(IGB_Q_DROPPED_COUNT, mmio_read32(e->rx[i].block + IGB_Q_DROPPED));
+    for (unsigned i = 0; i < f->queues; i++)
+        if (f->rx[i].live)
+            f->dropped[i] +=
+                FIELD_GET(IGB_Q_DROPPED_COUNT, mmio_read32(f->rx[i].block + IGB_Q_DROPPED));
 }
 
-static void collect(struct igb *e)
+/* Not the chip's: dropped by intel_advanced.c. */
+static unsigned counters(struct intel_pf *f, struct port_counter *rows, unsigned n)
 {
-    intel_counters_collect(&e->device);
-    if (!e->device.gone)
-        collect_dropped(e);
+    if (n)
+        rows[0] = (struct port_counter){ .name = "echoes",
+                                         .value = load_relaxed(&igb_of(f)->echo.dropped) };
+    return n != 0;
 }
 
 /* Reset ---------------------------------------------------------------------- */
 
 /* unread: 82576 DS 4.2.1.6 and 4.5.  No DMA afterwards.  Without an NVM AUTO_RD never comes (QEMU):
  * it is waited for once. */
-static int reset(struct igb *e)
+static int reset(struct intel_pf *f)
 {
-    struct intel_device *d = &e->device;
+    struct igb *e = igb_of(f);
+    struct intel_device *d = &f->device;
     if (!intel_answers(d))
         return -EIO;
     intel_quiesce(d);
@@ -83,373 +82,129 @@ static int reset(struct igb *e)
 /* Settings ------------------------------------------------------------------- */
 
 /* RLPML decides how long a frame may be, so LPE is always on. */
-static void write_rctl(struct igb *e)
+static void write_rctl(struct intel_pf *f)
 {
-    intel_receiver_on(&e->device, &e->mode,
-                      INTEL_RCTL_SECRC | (e->vlan_filter ? INTEL_RCTL_VFE : 0));
+    intel_receiver_on(&f->device, &f->mode, INTEL_RCTL_SECRC | (f->master ? INTEL_RCTL_VFE : 0));
 }
 
 /* With pools the table is the master driver's. */
-static void write_multicast(struct igb *e)
+static void write_multicast(struct intel_pf *f)
 {
-    if (!e->pf)
-        intel_multicast_write(&e->device, &e->mode);
+    if (!f->master)
+        intel_multicast_write(&f->device, &f->mode);
+}
+
+static void write_rx_mode(struct intel_pf *f)
+{
+    write_multicast(f);
+    write_rctl(f);
 }
 
 /* With pools the master driver says whose tags go off; they may be anybody's. */
-static void write_offloads(struct igb *e)
+static void write_offloads(struct intel_pf *f)
 {
-    intel_offloads_write(&e->device, &e->port, e->queues, e->offloads, e->pf);
+    intel_offloads_write(&f->device, &f->port, f->queues, f->offloads, f->master);
 }
 
 /* FCS comes on top; with pools each has a limit of its own. */
-static void write_frame_limit(struct igb *e)
+static void write_frame_limit(struct intel_pf *f)
 {
-    igb_write(e, IGB_RLPML, e->pf ? IGB_FRAME_MAX : FRAME_LIMIT(e->mtu) + ETHERNET_FCS);
-}
-
-static void tell_pf(struct igb *e)
-{
-    if (e->pf)
-        igb_pf_rx_mode_changed(e);
-}
-
-static int igb_set_rx_mode(struct port *port, const struct port_rx_mode *mode)
-{
-    struct igb *e = port->priv;
-    e->mode = *mode;
-    if (port->state == PORT_RUNNING) {
-        write_multicast(e);
-        write_rctl(e);
-        tell_pf(e);
-    }
-    return 0;
-}
-
-static int igb_set_mac(struct port *port, const uint8_t mac[MAC_LEN])
-{
-    struct igb *e = port->priv;
-    if (e->pf && !igb_pf_may_have(e, mac))
-        return -EADDRINUSE;
-    memcpy(e->mac, mac, MAC_LEN);
-    if (port->state == PORT_RUNNING) {
-        write_mac(e);
-        tell_pf(e);
-    }
-    return 0;
+    intel_write(&f->device, IGB_RLPML,
+                f->master ? IGB_FRAME_MAX : intel_pf_frame_limit(f) + ETHERNET_FCS);
 }
 
 /* Receive side scaling --------------------------------------------------------- */
 
 /* unread: 82576 DS 7.1.1.7 */
-static void init_scaling(struct igb *e)
+static void init_scaling(struct intel_pf *f)
 {
-    bool several = e->queues > 1;
+    bool several = f->queues > 1;
     uint32_t mode = several ? IGB_MRQC_MODE_RSS : IGB_MRQC_MODE_ONE;
-    if (e->pf)
+    if (f->master)
         mode = several ? IGB_MRQC_MODE_VMDQ_RSS : IGB_MRQC_MODE_VMDQ;
-    intel_rss_write(&e->device, e->queues);
-    igb_write(e, INTEL_RXCSUM, INTEL_RXCSUM_IPOFL | IGB_RXCSUM_TUOFL | IGB_RXCSUM_PCSD);
-    igb_write(e, IGB_MRQC, FIELD_PUT(IGB_MRQC_MODE, mode) | (several ? IGB_MRQC_FIELDS : 0));
+    intel_rss_write(&f->device, f->queues);
+    intel_write(&f->device, INTEL_RXCSUM, INTEL_RXCSUM_IPOFL | IGB_RXCSUM_TUOFL | IGB_RXCSUM_PCSD);
+    intel_write(&f->device, IGB_MRQC,
+                FIELD_PUT(IGB_MRQC_MODE, mode) | (several ? IGB_MRQC_FIELDS : 0));
 }
 
 /* Interrupts ------------------------------------------------------------------- */
 
 /* The vector of one of the chip's receive queues: a byte of an IVAR, transmit queues' lie beside.
  */
-static void write_vector(const struct igb *e, unsigned queue, uint32_t vector)
+static void write_vector(struct intel_pf *f, unsigned queue, uint32_t vector)
 {
-    bool pairs = e->chip->ivar_in_pairs;
+    bool pairs = igb_of(f)->chip->ivar_in_pairs;
     uint32_t reg = IGB_IVAR(pairs ? queue / 2 : queue % 8);
     unsigned shift = (pairs ? queue % 2 : queue / 8) * 16;
-    intel_change(&e->device, reg, 0xffu << shift, (vector | IGB_IVAR_VALID) << shift);
+    intel_change(&f->device, reg, 0xffu << shift, (vector | IGB_IVAR_VALID) << shift);
 }
 
 /* Those of the receive queues alone, masked until they are armed. */
-static void init_interrupts(struct igb *e)
+static void init_interrupts(struct intel_pf *f)
 {
-    unsigned vectors = pci_msix_on(e->device.pci, IGB_QUEUES_MAX);
-    e->interrupts = (uint16_t)(vectors < e->queues ? vectors : e->queues);
-    if (!e->interrupts)
-        return;
-    igb_write(e, IGB_GPIE, IGB_GPIE_MSIX | IGB_GPIE_NSICR | IGB_GPIE_PBA);
-    for (unsigned i = 0; i < e->interrupts; i++)
-        write_vector(e, queue_index(e, i), i);
-    igb_write(e, IGB_EIAC, (1u << e->interrupts) - 1);
+    intel_write(&f->device, IGB_GPIE, IGB_GPIE_MSIX | IGB_GPIE_NSICR | IGB_GPIE_PBA);
+    for (unsigned i = 0; i < f->interrupts; i++)
+        write_vector(f, queue_index(f, i), i);
+    intel_write(&f->device, IGB_EIAC, (1u << f->interrupts) - 1);
 }
 
-static void igb_arm(struct port_queue *queue, bool on)
+static void arm(struct port_queue *queue, bool on)
 {
-    const struct igb *e = queue->port->priv;
-    igb_write(e, on ? IGB_EIMS : IGB_EIMC, 1u << queue->index);
+    const struct intel_pf *f = queue->port->priv;
+    intel_write(&f->device, on ? IGB_EIMS : IGB_EIMC, 1u << queue->index);
 }
 
-/* Start and stop ------------------------------------------------------------- */
+/* Bring-up ------------------------------------------------------------------- */
 
-/* unread: 82576 DS 4.5.9, after a reset, before the receiver goes on. */
-static void init_receive(struct igb *e)
+/* unread: 82576 DS 4.5.9, after a reset, before the receiver goes on.  The packet buffers keep
+ * their default split, which holds more than a frame of ours each way. */
+static void init(struct intel_pf *f)
 {
+    igb_set_up_link(igb_of(f));
     /* Receive addresses: ours, and no other that somebody left there. */
-    write_mac(e);
-    for (uint32_t i = 1; i < e->chip->addresses; i++)
-        intel_mac_write(&e->device, IGB_RAL(i), NULL, 0);
+    write_mac(f);
+    for (uint32_t i = 1; i < igb_of(f)->chip->addresses; i++)
+        intel_mac_write(&f->device, IGB_RAL(i), NULL, 0);
     for (uint32_t i = 0; i < IGB_UTA_REGS; i++)
-        igb_write(e, IGB_UTA(i), 0);
-    write_multicast(e);
-    write_offloads(e);
-    write_frame_limit(e);
-    init_scaling(e);
+        intel_write(&f->device, IGB_UTA(i), 0);
+    write_multicast(f);
+    write_offloads(f);
+    write_frame_limit(f);
+    init_scaling(f);
 }
 
-/* 0 or -ETIMEDOUT.  With several queues, or VFs, one without buffers is not to hold up the
- * others (unread: 82576 DS 7.1.4). */
-static int enable_queues(struct igb *e)
+static void place_queue(struct intel_pf *f, unsigned n)
 {
-    int err = 0;
-    for (unsigned i = 0; i < e->queues && !err; i++) {
-        e->rx[i].swaps = e->chip->loop_swaps;
-        e->rx[i].echo = e->tx[i].echo = e->pf && e->echoes ? &e->echo : NULL;
-        e->rx[i].block = e->device.regs + IGB_RX_BLOCK(queue_index(e, i));
-        e->tx[i].block = e->device.regs + IGB_TX_BLOCK(queue_index(e, i));
-        err = adv_txq_enable(&e->tx[i], e->device.name);
-        if (!err)
-            err = adv_rxq_enable(&e->rx[i], e->device.name, e->long_frames, e->queues > 1 || e->pf);
-    }
-    return err;
+    struct igb *e = igb_of(f);
+    f->rx[n].swaps = e->chip->loop_swaps;
+    f->rx[n].echo = f->tx[n].echo = f->master && e->echoes ? &e->echo : NULL;
+    f->rx[n].block = f->device.regs + IGB_RX_BLOCK(queue_index(f, n));
+    f->tx[n].block = f->device.regs + IGB_TX_BLOCK(queue_index(f, n));
 }
 
-static int disable_queues(struct igb *e)
+static void run(struct intel_pf *f)
 {
-    int err = 0;
-    for (unsigned i = 0; i < e->queues; i++) {
-        if (e->rx[i].live && adv_rxq_disable(&e->rx[i], e->device.name))
-            err = -EIO;
-        if (e->tx[i].live && adv_txq_disable(&e->tx[i], e->device.name))
-            err = -EIO;
-    }
-    return err;
-}
-
-static bool needs_long_frames(uint16_t mtu)
-{
-    return FRAME_LIMIT(mtu) > FRAME_SHORT_MAX;
-}
-
-/* The device is reset and its rings are there: to work.  Its packet buffers keep their default
- * split, which holds more than a frame of ours each way.  0 or -ETIMEDOUT. */
-static int bring_up(struct igb *e)
-{
-    e->long_frames = needs_long_frames(e->mtu);
-    for (unsigned i = 0; i < e->queues; i++)
-        e->rx[i].q.tags = false;
-    pci_bus_master(e->device.pci, true);
-    igb_set_up_link(e);
-    init_receive(e);
-    init_interrupts(e);
-    if (e->pf)
-        igb_pf_configure(e);
-    int err = enable_queues(e);
-    if (err)
-        return err;
-    intel_change(&e->device, INTEL_TCTL, INTEL_TCTL_CT,
+    intel_change(&f->device, INTEL_TCTL, INTEL_TCTL_CT,
                  INTEL_TCTL_EN | INTEL_TCTL_PSP | FIELD_PUT(INTEL_TCTL_CT, 0x0fu));
-    write_rctl(e);
-    e->link_up = false;
-    if (e->pf)
-        igb_pf_open(e);
-    return 0;
+    write_rctl(f);
 }
 
-/* NULL, or what went wrong: afterwards no DMA lands, and the rings are as they were. */
-static const char *take_down(struct igb *e)
-{
-    collect(e); /* the reset clears them */
-    if (e->device.gone)
-        return "the device does not answer any more";
-    if (e->pf)
-        igb_pf_close(e);
-    int err = disable_queues(e);
-    if (reset(e))
-        return "reset did not complete";
-    return err ? "a queue did not stop" : NULL;
-}
-
-/* Whatever of a start there is goes away; the rings are there.  First no DMA lands any more,
- * then memory is freed.  Bus mastering goes off even when the reset does not complete. */
-static void tear_down(struct igb *e)
-{
-    const char *trouble = take_down(e);
-    pci_bus_master(e->device.pci, false);
-    for (unsigned i = 0; i < e->queues; i++)
-        e->rx[i].live = e->tx[i].live = false;
-    intel_rings_destroy(&e->port, e->queues);
-    e->queues = 0;
-    if (trouble)
-        port_fail(&e->port, trouble);
-}
-
-static void take_settings(struct igb *e)
-{
-    e->mode = e->port.rx_mode;
-    e->offloads = e->port.offloads;
-    e->mtu = e->port.mtu;
-    memcpy(e->mac, e->port.mac, MAC_LEN);
-}
-
-static int igb_start(struct port *port)
-{
-    struct igb *e = port->priv;
-    uint16_t queues = port->rx_queues;
-    if (e->pf && queues > e->chip->queues_per_pool)
-        queues = e->chip->queues_per_pool;
-    port->tx_queues = queues; /* those that run: each goes with a receive queue */
-    int err = intel_rings_create(port, queues);
-    if (err)
-        return err;
-    e->queues = queues;
-    take_settings(e);
-    err = bring_up(e);
-    if (err)
-        tear_down(e);
-    return err;
-}
-
-static void igb_stop(struct port *port)
-{
-    tear_down(port->priv);
-}
-
-int igb_restart(struct igb *e, struct igb_pf *pf, uint8_t pool)
-{
-    struct port *port = &e->port;
-    bool running = port->state == PORT_RUNNING;
-    port_stop(port);
-    e->pf = pf;
-    e->pool = pool;
-    e->vlan_filter = pf;
-    if (!running || port->state == PORT_FAILED)
-        return port->state == PORT_FAILED ? -EIO : 0;
-    int err = port_start(port);
-    if (!err)
-        port_attach(port); /* port_stop() let nobody poll it */
-    else if (port->state != PORT_FAILED)
-        port_fail(port, "did not start again");
-    port_attach(port);
-    return err;
-}
-
-/* Long frames use the receive buffers differently, so the rings start afresh when they come
- * or go; frames under way are lost. */
-static int change_buffers(struct igb *e)
-{
-    port_detach(&e->port);
-    const char *trouble = take_down(e);
-    if (!trouble)
-        intel_rings_drop(&e->port, e->queues);
-    if (!trouble && bring_up(e))
-        trouble = "a queue did not start";
-    if (trouble)
-        port_fail(&e->port, trouble);
-    port_attach(&e->port);
-    return trouble ? -EIO : 0;
-}
-
-static int igb_set_offloads(struct port *port, uint32_t offloads)
-{
-    struct igb *e = port->priv;
-    e->offloads = offloads;
-    if (port->state == PORT_RUNNING) {
-        write_offloads(e);
-        tell_pf(e);
-    }
-    return 0;
-}
-
-/* Without pools nobody filters. */
-static int igb_vlan_filter(struct port *port, uint16_t vid, bool on)
-{
-    struct igb *e = port->priv;
-    uint32_t *word = &e->vlans[vid / 32], bit = 1u << vid % 32;
-    if (e->pf && on && !(*word & bit) && !igb_pf_vlan_fits(e, vid))
-        return -ENOSPC;
-    *word = on ? *word | bit : *word & ~bit;
-    if (port->state == PORT_RUNNING)
-        tell_pf(e);
-    return 0;
-}
-
-static int igb_set_mtu(struct port *port, uint16_t mtu)
-{
-    struct igb *e = port->priv;
-    e->mtu = mtu;
-    if (port->state != PORT_RUNNING)
-        return 0;
-    if (needs_long_frames(mtu) != e->long_frames)
-        return change_buffers(e);
-    write_frame_limit(e);
-    tell_pf(e);
-    return 0;
-}
-
-/* What queues dropped is in no MPC. */
-static void igb_stats(struct port *port, struct port_device_stats *stats)
-{
-    struct igb *e = port->priv;
-    collect(e);
-    intel_counters_stats(&e->device, stats);
-    for (unsigned i = 0; i < IGB_QUEUES_MAX; i++)
-        stats->rx_missed += e->dropped[i];
-}
-
-static unsigned igb_counters(struct port *port, struct port_counter *rows, unsigned n)
-{
-    struct igb *e = port->priv;
-    unsigned i = 0;
-    collect(e);
-    if (i < n) /* not the chip's: dropped by intel_advanced.c */
-        rows[i++] =
-            (struct port_counter){ .name = "echoes", .value = load_relaxed(&e->echo.dropped) };
-    i = intel_counters_rows(&e->device, rows, i, n);
-    for (unsigned k = 0; i < n && k < port->limits.rx_queues_max; k++)
-        rows[i++] = (struct port_counter){ .name = dropped_names[k], .value = e->dropped[k] };
-    return i;
-}
-
-/* Every millisecond or so.  What is not urgent is looked at ten times less often: on a VM each
- * register read leaves the guest. */
-static bool igb_poll(struct port *port, uint64_t now_us)
-{
-    struct igb *e = port->priv;
-    struct port_link link;
-    if (e->pf)
-        igb_pf_poll(e, now_us);
-    if (port->state != PORT_RUNNING || now_us < e->look_at)
-        return false;
-    e->look_at = now_us + LOOK_US;
-    igb_link(port, &link);
-    if (e->device.gone) {
-        port_fail(port, "the device does not answer any more");
-        return true;
-    }
-    collect_dropped(e);
-    if (link.up != e->link_up && e->pf)
-        igb_pf_link_changed(e, link.up);
-    e->link_up = link.up;
-    return link.up != port->link.up;
-}
-
-static const struct port_ops igb_ops = { .start = igb_start,
-                                         .stop = igb_stop,
-                                         .link = igb_link,
-                                         .stats = igb_stats,
-                                         .set_mac = igb_set_mac,
-                                         .set_rx_mode = igb_set_rx_mode,
-                                         .set_mtu = igb_set_mtu,
-                                         .set_offloads = igb_set_offloads,
-                                         .vlan_filter = igb_vlan_filter,
-                                         .arm = igb_arm,
-                                         .counters = igb_counters,
-                                         .poll = igb_poll };
+static const struct intel_pf_family family = { .format = &adv_format_igb,
+                                               .dropped_names = dropped_names,
+                                               .reset = reset,
+                                               .init = init,
+                                               .init_interrupts = init_interrupts,
+                                               .place_queue = place_queue,
+                                               .run = run,
+                                               .link = igb_link,
+                                               .arm = arm,
+                                               .write_mac = write_mac,
+                                               .write_rx_mode = write_rx_mode,
+                                               .write_offloads = write_offloads,
+                                               .write_frame_limit = write_frame_limit,
+                                               .collect_dropped = collect_dropped,
+                                               .counters = counters };
 
 /* unread: 82576 DS 8.10, 8.12; frames: 9.5 KiB. */
 static const struct port_limits igb_limits = INTEL_PORT_LIMITS(IGB_QUEUES_MAX);
@@ -507,21 +262,9 @@ static struct igb *create(struct pci_function *f, uint32_t quirks)
         return NULL;
     e->chip = &chips[quirks & QUIRK_CHIP];
     e->echoes = quirks & IGB_QUIRK_ECHOES;
-    intel_device_init(&e->device, "igb", f, &intel_chip);
-    e->port = (struct port){ .rx_queues = 1,
-                             .tx_queues = 1,
-                             .ops = &igb_ops,
-                             .vf_max = vf_max(f),
-                             .driver = "igb",
-                             .limits = igb_limits,
-                             .dma = &f->dma,
-                             .pci = f,
-                             .priv = e };
-    e->port.vf = e->port.vf_max ? &igb_vf_ops : NULL;
-    for (uint16_t i = 0; i < IGB_QUEUES_MAX; i++) {
-        adv_rxq_init(&e->rx[i], &e->port, i, &adv_format_igb);
-        adv_txq_init(&e->tx[i], &e->port, i, &adv_format_igb);
-    }
+    intel_pf_init(&e->f, "igb", f, &family, &intel_chip, &igb_limits);
+    e->f.port.vf_max = vf_max(f);
+    e->f.port.vf = e->f.port.vf_max ? &igb_vf_ops : NULL;
     return e;
 }
 
@@ -529,21 +272,21 @@ static struct igb *create(struct pci_function *f, uint32_t quirks)
  * had it before us may have left it running. */
 static const char *set_up(struct igb *e)
 {
-    const char *trouble = intel_device_map(&e->device, IGB_BAR, IGB_BAR_SIZE);
+    const char *trouble = intel_device_map(&e->f.device, IGB_BAR, IGB_BAR_SIZE);
     if (trouble)
         return trouble;
-    if (reset(e))
+    if (reset(&e->f))
         return "reset did not complete";
     igb_find_phy(e);
     igb_read_mac(e);
-    intel_counters_forget(&e->device);
+    intel_counters_forget(&e->f.device);
     return NULL;
 }
 
 static int igb_probe(struct pci_function *f, const struct pci_id *id)
 {
     struct igb *e = create(f, id->quirks);
-    return e ? port_register_probed(&e->port, set_up(e)) : -ENOMEM;
+    return e ? port_register_probed(&e->f.port, set_up(e)) : -ENOMEM;
 }
 
 static void igb_remove(struct pci_function *f)
@@ -552,8 +295,8 @@ static void igb_remove(struct pci_function *f)
     if (!e) /* there was no number for its port */
         return;
     if (e->pf)
-        igb_vf_ops.disable(&e->port);
-    intel_port_remove(&e->port);
+        igb_vf_ops.disable(&e->f.port);
+    intel_port_remove(&e->f.port);
 }
 
 /* Intel's names; what has no PHY of the chip's own tells by CTRL_EXT. */

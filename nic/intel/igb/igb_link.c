@@ -16,7 +16,7 @@
 /* Which port of the chip this is. */
 static uint32_t lan(struct igb *e)
 {
-    return FIELD_GET(IGB_STATUS_LAN_ID, intel_status(&e->device));
+    return FIELD_GET(IGB_STATUS_LAN_ID, intel_status(&e->f.device));
 }
 
 /* Address ------------------------------------------------------------------- */
@@ -25,10 +25,10 @@ static uint32_t lan(struct igb *e)
  * these, what the chip has loaded counts. */
 static bool mac_from_nvm(struct igb *e, uint8_t mac[MAC_LEN])
 {
-    if (lan(e) || intel_lock(&e->device, IGB_SYNC_NVM))
+    if (lan(e) || intel_lock(&e->f.device, IGB_SYNC_NVM))
         return false;
-    bool good = intel_mac_of_nvm(&e->device, mac);
-    intel_unlock(&e->device, IGB_SYNC_NVM);
+    bool good = intel_mac_of_nvm(&e->f.device, mac);
+    intel_unlock(&e->f.device, IGB_SYNC_NVM);
     return good;
 }
 
@@ -36,9 +36,9 @@ void igb_read_mac(struct igb *e)
 {
     uint8_t mac[MAC_LEN];
     /* the chip loads it from its part of the NVM after each reset (82575 SDM 14.5.2) */
-    if (!mac_from_nvm(e, mac) && !intel_mac_read(&e->device, IGB_RAL(0), mac))
+    if (!mac_from_nvm(e, mac) && !intel_mac_read(&e->f.device, IGB_RAL(0), mac))
         memset(mac, 0, MAC_LEN);
-    port_take_mac(&e->port, e->device.name, mac);
+    port_take_mac(&e->f.port, e->f.device.name, mac);
 }
 
 /* Link ----------------------------------------------------------------------- */
@@ -48,7 +48,7 @@ void igb_read_mac(struct igb *e)
 void igb_find_phy(struct igb *e)
 {
     uint32_t done = IGB_EEMNGCTL_CFG_DONE << lan(e);
-    intel_wait(&e->device, LOG_DEBUG, "EEMNGCTL", IGB_EEMNGCTL, done, done, PHY_LOAD_US);
+    intel_wait(&e->f.device, LOG_DEBUG, "EEMNGCTL", IGB_EEMNGCTL, done, done, PHY_LOAD_US);
     e->serdes = igb_read(e, IGB_CTRL_EXT) & IGB_CTRL_EXT_LINK_MODE;
 }
 
@@ -56,7 +56,7 @@ void igb_find_phy(struct igb *e)
 static int phy_access(struct igb *e, uint32_t command)
 {
     igb_write(e, IGB_MDIC, command | FIELD_PUT(IGB_MDIC_PHY, 1u));
-    int err = intel_wait(&e->device, LOG_ERROR, "MDIC", IGB_MDIC, IGB_MDIC_READY, IGB_MDIC_READY,
+    int err = intel_wait(&e->f.device, LOG_ERROR, "MDIC", IGB_MDIC, IGB_MDIC_READY, IGB_MDIC_READY,
                          MDIC_US);
     if (err || (igb_read(e, IGB_MDIC) & IGB_MDIC_ERROR))
         return -EIO;
@@ -80,16 +80,16 @@ static int phy_write(struct igb *e, uint32_t reg, uint32_t value)
 static void phy_start(struct igb *e)
 {
     uint32_t what = IGB_SYNC_PHY(lan(e)), control, status;
-    if (intel_lock(&e->device, what))
+    if (intel_lock(&e->f.device, what))
         return;
     if (phy_read(e, IGB_PHY_CONTROL, &control) || phy_read(e, IGB_PHY_STATUS, &status))
-        log_warning("%s: the PHY does not answer", e->device.name);
+        log_warning("%s: the PHY does not answer", e->f.device.name);
     else if (!(status & IGB_PHY_STATUS_AUTO_DONE) || !(control & IGB_PHY_CONTROL_AUTO) ||
              (control & (IGB_PHY_CONTROL_POWER_DOWN | IGB_PHY_CONTROL_ISOLATE)))
         phy_write(e, IGB_PHY_CONTROL,
                   (control & ~(IGB_PHY_CONTROL_POWER_DOWN | IGB_PHY_CONTROL_ISOLATE)) |
                       IGB_PHY_CONTROL_AUTO | IGB_PHY_CONTROL_RESTART);
-    intel_unlock(&e->device, what);
+    intel_unlock(&e->f.device, what);
 }
 
 /* unread: 82576 DS 3.5.3: without a PHY of its own the chip negotiates through its PCS, and knows
@@ -97,13 +97,13 @@ static void phy_start(struct igb *e)
 static void pcs_start(struct igb *e)
 {
     uint32_t mode = FIELD_GET(IGB_CTRL_EXT_LINK_MODE, igb_read(e, IGB_CTRL_EXT));
-    intel_change(&e->device, IGB_PCS_CFG, 0, IGB_PCS_CFG_ENABLE);
-    intel_change(&e->device, IGB_PCS_LCTL, IGB_PCS_LCTL_FORCED | IGB_PCS_LCTL_TIMEOUT,
+    intel_change(&e->f.device, IGB_PCS_CFG, 0, IGB_PCS_CFG_ENABLE);
+    intel_change(&e->f.device, IGB_PCS_LCTL, IGB_PCS_LCTL_FORCED | IGB_PCS_LCTL_TIMEOUT,
                  IGB_PCS_LCTL_AN | IGB_PCS_LCTL_RESTART);
     if (mode == IGB_LINK_MODE_SGMII)
-        intel_link_on(&e->device, 0, 0);
+        intel_link_on(&e->f.device, 0, 0);
     else
-        intel_link_on(&e->device, IGB_CTRL_SPEED,
+        intel_link_on(&e->f.device, IGB_CTRL_SPEED,
                       FIELD_PUT(IGB_CTRL_SPEED, 2u) | IGB_CTRL_FD | INTEL_CTRL_FRCSPD |
                           INTEL_CTRL_FRCDPLX);
 }
@@ -111,11 +111,11 @@ static void pcs_start(struct igb *e)
 /* One tag a packet, whatever the NVM has in mind. */
 void igb_set_up_link(struct igb *e)
 {
-    intel_change(&e->device, IGB_CTRL_EXT, IGB_CTRL_EXT_DOUBLE_VLAN, 0);
+    intel_change(&e->f.device, IGB_CTRL_EXT, IGB_CTRL_EXT_DOUBLE_VLAN, 0);
     if (e->serdes) {
         pcs_start(e);
     } else {
-        intel_link_on(&e->device, 0, 0);
+        intel_link_on(&e->f.device, 0, 0);
         phy_start(e);
     }
 }
@@ -123,8 +123,8 @@ void igb_set_up_link(struct igb *e)
 void igb_link(struct port *port, struct port_link *link)
 {
     struct igb *e = port->priv;
-    uint32_t status = intel_status(&e->device);
-    if (e->serdes && !e->device.gone) {
+    uint32_t status = intel_status(&e->f.device);
+    if (e->serdes && !e->f.device.gone) {
         uint32_t pcs = igb_read(e, IGB_PCS_LSTS);
         uint32_t up = IGB_PCS_LSTS_LINK | IGB_PCS_LSTS_SYNC;
         *link =

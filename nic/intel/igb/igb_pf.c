@@ -57,7 +57,7 @@ static void put_address(struct igb *e, unsigned n, const uint8_t *mac, unsigned 
     uint64_t value = mac ? mac_load(mac) | (uint64_t)pool_bit(pool) << 48 : 0;
     if (!e->pf->fresh && e->pf->address[n] == value)
         return;
-    intel_mac_write(&e->device, IGB_RAL(n), mac, FIELD_PUT(IGB_RAH_POOL, pool_bit(pool)));
+    intel_mac_write(&e->f.device, IGB_RAL(n), mac, FIELD_PUT(IGB_RAH_POOL, pool_bit(pool)));
     e->pf->address[n] = value;
 }
 
@@ -77,8 +77,9 @@ static void put_addresses(struct igb *e)
         put_address(e, n++, NULL, 0);
 }
 
-bool igb_pf_may_have(const struct igb *e, const uint8_t mac[MAC_LEN])
+static bool may_have(const struct intel_pf *f, const uint8_t mac[MAC_LEN])
 {
+    const struct igb *e = container_of(f, const struct igb, f);
     return !vf_server_has_mac(&e->pf->server, mac);
 }
 
@@ -88,7 +89,7 @@ static unsigned pf_vlan_count(const struct igb *e)
 {
     unsigned count = 0;
     for (unsigned n = 0; n < INTEL_VFTA_REGS; n++)
-        for (uint32_t bits = e->vlans[n]; bits; bits &= bits - 1)
+        for (uint32_t bits = e->f.vlans[n]; bits; bits &= bits - 1)
             count++;
     return count;
 }
@@ -96,27 +97,28 @@ static unsigned pf_vlan_count(const struct igb *e)
 /* A bridge on the PF takes part in every VLAN. */
 static bool pf_takes_all_vlans(const struct igb *e)
 {
-    return e->mode.promiscuous && !pf_vlan_count(e);
+    return e->f.mode.promiscuous && !pf_vlan_count(e);
 }
 
 static bool pf_strips(const struct igb *e)
 {
-    return e->offloads & PORT_OFFLOAD_VLAN_STRIP;
+    return e->f.offloads & PORT_OFFLOAD_VLAN_STRIP;
 }
 
 static void map_make(const struct igb *e, struct vf_vlans *map)
 {
     vf_server_vlans(&e->pf->server, map);
-    vf_vlans_add(map, 0, pool_bit(e->pool));
+    vf_vlans_add(map, 0, pool_bit(e->f.pool));
     for (unsigned n = 0; n < INTEL_VFTA_REGS; n++)
-        for (uint32_t bits = e->vlans[n]; bits; bits &= bits - 1)
-            vf_vlans_add(map, (uint16_t)(n * 32 + __builtin_ctz(bits)), pool_bit(e->pool));
+        for (uint32_t bits = e->f.vlans[n]; bits; bits &= bits - 1)
+            vf_vlans_add(map, (uint16_t)(n * 32 + __builtin_ctz(bits)), pool_bit(e->f.pool));
     for (unsigned i = 0; pf_takes_all_vlans(e) && i < map->count; i++)
-        map->pools[i] |= pool_bit(e->pool);
+        map->pools[i] |= pool_bit(e->f.pool);
 }
 
-bool igb_pf_vlan_fits(const struct igb *e, uint16_t vlan)
+static bool vlan_fits(const struct intel_pf *f, uint16_t vlan)
 {
+    const struct igb *e = container_of(f, const struct igb, f);
     struct vf_vlans map;
     map_make(e, &map);
     return vf_vlans_add(&map, vlan, 0);
@@ -191,7 +193,7 @@ static void put_vlans(struct igb *e)
 
 static bool pf_all_multicast(const struct igb *e)
 {
-    return e->mode.promiscuous || e->mode.all_multicast;
+    return e->f.mode.promiscuous || e->f.mode.all_multicast;
 }
 
 /* MTA has one bit a hash for all pools together.  All ones when somebody wants all: MPME alone
@@ -200,7 +202,7 @@ static void put_groups(struct igb *e)
 {
     uint32_t mta[INTEL_MTA_REGS] = { 0 };
     bool all = pf_all_multicast(e);
-    intel_multicast_add(mta, &e->mode);
+    intel_multicast_add(mta, &e->f.mode);
     for (unsigned i = 0; i < vf_count(e); i++) {
         const struct vf_state *v = vf_of(e, i);
         all |= vf_all_multicast(v);
@@ -216,7 +218,7 @@ static void put_groups(struct igb *e)
  * station nobody here knows. */
 static void put_unknown(struct igb *e)
 {
-    bool wanted = e->mode.promiscuous;
+    bool wanted = e->f.mode.promiscuous;
     uint32_t value;
     for (unsigned i = 0; i < vf_count(e); i++)
         wanted |= vf_of(e, i)->promiscuous;
@@ -264,16 +266,16 @@ static uint32_t vmolr_of_vf(const struct igb *e, const struct vf_state *v)
 
 static uint32_t vmolr_of_pf(const struct igb *e)
 {
-    uint32_t frame = FRAME_LIMIT(e->mtu) + ETHERNET_FCS;
+    uint32_t frame = FRAME_LIMIT(e->f.mtu) + ETHERNET_FCS;
     uint32_t value = IGB_VMOLR_LPE | IGB_VMOLR_BAM | IGB_VMOLR_AUPE | strip_bits(e, pf_strips(e));
     value |= FIELD_PUT(IGB_VMOLR_RLPML, frame);
-    if (e->queues > 1)
+    if (e->f.queues > 1)
         value |= IGB_VMOLR_RSSE;
-    if (e->mode.multicast_count)
+    if (e->f.mode.multicast_count)
         value |= IGB_VMOLR_ROMPE;
     if (pf_all_multicast(e))
         value |= IGB_VMOLR_MPME | IGB_VMOLR_ROMPE;
-    if (e->mode.promiscuous)
+    if (e->f.mode.promiscuous)
         value |= unicast_promiscuous(e);
     if (pf_takes_all_vlans(e) && e->chip->dma_strips)
         value |= IGB_VMOLR_VPE;
@@ -302,7 +304,7 @@ static void put_replicated(struct igb *e)
 
 static void put_pools(struct igb *e)
 {
-    uint32_t on = pool_bit(e->pool);
+    uint32_t on = pool_bit(e->f.pool);
     for (unsigned i = 0; i < vf_count(e); i++) {
         const struct vf_state *v = vf_of(e, i);
         uint32_t tag = v->policy.vlan ? IGB_VMVIR_VLANA_DEFAULT | v->policy.vlan : 0;
@@ -312,8 +314,8 @@ static void put_pools(struct igb *e)
         if (v->cts && vf_may_speak(v))
             on |= pool_bit(i);
     }
-    put(e, IGB_VMOLR(e->pool), &e->pf->vmolr[e->pool], vmolr_of_pf(e));
-    put_dma_strip(e, e->pool, pf_strips(e), false);
+    put(e, IGB_VMOLR(e->f.pool), &e->pf->vmolr[e->f.pool], vmolr_of_pf(e));
+    put_dma_strip(e, e->f.pool, pf_strips(e), false);
     put_replicated(e);
     igb_write(e, IGB_VFRE, on); /* no copy to compare with: the chip clears bits by itself */
     igb_write(e, IGB_VFTE, on);
@@ -323,8 +325,8 @@ static void put_pools(struct igb *e)
 static void put_switch(struct igb *e)
 {
     uint32_t guarded = 0;
-    uint32_t vt_ctl = IGB_VT_CTL_REP_EN | FIELD_PUT(IGB_VT_CTL_DEF_PL, (uint32_t)e->pool) |
-                      (e->mode.promiscuous ? 0 : IGB_VT_CTL_DIS_DEF_PL);
+    uint32_t vt_ctl = IGB_VT_CTL_REP_EN | FIELD_PUT(IGB_VT_CTL_DEF_PL, (uint32_t)e->f.pool) |
+                      (e->f.mode.promiscuous ? 0 : IGB_VT_CTL_DIS_DEF_PL);
     for (unsigned i = 0; i < vf_count(e); i++)
         if (vf_of(e, i)->policy.spoofcheck)
             guarded |= pool_bit(i);
@@ -370,7 +372,7 @@ static void put_rates(struct igb *e)
     struct port_link link = { 0 };
     if (!e->chip->rate_limit)
         return;
-    e->port.ops->link(&e->port, &link);
+    e->f.port.ops->link(&e->f.port, &link);
     for (unsigned i = 0; i < vf_count(e); i++) {
         uint32_t rate = vf_of(e, i)->policy.rate_mbps;
         uint32_t factor = rate && link.up ? rate_factor(link.speed_mbps, rate) : 0;
@@ -391,8 +393,8 @@ static const uint8_t counter_offsets[IGB_VF_COUNTERS] = {
 /* base: only what the next difference counts from.  All ones are no counters. */
 static void collect(struct igb *e, bool base)
 {
-    intel_status(&e->device);
-    if (e->device.gone)
+    intel_status(&e->f.device);
+    if (e->f.device.gone)
         return;
     for (unsigned i = 0; i < vf_count(e); i++) {
         for (unsigned k = 0; k < IGB_VF_COUNTERS; k++) {
@@ -433,7 +435,7 @@ static void malicious_events(struct igb *e, uint64_t now_us)
         if (handled & pool_bit(i))
             vf_server_malicious(&e->pf->server, i, now_us);
     e->pf->blocked = blocked;
-    handled |= blocked & pool_bit(e->pool); /* the PF's own frames are no malice */
+    handled |= blocked & pool_bit(e->f.pool); /* the PF's own frames are no malice */
     if (!handled)
         return;
     pf_program(e);
@@ -469,11 +471,12 @@ static void clear_queues(void *chip, unsigned vf)
 static void configure_chip(struct igb *e)
 {
     igb_write(e, IGB_QDE, IGB_QDE_ALL);
-    intel_change(&e->device, IGB_DTXCTL, 0, e->chip->dtxctl);
+    intel_change(&e->f.device, IGB_DTXCTL, 0, e->chip->dtxctl);
 }
 
-void igb_pf_configure(struct igb *e)
+static void configure(struct intel_pf *f)
 {
+    struct igb *e = igb_of(f);
     e->pf->fresh = true;
     memset(e->pf->vlvf, 0, sizeof e->pf->vlvf);
     vf_server_forget_all(&e->pf->server);
@@ -484,24 +487,26 @@ void igb_pf_configure(struct igb *e)
     collect(e, true);
 }
 
-void igb_pf_open(struct igb *e)
+static void open_up(struct intel_pf *f)
 {
+    struct igb *e = igb_of(f);
     igb_write(e, IGB_MBVFICR, IGB_MBVFICR_VFREQ | IGB_MBVFICR_VFACK);
     igb_write(e, IGB_VFLRE, (1u << IGB_POOLS) - 1);
     e->pf->blocked = 0;
     vf_server_open(&e->pf->server);
-    intel_change(&e->device, IGB_CTRL_EXT, 0, IGB_CTRL_EXT_PFRSTD);
+    intel_change(&e->f.device, IGB_CTRL_EXT, 0, IGB_CTRL_EXT_PFRSTD);
     e->pf->open = true;
 }
 
-void igb_pf_close(struct igb *e)
+static void close_down(struct intel_pf *f)
 {
+    struct igb *e = igb_of(f);
     if (!e->pf->open)
         return;
     collect(e, false);
     vf_server_close(&e->pf->server);
-    igb_write(e, IGB_VFTE, pool_bit(e->pool));
-    igb_write(e, IGB_VFRE, pool_bit(e->pool));
+    igb_write(e, IGB_VFTE, pool_bit(e->f.pool));
+    igb_write(e, IGB_VFRE, pool_bit(e->f.pool));
     e->pf->open = false;
 }
 
@@ -513,8 +518,9 @@ static bool due(uint64_t *at, uint64_t now_us, uint64_t every_us)
     return true;
 }
 
-void igb_pf_poll(struct igb *e, uint64_t now_us)
+static void poll(struct intel_pf *f, uint64_t now_us)
 {
+    struct igb *e = igb_of(f);
     if (!e->pf->open)
         return;
     if (!vf_server_poll(&e->pf->server, now_us))
@@ -525,17 +531,38 @@ void igb_pf_poll(struct igb *e, uint64_t now_us)
         collect(e, false);
 }
 
-void igb_pf_link_changed(struct igb *e, bool up)
+static void link_changed(struct intel_pf *f, bool up)
 {
+    struct igb *e = igb_of(f);
     if (!e->pf->open)
         return;
     put_rates(e);
     vf_server_link_changed(&e->pf->server);
 }
 
-void igb_pf_rx_mode_changed(struct igb *e)
+static void settings_changed(struct intel_pf *f)
 {
-    pf_program(e);
+    pf_program(igb_of(f));
+}
+
+static const struct intel_pf_master master = { .configure = configure,
+                                               .open = open_up,
+                                               .close = close_down,
+                                               .poll = poll,
+                                               .link_changed = link_changed,
+                                               .may_have = may_have,
+                                               .vlan_fits = vlan_fits,
+                                               .settings_changed = settings_changed };
+
+/* On the queues of that pool, or, pf NULL, without VFs. */
+static int restart(struct igb *e, struct igb_pf *pf, uint16_t pool)
+{
+    if (pf)
+        e->pf = pf;
+    int err = intel_pf_restart(&e->f, pf ? &master : NULL, pool, e->chip->queues_per_pool);
+    if (!pf) /* the stop still looked at it */
+        e->pf = NULL;
+    return err;
 }
 
 /* Mailboxes ---------------------------------------------------------------------------------- */
@@ -610,10 +637,10 @@ static struct igb_pf *pf_create(struct igb *e, unsigned count)
                                         .rate_min_mbps = 1,
                                         .frame = VF_FRAME_DEFAULT },
                             .chip = e,
-                            .name = e->device.name,
-                            .port = &e->port,
-                            .mailboxes = e->device.regs + IGB_P2VMAILBOX(0),
-                            .memory = e->device.regs + IGB_VMBMEM(0, 0) };
+                            .name = e->f.device.name,
+                            .port = &e->f.port,
+                            .mailboxes = e->f.device.regs + IGB_P2VMAILBOX(0),
+                            .memory = e->f.device.regs + IGB_VMBMEM(0, 0) };
     if (!vf_server_create(&pf->server, count))
         return pf;
     free(pf);
@@ -642,16 +669,16 @@ static int pf_enable(struct port *port, unsigned count, bool unisolated, const c
     if (!pf)
         return -ENOMEM;
     *why = "the PF does not start again with pools";
-    err = igb_restart(e, pf, (uint8_t)count);
+    err = restart(e, pf, (uint16_t)count);
     if (err)
         goto fail;
-    err = pci_sriov_enable(e->device.pci, count, unisolated, why);
+    err = pci_sriov_enable(e->f.device.pci, count, unisolated, why);
     if (err)
         goto fail;
     port->vf_count = count;
     return 0;
 fail:
-    (void)igb_restart(e, NULL, 0); /* a port that does not start says so itself */
+    (void)restart(e, NULL, 0); /* a port that does not start says so itself */
     pf_destroy(pf);
     return err;
 }
@@ -673,11 +700,11 @@ static void pf_disable(struct port *port)
     struct igb_pf *pf = e->pf;
     if (!pf)
         return;
-    igb_pf_close(e);
+    close_down(&e->f);
     port->vf_count = 0;
-    pci_sriov_disable(e->device.pci);
+    pci_sriov_disable(e->f.device.pci);
     reuse_queues(e);
-    (void)igb_restart(e, NULL, 0);
+    (void)restart(e, NULL, 0);
     pf_destroy(pf);
 }
 

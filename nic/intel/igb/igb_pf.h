@@ -11,7 +11,7 @@
 #define IGB_VFS_MAX (IGB_POOLS - 1) /* one pool is the PF's */
 #define IGB_RAR_VF 1u               /* receive addresses: 0 the PF's, then VFs', then further */
 #define IGB_RAR_FILTER (IGB_RAR_VF + IGB_VFS_MAX)
-#define IGB_RAR_REGS 32u            /* at most: igb_chip.addresses */
+#define IGB_RAR_REGS 32u /* at most: igb_chip.addresses */
 #define IGB_VF_COUNTERS 5u
 
 struct igb_pf {

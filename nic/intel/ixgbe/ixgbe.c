@@ -284,6 +284,7 @@ static void place_queue(struct intel_pf *f, unsigned n)
     unsigned queue = queue_index(f, n);
     f->rx[n].block = f->device.regs + IXGBE_RX_BLOCK(queue);
     f->tx[n].block = f->device.regs + IXGBE_TX_BLOCK(queue);
+    f->tx[n].check = f->master;
     intel_change(&f->device, IXGBE_RX_BLOCK(queue) + IXGBE_Q_DCA_RX, IXGBE_Q_DCA_RX_ZERO, 0);
 }
 
