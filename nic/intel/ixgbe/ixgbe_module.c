@@ -40,48 +40,55 @@
 
 /* Two-wire bus ------------------------------------------------------------------- */
 
-/* Lets both wires go up or pulls them down, then waits. */
-static void wires(const struct ixgbe *e, bool clock, bool data)
+/* Lets the wires go up or pulls them down.  The register has nothing else. */
+static void drive(const struct ixgbe *e, bool clock, bool data)
 {
-    intel_change(&e->f.device, IXGBE_I2CCTL, IXGBE_I2CCTL_CLK_OUT | IXGBE_I2CCTL_DATA_OUT,
-                 (clock ? IXGBE_I2CCTL_CLK_OUT : 0) | (data ? IXGBE_I2CCTL_DATA_OUT : 0));
+    ixgbe_write(e, IXGBE_I2CCTL,
+                (clock ? IXGBE_I2CCTL_CLK_OUT : 0) | (data ? IXGBE_I2CCTL_DATA_OUT : 0));
+}
+
+/* And gives them time. */
+static void hold(const struct ixgbe *e, bool clock, bool data)
+{
+    drive(e, clock, data);
     intel_flush(&e->f.device); /* 82599 SU, software clarification 3: before the delay */
     task_delay_us(BIT_US);
 }
 
-/* The clock goes up, and a module may hold it down. */
-static void clock_up(const struct ixgbe *e, bool data)
+/* The clock goes up; a module may hold it down for a while.  What the data wire is then. */
+static bool clock_up(const struct ixgbe *e, bool data)
 {
     struct deadline deadline = deadline_us(STRETCH_US);
-    wires(e, true, data);
-    while (!(ixgbe_read(e, IXGBE_I2CCTL) & IXGBE_I2CCTL_CLK_IN))
-        if (task_deadline_passed(&deadline))
-            break; /* then it does not answer either */
+    uint32_t wires;
+    hold(e, true, data);
+    do
+        wires = ixgbe_read(e, IXGBE_I2CCTL);
+    while (!(wires & IXGBE_I2CCTL_CLK_IN) && !task_deadline_passed(&deadline));
+    return wires & IXGBE_I2CCTL_DATA_IN;
 }
 
-/* One bit each way: what we let the wire be, and what it was. */
+/* One bit each way: what we let the wire be, and what it was.  Data changes behind the clock. */
 static bool bus_bit(const struct ixgbe *e, bool out)
 {
-    wires(e, false, out);
-    clock_up(e, out);
-    bool in = ixgbe_read(e, IXGBE_I2CCTL) & IXGBE_I2CCTL_DATA_IN;
-    wires(e, false, out);
+    hold(e, false, out);
+    bool in = clock_up(e, out);
+    drive(e, false, out);
     return in;
 }
 
 static void bus_start(const struct ixgbe *e)
 {
-    wires(e, false, true);
+    hold(e, false, true);
     clock_up(e, true);
-    wires(e, true, false);
-    wires(e, false, false);
+    hold(e, true, false);
+    drive(e, false, false);
 }
 
 static void bus_stop(const struct ixgbe *e)
 {
-    wires(e, false, false);
+    hold(e, false, false);
     clock_up(e, false);
-    wires(e, true, true);
+    hold(e, true, true);
 }
 
 /* True: somebody acknowledged. */
