@@ -269,6 +269,18 @@ int port_hold_wait(struct port *port);
  * none. */
 void port_ask_service(struct port *port);
 
+/* For drivers' service(): nothing but a fresh start helps the running port's device, because of
+ * what is static text and goes into the log: stop() and start(); what was in its rings is lost.
+ * When it is somebody's fault it is done five times in a minute at most; then, and when it does
+ * not start, the port is failed. */
+struct port_overs {
+    unsigned total;
+    unsigned recent; /* faults, since recent_us */
+    uint64_t recent_us;
+};
+
+void port_start_over(struct port *port, struct port_overs *overs, const char *why, bool fault);
+
 /* Wrappers that keep the state machine; drivers are never called directly.
  * All return 0 or -E...; -EIO when the port is failed, -EBUSY and -ENODEV as port_hold_wait(). */
 int port_start(struct port *port);

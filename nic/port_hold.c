@@ -11,6 +11,8 @@
 #include <errno.h>
 
 #define HOLD_US (5 * US_PER_S) /* longer than any driver takes */
+#define START_OVER_MOST 5u     /* in so long; who needs more is no device */
+#define START_OVER_US (60 * US_PER_S)
 
 int port_hold(struct port *port)
 {
@@ -104,6 +106,34 @@ void port_ask_service(struct port *port)
     }
     port->service_due = true;
     work_ask(&due);
+}
+
+/* Not for ever: each time frames are lost, and lines are written. */
+static bool may_start_over(struct port_overs *overs)
+{
+    uint64_t now = time_us();
+    if (now - overs->recent_us > START_OVER_US) {
+        overs->recent_us = now;
+        overs->recent = 0;
+    }
+    return overs->recent++ < START_OVER_MOST;
+}
+
+void port_start_over(struct port *port, struct port_overs *overs, const char *why, bool fault)
+{
+    if (fault && !may_start_over(overs)) {
+        port_fail(port, why);
+        return;
+    }
+    log_warning("port %u (%s): starts over: %s", port->number, port->driver, why);
+    overs->total++;
+    port_detach(port);
+    port->ops->stop(port);
+    if (port->state == PORT_FAILED)
+        return;
+    if (port->ops->start(port))
+        port_fail(port, why);
+    port_attach(port);
 }
 
 void port_stop(struct port *port)

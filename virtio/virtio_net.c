@@ -473,40 +473,14 @@ static int virtio_net_set_mtu(struct port *port, uint16_t mtu)
     return e;
 }
 
-/* Starting over ----------------------------------------------------------------------------- */
-
-#define START_OVER_MOST 5u /* in so long; who needs more is no device */
-#define START_OVER_US (60 * US_PER_S)
-
-/* Not for ever: each time frames are lost, and lines are written. */
-static bool may_start_over(struct virtio_net *net)
-{
-    uint64_t now = time_us();
-    if (now - net->recent_us > START_OVER_US) {
-        net->recent_us = now;
-        net->recent = 0;
-    }
-    return net->recent++ < START_OVER_MOST;
-}
-
 /* virtio 1.2 2.1.2: after DEVICE_NEEDS_RESET, and as well where a ring makes no sense any more,
  * a reset is what helps. */
 static void start_over(struct virtio_net *net)
 {
-    struct port *port = &net->port;
     const char *trouble = net->trouble;
     net->trouble = NULL;
-    if (!net->live)
-        return;
-    if (trouble != back_again && !may_start_over(net)) {
-        port_fail(port, trouble);
-        return;
-    }
-    log_warning("%s: starts over: %s", net->dev->name, trouble);
-    net->starts_over++;
-    if (start_again(port))
-        port_fail(port, trouble);
-    port_attach(port);
+    if (net->live)
+        port_start_over(&net->port, &net->overs, trouble, trouble != back_again);
 }
 
 /* 5.1.6.5.4: whoever has addresses here is told, and so is the device. */
@@ -532,7 +506,7 @@ static unsigned virtio_net_counters(struct port *port, struct port_counter *rows
 {
     const struct virtio_net *net = to_net(port);
     if (n)
-        rows[0] = (struct port_counter){ .name = "starts over", .value = net->starts_over };
+        rows[0] = (struct port_counter){ .name = "starts over", .value = net->overs.total };
     return n ? 1 : 0;
 }
 

@@ -73,9 +73,7 @@ struct virtio_net {
     bool announce_due;     /* the device asks to tell where we are */
     bool announce_refused; /* it is not asked again: it said no to the answer */
     const char *trouble;   /* why it has to start over; NULL: it has not */
-    unsigned starts_over;  /* in all */
-    unsigned recent;       /* of these for trouble, since recent_us */
-    uint64_t recent_us;
+    struct port_overs overs;
     uint64_t vlans[VLAN_WORDS], told_vlans[VLAN_WORDS]; /* wanted; since the last reset */
     bool control_dead;             /* a command was never answered; its memory is the device's */
     struct dma_memory out, in;     /* struct net_out; the ack byte */

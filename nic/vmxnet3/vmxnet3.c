@@ -4,8 +4,8 @@
  * iPXE's.  Compared with QEMU's device (revision 1, frames received by queue 0 only), whose
  * deviations are told where they matter.  The rings are in vmxnet3_ring.c.
  *
- * Not supported: what revisions above 4 add, data rings, segmentation and checksum insertion, LRO,
- * wake-up, and a fresh start by itself after a queue was stopped. */
+ * Not supported: what revisions above 4 add, data rings, segmentation and checksum insertion, LRO
+ * and wake-up. */
 #include "nic/vmxnet3/vmxnet3.h"
 
 #include "kernel/log.h"
@@ -45,7 +45,9 @@ struct vmxnet3 {
     char name[8 + PCI_BDF_LEN]; /* for log lines */
     uint8_t *doorbells, *regs;  /* BAR 0, BAR 1; NULL: not mapped */
     unsigned revision;
-    bool gone;                     /* it answers all ones */
+    bool gone;           /* it answers all ones */
+    const char *trouble; /* why it has to start over; NULL: it has not */
+    struct port_overs overs;
     unsigned rx_queues, tx_queues; /* that the device has, while it is active */
     unsigned rx_made, tx_made;     /* that have memory */
     unsigned vectors;              /* MSI-X entries that it knows of, or one that nobody has */
@@ -464,6 +466,7 @@ static int vmxnet3_start(struct port *port)
     e->rx_queues = rx_queues;
     e->tx_queues = tx_queues;
     e->offloads = port->offloads;
+    e->trouble = NULL;
     err = bring_up(e);
     if (err) {
         e->rx_queues = 0; /* it counted nothing */
@@ -505,6 +508,8 @@ static unsigned vmxnet3_counters(struct port *port, struct port_counter *rows, u
     collect(e);
     for (unsigned k = 0; k < VMXNET3_RX_QUEUES_MAX; k++)
         refused += load_relaxed(&e->rx[k].refused);
+    if (i < n)
+        rows[i++] = (struct port_counter){ .name = "starts over", .value = e->overs.total };
     if (i < n) /* completions with ERR: in the device's own as well */
         rows[i++] = (struct port_counter){ .name = "refused", .value = refused };
     for (unsigned k = 0; i < n && k < COUNTERS; k++)
@@ -540,7 +545,7 @@ static const char *queue_trouble(struct vmxnet3 *e)
 static bool vmxnet3_poll(struct port *port, uint64_t now_us)
 {
     struct vmxnet3 *e = port->priv;
-    if (port->state != PORT_RUNNING)
+    if (port->state != PORT_RUNNING || e->trouble)
         return false;
     uint32_t events = load_relaxed(&e->shared->events);
     const char *trouble = ring_trouble(e);
@@ -548,9 +553,20 @@ static bool vmxnet3_poll(struct port *port, uint64_t now_us)
         reg_write(e, VMXNET3_ECR, events);
     if (!trouble && (events & (VMXNET3_ECR_RQERR | VMXNET3_ECR_TQERR)))
         trouble = queue_trouble(e);
+    e->trouble = trouble;
     if (trouble)
-        port_fail(port, trouble);
+        port_ask_service(port);
     return trouble || (events & VMXNET3_ECR_LINK);
+}
+
+/* As Linux's driver does after the same. */
+static void vmxnet3_service(struct port *port)
+{
+    struct vmxnet3 *e = port->priv;
+    const char *trouble = e->trouble;
+    e->trouble = NULL;
+    if (trouble && port->state == PORT_RUNNING)
+        port_start_over(port, &e->overs, trouble, true);
 }
 
 static const struct port_ops vmxnet3_ops = { .start = vmxnet3_start,
@@ -564,7 +580,8 @@ static const struct port_ops vmxnet3_ops = { .start = vmxnet3_start,
                                              .vlan_filter = vmxnet3_vlan_filter,
                                              .arm = vmxnet3_arm,
                                              .counters = vmxnet3_counters,
-                                             .poll = vmxnet3_poll };
+                                             .poll = vmxnet3_poll,
+                                             .service = vmxnet3_service };
 
 static const struct port_limits vmxnet3_limits = {
     .rx_queues_max = VMXNET3_RX_QUEUES_MAX,

@@ -528,23 +528,56 @@ static void link_events_are_seen_in_memory(void **state)
     assert_int_equal(nic.port->link.speed_mbps, 10000);
 }
 
-static void stopped_queue_fails_the_port(void **state)
+static void starts_over(const char *why)
 {
-    for (unsigned tx = 0; tx < 2; tx++) {
-        port_reset_registry();
-        nic.port = NULL;
-        begin_as(NEWEST);
-        nic_run(2);
-        vmxnet3_model_stop_queue(&model, tx ? &model.tx[0] : &model.rx[1], 0x80000001);
-        port_poll(nic.port, 1000);
-        assert_int_equal(nic.port->state, PORT_FAILED);
-        assert_string_equal(nic.port->failure, "the device stopped a queue");
-        assert_true(host_log_contains(tx ? "transmit queue 0 was stopped, error 80000001"
-                                         : "receive queue 1 was stopped, error 80000001"));
-        assert_false(nic_is_master());
-        nic_remove();
+    uint64_t before = nic_counter("starts over");
+    assert_true(port_poll(nic.port, 1000));
+    assert_int_equal(nic.port->state, PORT_RUNNING);
+    assert_true(host_log_contains(why));
+    assert_int_equal(nic_counter("starts over"), before + 1);
+    assert_false(port_poll(nic.port, 2000));
+    assert_true(nic_exchange());
+}
+
+static void stopped_queue_starts_the_port_over(void **state)
+{
+    nic_run(2);
+    vmxnet3_model_stop_queue(&model, &model.rx[1], 0x80000001);
+    starts_over("starts over: the device stopped a queue");
+    assert_true(host_log_contains("receive queue 1 was stopped, error 80000001"));
+    vmxnet3_model_stop_queue(&model, &model.tx[0], 0x80000002);
+    starts_over("transmit queue 0 was stopped, error 80000002");
+}
+
+/* Five times in a minute; a minute later it may again. */
+static void device_that_never_recovers_fails_the_port(void **state)
+{
+    nic_run(1);
+    for (unsigned minute = 0; minute < 2; minute++) {
+        for (unsigned i = 0; i < 5; i++) {
+            vmxnet3_model_stop_queue(&model, &model.rx[0], 1);
+            starts_over("stopped a queue");
+        }
+        if (!minute)
+            host_advance_us(61 * 1000000ull);
     }
-    nic.port = NULL;
+    vmxnet3_model_stop_queue(&model, &model.rx[0], 1);
+    port_poll(nic.port, 1000);
+    assert_int_equal(nic.port->state, PORT_FAILED);
+    assert_string_equal(nic.port->failure, "the device stopped a queue");
+    assert_false(nic_is_master());
+}
+
+static void device_that_does_not_start_again_fails_the_port(void **state)
+{
+    nic_run(1);
+    vmxnet3_model_stop_queue(&model, &model.rx[0], 1);
+    model.tx_queues_max = 0;
+    port_poll(nic.port, 1000);
+    assert_int_equal(nic.port->state, PORT_FAILED);
+    assert_true(host_log_contains("ACTIVATE_DEV refused"));
+    assert_false(nic_is_master());
+    assert_int_equal(host_dma_mapped(&model.function->dma), 0);
 }
 
 /* The device begins anew with each start; the port does not, whether somebody asked before or not.
@@ -657,7 +690,7 @@ static void empty_buffers_are_passed_over(void **state)
     assert_int_equal(nic.port->rxq[0]->errors, 0);
 }
 
-static void completion_of_no_buffer_fails_the_port(void **state)
+static void completion_of_no_buffer_starts_over(void **state)
 {
     static const uint64_t lies[] = {
         255,                    /* not given */
@@ -666,33 +699,25 @@ static void completion_of_no_buffer_fails_the_port(void **state)
         0x00010010,             /* not given in ring 1 */
         0x00020000, 0x03ff0000, /* nobody's ring */
     };
+    nic_run(1);
     for (unsigned i = 0; i < ARRAY_SIZE(lies); i++) {
-        port_reset_registry();
-        nic.port = NULL;
-        begin_as(NEWEST);
-        nic_run(1);
+        host_advance_us(61 * 1000000ull);
         assert_true(vmxnet3_model_complete(&model, &model.rx[0], WHOLE | lies[i], 100));
         assert_int_equal(nic_poll(0), 0);
-        port_poll(nic.port, 1000);
-        assert_int_equal(nic.port->state, PORT_FAILED);
-        assert_string_equal(nic.port->failure,
-                            "device received into a buffer that it does not have");
-        nic_remove();
+        starts_over("device received into a buffer that it does not have");
     }
-    nic.port = NULL;
 }
 
-static void same_buffer_twice_fails_the_port(void **state)
+static void same_buffer_twice_starts_over(void **state)
 {
     nic_run(1);
     assert_true(nic_exchange());
     assert_true(vmxnet3_model_complete(&model, &model.rx[0], WHOLE | 0, 100));
     assert_int_equal(nic_poll(0), 0);
-    assert_true(port_poll(nic.port, 1000));
-    assert_int_equal(nic.port->state, PORT_FAILED);
+    starts_over("device received into a buffer that it does not have");
 }
 
-static void wrong_transmit_completion_fails_the_port(void **state)
+static void wrong_transmit_completion_starts_over(void **state)
 {
     uint8_t frame[100] = { 0 };
     nic_run(1);
@@ -702,9 +727,7 @@ static void wrong_transmit_completion_fails_the_port(void **state)
         if (i == 1)
             assert_true(vmxnet3_model_complete(&model, &model.tx[0], 1, 0));
     }
-    assert_true(port_poll(nic.port, 1000));
-    assert_int_equal(nic.port->state, PORT_FAILED);
-    assert_string_equal(nic.port->failure, "device sent another frame than the one that was next");
+    starts_over("device sent another frame than the one that was next");
 }
 
 /* A descriptor's length of 0 means 16384. */
@@ -755,15 +778,17 @@ int main(void)
         T(tags_are_put_on_and_taken_off),
         T(checksum_verdict_is_passed_on),
         T(link_events_are_seen_in_memory),
-        T(stopped_queue_fails_the_port),
+        T(stopped_queue_starts_the_port_over),
+        T(device_that_never_recovers_fails_the_port),
+        T(device_that_does_not_start_again_fails_the_port),
         T(counters_outlive_the_device),
         T(counters_that_run_backwards_never_do_here),
         T(bad_frames_are_dropped_and_counted_once),
         T(frames_that_the_device_marks_are_its_own_errors),
         T(empty_buffers_are_passed_over),
-        T(completion_of_no_buffer_fails_the_port),
-        T(same_buffer_twice_fails_the_port),
-        T(wrong_transmit_completion_fails_the_port),
+        T(completion_of_no_buffer_starts_over),
+        T(same_buffer_twice_starts_over),
+        T(wrong_transmit_completion_starts_over),
         T(empty_segments_are_not_sent),
     };
     return conformance_everywhere() + cmocka_run_group_tests(tests, NULL, NULL);
