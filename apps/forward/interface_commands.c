@@ -199,5 +199,9 @@ static int cmd_interface_mac(struct command_call *call)
                              "'%s' is no station's address, expected one with an even first "
                              "octet that is not all zeros",
                              call->arg[1].word);
-    return outcome(call, interface->name, interface->ops->set_mac(interface, call->arg[1].mac));
+    int e = interface->ops->set_mac(interface, call->arg[1].mac);
+    if (e == -ENOTSUP && interface->lower)
+        return command_error(call, "interface %s has the MAC of %s, expected 'interface %s mac'",
+                             interface->name, interface->lower->name, interface->lower->name);
+    return outcome(call, interface->name, e);
 }

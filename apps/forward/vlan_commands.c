@@ -11,18 +11,18 @@
 
 #define VID_TEXT_MAX 4u
 
-/* The interface whose VLAN the word names, "0.100"; NULL: it is none's. */
-static struct interface *lower_of(const char *word, uint16_t *vid)
+/* "0.100": the name in front of the last dot, and the VLAN; false: that is not its form. */
+static bool split(const char *word, char name[INTERFACE_NAME], uint16_t *vid)
 {
-    char name[INTERFACE_NAME];
     const char *dot = strrchr(word, '.');
     uint64_t number;
-    if (!dot || (size_t)(dot - word) >= sizeof name || strlen(dot + 1) > VID_TEXT_MAX ||
-        dot[1] == '0' || !parse_number(dot + 1, &number) || number > VLAN_MAX)
-        return NULL;
-    snprintf(name, sizeof name, "%.*s", (int)(dot - word), word);
+    if (!dot || dot == word || (size_t)(dot - word) >= INTERFACE_NAME ||
+        strlen(dot + 1) > VID_TEXT_MAX || dot[1] == '0' || !parse_number(dot + 1, &number) ||
+        number > VLAN_MAX)
+        return false;
+    snprintf(name, INTERFACE_NAME, "%.*s", (int)(dot - word), word);
     *vid = (uint16_t)number;
-    return interface_by_word(name);
+    return true;
 }
 
 static int refuse(struct command_call *call, const struct interface *lower, uint16_t vid)
@@ -59,13 +59,17 @@ COMMAND(cmd_interface_add, "interface add WORD",
 static int cmd_interface_add(struct command_call *call)
 {
     const char *word = call->arg[0].word;
+    char name[INTERFACE_NAME];
     uint16_t vid = 0;
-    struct interface *lower = lower_of(word, &vid);
-    if (!lower)
+    if (!split(word, name, &vid))
         return command_error(call,
                              "'%s' is no VLAN of an interface, expected PORT.VID or BRIDGE.VID "
                              "such as 0.100, VID 1 to %u",
                              word, VLAN_MAX);
+    struct interface *lower = interface_by_word(name);
+    if (!lower)
+        return command_error(call, "there is no '%s', expected a port's number or a bridge's name",
+                             name);
     if (lower->port && lower->port->state == PORT_FAILED)
         return command_error(call, "port %s has failed", lower->name);
     int e = refuse(call, lower, vid);

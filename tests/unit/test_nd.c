@@ -624,7 +624,13 @@ static void ping_needs_a_way(void **state)
     bench_command_fails("ping 2001:db8:f::1", "no route");
     bench_command_fails("ping 2001:db8::1", "our own address");
     bench_command_fails("ping fe80::1", "expected `interface INTERFACE`");
+    bench_command_fails("ping ff02::1", "is a group, expected `interface INTERFACE`");
     bench_command_fails("traceroute 2001:db8:f::1", "no route");
+    ring_port_set_link(bench.far[0], false);
+    bench_run_ms(150);
+    ring_port_set_link(bench.far[0], true);
+    bench_run_ms(150);
+    bench_command_fails("ping fe80::9 interface 0", "is tentative, expected another try");
 }
 
 int main(void)

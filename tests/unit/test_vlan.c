@@ -480,7 +480,7 @@ static void a_vlan_of_a_bridge(void **state)
     bench_run_ms(20);
     while (!bench_is_quiet())
         bench_run_ms(1);
-    bench_command_fails("interface br1.30 mac 02:00:00:00:30:30", "not changed");
+    bench_command_fails("interface br1.30 mac 02:00:00:00:30:30", "expected 'interface br1 mac'");
     frame_arp(&f, 1, 9, 1, IP(10, 30, 0, 9), IP(10, 30, 0, 1));
     put_tag(&f, 30);
     bench_send(1, &f);
@@ -506,7 +506,8 @@ static void what_is_refused(void **state)
     bench_command_fails("interface add 0.0", "'0.0' is no VLAN of an interface");
     bench_command_fails("interface add 0.010", "'0.010' is no VLAN of an interface");
     bench_command_fails("interface add 0.10.20", "0.10 is a VLAN itself");
-    bench_command_fails("interface add 99.10", "'99.10' is no VLAN of an interface");
+    bench_command_fails("interface add 99.10", "there is no '99'");
+    bench_command_fails("interface add .10", "'.10' is no VLAN of an interface");
     bench_command_fails("interface add nowhere", "'nowhere' is no VLAN of an interface");
     bench_command_fails("interface delete 0", "0 is no VLAN's interface");
     bench_command_fails("port 0 vlan 10", "port 0 has VLANs that are interfaces");
