@@ -69,6 +69,15 @@ static inline struct bridge *made(const char *name, unsigned a, unsigned b)
     return bridge;
 }
 
+/* With all ports in it. */
+static inline struct bridge *made_of_all(const char *name)
+{
+    struct bridge *bridge = made(name, 0, 1);
+    for (unsigned i = 2; i < PORTS; i++)
+        assert_int_equal(bridge_add_port(bridge, &lan[i]->port), 0);
+    return bridge;
+}
+
 static inline struct packet *frame_of(uint64_t destination, uint64_t source, uint32_t number)
 {
     struct packet *packet = packet_alloc(&control_worker()->cache);

@@ -6,8 +6,6 @@
 #include "tests/models/bridge_bench.h"
 #include "tests/models/must.h"
 
-#include <stdio.h>
-
 #define GROUP 0x030000000001ull
 #define UNKNOWN 0x0200000000eeull
 
@@ -16,13 +14,7 @@ static struct bridge *br;
 static int set_up_members(void **state)
 {
     set_up(state);
-    must_work("bridge add br1");
-    for (unsigned i = 0; i < PORTS; i++) {
-        char line[64];
-        snprintf(line, sizeof line, "bridge br1 port %u", i);
-        must_work(line);
-    }
-    br = bridge_find("br1");
+    br = made_of_all("br1");
     return 0;
 }
 

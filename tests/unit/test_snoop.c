@@ -7,8 +7,6 @@
 #include "tests/models/bridge_bench.h"
 #include "tests/models/must.h"
 
-#include <stdio.h>
-
 #define GROUP_MAC 0x01005e010203ull /* of 239.1.2.3, and of 31 more */
 #define OTHER_MAC 0x01005e010204ull
 #define GROUP6_MAC 0x333300010203ull /* of ff05::1:203 */
@@ -20,13 +18,7 @@ static struct bridge *br;
 static int set_up_snooping(void **state)
 {
     set_up(state);
-    must_work("bridge add br1");
-    for (unsigned i = 0; i < PORTS; i++) {
-        char line[64];
-        snprintf(line, sizeof line, "bridge br1 port %u", i);
-        must_work(line);
-    }
-    br = bridge_find("br1");
+    br = made_of_all("br1");
     must_work("bridge br1 snooping on");
     seconds_pass(2);
     for (unsigned i = 0; i < PORTS; i++)
