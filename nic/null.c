@@ -26,8 +26,7 @@ static uint16_t null_rx_burst(struct port_queue *q, struct packet **packets, uin
         memset(p->data, 0, null->frame);
         p->length = null->frame;
         p->frame_length = null->frame;
-        p->port = q->port->number;
-        p->interface = PACKET_INTERFACE_NONE;
+        packet_arrived(p, q->port->number);
     }
     counter_add(&q->packets, n);
     counter_add(&q->bytes, (uint64_t)n * null->frame);

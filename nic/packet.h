@@ -31,7 +31,7 @@
  * in Linux's e1000, which calls it errata 23; unread: Intel's specification update). */
 #define PACKET_BLOCK 65536u
 #define PACKETS_IN_BLOCK (PACKET_BLOCK / PACKET_BUFFER_STRIDE)
-#define PACKET_HEADROOM 128u     /* free in front of a fresh packet's data */
+#define PACKET_HEADROOM 128u /* free in front of a fresh packet's data */
 #define PACKET_HEADER_MIN 128u
 #define PACKET_ROOM (PACKET_BUFFER_SIZE - PACKET_HEADROOM)
 #define FRAME_MIN ETHERNET_HEADER /* shorter is a runt to us */
@@ -72,6 +72,9 @@ struct packet {
 _Static_assert(sizeof(struct packet) == CACHE_LINE, "one packet, one cache line");
 _Static_assert(offsetof(struct packet, frame_length) == offsetof(struct packet, length) + 4,
                "packet_shorten() changes both lengths at once");
+_Static_assert(offsetof(struct packet, interface) == offsetof(struct packet, flags) + 4 &&
+                   offsetof(struct packet, hash) == offsetof(struct packet, flags) + 8,
+               "packet_arrived() sets flags, tag and interface at once");
 
 /* Where packet i's buffer lies in its pool's memory; as many packets take that many bytes. */
 static inline size_t packet_buffer_offset(uint32_t i)
@@ -103,6 +106,15 @@ static inline void packet_lengthen(struct packet *p, uint16_t n)
     memcpy(&lengths, &p->length, sizeof lengths);
     lengths += n * PACKET_LENGTHS;
     memcpy(&p->length, &lengths, sizeof lengths);
+}
+
+/* For receivers: it came in by that port, and nothing more is known of it.  What else is about a
+ * frame lies in one word. */
+static inline void packet_arrived(struct packet *p, uint16_t port)
+{
+    const uint64_t nothing = (uint64_t)PACKET_INTERFACE_NONE << 32;
+    p->port = port;
+    memcpy(&p->flags, &nothing, sizeof nothing);
 }
 
 static inline uint32_t packet_tailroom(const struct packet *p)

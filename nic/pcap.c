@@ -129,8 +129,7 @@ static uint16_t pcap_rx_burst(struct port_queue *q, struct packet **packets, uin
         r->sent++;
         if (!p)
             continue;
-        p->port = q->port->number;
-        p->interface = PACKET_INTERFACE_NONE;
+        packet_arrived(p, q->port->number);
         bytes += p->frame_length;
         packets[got++] = p;
     }

@@ -77,38 +77,79 @@ static void count(struct port_queue *q, uint32_t packets, uint64_t bytes)
     counter_add(&q->bytes, bytes);
 }
 
+/* Slots in a row, without a look at the indices; what was seen of all of them. */
+struct seen {
+    uint64_t bytes;
+    uintptr_t next; /* not 0: one has more segments */
+    uint32_t wrong; /* the highest bit: one is too long, or too short to be sent */
+    uint8_t flags;
+};
+
+static ALWAYS_INLINE void slots_receive(struct packet *const *slots, struct packet **packets,
+                                        uint32_t n, uint32_t limit, uint16_t port,
+                                        struct seen *seen)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        struct packet *p = slots[i];
+        uint32_t length = p->frame_length;
+        packets[i] = p;
+        packet_arrived(p, port); /* it may have been rewritten since something was said of it */
+        seen->bytes += length;
+        seen->wrong |= limit - length;
+    }
+}
+
+/* Takes those out that are too long; how many are left. */
+static __attribute__((noinline)) uint32_t refuse_long(struct port_queue *q, struct packet **packets,
+                                                      uint32_t n, uint32_t limit, uint64_t *bytes)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (packets[i]->frame_length <= limit) {
+            packets[kept++] = packets[i];
+            continue;
+        }
+        *bytes -= packets[i]->frame_length;
+        refuse(q, packets[i]);
+    }
+    return kept;
+}
+
+static uint32_t until_end(const struct wire *w, uint32_t index, uint32_t n)
+{
+    uint32_t room = w->mask + 1 - (index & w->mask);
+    return n < room ? n : room;
+}
+
 static uint32_t wire_receive(struct port_queue *q, struct wire *w, struct packet **packets,
                              uint32_t n)
 {
-    struct packet **slots = w->slots;
-    uint32_t tail = load_acquire(&w->tail), head = w->head, mask = w->mask, got = 0;
-    uint32_t limit = port_frame_limit(q->port);
-    uint16_t number = q->port->number;
-    uint64_t bytes = 0;
-    while (got < n && head != tail) {
-        struct packet *p = slots[head++ & mask];
-        if (unlikely(p->frame_length > limit)) {
-            refuse(q, p);
-            continue;
-        }
-        p->port = number;
-        p->interface = PACKET_INTERFACE_NONE;
-        p->flags = 0; /* what was said of it elsewhere; it may have been rewritten since */
-        bytes += p->frame_length;
-        packets[got++] = p;
-    }
-    store_release(&w->head, head);
-    count(q, got, bytes);
+    uint32_t head = w->head, got = load_acquire(&w->tail) - head, limit = port_frame_limit(q->port);
+    struct seen seen = { 0 };
+    got = got < n ? got : n;
+    if (!got)
+        return 0;
+    uint32_t first = until_end(w, head, got);
+    slots_receive(w->slots + (head & w->mask), packets, first, limit, q->port->number, &seen);
+    slots_receive(w->slots, packets + first, got - first, limit, q->port->number, &seen);
+    store_release(&w->head, head + got);
+    if (unlikely(seen.wrong >> 31))
+        got = refuse_long(q, packets, got, limit, &seen.bytes);
+    count(q, got, seen.bytes);
     return got;
 }
 
-/* Each of its wires in turn comes first. */
+/* Each of its wires in turn comes first; mostly there is but one. */
 static uint16_t ring_rx_burst(struct port_queue *q, struct packet **packets, uint16_t n)
 {
     struct ring_receive *rx = container_of(q, struct ring_receive, queue);
     struct ring_end *end = end_of(q);
     uint32_t queues = end->queues, wires = load_relaxed(&end->wires), got = 0;
-    uint32_t mine = wires > q->index ? (wires - q->index + queues - 1) / queues : 0;
+    if (wires <= q->index)
+        return 0;
+    if (likely(wires <= queues))
+        return (uint16_t)wire_receive(q, &end->in[q->index], packets, n);
+    uint32_t mine = (wires - q->index + queues - 1) / queues;
     for (uint32_t i = 0; i < mine && got < n; i++) {
         rx->next = (uint16_t)(rx->next + 1u < mine ? rx->next + 1u : 0);
         got += wire_receive(q, &end->in[q->index + rx->next * queues], packets + got, n - got);
@@ -116,16 +157,28 @@ static uint16_t ring_rx_burst(struct port_queue *q, struct packet **packets, uin
     return (uint16_t)got;
 }
 
-static uint16_t ring_tx_burst(struct port_queue *q, struct packet **packets, uint16_t n)
+static ALWAYS_INLINE void slots_send(struct packet **slots, struct packet *const *packets,
+                                     uint32_t n, uint32_t limit, struct seen *seen)
 {
-    struct ring_end *end = end_of(q);
-    struct wire *w = &end->out[q->index];
-    if (!pair_connected(end->pair)) /* first: ring_stop() may be emptying it */
-        return 0;
-    struct packet **slots = w->slots;
-    uint32_t first = w->tail, tail = first, mask = w->mask, taken = 0;
-    uint32_t full = load_acquire(&w->head) + mask + 1, limit = port_frame_limit(q->port);
+    for (uint32_t i = 0; i < n; i++) {
+        struct packet *p = packets[i];
+        uint32_t length = p->frame_length;
+        slots[i] = p;
+        seen->bytes += length;
+        seen->wrong |= (limit - length) | (length - FRAME_MIN);
+        seen->next |= (uintptr_t)p->next;
+        seen->flags |= p->flags;
+    }
+}
+
+/* One by one, for those among which some cannot be sent; how many were taken. */
+static __attribute__((noinline)) uint16_t send_each(struct port_queue *q, struct wire *w,
+                                                    struct packet **packets, uint16_t n,
+                                                    uint32_t full)
+{
+    uint32_t tail = w->tail, first = tail, limit = port_frame_limit(q->port);
     uint64_t bytes = 0;
+    uint16_t taken = 0;
     for (; taken < n; taken++) {
         struct packet *p = packets[taken];
         if (unlikely(!port_frame_fits(limit, p))) {
@@ -134,12 +187,32 @@ static uint16_t ring_tx_burst(struct port_queue *q, struct packet **packets, uin
         }
         if (tail == full)
             break;
-        slots[tail++ & mask] = p;
+        w->slots[tail++ & w->mask] = p;
         bytes += p->frame_length;
     }
     store_release(&w->tail, tail);
     count(q, tail - first, bytes);
-    return (uint16_t)taken;
+    return taken;
+}
+
+static uint16_t ring_tx_burst(struct port_queue *q, struct packet **packets, uint16_t n)
+{
+    struct ring_end *end = end_of(q);
+    struct wire *w = &end->out[q->index];
+    if (!pair_connected(end->pair)) /* first: ring_stop() may be emptying it */
+        return 0;
+    uint32_t tail = w->tail, full = load_acquire(&w->head) + w->mask + 1, some = full - tail;
+    uint32_t limit = port_frame_limit(q->port);
+    struct seen seen = { 0 };
+    some = some < n ? some : n;
+    uint32_t first = until_end(w, tail, some);
+    slots_send(w->slots + (tail & w->mask), packets, first, limit, &seen);
+    slots_send(w->slots, packets + first, some - first, limit, &seen);
+    if (unlikely(seen.wrong >> 31 || seen.next || seen.flags & PACKET_VLAN))
+        return send_each(q, w, packets, n, full);
+    store_release(&w->tail, tail + some);
+    count(q, some, seen.bytes);
+    return (uint16_t)some;
 }
 
 static int ring_start(struct port *port)

@@ -189,6 +189,66 @@ static void fewer_queues_receive_what_more_send(void **state)
     packet_pool_destroy(pool);
 }
 
+/* Sends a burst of frames of these lengths; how many were taken. */
+static unsigned send_lengths(struct port_queue *q, const uint16_t *length, unsigned n)
+{
+    static const uint8_t bytes[PACKET_ROOM];
+    struct packet *p[8];
+    for (unsigned i = 0; i < n; i++)
+        p[i] = conformance_packet(far_cache, bytes, length[i], PACKET_ROOM);
+    unsigned taken = port_tx_burst(q, p, (uint16_t)n);
+    packet_free_burst(far_cache, p + taken, n - taken);
+    return taken;
+}
+
+static void receives_lengths(struct port_queue *q, const uint16_t *length, unsigned n)
+{
+    struct packet *p[8];
+    assert_int_equal(port_rx_burst(q, p, 8), n);
+    for (unsigned i = 0; i < n; i++) {
+        assert_int_equal(p[i]->frame_length, length[i]);
+        assert_int_equal(p[i]->port, q->port->number);
+        assert_int_equal(p[i]->interface, PACKET_INTERFACE_NONE);
+    }
+    packet_free_burst(far_cache, p, n);
+}
+
+/* Wherever in its ring a burst lies, those of it that break a rule go alone, and in either
+ * direction: what one port may send is too long for the other. */
+static void bad_frames_of_a_burst_go_alone(void **state)
+{
+    static const uint16_t sent[] = { 60, 13, 61, 1900, 62, 63 }, good[] = { 60, 61, 62, 63 },
+                          long_ones[] = { 64, 1800, 65 }, short_ones[] = { 64, 65 };
+    struct packet_cache cache;
+    host_reset();
+    port_reset_registry();
+    struct packet_pool *pool = packet_pool_create(64);
+    packet_cache_init(&cache, pool);
+    size = 8;
+    assert_non_null(create(&cache));
+    assert_int_equal(port_start(port), 0);
+    for (unsigned round = 0; round < 2 * size; round++) {
+        assert_int_equal(send_lengths(port->txq[0], sent, 6), 6);
+        receives_lengths(peer->rxq[0], good, 4);
+        assert_int_equal(send_lengths(peer->txq[0], long_ones, 3), 3);
+        receives_lengths(port->rxq[0], short_ones, 2);
+        assert_int_equal(send_lengths(port->txq[0], good, 1), 1); /* on to another place */
+        receives_lengths(peer->rxq[0], good, 1);
+    }
+    assert_int_equal(port->txq[0]->packets, 2 * size * 5);
+    assert_int_equal(port->txq[0]->bytes, 2 * size * (60 + 61 + 62 + 63 + 60));
+    assert_int_equal(port->txq[0]->errors, 2 * size * 2);
+    assert_int_equal(port->rxq[0]->bytes, 2 * size * (64 + 65));
+    assert_int_equal(port->rxq[0]->errors, 2 * size);
+    assert_int_equal(send_lengths(port->txq[0], good, 4), 4);
+    assert_int_equal(send_lengths(port->txq[0], sent, 3), 3); /* two and a bad one */
+    assert_int_equal(send_lengths(port->txq[0], good, 4), 2); /* it is full then */
+    destroy();
+    packet_cache_flush(&cache);
+    assert_int_equal(packet_pool_available(pool), 64);
+    packet_pool_destroy(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +257,7 @@ int main(void)
         cmocka_unit_test(both_ends_must_run),
         cmocka_unit_test(verdicts_do_not_cross),
         cmocka_unit_test(fewer_queues_receive_what_more_send),
+        cmocka_unit_test(bad_frames_of_a_burst_go_alone),
     };
     int failed = conformance_run(&ring);
     size = 64;
