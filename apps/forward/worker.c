@@ -222,9 +222,9 @@ static bool all_fit(const struct port *out, struct packet **packets, uint16_t n)
 {
     uint32_t limit = port_frame_limit(out);
     uint32_t over = 0;
-    for (uint16_t i = 0; i < n; i++)
-        over |= packets[i]->frame_length > limit;
-    return !over;
+    for (unsigned i = 0; i < n; i++)
+        over |= limit - packets[i]->frame_length;
+    return !(over >> 31);
 }
 
 static void buffer_push_burst(struct worker *worker, struct worker_port *share,
@@ -242,17 +242,35 @@ static void buffer_push_burst(struct worker *worker, struct worker_port *share,
 }
 
 /* A whole burst goes out as it is, when nothing waits in front of it. */
+static inline void send_fitting(struct worker *worker, struct worker_port *share,
+                                struct packet **packets, uint16_t n)
+{
+    if (n == PORT_BURST && !share->count)
+        pass_out(worker, share, packets, n);
+    else
+        buffer_push_burst(worker, share, packets, n);
+}
+
 void forward_send_burst(struct worker *worker, struct port *out, struct packet **packets,
                         uint16_t n)
 {
     struct worker_port *share = share_of(worker, out->number);
-    if (unlikely(!share || !all_fit(out, packets, n)))
+    if (likely(share && all_fit(out, packets, n)))
+        send_fitting(worker, share, packets, n);
+    else
         for (uint16_t i = 0; i < n; i++)
             forward_send(worker, out, packets[i]);
-    else if (n == PORT_BURST && !share->count)
-        pass_out(worker, share, packets, n);
+}
+
+/* Where an MTU has just become less the driver refuses what is longer. */
+void forward_pass_burst(struct worker *worker, const struct port *in, struct port *out,
+                        struct packet **packets, uint16_t n)
+{
+    struct worker_port *share = share_of(worker, out->number);
+    if (likely(share && port_frame_limit(in) <= port_frame_limit(out)))
+        send_fitting(worker, share, packets, n);
     else
-        buffer_push_burst(worker, share, packets, n);
+        forward_send_burst(worker, out, packets, n);
 }
 
 void forward_flush(struct worker *worker)
@@ -430,16 +448,13 @@ static unsigned lane_drain(struct worker *worker, struct spsc *lane)
 
 static unsigned rings_drain(struct worker *worker)
 {
+    uint64_t flow_rings = load_acquire(&worker->flows), lanes = load_acquire(&worker->lanes);
     unsigned taken = 0, flows = 0;
-    for (unsigned i = 0; i < workers.count; i++) {
-        struct spsc *ring = load_acquire(&worker->flows_from[i]);
-        struct spsc *lane = load_acquire(&worker->lane_from[i]);
-        if (ring)
-            flows += flows_drain(worker, ring);
-        if (lane)
-            taken += lane_drain(worker, lane);
-    }
-    if (unlikely(flows))
+    for (; flow_rings; flow_rings &= flow_rings - 1)
+        flows += flows_drain(worker, worker->flows_from[__builtin_ctzll(flow_rings)]);
+    for (; lanes; lanes &= lanes - 1)
+        taken += lane_drain(worker, worker->lane_from[__builtin_ctzll(lanes)]);
+    if (flows)
         counter_add(&worker->taken, flows);
     return taken + flows;
 }
@@ -667,10 +682,11 @@ void workers_remove_port(struct port *port)
     }
 }
 
-/* A ring from one worker to another, made when it is first needed. */
-static struct spsc *ring_get(struct spsc **at, uint32_t count, uint32_t element_size)
+/* A ring from one worker to another, made when it is first needed: `made` gets its bit. */
+static struct spsc *ring_get(struct spsc **rings, uint64_t *made, unsigned from, uint32_t count,
+                             uint32_t element_size)
 {
-    struct spsc *ring = *at;
+    struct spsc *ring = rings[from];
     if (ring)
         return ring;
     ring = aligned_alloc(CACHE_LINE, ALIGN_UP(sizeof *ring, (size_t)CACHE_LINE));
@@ -678,20 +694,21 @@ static struct spsc *ring_get(struct spsc **at, uint32_t count, uint32_t element_
         free(ring);
         return NULL;
     }
-    store_release(at, ring);
+    store_release(&rings[from], ring);
+    store_release(made, *made | 1ull << from);
     return ring;
 }
 
 static struct spsc *lane_get(struct worker *from, struct worker *to)
 {
-    return ring_get(&to->lane_from[from->number], LANE, sizeof(struct lane_entry));
+    return ring_get(to->lane_from, &to->lanes, from->number, LANE, sizeof(struct lane_entry));
 }
 
 int workers_connect_flows(unsigned from, unsigned to)
 {
-    struct spsc **at = &workers.worker[to]->flows_from[from];
-    bool fresh = !*at;
-    if (!ring_get(at, FLOWS, sizeof(struct flow_entry)))
+    struct worker *taker = workers.worker[to];
+    bool fresh = !taker->flows_from[from];
+    if (!ring_get(taker->flows_from, &taker->flows, from, FLOWS, sizeof(struct flow_entry)))
         return -ENOMEM;
     if (fresh)
         workers_wake(to);

@@ -57,7 +57,7 @@ struct worker_port {
     struct worker_port *next; /* in the worker's list of those to flush */
     bool listed;
     uint16_t number, count;
-    uint16_t life; /* tells it from a port that had the number before */
+    uint16_t life;                      /* tells it from a port that had the number before */
     struct packet *packets[PORT_BURST]; /* until the end of the turn */
     struct port_counters counters;
 } CACHE_ALIGNED;
@@ -95,11 +95,12 @@ struct worker {
     struct numbered ports;       /* struct worker_port, by the port's number */
     struct worker_port *pending; /* those with frames in their buffers */
     struct spsc to_control;      /* struct note */
+    uint64_t lanes, flows;       /* bits of the workers from which there is one of the next two */
     struct spsc *lane_from[WORKERS_MAX];  /* struct lane_entry; this worker takes out, */
     struct spsc *flows_from[WORKERS_MAX]; /* struct flow_entry; and here as well */
-    bool sends;                  /* it has had a transmit queue of its own */
-    uint64_t packets;            /* frames received by this worker, */
-    uint64_t taken;              /* and those that others received and passed on to it */
+    bool sends;                           /* it has had a transmit queue of its own */
+    uint64_t packets;                     /* frames received by this worker, */
+    uint64_t taken;                       /* and those that others received and passed on to it */
     uint64_t busy_cycles, idle_cycles;
     uint64_t counted_cycles; /* the clock when those two were last added to */
     uint64_t busy_at;        /* and when a turn last found something */
@@ -118,6 +119,10 @@ struct worker {
 void forward_send(struct worker *worker, struct port *out, struct packet *packet);
 void forward_send_burst(struct worker *worker, struct port *out, struct packet **packets,
                         uint16_t n);
+/* The same of frames that came in by `in` and have not grown: only where that port takes longer
+ * ones than `out` does they are looked at. */
+void forward_pass_burst(struct worker *worker, const struct port *in, struct port *out,
+                        struct packet **packets, uint16_t n);
 void forward_flush(struct worker *worker);
 /* Where this worker counts what is `port`'s; never NULL. */
 struct port_counters *forward_counters(struct worker *worker, uint16_t port);

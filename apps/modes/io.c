@@ -8,7 +8,7 @@ static void io_burst(struct worker *worker, struct port *in, struct packet **pac
         forward_drop_burst(worker, in->number, DROP_no_peer, packets, n);
         return;
     }
-    forward_send_burst(worker, out, packets, n);
+    forward_pass_burst(worker, in, out, packets, n);
 }
 
 FORWARD_MODE(io_mode) = {

@@ -22,7 +22,7 @@ static void mac_burst(struct worker *worker, struct port *in, struct packet **pa
         __builtin_prefetch(packets[i]->data, 1);
     for (uint16_t i = 0; i < n; i++)
         memcpy(packets[i]->data, addresses, sizeof addresses);
-    forward_send_burst(worker, out, packets, n);
+    forward_pass_burst(worker, in, out, packets, n);
 }
 
 FORWARD_MODE(mac_mode) = {

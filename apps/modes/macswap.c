@@ -21,7 +21,7 @@ static void macswap_burst(struct worker *worker, struct port *in, struct packet 
     }
     for (uint16_t i = 0; i < n; i++)
         swap_addresses(packets[i]->data);
-    forward_send_burst(worker, out, packets, n);
+    forward_pass_burst(worker, in, out, packets, n);
 }
 
 FORWARD_MODE(macswap_mode) = {
