@@ -259,6 +259,13 @@ static void message_received(struct vf_client *c, const uint32_t *words)
 
 static void greet(struct vf_client *c)
 {
+    uint8_t mac[MAC_LEN];
+    if (c->ops->address) {
+        c->ops->address(c->owner, mac);
+        c->state = VF_OPEN;
+        vf_settings_begin(c, mac, 0);
+        return;
+    }
     c->state = VF_GREETING;
     c->events = 0; /* an old message answers nothing */
     c->mail.words[0] = MBX_VF_RESET;

@@ -78,6 +78,9 @@ struct vf_client_ops {
     /* Every setting was asked: called at each poll from then on.  The queues are switched on if
      * they are to be; false: they are not on yet. */
     bool (*ready)(void *owner);
+    /* Of a PF that is not asked by mailbox: the address that it has for this VF; NULL: it is asked.
+     */
+    void (*address)(void *owner, uint8_t mac[MAC_LEN]);
 };
 
 /* What there is to ask for; the order is that of asking. */
@@ -206,6 +209,8 @@ extern const struct vf_setting_ops vf_setting_multicast;
 void vf_settings_refused(struct vf_client *c, const char *why);
 /* And in the log: there is no promiscuous mode. */
 void vf_settings_no_promiscuous(struct vf_client *c);
+/* No VLAN is to be joined that is not. */
+void vf_settings_no_vlans(struct vf_client *c);
 
 /* igb's. */
 extern const struct vf_family vf_family_igb;

@@ -213,6 +213,12 @@ static void vlan_refused(struct vf_client *c)
     c->due |= 1u << SETTING_VLAN;
 }
 
+void vf_settings_no_vlans(struct vf_client *c)
+{
+    for (unsigned i = 0; i < VF_VLAN_WORDS; i++)
+        c->vlans_refused[i] |= c->vlans_wanted[i];
+}
+
 /* Settings: what is received ---------------------------------------------- */
 
 /* Bits 47:36 of the address, whose first byte on the wire is bits 7:0, or 46:35, 45:34, 43:32. */

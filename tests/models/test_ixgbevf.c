@@ -365,9 +365,66 @@ static void speeds_are_told(void **state)
     }
 }
 
+/* Hyper-V --------------------------------------------------------------------------------- */
+
+/* As Hyper-V shows it: an address in configuration space, a PF that is not asked. */
+static void hyperv_shows(void)
+{
+    model.function->device = 0x152e;
+    memcpy(model.vf[0].device.config + 0x201, given, MAC_LEN);
+    pf_is_deaf = true;
+    ixgbe_model_pf_pool(&model, true);
+    ixgbe_model_set_reg(&model, 0xa200, 0x00000002); /* receive address 0: pool 0 */
+    ixgbe_model_set_reg(&model, 0xa204, 0x80000110);
+    ixgbe_model_set_reg(&model, 0xa600, 1);
+}
+
+static void hyperv_is_asked_for_nothing(void **state)
+{
+    static const uint8_t wish[MAC_LEN] = { 0x02, 7, 7, 7, 7, 7 };
+    hyperv_shows();
+    start_and_link();
+    assert_memory_equal(port->mac, given, MAC_LEN);
+    assert_int_equal(port->link.speed_mbps, 10000);
+    traffic_flows();
+    assert_int_equal(port_set_mac(port, wish), 0);
+    run_ms(3);
+    assert_false(port->pending);
+    assert_non_null(strstr(port->refusal, "Hyper-V takes no requests"));
+    assert_memory_equal(port->mac, given, MAC_LEN);
+    assert_int_equal(access_set_vlan(port, 100), 0);
+    run_ms(3);
+    assert_non_null(port->refusal);
+    assert_int_equal(access_set_vlan(port, 0), 0);
+    assert_int_equal(port_set_rx_mode(port, &(struct port_rx_mode){ .promiscuous = true }), 0);
+    run_ms(3);
+    assert_false(port->rx_mode.promiscuous);
+    assert_non_null(strstr(port->refusal, "routing does not"));
+    assert_int_equal(port_set_mtu(port, 4000), 0);
+    run_ms(3);
+    assert_int_equal(port->mtu, 4000);
+    run_ms(30000);
+    assert_int_equal(ixgbe_model_reg(&model, 0x710), 0); /* PFMBICR: not a word was said */
+    traffic_flows();
+}
+
+static void a_pf_reset_below_hyperv_is_survived(void **state)
+{
+    hyperv_shows();
+    start_and_link();
+    ixgbe_model_pf_reset_begin(&model);
+    turn();
+    traffic_rests();
+    run_ms(100);
+    ixgbe_model_pf_reset_end(&model);
+    hyperv_shows();
+    assert_in_range(link_comes_within(100), 0, 50);
+    traffic_flows();
+}
+
 static void both_chips_are_known(void **state)
 {
-    static const uint16_t devices[] = { 0x10ed, 0x1515 };
+    static const uint16_t devices[] = { 0x10ed, 0x1515, 0x152e, 0x1530 };
     for (unsigned i = 0; i < ARRAY_SIZE(devices); i++) {
         bool found = false;
         for (const struct pci_id *id = driver()->ids; id->vendor; id++)
@@ -399,6 +456,8 @@ int main(void)
         TEST(less_than_was_asked_for_is_noticed),
         TEST(an_old_pf_is_not_asked_for_modes),
         TEST(speeds_are_told),
+        TEST(hyperv_is_asked_for_nothing),
+        TEST(a_pf_reset_below_hyperv_is_survived),
         TEST(both_chips_are_known),
     };
     /* the model's PF lets an 82599's VFs not be promiscuous, as Linux's does not */

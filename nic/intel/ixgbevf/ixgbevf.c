@@ -234,6 +234,29 @@ static void ixgbevf_check_queues(struct ixgbevf *e)
                     e->device.name, vf_client_pause_ms(&e->pf));
 }
 
+static void hyperv_address(void *owner, uint8_t mac[MAC_LEN])
+{
+    struct ixgbevf *e = owner;
+    for (unsigned i = 0; i < MAC_LEN; i++)
+        mac[i] = pci_read8(e->device.pci, (uint16_t)(IXGBEVF_HYPERV_MAC + i));
+}
+
+/* Reading the address does it. */
+static void hyperv_reset(void *owner)
+{
+    struct ixgbevf *e = owner;
+    uint8_t mac[MAC_LEN];
+    hyperv_address(owner, mac);
+    e->dma = false;
+}
+
+static const struct vf_client_ops hyperv_client_ops = { .reset = hyperv_reset,
+                                                        .clean = ixgbevf_clean,
+                                                        .lost = ixgbevf_lost,
+                                                        .away = ixgbevf_away,
+                                                        .ready = ixgbevf_ready,
+                                                        .address = hyperv_address };
+
 static const struct vf_client_ops ixgbevf_client_ops = { .reset = ixgbevf_reset,
                                                          .clean = ixgbevf_clean,
                                                          .lost = ixgbevf_lost,
@@ -364,14 +387,18 @@ static const struct port_limits ixgbevf_limits = INTEL_PORT_LIMITS(QUEUES_MAX);
 
 /* Probe ------------------------------------------------------------------- */
 
-static struct ixgbevf *ixgbevf_create(struct pci_function *f)
+/* Of ID rows: shown by Hyper-V, whose PF is not asked by mailbox. */
+#define QUIRK_HYPERV 1u
+
+static struct ixgbevf *ixgbevf_create(struct pci_function *f, uint32_t quirks)
 {
+    bool hyperv = quirks & QUIRK_HYPERV;
     struct ixgbevf *e = port_alloc("ixgbevf", sizeof *e);
     if (!e)
         return NULL;
     intel_device_init(&e->device, "ixgbevf", f, NULL);
-    e->pf.ops = &ixgbevf_client_ops;
-    e->pf.family = &vf_family_ixgbe;
+    e->pf.ops = hyperv ? &hyperv_client_ops : &ixgbevf_client_ops;
+    e->pf.family = hyperv ? &vf_family_hyperv : &vf_family_ixgbe;
     e->pf.owner = e;
     e->pf.name = e->device.name;
     e->pf.mtu_wanted = MTU_DEFAULT;
@@ -414,7 +441,7 @@ static const char *ixgbevf_set_up(struct ixgbevf *e)
 
 static int ixgbevf_probe(struct pci_function *f, const struct pci_id *id)
 {
-    struct ixgbevf *e = ixgbevf_create(f);
+    struct ixgbevf *e = ixgbevf_create(f, id->quirks);
     return e ? port_register_probed(&e->pf.port, ixgbevf_set_up(e)) : -ENOMEM;
 }
 
@@ -432,11 +459,12 @@ static void ixgbevf_remove(struct pci_function *f)
     free(e);
 }
 
-/* Device IDs: Linux's ixgbevf and DPDK agree.  What Hyper-V shows (152e, 1530) has no mailbox that
- * Linux would use, and is not driven. */
+/* Device IDs: Linux's ixgbevf and DPDK agree. */
 static const struct pci_id ixgbevf_ids[] = {
-    PCI_ID(0x8086, 0x10ed, 0), /* 82599 */
-    PCI_ID(0x8086, 0x1515, 0), /* X540 */
+    PCI_ID(0x8086, 0x10ed, 0),            /* 82599 */
+    PCI_ID(0x8086, 0x1515, 0),            /* X540 */
+    PCI_ID(0x8086, 0x152e, QUIRK_HYPERV), /* 82599 */
+    PCI_ID(0x8086, 0x1530, QUIRK_HYPERV), /* X540 */
     { 0 },
 };
 

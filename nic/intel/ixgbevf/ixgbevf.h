@@ -6,3 +6,5 @@
 #include "nic/intel/vf_client.h"
 
 extern const struct vf_family vf_family_ixgbe;
+/* Its PF is not asked for anything: what it grants is what there is. */
+extern const struct vf_family vf_family_hyperv;

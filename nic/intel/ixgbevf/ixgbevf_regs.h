@@ -10,6 +10,10 @@
 
 #include "nic/intel/ixgbe/ixgbe_regs.h"
 
+/* What Hyper-V shows in place of a mailbox, in configuration space: the address, a byte each;
+ * reading it resets the function (Linux's ixgbevf and FreeBSD's agree). */
+#define IXGBEVF_HYPERV_MAC 0x201u
+
 #define IXGBEVF_BAR 0u
 #define IXGBEVF_BAR_SIZE 0x4000u /* 16 KiB */
 

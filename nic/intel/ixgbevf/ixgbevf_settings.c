@@ -212,3 +212,66 @@ const struct vf_family vf_family_ixgbe = {
         "its PF is promiscuous itself), routing does not",
     .no_bridge = "`trust on` at the PF (Linux's ixgbe never grants it on an 82599)",
 };
+
+/* Hyper-V ----------------------------------------------------------------- */
+
+#define HYPERV_REFUSES "Hyper-V takes no requests: set it for the virtual machine's adapter"
+
+/* Nothing is asked; what differs from what there is, is refused at once. */
+static unsigned hyperv_mac(struct vf_client *c)
+{
+    if (mac_equal(c->mac_wanted, c->mac_granted))
+        return 0;
+    vf_settings_refused(c, HYPERV_REFUSES);
+    c->mac_ours = false;
+    memcpy(c->mac_wanted, c->mac_granted, MAC_LEN);
+    memcpy(c->port.mac, c->mac_granted, MAC_LEN);
+    return 0;
+}
+
+/* The PF's limit is not known: longer frames do not arrive. */
+static unsigned hyperv_mtu(struct vf_client *c)
+{
+    c->mtu_granted = c->mtu_wanted;
+    return 0;
+}
+
+static unsigned hyperv_vlan(struct vf_client *c)
+{
+    for (unsigned i = 0; i < VF_VLAN_WORDS; i++)
+        if (c->vlans_wanted[i] & ~c->vlans_refused[i])
+            vf_settings_refused(c, HYPERV_REFUSES);
+    vf_settings_no_vlans(c);
+    return 0;
+}
+
+static unsigned hyperv_multicast(struct vf_client *c)
+{
+    if (c->rx_wanted.multicast_count)
+        vf_settings_refused(c, HYPERV_REFUSES);
+    return 0;
+}
+
+static unsigned hyperv_mode(struct vf_client *c)
+{
+    if (c->rx_wanted.promiscuous && !(c->promiscuous_refused & MBX_PROMISC_UNICAST))
+        vf_settings_no_promiscuous(c);
+    return 0;
+}
+
+static const struct vf_setting_ops no_mac = { .ask = hyperv_mac };
+static const struct vf_setting_ops no_mtu = { .ask = hyperv_mtu };
+static const struct vf_setting_ops no_vlan = { .ask = hyperv_vlan };
+static const struct vf_setting_ops no_multicast = { .ask = hyperv_multicast };
+static const struct vf_setting_ops no_mode = { .ask = hyperv_mode };
+
+const struct vf_family vf_family_hyperv = {
+    .settings = { [SETTING_MAC] = &no_mac,
+                  [SETTING_MTU] = &no_mtu,
+                  [SETTING_VLAN] = &no_vlan,
+                  [SETTING_MULTICAST] = &no_multicast,
+                  [SETTING_PROMISCUOUS] = &no_mode },
+    .no_promiscuous = "Hyper-V lets no VF see other stations' frames (promiscuous): bridging needs "
+                      "its own adapter, routing does not",
+    .no_bridge = "Hyper-V's own adapter",
+};
