@@ -37,7 +37,7 @@ static void poll_pf(uint32_t us)
 {
     host_advance_us(us);
     now_us += us;
-    port_poll(rig.port, now_us);
+    port_poll(nic.port, now_us);
 }
 
 /* The good VF ------------------------------------------------------------------- */
@@ -82,18 +82,18 @@ static void drain(void)
         ;
     while (igb_model_vf_take(&rig.model, GOOD, frame, sizeof frame))
         ;
-    rig_poll(0);
+    nic_poll(0);
 }
 
 static void pf_exchanges(void)
 {
     uint8_t frame[100] = { 0 };
     struct packet *p = NULL;
-    memcpy(frame, rig.port->mac, MAC_LEN);
+    memcpy(frame, nic.port->mac, MAC_LEN);
     assert_true(rig_inject(frame, sizeof frame));
-    assert_int_equal(port_rx_burst(rig.port->rxq[0], &p, 1), 1);
+    assert_int_equal(port_rx_burst(nic.port->rxq[0], &p, 1), 1);
     memset(p->data, 0x06, MAC_LEN); /* somebody outside */
-    assert_int_equal(port_tx_burst(rig.port->txq[0], &p, 1), 1);
+    assert_int_equal(port_tx_burst(nic.port->txq[0], &p, 1), 1);
     assert_int_equal(rig_take(frame, sizeof frame), 100);
 }
 
@@ -115,10 +115,10 @@ static void good_vf_and_pf_exchange(void)
     memcpy(frame, good_mac, MAC_LEN);
     assert_true(rig_inject(frame, sizeof frame));
     assert_int_equal(igb_model_vf_take(&rig.model, GOOD, got, sizeof got), 100);
-    memcpy(frame, rig.port->mac, MAC_LEN);
+    memcpy(frame, nic.port->mac, MAC_LEN);
     memcpy(frame + MAC_LEN, good_mac, MAC_LEN);
     assert_true(igb_model_vf_transmit(&rig.model, GOOD, frame, sizeof frame, 0));
-    assert_int_equal(rig_poll(0), 1);
+    assert_int_equal(nic_poll(0), 1);
     pf_exchanges();
 }
 
@@ -217,13 +217,13 @@ static void live_beside(enum igb_model_chip chip, uint64_t seed)
     now_us = 0;
     igb_model_init(&rig.model, chip, rig_mac);
     rig.model.vfs_are_hostile = true;
-    assert_true(rig_probe());
-    assert_int_equal(rig.port->vf->enable(rig.port, VFS, false, &why), 0);
+    assert_true(nic_probe());
+    assert_int_equal(nic.port->vf->enable(nic.port, VFS, false, &why), 0);
     rig_run(1);
     pci_bus_master(rig.model.function->sriov->vf[BAD], true);
     good_vf_comes_up();
     struct vf_info info;
-    rig.port->vf->info(rig.port, BAD, &info);
+    nic.port->vf->info(nic.port, BAD, &info);
     memcpy(bad_mac, info.mac, MAC_LEN);
     for (unsigned i = 0; i < STEPS; i++) {
         act();
@@ -233,21 +233,21 @@ static void live_beside(enum igb_model_chip chip, uint64_t seed)
         if (rig.model.wire.count > IGB_MODEL_FIFO / 2)
             drain();
         address_is_of(good_mac, GOOD);
-        address_is_of(rig.port->mac, VFS);
+        address_is_of(nic.port->mac, VFS);
         if (i % CHECK_EVERY == 0) {
             good_vf_and_pf_exchange();
             good_vf_is_served();
         }
         assert_int_equal(igb_model_pf_violations(&rig.model), 0);
         assert_int_equal(rig.model.vf[GOOD].violations, 0);
-        assert_int_equal(rig.port->state, PORT_RUNNING);
+        assert_int_equal(nic.port->state, PORT_RUNNING);
     }
-    rig.port->vf->info(rig.port, BAD, &info);
+    nic.port->vf->info(nic.port, BAD, &info);
     assert_true(info.messages && info.refused && info.invalid && info.resets && info.spoofed);
     assert_true(info.tx_packets);
     assert_int_equal(info.malicious != 0, chip == IGB_MODEL_I350);
     assert_true(rig.model.vf[BAD].violations && host_dma_refused());
-    rig.port->vf->disable(rig.port);
+    nic.port->vf->disable(nic.port);
 }
 
 static void hostile_vf_harms_nobody(void **state)
@@ -263,11 +263,11 @@ static void hostile_vf_of_the_i350_harms_nobody(void **state)
 /* As rig_tear_down(), but the bad VF's queues pointed at what is not its own. */
 static int tear_down(void **state)
 {
-    if (rig.port)
-        rig_remove();
-    packet_cache_flush(&rig.cache);
-    assert_int_equal(packet_pool_available(rig.pool), RIG_PACKETS);
-    packet_pool_destroy(rig.pool);
+    if (nic.port)
+        nic_remove();
+    packet_cache_flush(&nic.cache);
+    assert_int_equal(packet_pool_available(nic.pool), NIC_PACKETS);
+    packet_pool_destroy(nic.pool);
     return 0;
 }
 

@@ -17,7 +17,7 @@ static uint32_t flow(uint8_t *frame, uint8_t protocol, uint32_t from, uint32_t t
 {
     uint8_t *ip = frame + ETHERNET_HEADER;
     memset(frame, 0, 80);
-    memcpy(frame, rig.port->mac, MAC_LEN);
+    memcpy(frame, nic.port->mac, MAC_LEN);
     frame[12] = 0x08;
     ip[0] = 0x45;
     ip[3] = 46;
@@ -35,8 +35,8 @@ static unsigned queue_of(uint8_t protocol, uint32_t from, uint32_t to)
     uint8_t frame[80];
     unsigned found = 99;
     assert_true(rig_inject(frame, flow(frame, protocol, from, to)));
-    for (unsigned i = 0; i < rig.port->rx_queues; i++)
-        if (rig_poll(i)) {
+    for (unsigned i = 0; i < nic.port->rx_queues; i++)
+        if (nic_poll(i)) {
             assert_int_equal(found, 99);
             found = i;
         }
@@ -63,24 +63,24 @@ static void what_is_no_ip_goes_to_the_first_queue(void **state)
 {
     uint8_t frame[60] = { 0 };
     rig_run(4);
-    memcpy(frame, rig.port->mac, MAC_LEN);
+    memcpy(frame, nic.port->mac, MAC_LEN);
     frame[12] = 0x88;
     for (unsigned i = 0; i < 8; i++) {
         frame[20] = (uint8_t)i;
         assert_true(rig_inject(frame, sizeof frame));
     }
-    assert_int_equal(rig_poll(0), 8);
+    assert_int_equal(nic_poll(0), 8);
 }
 
 static void all_queues_send(void **state)
 {
     uint8_t frame[100] = { 0 };
-    assert_true(rig_probe());
-    uint16_t n = rig.port->limits.tx_queues_max;
+    assert_true(nic_probe());
+    uint16_t n = nic.port->limits.tx_queues_max;
     rig_run(n);
     for (unsigned i = 0; i < n; i++) {
-        struct packet *p = conformance_packet(&rig.cache, frame, sizeof frame, PACKET_ROOM);
-        assert_int_equal(port_tx_burst(rig.port->txq[i], &p, 1), 1);
+        struct packet *p = conformance_packet(&nic.cache, frame, sizeof frame, PACKET_ROOM);
+        assert_int_equal(port_tx_burst(nic.port->txq[i], &p, 1), 1);
     }
     for (unsigned i = 0; i < n; i++)
         assert_int_equal(rig_take(frame, sizeof frame), 100);
@@ -91,17 +91,17 @@ static void all_queues_send(void **state)
 static void transmit_queues_are_as_many_as_run(void **state)
 {
     uint8_t frame[100] = { 0 };
-    assert_true(rig_probe());
+    assert_true(nic_probe());
     rig_run(2);
-    port_stop(rig.port);
-    rig.port->tx_queues = rig.port->limits.tx_queues_max;
-    for (unsigned i = 0; i < rig.port->tx_queues; i++)
-        rig.port->txq[i]->cache = &rig.cache;
-    assert_int_equal(port_start(rig.port), 0);
-    assert_int_equal(rig.port->tx_queues, 2);
+    port_stop(nic.port);
+    nic.port->tx_queues = nic.port->limits.tx_queues_max;
+    for (unsigned i = 0; i < nic.port->tx_queues; i++)
+        nic.port->txq[i]->cache = &nic.cache;
+    assert_int_equal(port_start(nic.port), 0);
+    assert_int_equal(nic.port->tx_queues, 2);
     for (unsigned i = 0; i < 2; i++) {
-        struct packet *p = conformance_packet(&rig.cache, frame, sizeof frame, PACKET_ROOM);
-        assert_int_equal(port_tx_burst(rig.port->txq[i], &p, 1), 1);
+        struct packet *p = conformance_packet(&nic.cache, frame, sizeof frame, PACKET_ROOM);
+        assert_int_equal(port_tx_burst(nic.port->txq[i], &p, 1), 1);
         assert_int_equal(rig_take(frame, sizeof frame), 100);
     }
 }
@@ -121,10 +121,10 @@ static void full_queue_does_not_hold_up_the_others(void **state)
         dropped += !rig_inject(frame, flow(frame, 17, 1, 2));
     assert_in_range(dropped, 100, 400);
     assert_true(rig_inject(frame, flow(frame, 17, 1, to)));
-    assert_int_equal(rig_poll(other), 1);
-    assert_int_equal(rig_stats().rx_missed, dropped);
-    assert_int_equal(rig_counter("MPC"), 0);
-    rig_poll(full);
+    assert_int_equal(nic_poll(other), 1);
+    assert_int_equal(nic_stats().rx_missed, dropped);
+    assert_int_equal(nic_counter("MPC"), 0);
+    nic_poll(full);
 }
 
 /* 7.1.11: IPCS, and IPE with it. */
@@ -140,11 +140,11 @@ static void checksum_verdict_is_passed_on(void **state)
         frame[ETHERNET_HEADER + 11] = (uint8_t)(frame[ETHERNET_HEADER + 11] + (i == 1));
         frame[13] = i == 2;
         assert_true(rig_inject(frame, 60));
-        assert_int_equal(port_rx_burst(rig.port->rxq[0], &p, 1), 1);
+        assert_int_equal(port_rx_burst(nic.port->rxq[0], &p, 1), 1);
         assert_int_equal(p->flags, i == 0   ? PACKET_IP_CHECKSUM_GOOD
                                    : i == 1 ? PACKET_IP_CHECKSUM_BAD
                                             : 0);
-        packet_free(&rig.cache, p);
+        packet_free(&nic.cache, p);
     }
 }
 
@@ -153,7 +153,7 @@ static void checksum_verdict_is_passed_on(void **state)
 static uint32_t tagged(uint8_t *frame, uint16_t tci)
 {
     memset(frame, 0x77, 100);
-    memcpy(frame, rig.port->mac, MAC_LEN);
+    memcpy(frame, nic.port->mac, MAC_LEN);
     frame[12] = 0x81;
     frame[13] = 0;
     frame[14] = (uint8_t)(tci >> 8);
@@ -168,14 +168,14 @@ static void tags_are_put_on_and_taken_off(void **state)
     uint8_t frame[120];
     struct packet *p;
     rig_run(1);
-    assert_int_equal(port_set_offloads(rig.port, TAGS), 0);
+    assert_int_equal(port_set_offloads(nic.port, TAGS), 0);
     assert_true(rig_inject(frame, tagged(frame, 3u << 13 | 100)));
-    assert_int_equal(port_rx_burst(rig.port->rxq[0], &p, 1), 1);
+    assert_int_equal(port_rx_burst(nic.port->rxq[0], &p, 1), 1);
     assert_int_equal(p->frame_length, 96);
     assert_int_equal(p->data[12], 0x77);
     assert_int_equal(p->vlan, 3u << 13 | 100);
     p->vlan = 7u << 13 | 200;
-    assert_int_equal(port_tx_burst(rig.port->txq[0], &p, 1), 1);
+    assert_int_equal(port_tx_burst(nic.port->txq[0], &p, 1), 1);
     assert_int_equal(rig_take(frame, sizeof frame), 100);
     assert_int_equal(frame[12] << 8 | frame[13], 0x8100);
     assert_int_equal(frame[14] << 8 | frame[15], 7u << 13 | 200);
@@ -188,20 +188,20 @@ static void no_tag_is_lost_when_stripping_ends(void **state)
     uint8_t frame[120];
     struct packet *p;
     rig_run(1);
-    assert_int_equal(port_set_offloads(rig.port, TAGS), 0);
+    assert_int_equal(port_set_offloads(nic.port, TAGS), 0);
     assert_true(rig_inject(frame, tagged(frame, 101)));
-    assert_int_equal(port_set_offloads(rig.port, 0), 0);
+    assert_int_equal(port_set_offloads(nic.port, 0), 0);
     assert_true(rig_inject(frame, tagged(frame, 101)));
     for (unsigned i = 0; i < 2; i++) {
-        assert_int_equal(port_rx_burst(rig.port->rxq[0], &p, 1), 1);
+        assert_int_equal(port_rx_burst(nic.port->rxq[0], &p, 1), 1);
         assert_int_equal(p->frame_length, 100);
         assert_int_equal(p->flags & PACKET_VLAN, 0);
-        assert_int_equal(port_tx_burst(rig.port->txq[0], &p, 1), 1);
+        assert_int_equal(port_tx_burst(nic.port->txq[0], &p, 1), 1);
         assert_int_equal(rig_take(frame, sizeof frame), 100);
         assert_int_equal(frame[12] << 8 | frame[13], 0x8100);
         assert_int_equal(frame[15], 101);
     }
-    assert_true(rig_exchange());
+    assert_true(nic_exchange());
 }
 
 /* RLPML is all that keeps a long frame in its buffer. */
@@ -210,18 +210,18 @@ static void no_frame_is_longer_than_its_buffer(void **state)
     static uint8_t frame[PACKET_ROOM + VLAN_TAG];
     rig_run(1);
     memset(frame, 0x77, sizeof frame);
-    memcpy(frame, rig.port->mac, MAC_LEN);
+    memcpy(frame, nic.port->mac, MAC_LEN);
     for (uint16_t mtu = 1890; mtu < 1910; mtu++) {
-        assert_int_equal(port_set_mtu(rig.port, mtu), 0);
-        struct intel_rxq *q = container_of(rig.port->rxq[0], struct intel_rxq, queue);
+        assert_int_equal(port_set_mtu(nic.port, mtu), 0);
+        struct intel_rxq *q = container_of(nic.port->rxq[0], struct intel_rxq, queue);
         for (uint32_t length = PACKET_ROOM - 8; length <= sizeof frame; length++) {
             uint8_t *behind = q->packets[q->head & q->mask]->buffer + PACKET_BUFFER_SIZE, was[8];
             struct packet *p;
             memcpy(was, behind, sizeof was);
             rig_inject(frame, length);
             assert_memory_equal(behind, was, sizeof was);
-            while (port_rx_burst(rig.port->rxq[0], &p, 1))
-                packet_free(&rig.cache, p);
+            while (port_rx_burst(nic.port->rxq[0], &p, 1))
+                packet_free(&nic.cache, p);
         }
     }
 }
@@ -231,17 +231,17 @@ static void tag_survives_stop_and_start(void **state)
 {
     uint8_t frame[120];
     rig_run(1);
-    assert_int_equal(port_set_offloads(rig.port, TAGS), 0);
+    assert_int_equal(port_set_offloads(nic.port, TAGS), 0);
     for (unsigned i = 0; i < 3; i++) {
         memset(frame, 0x77, sizeof frame);
-        struct packet *p = conformance_packet(&rig.cache, frame, 96, PACKET_ROOM);
+        struct packet *p = conformance_packet(&nic.cache, frame, 96, PACKET_ROOM);
         p->flags = PACKET_VLAN;
         p->vlan = 7;
-        assert_int_equal(port_tx_burst(rig.port->txq[0], &p, 1), 1);
+        assert_int_equal(port_tx_burst(nic.port->txq[0], &p, 1), 1);
         assert_int_equal(rig_take(frame, sizeof frame), 100);
         assert_int_equal(frame[15], 7);
-        port_stop(rig.port);
-        assert_int_equal(port_start(rig.port), 0);
+        port_stop(nic.port);
+        assert_int_equal(port_start(nic.port), 0);
     }
 }
 
@@ -252,17 +252,17 @@ static void run_beside_vfs(enum igb_model_chip chip)
     const char *why;
     port_reset_registry();
     igb_model_init(&rig.model, chip, rig_mac);
-    assert_true(rig_probe());
-    assert_int_equal(rig.port->vf->enable(rig.port, 2, false, &why), 0);
+    assert_true(nic_probe());
+    assert_int_equal(nic.port->vf->enable(nic.port, 2, false, &why), 0);
     rig_run(1);
 }
 
 static void stop_beside_vfs(void)
 {
-    rig.port->vf->disable(rig.port);
-    rig_remove();
+    nic.port->vf->disable(nic.port);
+    nic_remove();
     assert_int_equal(igb_model_violations(&rig.model), 0);
-    rig.port = NULL;
+    nic.port = NULL;
 }
 
 static void a_vlan_works_beside_vfs(void **state)
@@ -271,15 +271,15 @@ static void a_vlan_works_beside_vfs(void **state)
     struct packet *p;
     for (enum igb_model_chip chip = IGB_MODEL_82576; chip <= IGB_MODEL_I350; chip++) {
         run_beside_vfs(chip);
-        assert_int_equal(port_vlan_filter(rig.port, 100, true), 0);
-        assert_int_equal(port_set_offloads(rig.port, TAGS), 0);
+        assert_int_equal(port_vlan_filter(nic.port, 100, true), 0);
+        assert_int_equal(port_set_offloads(nic.port, TAGS), 0);
         assert_true(rig_inject(frame, tagged(frame, 101)));
-        assert_int_equal(rig_poll(0), 0);
+        assert_int_equal(nic_poll(0), 0);
         assert_true(rig_inject(frame, tagged(frame, 100)));
-        assert_int_equal(port_rx_burst(rig.port->rxq[0], &p, 1), 1);
+        assert_int_equal(port_rx_burst(nic.port->rxq[0], &p, 1), 1);
         assert_int_equal(p->frame_length, 96);
         p->data[5] ^= 1; /* to somebody outside */
-        assert_int_equal(port_tx_burst(rig.port->txq[0], &p, 1), 1);
+        assert_int_equal(port_tx_burst(nic.port->txq[0], &p, 1), 1);
         assert_int_equal(rig_take(frame, sizeof frame), 100);
         assert_int_equal(frame[12] << 8 | frame[13], 0x8100);
         assert_int_equal(frame[14] << 8 | frame[15], 100);
@@ -297,21 +297,21 @@ static void tags_stay_beside_vfs_that_strip(void **state)
     for (enum igb_model_chip chip = IGB_MODEL_82576; chip <= IGB_MODEL_I350; chip++) {
         run_beside_vfs(chip);
         struct vf_info info;
-        rig.port->vf->info(rig.port, 0, &info);
+        nic.port->vf->info(nic.port, 0, &info);
         info.policy.vlan = 5;
-        assert_int_equal(rig.port->vf->set(rig.port, 0, &info.policy, &why), 0);
-        port_set_rx_mode(rig.port, &(struct port_rx_mode){ .promiscuous = true });
+        assert_int_equal(nic.port->vf->set(nic.port, 0, &info.policy, &why), 0);
+        port_set_rx_mode(nic.port, &(struct port_rx_mode){ .promiscuous = true });
         for (unsigned group = 0; group < 2; group++) {
             tagged(frame, 5u << 13 | 5);
             if (group)
                 memset(frame, 0xff, MAC_LEN);
             memcpy(want, frame, 100);
             assert_true(rig_inject(frame, 100));
-            assert_int_equal(port_rx_burst(rig.port->rxq[0], &p, 1), 1);
+            assert_int_equal(port_rx_burst(nic.port->rxq[0], &p, 1), 1);
             assert_int_equal(p->frame_length, 100);
             assert_true(packet_read(p, 0, frame, 100));
             assert_memory_equal(frame, want, 100);
-            packet_free(&rig.cache, p);
+            packet_free(&nic.cache, p);
         }
         stop_beside_vfs();
     }
@@ -327,8 +327,8 @@ static void all_queues_of_the_i350_send(void **state)
 
 static bool send_bytes(const uint8_t *bytes, uint32_t length, uint32_t segment)
 {
-    struct packet *p = conformance_packet(&rig.cache, bytes, length, segment);
-    return port_tx_burst(rig.port->txq[0], &p, 1) == 1;
+    struct packet *p = conformance_packet(&nic.cache, bytes, length, segment);
+    return port_tx_burst(nic.port->txq[0], &p, 1) == 1;
 }
 
 /* What the port sent and its own pool gets back is dropped once; the same from outside is not. */
@@ -339,19 +339,19 @@ static void frames_that_come_back_end_in_the_driver(void **state)
     const char *why;
     rig.model.echoes = true;
     rig.model.function->subsystem_vendor = 0x1af4;
-    assert_true(rig_probe());
-    assert_int_equal(rig.port->vf->enable(rig.port, 2, false, &why), 0);
+    assert_true(nic_probe());
+    assert_int_equal(nic.port->vf->enable(nic.port, 2, false, &why), 0);
     rig_run(1);
     for (unsigned i = 0; i < ARRAY_SIZE(segments); i++) {
         memset(frame, (int)(0x30 + i), sizeof frame);
         memset(frame, 0xff, MAC_LEN);
         assert_true(send_bytes(frame, 100, segments[i]));
         assert_int_equal(rig_take(frame, sizeof frame), 100);
-        assert_int_equal(rig_poll(0), 0);
+        assert_int_equal(nic_poll(0), 0);
         assert_true(rig_inject(frame, 100)); /* somebody repeats it */
-        assert_int_equal(rig_poll(0), 1);
+        assert_int_equal(nic_poll(0), 1);
     }
-    rig.port->vf->disable(rig.port);
+    nic.port->vf->disable(nic.port);
 }
 
 /* With the chip's own subsystem nothing is suspected. */
@@ -359,15 +359,15 @@ static void without_qemu_frames_that_come_back_are_received(void **state)
 {
     uint8_t frame[100];
     const char *why;
-    assert_true(rig_probe());
-    assert_int_equal(rig.port->vf->enable(rig.port, 2, false, &why), 0);
+    assert_true(nic_probe());
+    assert_int_equal(nic.port->vf->enable(nic.port, 2, false, &why), 0);
     rig_run(1);
     memset(frame, 0xff, sizeof frame);
     assert_true(send_bytes(frame, sizeof frame, PACKET_ROOM));
     assert_int_equal(rig_take(frame, sizeof frame), 100);
     assert_true(rig_inject(frame, 100)); /* a loop in the wiring, say */
-    assert_int_equal(rig_poll(0), 1);
-    rig.port->vf->disable(rig.port);
+    assert_int_equal(nic_poll(0), 1);
+    nic.port->vf->disable(nic.port);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, rig_set_up, rig_tear_down)

@@ -40,21 +40,22 @@ static struct wire_port *wire;
 static void appliance_start(uint16_t queues)
 {
     assert_int_equal(forward_init(PACKETS), 0);
-    assert_true(rig_probe());
+    assert_true(nic_probe());
     wire = wire_port_create();
-    assert_int_equal(forward_set_queues(rig.port, queues), 0);
+    assert_int_equal(forward_set_queues(nic.port, queues), 0);
     assert_int_equal(forward_set_mode(forward_find_mode("io")), 0);
     forward_ports_up();
     forward_start();
     for (unsigned i = 0; i < 100; i++)
         forward_turn();
-    assert_int_equal(rig.port->state, PORT_RUNNING);
+    assert_int_equal(nic.port->state, PORT_RUNNING);
 }
 
 static int set_up(void **state)
 {
     host_reset();
     port_reset_registry();
+    nic.model = &rig_igb;
     igb_model_init(&rig.model, IGB_MODEL_82576, rig_mac);
     return 0;
 }
@@ -63,7 +64,7 @@ static int tear_down(void **state)
 {
     forward_shutdown();
     assert_false(host_log_contains("packets are missing"));
-    rig_remove();
+    nic_remove();
     wire_port_destroy(wire);
     assert_int_equal(igb_model_violations(&rig.model), 0);
     return 0;
@@ -72,7 +73,7 @@ static int tear_down(void **state)
 static uint64_t queue_packets(unsigned queue)
 {
     struct queue_totals t;
-    stats_rx_queue(rig.port, queue, &t);
+    stats_rx_queue(nic.port, queue, &t);
     return t.packets;
 }
 
@@ -91,7 +92,7 @@ static unsigned queue_of(uint8_t protocol, const uint8_t *from, uint16_t from_po
     uint8_t out[sizeof frame];
     uint64_t before[8];
     unsigned found = 99;
-    memcpy(frame, rig.port->mac, MAC_LEN);
+    memcpy(frame, nic.port->mac, MAC_LEN);
     frame[12] = 0x08;
     frame[14] = 0x45;
     frame[17] = sizeof frame - 14;
@@ -100,14 +101,14 @@ static unsigned queue_of(uint8_t protocol, const uint8_t *from, uint16_t from_po
     memcpy(frame + 30, to, 4);
     put16(frame + 34, from_port);
     put16(frame + 36, to_port);
-    for (unsigned i = 0; i < rig.port->rx_queues; i++)
+    for (unsigned i = 0; i < nic.port->rx_queues; i++)
         before[i] = queue_packets(i);
     assert_true(rig_inject(frame, sizeof frame));
     for (unsigned turns = 0; !wire_count(wire) && turns < 100; turns++)
         forward_turn();
     assert_int_equal(wire_take(wire, out, sizeof out), sizeof frame);
     assert_memory_equal(out, frame, sizeof frame);
-    for (unsigned i = 0; i < rig.port->rx_queues; i++)
+    for (unsigned i = 0; i < nic.port->rx_queues; i++)
         if (queue_packets(i) != before[i]) {
             assert_int_equal(queue_packets(i), before[i] + 1);
             assert_int_equal(found, 99);
@@ -122,7 +123,7 @@ static void known_answers_name_the_queues(void **state)
     unsigned used = 0;
     appliance_start(1);
     for (unsigned n = 0; n < ARRAY_SIZE(counts); n++) {
-        assert_int_equal(forward_set_queues(rig.port, counts[n]), 0);
+        assert_int_equal(forward_set_queues(nic.port, counts[n]), 0);
         for (unsigned i = 0; i < 100; i++)
             forward_turn();
         for (unsigned i = 0; i < sizeof microsoft_key; i++) {
