@@ -6,7 +6,7 @@ from scapy.utils import checksum
 
 from addresses import (ALICE, ARP, BOB, BROADCAST, Ether, ICMP, IP, PORT, ROUTER, UDP, introduce,
                        quiet_before_marker)
-from qemu import Appliance, check_law
+from qemu import FILTERS_VLANS, Appliance, check_law
 
 A, B = ALICE.mac, BOB.mac
 US = ALICE.gateway
@@ -110,7 +110,6 @@ SHORT_KINDS = {
     "ARP without all of its addresses": ([ARP_GOOD[:n] for n in range(29, 32)], "arp_invalid", "arp_invalid"),
 }
 PADS = "e1000e"         # QEMU's
-FILTERS_VLANS = ("vmxnet3",)
 
 
 @pytest.fixture(scope="module", params=["virtio", "e1000", "e1000e", "vmxnet3"])
