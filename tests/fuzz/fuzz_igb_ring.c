@@ -1,8 +1,8 @@
-/* Hostile rings of the 82576 family, whoever drives them: the device returns receive
- * descriptors as the input says, writes what it likes into both rings, and its queues come on
- * and go off as they please, while the port receives, sends, changes its VLAN and starts anew.
- * Frames handed up keep the rules of nic/packet.h, and in the end every packet is back in the
- * pool, once. */
+/* Hostile rings of advanced descriptors, those of the 82576 or the 82599, whoever drives them: the
+ * device returns receive descriptors as the input says, writes what it likes into both rings, and
+ * its queues come on and go off as they please, while the port receives, sends, changes its VLAN
+ * and starts anew. Frames handed up keep the rules of nic/packet.h, and in the end every packet is
+ * back in the pool, once. */
 #include "kernel/mmio.h"
 #include "nic/intel/igb/igb_regs.h"
 #include "nic/intel/intel_advanced.h"
@@ -158,6 +158,7 @@ static void step(struct input *in)
         tx.q.insert = slot & 1;
         intel_rx_set_tags(&rx.q, slot & 2, slot & 4);
         echoes = slot & 8;
+        adv_rxq_set_ctl(&rx, slot & 2 ? 0x40000000u : 0);
         break;
     case 8: /* a queue in a bad mood: on or off is the opposite of what it is told */
         stuck = (uint32_t)take_value(in, 1);
@@ -170,8 +171,10 @@ static void step(struct input *in)
     }
 }
 
-static void start(void)
+/* The input's first byte says whose they are, and whether a context goes with every frame. */
+static void start(uint8_t how)
 {
+    const struct adv_format *format = how & 1 ? &adv_format_ixgbe : &adv_format_igb;
     host_set_look_us(LOOK_US);
     host_add_mmio(&window);
     memset(regs, 0, sizeof regs);
@@ -181,8 +184,9 @@ static void start(void)
     packet_cache_init(&cache, pool);
     must(!dma_share(&device, packet_pool_memory(pool), DMA_BIDIRECTIONAL));
     port = (struct port){ .mtu = MTU_DEFAULT };
-    adv_rxq_init(&rx, &port, 0, &adv_format_igb);
-    adv_txq_init(&tx, &port, 0, &adv_format_igb);
+    adv_rxq_init(&rx, &port, 0, format);
+    adv_txq_init(&tx, &port, 0, format);
+    tx.check = how & 2;
     rx.q.queue.cache = tx.q.queue.cache = &cache;
     rx.q.queue.size = tx.q.queue.size = RING;
     rx.block = mmio_map(BLOCKS, sizeof regs);
@@ -194,7 +198,7 @@ static void start(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input in = { data, size };
-    start();
+    start((uint8_t)take_value(&in, 1));
     while (in.size)
         step(&in);
     switch_off();
