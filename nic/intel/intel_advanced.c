@@ -152,6 +152,41 @@ static ALWAYS_INLINE struct packet *rx_complete(struct adv_rxq *rx, uint64_t inf
     return intel_rx_accept(q, rx_checksum_flags(info, result, format->rx_ip_error));
 }
 
+/* What most frames are: whole in one buffer, without a tag of interest, not bad.  Up to the first
+ * that is otherwise, or is not there yet.  A frame under way, and tags, are the other loop's. */
+static ALWAYS_INLINE uint16_t rx_plain(struct intel_rxq *q, struct packet **packets, uint16_t n,
+                                       const struct adv_format *format)
+{
+    const uint64_t mask = ADV_RXD_DD | ADV_RXD_EOP | ADV_RXD_VP | format->rx_error;
+    uint32_t limit = port_frame_limit(q->queue.port), most = limit < q->room ? limit : q->room;
+    uint32_t head = q->head, left = q->tail - head;
+    uint64_t bytes = 0;
+    uint16_t got = 0, number = q->queue.port->number;
+    if (q->frame.first || q->frame.bad)
+        return 0;
+    for (n = left < n ? (uint16_t)left : n; got < n; head++) {
+        uint32_t slot = head & q->mask;
+        uint64_t result = load_relaxed(&q->ring[slot].result);
+        uint32_t length = FIELD_GET(ADV_RXD_LENGTH, result);
+        if ((result & mask) != (ADV_RXD_DD | ADV_RXD_EOP) || length - FRAME_MIN > most - FRAME_MIN)
+            break;
+        dma_rmb(); /* done, before what it tells of */
+        struct packet *p = packets[got++] = q->packets[slot];
+        __builtin_prefetch(p->data); /* read by whoever gets the burst */
+        __builtin_prefetch(q->packets[(slot + 1) & q->mask]);
+        p->length = (uint16_t)length;
+        p->frame_length = length;
+        p->port = number;
+        p->flags =
+            rx_checksum_flags(load_relaxed(&q->ring[slot].address), result, format->rx_ip_error);
+        bytes += length;
+    }
+    q->head = head;
+    counter_add(&q->queue.packets, got);
+    counter_add(&q->queue.bytes, bytes);
+    return got;
+}
+
 /* Format and `echoes` are known when it is compiled, once for each: who has no echoes pays nothing
  * for them. */
 static ALWAYS_INLINE uint16_t rx_burst(struct port_queue *queue, struct packet **packets,
@@ -164,7 +199,11 @@ static ALWAYS_INLINE uint16_t rx_burst(struct port_queue *queue, struct packet *
     uint16_t got = 0;
     if (!load_relaxed(&rx->live))
         return 0;
-    while (got < n && intel_rx_next(q, ADV_RXD_DD, &slot, &result)) {
+    for (;;) {
+        if (!echoes)
+            got += rx_plain(q, packets + got, n - got, format);
+        if (got == n || !intel_rx_next(q, ADV_RXD_DD, &slot, &result))
+            break;
         uint64_t info = load_relaxed(&q->ring[slot].address);
         bool end = result & ADV_RXD_EOP;
         intel_rx_append(q, slot, FIELD_GET(ADV_RXD_LENGTH, result), end);
@@ -271,6 +310,38 @@ static void tx_put(struct adv_txq *tx, struct packet *first)
     intel_tx_note(&tx->q, start, first);
 }
 
+/* What most frames are: one segment, long enough and not too long, with no tag beside it, and no
+ * context to be told first.  Up to the first that is otherwise, or has no room. */
+static ALWAYS_INLINE uint16_t tx_plain(struct adv_txq *tx, struct packet **packets, uint16_t n)
+{
+    struct intel_txq *q = &tx->q;
+    const uint64_t every = ADV_TXD_DATA | ADV_TXD_DEXT | ADV_TXD_IFCS | ADV_TXD_EOP | ADV_TXD_RS |
+                           (tx->check ? ADV_TXD_CC : 0);
+    uint32_t most = port_frame_limit(q->queue.port) - FRAME_PADDED;
+    uint32_t tail = q->tail, room = q->mask - (tail - q->head);
+    uint64_t bytes = 0;
+    uint16_t taken = 0;
+    if (tx->check && tx->context == ADV_NO_CONTEXT)
+        return 0;
+    for (n = room < n ? (uint16_t)room : n; taken < n; tail++) {
+        struct packet *p = packets[taken];
+        uint32_t slot = tail & q->mask;
+        if (p->next || (p->flags & PACKET_VLAN) || p->frame_length - FRAME_PADDED > most)
+            break;
+        q->ring[slot].address = packet_iova(p);
+        q->ring[slot].command = every | FIELD_PUT(ADV_TXD_PAYLEN, (uint64_t)p->frame_length) |
+                                FIELD_PUT(ADV_TXD_LENGTH, (uint64_t)p->length);
+        q->packets[slot] = p;
+        q->ends[slot] = tail;
+        bytes += p->frame_length;
+        taken++;
+    }
+    q->tail = tail;
+    counter_add(&q->queue.packets, taken);
+    counter_add(&q->queue.bytes, bytes);
+    return taken;
+}
+
 static ALWAYS_INLINE uint16_t tx_burst(struct port_queue *queue, struct packet **packets,
                                        uint16_t n, bool echoes)
 {
@@ -280,7 +351,11 @@ static ALWAYS_INLINE uint16_t tx_burst(struct port_queue *queue, struct packet *
     if (!load_relaxed(&tx->live))
         return 0;
     intel_tx_reclaim(&tx->q, ADV_TXD_DD);
-    for (; taken < n; taken++) {
+    for (;; taken++) {
+        if (!echoes)
+            taken += tx_plain(tx, packets + taken, n - taken);
+        if (taken == n)
+            break;
         struct packet *p = packets[taken];
         if (!intel_tx_check(&tx->q, p))
             continue;
