@@ -74,16 +74,16 @@ static bool advance(const struct pcap_options *o, struct replay *r)
     return r->pending;
 }
 
-static bool is_due(const struct pcap_options *o, const struct replay *r, uint64_t now_us)
+/* When the frame that lies ready is due, after the first look; of a file without pace at once. */
+static uint64_t due_after_us(const struct pcap_options *o, const struct replay *r)
 {
-    uint64_t passed_us = now_us - r->begin_us;
     switch (o->pace) {
     case PCAP_RATE:
-        return r->sent / o->rate * US_PER_S + r->sent % o->rate * US_PER_S / o->rate <= passed_us;
+        return r->sent / o->rate * US_PER_S + r->sent % o->rate * US_PER_S / o->rate;
     case PCAP_ORIGINAL:
-        return (r->rounds_ns + r->last_ns - r->first_ns) / NS_PER_US <= passed_us;
+        return (r->rounds_ns + r->last_ns - r->first_ns) / NS_PER_US;
     default:
-        return true;
+        return 0;
     }
 }
 
@@ -119,7 +119,12 @@ static uint16_t pcap_rx_burst(struct port_queue *q, struct packet **packets, uin
     uint16_t got = 0;
     if (!r->begun)
         r->begin_us = now_us;
-    while (got < n && o->file && advance(o, r) && is_due(o, r, now_us)) {
+    q->due_us = 0;
+    while (got < n && o->file && advance(o, r)) {
+        if (due_after_us(o, r) > now_us - r->begin_us) {
+            q->due_us = r->begin_us + due_after_us(o, r);
+            break;
+        }
         struct packet *p = r->frame.length > limit ? NULL : copy(q->cache, &r->frame);
         if (r->frame.length > limit)
             counter_add(&q->errors, 1);

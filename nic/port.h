@@ -79,6 +79,8 @@ struct port_queue {
     bool interrupts;         /* of a receive queue: arm() works, and its interrupts go there */
     uint64_t packets, bytes; /* frames without FCS; only ever grow while the port exists */
     uint64_t errors;         /* frames freed here because they broke the rules above */
+    uint64_t due_us;         /* of a receive queue: burst() knows that its next frame comes then, by
+                              * time_us(), and who polls it is not to rest longer; 0: it does not */
 } CACHE_ALIGNED;
 
 enum port_state { PORT_STOPPED, PORT_RUNNING, PORT_FAILED };

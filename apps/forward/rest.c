@@ -49,18 +49,30 @@ static void disarm(struct worker *worker)
     worker->disarm = NULL;
 }
 
-/* Until it looks by itself, and what else limits it. */
-static uint64_t rest_us(const struct worker *worker, uint64_t most_us)
+/* Until the next frame of a queue that knows when that comes; 0: too soon for a rest. */
+static uint64_t due_in_us(const struct port_queue *queue)
+{
+    uint64_t due = load_relaxed(&queue->due_us), now = due ? time_us() : 0;
+    return !due ? UINT64_MAX : due > now + REST_EARLY_US ? due - now - REST_EARLY_US : 0;
+}
+
+/* Until it looks by itself, and what else limits it.  False: it is not to rest at all; *us 0: as
+ * long as nobody wakes it. */
+static bool rest_us(const struct worker *worker, uint64_t most_us, uint64_t *us)
 {
     const struct poll_list *list = load_acquire(&worker->polls);
-    uint64_t us = most_us ? most_us : UINT64_MAX;
-    for (unsigned i = 0; list && i < list->count; i++) {
+    *us = most_us ? most_us : UINT64_MAX;
+    for (unsigned i = 0; list && i < list->count && *us; i++) {
         const struct port_queue *queue = load_acquire(&list->entry[i].queue);
         if (queue)
-            us = min_u64(us, load_relaxed(&queue->interrupts) ? REST_MOST_US
-                                                              : load_relaxed(&rest.look_us));
+            *us = min_u64(*us, min_u64(due_in_us(queue), load_relaxed(&queue->interrupts)
+                                                             ? REST_MOST_US
+                                                             : load_relaxed(&rest.look_us)));
     }
-    return us == UINT64_MAX ? 0 : us;
+    if (!*us)
+        return false;
+    *us = *us == UINT64_MAX ? 0 : *us;
+    return true;
 }
 
 static void halt(struct worker *worker, uint64_t us)
@@ -75,16 +87,22 @@ static void halt(struct worker *worker, uint64_t us)
 
 bool rest_step(struct worker *worker, uint64_t most_us)
 {
+    uint64_t us;
     bool duties = worker_has_duties(worker);
     uint64_t nothing = worker->counted_cycles - worker->busy_at;
     if (duties && (!load_relaxed(&rest.ready) || nothing < REST_AFTER_US * time_cycles_per_us()))
         return false;
+    if (!rest_us(worker, most_us, &us)) {
+        if (worker->disarm)
+            disarm(worker);
+        return false;
+    }
     if (!worker->disarm) {
         arm_queues(worker, true);
         worker->disarm = disarm;
         return false;
     }
-    halt(worker, rest_us(worker, most_us));
+    halt(worker, us);
     disarm(worker);
     return true;
 }

@@ -21,6 +21,9 @@ struct worker;
  * as often: 200 times a second for up to two workers together, 100 times for each further one. */
 #define REST_LOOK_US 5000u
 #define REST_LOOK_MOST_US 10000u
+/* So long before a frame whose time is known (port_queue.due_us) a rest ends: a halt may take
+ * longer than was asked for. */
+#define REST_EARLY_US 200u
 /* A device may have had no buffers to interrupt with. */
 #define REST_MOST_US 500000u
 

@@ -142,6 +142,7 @@ static void at_a_rate(void **state)
     assert_int_equal(take(NULL), 1);
     host_advance_us(333333);
     assert_int_equal(take(NULL), 0);
+    assert_int_equal(port->rxq[0]->due_us, time_us() + 1); /* who polls it knows */
     host_advance_us(1);
     assert_int_equal(take(NULL), 1);
     host_advance_us(1000000000);

@@ -75,6 +75,34 @@ static void one_that_found_something_does_not(void **state)
     assert_int_equal(worker->wakeups, 0);
 }
 
+/* The three queues are worker 1's; one of them knows when its next frame comes. */
+static void a_frame_whose_time_is_known_is_not_slept_through(void **state)
+{
+    struct worker *worker = worker_get(1);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(assign_pin(&lan[i]->port, 0, 1), 0);
+    worker_end_turn(worker, true);
+    host_advance_us(REST_AFTER_US);
+    lan[1]->port.rxq[0]->due_us = time_us() + REST_EARLY_US / 2;
+    for (unsigned i = 0; i < 4; i++)
+        assert_false(idle_turn(worker));
+    assert_null(worker->disarm);
+    host_advance_us(US_PER_S); /* late already */
+    assert_false(idle_turn(worker));
+    lan[1]->port.rxq[0]->due_us = time_us() + 10 * REST_EARLY_US;
+    assert_false(idle_turn(worker));
+    assert_true(idle_turn(worker)); /* there is time for a short one */
+    assert_int_equal(worker->wakeups, 1);
+    assert_false(idle_turn(worker));
+    assert_non_null(worker->disarm);
+    lan[1]->port.rxq[0]->due_us = time_us() + 1; /* between the look and the halt */
+    assert_false(idle_turn(worker));
+    assert_null(worker->disarm);
+    lan[1]->port.rxq[0]->due_us = 0;
+    assert_false(idle_turn(worker));
+    assert_true(idle_turn(worker));
+}
+
 static void nobody_rests_who_is_not_to(void **state)
 {
     struct worker *worker = worker_get(1);
@@ -143,6 +171,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_worker_rests_when_it_has_found_nothing_for_a_while),
         TEST(one_that_found_something_does_not),
+        TEST(a_frame_whose_time_is_known_is_not_slept_through),
         TEST(nobody_rests_who_is_not_to),
         TEST(the_more_workers_look_the_less_often_each_does),
         TEST(the_control_task_rests_when_it_has_nothing_to_do),
