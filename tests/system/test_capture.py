@@ -152,6 +152,26 @@ def test_a_filter_of_tcpdump_and_drops_with_their_reason(tmp_path):
         assert text.count(b"no_peer: no other port to send to, port 0") == 200
 
 
+def test_a_live_view_ends_with_whoever_shows_it(tmp_path):
+    """tools/wireshark, with tcpdump in the window's place; frames stop coming, and it ends all the same."""
+    if not shutil.which("tcpdump"):
+        pytest.skip("tcpdump is not installed: tools/setup")
+    sent = frames(40, dport=53)
+    console, m = machine(str(tmp_path), archive(str(tmp_path), data=pcap_bytes(str(tmp_path), sent)))
+    with m:
+        m.must("forward io")
+        m.must("port add null number 1")
+        view = subprocess.Popen([os.path.join(ROOT, "tools", "wireshark"), console, "1", "udp", "port", "53"],
+                                env={**os.environ, "WIRESHARK": "tcpdump -n -c 40 -r -"}, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        while "capture of port 1" not in m.must("capture show"):
+            assert view.poll() is None, view.stderr.read()
+        m.must("port add pcap rx data number 0")
+        text, told = view.communicate(timeout=300)
+        assert text.count("192.0.2.1.53 > 198.51.100.2.53: ") == 40, (text, told)
+        assert "stopped, 40 frames, 0 lost" in m.must("capture show")
+
+
 def test_a_flooded_capture_loses_only_what_it_says(tmp_path):
     """Frames go round two rings on two workers; the file is soon full."""
     with Appliance(nics=(), extra=["-smp", "2"]) as m:
