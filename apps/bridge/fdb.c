@@ -120,13 +120,16 @@ static uint32_t where_now(uint16_t port)
     return load_relaxed(&fdb.generation[port % GENERATIONS]) | port;
 }
 
+/* Signed: `seen` may be younger than the clock that this worker reads. */
+static inline bool is_young(uint32_t now, uint32_t seen)
+{
+    return (int32_t)(now - seen) < AGE_MS;
+}
+
 static inline bool is_live(uint32_t where, uint32_t seen)
 {
-    if (where & WHERE_FIXED)
-        return true;
-    /* Signed: `seen` may be younger than the clock that this worker reads. */
-    return where == where_now((uint16_t)(where & WHERE_PORT)) &&
-           (int32_t)(load_relaxed(&fdb.now_ms) - seen) < AGE_MS;
+    return where & WHERE_FIXED || (where == where_now((uint16_t)(where & WHERE_PORT)) &&
+                                   is_young(load_relaxed(&fdb.now_ms), seen));
 }
 
 static bool entry_live(const struct entry *e)
@@ -140,7 +143,8 @@ static inline uint64_t prefetch(struct table *t, uint64_t key)
 {
     uint64_t h = hash(key);
     __builtin_prefetch(bucket_of(t, h, 0));
-    __builtin_prefetch(bucket_of(t, h, load_relaxed(spills_of(t, h)) != 0));
+    if (unlikely(load_relaxed(spills_of(t, h))))
+        __builtin_prefetch(bucket_of(t, h, 1));
     return h;
 }
 
@@ -155,18 +159,20 @@ static inline uint16_t lookup(struct table *t, uint64_t key, uint64_t h)
     return (uint16_t)(where & WHERE_PORT);
 }
 
-/* `seen` is written once per tick and station, so that the line stays shared. */
-static inline bool refresh(struct table *t, uint64_t key, uint64_t h, uint16_t port)
+/* `seen` is written once per tick and station, so that the line stays shared.  `here`: what
+ * stations of the port where the frame came in have under `where`. */
+static inline bool refresh(struct table *t, uint64_t key, uint64_t h, uint32_t here)
 {
     struct entry *e = entry_find(t, key, h);
     if (!e)
         return false;
     uint32_t where = load_relaxed(&e->where), now = load_relaxed(&fdb.now_ms);
     if (where & WHERE_FIXED)
-        return !(where & WHERE_STICKY) || (where & WHERE_PORT) == port;
-    if (where != where_now(port) || !entry_live(e))
+        return !(where & WHERE_STICKY) || (where & WHERE_PORT) == (here & WHERE_PORT);
+    uint32_t seen = load_relaxed(&e->seen);
+    if (where != here || !is_young(now, seen))
         return false;
-    if (load_relaxed(&e->seen) != now)
+    if (seen != now)
         store_relaxed(&e->seen, now);
     return true;
 }
@@ -184,7 +190,7 @@ bool fdb_lookup(uint64_t key, uint64_t h, uint16_t *port)
 
 bool fdb_refresh(uint64_t key, uint64_t h, uint16_t port)
 {
-    return refresh(load_acquire(&fdb.table), key, h, port);
+    return refresh(load_acquire(&fdb.table), key, h, where_now(port));
 }
 
 bool fdb_is_elsewhere(uint64_t key, uint64_t h, uint16_t port)
@@ -212,10 +218,10 @@ uint32_t fdb_refresh_burst(const struct fdb_station *stations, uint16_t port, un
 {
     struct table *t = load_acquire(&fdb.table);
     uint64_t last = 0;
-    uint32_t news = 0;
+    uint32_t news = 0, here = where_now(port);
     for (unsigned i = 0; i < n; i++) {
         uint64_t key = stations[i].key, h = stations[i].hash;
-        if (key != last && unlikely(!refresh(t, key, h, port))) {
+        if (key != last && unlikely(!refresh(t, key, h, here))) {
             news |= 1u << i;
             if (unlikely(fdb_is_elsewhere(key, h, port)))
                 key = 0; /* each of its frames is refused */
