@@ -15,9 +15,8 @@
 /* Never within a line: what others say would come into it. */
 static void put(struct out *out, const char *text, size_t n)
 {
-    static unsigned lines;
     out->write(out, text, n);
-    if (n && text[n - 1] == '\n' && ++lines % LINES_PER_TURN == 0 && task_current())
+    if (n && text[n - 1] == '\n' && ++out->lines % LINES_PER_TURN == 0 && task_current())
         task_yield();
 }
 

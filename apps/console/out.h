@@ -8,6 +8,7 @@
 struct out {
     void (*write)(struct out *out, const char *text, size_t n);
     void *ctx;
+    unsigned lines; /* so far: out.c's */
 };
 
 /* May yield on the console (kernel/task.h): hold no pointers into tables across it. */
