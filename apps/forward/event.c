@@ -5,22 +5,17 @@
 
 #include <limits.h>
 
-/* The least order above `above`; INT_MAX: there is none. */
-static int order_after(int above)
-{
-    int next = INT_MAX;
-    TABLE_FOR_EACH (event_listeners, struct event_listener, listener)
-        if (listener->order > above && listener->order < next)
-            next = listener->order;
-    return next;
-}
-
 void event_post(const struct event *event)
 {
-    for (int order = order_after(INT_MIN); order != INT_MAX; order = order_after(order))
+    int next;
+    for (int order = INT_MIN; order != INT_MAX; order = next) {
+        next = INT_MAX; /* the least order above this one */
         TABLE_FOR_EACH (event_listeners, struct event_listener, listener)
             if (listener->order == order)
                 listener->heard(event);
+            else if (listener->order > order && listener->order < next)
+                next = listener->order;
+    }
 }
 
 void event_settle(void)
