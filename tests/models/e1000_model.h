@@ -52,11 +52,13 @@ struct e1000_model_chip {
     uint32_t (*read)(struct e1000_model *m, uint32_t reg, uint32_t value); /* what is read */
 };
 
+#define E1000_MODEL_REGS 0x6000u /* none of those that are known lies beyond */
+
 struct e1000_model {
     const struct e1000_model_chip *chip; /* NULL: an 8254x */
     struct pcispace_device device;
     struct pci_function *function; /* what the scan found */
-    uint32_t regs[E1000_BAR_SIZE / 4];
+    uint32_t regs[E1000_MODEL_REGS / 4];
     uint16_t eeprom[E1000_MODEL_WORDS];
     bool cable;
     bool low_half_read[2]; /* GORC, GOTC */

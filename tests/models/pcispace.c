@@ -107,8 +107,11 @@ static uint64_t bar_base(const struct pcispace_device *d, unsigned i)
 {
     if (d->bar_at)
         return d->bar_at(d->ctx, i);
-    uint64_t v = config_get(d->config + PCI_BAR0 + 4 * i, d->bar[i].is64 ? 8 : 4);
-    return v & ~(uint64_t)(d->bar[i].io ? PCI_BAR_IO_FLAGS : PCI_BAR_MEMORY_FLAGS);
+    uint32_t low, high = 0; /* at once, not by octets: each access to a register comes here */
+    memcpy(&low, d->config + PCI_BAR0 + 4 * i, sizeof low);
+    if (d->bar[i].is64)
+        memcpy(&high, d->config + PCI_BAR0 + 4 * (i + 1), sizeof high);
+    return (uint64_t)high << 32 | (low & ~(d->bar[i].io ? PCI_BAR_IO_FLAGS : PCI_BAR_MEMORY_FLAGS));
 }
 
 static bool decodes(const struct pcispace_device *d, unsigned i)
@@ -205,19 +208,24 @@ static bool forwarded(const struct pcispace_device *d, uint64_t at, bool io)
     return true;
 }
 
-static bool takes(const struct pcispace_device *d, unsigned i, uint64_t at, bool io)
+/* *offset: in that BAR. */
+static bool takes(const struct pcispace_device *d, unsigned i, uint64_t at, bool io,
+                  uint64_t *offset)
 {
-    return d->bar[i].size && d->bar[i].io == io && decodes(d, i) &&
-           at - bar_base(d, i) < d->bar[i].size && forwarded(d, at, io);
+    if (!d->bar[i].size || d->bar[i].io != io || !decodes(d, i))
+        return false;
+    *offset = at - bar_base(d, i);
+    return *offset < d->bar[i].size && forwarded(d, at, io);
 }
 
 /* Two at once is a placing error. */
-static void look_for_decoder(uint64_t at, bool io)
+static void look_for_decoder(uint64_t at, bool io, uint64_t *offset)
 {
+    uint64_t here;
     last.device = NULL;
     for (unsigned n = 0; n < device_count; n++)
         for (unsigned i = 0; i < 6; i++) {
-            if (!takes(devices[n], i, at, io))
+            if (!takes(devices[n], i, at, io, &here))
                 continue;
             if (last.device) {
                 fprintf(stderr, "pcispace: two devices decode %llx\n", (unsigned long long)at);
@@ -225,18 +233,16 @@ static void look_for_decoder(uint64_t at, bool io)
             }
             last.device = devices[n];
             last.bar = i;
+            *offset = here;
         }
 }
 
 /* Who decodes this address, NULL: nobody. */
 static struct pcispace_device *decoder(uint64_t at, bool io, unsigned *bar, uint64_t *offset)
 {
-    if (!last.device || !takes(last.device, last.bar, at, io))
-        look_for_decoder(at, io);
-    if (!last.device)
-        return NULL;
+    if (!last.device || !takes(last.device, last.bar, at, io, offset))
+        look_for_decoder(at, io, offset);
     *bar = last.bar;
-    *offset = at - bar_base(last.device, last.bar);
     return last.device;
 }
 
