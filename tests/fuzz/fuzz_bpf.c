@@ -59,5 +59,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint32_t length = n < 14 ? 14 : (uint32_t)n;
     must(run_on(&program, &cache, frame, length, PACKET_ROOM) ==
          run_on(&program, &cache, frame, length, 128));
+    packet_cache_flush(&cache);
     return 0;
 }

@@ -74,6 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct line_editor *editor = malloc(sizeof *editor); /* overruns are seen */
 
     host_reset();
+    checked.lines = nowhere.lines = 0;
     line_editor_init(editor, &nowhere, "> ");
     line_editor_start(editor);
     for (size_t i = 0; i < size; i++) {

@@ -31,7 +31,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char why[FILES_WHY_SIZE] = "";
 
     memcpy(copy, data, size);
-    files_forget();
     if (files_is_archive(copy, size) && files_add_archive(copy, size, why))
         must(why[0] && memchr(why, 0, sizeof why) && !files_count());
     else
@@ -39,6 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(files_count() <= FILES_MAX);
     for (unsigned i = 0; i < files_count(); i++)
         check_file(files_get(i), copy, size);
+    files_forget();
     free(copy);
     return 0;
 }

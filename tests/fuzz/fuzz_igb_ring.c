@@ -178,8 +178,9 @@ static void start(uint8_t how)
     host_set_look_us(LOOK_US);
     host_add_mmio(&window);
     memset(regs, 0, sizeof regs);
-    stuck = 0;
+    stuck = returned = 0;
     echoes = false;
+    memset(&echo, 0, sizeof echo);
     pool = packet_pool_create(POOL_PACKETS);
     packet_cache_init(&cache, pool);
     must(!dma_share(&device, packet_pool_memory(pool), DMA_BIDIRECTIONAL));

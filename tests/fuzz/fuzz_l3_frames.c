@@ -1,32 +1,9 @@
 /* Frames into mode l3: nothing is lost, nothing is counted twice, and nothing
- * that arrives can make it read or write out of bounds.
- *
- * The input is a list of steps: a byte that says what, then what it needs.  Half
- * of the frames are made plausible (our MAC, a right checksum), so that the
- * fuzzer gets behind the first checks. */
-#include "apps/console/command.h"
+ * that arrives can make it read or write out of bounds. */
 #include "apps/ip/neighbor.h"
-#include "apps/ip/reassembly.h"
-#include "kernel/time.h"
-#include "tests/fuzz/harness.h"
-#include "tests/host/host.h"
-#include "tests/models/bench.h"
+#include "tests/fuzz/router.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-#define PACKETS 512u
-#define AGE_US (1024 * US_PER_S) /* of an input, at least */
-#define TICKS_MS 11u             /* every timer goes off twice */
-
-#define STEP_WIRE 0x03u
-#define STEP_TO_US 0x04u  /* destination MAC is the router's */
-#define STEP_SEALED 0x08u /* IP header made to fit the frame, checksum right */
-#define STEP_TIME 0x10u   /* no frame: time passes */
-#define STEP_CHAIN 0x20u  /* in segments of 128 octets */
-#define STEP_KNOWN 0x40u  /* a byte chooses addresses that mean something, see known[] */
-#define STEP_ARP 0x80u    /* no frame but ARP, from one of them to another, as a byte says */
-#define STEP_SAY (STEP_TIME | STEP_ARP) /* no frame: a command */
 
 static void make_plausible(struct frame *f)
 {
@@ -66,87 +43,50 @@ static void make_known(struct frame *f, unsigned which)
         ip[IPV4_PROTOCOL] = IPV4_PROTOCOL_ICMP;
 }
 
-static void make_arp(struct frame *f, unsigned wire, unsigned which)
+static void make_arp(struct frame *f, unsigned wire, struct input *in)
 {
+    unsigned which = (unsigned)take_value(in, 1);
     frame_arp(f, wire, which & 3, 1 + (which >> 7), known[which & 7], known[which >> 3 & 7]);
 }
 
-/* What may be said meanwhile, and whether it is refused does not matter; the first ones are how
- * each input finds the router. */
-#define SETTINGS 7u
-static const char *const commands[] = {
-    "route delete 10.0.0.0/8",
-    "route add 10.0.0.0/8 via 203.0.113.2",
-    "port 0 reverse-path off",
-    "port 0 proxy-arp off",
-    "port 2 redirects on",
-    "route hash symmetric off",
-    "route delete 198.51.100.0/25",
-    "route add 10.0.0.0/8 via 203.0.113.2 via 192.0.2.9 weight 3 via 198.51.100.9",
-    "route add 10.0.0.0/8 via 203.0.113.2 via 10.1.2.3 interface 2",
-    "route add 10.0.0.0/8 via 192.0.2.9 via 198.51.100.9",
-    "route add 10.0.0.0/8 interface 2",
-    "route add 10.0.0.0/8 blackhole",
-    "route add 10.0.0.0/8 unreachable",
-    "route add 10.0.0.0/8 prohibit",
-    "route add 198.51.100.0/25 interface 0",
-    "port 0 reverse-path loose",
-    "port 0 reverse-path strict",
-    "port 0 proxy-arp on",
-    "port 2 redirects off",
-    "route hash symmetric on",
-};
-static bool is_changed;
-
-static void ignore(struct out *out, const char *text, size_t n) {}
-
-static void say(const char *line)
+static void make_frame(struct frame *f, unsigned wire, unsigned what, unsigned which)
 {
-    struct out out = { .write = ignore };
-    command_run(line, &out, NULL, 0);
-    bench_run_ms(1);
-}
-
-static void step(struct input *in)
-{
-    static struct frame f;
-    unsigned what = (unsigned)take_value(in, 1), wire = (what & STEP_WIRE) % BENCH_WIRES;
-    if ((what & STEP_SAY) == STEP_SAY) {
-        say(commands[take_value(in, 1) % ARRAY_SIZE(commands)]);
-        is_changed = true;
-        return;
-    }
-    if (what & STEP_TIME) {
-        host_advance_us(take_value(in, 1) * US_PER_S);
-        bench_run_ms(TICKS_MS);
-        return;
-    }
-    if (what & STEP_ARP) {
-        make_arp(&f, wire, (unsigned)take_value(in, 1));
-        bench_send(wire, &f);
-        return;
-    }
-    size_t n = FRAME_MIN + take_value(in, 1);
-    n = n < in->size ? n : in->size;
-    if (n < FRAME_MIN)
-        return;
-    memcpy(f.bytes, in->data, n);
-    in->data += n;
-    in->size -= n;
-    f.length = (uint32_t)n;
     if (what & STEP_TO_US)
-        memcpy(f.bytes, bench.port[wire]->mac, MAC_LEN);
+        memcpy(f->bytes, bench.port[wire]->mac, MAC_LEN);
     if (what & STEP_KNOWN)
-        make_known(&f, (unsigned)take_value(in, 1));
+        make_known(f, which);
     if (what & STEP_SEALED)
-        make_plausible(&f);
-    bench_send_chain(wire, &f, what & STEP_CHAIN ? PACKET_HEADER_MIN : PACKET_ROOM);
+        make_plausible(f);
 }
 
-/* One router for all inputs: making one takes longer than an input. */
+enum { ROUTE_10 = 1, REVERSE_PATH = 2, PROXY_ARP = 4, REDIRECTS = 8, HASH = 16, ROUTE_198 = 32 };
+
+#define UNDO_COMMANDS 7u
+static const struct router_command commands[] = {
+    { "route delete 10.0.0.0/8", ROUTE_10 },
+    { "route add 10.0.0.0/8 via 203.0.113.2", ROUTE_10 },
+    { "port 0 reverse-path off", REVERSE_PATH },
+    { "port 0 proxy-arp off", PROXY_ARP },
+    { "port 2 redirects on", REDIRECTS },
+    { "route hash symmetric off", HASH },
+    { "route delete 198.51.100.0/25", ROUTE_198 },
+    { "route add 10.0.0.0/8 via 203.0.113.2 via 192.0.2.9 weight 3 via 198.51.100.9", ROUTE_10 },
+    { "route add 10.0.0.0/8 via 203.0.113.2 via 10.1.2.3 interface 2", ROUTE_10 },
+    { "route add 10.0.0.0/8 via 192.0.2.9 via 198.51.100.9", ROUTE_10 },
+    { "route add 10.0.0.0/8 interface 2", ROUTE_10 },
+    { "route add 10.0.0.0/8 blackhole", ROUTE_10 },
+    { "route add 10.0.0.0/8 unreachable", ROUTE_10 },
+    { "route add 10.0.0.0/8 prohibit", ROUTE_10 },
+    { "route add 198.51.100.0/25 interface 0", ROUTE_198 },
+    { "port 0 reverse-path loose", REVERSE_PATH },
+    { "port 0 reverse-path strict", REVERSE_PATH },
+    { "port 0 proxy-arp on", PROXY_ARP },
+    { "port 2 redirects off", REDIRECTS },
+    { "route hash symmetric on", HASH },
+};
+
 static void begin(void)
 {
-    bench_packets = PACKETS;
     bench_set_up(NULL);
     bench_command("route add 10.0.0.0/8 via 203.0.113.2");
     port_set_mtu(bench.port[1], MTU_MIN);
@@ -160,39 +100,17 @@ static void forget_neighbors(void)
             must(!neighbor_delete(info.address, NULL));
 }
 
-/* What waits for neighbors and fragments is given up, and may send errors that wait in turn; then
- * nobody is known.  All timers are due at once, so that they go off together in each input. */
-static void end(void)
-{
-    for (unsigned i = 0; i < 2; i++) {
-        host_advance_us(FRAGMENT_TIMEOUT_US + US_PER_S);
-        bench_run_ms(2);
-    }
-    for (unsigned i = 0; is_changed && i < SETTINGS; i++)
-        say(commands[i]);
-    is_changed = false;
-    forget_neighbors();
-    bench_run_ms(2);
-    bench_is_quiet();
-    must(bench_is_conserved() && !forward_held() && bench_packets_back() == PACKETS);
-    host_set_time_us(ALIGN_UP(time_us() + US_PER_S, AGE_US));
-    bench_run_ms(1);
-}
+static const struct router_fuzzer fuzzer = { .begin = begin,
+                                             .make_message = make_arp,
+                                             .make_frame = make_frame,
+                                             .forget = forget_neighbors,
+                                             .ticks_ms = 11,
+                                             .commands = commands,
+                                             .command_count = ARRAY_SIZE(commands),
+                                             .undo_count = UNDO_COMMANDS };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct input in = { data, size };
-    static bool begun;
-    if (!begun) {
-        begin();
-        end();
-    }
-    begun = true;
-    while (in.size) {
-        step(&in);
-        bench_is_quiet();
-        must(bench_is_conserved());
-    }
-    end();
+    router_run(&fuzzer, data, size);
     return 0;
 }

@@ -14,6 +14,8 @@
 
 #define PACKETS 512u
 #define VFS 3u
+#define STRIKES 4u               /* until a VF is muted (vf_server.c) */
+#define AGE_US (1024 * US_PER_S) /* longer than anything waits */
 #define V_CTRL 0u
 #define PF_CHANGES 7u /* a step that all VFs feel */
 #define V_CTRL_RST 0x04000000u
@@ -27,6 +29,7 @@ static struct packet_pool *pool;
 static struct packet_cache cache;
 static struct port *port;
 static unsigned touched; /* VFs of the present input, a bit each */
+static unsigned struck;  /* and those that were malicious */
 
 /* What must hold ------------------------------------------------------------------- */
 
@@ -84,6 +87,23 @@ static void check(void)
         check_vf(vf);
     check_filters();
     must(!igb_model_pf_violations(model));
+}
+
+/* What a VF or the PF's administrator can make the driver write. */
+static const struct {
+    uint32_t first, last;
+} ranges[] = {
+    { IGB_VFRE, IGB_VFTE },         { INTEL_MTA(0), INTEL_MTA(INTEL_MTA_REGS - 1) },
+    { IGB_RAL(0), IGB_RAH(15) },    { IGB_RAL(16), IGB_RAH(31) },
+    { IGB_VT_CTL, IGB_VT_CTL },     { INTEL_VFTA(0), INTEL_VFTA(INTEL_VFTA_REGS - 1) },
+    { IGB_VMOLR(0), IGB_VMOLR(7) }, { IGB_VLVF(0), IGB_VLVF(IGB_VLVF_REGS - 1) },
+    { IGB_VMVIR(0), IGB_VMVIR(7) }, { IGB_UTA(0), IGB_UTA(IGB_UTA_REGS - 1) },
+};
+
+static void tell_outcome(void)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(ranges); i++)
+        outcome(&model->regs[ranges[i].first / 4], ranges[i].last - ranges[i].first + 4);
 }
 
 /* What happens ------------------------------------------------------------------------ */
@@ -179,6 +199,7 @@ static void something(struct input *in)
         break;
     case 5:
         igb_model_malicious(model, vf);
+        struck |= 1u << vf;
         break;
     case 6:
         administrator(in, vf);
@@ -228,6 +249,18 @@ static void begin(void)
     }
 }
 
+/* Until they are muted: afterwards none counts against them. */
+static void strike_out(void)
+{
+    for (unsigned i = 0; struck && i < STRIKES; i++) {
+        for (unsigned vf = 0; vf < VFS; vf++)
+            if (struck >> vf & 1)
+                igb_model_malicious(model, vf);
+        host_advance_us(US_PER_S);
+        polls(1);
+    }
+}
+
 /* Of the VFs that the input touched, for it takes long; whatever else it changed. */
 static void as_new(void)
 {
@@ -246,6 +279,7 @@ static void as_new(void)
             must(!port->vf->set(port, vf, &policy, &why));
     }
     polls(20); /* events that nobody looked at yet */
+    strike_out();
     host_advance_us(VF_MUTED_US);
     for (unsigned vf = 0; vf < VFS; vf++)
         if (touched >> vf & 1)
@@ -270,19 +304,10 @@ static void check_service(void)
     }
     host_advance_us(VF_MUTED_US); /* whatever happens every so often is due at once */
     polls(1);
+    host_set_time_us(ALIGN_UP(time_us() + AGE_US, AGE_US)); /* and again in the next input */
 }
 
-/* What a VF or the PF's administrator can make the driver write, as it is between inputs. */
-static const struct {
-    uint32_t first, last;
-} ranges[] = {
-    { IGB_VFRE, IGB_VFTE },         { INTEL_MTA(0), INTEL_MTA(INTEL_MTA_REGS - 1) },
-    { IGB_RAL(0), IGB_RAH(15) },    { IGB_RAL(16), IGB_RAH(31) },
-    { IGB_VT_CTL, IGB_VT_CTL },     { INTEL_VFTA(0), INTEL_VFTA(INTEL_VFTA_REGS - 1) },
-    { IGB_VMOLR(0), IGB_VMOLR(7) }, { IGB_VLVF(0), IGB_VLVF(IGB_VLVF_REGS - 1) },
-    { IGB_VMVIR(0), IGB_VMVIR(7) }, { IGB_UTA(0), IGB_UTA(IGB_UTA_REGS - 1) },
-};
-
+/* As they are between inputs. */
 static uint32_t as_before[2][IGB_MODEL_BAR_SIZE / 4];
 
 static void check_nothing_left(void)
@@ -329,10 +354,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!pool)
         first();
     choose(take_value(&in, 1) & 1);
-    touched = 0;
+    touched = struck = 0;
     while (in.size) {
         something(&in);
         check();
+        tell_outcome();
     }
     end();
     check_nothing_left();

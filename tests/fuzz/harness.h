@@ -23,6 +23,10 @@ struct input {
 uint64_t take_value(struct input *in, size_t n);
 
 void must(bool holds);
+/* What the input made the program say or send.  With FUZZ_TWICE in the environment each input runs
+ * behind another one and behind itself, and both have to go the same way: by their outcomes where
+ * there are any, else edge by edge. */
+void outcome(const void *bytes, size_t n);
 /* A frame that a driver handed up keeps the rules of nic/packet.h and nic/port.h. */
 void check_frame(const struct port *port, const struct packet *first);
 /* No port and no page is left; registry, PCI tree and machine are empty. */

@@ -25,7 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POOL_PACKETS 512u
+#define POOL_PACKETS 256u /* cleared for each input */
 #define RING 64u
 #define RX_CONTROL(q) (RX_BLOCK(q) + ADV_Q_CTL)
 #define TX_CONTROL(q) (TX_BLOCK(q) + ADV_Q_CTL)
@@ -38,6 +38,7 @@ static struct pcispace_device device;
 static struct pci_function *function;
 static uint32_t regs[BAR_SIZE / 4];
 static uint32_t mailbox; /* what V2PMAILBOX shows */
+static uint32_t returned[QUEUES], turn; /* receive descriptors, one after the other, by turns */
 static bool honest_queues, gone;
 static enum { SILENT, GRANTS, REFUSES, BABBLES } pf;
 
@@ -134,7 +135,8 @@ static void plug(void)
 {
     pcispace_reset();
     memset(regs, 0, sizeof regs);
-    mailbox = 0;
+    memset(returned, 0, sizeof returned);
+    mailbox = turn = 0;
     honest_queues = true;
     gone = false;
     pf = GRANTS;
@@ -163,12 +165,11 @@ static void scribble(uint32_t block, uint32_t word, uint64_t value)
 static void return_descriptor(void)
 {
     static const uint16_t lengths[] = { 0, 60, 127, 128, 1514, 1518, 2048, 2049 };
-    static uint32_t next[QUEUES], turn;
     uint32_t queue = turn++ % QUEUES;
     uint8_t how = (uint8_t)take(1);
     uint64_t length = how & 2 ? take(2) : lengths[how >> 2 & 7];
     uint64_t result = FIELD_PUT(ADV_RXD_LENGTH, length) | ADV_RXD_DD | (how & 1 ? ADV_RXD_EOP : 0);
-    scribble(RX_BLOCK(queue), how & 0x80 ? (uint32_t)take(1) * 2 + 1 : 2 * next[queue]++ + 1,
+    scribble(RX_BLOCK(queue), how & 0x80 ? (uint32_t)take(1) * 2 + 1 : 2 * returned[queue]++ + 1,
              result | (how & 0x40 ? take(8) : 0));
 }
 

@@ -178,6 +178,11 @@ uint64_t time_us_at(uint64_t cycles)
 
 static uint64_t random_state;
 
+void host_set_random(uint64_t seed)
+{
+    random_state = seed;
+}
+
 uint64_t random_word(void)
 {
     return random_mix(random_state += 0x9e3779b97f4a7c15ull);

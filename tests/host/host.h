@@ -34,6 +34,9 @@ void host_advance_us(uint64_t us);
 void host_set_look_us(uint64_t us);
 void host_use_real_time(bool on);       /* benchmarks */
 
+/* What random_word() says from now on follows from this alone. */
+void host_set_random(uint64_t seed);
+
 /* DMA: what a device model uses to reach memory ----------------------------- */
 
 /* 0, or -1 when [iova, iova+n) is not wholly mapped for this device in that

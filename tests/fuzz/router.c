@@ -1,0 +1,111 @@
+/* router.c - see router.h. */
+#include "tests/fuzz/router.h"
+
+#include "apps/console/command.h"
+#include "apps/ip/reassembly.h"
+#include "kernel/time.h"
+#include "tests/host/host.h"
+
+#include <string.h>
+
+#define PACKETS 512u
+#define AGE_US (1024 * US_PER_S) /* longer than anything waits */
+
+static unsigned changed; /* settings that the input touched */
+
+static void ignore(struct out *out, const char *text, size_t n) {}
+
+static void say(const struct router_command *command)
+{
+    struct out out = { .write = ignore };
+    command_run(command->line, &out, NULL, 0);
+    bench_run_ms(1);
+}
+
+/* What leaves the router is thrown away.  It numbers IPv4 packets of its own on and on. */
+static void hear(void)
+{
+    static struct frame f;
+    for (unsigned i = 0; i < BENCH_WIRES; i++)
+        while (bench_take(i, &f)) {
+            if (load_be16(f.bytes + 12) == ETHERTYPE_IPV4) {
+                memset(frame_ip(&f) + IPV4_ID, 0, 2);
+                memset(frame_ip(&f) + IPV4_CHECKSUM, 0, 2);
+            }
+            outcome(f.bytes, f.length);
+        }
+}
+
+static bool take_frame(struct frame *f, struct input *in)
+{
+    size_t n = FRAME_MIN + take_value(in, 1);
+    n = n < in->size ? n : in->size;
+    if (n < FRAME_MIN)
+        return false;
+    memcpy(f->bytes, in->data, n);
+    in->data += n;
+    in->size -= n;
+    f->length = (uint32_t)n;
+    return true;
+}
+
+static void step(const struct router_fuzzer *r, struct input *in)
+{
+    static struct frame f;
+    unsigned what = (unsigned)take_value(in, 1), wire = (what & STEP_WIRE) % BENCH_WIRES;
+    if ((what & STEP_SAY) == STEP_SAY) {
+        const struct router_command *command = &r->commands[take_value(in, 1) % r->command_count];
+        changed |= command->changes;
+        say(command);
+    } else if (what & STEP_TIME) {
+        host_advance_us(take_value(in, 1) * US_PER_S);
+        bench_run_ms(r->ticks_ms);
+    } else if (what & STEP_MESSAGE) {
+        r->make_message(&f, wire, in);
+        bench_send(wire, &f);
+    } else if (take_frame(&f, in)) {
+        r->make_frame(&f, wire, what, what & STEP_KNOWN ? (unsigned)take_value(in, 1) : 0);
+        bench_send_chain(wire, &f, what & STEP_CHAIN ? PACKET_HEADER_MIN : PACKET_ROOM);
+    }
+}
+
+/* What waits for neighbors and fragments is given up, and may send errors that wait in turn; then
+ * nobody is known.  All timers are due at once, so that they go off together in each input. */
+static void end(const struct router_fuzzer *r)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        host_advance_us(FRAGMENT_TIMEOUT_US + US_PER_S);
+        bench_run_ms(2);
+    }
+    for (unsigned i = 0; i < r->undo_count; i++)
+        if (r->commands[i].changes & changed)
+            say(&r->commands[i]);
+    changed = 0;
+    r->forget();
+    bench_run_ms(2);
+    hear();
+    must(bench_is_conserved() && !forward_held() && bench_packets_back() == PACKETS);
+    host_set_random(0); /* advertisements that are due then will be due again at one time */
+    host_set_time_us(ALIGN_UP(time_us() + AGE_US, AGE_US));
+    bench_run_ms(1);
+    hear();
+}
+
+void router_run(const struct router_fuzzer *r, const uint8_t *data, size_t size)
+{
+    struct input in = { data, size };
+    static bool begun;
+    if (!begun) {
+        bench_packets = PACKETS;
+        r->begin();
+        end(r);
+    }
+    begun = true;
+    outcome(NULL, 0);
+    while (in.size) {
+        step(r, &in);
+        hear();
+        must(bench_is_conserved());
+    }
+    end(r);
+}
