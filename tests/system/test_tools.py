@@ -50,6 +50,9 @@ def test_style_accepts_what_is_good(tmp_path):
     ("nic/x.h", "static int", "typedef struct x x_t;\nstatic int", "typedef of a struct"),
     ("nic/x.h", "return 0;", "return 0; /* " + "x" * 100 + " */", "columns"),
     ("nic/x.c", "return 0;\n}\n", "return 0;\n}", "no newline at the end"),
+    ("nic/x.c", "\"started\"", "\"%u of %zu\", 1u, sizeof *port", "%zu, which the image's printf does not know"),
+    ("apps/x.c", "\"started\"", "\"%-6lld\", 1ll", "%-6lld, which"),
+    ("kernel/x.h", "\"started\"", "\"%02hhx\", 1", "%02hhx, which"),
     ("docs/x.md", "return 0;", "return 0; ", "trailing blank")])
 def test_style_refuses(tmp_path, path, old, new, finding):
     assert old in GOOD
@@ -60,6 +63,13 @@ def test_style_refuses(tmp_path, path, old, new, finding):
 def test_style_looks_at_code_not_at_comments(tmp_path):
     text = GOOD.replace("    return n;", "    /* no printf(\"x\") here */\n    return n;")
     assert "data path" not in check_style(tmp_path, "nic/x.c", text).stdout
+
+
+def test_style_accepts_what_printf_knows(tmp_path):
+    text = GOOD.replace("\"started\"", "\"/* 100%%zu %lu %-3.2lx %hu %c \" PRIu64, 1ul, 2ul, h, c, n")
+    assert "printf" not in check_style(tmp_path, "nic/x.c", text).stdout
+    text = GOOD.replace("log_info(\"started\")", "printf(\"%zu\", sizeof *port)")
+    assert "printf" not in check_style(tmp_path, "tests/unit/x.c", text).stdout
 
 
 def program(folder, name, text):
