@@ -31,11 +31,13 @@ static const char *request_macvlan(struct vf_server *s, unsigned vf, const uint3
     return vf_server_add_mac(s, vf, mac);
 }
 
+/* Not 1.5: with that version Linux's ixgbevf keeps the buffer while it waits for the PF to read,
+ * and a PF that takes the buffer first, as ours does, would take the message away with it. */
 static const char *request_api(struct vf_server *s, unsigned vf, const uint32_t *message,
                                struct vf_answer *answer)
 {
-    if (message[1] >= MBX_APIS || message[1] == MBX_API_2_0)
-        return "versions of the protocol are 1.0 to 1.5";
+    if (message[1] > MBX_API_1_4 || message[1] == MBX_API_2_0)
+        return "versions of the protocol are 1.0 to 1.4";
     s->vf[vf].api = message[1];
     return NULL;
 }
