@@ -34,6 +34,7 @@ help:
 	@echo 'make fuzz-long HOURS=8   all of them for so long, and what no input reached'
 	@echo 'make system  tests of the real image in QEMU'
 	@echo 'make test-smp  the image on several CPUs; make test runs the quick part'
+	@echo 'make test-models-linux  the device models under stock Linux, in a QEMU of its own'
 	@echo 'make test-nested  VFs of a Linux guest by vfio-pci, the image as its guest'
 	@echo 'make bench   tables of ratios against peers'
 	@echo 'make sizes   text, data and bss of every object'
@@ -374,6 +375,23 @@ nested: $(B)/millrace.elf
 test-nested:
 	@tools/setup
 	@$(MAKE) --no-print-directory -s nested
+
+# A device model as a program, for QEMU's vfio-user-pci: the objects of tests/models, with
+# tests/linux/vfio_user.c in the place of tests/models/pcispace.c.
+SERVED_C := $(wildcard tests/linux/*.c) tests/models/pcispace_config.c tests/models/intel_seen.c \
+	$(filter-out %_tree.c,$(wildcard tests/models/ixgbe_model*.c))
+$(B)/ixgbe_server: $(SERVED_C) $(wildcard tests/linux/*.h tests/models/*.h) Makefile
+	@mkdir -p $(@D)
+	@echo '  HOSTCC  $@'
+	@$(CC) -std=gnu11 -O2 -g $(WARN) -I. -DMILLRACE_HOSTED -D_GNU_SOURCE -o $@ $(filter %.c,$^)
+
+.PHONY: models-linux test-models-linux
+models-linux: $(B)/ixgbe_server $(B)/millrace.elf
+	@$(PYTHON) -m pytest -q tests/linux $(PYTEST_ARGS)
+
+test-models-linux:
+	@tools/setup --models
+	@$(MAKE) --no-print-directory -s models-linux
 
 # The traffic tool of the system tests and of `make run`: an ordinary program.
 $(B)/traffic: $(wildcard tests/system/traffic/*) Makefile

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TOLD_MAX 60u
+#define TOLD_MAX 1000u
 
 void ixgbe_model_violation(struct ixgbe_model *m, int by, const char *what, uint32_t reg,
                            uint64_t value)
@@ -105,9 +105,10 @@ void ixgbe_model_reset_registers(struct ixgbe_model *m)
     *ixgbe_at(m, R_SWSM) = swsm;
     *ixgbe_at(m, R_EEC) = EEC_PRESENT | EEC_ARD | 0x400 | 5u << 11;
     *ixgbe_at(m, R_EEMNGCTL) = 0x00040000 | 0x80000000u; /* configuration of port 0 is done */
+    *ixgbe_at(m, R_FWSM) = 0x8000;                       /* firmware is well, and manages nothing */
     *ixgbe_at(m, R_AUTOC) = m->chip == IXGBE_MODEL_82599 ? 0xc09c6004u : 0xc09c8004u;
     *ixgbe_at(m, R_AUTOC2) = 0x000a0000;
-    *ixgbe_at(m, R_ESDP) = m->no_module ? ESDP_MOD_ABS : 0;
+    *ixgbe_at(m, R_ANLP1) = 0x00010000; /* negotiation has left its first state: Linux waits */
     *ixgbe_at(m, R_I2CCTL) = I2C_CLOCK_OUT | I2C_DATA_OUT;
     m->i2c.clock = m->i2c.data = m->i2c.out = true;
     m->i2c.state = 0;
@@ -217,7 +218,7 @@ static void check_receiver(struct ixgbe_model *m, uint32_t value)
         ixgbe_model_violation(m, BY_PF, "receiver on before RDRXCTL.DMAIDONE", R_RXCTRL, value);
     if (sum_of(m, R_RXPBSIZE(0), 0, 0) > (ixgbe_is_x540(m) ? 384u << 10 : 512u << 10))
         ixgbe_model_violation(m, BY_PF, "receive buffers larger than the chip's", R_RXPBSIZE(0), 0);
-    if (!(ixgbe_get(m, R_SECRXCTRL) & SECRXCTRL_RX_DIS))
+    if (!ixgbe_is_x540(m) && !(ixgbe_get(m, R_SECRXCTRL) & SECRXCTRL_RX_DIS))
         ixgbe_model_violation(m, BY_PF, "receiver on without stopping the path before it",
                               R_SECRXCTRL, 0);
 }
@@ -288,8 +289,6 @@ static void write_known(struct ixgbe_model *m, enum ixgbe_kind kind, uint32_t wr
                         uint32_t reg, uint32_t value)
 {
     uint32_t fixed = kind == KIND_READ_WRITE ? ixgbe_get(m, reg) & ~writable : 0;
-    if ((value & ~writable) & ~fixed)
-        ixgbe_model_violation(m, BY_PF, "reserved or read-only bits set", reg, value);
     if (kind == KIND_ONE_CLEARS)
         *ixgbe_at(m, reg) &= ~value;
     else if (kind == KIND_READ_WRITE)
@@ -341,7 +340,9 @@ static void pf_write(struct ixgbe_model *m, uint32_t reg, uint32_t value)
         check_receiver(m, value);
     if (reg == R_FCTRL && (value & FCTRL_SBP))
         ixgbe_model_violation(m, BY_PF, "bad frames wanted", reg, value);
-    if (kind == KIND_READ_WRITE && (value & ~writable & ~ixgbe_get(m, reg)))
+    /* what reads as one may be written back as one */
+    if (kind != KIND_READ_ONLY && kind != KIND_READ_CLEARS &&
+        (value & ~writable & ~ixgbe_get(m, reg)))
         ixgbe_model_violation(m, BY_PF, "reserved or read-only bits set", reg, value);
     if (!write_special(m, reg, value))
         write_known(m, kind, writable, reg, value);
@@ -449,6 +450,8 @@ static uint32_t read_slow(const struct ixgbe_model *m, uint32_t reg)
         return (uint32_t)time_us();
     if (reg == R_STATUS)
         return read_status(m);
+    if (reg == R_ESDP)
+        return (value & ~ESDP_CAGE_FULL) | (m->no_module ? 0 : ESDP_CAGE_FULL);
     return reg == R_CTRL ? read_ctrl(m) : value;
 }
 

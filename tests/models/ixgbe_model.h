@@ -138,7 +138,9 @@ struct ixgbe_model {
     bool semaphore_stuck;    /* SWSM.SMBI is somebody else's for ever */
     bool messages_vanish;    /* REQ, STS and ACK of either side are lost */
     bool hide_writeback;     /* transmit descriptors are never reported done */
-    bool patient;            /* inject: false and nothing counted while there is no room */
+    bool patient;            /* inject: false only, and then nothing was counted, while a queue
+                              * that is on has no room for the frame; else it is gone */
+    bool waits;              /* that was so with the last one */
 
     /* ixgbe_model_pf_serve(): the PF of a lone VF. */
     struct {
@@ -151,6 +153,8 @@ struct ixgbe_model {
         uint32_t unanswered;  /* bit n: message type n is read and acknowledged, no more */
         uint32_t seen[32];    /* messages of type n served */
         uint32_t last[IXGBE_MODEL_MESSAGE];
+        uint32_t answer[IXGBE_MODEL_MESSAGE]; /* waits until the VF lets go of the buffer */
+        bool answers;
     } pf;
     uint8_t wire_bytes[IXGBE_MODEL_WIRE];
     uint8_t pool_bytes[IXGBE_MODEL_VFS][IXGBE_MODEL_POOL_FIFO];

@@ -28,7 +28,7 @@
 #define R_CTRL_EXT 0x00018u
 #define   CTRL_EXT_PFRSTD 0x00004000u
 #define R_ESDP 0x00020u
-#define   ESDP_MOD_ABS 0x00000004u /* SDP2: no module in the cage */
+#define   ESDP_CAGE_FULL 0x00000004u /* SDP2, an input: Linux wants it before it trusts LINKS */
 #define R_I2CCTL 0x00028u
 #define   I2C_CLOCK_IN 0x00000001u
 #define   I2C_CLOCK_OUT 0x00000002u
@@ -96,6 +96,7 @@
 #define   LINKS_UP 0x40000000u
 #define   LINKS_AN_DONE 0x80000000u
 #define R_AUTOC2 0x042a8u
+#define R_ANLP1 0x042b0u
 #define R_RTTDCS 0x04900u
 #define   RTTDCS_ARBDIS 0x00000040u
 #define R_RTTDQSEL 0x04904u
@@ -226,6 +227,7 @@
 #define   Q_CTL 0x28u
 #define     CTL_ENABLE 0x02000000u
 #define     CTL_FLUSH 0x04000000u
+#define     CTL_LENGTH 0x0000bfffu /* X540, of a receive queue: longest frame, and that it counts */
 #define     CTL_VME 0x40000000u
 #define   Q_RSC 0x2cu
 #define   Q_WBL 0x38u
@@ -386,8 +388,8 @@ bool ixgbe_model_tx_next(struct ixgbe_model *m);
 /* ixgbe_model_switch.c */
 bool ixgbe_model_fifo_put(struct ixgbe_model_fifo *fifo, const uint8_t *bytes, uint32_t length);
 uint32_t ixgbe_model_fifo_get(struct ixgbe_model_fifo *fifo, uint8_t *bytes, uint32_t size);
-bool ixgbe_model_switch_from_queue(struct ixgbe_model *m, unsigned queue,
-                                   const struct ixgbe_frame *f, uint16_t vlan);
+bool ixgbe_model_switch_from_pool(struct ixgbe_model *m, const struct ixgbe_frame *f,
+                                  uint16_t vlan);
 
 /* ixgbe_model_vf.c */
 uint64_t ixgbe_model_vf_bar_read(void *ctx, unsigned bar, uint64_t offset, unsigned size);
@@ -402,6 +404,10 @@ uint32_t ixgbe_model_mailbox_pf_read(struct ixgbe_model *m, uint32_t reg);
 
 /* ixgbe_model_pci.c */
 void ixgbe_model_config(struct ixgbe_model *m);
-void ixgbe_model_config_vf(struct ixgbe_model *m);
+void ixgbe_model_config_vf(struct ixgbe_model *m);  /* the lone one */
+void ixgbe_model_config_vfs(struct ixgbe_model *m);
+#define IXGBE_MODEL_SRIOV_BAR0 0x24u
+/* From the PF's SR-IOV capability. */
+uint64_t ixgbe_model_sriov(const struct ixgbe_model *m, unsigned offset, unsigned size);
 unsigned ixgbe_model_vfs_present(const struct ixgbe_model *m);
 bool ixgbe_model_pci_master(const struct ixgbe_model *m);

@@ -74,7 +74,7 @@ void ixgbe_model_irq_cause(struct ixgbe_model *m, uint32_t misc)
 }
 
 /* VFs: three bits, each its vector. */
-static void fire_vf(struct ixgbe_model *m, struct ixgbe_model_vf *vf)
+static void fire_vf(struct ixgbe_model_vf *vf)
 {
     for (unsigned v = 0; v < 3; v++) {
         uint32_t bit = 1u << v;
@@ -91,7 +91,7 @@ static void fire_vf(struct ixgbe_model *m, struct ixgbe_model_vf *vf)
 void ixgbe_model_irq_vf(struct ixgbe_model *m, unsigned vf, unsigned cause)
 {
     m->vf[vf].cause |= 1u << cause;
-    fire_vf(m, &m->vf[vf]);
+    fire_vf(&m->vf[vf]);
 }
 
 static void queue_of_vf(struct ixgbe_model *m, struct ixgbe_model_vf *vf, bool rx, unsigned n)
@@ -251,7 +251,7 @@ bool ixgbe_model_irq_vf_write(struct ixgbe_model *m, unsigned n, uint32_t reg, u
             return reg >= 0x180 && reg < 0x18c; /* VTRSCINT */
         return true;
     }
-    fire_vf(m, vf);
+    fire_vf(vf);
     return true;
 }
 

@@ -33,8 +33,8 @@ static const struct known {
     { R_EICR, R_EICR, 4, ALL, RW, BOTH },
     { R_EICS, R_EICS, 4, 0x7fffffffu, RW, BOTH },
     { R_EIAC, R_EIAC, 4, 0x7fffffffu, RW, BOTH },
-    { 0x00820, 0x0087c, 4, 0x80000ff8u | 0x001f8000u, RW, BOTH }, /* EITR 0 to 23 */
-    { R_EIMS, R_EIMS, 4, 0x7fffffffu, RW, BOTH },
+    { 0x00820, 0x0087c, 4, 0x801f8fffu, RW, BOTH }, /* EITR 0 to 23; Linux sets bits 2:0, too */
+    { R_EIMS, R_EIMS, 4, ALL, RW, BOTH },
     { R_EIMC, R_EIMC, 4, ALL, WO, BOTH }, /* Linux and DPDK write ones everywhere */
     { R_EIAM, R_EIAM, 4, 0x7fffffffu, RW, BOTH },
     { 0x00894, 0x00894, 4, ALL, RW, BOTH }, /* EITRSEL */
@@ -57,6 +57,8 @@ static const struct known {
     { R_RDRXCTL, R_RDRXCTL, 4, 0x06be0023u, RW, BOTH },
     { R_QDE, R_QDE, 4, QDE_DROP | QDE_INDEX | QDE_WRITE | QDE_READ, RW, BOTH },
     { R_RXDGPC, 0x02f58, 4, 0, RC, BOTH },
+    { 0x02f90, 0x02f90, 4, 0, RC, ONLY_X540 }, /* B2OGPRC */
+    { 0x087b0, 0x087b0, 4, 0, RC, ONLY_X540 }, /* O2BSPC */
     { R_LVMMC_RX, R_LVMMC_RX, 4, 0, RC, ONLY_X540 },
     { R_RXCTRL, R_RXCTRL, 4, RXCTRL_EN, RW, BOTH },
     { 0x03020, 0x03020, 4, 0x00ffffffu, RW, BOTH }, /* RTRUP2TC */
@@ -64,12 +66,15 @@ static const struct known {
     { 0x03190, 0x03190, 4, ALL, RW, BOTH },
     { 0x03200, 0x0320c, 4, ALL, RW, BOTH },         /* FCTTV */
     { 0x03220, 0x0323c, 4, 0x8007ffe0u, RW, BOTH }, /* FCRTL */
-    { 0x03260, 0x0327c, 4, 0x8007ffe0u, RW, BOTH }, /* FCRTH */
+    { 0x03260, 0x0327c, 4, ALL, RW, BOTH },         /* FCRTH: Linux writes 0 - 24576 */
     { 0x032a0, 0x032a0, 4, 0x0000ffffu, RW, BOTH }, /* FCRTV */
     { R_RXPBSIZE(0), R_RXPBSIZE(7), 4, 0x000ffc00u, RW, BOTH },
     { 0x03d00, 0x03d00, 4, 0x00000018u, RW, BOTH }, /* FCCFG */
-    { 0x03f60, 0x03f68, 4, 0, RC, BOTH },           /* LXONTXC, LXOFFTXC */
-    { R_MPC(0), 0x03fdc, 4, 0, RC, BOTH },          /* and RNBC (82598's) */
+    { 0x03240, 0x0325c, 4, 0, RC, BOTH },           /* PXON2OFFCNT */
+    { 0x06030, 0x063f0, 0x40, 0, RC, BOTH }, /* QPTC where the 82598 has it: Linux reads it */
+    { 0x03f00, 0x03f3c, 4, 0, RC, BOTH },    /* PXONTXC, PXOFFTXC */
+    { 0x03f60, 0x03f68, 4, 0, RC, BOTH },    /* LXONTXC, LXOFFTXC */
+    { R_MPC(0), 0x03fdc, 4, 0, RC, BOTH },   /* and RNBC (82598's) */
     { R_CRCERRS, 0x04010, 4, 0, RC, BOTH },
     { 0x04034, 0x040b8, 4, 0, RC, BOTH },
     { R_TORL, 0x04124, 4, 0, RC, BOTH },
@@ -188,22 +193,23 @@ static const struct known {
     { R_SWSM, R_SWSM, 4, SWSM_SMBI | SWSM_SWESMBI | 4, RW, BOTH },
     { R_FWSM, R_FWSM, 4, 0, RO, BOTH },
     { 0x10150, 0x10150, 4, 0, RO, BOTH }, /* FACTPS */
-    { R_SW_FW_SYNC, R_SW_FW_SYNC, 4, 0x000007efu | SYNC_REGSMP, RW, BOTH },
+    { R_SW_FW_SYNC, R_SW_FW_SYNC, 4, 0x00001fefu | SYNC_REGSMP, RW, BOTH },
     { 0x10200, 0x10200, 4, 0x00000003u, RW, BOTH }, /* GRC */
     { 0x11000, 0x11000, 4, ALL, RW, BOTH },         /* GCR */
     { 0x11010, 0x1102c, 4, ALL, RW, BOTH },         /* GSCL, GSCN */
     { R_GCR_EXT, R_GCR_EXT, 4, 0xc0000007u, RW, BOTH },
-    { 0x11064, 0x11064, 4, 0, RO, BOTH },                         /* MREVID */
-    { 0x11068, 0x11068, 4, ALL, RW, BOTH },                       /* PBACL */
-    { 0x11070, 0x1107c, 4, ALL, RW, BOTH },                       /* DCA_ID, DCA_CTRL */
-    { 0x11088, 0x1108c, 4, ALL, RW, ONLY_82599 },                 /* CIAA, CIAD */
-    { 0x110b0, 0x110bc, 4, ALL, RW, BOTH },                       /* PICAUSE, PIENA, ... */
-    { 0x110c0, 0x110dc, 4, ALL, RW, BOTH },                       /* PBACL */
-    { 0x11144, 0x11144, 4, 0, RO, BOTH },                         /* RXFECSTATC.. */
-    { 0x12300, 0x124a0, 4, 0x80000ff8u | 0x001f8000u, RW, BOTH }, /* EITR 24 to 128 */
+    { 0x11064, 0x11064, 4, 0, RO, BOTH },           /* MREVID */
+    { 0x11068, 0x11068, 4, ALL, RW, BOTH },         /* PBACL */
+    { 0x11070, 0x1107c, 4, ALL, RW, BOTH },         /* DCA_ID, DCA_CTRL */
+    { 0x11088, 0x1108c, 4, ALL, RW, ONLY_82599 },   /* CIAA, CIAD */
+    { 0x110b0, 0x110bc, 4, ALL, RW, BOTH },         /* PICAUSE, PIENA, ... */
+    { 0x110c0, 0x110dc, 4, ALL, RW, BOTH },         /* PBACL */
+    { 0x11144, 0x11144, 4, 0, RO, BOTH },           /* RXFECSTATC.. */
+    { 0x12300, 0x124a0, 4, 0x801f8fffu, RW, BOTH }, /* EITR 24 to 128 */
     { R_PFMBMEM(0), R_PFMBMEM(64) - 4, 4, ALL, RW, BOTH },
     { R_CORECTL, R_CORECTL, 4, 0x0000ffffu, RW, ONLY_82599 },
-    { 0x15f00, 0x15f0c, 4, 0, RO, BOTH }, /* HICR: no firmware that listens */
+    { 0x15f00, 0x15f08, 4, 0, RO, BOTH },     /* HICR: no firmware that listens */
+    { 0x15f0c, 0x15f0c, 4, 0x200, RW, BOTH }, /* FWSTS */
 };
 
 /* For each register of a chip its row of `known`, counted from 1; 0: there is none. */

@@ -82,6 +82,8 @@ static void phy_init(struct ixgbe_model *m)
 {
     m->phy[1][2] = 0x0154;
     m->phy[1][3] = 0x0200;
+    m->phy[1][5] = 0x009a; /* devices 1, 3, 4 and 7 */
+    m->phy[1][8] = 0x8000; /* it is there */
     m->phy[7][1] = 0x0024; /* negotiation done, link */
 }
 
@@ -94,13 +96,14 @@ void ixgbe_model_nvm_init(struct ixgbe_model *m, const uint8_t mac[MAC_LEN])
     section(m, 0x0b, SECTION_MAC, 8);
     section(m, NVM_FIRMWARE, SECTION_FIRMWARE, 16);
     m->nvm[SECTION_FIRMWARE + 2] = 0;                    /* no LESM */
-    m->nvm[SECTION_FIRMWARE + 7] = SECTION_FIRMWARE + 8; /* pass-through configuration */
+    m->nvm[SECTION_FIRMWARE + 4] = SECTION_FIRMWARE + 8; /* pass-through configuration */
     m->nvm[SECTION_FIRMWARE + 8 + FIRMWARE_VERSION] = 0x0601;
     memcpy(&m->nvm[SECTION_CORE + 1], mac, MAC_LEN);
     m->nvm[0x15] = 0xfafa; /* the board's name: a string */
     m->nvm[0x16] = 0x380;
     m->nvm[0x380] = 6;
-    memcpy(&m->nvm[0x381], "4133-810-2", 10);
+    for (unsigned i = 0; i < 10; i++)
+        m->nvm[0x381 + i / 2] |= (uint16_t)("E12345-001"[i] << (i % 2 ? 0 : 8));
     m->nvm[0x26] = m->nvm[0x27] = m->nvm[0x28] = 0xffff; /* no thermal table, no storage MACs */
     m->nvm[0x2d] = m->nvm[0x2e] = m->nvm[0x2f] = 0xffff;
     m->nvm[NVM_CAPS] = 0;
@@ -117,8 +120,6 @@ static void write_eerd(struct ixgbe_model *m, uint32_t value)
     uint32_t word = FIELD_GET(EERD_ADDR, value);
     m->nvm_asked_us = time_us();
     *ixgbe_at(m, R_EERD) = value & EERD_ADDR;
-    if (value & ~(EERD_ADDR | EERD_START))
-        ixgbe_model_violation(m, BY_PF, "reserved or read-only bits set", R_EERD, value);
     if (ixgbe_is_x540(m) && !(ixgbe_get(m, R_SW_FW_SYNC) & SYNC_NVM))
         ixgbe_model_violation(m, BY_PF, "NVM read without its semaphore", R_EERD, value);
     if (!(value & EERD_START) || m->nvm_dead)

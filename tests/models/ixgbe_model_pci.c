@@ -1,4 +1,4 @@
-/* ixgbe_model_pci.c - configuration space of the ixgbe model: the port above, the PF, its VFs.
+/* ixgbe_model_pci.c - configuration space of the ixgbe model: the PF, its VFs.
  *
  * PCIe 7.5.3 (Express), 7.8.7 (ARI), 9.3 (SR-IOV); what an X520 shows in lspci. */
 #include "tests/models/ixgbe_model_internal.h"
@@ -9,18 +9,19 @@
 
 #include <string.h>
 
-#define VF_ENABLE_US 100000u /* PCIe 9.3.3.3.1: so long VFs need not answer */
 #define AER 0x100u
 #define ARI 0x150u
 #define SRIOV 0x160u
-#define ACS 0x148u
 #define VF_PAGE_SIZES 0x553u /* 4 KiB, 8 KiB, 64 KiB, ... */
-#define SRIOV_BAR0 0x24u
 #define PF_MSIX_BAR 4u
 #define VF_MSIX_BAR 3u
 #define PF_VECTORS 64u
+#define VF_VECTORS 3u
+#define MSIX_AT 0x70u    /* where Linux looks for the number of vectors, */
+#define EXPRESS_AT 0xa0u /* and for the link and for pending requests */
+#define LINK_X8_5GT 0x82u
 
-static uint64_t sriov(const struct ixgbe_model *m, unsigned offset, unsigned size)
+uint64_t ixgbe_model_sriov(const struct ixgbe_model *m, unsigned offset, unsigned size)
 {
     return config_get(m->device.config + SRIOV + offset, size);
 }
@@ -50,12 +51,22 @@ static void flr_done(struct pcispace_device *d)
     config_put(d->config + PCI_COMMAND, 0, 2);
 }
 
+static void capabilities(struct pcispace_device *d, unsigned vectors, unsigned msix_bar)
+{
+    d->capability_end = MSIX_AT;
+    config_add_msix(d, vectors, msix_bar);
+    d->capability_end = EXPRESS_AT;
+    unsigned at = config_add_express(d, PCI_EXPRESS_ENDPOINT, true, false);
+    config_put(d->config + at + PCI_EXPRESS_LINK_CAP, LINK_X8_5GT, 4);
+    config_put(d->config + at + PCI_EXPRESS_LINK_STA, LINK_X8_5GT, 2);
+}
+
 /* SR-IOV ---------------------------------------------------------------------------- */
 
 /* Where VFs are depends on ARI Capable Hierarchy. */
 static void place_vfs(struct ixgbe_model *m)
 {
-    bool ari = sriov(m, PCI_SRIOV_CONTROL, 2) & PCI_SRIOV_ARI;
+    bool ari = ixgbe_model_sriov(m, PCI_SRIOV_CONTROL, 2) & PCI_SRIOV_ARI;
     uint16_t offset = ari ? 0x80 : 0x180;
     config_put(m->device.config + SRIOV + PCI_SRIOV_VF_OFFSET, offset, 2);
     config_put(m->device.config + SRIOV + PCI_SRIOV_VF_STRIDE, 2, 2);
@@ -85,8 +96,7 @@ static void vf_config(struct ixgbe_model_vf *vf, bool lone)
     d->config[PCI_REVISION] = 1;
     config_put(d->config + PCI_SUBSYSTEM_VENDOR, 0x8086, 2);
     config_put(d->config + PCI_SUBSYSTEM, 0x0003, 2);
-    config_add_express(d, PCI_EXPRESS_ENDPOINT, true, false);
-    config_add_msix(d, 3, VF_MSIX_BAR);
+    capabilities(d, VF_VECTORS, VF_MSIX_BAR);
     config_add_aer(d, AER, ARI);
     config_extended(d, ARI, PCI_EXT_ARI, 1, 0);
     d->bar[0] =
@@ -117,10 +127,10 @@ static void set_vfs(struct ixgbe_model *m, unsigned count)
 /* PCIe 9.3.3.3 and 9.3.3.7. */
 static void sriov_written(struct ixgbe_model *m, uint16_t offset)
 {
-    bool on = sriov(m, PCI_SRIOV_CONTROL, 2) & PCI_SRIOV_VF_ENABLE;
+    bool on = ixgbe_model_sriov(m, PCI_SRIOV_CONTROL, 2) & PCI_SRIOV_VF_ENABLE;
     bool was = ixgbe_model_vfs_present(m);
-    unsigned count = (unsigned)sriov(m, PCI_SRIOV_NUM_VFS, 2);
-    uint32_t pages = (uint32_t)sriov(m, PCI_SRIOV_PAGE_SIZE, 4);
+    unsigned count = (unsigned)ixgbe_model_sriov(m, PCI_SRIOV_NUM_VFS, 2);
+    uint32_t pages = (uint32_t)ixgbe_model_sriov(m, PCI_SRIOV_PAGE_SIZE, 4);
     if (on && was && offset != SRIOV + PCI_SRIOV_CONTROL)
         ixgbe_model_violation(m, BY_PF, "SR-IOV changed while VF Enable is set", offset, count);
     if (on && (!count || count > IXGBE_MODEL_VFS))
@@ -149,8 +159,8 @@ static void sriov_init(struct ixgbe_model *m)
     config_put(mask + PCI_SRIOV_NUM_VFS, 0xffff, 2);
     config_put(mask + PCI_SRIOV_PAGE_SIZE, VF_PAGE_SIZES, 4);
     for (unsigned bar = 0; bar <= VF_MSIX_BAR; bar += VF_MSIX_BAR) {
-        config_put(at + SRIOV_BAR0 + 4 * bar, PCI_BAR_TYPE_64 | PCI_BAR_PREFETCH, 8);
-        config_put(mask + SRIOV_BAR0 + 4 * bar, ~(IXGBE_MODEL_VF_BAR_SIZE - 1ull), 8);
+        config_put(at + IXGBE_MODEL_SRIOV_BAR0 + 4 * bar, PCI_BAR_TYPE_64 | PCI_BAR_PREFETCH, 8);
+        config_put(mask + IXGBE_MODEL_SRIOV_BAR0 + 4 * bar, ~(IXGBE_MODEL_VF_BAR_SIZE - 1ull), 8);
     }
     place_vfs(m);
 }
@@ -190,8 +200,8 @@ void ixgbe_model_config(struct ixgbe_model *m)
     d->config[PCI_REVISION] = 1;
     config_put(d->config + PCI_SUBSYSTEM_VENDOR, 0x8086, 2);
     config_put(d->config + PCI_SUBSYSTEM, 0x0003, 2);
-    config_add_express(d, PCI_EXPRESS_ENDPOINT, true, false);
-    config_add_msix(d, PF_VECTORS, PF_MSIX_BAR);
+    d->config[CONFIG_INTERRUPT_PIN] = 1;
+    capabilities(d, PF_VECTORS, PF_MSIX_BAR);
     config_add_aer(d, AER, ARI);
     config_extended(d, ARI, PCI_EXT_ARI, 1, SRIOV);
     d->bar[0] = (struct pcispace_bar){ IXGBE_MODEL_BAR_SIZE, .is64 = true, .prefetchable = true };
@@ -210,90 +220,8 @@ void ixgbe_model_config_vf(struct ixgbe_model *m)
     m->vf[0].present = true;
 }
 
-/* In the tree of a test ----------------------------------------------------------------------- */
-
-static bool ari_forwarding(const struct ixgbe_model *m)
+void ixgbe_model_config_vfs(struct ixgbe_model *m)
 {
-    unsigned at = config_find_express(&m->bridge) + PCI_EXPRESS_DEVICE_CTL2;
-    return config_get(m->bridge.config + at, 2) & PCI_EXPRESS_ARI_FORWARDING;
-}
-
-/* A downstream port forwards to devices other than 0 only with ARI (PCIe 6.13). */
-static bool vf_answers(void *ctx)
-{
-    const struct ixgbe_model_vf *vf = ctx;
-    const struct ixgbe_model *m = vf->model;
-    bool same_bus = (sriov(m, PCI_SRIOV_CONTROL, 2) & PCI_SRIOV_ARI) != 0;
-    return vf->present && time_us() >= m->vf_enabled_us + VF_ENABLE_US &&
-           (!same_bus || ari_forwarding(m));
-}
-
-/* PCIe 9.2.1.1.1: VF n's part of a VF BAR; the page size can widen it. */
-static uint64_t vf_bar_at(void *ctx, unsigned bar)
-{
-    const struct ixgbe_model_vf *vf = ctx;
-    const struct ixgbe_model *m = vf->model;
-    uint64_t size = 4096ull << __builtin_ctz((unsigned)sriov(m, PCI_SRIOV_PAGE_SIZE, 4) | 1u << 31);
-    if (!(sriov(m, PCI_SRIOV_CONTROL, 2) & PCI_SRIOV_VF_MEMORY) || !vf->present)
-        return 0;
-    size = max_u64(size, IXGBE_MODEL_VF_BAR_SIZE);
-    uint64_t base = sriov(m, SRIOV_BAR0 + 4 * bar, 8) & ~(uint64_t)PCI_BAR_MEMORY_FLAGS;
-    return base ? base + vf->index * size : 0;
-}
-
-static void bridge_init(struct ixgbe_model *m, unsigned slot)
-{
-    struct pcispace_device *d = &m->bridge;
-    pcispace_bridge_init(d, 0x1b36, 0x000c);
-    d->config_size = PCI_EXTENDED_SIZE;
-    config_add_express(d, PCI_EXPRESS_ROOT_PORT, false, true);
-    config_extended(d, AER, PCI_EXT_AER, 2, ACS);
-    config_extended(d, ACS, PCI_EXT_ACS, 1, 0);
-    config_put(d->config + ACS + PCI_ACS_CAPABILITY, 0x1f, 2);
-    config_put(d->writable + ACS + PCI_ACS_CONTROL, 0x1f, 2);
-    pcispace_add(d, NULL, slot, 0);
-}
-
-void ixgbe_model_attach(struct ixgbe_model *m, enum ixgbe_model_chip chip,
-                        const uint8_t mac[MAC_LEN], unsigned slot)
-{
-    ixgbe_model_power_on(m, chip, mac);
-    bridge_init(m, slot);
-    pcispace_add(&m->device, &m->bridge, 0, 0);
-    for (unsigned i = 0; i < IXGBE_MODEL_VFS; i++) {
-        struct ixgbe_model_vf *vf = &m->vf[i];
-        vf_config(vf, false);
-        vf->device.answers = vf_answers;
-        vf->device.bar_at = vf_bar_at;
-        pcispace_add_vf(&vf->device, &m->device, (uint16_t)(0x180 + 2 * i));
-    }
-}
-
-void ixgbe_model_init(struct ixgbe_model *m, enum ixgbe_model_chip chip, const uint8_t mac[MAC_LEN])
-{
-    pcispace_reset();
-    ixgbe_model_attach(m, chip, mac, 4);
-    pci_scan();
-    ixgbe_model_found(m);
-}
-
-void ixgbe_model_attach_vf(struct ixgbe_model *m, enum ixgbe_model_chip chip, unsigned slot)
-{
-    ixgbe_model_power_on_vf(m, chip);
-    pcispace_add(&m->vf[0].device, NULL, slot, 0);
-}
-
-void ixgbe_model_init_vf(struct ixgbe_model *m, enum ixgbe_model_chip chip)
-{
-    pcispace_reset();
-    ixgbe_model_attach_vf(m, chip, 5);
-    pci_scan();
-    ixgbe_model_found(m);
-}
-
-void ixgbe_model_found(struct ixgbe_model *m)
-{
-    const struct pcispace_device *d = m->lone ? &m->vf[0].device : &m->device;
-    int bus = pcispace_bus(d);
-    m->function = bus < 0 ? NULL : pci_find(PCI_BDF(0, bus, d->devfn >> 3, d->devfn & 7));
+    for (unsigned i = 0; i < IXGBE_MODEL_VFS; i++)
+        vf_config(&m->vf[i], false);
 }

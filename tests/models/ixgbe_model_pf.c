@@ -85,20 +85,28 @@ void ixgbe_model_pf_pool(struct ixgbe_model *m, bool on)
     set_bit(ixgbe_at(m, R_VFTE(0)), 1, on);
 }
 
+/* A VF that speaks version 1.5 keeps the buffer until it has seen the acknowledgement. */
+static void answer(struct ixgbe_model *m, const uint32_t *words, unsigned n)
+{
+    m->pf.answers = !ixgbe_model_pf_send(m, words, n);
+    if (m->pf.answers)
+        memcpy(m->pf.answer, words, n * sizeof *words);
+}
+
 /* words[3] is the multicast filter's kind. */
 static void serve_reset(struct ixgbe_model *m)
 {
     static const uint8_t none[MAC_LEN];
-    uint32_t answer[4] = { VF_RESET | FAILURE };
+    uint32_t words[4] = { VF_RESET | FAILURE };
     forget(m);
     ixgbe_model_pf_pool(m, true);
     m->pf.cts = true;
     if (memcmp(m->pf.mac, none, MAC_LEN)) {
-        answer[0] = VF_RESET | SUCCESS;
-        memcpy(&answer[1], m->pf.mac, MAC_LEN);
+        words[0] = VF_RESET | SUCCESS;
+        memcpy(&words[1], m->pf.mac, MAC_LEN);
         set_address(m, 0, m->pf.mac);
     }
-    ixgbe_model_pf_send(m, answer, 4);
+    answer(m, words, 4);
 }
 
 static void serve_multicast(struct ixgbe_model *m, const uint32_t *words)
@@ -219,6 +227,8 @@ static bool serve_request(struct ixgbe_model *m, uint32_t type, uint32_t *words)
 bool ixgbe_model_pf_serve(struct ixgbe_model *m)
 {
     uint32_t words[IXGBE_MODEL_MESSAGE];
+    if (m->pf.answers)
+        answer(m, m->pf.answer, IXGBE_MODEL_MESSAGE);
     if (!ixgbe_model_pf_receive(m, words))
         return false;
     uint32_t type = words[0] & TYPE;
@@ -232,7 +242,7 @@ bool ixgbe_model_pf_serve(struct ixgbe_model *m)
     }
     bool good = m->pf.cts && !(m->pf.refused >> type % 32 & 1) && serve_request(m, type, words);
     words[0] |= (good ? SUCCESS : FAILURE) | (m->pf.cts ? CTS : 0);
-    ixgbe_model_pf_send(m, words, IXGBE_MODEL_MESSAGE);
+    answer(m, words, IXGBE_MODEL_MESSAGE);
     return true;
 }
 

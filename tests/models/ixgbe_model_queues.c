@@ -226,6 +226,8 @@ void ixgbe_model_queue_write(struct ixgbe_model *m, int by, uint32_t reg, uint32
 {
     uint32_t writable = known[find_known(reg)].writable;
     unsigned queue = queue_of(reg);
+    if (ixgbe_is_x540(m) && is_rx(reg) && reg % 0x40 == Q_CTL)
+        writable |= CTL_LENGTH;
     if (value & ~writable & ~ixgbe_get(m, reg))
         ixgbe_model_violation(m, by, "reserved or read-only bits set", reg, value);
     check_write(m, by, reg, value);
@@ -338,7 +340,7 @@ static bool rx_fill(struct ixgbe_model *m, unsigned queue, const uint8_t *bytes,
     struct descriptor d;
     if (!ixgbe_model_dma_read(m, queue, ixgbe_model_at_head(m, true, queue), &d, sizeof d))
         return false;
-    if (!d.low || (d.high & 1))
+    if (!d.low)
         ixgbe_model_violation(m, owner(m, queue), "receive descriptor not ready", R_RX(queue),
                               d.high);
     return ixgbe_model_dma_write(m, queue, d.low, bytes, n) &&

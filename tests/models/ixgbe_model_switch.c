@@ -335,6 +335,7 @@ static bool to_pools(struct ixgbe_model *m, uint64_t pools, const struct ixgbe_f
     struct ixgbe_rx_how how = how_of(m, f);
     bool taken = false;
     if (f->from == ANY_POOL && blocked(m, pools, f, &how)) {
+        m->waits = m->patient;
         if (!m->patient)
             ixgbe_model_count(m, R_MPC(0), 1);
         return false;
@@ -362,7 +363,8 @@ static bool to_some_queue(struct ixgbe_model *m, const struct ixgbe_frame *f)
 {
     struct ixgbe_rx_how how = how_of(m, f);
     unsigned queue = how.hash_type ? rss_queue(m, how.hash) : 0;
-    if (m->patient && ixgbe_model_queue_on(m, true, queue) && !queue_fits(m, 0, queue, f))
+    m->waits = m->patient && ixgbe_model_queue_on(m, true, queue) && !queue_fits(m, 0, queue, f);
+    if (m->waits)
         return false;
     return to_queue(m, queue, f, &how);
 }
@@ -405,13 +407,14 @@ bool ixgbe_model_inject(struct ixgbe_model *m, const uint8_t *frame, uint32_t le
     bool stopped = ixgbe_get(m, R_SECRXCTRL) & SECRXCTRL_RX_DIS;
     if (m->gone || quiet || stopped || length < 14 || !(ixgbe_get(m, R_RXCTRL) & RXCTRL_EN) ||
         !m->cable || m->no_module)
-        return false;
+        return m->patient;
+    m->waits = false;
     bool taken = from_wire(m, &f);
-    if (taken || !m->patient) {
-        ixgbe_model_count(m, R_TPR, 1);
-        ixgbe_model_count_octets(m, R_TORL, length + FCS);
-    }
-    return taken;
+    if (m->waits)
+        return false;
+    ixgbe_model_count(m, R_TPR, 1);
+    ixgbe_model_count_octets(m, R_TORL, length + FCS);
+    return taken || m->patient;
 }
 
 /* Sending --------------------------------------------------------------------------------- */
@@ -477,8 +480,8 @@ static bool switch_inside(struct ixgbe_model *m, const struct ixgbe_frame *f, bo
     return (ixgbe_get(m, R_RXCTRL) & RXCTRL_EN) && pools && to_pools(m, pools, f);
 }
 
-bool ixgbe_model_switch_from_queue(struct ixgbe_model *m, unsigned queue,
-                                   const struct ixgbe_frame *frame, uint16_t vlan)
+bool ixgbe_model_switch_from_pool(struct ixgbe_model *m, const struct ixgbe_frame *frame,
+                                  uint16_t vlan)
 {
     static uint8_t tagged[IXGBE_MODEL_FRAME + 2 * VLAN_TAG];
     struct ixgbe_frame f = *frame;
@@ -523,7 +526,7 @@ bool ixgbe_model_vf_transmit(struct ixgbe_model *m, unsigned vf, const uint8_t *
         f.bytes = padded;
         f.length = WIRE_MIN - FCS;
     }
-    return ixgbe_model_switch_from_queue(m, queue, &f, vlan);
+    return ixgbe_model_switch_from_pool(m, &f, vlan);
 }
 
 uint32_t ixgbe_model_vf_take(struct ixgbe_model *m, unsigned vf, uint8_t *frame, uint32_t size)

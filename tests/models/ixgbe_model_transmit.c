@@ -310,7 +310,7 @@ static void emit(struct ixgbe_model *m, unsigned queue, const struct tx_frame *f
         ixgbe_model_count(m, R_QPTC(queue), 1);
         ixgbe_model_count_octets(m, R_QBTC(queue), length + FCS);
     }
-    ixgbe_model_switch_from_queue(m, queue, &frame, f->vlan);
+    ixgbe_model_switch_from_pool(m, &frame, f->vlan);
 }
 
 static void send_frame(struct ixgbe_model *m, unsigned queue, const struct tx_frame *f)

@@ -118,7 +118,8 @@ void ixgbe_model_mailbox_open(struct ixgbe_model *m)
 
 static void write_mailbox(struct ixgbe_model *m, unsigned vf, uint32_t value)
 {
-    if (value & ~(VFMB_REQ | VFMB_ACK | VFMB_VFU))
+    /* Linux writes back what it has read: status bits are read-only, not reserved */
+    if (value & ~0xffu)
         ixgbe_model_violation(m, (int)vf, "reserved or read-only bits set", V_MAILBOX, value);
     own(m, vf, false, value & VFMB_VFU);
     if (value & VFMB_REQ)

@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#define CONFIG_INTERRUPT_PIN 0x3du
 #define CONFIG_FLR 0x8000u /* of Device Control, PCIe 7.5.3.4 */
 
 static inline void config_put(uint8_t *at, uint64_t value, unsigned size)

@@ -109,20 +109,20 @@ def archive(entries):
     return bytes(out)
 
 
-def make_initramfs():
+def make_initramfs(path=INITRAMFS, modules=MODULES, folder=NESTED):
     with open(os.path.join(os.path.dirname(__file__), "init"), "rb") as f:
         init = f.read()
-    with open(os.path.join(NESTED, "busybox"), "rb") as f:
+    with open(os.path.join(folder, "busybox"), "rb") as f:
         busybox = f.read()
-    modules = load_order(MODULES)
+    modules = load_order(modules, folder)
     entries = [("bin", 0o040755, b""), ("modules", 0o040755, b""), ("dev", 0o040755, b""),
                ("init", 0o100755, init), ("bin/busybox", 0o100755, busybox),
                ("modules.order", 0o100644, "\n".join(modules).encode() + b"\n")]
     entries += [("modules/%s.ko" % name, 0o100644, content) for name, content in modules.items()]
-    new = "%s.%d" % (INITRAMFS, os.getpid())
+    new = "%s.%d" % (path, os.getpid())
     with open(new, "wb") as f:
         f.write(archive(entries))
-    os.rename(new, INITRAMFS)
+    os.rename(new, path)
 
 
 # ---- Linux -------------------------------------------------------------------------------
@@ -199,10 +199,14 @@ class Linux:
     def _path(self, name):
         return os.path.join(self.folder, name)
 
-    def start(self):
+    def prepare(self):
+        """What has to be there before its QEMU starts."""
         assert os.path.exists(KERNEL), "no kernel for the nested test: run tools/setup"
         make_initramfs()
         self.wire.plug()
+
+    def start(self):
+        self.prepare()
         self.errors = open(self._path("qemu.log"), "wb+")
         self.started = time.monotonic()
         self.process = subprocess.Popen(self._command_line(), stdin=subprocess.DEVNULL,

@@ -1,0 +1,49 @@
+"""One Linux for every case: its first NIC is the model's PF, under ixgbe, in the guest's own network
+namespace; its second one, at the other end of the cable, the model's VF, under ixgbevf, in `far`."""
+import pytest
+
+import modelled
+
+PF, VF = 0, 1
+PF_ADDRESS, VF_ADDRESS = "192.0.2.1", "192.0.2.2"
+
+
+def pytest_collection_modifyitems(items):
+    """Where a system has no newer QEMU, no such kernel or no ethtool, it is said, and all are skipped."""
+    missing = modelled.missing()
+    for item in items if missing else ():
+        item.add_marker(pytest.mark.skip(reason="%s is not there: tools/setup --models" % missing))
+
+
+@pytest.fixture(scope="session")
+def linux():
+    with modelled.Linux([("pf", ["-m", "1"]), ("vf", ["-m", "2"])]) as machine:
+        machine.pf, machine.vf = machine.netdev(modelled.bdf(PF)), machine.netdev(modelled.bdf(VF))
+        machine.run("mkdir -p /var/run")
+        machine.ip("netns add far")
+        machine.ip("link set %s netns far" % machine.vf)
+        machine.ip("address add %s/24 dev %s" % (PF_ADDRESS, machine.pf))
+        machine.ip("-n far address add %s/24 dev %s" % (VF_ADDRESS, machine.vf))
+        machine.ip("link set %s up" % machine.pf)
+        machine.ip("-n far link set %s up" % machine.vf)
+        machine.both_up()
+        assert machine.violations() == [0, 0], machine.story()
+        machine.run("dd if=/dev/urandom of=/run/bulk bs=1M count=%d" % modelled.BULK_MIB)
+        yield machine
+
+
+@pytest.fixture(autouse=True)
+def strict(linux):
+    """Whatever a case did: neither driver has done what its document forbids."""
+    before = linux.violations()
+    yield
+    assert linux.violations() == before, "\n".join(server.story() for server in linux.servers)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """What Linux and the models said goes to the report of a case that failed."""
+    report = (yield).get_result()
+    machine = item.funcargs.get("linux") if hasattr(item, "funcargs") else None
+    if report.failed and machine and machine.servers:
+        report.sections.append(("Linux, its steps and the models", machine.story()))

@@ -1,0 +1,165 @@
+"""A Linux guest whose NICs are device models of tests/models, by QEMU's vfio-user-pci.
+
+One ixgbe_server process a NIC; two of them are wired to each other, so that one guest has both ends
+of the cable, each in a network namespace.  QEMU, the kernel and ethtool are in build/models, where
+`tools/setup --models` has put them.
+"""
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+sys.path.insert(0, os.path.join(ROOT, "tests", "nested"))
+
+import guest  # noqa: E402
+import qemu  # noqa: E402
+
+MODELS = os.path.join(qemu.BUILD, "models")
+SERVER = os.path.join(qemu.BUILD, "ixgbe_server")
+NEWER_QEMU = os.path.join(MODELS, "qemu", "qemu")
+ETHTOOL = "/build/models/ethtool"
+IP = os.path.realpath(shutil.which("ip") or "/sbin/ip")
+BULK_MIB = 12
+BULK_LIMIT = 240
+MODULES = ["virtio_pci", "virtio_console", "9pnet_virtio", "9p", "8021q", "ixgbe", "ixgbevf"]
+
+
+def missing():
+    """What `tools/setup --models` would bring; None: nothing."""
+    for path in (NEWER_QEMU, os.path.join(MODELS, "vmlinuz"), os.path.join(MODELS, "ethtool"), SERVER):
+        if not os.path.exists(path):
+            return os.path.relpath(path, ROOT)
+    return None
+
+
+def bdf(number):
+    """Each NIC is the only device behind its root port, the first bus behind number 0."""
+    return "0000:%02x:00.0" % (number + 1)
+
+
+class Server:
+    """One model: `kind` is pf or vf, `options` what the program takes before it."""
+
+    def __init__(self, folder, name, kind, wire, options=()):
+        self.path = os.path.join(folder, name)
+        self.log = os.path.join(folder, name + ".log")
+        self.errors = open(self.log, "wb")
+        self.process = subprocess.Popen([SERVER, *options, "-w", wire, kind, self.path], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=self.errors, text=True)
+
+    def device(self, bus):
+        """QEMU's words for it."""
+        return json.dumps({"driver": "vfio-user-pci", "bus": bus, "socket": {"type": "unix", "path": self.path},
+                           "x-msg-timeout": 120000})
+
+    def ask(self, words):
+        self.process.stdin.write(words + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        assert answer, "the model is gone:\n" + self.story()
+        return answer.split()
+
+    def violations(self):
+        return int(self.ask("violations")[1])
+
+    def link(self, up):
+        self.ask("link up" if up else "link down")
+
+    def story(self):
+        self.errors.flush()
+        with open(self.log, encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.errors.close()
+
+
+class Linux(guest.Linux):
+    """`nics`: (kind, options) of each model; they are wired in pairs."""
+
+    def __init__(self, nics, modules=MODULES, **more):
+        super().__init__(**{"memory": 768, "cpus": 2, **more})
+        self.nics, self.modules, self.servers = nics, modules, []
+
+    def prepare(self):
+        assert missing() is None, "run tools/setup --models"
+        guest.make_initramfs(self._initramfs(), self.modules, MODELS)
+        for number, (kind, options) in enumerate(self.nics):
+            wire = self._path("wire%d" % (number // 2))
+            self.servers.append(Server(self.folder, "nic%d" % number, kind,
+                                       ("" if number % 2 else "listen:") + wire, options))
+        for server in self.servers:
+            guest.wait_for(lambda path=server.path: os.path.exists(path), server.path)
+
+    def _initramfs(self):
+        return self._path("initramfs")
+
+    def _machine(self):
+        return []
+
+    def _command_line(self):
+        line = [NEWER_QEMU, "-M", "q35", "-accel", "tcg", "-cpu", "max", "-m", str(self.memory),
+                "-object", "memory-backend-memfd,id=m,size=%dM,share=on" % self.memory, "-machine", "memory-backend=m",
+                "-smp", str(self.cpus), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+                *self._machine(),
+                "-serial", "file:" + self._path("linux.log"),
+                "-chardev", "socket,id=qmp,path=%s,server=on,wait=off" % self._path("qmp"),
+                "-mon", "chardev=qmp,mode=control",
+                "-device", "virtio-serial-pci,id=ports"]
+        for number, server in enumerate(self.servers):
+            line += ["-device", "pcie-root-port,id=rp%d,chassis=%d,slot=%d" % (number, number + 1, number + 1),
+                     "-device", server.device("rp%d" % number)]
+        line += self.steps.options("steps", 1)
+        for number, console in enumerate(self.consoles):
+            line += console.options("console%d" % number, 2 + number)
+        for tag, path in (("usr", "/usr"), ("build", qemu.BUILD)):
+            line += ["-fsdev", "local,id=%s,path=%s,security_model=none,readonly=on,multidevs=remap" % (tag, path),
+                     "-device", "virtio-9p-pci,fsdev=%s,mount_tag=%s" % (tag, tag)]
+        return line + ["-kernel", os.path.join(MODELS, "vmlinuz"), "-initrd", self._initramfs(), "-append",
+                       "console=ttyS0 loglevel=7 panic=-1 no_timer_check " + self.append]
+
+    def kill(self):
+        for server in self.servers:
+            server.kill()
+        self.servers = []
+        super().kill()
+
+    def story(self):
+        return "\n".join([super().story(), *("---- model\n" + server.story() for server in self.servers)])
+
+    def far(self, words):
+        """A command in the other network namespace."""
+        return "%s netns exec far %s" % (IP, words)
+
+    def both_up(self):
+        self.until(guest.is_up(self.pf))
+        self.until("%s -n far link show %s | grep -q 'state UP'" % (IP, self.vf))
+
+    def statistics(self, netdev, far=False):
+        """What `ethtool -S` says."""
+        command = "%s -S %s" % (ETHTOOL, netdev)
+        lines = self.run(self.far(command) if far else command).splitlines()[1:]
+        return {name.strip(): int(value) for name, value in (line.rsplit(":", 1) for line in lines)}
+
+    def bulk(self, to_far, address, streams=1):
+        """TCP, so many streams at once; what was received must be what was sent."""
+        sender, receiver = ("%s", self.far("%s")) if to_far else (self.far("%s"), "%s")
+        ports = range(5001, 5001 + streams)
+        # A receiver whose input ends would end the connection: it listens to a pipe on which nobody speaks.
+        script = "[ -p /run/silence ] || mkfifo /run/silence; exec 9<>/run/silence\n"
+        script += "".join("%s <&9 >/run/got.%d & got=\"$got $!\"\n" % (receiver % ("nc -l -p %d" % port), port)
+                          for port in ports)
+        script += "".join("until %s </run/bulk; do sleep 0.2; done & sent=\"$sent $!\"\n"
+                          % (sender % ("nc %s %d" % (address, port))) for port in ports)
+        script += "wait $sent $got; cat /run/bulk | md5sum; "
+        script += "; ".join("md5sum </run/got.%d" % port for port in ports)
+        sums = self.run(script, limit=BULK_LIMIT).split()
+        sums = [word for word in sums if len(word) == 32]
+        assert len(sums) == streams + 1 and len(set(sums)) == 1, sums
+
+    def violations(self):
+        return [server.violations() for server in self.servers]
