@@ -184,6 +184,12 @@ static int cmd_mac_add(struct command_call *call)
     return hear_mac(call, true);
 }
 
+COMMAND(cmd_mac_set, "mac_addr set PORT MAC", "Set a port's address, as 'port PORT mac MAC'");
+static int cmd_mac_set(struct command_call *call)
+{
+    return port_mac_command(call);
+}
+
 COMMAND(cmd_mac_remove, "mac_addr remove PORT MAC", "Receive no more what is for that address");
 static int cmd_mac_remove(struct command_call *call)
 {

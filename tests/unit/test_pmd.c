@@ -415,6 +415,8 @@ static void port_words_apply_to_one_or_all(void **state)
     typed_good("mac_addr remove 1 02:00:00:00:00:99");
     assert_false(lan[1]->port.rx_mode.promiscuous);
     typed_fails("mac_addr remove 1 02:00:00:00:00:99", "no address");
+    typed_fails("mac_addr set 1 02:00:00:00:00:43", "mac is not changed: its device cannot");
+    typed_fails("mac_addr set 1 03:00:00:00:00:43", "no station's address");
     more_stations_than_the_device_has_room_for_are_all();
     typed_good("set promisc all on");
     assert_true(lan[3]->port.rx_mode.promiscuous);
