@@ -33,7 +33,7 @@ KERNEL = os.path.join(NESTED, "vmlinuz")
 INITRAMFS = os.path.join(NESTED, "initramfs")
 # In the order of need; what they depend on comes by itself.
 MODULES = ["virtio_pci", "virtio_console", "9pnet_virtio", "9p", "igb", "igbvf", "vfio_iommu_type1",
-           "vfio_pci", "8021q"]
+           "vfio_pci", "8021q", "virtio_net", "bridge"]
 
 BOOT_LIMIT = 300
 BOOT_TRIES = 3
@@ -181,12 +181,7 @@ class Linux:
                 "-serial", "file:" + self._path("linux.log"),
                 "-chardev", "socket,id=qmp,path=%s,server=on,wait=off" % self._path("qmp"),
                 "-mon", "chardev=qmp,mode=control",
-                "-device", "intel-iommu,intremap=on",
-                "-device", "pcie-root-port,id=rp0,chassis=1,slot=1,bus=pcie.0,addr=0x4",
-                "-netdev", "dgram,id=net0,local.type=unix,local.path=%s,remote.type=unix,remote.path=%s"
-                % (self.wire.remote, self.wire.local),
-                "-device", "igb,id=igb,bus=rp0,netdev=net0,mac=" + PF_MAC,
-                "-device", "virtio-serial-pci,id=ports"]
+                *self._nics(), "-device", "virtio-serial-pci,id=ports"]
         line += self.steps.options("steps", 1)
         for number, console in enumerate(self.consoles):
             line += console.options("console%d" % number, 2 + number)
@@ -195,6 +190,13 @@ class Linux:
                      "-device", "virtio-9p-pci,fsdev=%s,mount_tag=%s" % (tag, tag)]
         return line + ["-kernel", KERNEL, "-initrd", INITRAMFS,
                        "-append", "console=ttyS0 quiet loglevel=7 panic=-1 no_timer_check intel_iommu=on " + self.append]
+
+    def _nics(self):
+        return ["-device", "intel-iommu,intremap=on",
+                "-device", "pcie-root-port,id=rp0,chassis=1,slot=1,bus=pcie.0,addr=0x4",
+                "-netdev", "dgram,id=net0,local.type=unix,local.path=%s,remote.type=unix,remote.path=%s"
+                % (self.wire.remote, self.wire.local),
+                "-device", "igb,id=igb,bus=rp0,netdev=net0,mac=" + PF_MAC]
 
     def _path(self, name):
         return os.path.join(self.folder, name)
