@@ -31,16 +31,17 @@ extern const struct {
 void __sanitizer_symbolize_pc(uintptr_t pc, const char *format, char *to, size_t size);
 
 static uint8_t *passed;   /* NULL: inputs are not repeated */
-static uint64_t outcomes; /* of this input, a hash; 0: none */
+static uint64_t outcomes; /* of this input, a sum of hashes; 0: none */
 
 void outcome(const void *bytes, size_t n)
 {
     const uint8_t *b = bytes;
+    uint64_t hash = n + 1;
     if (!passed)
         return;
     for (size_t i = 0; i < n; i++)
-        outcomes = (outcomes ^ b[i]) * 0x100000001b3ull;
-    outcomes = outcomes * 31 + n + 1;
+        hash = (hash ^ b[i]) * 0x100000001b3ull;
+    outcomes += hash;
 }
 
 static size_t edges(void)
