@@ -1,0 +1,151 @@
+"""The real image on the model of the 82599 and X540, in the QEMU that speaks vfio-user: both ends of each
+cable are the test's, or another model's."""
+import contextlib
+import os
+import re
+import socket
+import struct
+import threading
+import time
+
+import pytest
+
+import modelled
+import qemu
+
+MEMORY = 256
+
+
+@pytest.fixture(autouse=True)
+def strict():
+    """In the place of conftest's: no Linux is needed here, and Cabled looks at the models itself."""
+
+
+class Cable(qemu.Wire):
+    """A model, and the far end of its wire: a stream, each frame behind its length in four bytes."""
+
+    def __init__(self, folder, number, options):
+        super().__init__(folder, number)
+        self.folder, self.model_options, self.server = folder, options, None
+
+    def options(self, device, boot):
+        bus = "rp%d" % self.number
+        return ["-device", "pcie-root-port,id=%s,chassis=%d,slot=%d" % (bus, self.number + 1, self.number + 1),
+                "-device", self.server.device(bus)]
+
+    def plug(self):
+        self.server = modelled.Server(self.folder, "model%d" % self.number, "pf", "listen:" + self.remote,
+                                      (*self.model_options, "-m", str(self.number + 1)))
+        modelled.guest.wait_for(lambda: os.path.exists(self.remote), self.remote)
+        self.local = None
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.connect(self.remote)
+        threading.Thread(target=self._collect, args=(self.socket,), daemon=True).start()
+
+    def _collect(self, sock):
+        with sock.makefile("rb") as stream, contextlib.suppress(OSError, ValueError):
+            while len(head := stream.read(4)) == 4:
+                self.frames.put(stream.read(struct.unpack(">I", head)[0]))
+
+    def send(self, *frames):
+        for frame in frames:
+            self.socket.sendall(struct.pack(">I", len(frame)) + bytes(frame))
+
+    def unplug(self):
+        super().unplug()
+        if self.server:
+            self.server.kill()
+            self.server = None
+
+
+class Cabled(qemu.Appliance):
+    """The image with so many models; `models`: what ixgbe_server is told of each."""
+
+    def __init__(self, models=((), ()), before=(), **more):
+        share = ["-object", "memory-backend-memfd,id=m,size=%dM,share=on" % MEMORY, "-machine", "memory-backend=m",
+                 "-cpu", "max"]
+        super().__init__(nics=["model"] * len(models), memory=MEMORY, before=[*share, *before], **more)
+        self.wires = [Cable(self.folder, n, options) for n, options in enumerate(models)]
+
+    def _command_line(self):
+        return [modelled.NEWER_QEMU, *super()._command_line()[1:]]
+
+    def up(self):
+        """Every port has its link."""
+        end = time.monotonic() + qemu.COMMAND_LIMIT
+        while len(set(re.findall(r"port (\d+): link up, 10000 Mb/s full duplex", self.transcript))) < len(self.wires):
+            assert time.monotonic() < end and self._read_some(1.0) is not None, self.transcript
+        self.seen = len(self.transcript)
+        return self
+
+    def poweroff(self):
+        assert [wire.server.violations() for wire in self.wires] == [0] * len(self.wires)
+        super().poweroff()
+
+
+def frame(size, n=0, to=b"\x02\xbb\0\0\0\1", sender=b"\x02\xaa\0\0\0\1"):
+    return to + sender + b"\x88\xb5" + bytes((n + k) & 0xff for k in range(size - 14))
+
+
+def echo(appliance, sizes):
+    a, b = appliance.wires
+    for n, size in enumerate(sizes):
+        there, back = frame(size, n), frame(size, n + 1, b"\x02\xaa\0\0\0\1", b"\x02\xbb\0\0\0\1")
+        a.send(there)
+        assert b.receive() == there, size
+        b.send(back)
+        assert a.receive() == back, size
+
+
+@pytest.mark.parametrize("chip", ["82599", "x540", "kx4"])
+def test_frames_of_every_length_are_bridged(chip):
+    config = "port 0 mtu 9198\nport 1 mtu 9198\nforward l2\n"
+    with Cabled(models=[("-c", chip)] * 2, config=config) as appliance:
+        appliance.up()
+        echo(appliance, [60, 61, 1514, 1518, 2047, 2048, 2049, 4096, 4097, 8193, 9018, 9216])
+        ports = appliance.stats()["ports"]
+        assert all(p["driver"] == "ixgbe" and not p["rx_errors"] and not p["rx_missed"] for p in ports)
+        qemu.check_law(appliance.settled(12))
+
+
+def test_what_the_module_is_decides_the_link():
+    with Cabled(config="forward l2\n") as appliance:
+        shown = appliance.up().must("show port 0")
+        assert re.search(r"^  link +up, 10000 Mbit/s, full duplex$", shown, re.M)
+        appliance.wires[0].server.link(False)
+        appliance.read_until("port 0: link down")
+        appliance.wires[0].server.link(True)
+        appliance.read_until("port 0: link up")
+        echo(appliance, [60, 1514])
+
+
+def test_several_queues_share_the_flows():
+    """Two workers, two queues a port: the chip's hash spreads flows, and no frame is lost."""
+    config = "port 0 queues 2\nport 1 queues 2\nforward l2\n"
+    with Cabled(config=config, extra=("-smp", "2")) as appliance:
+        appliance.up()
+        a, b = appliance.wires
+        a.send(frame(60, sender=b"\x02\xaa\0\0\0\1"))
+        assert b.receive()
+        b.send(frame(60, 0, b"\x02\xaa\0\0\0\1", b"\x02\xbb\0\0\0\1"))
+        assert a.receive()
+        flows = [udp(k) for k in range(64)]
+        a.send(*flows)
+        assert sorted(b.receive() for _ in flows) == sorted(flows)
+        queues = appliance.settled(65)["ports"][0]["rx_queues"]
+        assert all(queue["packets"] >= 8 for queue in queues), queues
+
+
+def udp(k):
+    """A flow of its own."""
+    header = bytes((0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, k + 1, 10, 0, 1, 255 - k))
+    return frame(14)[:12] + b"\x08\x00" + header + struct.pack(">HHHH", 1000 + k, 2000 + 7 * k, 26, 0) + bytes(18)
+
+
+def test_behind_an_iommu():
+    """QEMU tells a vfio-user device of each mapping, so the model reaches what its domain has and no more."""
+    with Cabled(before=("-device", "intel-iommu,intremap=off,caching-mode=on"), config="forward l2\n") as appliance:
+        appliance.up()
+        assert "unfenced" not in appliance.must("show ports")
+        print(appliance.must("show iommu"))
+        echo(appliance, [60, 1514])
