@@ -256,9 +256,9 @@ class Appliance:
         self.errors.seek(0)
         return self.errors.read().decode(errors="replace")
 
-    def ready(self):
-        """Waits for the ready line and the prompt; the match of READY."""
-        self.read_until(r"^ready: [^\n]*\n", BOOT_LIMIT)
+    def ready(self, limit=BOOT_LIMIT):
+        """Waits for the ready line, so many seconds, and the prompt; the match of READY."""
+        self.read_until(r"^ready: [^\n]*\n", limit)
         self.ready_after = time.monotonic() - self.started
         match = READY.search(self.transcript)
         assert match, "not as the contract says: " + self.transcript[-200:]

@@ -54,7 +54,8 @@ def wait_for_inactive(appliance, count, meanwhile=lambda: None):
 def router():
     config = "fdb size %d\n" % STATIONS + ADDRESSES + routes() + "forward l3\n"
     with Appliance(nics=["virtio"] * 3, config=config, memory=MEMORY_MIB + -(-len(config) // (1 << 20)),
-                   plugged=False) as appliance:
+                   plugged=False, wait_ready=False) as appliance:
+        appliance.ready(5 * BOOT_LIMIT)     # a million commands
         wait_for_inactive(appliance, 0)
         yield appliance
 
