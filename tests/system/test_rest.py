@@ -104,15 +104,16 @@ def test_who_has_nothing_to_do_rests(nic, cpus, before):
 
 
 def test_it_costs_a_fraction_of_what_spinning_costs():
-    """QEMU's CPU time, both machines at once; a machine that spins takes what it gets."""
+    """QEMU's CPU time, both machines at once; a machine that spins takes what it gets, which may be little."""
     if accelerator() != "tcg":
         pytest.skip("measured where QEMU's own time is the guest's")
     with Appliance(config="forward l2\n") as resting, Appliance(config="forward l2\n", append="poll=busy") as busy:
         settle(resting)
-        before = [cpu_seconds(machine) for machine in (resting, busy)]
+        before, since = [cpu_seconds(machine) for machine in (resting, busy)], time.monotonic()
         time.sleep(2 * SECONDS)
+        twentieth = (time.monotonic() - since) / 20
         rested, spun = (cpu_seconds(machine) - was for machine, was in zip((resting, busy), before))
-        assert rested < spun / 4, (rested, spun)
+        assert rested < max(spun / 4, twentieth), (rested, spun)
         assert wakeups(busy.stats()) == 0
         assert "polled all the time" in busy.must("show port 0")
         lone_frames(busy, 2)
