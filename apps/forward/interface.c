@@ -288,9 +288,10 @@ void interfaces_destroy(void)
 static uint64_t bytes_of(struct packet *const *packets, uint16_t n)
 {
     uint64_t bytes = 0;
-    for (unsigned i = 0; i < n; i++)
-        bytes += packets[i]->frame_length;
-    return bytes;
+    unsigned i = 0;
+    for (; i + 2 <= n; i += 2)
+        bytes += (uint64_t)packets[i]->frame_length + packets[i + 1]->frame_length;
+    return i < n ? bytes + packets[i]->frame_length : bytes;
 }
 
 void interface_add_rx(struct interface *interface, unsigned worker, uint16_t n, uint64_t bytes)

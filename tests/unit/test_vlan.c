@@ -400,9 +400,19 @@ static void it_counts(void **state)
     interface_totals(find("0.20"), &c);
     assert_int_equal(c.tx_packets, out.tx_packets + 1);
     assert_int_equal(c.tx_bytes, out.tx_bytes + 114);
+    for (unsigned i = 0; i < 3; i++) { /* in one burst */
+        frame_ipv4(&f, 0, 7, VLAN_HOST, OTHER_HOST, 100 + i);
+        put_tag(&f, 10);
+        bench_put(0, &f);
+    }
+    bench_run_ms(2);
+    interface_totals(find("0.20"), &c);
+    assert_int_equal(c.tx_packets, out.tx_packets + 4);
+    assert_int_equal(c.tx_bytes, out.tx_bytes + 114 + 114 + 115 + 116);
     assert_non_null(strstr(bench_output("show interfaces"), "0.10 "));
     assert_non_null(strstr(bench_output("show stats json"), "{\"interface\": \"0.10\","));
-    assert_true(bench_take(0, &g));
+    for (unsigned i = 0; i < 4; i++)
+        assert_true(bench_take(0, &g));
 }
 
 static void one_that_is_down_takes_nothing(void **state)
