@@ -1,10 +1,11 @@
 """One Linux for every case: its first NIC is the model's PF, under ixgbe, in the guest's own network
-namespace; its second one, at the other end of the cable, the model's VF, under ixgbevf, in `far`."""
+namespace; its second one, at the other end of the cable, the model's VF, under ixgbevf, in `far`.  A
+second cable joins an X540, in the guest's namespace, with an 82599 that has a backplane, in `far`."""
 import pytest
 
 import modelled
 
-PF, VF = 0, 1
+PF, VF, X540, KX4 = range(4)
 PF_ADDRESS, VF_ADDRESS = "192.0.2.1", "192.0.2.2"
 
 
@@ -17,7 +18,8 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def linux():
-    with modelled.Linux([("pf", ["-m", "1"]), ("vf", ["-m", "2"])]) as machine:
+    with modelled.Linux([("pf", ["-m", "1"]), ("vf", ["-m", "2"]), ("pf", ["-c", "x540", "-m", "3"]),
+                         ("pf", ["-c", "kx4", "-m", "4"])]) as machine:
         machine.pf, machine.vf = machine.netdev(modelled.bdf(PF)), machine.netdev(modelled.bdf(VF))
         machine.run("mkdir -p /var/run")
         machine.ip("netns add far")
@@ -27,7 +29,7 @@ def linux():
         machine.ip("link set %s up" % machine.pf)
         machine.ip("-n far link set %s up" % machine.vf)
         machine.both_up()
-        assert machine.violations() == [0, 0], machine.story()
+        assert machine.violations() == [0] * 4, machine.story()
         machine.run("dd if=/dev/urandom of=/run/bulk bs=1M count=%d" % modelled.BULK_MIB)
         yield machine
 

@@ -3,7 +3,7 @@ not one access that the model calls forbidden."""
 import re
 
 import modelled
-from conftest import PF, PF_ADDRESS, VF, VF_ADDRESS
+from conftest import KX4, PF, PF_ADDRESS, VF, VF_ADDRESS, X540
 
 
 def test_both_drivers_take_it(linux):
@@ -85,3 +85,16 @@ def test_stopped_reset_and_reloaded(linux):
     linux.both_up()
     linux.run("until ping -c 1 -W 1 %s; do :; done" % VF_ADDRESS)
     linux.bulk(True, VF_ADDRESS)
+
+
+def test_an_x540_and_a_backplane(linux):
+    x540, kx4 = (linux.netdev(modelled.bdf(number)) for number in (X540, KX4))
+    linux.ip("link set %s netns far" % kx4)
+    linux.ip("address add 203.0.113.1/24 dev " + x540)
+    linux.ip("-n far address add 203.0.113.2/24 dev " + kx4)
+    linux.ip("link set %s up" % x540)
+    linux.ip("-n far link set %s up" % kx4)
+    linux.run("until ping -c 1 -W 1 203.0.113.2; do :; done")
+    linux.bulk(True, "203.0.113.2")
+    linux.bulk(False, "203.0.113.1")
+    assert linux.run("cat /sys/class/net/%s/speed" % x540) == "10000"
