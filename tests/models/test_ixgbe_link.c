@@ -38,13 +38,13 @@ static uint32_t link_mode(void)
 /* The port runs all the same, and says why it has no link. */
 static void no_link(const char *why)
 {
-    if (!rig->port || rig->port->state != PORT_RUNNING)
+    if (!nic.port || nic.port->state != PORT_RUNNING)
         ixgbe_rig_run(1);
     ixgbe_rig_turn(20000);
-    assert_int_equal(rig->port->state, PORT_RUNNING);
-    assert_false(rig->port->link.up);
-    assert_non_null(rig->port->link.why);
-    assert_string_equal(rig->port->link.why, why);
+    assert_int_equal(nic.port->state, PORT_RUNNING);
+    assert_false(nic.port->link.up);
+    assert_non_null(nic.port->link.why);
+    assert_string_equal(nic.port->link.why, why);
     assert_true(host_log_contains(why));
 }
 
@@ -70,8 +70,8 @@ static void modules_get_the_settings_of_their_kind(void **state)
         module(3, kinds[i].ten, kinds[i].one, kinds[i].cable, kinds[i].spec);
         ixgbe_rig_run(1);
         ixgbe_rig_turn(20000);
-        assert_true(rig->port->link.up);
-        assert_null(rig->port->link.why);
+        assert_true(nic.port->link.up);
+        assert_null(nic.port->link.why);
         assert_int_equal(ixgbe_rig_reg(IXGBE_CORECTL), kinds[i].last);
         assert_int_equal(link_mode(), kinds[i].mode);
         assert_int_equal(ixgbe_rig_reg(IXGBE_ESDP) & IXGBE_ESDP_TX_DISABLE, 0);
@@ -84,13 +84,13 @@ static void empty_cage_is_told_and_looked_at_again(void **state)
     rig->model.no_module = true;
     no_link("no SFP+ module");
     ixgbe_rig_turn(3000000);
-    assert_false(rig->port->link.up);
+    assert_false(nic.port->link.up);
     rig->model.no_module = false;
     ixgbe_model_set_link(&rig->model, true);
     ixgbe_rig_turn(3000000);
-    assert_true(rig->port->link.up);
+    assert_true(nic.port->link.up);
     assert_int_equal(ixgbe_rig_reg(IXGBE_CORECTL), 0x0404);
-    assert_true(ixgbe_rig_exchange());
+    assert_true(nic_exchange());
 }
 
 /* A light in an empty cage is no link. */
@@ -98,14 +98,14 @@ static void module_that_goes_is_told(void **state)
 {
     ixgbe_rig_run(1);
     ixgbe_rig_turn(20000);
-    assert_true(rig->port->link.up);
+    assert_true(nic.port->link.up);
     rig->model.no_module = true;
     ixgbe_model_set_link(&rig->model, false);
     ixgbe_rig_turn(3000000);
     no_link("no SFP+ module");
     ixgbe_model_set_link(&rig->model, true);
     ixgbe_rig_turn(20000);
-    assert_false(rig->port->link.up);
+    assert_false(nic.port->link.up);
 }
 
 static void another_module_gets_its_own_settings(void **state)
@@ -118,7 +118,7 @@ static void another_module_gets_its_own_settings(void **state)
     assert_int_equal(ixgbe_rig_reg(IXGBE_CORECTL), 0x0202);
     ixgbe_model_set_link(&rig->model, true);
     ixgbe_rig_turn(20000);
-    assert_true(rig->port->link.up);
+    assert_true(nic.port->link.up);
 }
 
 static void foreign_things_are_refused(void **state)
@@ -134,7 +134,7 @@ static void foreign_things_are_refused(void **state)
     no_link(why);
     optical(); /* and the next one is taken */
     ixgbe_rig_turn(3000000);
-    assert_true(rig->port->link.up);
+    assert_true(nic.port->link.up);
 }
 
 static void kinds_without_settings_are_refused(void **state)
@@ -184,7 +184,7 @@ static void other_vendors_are_taken_with_a_warning(void **state)
     ixgbe_rig_run(1);
     assert_true(host_log_contains(warning));
     ixgbe_rig_turn(20000);
-    assert_true(rig->port->link.up);
+    assert_true(nic.port->link.up);
 }
 
 static void silent_bus_is_an_empty_cage(void **state)
@@ -196,16 +196,16 @@ static void silent_bus_is_an_empty_cage(void **state)
 /* Firmware is at the module's bus when the port starts, and lets go. */
 static void firmware_at_the_bus_is_waited_for(void **state)
 {
-    assert_true(ixgbe_rig_probe());
+    assert_true(nic_probe());
     rig->model.reset_does_nothing = true;
     ixgbe_model_set_reg(&rig->model, IXGBE_SW_FW_SYNC, IXGBE_SYNC_PHY(0) << IXGBE_SYNC_FIRMWARE);
     ixgbe_rig_run(1);
     assert_true(host_log_contains("SW_FW_SYNC is 00000040"));
     ixgbe_rig_turn(20000);
-    assert_false(rig->port->link.up);
+    assert_false(nic.port->link.up);
     ixgbe_model_set_reg(&rig->model, IXGBE_SW_FW_SYNC, 0);
     ixgbe_rig_turn(3000000);
-    assert_true(rig->port->link.up);
+    assert_true(nic.port->link.up);
 }
 
 /* The MAC's mode ---------------------------------------------------------------------- */
@@ -213,16 +213,16 @@ static void firmware_at_the_bus_is_waited_for(void **state)
 static void link_that_is_there_stays_over_a_restart(void **state)
 {
     ixgbe_rig_run(1);
-    assert_int_equal(port_set_mtu(rig->port, 9000), 0);
+    assert_int_equal(port_set_mtu(nic.port, 9000), 0);
     assert_int_equal(ixgbe_rig_reg(IXGBE_AUTOC) & IXGBE_AUTOC_RESTART, 0);
     ixgbe_model_set_link(&rig->model, false);
-    assert_int_equal(port_set_mtu(rig->port, MTU_DEFAULT), 0);
+    assert_int_equal(port_set_mtu(nic.port, MTU_DEFAULT), 0);
     assert_true(ixgbe_rig_reg(IXGBE_AUTOC) & IXGBE_AUTOC_RESTART);
 }
 
 static void link_that_the_nvm_holds_down_is_let_go(void **state)
 {
-    assert_true(ixgbe_rig_probe());
+    assert_true(nic_probe());
     rig->model.reset_does_nothing = true;
     ixgbe_model_set_reg(&rig->model, IXGBE_AUTOC2, 0x700a0000);
     ixgbe_rig_run(1);
@@ -236,9 +236,9 @@ static void speeds_are_told(void **state)
     for (uint32_t i = 0; i < 3; i++) {
         ixgbe_model_set_reg(&rig->model, IXGBE_LINKS,
                             IXGBE_LINKS_UP | FIELD_PUT(IXGBE_LINKS_SPEED, i + 1));
-        port_poll_link(rig->port);
-        assert_true(rig->port->link.up && rig->port->link.full_duplex);
-        assert_int_equal(rig->port->link.speed_mbps, speeds[i]);
+        port_poll_link(nic.port);
+        assert_true(nic.port->link.up && nic.port->link.full_duplex);
+        assert_int_equal(nic.port->link.speed_mbps, speeds[i]);
     }
 }
 
@@ -254,7 +254,7 @@ static void backplane_is_left_to_the_nvm(void **state)
     assert_true(ixgbe_rig_reg(IXGBE_AUTOC) & IXGBE_AUTOC_RESTART);
     ixgbe_model_set_link(&rig->model, true);
     ixgbe_rig_turn(20000);
-    assert_true(rig->port->link.up);
+    assert_true(nic.port->link.up);
     assert_int_equal(rig->model.i2c.address, 0);
 }
 
@@ -270,7 +270,7 @@ static void sleeping_phy_is_woken(void **state)
     assert_int_equal(rig->model.phy[IXGBE_MDIO_AN][0],
                      IXGBE_MDIO_AN_ENABLE | IXGBE_MDIO_AN_RESTART);
     ixgbe_rig_turn(20000);
-    assert_true(rig->port->link.up);
+    assert_true(nic.port->link.up);
 }
 
 static void phy_that_negotiates_is_left_alone(void **state)
@@ -288,10 +288,10 @@ static void silent_phy_is_told(void **state)
     ixgbe_rig_run(1);
     assert_true(host_log_contains("MSCA is"));
     assert_true(host_log_contains("the PHY does not answer"));
-    assert_true(ixgbe_rig_exchange()); /* the MAC sees a link all the same */
+    assert_true(nic_exchange()); /* the MAC sees a link all the same */
     rig->model.mdi_dead = false;
     rig->model.phy[IXGBE_MDIO_PMA][IXGBE_MDIO_ID] = 0xffff;
-    port_stop(rig->port);
+    port_stop(nic.port);
     ixgbe_model_set_link(&rig->model, false);
     no_link("the PHY does not answer");
 }

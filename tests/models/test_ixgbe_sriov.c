@@ -29,7 +29,7 @@ static void poll_ms(unsigned ms)
 {
     while (ms--) {
         host_advance_us(US_PER_MS);
-        port_poll(rig->port, time_us());
+        port_poll(nic.port, time_us());
     }
 }
 
@@ -39,7 +39,7 @@ static void start(enum ixgbe_model_chip chip, unsigned vfs)
     ixgbe_rig_make(chip);
     host_advance_us(US_PER_S);
     ixgbe_rig_run(1);
-    assert_int_equal(rig->port->vf->enable(rig->port, vfs, chip == IXGBE_MODEL_X540, &why), 0);
+    assert_int_equal(nic.port->vf->enable(nic.port, vfs, chip == IXGBE_MODEL_X540, &why), 0);
     for (unsigned i = 0; i < vfs; i++)
         ixgbe_model_vf_play(&rig->model, i);
     poll_ms(20);
@@ -102,13 +102,13 @@ static void speaks(unsigned vf, enum mbx_api api)
 static struct vf_info info(unsigned vf)
 {
     struct vf_info i;
-    rig->port->vf->info(rig->port, vf, &i);
+    nic.port->vf->info(nic.port, vf, &i);
     return i;
 }
 
 static int set(unsigned vf, struct vf_policy policy)
 {
-    return rig->port->vf->set(rig->port, vf, &policy, &why);
+    return nic.port->vf->set(nic.port, vf, &policy, &why);
 }
 
 static void trust(unsigned vf)
@@ -135,12 +135,12 @@ static bool pf_works(void)
 {
     uint8_t frame[100] = { 0 };
     struct packet *p = NULL;
-    memcpy(frame, rig->port->mac, MAC_LEN);
+    memcpy(frame, nic.port->mac, MAC_LEN);
     if (!ixgbe_model_inject(&rig->model, frame, sizeof frame) ||
-        port_rx_burst(rig->port->rxq[0], &p, 1) != 1)
+        port_rx_burst(nic.port->rxq[0], &p, 1) != 1)
         return false;
     p->data[5] ^= 1;
-    return port_tx_burst(rig->port->txq[0], &p, 1) == 1 &&
+    return port_tx_burst(nic.port->txq[0], &p, 1) == 1 &&
            ixgbe_model_take(&rig->model, frame, sizeof frame) == 100;
 }
 
@@ -178,10 +178,10 @@ static void pools_are_of_four_queues_or_of_two(void **state)
 
 static void too_many_are_refused_in_words(void **state)
 {
-    assert_int_equal(rig->port->vf_max, 63);
-    assert_int_equal(rig->port->vf->enable(rig->port, 1, false, &why), -EBUSY);
-    rig->port->vf->disable(rig->port);
-    assert_int_equal(rig->port->vf->enable(rig->port, 64, false, &why), -EINVAL);
+    assert_int_equal(nic.port->vf_max, 63);
+    assert_int_equal(nic.port->vf->enable(nic.port, 1, false, &why), -EBUSY);
+    nic.port->vf->disable(nic.port);
+    assert_int_equal(nic.port->vf->enable(nic.port, 64, false, &why), -EINVAL);
     assert_true(pf_works()); /* without pools again */
     assert_int_equal(reg(0x051b0), 0);
 }
@@ -316,7 +316,7 @@ static void long_frames_of_an_82599_follow_its_pf(void **state)
     assert_true(granted(ask(1, MBX_VF_SET_LPE, 1518, 0)));
     assert_true(refused(ask(1, MBX_VF_SET_LPE, 1519, 0)));
     assert_true(receives(0) && receives(1));
-    assert_int_equal(port_set_mtu(rig->port, 9000), 0);
+    assert_int_equal(port_set_mtu(nic.port, 9000), 0);
     poll_ms(20);
     speaks(0, MBX_API_1_1);
     reset(1);
@@ -570,7 +570,7 @@ static void what_linux_says_is_served(void **state)
     unsigned lines = 0;
     FILE *file = fopen("tests/data/mailbox/ixgbevf.txt", "r");
     assert_non_null(file);
-    assert_int_equal(port_set_mtu(rig->port, 9000), 0);
+    assert_int_equal(port_set_mtu(nic.port, 9000), 0);
     poll_ms(20);
     for (; fgets(line, sizeof line, file); lines++)
         if (!strncmp(line, "0 vf ", 5))
