@@ -116,7 +116,7 @@ $(B)/millrace.elf: $(B)/stage1.elf tools/symbols
 	@$(LD) $(LDFLAGS) -Map=$(B)/millrace.map -o $(B)/millrace.debug $(BARE_O) $(B)/obj/symbols.o $(LIBC)
 	@$(OBJCOPY) --strip-all $(B)/millrace.debug $@
 
-# The same image with a driver that attacks from behind the IOMMU: for tests only.
+# The same image with commands that attack and probe it, from behind the IOMMU too: for tests only.
 ATTACK_O := $(patsubst %.c,$(B)/obj/%.o,$(call find,c,tests/attack))
 $(B)/attack.elf: $(BARE_O) $(ATTACK_O) $(B)/obj/symbols0.o linker.ld $(LIBC)
 	@echo '  LD      $@'
@@ -209,9 +209,9 @@ $(TESTS): %: %.o $(HOST_O) $(MODEL_O)
 
 # The bare machine's own files, unchanged, on a CPU made of numbers: tests/kernel/kernel/cpu.h
 # is found before kernel/cpu.h.  Not position-independent: the image lies low, as it does in RAM.
-KERNEL_TESTED := memory paging time dma apic cpus rest
+KERNEL_TESTED := memory paging time dma apic cpus rest extended
 KERNEL_TEST_C := $(wildcard tests/kernel/test_*.c)
-KERNEL_O := $(KERNEL_TESTED:%=$(B)/bare/kernel/x86/%.o) $(B)/bare/tests/kernel/machine.o
+KERNEL_O := $(KERNEL_TESTED:%=$(B)/bare/kernel/x86/%.o) $(B)/bare/kernel/cpu_features.o $(B)/bare/tests/kernel/machine.o
 KERNEL_TESTS := $(KERNEL_TEST_C:%.c=$(B)/bare/%)
 
 $(B)/bare/%.o: %.c Makefile

@@ -12,7 +12,6 @@ struct cpuid {
 };
 
 #define CPUID_FEATURES 1u
-#define CPUID_FEATURES_ECX_POPCNT (1u << 23)
 #define CPUID_FEATURES_ECX_RDRAND (1u << 30) /* SDM vol. 2, CPUID, table 3-10 */
 
 static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
@@ -22,12 +21,6 @@ static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
                      : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
                      : "a"(leaf), "c"(subleaf));
     return r;
-}
-
-/* Functions with the attribute target("popcnt") may be called. */
-static inline bool cpu_counts_bits(void)
-{
-    return cpuid(CPUID_FEATURES, 0).ecx & CPUID_FEATURES_ECX_POPCNT;
 }
 
 static inline uint64_t rdtsc(void)

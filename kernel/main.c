@@ -11,6 +11,7 @@
 #include "kernel/acpi.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
+#include "kernel/cpu_features.h"
 #include "kernel/cpus.h"
 #include "kernel/files.h"
 #include "kernel/framebuffer.h"
@@ -340,6 +341,7 @@ void kernel_main(struct boot_info *info)
 
     exception_init();
     done("exceptions: each ends in a report");
+    cpu_features_begin();
     done("devices: %u bus masters told to keep still", pci_quiesce());
     memory_init(info);
     done("memory: %" PRIu64 " MiB, mapped W^X", memory_mib());

@@ -5,6 +5,7 @@
 #include "apps/forward/interface_stats.h"
 #include "apps/forward/ports.h"
 #include "apps/forward/words.h"
+#include "kernel/cpu_features.h"
 #include "kernel/time.h"
 #include "pci/pci.h"
 
@@ -310,7 +311,8 @@ static int cmd_show_stats(struct command_call *call)
 
 /* Cores ---------------------------------------------------------------------- */
 
-COMMAND(cmd_show_cpu, "show cpu", "Show the cores, what they do and how busy they are");
+COMMAND(cmd_show_cpu, "show cpu",
+        "Show the cores, what they do, how busy they are, and what they can");
 static int cmd_show_cpu(struct command_call *call)
 {
     out_printf(call->out, "%-4s  %-14s  %14s  %s\n", "core", "role", "packets",
@@ -321,6 +323,9 @@ static int cmd_show_cpu(struct command_call *call)
         out_printf(call->out, "%-4u  %-14s  %14" PRIu64 "  %u %%\n", i, role_text(i), t.packets,
                    t.busy_percent);
     }
+    char text[64];
+    cpu_features_text(cpu_features(), text, sizeof text);
+    out_printf(call->out, "wide instructions: %s\n", text);
     return 0;
 }
 

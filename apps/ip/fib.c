@@ -2,7 +2,7 @@
 #include "apps/ip/fib.h"
 
 #include "apps/ip/trie_burst.h"
-#include "kernel/cpu.h"
+#include "kernel/cpu_features.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -44,7 +44,7 @@ static burst_fn *burst = burst_plain;
 
 unsigned fib_ways(void)
 {
-    return cpu_counts_bits() ? 2 : 1;
+    return cpu_has(CPU_POPCNT) ? 2 : 1;
 }
 
 void fib_use_way(unsigned way)

@@ -3,7 +3,7 @@
 
 #include "apps/ip/hosts6.h"
 #include "apps/ip/trie_burst.h"
-#include "kernel/cpu.h"
+#include "kernel/cpu_features.h"
 #include "kernel/endian.h"
 
 #include <errno.h>
@@ -103,7 +103,7 @@ static burst_fn *burst = burst_plain;
 
 unsigned fib6_ways(void)
 {
-    return cpu_counts_bits() ? 2 : 1;
+    return cpu_has(CPU_POPCNT) ? 2 : 1;
 }
 
 void fib6_use_way(unsigned way)

@@ -1,10 +1,11 @@
 /* cpu_begin.c - the first steps of a CPU that CPU 0 has called.
  *
- * It is to be what CPU 0 is: control registers, extended states, PAT and MTRRs (SDM vol. 3A,
+ * It is to be what CPU 0 is: control registers, PAT and MTRRs (SDM vol. 3A,
  * 253668-032, 11.11.8, read: all have the same).  unread in this file: other SDM volumes and
  * sections. */
 #include "kernel/compiler.h"
 #include "kernel/cpu.h"
+#include "kernel/cpu_features.h"
 #include "kernel/cpus.h"
 #include "kernel/x86/apic.h"
 #include "kernel/x86/percpu.h"
@@ -13,7 +14,6 @@
 #define CPUID_FEATURES_EDX_PAT (1u << 16)
 #define CR0_NO_CACHE 0x40000000ull /* CD */
 #define CR4_OSXSAVE (1ull << 18)
-#define MXCSR_DEFAULT 0x1f80u
 
 #define MSR_MTRR_CAP 0xfeu
 #define MSR_MTRR_CAP_VARIABLE 0xffull
@@ -29,7 +29,7 @@ static const uint32_t fixed_msrs[] = { 0x250, 0x258, 0x259, 0x268, 0x269, 0x26a,
 #define MTRRS_MAX (ARRAY_SIZE(fixed_msrs) + 2 * VARIABLE_MAX)
 
 static struct {
-    uint64_t cr0, cr4, xcr0, pat, mtrr_default;
+    uint64_t cr0, cr4, pat, mtrr_default;
     uint64_t mtrr[MTRRS_MAX];
     unsigned mtrrs; /* 0: the CPU has none */
     bool has_pat;
@@ -48,8 +48,7 @@ void cpu_settings_note(void)
 {
     uint32_t features = cpuid(1, 0).edx;
     ours.cr0 = read_cr0();
-    ours.cr4 = read_cr4();
-    ours.xcr0 = ours.cr4 & CR4_OSXSAVE ? read_xcr0() : 0;
+    ours.cr4 = read_cr4() & ~CR4_OSXSAVE; /* it may have none */
     ours.has_pat = features & CPUID_FEATURES_EDX_PAT;
     ours.pat = ours.has_pat ? rdmsr(MSR_PAT) : 0;
     if (!(features & CPUID_FEATURES_EDX_MTRR))
@@ -89,8 +88,6 @@ static void take_settings(void)
 {
     write_cr0(ours.cr0);
     write_cr4(ours.cr4);
-    if (ours.cr4 & CR4_OSXSAVE)
-        write_xcr0(ours.xcr0);
     if (mtrrs_differ())
         take_mtrrs();
     if (ours.has_pat && rdmsr(MSR_PAT) != ours.pat) {
@@ -98,7 +95,7 @@ static void take_settings(void)
         wbinvd();
         write_cr3(read_cr3());
     }
-    fpu_reset(MXCSR_DEFAULT); /* INIT leaves it as it was */
+    cpu_features_join();
 }
 
 static struct cpu *find(uint32_t id)

@@ -39,13 +39,15 @@ exception_common:
     call exception_handle
     ud2
 
-/* What other CPUs are woken by: nothing but the end of a halt (cpu_begin.c). */
+/* What other CPUs are woken by: nothing but the end of a halt (cpu_begin.c), with all registers as
+ * they were. */
     .globl interrupt_stub
 interrupt_stub:
     iretq
 
 /* void task_switch(uint64_t *save_sp, uint64_t load_sp): the callee-saved
- * registers of the System V ABI (unread: 3.2.1) and the stack pointer. */
+ * registers of the System V ABI (unread: 3.2.1) and the stack pointer.  Vector
+ * registers are the caller's, control words all tasks' (kernel/cpu_features.h). */
     .globl task_switch
 task_switch:
     push %rbx

@@ -90,6 +90,8 @@ void host_set_cpus(unsigned n);
 extern bool host_rest_for_ever; /* cpu_rest() ends when it is woken and not before */
 extern bool host_interrupts; /* devices can interrupt CPUs: cpu_message() */
 void host_join_cpus(void);      /* waits until all of them have ended */
+/* As if the host had none of those (kernel/cpu_features.h); 0: all that it has. */
+void host_hide_cpu_features(uint32_t features);
 
 /* machine_poweroff() and machine_reboot() only note that they were called. */
 extern unsigned host_poweroffs, host_reboots;

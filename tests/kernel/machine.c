@@ -74,15 +74,19 @@ unsigned machine_panics;
 
 void machine_cpuid(uint32_t leaf, uint32_t eax, uint32_t ebx, uint32_t ecx, uint32_t edx)
 {
-    assert_true(leaf_count < LEAVES_MAX);
-    leaves[leaf_count].leaf = leaf;
-    leaves[leaf_count++].answer = (struct cpuid){ eax, ebx, ecx, edx };
+    unsigned i = 0;
+    while (i < leaf_count && leaves[i].leaf != leaf)
+        i++;
+    assert_true(i < LEAVES_MAX);
+    leaf_count += i == leaf_count;
+    leaves[i].leaf = leaf;
+    leaves[i].answer = (struct cpuid){ eax, ebx, ecx, edx };
 }
 
 struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
 {
     (void)subleaf;
-    for (unsigned i = leaf_count; i-- > 0;)
+    for (unsigned i = 0; i < leaf_count; i++)
         if (leaves[i].leaf == leaf)
             return leaves[i].answer;
     return (struct cpuid){ 0 };
@@ -133,6 +137,35 @@ void wrmsr(uint32_t msr, uint64_t v)
 {
     assert_non_null(machine_msrs.write);
     machine_msrs.write(msr, v);
+}
+
+uint64_t machine_cr4, machine_xcr0;
+uint32_t machine_mxcsr;
+
+uint64_t read_cr4(void)
+{
+    return machine_cr4;
+}
+
+void write_cr4(uint64_t v)
+{
+    machine_cr4 = v;
+}
+
+/* What a CPU answers otherwise to is a general protection fault. */
+void write_xcr0(uint64_t v)
+{
+    assert_true(machine_cr4 & 1u << 18);
+    assert_true(v & 1);
+    assert_false(v & ~(uint64_t)cpuid(0xd, 0).eax);
+    assert_true((v & 4) == 0 || (v & 2));
+    assert_true((v & 0xe0) == 0 || (v & 0xe4) == 0xe4);
+    machine_xcr0 = v;
+}
+
+void fpu_reset(uint32_t mxcsr)
+{
+    machine_mxcsr = mxcsr;
 }
 
 void *cpu_local(void)
@@ -279,7 +312,7 @@ void machine_reset(void)
     machine_msrs = machine_mmio = (struct machine_registers){ NULL, NULL };
     machine_waits = machine_halts = NULL;
     machine_cpu_count = 0;
-    machine_cr3 = machine_tsc = 0;
+    machine_cr3 = machine_cr4 = machine_xcr0 = machine_mxcsr = machine_tsc = 0;
     machine_tsc_hz = 3000000000ull;
     machine_panics = 0;
     machine_pit_mode = 0;

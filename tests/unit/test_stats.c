@@ -2,6 +2,7 @@
  * what the forwarding core holds. */
 #include "apps/bridge/fdb.h"
 #include "apps/console/command.h"
+#include "kernel/cpu_features.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
 #include "tests/models/lan.h"
@@ -357,6 +358,17 @@ static void show_cpu_tells_role_and_share(void **state)
     assert_non_null(strstr(text, "0     control+worker"));
 }
 
+static void show_cpu_tells_what_the_cpus_can(void **state)
+{
+    host_hide_cpu_features(UINT32_MAX);
+    assert_int_equal(run("show cpu"), 0);
+    assert_non_null(strstr(text, "\nwide instructions: none\n"));
+    host_hide_cpu_features(UINT32_MAX & ~CPU_POPCNT);
+    assert_int_equal(run("show cpu"), 0);
+    assert_int_equal(strstr(text, "\nwide instructions: popcnt\n") != NULL, cpu_has(CPU_POPCNT));
+    host_hide_cpu_features(0);
+}
+
 /* Configuring ------------------------------------------------------------------- */
 
 static void forward_start_and_stop(void **state)
@@ -463,6 +475,7 @@ int main(void)
         TEST(show_stats_names_each_drop),
         TEST(show_ports_tells_state_and_failure),
         TEST(show_cpu_tells_role_and_share),
+        TEST(show_cpu_tells_what_the_cpus_can),
         TEST(forward_start_and_stop),
         TEST(fdb_by_hand),
         TEST(show_fdb_tells_what_was_learned),

@@ -18,4 +18,8 @@ uint64_t read_cr3(void);
 void write_cr3(uint64_t v);
 uint64_t rdmsr(uint32_t msr);
 void wrmsr(uint32_t msr, uint64_t v);
+uint64_t read_cr4(void);
+void write_cr4(uint64_t v);
+void write_xcr0(uint64_t v);
+void fpu_reset(uint32_t mxcsr);
 void *cpu_local(void);
