@@ -378,7 +378,7 @@ test-nested:
 
 # A device model as a program, for QEMU's vfio-user-pci: the objects of tests/models, with
 # tests/linux/vfio_user.c in the place of tests/models/pcispace.c.
-SERVED_C := $(wildcard tests/linux/*.c) tests/models/pcispace_config.c tests/models/intel_seen.c \
+SERVED_C := $(wildcard tests/linux/*.c) tests/models/pcispace_config.c tests/models/intel_seen.c tests/models/intel_sent.c \
 	$(filter-out %_tree.c,$(wildcard tests/models/ixgbe_model*.c))
 $(B)/ixgbe_server: $(SERVED_C) $(wildcard tests/linux/*.h tests/models/*.h) Makefile
 	@mkdir -p $(@D)

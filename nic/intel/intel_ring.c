@@ -32,8 +32,8 @@ int intel_rxq_create(struct intel_rxq *rx, struct dma_device *dma)
 {
     uint32_t size = rx->queue.size;
     rx->packets = calloc(size, sizeof *rx->packets);
-    if (!rx->packets ||
-        dma_alloc(dma, size * sizeof *rx->ring, PAGE_SIZE, DMA_BIDIRECTIONAL, &rx->memory))
+    if (!rx->packets || dma_alloc(dma, (size * sizeof *rx->ring) << rx->wide, PAGE_SIZE,
+                                  DMA_BIDIRECTIONAL, &rx->memory))
         return -ENOMEM;
     rx->ring = rx->memory.va;
     rx->mask = size - 1;
@@ -102,7 +102,7 @@ void intel_queue_program(uint8_t *block, const struct dma_memory *ring, uint32_t
 /* The device writes to the buffer's end: what it may not write is headroom. */
 static void rx_give(struct intel_rxq *rx, struct packet *p)
 {
-    struct intel_rx_desc *desc = &rx->ring[rx->tail & rx->mask];
+    struct intel_rx_desc *desc = &rx->ring[(rx->tail & rx->mask) << rx->wide];
     p->data = p->buffer + (PACKET_BUFFER_SIZE - rx->room);
     rx->packets[rx->tail & rx->mask] = p;
     desc->address = packet_iova(p);

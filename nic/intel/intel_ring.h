@@ -52,6 +52,7 @@ struct intel_rxq {
     uint32_t head, tail;     /* next to come back, next to give */
     uint32_t mask;
     uint32_t room;               /* bytes the device may write per buffer */
+    bool wide;                   /* a descriptor has four words, of which we give two */
     struct packet_gather frame;  /* whose end is still to come */
     bool keeps_fcs;    /* frames come with theirs, which is cut off here */
     bool tags;         /* the device takes tags off, or did since the ring is on, and says so */
@@ -93,19 +94,26 @@ void intel_rx_refill(struct intel_rxq *rx);
 struct packet *intel_rx_drop(struct intel_rxq *rx, uint64_t *counter);
 
 /* True when the next buffer came back, all bits of `done` set: from which slot, and of its
- * second word, which the device wrote, the only copy.  It is to be appended. */
-static inline bool intel_rx_next(struct intel_rxq *rx, uint64_t done, uint32_t *slot,
-                                 uint64_t *result)
+ * second word, which the device wrote, the only copy.  It is to be appended.  step: pairs of words
+ * that a descriptor has. */
+static inline bool intel_rx_next_of(struct intel_rxq *rx, uint32_t step, uint64_t done,
+                                    uint32_t *slot, uint64_t *result)
 {
     if (rx->head == rx->tail)
         return false;
     *slot = rx->head & rx->mask;
-    *result = load_relaxed(&rx->ring[*slot].result);
+    *result = load_relaxed(&rx->ring[*slot * step].result);
     if ((*result & done) != done)
         return false;
     dma_rmb(); /* done, before what it tells of */
     rx->head++;
     return true;
+}
+
+static inline bool intel_rx_next(struct intel_rxq *rx, uint64_t done, uint32_t *slot,
+                                 uint64_t *result)
+{
+    return intel_rx_next_of(rx, 1, done, slot, result);
 }
 
 /* Adds the slot's buffer to the frame under way; `end`: it is the frame's last. */

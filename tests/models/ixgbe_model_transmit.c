@@ -3,6 +3,7 @@
 #include "tests/models/ixgbe_model_internal.h"
 
 #include "kernel/time.h"
+#include "tests/models/intel_sent.h"
 
 #include <string.h>
 
@@ -37,11 +38,6 @@
 #define CTX_L4_TCP 1u
 #define CTX_L4LEN 0x0000ff00u
 #define CTX_MSS 0xffff0000u
-
-#define TCP_FLAGS_AT 13u
-#define TCP_FIN 0x01u
-#define TCP_PSH 0x08u
-#define TCP_CWR 0x80u
 
 struct descriptor {
     uint64_t low, high;
@@ -166,114 +162,56 @@ static bool tx_one(struct ixgbe_model *m, unsigned queue, struct tx_frame *f, bo
     return type != TX_CONTEXT && (command & TX_EOP);
 }
 
-/* Checksums ---------------------------------------------------------------------------- */
+/* Checksums and segmentation ------------------------------------------------------------ */
 
-static uint32_t get16(const uint8_t *at)
+static struct intel_sent asked(const struct tx_frame *f)
 {
-    return (uint32_t)at[0] << 8 | at[1];
+    const uint32_t *context = f->context;
+    return (struct intel_sent){ .mac = FIELD_GET(CTX_MACLEN, context[0]),
+                                .ip = context[0] & CTX_IPLEN,
+                                .l4 = FIELD_GET(CTX_L4LEN, context[3]),
+                                .mss = FIELD_GET(CTX_MSS, context[3]),
+                                .ip4 = context[2] & CTX_IPV4,
+                                .tcp = FIELD_GET(CTX_L4, context[2]) == CTX_L4_TCP,
+                                .ip_sum = f->info & TX_IXSM,
+                                .l4_sum = f->info & TX_TXSM };
 }
 
-static void put16(uint8_t *at, uint32_t value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
-
-static uint32_t sum16(uint32_t sum, const uint8_t *bytes, uint32_t n)
-{
-    for (uint32_t i = 0; i + 1 < n; i += 2)
-        sum += get16(bytes + i);
-    sum += n % 2 ? (uint32_t)bytes[n - 1] << 8 : 0;
-    while (sum >> 16)
-        sum = (sum & 0xffff) + (sum >> 16);
-    return sum;
-}
-
-static uint32_t mac_length(const struct tx_frame *f)
-{
-    return FIELD_GET(CTX_MACLEN, f->context[0]);
-}
-
-static uint32_t ip_length(const struct tx_frame *f)
-{
-    return f->context[0] & CTX_IPLEN;
-}
-
-/* The driver has put the pseudo header's sum where the checksum belongs. */
 static bool insert_sums(struct ixgbe_model *m, unsigned queue, const struct tx_frame *f,
                         uint8_t *bytes, uint32_t length)
 {
-    uint32_t ip = mac_length(f), l4 = ip + ip_length(f);
-    uint32_t kind = FIELD_GET(CTX_L4, f->context[2]), at = l4 + (kind == CTX_L4_TCP ? 16 : 6);
-    if (f->info & TX_IXSM) {
-        if (!(f->context[2] & CTX_IPV4) || ip_length(f) < 20 || l4 > length)
-            return tx_wrong(m, queue, "IP checksum of no IPv4 header", f->context[0]);
-        put16(bytes + ip + 10, 0);
-        put16(bytes + ip + 10, ~sum16(0, bytes + ip, ip_length(f)) & 0xffff);
-    }
-    if (!(f->info & TX_TXSM))
-        return true;
-    if (kind > CTX_L4_TCP || at + 2 > length || !ip_length(f))
-        return tx_wrong(m, queue, "transport checksum outside of the frame", f->context[0]);
-    uint32_t sum = ~sum16(0, bytes + l4, length - l4) & 0xffff;
-    put16(bytes + at, sum || kind == CTX_L4_TCP ? sum : 0xffff);
-    return true;
+    struct intel_sent s = asked(f);
+    const char *wrong = s.l4_sum && FIELD_GET(CTX_L4, f->context[2]) > CTX_L4_TCP
+                            ? "transport checksum of an unknown transport"
+                            : intel_sent_sums(&s, bytes, length);
+    return !wrong || tx_wrong(m, queue, wrong, f->context[0]);
 }
 
-/* Segmentation -------------------------------------------------------------------------- */
-
-/* Headers of one piece: lengths, identification, sequence number, flags; the pseudo header's sum
- * that the driver left has no length in it. */
-static void cut_headers(const struct tx_frame *f, uint8_t *bytes, uint32_t piece, uint32_t done,
-                        uint32_t n, bool last)
-{
-    uint8_t *ip = bytes + mac_length(f), *tcp = ip + ip_length(f);
-    bool tcp_kind = FIELD_GET(CTX_L4, f->context[2]) == CTX_L4_TCP;
-    uint32_t l4 = FIELD_GET(CTX_L4LEN, f->context[3]) + n;
-    uint32_t sum_at = tcp_kind ? 16 : 6;
-    if (f->context[2] & CTX_IPV4) {
-        put16(ip + 2, ip_length(f) + l4);
-        put16(ip + 4, get16(ip + 4) + piece);
-    } else {
-        put16(ip + 4, ip_length(f) - 40 + l4);
-    }
-    if (tcp_kind) {
-        uint32_t seq = get16(tcp + 4) << 16 | get16(tcp + 6);
-        put16(tcp + 4, (seq + done) >> 16);
-        put16(tcp + 6, seq + done);
-        if (!last)
-            tcp[TCP_FLAGS_AT] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
-        if (piece)
-            tcp[TCP_FLAGS_AT] &= (uint8_t)~TCP_CWR;
-    } else {
-        put16(tcp + 4, l4);
-    }
-    uint8_t pseudo[4];
-    put16(pseudo, get16(tcp + sum_at));
-    put16(pseudo + 2, l4);
-    put16(tcp + sum_at, sum16(0, pseudo, 4));
-}
+struct emission {
+    struct ixgbe_model *m;
+    unsigned queue;
+    const struct tx_frame *frame;
+};
 
 static void emit(struct ixgbe_model *m, unsigned queue, const struct tx_frame *f,
                  const uint8_t *bytes, uint32_t length);
 
+static void emit_piece(void *to, const uint8_t *bytes, uint32_t length)
+{
+    const struct emission *e = to;
+    emit(e->m, e->queue, e->frame, bytes, length);
+}
+
 static void segment(struct ixgbe_model *m, unsigned queue, const struct tx_frame *f)
 {
-    static uint8_t piece[IXGBE_MODEL_FRAME + VLAN_TAG];
-    uint32_t head = mac_length(f) + ip_length(f) + FIELD_GET(CTX_L4LEN, f->context[3]);
-    uint32_t mss = FIELD_GET(CTX_MSS, f->context[3]);
-    if (!mss || head + mss > IXGBE_MODEL_FRAME || head >= f->length ||
-        f->payload != f->length - head) {
-        tx_wrong(m, queue, "segmentation with wrong lengths", f->payload);
-        return;
-    }
-    for (uint32_t done = 0, number = 0, n; done < f->payload; done += n, number++) {
-        n = f->payload - done < mss ? f->payload - done : mss;
-        memcpy(piece, f->bytes, head);
-        memcpy(piece + head, f->bytes + head + done, n);
-        cut_headers(f, piece, number, done, n, done + n == f->payload);
-        emit(m, queue, f, piece, head + n);
-    }
+    struct intel_sent s = asked(f);
+    uint32_t head = s.mac + s.ip + s.l4;
+    const char *wrong = "segmentation with wrong lengths";
+    if (head + s.mss <= IXGBE_MODEL_FRAME && f->payload == f->length - head)
+        wrong =
+            intel_sent_cut(&s, f->bytes, f->length, emit_piece, &(struct emission){ m, queue, f });
+    if (wrong)
+        tx_wrong(m, queue, wrong, f->payload);
 }
 
 /* Frames ---------------------------------------------------------------------------------- */
