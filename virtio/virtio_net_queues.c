@@ -63,11 +63,16 @@ static unsigned rx_post_burst(struct net_rx *rx, unsigned n)
     return n;
 }
 
+static inline bool rx_lacks_buffers(const struct net_rx *rx)
+{
+    return (unsigned)(rx->buffers - rx->vq.in_flight) >= rx->batch;
+}
+
 /* Brings the ring back to `buffers`.  True when the device has new ones. */
 static bool rx_refill(struct net_rx *rx)
 {
     bool added = false;
-    while ((unsigned)(rx->buffers - rx->vq.in_flight) >= rx->batch) {
+    while (rx_lacks_buffers(rx)) {
         if (!rx_post_burst(rx, rx->buffers - rx->vq.in_flight))
             break;
         added = true;
@@ -245,6 +250,8 @@ uint16_t virtio_net_rx_burst(struct port_queue *queue, struct packet **packets, 
     uint64_t bytes = 0;
     unsigned count = 0, wanted, got;
 
+    if (virtqueue_has_nothing(&rx->vq) && !rx_lacks_buffers(rx))
+        return 0;
     rx->limit = port_frame_limit(queue->port);
     rx->number = queue->port->number;
     do {
@@ -255,7 +262,7 @@ uint16_t virtio_net_rx_burst(struct port_queue *queue, struct packet **packets, 
     } while (got == wanted && count < n);
     counter_add(&queue->packets, count);
     counter_add(&queue->bytes, bytes);
-    if (rx_refill(rx))
+    if (rx_lacks_buffers(rx) && rx_refill(rx))
         virtqueue_notify(&rx->vq);
     return (uint16_t)count;
 }

@@ -186,6 +186,13 @@ void *virtqueue_detach(struct virtqueue *vq);
 bool virtqueue_enable_interrupts(struct virtqueue *vq);
 void virtqueue_disable_interrupts(struct virtqueue *vq);
 
+/* Nothing to take, as most looks find.  False: look (a packed ring does not say before). */
+static inline bool virtqueue_has_nothing(const struct virtqueue *vq)
+{
+    return !vq->packed && vq->used_idx == vq->used_end &&
+           vq->used_end == load_relaxed(&vq->used->idx);
+}
+
 /* Whether a chain of n segments fits now. */
 static inline bool virtqueue_has_room(const struct virtqueue *vq, unsigned n)
 {

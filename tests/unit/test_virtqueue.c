@@ -299,6 +299,28 @@ static void used_twice_breaks(void **state)
     assert_int_equal(vq.in_flight, 1);
 }
 
+/* A look that costs one read: what the device has used since, and what was not taken of it. */
+static void a_quick_look_tells_whether_there_is_anything(void **state)
+{
+    struct virtq_buffer b;
+    uint32_t written;
+    start(8, false, 0);
+    for (unsigned i = 0; i < 2; i++)
+        offer(i);
+    assert_true(virtqueue_has_nothing(&vq));
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(virtq_device_take(&device, &b));
+        virtq_device_put(&device, b.head, 1);
+    }
+    assert_true(virtqueue_has_nothing(&vq)); /* not shown yet */
+    virtq_device_publish(&device);
+    assert_false(virtqueue_has_nothing(&vq));
+    assert_non_null(virtqueue_pop(&vq, &written));
+    assert_false(virtqueue_has_nothing(&vq)); /* one was left */
+    assert_non_null(virtqueue_pop(&vq, &written));
+    assert_true(virtqueue_has_nothing(&vq));
+}
+
 static void used_index_ahead_breaks(void **state)
 {
     start(4, false, 0);
@@ -410,6 +432,7 @@ int main(void)
         T(used_id_never_offered_breaks),
         T(used_id_inside_a_chain_breaks),
         T(used_twice_breaks),
+        T(a_quick_look_tells_whether_there_is_anything),
         T(used_index_ahead_breaks),
         T(used_index_backwards_breaks),
         T(impossible_length_counts_as_nothing),
