@@ -1,7 +1,7 @@
 /* forward.c - the control task: modes, notes, jobs, and the loop that ties them to worker 0.
  *
  * A turn is: receive from every queue and let the interfaces or the mode deal with each
- * burst; read the workers' notes; send what has gathered; do a bounded piece of control
+ * burst; send what has gathered; read the workers' notes; do a bounded piece of control
  * work. */
 #include "apps/forward/forward.h"
 
@@ -36,8 +36,9 @@ static struct {
     void (*hook)(void);
     bool (*quiet)(void);
     uint64_t hook_at, job_at[JOBS_MAX];
-    bool keep;        /* what waits at ports while forwarding is stopped */
-    uint64_t jobs_at; /* the earliest of them */
+    bool makes_frames; /* the mode does, in every turn */
+    bool keep;         /* what waits at ports while forwarding is stopped */
+    uint64_t jobs_at;  /* the earliest of them */
     const struct control_job *always[JOBS_MAX]; /* those that run in every slice */
     unsigned always_count;
 } forward;
@@ -80,6 +81,7 @@ static void drop_stopped(struct worker *worker, struct port *in, struct packet *
 static void publish(const struct forward_mode *mode, bool running)
 {
     mode_note(mode, running);
+    forward.makes_frames = running && mode->turn;
     workers_set_port_input(running ? mode->burst : drop_stopped);
     workers_set_turn(running ? mode->turn : NULL);
     workers_pause(forward.keep && !running);
@@ -177,9 +179,11 @@ unsigned forward_turn(void)
 {
     struct worker *worker = control_worker();
     unsigned taken = worker_poll(worker);
-    bool busy = taken || (forward_running() && forward_get_mode()->turn);
-    workers_take_notes(NOTES_PER_TURN);
+    bool busy = taken || forward.makes_frames;
     forward_flush(worker);
+    workers_take_notes(NOTES_PER_TURN);
+    if (unlikely(worker->pending)) /* the notes' own */
+        forward_flush(worker);
     if (unlikely(busy && worker->disarm))
         worker->disarm(worker);
     uint64_t now = worker_end_turn(worker, busy);
@@ -215,7 +219,7 @@ static uint64_t control_rest_us(void)
 void forward_rest(void)
 {
     struct worker *worker = control_worker();
-    if (!rest_is_ready() || (forward_running() && forward_get_mode()->turn) || !retire_is_over() ||
+    if (!rest_is_ready() || !rest_is_due(worker) || forward.makes_frames || !retire_is_over() ||
         !jobs_are_over() || (forward.quiet && !forward.quiet()))
         return;
     if (rest_step(worker, control_rest_us())) {

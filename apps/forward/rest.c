@@ -5,22 +5,31 @@
 #include "kernel/cpus.h"
 #include "kernel/time.h"
 
+#define NOT_READY UINT64_MAX
+
 static struct {
-    bool wanted, ready;
+    bool wanted;
+    uint64_t after_cycles; /* REST_AFTER_US, or NOT_READY */
     uint64_t look_us;
-} rest = { .look_us = REST_LOOK_US };
+} rest = { .after_cycles = NOT_READY, .look_us = REST_LOOK_US };
 
 void rest_want(bool wanted)
 {
     rest.wanted = wanted;
-    store_relaxed(&rest.ready, false);
+    store_relaxed(&rest.after_cycles, NOT_READY);
 }
 
 bool rest_is_ready(void)
 {
-    if (rest.wanted && !rest.ready && cpu_can_rest())
-        store_relaxed(&rest.ready, true);
-    return rest.ready;
+    if (rest.wanted && rest.after_cycles == NOT_READY && cpu_can_rest())
+        store_relaxed(&rest.after_cycles, REST_AFTER_US * time_cycles_per_us());
+    return rest.after_cycles != NOT_READY;
+}
+
+bool rest_is_due(const struct worker *worker)
+{
+    return worker->counted_cycles - worker->busy_at >= load_relaxed(&rest.after_cycles) ||
+           !worker_has_duties(worker);
 }
 
 void rest_set_lookers(unsigned workers)
@@ -88,9 +97,7 @@ static void halt(struct worker *worker, uint64_t us)
 bool rest_step(struct worker *worker, uint64_t most_us)
 {
     uint64_t us;
-    bool duties = worker_has_duties(worker);
-    uint64_t nothing = worker->counted_cycles - worker->busy_at;
-    if (duties && (!load_relaxed(&rest.ready) || nothing < REST_AFTER_US * time_cycles_per_us()))
+    if (!rest_is_due(worker))
         return false;
     if (!rest_us(worker, most_us, &us)) {
         if (worker->disarm)

@@ -36,6 +36,9 @@ void rest_set_lookers(unsigned workers);
 /* How long such a queue may wait for its worker; 0: it never rests. */
 uint64_t rest_look_us(void);
 
-/* Any worker, after a turn that found nothing; most_us: something else is to be done then (0:
+/* Any worker, after a turn that found nothing, and cheap: whether that has lasted long enough.  One
+ * that could find nothing at all rests at once. */
+bool rest_is_due(const struct worker *worker);
+/* Likewise, and a rest if it is; most_us: something else is to be done then (0:
  * no limit).  True: it has rested. */
 bool rest_step(struct worker *worker, uint64_t most_us);

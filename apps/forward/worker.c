@@ -470,7 +470,8 @@ unsigned worker_poll(struct worker *worker)
             received += poll_queue(worker, list, queue, list->entry[i].interface);
     }
     counter_add(&worker->packets, received);
-    received += rings_drain(worker);
+    if (load_relaxed(&worker->flows) | load_relaxed(&worker->lanes))
+        received += rings_drain(worker);
     if (turn)
         turn(worker);
     return received;

@@ -403,6 +403,30 @@ static void notes_reach_the_control_core(void **state)
     assert_int_equal(forward_held(), 0);
 }
 
+static unsigned sent_when_noted;
+
+static void answering_note(struct worker *control, const struct note *note)
+{
+    sent_when_noted = wire_count(lan[1]);
+    control_originate(control, &lan[1]->port, note->packet);
+}
+
+/* And what a note's handler sends does not wait for another turn. */
+static void a_lone_frame_waits_for_no_note(void **state)
+{
+    struct note note = { .handle = answering_note,
+                         .packet = packet_alloc(&control_worker()->cache) };
+    note.packet->length = note.packet->frame_length = FRAME_MIN;
+    memset(note.packet->data, 0, FRAME_MIN);
+    sent_when_noted = 0;
+    lan_send(0, A, B, 7);
+    assert_true(forward_note(control_worker(), &note));
+    assert_int_equal(forward_turn(), 1);
+    assert_int_equal(sent_when_noted, 1);
+    assert_int_equal(wire_count(lan[1]), 2);
+    assert_int_equal(lan_receive(1), 7);
+}
+
 static void a_mode_switch_hands_notes_to_the_mode_that_wrote_them(void **state)
 {
     const struct note note = { .handle = slow_note,
@@ -558,6 +582,7 @@ int main(void)
         WITH(two_ports, control_sends_are_counted_as_originated),
         WITH(two_ports, control_sends_are_bounded),
         cmocka_unit_test_setup_teardown(three_hundred_ports, two_ports, gone_ports),
+        WITH(two_ports, a_lone_frame_waits_for_no_note),
         WITH(slow_set_up, notes_reach_the_control_core),
         WITH(slow_set_up, a_mode_switch_hands_notes_to_the_mode_that_wrote_them),
         WITH(slow_set_up, a_mode_that_does_not_start_leaves_the_old_one),

@@ -12,9 +12,11 @@
 #define WORKERS 4u
 
 static bool quiet;
+static unsigned asked;
 
 static bool is_quiet(void)
 {
+    asked++;
     return quiet;
 }
 
@@ -146,6 +148,19 @@ static void the_control_task_rests_when_it_has_nothing_to_do(void **state)
     assert_int_equal(control->wakeups, before);
 }
 
+/* Every turn between two frames would ask all rooms otherwise. */
+static void nobody_is_asked_before_it_is_time(void **state)
+{
+    assert_int_equal(assign_pin(&lan[0]->port, 0, 0), 0);
+    worker_end_turn(control_worker(), true);
+    asked = 0;
+    control_turns();
+    assert_int_equal(asked, 0);
+    host_advance_us(REST_AFTER_US);
+    control_turns();
+    assert_true(asked > 0);
+}
+
 /* Of one that rests the statistics tell what it has rested so far. */
 static void time_at_rest_is_idle(void **state)
 {
@@ -175,6 +190,7 @@ int main(void)
         TEST(nobody_rests_who_is_not_to),
         TEST(the_more_workers_look_the_less_often_each_does),
         TEST(the_control_task_rests_when_it_has_nothing_to_do),
+        TEST(nobody_is_asked_before_it_is_time),
         TEST(time_at_rest_is_idle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
