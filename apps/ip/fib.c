@@ -28,14 +28,24 @@ static const struct trie_keys addresses_in_order = { .top = top_of,
                                                      .octet = octet_of,
                                                      .same = is_same };
 
+static ALWAYS_INLINE void look_up(const uint32_t *addresses, uint32_t *values, unsigned n,
+                                  unsigned (*count)(uint64_t))
+{
+    const struct trie *trie = load_acquire(&fib);
+    if (n == TRIE_BURST && trie_has_many(trie))
+        trie_burst_many(trie, addresses, values, &addresses_in_order, count);
+    else
+        trie_burst(trie, addresses, values, n, &addresses_in_order, count);
+}
+
 static void burst_plain(const uint32_t *addresses, uint32_t *values, unsigned n)
 {
-    trie_burst(load_acquire(&fib), addresses, values, n, &addresses_in_order, trie_count_plain);
+    look_up(addresses, values, n, trie_count_plain);
 }
 
 static TRIE_COUNTS_BITS void burst_fast(const uint32_t *addresses, uint32_t *values, unsigned n)
 {
-    trie_burst(load_acquire(&fib), addresses, values, n, &addresses_in_order, trie_count_fast);
+    look_up(addresses, values, n, trie_count_fast);
 }
 
 typedef void burst_fn(const uint32_t *addresses, uint32_t *values, unsigned n);

@@ -20,6 +20,8 @@ struct runs {
 };
 static struct runs before, after; /* of the node that changes */
 
+const struct trie_nothing trie_says_nothing;
+
 static uint32_t leaf_make(unsigned length, uint32_t value)
 {
     return FIELD_PUT(TRIE_LENGTH, (uint32_t)length) | value;
@@ -627,7 +629,8 @@ int trie_set(struct trie *t, const uint8_t *key, unsigned length, uint32_t value
     if (length)
         paint.range = range_of(key, length);
     paint.leaf = leaf_make(paint.range.length, value);
-    t->large |= value > NARROW_MAX;
+    if (value > NARROW_MAX)
+        store_relaxed(&t->large, true); /* readers look at it */
     if (length <= ROOT_BITS) {
         short_paint(t, key, length, &paint);
         return 0;

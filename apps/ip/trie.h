@@ -51,6 +51,13 @@ struct trie_node {
      * readers need not know. */
 };
 
+/* A node of one run without a value, for keys that have none. */
+struct trie_nothing {
+    struct trie_node node;
+    uint64_t entries;
+};
+extern const struct trie_nothing trie_says_nothing;
+
 /* A prefix of up to TRIE_TAIL_LENGTH bits, alone below its slot. */
 #define TRIE_TAIL_LENGTH 58u
 #define TRIE_TAIL_SHIFT 63u

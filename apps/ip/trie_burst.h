@@ -8,6 +8,9 @@
 
 #include "apps/ip/trie.h"
 
+#include <string.h>
+
+#define TRIE_UNROLL _Pragma("GCC unroll 4")
 #define TRIE_COUNTS_BITS __attribute__((target("popcnt")))
 
 /* head: the first eight octets, where the trie has tails. */
@@ -18,12 +21,21 @@ struct trie_keys {
     uint64_t (*head)(const void *keys, unsigned i);
 };
 
-/* The lines of a node that its slot is looked up in are on their way. */
-static ALWAYS_INLINE void trie_fetch(const struct trie *trie, uint32_t entry, unsigned slot)
+static ALWAYS_INLINE unsigned trie_count_fast(uint64_t v)
 {
-    const struct trie_node *node = blocks_at(&trie->blocks, entry & TRIE_PLACE);
+    return (unsigned)__builtin_popcountll(v);
+}
+
+/* The lines of a node that its slot is looked up in are on their way. */
+static ALWAYS_INLINE void trie_fetch_at(const struct trie_node *node, unsigned slot)
+{
     __builtin_prefetch(node);
     __builtin_prefetch(&node->begins[slot / 64]);
+}
+
+static ALWAYS_INLINE void trie_fetch(const struct trie *trie, uint32_t entry, unsigned slot)
+{
+    trie_fetch_at(blocks_at(&trie->blocks, entry & TRIE_PLACE), slot);
 }
 
 /* One level down; what the node's cover says is known then. */
@@ -72,10 +84,125 @@ static ALWAYS_INLINE void trie_burst(const struct trie *trie, const void *keys, 
     }
 }
 
-static ALWAYS_INLINE unsigned trie_count_fast(uint64_t v)
+/* Many nodes ------------------------------------------------------------------------
+
+ * Where there are many nodes, hardly two keys of a burst take the same way, and what branches is
+ * guessed wrong.  Here all keys take the same steps: one whose slot of the root is a leaf looks
+ * into a node that says nothing.  Nodes of a shape that is rare among many (wide, dense) look so,
+ * too; such keys go down by themselves afterwards. */
+
+/* Whether those steps are the shorter way; either way finds the same. */
+static ALWAYS_INLINE bool trie_has_many(const struct trie *trie)
 {
-    return (unsigned)__builtin_popcountll(v);
+    return load_relaxed(&trie->nodes) > 2 * TRIE_DENSE_MAX && !load_relaxed(&trie->large);
 }
+
+typedef uint32_t trie_four __attribute__((vector_size(16), may_alias));
+#define TRIE_FOURS (TRIE_BURST / 4)
+
+/* A burst half way, four keys side by side. */
+struct trie_many {
+    const struct trie_node *node[TRIE_BURST];
+    const uint16_t *at[TRIE_BURST]; /* the entry in it */
+    trie_four root[TRIE_FOURS], cover[TRIE_FOURS], found[TRIE_FOURS];
+};
+
+/* Where both have a bit, it is the first's: masks are all ones or zeros. */
+static ALWAYS_INLINE uintptr_t trie_choose(bool first, uintptr_t a, uintptr_t b)
+{
+    uintptr_t mask = -(uintptr_t)first;
+    return (a & mask) | (b & ~mask);
+}
+
+/* Keys without a plain node look into the one that says nothing; those that have another node. */
+static __attribute__((noinline)) uint32_t trie_many_part(struct trie_many *many)
+{
+    const uint32_t *root = (const uint32_t *)many->root;
+    uint32_t others = 0;
+    for (unsigned i = 0; i < TRIE_BURST; i++) {
+        bool plain = (root[i] & (TRIE_NODE | TRIE_WIDE | TRIE_DENSE)) == TRIE_NODE;
+        many->node[i] = (const struct trie_node *)trie_choose(
+            plain, (uintptr_t)many->node[i], (uintptr_t)&trie_says_nothing.node);
+        others |= (root[i] >> 31 & !plain) << i;
+    }
+    return others;
+}
+
+static ALWAYS_INLINE bool trie_fours_any(trie_four v)
+{
+    return v[0] | v[1] | v[2] | v[3];
+}
+
+/* Whether some are not plain nodes. */
+static ALWAYS_INLINE bool trie_many_differ(const struct trie_many *many)
+{
+    const trie_four shape = (trie_four){} + (TRIE_NODE | TRIE_WIDE | TRIE_DENSE);
+    trie_four differs = { 0 };
+    for (unsigned i = 0; i < TRIE_FOURS; i++)
+        differs |= (many->root[i] ^ TRIE_NODE) & shape;
+    return trie_fours_any(differs);
+}
+
+/* Those that say nothing are told the values of others. */
+static ALWAYS_INLINE trie_four trie_fours_better(trie_four said, trie_four others)
+{
+    return said | ((trie_four)(said == 0) & others & TRIE_VALUE);
+}
+
+/* What entry, cover and root say, the first of them that says something; whether all do. */
+static ALWAYS_INLINE bool trie_many_say(struct trie_many *many)
+{
+    trie_four nothing = { 0 };
+    for (unsigned i = 0; i < TRIE_FOURS; i++) {
+        trie_four root = many->root[i], leaf = root & ((root >> 31) - 1);
+        trie_four found = trie_fours_better(many->found[i], many->cover[i]);
+        many->found[i] = trie_fours_better(found, leaf);
+        nothing |= (trie_four)(many->found[i] == 0);
+    }
+    return !trie_fours_any(nothing);
+}
+
+/* TRIE_BURST keys. */
+static ALWAYS_INLINE void trie_burst_many(const struct trie *trie, const void *keys,
+                                          uint32_t *values, const struct trie_keys *kind,
+                                          unsigned (*count)(uint64_t))
+{
+    struct trie_many many;
+    uint32_t *root = (uint32_t *)many.root, *cover = (uint32_t *)many.cover;
+    uint32_t *found = (uint32_t *)many.found, others = 0;
+    TRIE_UNROLL
+    for (unsigned i = 0; i < TRIE_BURST; i++) {
+        root[i] = load_acquire(&trie->root[kind->top(keys, i)]);
+        many.node[i] = blocks_at(&trie->blocks, root[i] & TRIE_PLACE);
+        trie_fetch_at(many.node[i], kind->octet(keys, i, 2));
+    }
+    if (unlikely(trie_many_differ(&many)))
+        others = trie_many_part(&many);
+    TRIE_UNROLL
+    for (unsigned i = 0; i < TRIE_BURST; i++) {
+        const struct trie_node *node = many.node[i];
+        many.at[i] = (const uint16_t *)(node + 1) + trie_run(node, kind->octet(keys, i, 2), count);
+        __builtin_prefetch(many.at[i]);
+        cover[i] = load_acquire(&node->cover);
+    }
+    TRIE_UNROLL
+    for (unsigned i = 0; i < TRIE_BURST; i++)
+        found[i] = load_acquire(many.at[i]);
+    if (!trie_many_say(&many)) {
+        for (unsigned i = 0; i < TRIE_BURST; i++)
+            cover[i] = load_acquire(&trie->cover[kind->top(keys, i) >> 8]);
+        for (unsigned i = 0; i < TRIE_FOURS; i++)
+            many.found[i] = trie_fours_better(many.found[i], many.cover[i]);
+    }
+    memcpy(values, many.found, sizeof many.found);
+    for (; others; others &= others - 1) {
+        unsigned i = (unsigned)__builtin_ctz(others);
+        uint32_t known = load_acquire(&trie->cover[kind->top(keys, i) >> 8]);
+        values[i] = trie_descend(trie, keys, i, root[i], known, kind, count);
+    }
+}
+
+/* Long ways --------------------------------------------------------------------------- */
 
 /* Keys that are on their way down, and where each is; and those that have come to tails. */
 struct trie_lanes {

@@ -152,7 +152,9 @@ static void let_readers_look(void)
             sched_yield();
 }
 
-static void look_ups_while_routes_change(unsigned way)
+/* others: as if there were so many nodes beside those that come and go, which is what a way of
+ * bursts is chosen by. */
+static void look_ups_while_routes_change(unsigned way, uint32_t others)
 {
     uint32_t state = 5;
     host_reset();
@@ -160,6 +162,7 @@ static void look_ups_while_routes_change(unsigned way)
     assert_int_equal(fib_init(), 0);
     fib_use_way(way);
     fib->dense = TRIE_DENSE_MAX - 2; /* a few of its nodes only */
+    fib->nodes = others;
     prefixes_make();
     for (unsigned i = 0; i < PREFIXES; i++)
         prefix[i].there = false;
@@ -176,19 +179,24 @@ static void look_ups_while_routes_change(unsigned way)
     for (unsigned i = 0; i < PREFIXES; i++)
         if (prefix[i].there)
             toggle(i);
-    assert_int_equal(fib_nodes(), 0);
+    assert_int_equal(fib_nodes(), others);
     assert_int_equal(fib->blocks.used, 0);
     fib_shutdown();
 }
 
 static void by_words(void **state)
 {
-    look_ups_while_routes_change(0);
+    look_ups_while_routes_change(0, 0);
 }
 
 static void as_fast_as_this_cpu_can(void **state)
 {
-    look_ups_while_routes_change(fib_ways() - 1);
+    look_ups_while_routes_change(fib_ways() - 1, 0);
+}
+
+static void whole_bursts_among_many_nodes(void **state)
+{
+    look_ups_while_routes_change(fib_ways() - 1, 2 * TRIE_DENSE_MAX + 1);
 }
 
 /* Hosts of one prefix, of which the first ones stay: number n has the value n + 1. */
@@ -270,6 +278,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(by_words),
         cmocka_unit_test(as_fast_as_this_cpu_can),
+        cmocka_unit_test(whole_bursts_among_many_nodes),
         cmocka_unit_test(hosts_while_others_come_and_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -125,6 +125,66 @@ static void a_burst_finds_what_one_look_up_finds(void **state)
     }
 }
 
+/* Near one of a prefix's ends, or anywhere. */
+static uint32_t address_near(const uint32_t *prefix, const uint8_t *length, unsigned count)
+{
+    unsigned i = (unsigned)random() % count;
+    uint32_t host = ~ipv4_mask(length[i]);
+    switch (random() % 5) {
+    case 0:
+        return prefix[i] | (host & (uint32_t)random() << 1);
+    case 1:
+        return prefix[i] - 1;
+    case 2:
+        return (prefix[i] | host) + 1;
+    case 3:
+        return prefix[i] | host;
+    default:
+        return (uint32_t)random() << 1 ^ (uint32_t)random();
+    }
+}
+
+static void check_bursts(const uint32_t *prefix, const uint8_t *length, unsigned count)
+{
+    uint32_t address[FIB_BURST], value[FIB_BURST + 1];
+    for (unsigned round = 0; round < 4000; round++) {
+        fib_use_way(round % fib_ways());
+        for (unsigned i = 0; i < FIB_BURST; i++)
+            address[i] = address_near(prefix, length, count);
+        value[FIB_BURST] = 0x5a5a5a5a;
+        fib_lookup_burst(address, value, FIB_BURST);
+        for (unsigned i = 0; i < FIB_BURST; i++)
+            assert_int_equal(value[i], fib_lookup(address[i]));
+        assert_int_equal(value[FIB_BURST], 0x5a5a5a5a);
+    }
+}
+
+/* A whole burst takes a way of its own where there are many nodes: through those that are as most
+ * are, leaves of the root, wide nodes (of long prefixes) and dense ones (the first there were),
+ * with and without something that covers them all. */
+static void a_burst_among_many_nodes_finds_the_same(void **state)
+{
+    static uint32_t prefix[6000];
+    static uint8_t length[ARRAY_SIZE(prefix)];
+    unsigned n = ARRAY_SIZE(prefix), long_ones = 0;
+    srandom(5);
+    for (unsigned i = 0; i < n; i++) {
+        uint32_t net = (uint32_t)random() << 1 & 0xc07ff000; /* in some slots of the root */
+        if (i < 8)
+            net = 0x0a000000 | i << 16; /* dense, and nobody changes them afterwards */
+        length[i] = (uint8_t)(i % 100 ? 17 + random() % 8 : 9 + random() % 24);
+        prefix[i] = (net | (uint32_t)random() % 4096) & ipv4_mask(length[i]);
+        long_ones += length[i] > 24;
+        assert_int_equal(fib_set(prefix[i], length[i], 1 + (uint32_t)random() % 60000), 0);
+    }
+    assert_true(fib_nodes() > 2 * TRIE_DENSE_MAX && !fib->large && fib->dense && long_ones);
+    check_bursts(prefix, length, n);
+    assert_int_equal(fib_set(0, 0, 77), 0);
+    check_bursts(prefix, length, n);
+    assert_int_equal(fib_set(0, 0, FIB_VALUE), 0); /* from here on the other way is taken */
+    check_bursts(prefix, length, n);
+}
+
 static void hundred_thousand_routes(void **state)
 {
     for (uint32_t i = 0; i < 100000; i++)
@@ -144,6 +204,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(adjacency_rests_before_it_is_rewritten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(default_route_takes_no_node, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_burst_finds_what_one_look_up_finds, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_burst_among_many_nodes_finds_the_same, set_up, tear_down),
         cmocka_unit_test_setup_teardown(hundred_thousand_routes, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
