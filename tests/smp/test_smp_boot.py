@@ -56,8 +56,8 @@ def test_a_reset_after_a_panic_brings_all_cpus_back():
         assert re.findall(r"^cpus: (\d+) in use$", appliance.transcript, re.M) == ["4", "4"]
 
 
-def registers(debugger):
-    return debugger.monitor("human-monitor-command", **{"command-line": "info registers -a"})
+def registers(machine):
+    return machine.human_monitor("info registers -a")
 
 
 def test_after_a_panic_no_cpu_runs(tmp_path):
@@ -67,10 +67,10 @@ def test_after_a_panic_no_cpu_runs(tmp_path):
         debugger.connect(appliance)
         debugger.run()
         appliance.ready()
-        assert registers(debugger).count("HLT=1") < 4
+        assert registers(appliance).count("HLT=1") < 4
         appliance.type("debug crash panic\n")
         appliance.read_until(r"^halted")
         end = time.monotonic() + COMMAND_LIMIT
-        while registers(debugger).count("HLT=1") < 4:
+        while registers(appliance).count("HLT=1") < 4:
             assert time.monotonic() < end
         appliance.kill()

@@ -3,10 +3,8 @@
 QEMU delivers no frames to a stopped machine; a CPU that only spins lets every device do what it
 would do, and writes nothing itself: what then changes in memory, a device wrote.
 """
-import json
 import os
 import select
-import socket
 import subprocess
 import time
 
@@ -23,37 +21,17 @@ def address_of(symbol):
 
 
 class Debugger:
-    """Options for the machine, then what gdb and a monitor can do to it."""
+    """Options for the machine, then what gdb can do to it."""
 
     def __init__(self, folder):
-        self.gdb_path, self.qmp_path = str(folder / "gdb"), str(folder / "qmp")
-        self.options = ["-gdb", "unix:%s,server=on,wait=off" % self.gdb_path,
-                        "-qmp", "unix:%s,server=on,wait=off" % self.qmp_path]
+        self.gdb_path = str(folder / "gdb")
+        self.options = ["-gdb", "unix:%s,server=on,wait=off" % self.gdb_path]
         self.memory_path = str(folder / "memory")
 
     def connect(self, machine):
         """Stops the machine; its console is read from here on, or it would wait for us."""
         self.machine = machine
-        self.gdb = self._connect(self.gdb_path)
-        self.qmp = self._connect(self.qmp_path)
-        self.lines = self.qmp.makefile("r")
-        self.monitor("qmp_capabilities")
-
-    @staticmethod
-    def _connect(path):
-        """QEMU opens its consoles one after the other."""
-        end = time.monotonic() + qemu.COMMAND_LIMIT
-        while True:
-            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            sock.settimeout(qemu.BOOT_LIMIT)
-            try:
-                sock.connect(path)
-                return sock
-            except OSError:
-                sock.close()
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.01)
+        self.gdb = machine.connect(self.gdb_path)
 
     # GDB Remote Serial Protocol
 
@@ -116,19 +94,8 @@ class Debugger:
     def run(self):
         self._send("c")
 
-    # QEMU's monitor
-
-    def monitor(self, command, **arguments):
-        self.qmp.sendall(json.dumps({"execute": command, "arguments": arguments}).encode())
-        for line in self.lines:
-            answer = json.loads(line)
-            assert "error" not in answer, answer
-            if "return" in answer:
-                return answer["return"]
-        raise AssertionError("QEMU's monitor is gone")
-
     def memory(self, size):
         """All of RAM below 3 GiB."""
-        self.monitor("pmemsave", val=0, size=size, filename=self.memory_path)
+        self.machine.monitor("pmemsave", val=0, size=size, filename=self.memory_path)
         with open(self.memory_path, "rb") as f:
             return f.read()

@@ -1,8 +1,6 @@
 """Files of the appliance, read out of the machine's memory by QEMU's monitor: it notices nothing, and a hundred
 megabytes take no minutes as over a wire."""
-import json
 import os
-import socket
 import struct
 
 from debugger import address_of
@@ -11,26 +9,12 @@ FILE_ENTRY = 40         # of struct file (kernel/files.h)
 
 
 class Memory:
-    @staticmethod
-    def options(path):
-        """QEMU's, for a monitor there."""
-        return ["-qmp", "unix:%s,server=on,wait=off" % path]
-
-    def __init__(self, path, folder):
-        self.file = os.path.join(folder, "memory")
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect(path)
-        self.lines = self.socket.makefile("r")
-        self.ask("qmp_capabilities")
-
-    def ask(self, command, **arguments):
-        self.socket.sendall(json.dumps({"execute": command, "arguments": arguments}).encode())
-        while "return" not in (answer := json.loads(self.lines.readline())):
-            assert "error" not in answer, answer
+    def __init__(self, machine, folder):
+        self.machine, self.file = machine, os.path.join(folder, "memory")
 
     def read(self, address, size):
         """At an address of the image's."""
-        self.ask("memsave", val=address, size=size, filename=self.file)
+        self.machine.monitor("memsave", val=address, size=size, filename=self.file)
         with open(self.file, "rb") as f:
             return f.read()
 

@@ -116,13 +116,10 @@ def test_poweroff_ends_qemu_with_zero():
 
 
 @pytest.mark.parametrize("machine", ["q35", "pc"])
-def test_the_power_button_turns_it_off(machine, tmp_path):
-    path = str(tmp_path / "qmp")
-    with Appliance(nics=(), machine=machine, extra=["-qmp", "unix:%s,server=on,wait=off" % path]) as appliance:
-        with socket.socket(socket.AF_UNIX) as monitor:
-            monitor.connect(path)
-            monitor.sendall(b'{"execute": "qmp_capabilities"} {"execute": "system_powerdown"}')
-            assert appliance.wait_exit() == 0
+def test_the_power_button_turns_it_off(machine):
+    with Appliance(nics=(), machine=machine) as appliance:
+        appliance.monitor("system_powerdown")
+        assert appliance.wait_exit() == 0
         assert "power button: turning off" in appliance.transcript
 
 
@@ -188,22 +185,18 @@ def test_a_machine_check_ends_in_a_report(tmp_path):
         debugger.connect(machine)
         debugger.run()
         machine.ready()
-        debugger.monitor("human-monitor-command",
-                         **{"command-line": "mce 0 1 0xbe00000000000134 0x5 0x1000 0x8c"})
+        machine.human_monitor("mce 0 1 0xbe00000000000134 0x5 0x1000 0x8c")
         machine.read_until(r"panic: machine check \(vector 18.*halted \(panic=halt\)", 60)
         machine.kill()
 
 
-def test_a_panic_within_a_panic_still_resets(tmp_path):
+def test_a_panic_within_a_panic_still_resets():
     """contract.md: a panic resets after 10 s; an NMI while it tells of itself is no way out."""
-    path = str(tmp_path / "qmp")
     with Appliance(nics=(), append="loglevel=error -- debug crash null", wait_ready=False,
-                   extra=["-no-reboot", "-qmp", "unix:%s,server=on,wait=off" % path]) as appliance:
+                   extra=["-no-reboot"]) as appliance:
         appliance.read_until(r"reset in 10 s", 30)
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as qmp:
-            qmp.connect(path)
-            qmp.sendall(b'{"execute": "qmp_capabilities"}\n{"execute": "inject-nmi"}\n')
-            appliance.read_until(r"another one in the report\s+reset in 10 s \(panic 1 of 3", 5)
+        appliance.monitor("inject-nmi")
+        appliance.read_until(r"another one in the report\s+reset in 10 s \(panic 1 of 3", 5)
         assert appliance.wait_exit(40) == 0
 
 

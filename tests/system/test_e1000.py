@@ -1,8 +1,5 @@
 """The e1000 and e1000e ports over QEMU's own devices: what the model in tests/models cannot prove."""
-import json
-import os
 import re
-import socket
 import time
 
 import pytest
@@ -26,29 +23,6 @@ def frame(size, n=0, dst=BROADCAST):
 def device_counters(appliance, port):
     text = appliance.must("show port %d" % port)
     return {name: int(value) for name, value in re.findall(r"device (\w+) +(\d+)", text)}
-
-
-class Monitor:
-    """QEMU's control socket: pulls and plugs the cable (QMP set_link)."""
-
-    def __init__(self, folder):
-        self.path = os.path.join(folder, "qmp")
-
-    def options(self):
-        return ["-qmp", "unix:%s,server=on,wait=off" % self.path]
-
-    def connect(self):
-        self.file = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.file.connect(self.path)
-        self.file = self.file.makefile("rw")
-        self.file.readline()
-        self.execute("qmp_capabilities")
-
-    def execute(self, command, **arguments):
-        self.file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
-        self.file.flush()
-        while "return" not in (answer := json.loads(self.file.readline())):
-            assert "error" not in answer, answer
 
 
 @pytest.mark.parametrize("nic", KINDS)
@@ -173,15 +147,13 @@ def test_a_wrong_ipv4_header_is_found_by_somebody(nic):
 
 
 @pytest.mark.parametrize("nic", KINDS)
-def test_cable(nic, tmp_path):
+def test_cable(nic):
     """STATUS.LU follows QEMU's set_link; traffic flows again afterwards."""
-    monitor = Monitor(str(tmp_path))
-    with Appliance(nics=[nic] * 2, config="forward l2\n", extra=monitor.options()) as appliance:
-        monitor.connect()
-        monitor.execute("set_link", name="net0", up=False)
+    with Appliance(nics=[nic] * 2, config="forward l2\n") as appliance:
+        appliance.monitor("set_link", name="net0", up=False)
         appliance.read_until("port 0: link down")
         assert appliance.stats()["ports"][0]["link"] == "down"
-        monitor.execute("set_link", name="net0", up=True)
+        appliance.monitor("set_link", name="net0", up=True)
         appliance.read_until("port 0: link up, 1000 Mb/s full duplex")
         appliance.wires[0].send(frame(100))
         assert appliance.wires[1].receive() == frame(100)

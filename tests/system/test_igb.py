@@ -9,7 +9,7 @@ from scapy.layers.l2 import Dot1Q, Ether
 
 from addresses import ALICE, BOB, ROUTER, has, introduce, is_probe, probe, quiet_before_marker
 from qemu import FRAME_LIMIT, Appliance, check_law
-from test_e1000 import BROADCAST, Monitor, device_counters, frame
+from test_e1000 import BROADCAST, device_counters, frame
 
 NICS = ["igb", "igb"]
 KEY = bytes.fromhex("6d5a") * 20
@@ -317,15 +317,13 @@ def test_wrong_ip_checksums_are_dropped():
 # Link, start and stop -------------------------------------------------------------------
 
 
-def test_cable(tmp_path):
+def test_cable():
     """STATUS.LU follows QEMU's set_link; traffic flows again afterwards."""
-    monitor = Monitor(str(tmp_path))
-    with Appliance(nics=NICS, config="forward l2\n", extra=monitor.options()) as appliance:
-        monitor.connect()
-        monitor.execute("set_link", name="net0", up=False)
+    with Appliance(nics=NICS, config="forward l2\n") as appliance:
+        appliance.monitor("set_link", name="net0", up=False)
         appliance.read_until("port 0: link down")
         assert appliance.stats()["ports"][0]["link"] == "down"
-        monitor.execute("set_link", name="net0", up=True)
+        appliance.monitor("set_link", name="net0", up=True)
         appliance.read_until("port 0: link up, 1000 Mb/s full duplex")
         appliance.wires[0].send(frame(100))
         assert appliance.wires[1].receive() == frame(100)

@@ -23,8 +23,8 @@ def pcap_of_frames():
 
 
 def test_a_million_frames_compare_equal(tmp_path):
-    path, qmp = archive(str(tmp_path), million=pcap_of_frames()), str(tmp_path / "qmp")
-    with Appliance(nics=(), memory=768, tell=False, extra=["-initrd", path, *Memory.options(qmp)]) as m:
+    path = archive(str(tmp_path), million=pcap_of_frames())
+    with Appliance(nics=(), memory=768, tell=False, extra=["-initrd", path]) as m:
         os.unlink(path)     # read by now
         m.must("forward io")
         m.must("port add null number 1")
@@ -33,7 +33,7 @@ def test_a_million_frames_compare_equal(tmp_path):
         m.settled(COUNT)
         assert "%d frames, 0 lost" % COUNT in m.must("capture stop")
         check_law(m.stats())
-        data = Memory(qmp, str(tmp_path)).bytes_of("capture.pcapng")
+        data = Memory(m, str(tmp_path)).bytes_of("capture.pcapng")
     numbers = 0
     for _, got in frames_of_pcapng(data):
         assert got == frame_of(numbers)

@@ -28,9 +28,9 @@ def test_frames_leave_within_microseconds_of_their_time(tmp_path, rate, gap):
     """Whoever polls the port rests in between, and is awake in time; nobody is at the console meanwhile."""
     if accelerator() != "tcg":
         pytest.skip("only QEMU's TCG counts instructions")
-    path, qmp = archive(str(tmp_path), recorded=recorded()), str(tmp_path / "qmp")
-    with Appliance(nics=(), memory=64, extra=["-initrd", path, "-icount", "shift=0,sleep=off", *Memory.options(qmp)]) as m:
-        memory = Memory(qmp, str(tmp_path))
+    path = archive(str(tmp_path), recorded=recorded())
+    with Appliance(nics=(), memory=64, extra=["-initrd", path, "-icount", "shift=0,sleep=off"]) as m:
+        memory = Memory(m, str(tmp_path))
         m.must("forward io")
         m.must("port add null number 1")
         m.must("capture start 1 limit 100000")

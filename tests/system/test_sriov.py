@@ -4,9 +4,7 @@ and a VF that attacks.  What the VFs' driver does is test_sriov_vf.py's.
 QEMU's igb has no anti-spoofing, no rate limiter and no malicious-driver detection: of those the
 registers are read back here, and the effect is shown on the model (tests/models/test_igb_pf.c).
 """
-import json
 import re
-import socket
 import time
 
 import pytest
@@ -59,27 +57,12 @@ def vfs(appliance):
 class Registers:
     """The PF's registers, through QEMU's monitor: what the driver wrote is what the device has."""
 
-    def __init__(self, folder):
-        self.path = str(folder / "qmp")
-        self.options = ["-qmp", "unix:%s,server=on,wait=off" % self.path]
-
-    def connect(self, appliance, pf=PF):
+    def __init__(self, appliance, pf=PF):
+        self.appliance = appliance
         self.base = int(re.search(r"BAR 0 +memory ([0-9a-f]+)-", must(appliance, "show pci %s" % pf)).group(1), 16)
-        connection = socket.socket(socket.AF_UNIX)
-        connection.connect(self.path)
-        self.file = connection.makefile("rw")
-        self.file.readline()
-        self.execute("qmp_capabilities")
-
-    def execute(self, command, **arguments):
-        self.file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
-        self.file.flush()
-        while "return" not in (answer := json.loads(self.file.readline())):
-            assert "error" not in answer, answer
-        return answer["return"]
 
     def read(self, register):
-        said = self.execute("human-monitor-command", **{"command-line": "xp /1wx %#x" % (self.base + register)})
+        said = self.appliance.human_monitor("xp /1wx %#x" % (self.base + register))
         return int(said.split(":")[1], 16)
 
 
@@ -171,11 +154,10 @@ def test_isolation_is_asked_for():
 # The chip -----------------------------------------------------------------------------------------
 
 
-def test_registers_are_as_the_policies_say(tmp_path):
-    registers = Registers(tmp_path)
-    with Appliance(nics=ONE, config="vf %s count 3\n" % PF, extra=registers.options) as appliance:
+def test_registers_are_as_the_policies_say():
+    with Appliance(nics=ONE, config="vf %s count 3\n" % PF) as appliance:
         until(appliance, lambda p: len(p) == 5 and all_up(p))
-        registers.connect(appliance)
+        registers = Registers(appliance)
         assert registers.read(MRQC) & 7 == 3                        # pools
         assert registers.read(VT_CTL) >> 7 & 7 == 3                 # the PF's is the fourth
         assert registers.read(VFRE) == registers.read(VFTE) == 0xf

@@ -14,7 +14,6 @@ from scapy.layers.l2 import Dot1Q
 
 from addresses import ARP, BROADCAST, Ether, ICMP, IP, UDP
 from qemu import BOOT_LIMIT, COMMAND_LIMIT, PROMPT, Appliance, check_law
-from test_e1000 import Monitor
 
 PF = "0000:01:00.0"
 NICS = ["virtio-net-pci,disable-legacy=on,iommu_platform=on", "igb"]
@@ -394,18 +393,16 @@ def test_the_pfs_port_goes_down_and_up(fence):
         check_law(stats(appliance))
 
 
-def test_the_wire_flaps(tmp_path):
+def test_the_wire_flaps():
     """QMP set_link: VFs follow the wire, without a reset of theirs."""
-    monitor = Monitor(str(tmp_path))
-    with routed(extra=monitor.options()) as appliance:
-        monitor.connect()
+    with routed() as appliance:
         until(appliance, all_up)
         traffic_flows(appliance, count=1)
         resets = re.findall(r"device resets +(\d+)", must(appliance, "show port 2"))
         for _ in range(3):
-            monitor.execute("set_link", name="net1", up=False)
+            appliance.monitor("set_link", name="net1", up=False)
             until(appliance, lambda p: all(p[n]["link"] == "down" for n in (1, 2, 3)))
-            monitor.execute("set_link", name="net1", up=True)
+            appliance.monitor("set_link", name="net1", up=True)
             until(appliance, all_up)
         traffic_flows(appliance, count=1)
         assert re.findall(r"device resets +(\d+)", must(appliance, "show port 2")) == resets

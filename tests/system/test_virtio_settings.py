@@ -1,7 +1,4 @@
 """virtio-net: what the device is told and what it tells: filters, announcements, link, MTU."""
-import json
-import os
-import socket
 import time
 
 import pytest
@@ -13,39 +10,10 @@ from qemu import FRAME_LIMIT, Appliance, check_law
 OURS, OTHER = "02:00:00:00:00:01", "02:00:00:00:77:77"
 
 
-class Control:
-    """QEMU's own control socket."""
-
-    def __init__(self, appliance):
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.connect(os.path.join(appliance.folder, "qmp"))
-        self.file = self.socket.makefile("rw")
-        self.file.readline()
-        self("qmp_capabilities")
-
-    def __call__(self, command, **arguments):
-        json.dump({"execute": command, "arguments": arguments}, self.file)
-        self.file.flush()
-        while True:
-            answer = json.loads(self.file.readline())
-            if "event" not in answer:
-                assert "return" in answer, answer
-                return answer["return"]
-
-
-class Controlled(Appliance):
-    def _command_line(self):
-        return super()._command_line() + ["-qmp", "unix:%s/qmp,server=on,wait=off" % self.folder]
-
-    def start(self):
-        super().start()
-        self.control = Control(self)
-
-
 @pytest.fixture(scope="module", params=["virtio-net-pci", "virtio-net-pci,disable-legacy=on,packed=on"],
                 ids=["split", "packed"])
 def router(request):
-    with Controlled(nics=[request.param] * 2, config=ROUTER + "interface add 0.100\n") as appliance:
+    with Appliance(nics=[request.param] * 2, config=ROUTER + "interface add 0.100\n") as appliance:
         yield appliance
         check_law(appliance.stats())
 
@@ -63,7 +31,7 @@ def test_a_routed_port_hears_what_is_meant_for_it(router):
     is not wanted any more do not arrive at all.  (QEMU 8.1 to 10.0 begin with a full VLAN table.)"""
     router.must("interface add 0.200")
     router.must("interface delete 0.200")
-    table = [row for row in router.control("query-rx-filter") if row["main-mac"] == OURS][0]
+    table = [row for row in router.monitor("query-rx-filter") if row["main-mac"] == OURS][0]
     assert not table["promiscuous"] and 100 in table["vlan-table"] and 200 not in table["vlan-table"]
     for wire in router.wires:
         wire.drain()
@@ -80,7 +48,7 @@ def filters_become(router, condition):
     """What QEMU's device was told of port 0, once that is so: housekeeping tells it."""
     end = time.monotonic() + FRAME_LIMIT
     while True:
-        table = [row for row in router.control("query-rx-filter") if row["main-mac"] == OURS][0]
+        table = [row for row in router.monitor("query-rx-filter") if row["main-mac"] == OURS][0]
         if condition(table):
             return table
         assert time.monotonic() < end, table
@@ -111,16 +79,16 @@ def test_an_announcement_is_made_when_asked_for(router):
     """virtio 1.2 5.1.6.5.4: gratuitous ARP of each address on the port's wire, and once for each time."""
     for wire in router.wires:
         wire.drain()
-    router.control("announce-self", initial=50, max=100, rounds=1, step=10)
+    router.monitor("announce-self", initial=50, max=100, rounds=1, step=10)
     router.read_until(r"port 0: was moved, its addresses are announced\n")
     said = router.wires[0].expect(lambda f: ARP in Ether(f) and Ether(f)[ARP].psrc == Ether(f)[ARP].pdst)
     assert Ether(said)[ARP].hwsrc == OURS and Ether(said).dst == "ff:ff:ff:ff:ff:ff"
 
 
 def test_the_link_is_followed(router):
-    router.control("set_link", name="net0", up=False)
+    router.monitor("set_link", name="net0", up=False)
     router.read_until(r"port 0: link down\n")
-    router.control("set_link", name="net0", up=True)
+    router.monitor("set_link", name="net0", up=True)
     router.read_until(r"port 0: link up\n")
     router.wires[0].expect(lambda f: ARP in Ether(f) and Ether(f)[ARP].psrc == Ether(f)[ARP].pdst)
 

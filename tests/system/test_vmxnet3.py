@@ -6,7 +6,7 @@ import pytest
 
 from addresses import ROUTER
 from qemu import COMMAND_LIMIT, Appliance, check_law
-from test_e1000 import BROADCAST, Monitor, device_counters, frame, tagged
+from test_e1000 import BROADCAST, device_counters, frame, tagged
 
 CONFIG = {"l2": "forward l2\n", "l3": ROUTER}
 ROOT_PORTS = ["-device", "pcie-root-port,id=rp0,chassis=1", "-device", "pcie-root-port,id=rp1,chassis=2"]
@@ -114,24 +114,22 @@ def test_filters_follow_the_mode():
                                               tagged(frame(64, dst=mine), 5)))
 
 
-def test_cable(tmp_path):
+def test_cable():
     """An event in memory tells of QEMU's set_link, also of a port that was down meanwhile."""
-    monitor = Monitor(str(tmp_path))
-    with Appliance(nics=["vmxnet3"] * 2, config="forward l2\n", extra=monitor.options()) as appliance:
+    with Appliance(nics=["vmxnet3"] * 2, config="forward l2\n") as appliance:
         def wait_for(text, times):
             end = time.monotonic() + COMMAND_LIMIT
             while appliance.transcript.count(text) < times:
                 assert time.monotonic() < end, text
                 appliance.read_some()
             appliance.seen = len(appliance.transcript)
-        monitor.connect()
         for n in range(4):
-            monitor.execute("set_link", name="net0", up=False)
+            appliance.monitor("set_link", name="net0", up=False)
             wait_for("port 0: link down", n + 1)
             assert appliance.stats()["ports"][0]["link"] == "down"
             if n % 2:
                 appliance.must("port 0 down")
-            monitor.execute("set_link", name="net0", up=True)
+            appliance.monitor("set_link", name="net0", up=True)
             if n % 2:
                 appliance.must("port 0 up")
             wait_for("port 0: link up, 1000 Mb/s full duplex", n + 2)
