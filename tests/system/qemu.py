@@ -373,15 +373,19 @@ class Appliance:
         """A log line may come before or behind the object."""
         return json.loads(re.search(r"^\{.*\}$", self.must("show stats json"), re.M).group(0))
 
+    def until(self, holds):
+        """The statistics, once holds(them), in whatever time the machine takes for it."""
+        end = time.monotonic() + COMMAND_LIMIT
+        while not holds(stats := self.stats()):
+            assert time.monotonic() < end, where_frames_went(stats)
+        return stats
+
     def settled(self, received, port=0):
         """The statistics, once the port has received so many and no frame is under way any more."""
-        end = time.monotonic() + COMMAND_LIMIT
-        while True:
-            stats = self.stats()
+        def holds(stats):
             came, went = law(stats)
-            if stats["ports"][port]["rx_packets"] >= received and came == went:
-                return stats
-            assert time.monotonic() < end, where_frames_went(stats)
+            return stats["ports"][port]["rx_packets"] >= received and came == went
+        return self.until(holds)
 
     def let_pass(self, microseconds):
         """Time of the appliance's own clock, however slow the machine is."""

@@ -63,13 +63,17 @@ def lone_frames(appliance, count=5):
 
 
 def interrupts_wake(appliance, count=20):
-    """Without them each frame would wait for half a second, when everybody looks once more (REST_MOST_US)."""
-    before = appliance.stats()["uptime_us"]
-    for number in range(count):
+    """Without them each frame would wait for half a second, when everybody looks once more (REST_MOST_US):
+    none would be quick.  On a busy machine not all are."""
+    quick = number = 0
+    while quick < count or 2 * quick < number:
         time.sleep(0.02)
+        since = time.monotonic()
         appliance.wires[0].send(frame(number))
         assert appliance.wires[1].expect(lambda f: f[:6] == B) == frame(number)
-    assert appliance.stats()["uptime_us"] - before < count * 250000
+        number += 1
+        quick += time.monotonic() - since < 0.25
+        assert number < 20 * count, quick
 
 
 def flood_after_rest(appliance, count=200):

@@ -209,7 +209,7 @@ def test_lan_hosts_answer_each_other(tmp_path):
     for line in lines:
         words = line.split()
         sent, answered = int(words[words.index("sent") + 1]), int(words[words.index("requests,") + 1])
-        assert answered >= sent - 5 > 50, line
+        assert sent >= answered > 50, line      # some are under way when it ends, and none is lost
         assert "0 lost, 0 errors" in line
 
 
