@@ -36,13 +36,14 @@ stop
 
 
 def run_testpmd(folder, script, *vdevs):
-    """What it prints for the script; its prompt, which it mixes in, is taken out."""
+    """What it prints for the script, without its prompt.  Newer ones show each command behind that, at once: what is
+    printed must not wait in a buffer either (stdbuf), and then the commands are taken out, too."""
     if not shutil.which("dpdk-testpmd"):
         pytest.skip("dpdk-testpmd is not installed: tools/setup")
     path = os.path.join(folder, "script")
     with open(path, "w", encoding="ascii") as f:
         f.write(script)
-    command = ["dpdk-testpmd", "--no-huge", "-m", "256", "--no-pci", "--no-telemetry",
+    command = ["stdbuf", "-oL", "dpdk-testpmd", "--no-huge", "-m", "256", "--no-pci", "--no-telemetry",
                "--file-prefix", "millrace%d" % os.getpid(), "-l", "0,1"]
     for vdev in vdevs:
         command += ["--vdev", vdev]
@@ -50,7 +51,8 @@ def run_testpmd(folder, script, *vdevs):
     run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
     if "Configuring Port 0" not in run.stdout + run.stderr:
         pytest.skip("dpdk-testpmd does not run here: " + (run.stderr + run.stdout)[-300:])
-    return run.stdout.replace("testpmd> ", "")
+    shown = "|".join(re.escape(line) for line in script.splitlines())
+    return re.sub(r"^testpmd> (%s)\n|testpmd> " % shown, "", run.stdout, flags=re.M)
 
 
 def ours(script, *ports):
