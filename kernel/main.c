@@ -129,7 +129,8 @@ static void reserve_for_ports(uint32_t packets)
 }
 
 /* Enough for full rings and the frames between them, or else a receive ring
- * takes the last packets and nothing can be copied for a flood any more. */
+ * takes the last packets and nothing can be copied for a flood any more. Where there is no memory
+ * for long rings, they are shorter. */
 static uint32_t make_packets(void)
 {
     struct memory_stats m;
@@ -138,6 +139,8 @@ static uint32_t make_packets(void)
         min_u64(m.total / PACKETS_SHARE / PACKET_BLOCK * PACKETS_IN_BLOCK, PACKETS_MAX);
     uint64_t most = m.free / PACKETS_SHARE_MOST / PACKET_BLOCK * PACKETS_IN_BLOCK;
     uint64_t between = PACKETS_BETWEEN + (cpus_count() - 1) * PACKET_CACHE_SIZE;
+    while (packets_in_rings() + between > most && ports_shorten_rings())
+        ;
     uint32_t count = (uint32_t)min_u64(max_u64(share, packets_in_rings() + between), most);
     if (forward_init_workers(count, cpus_count()))
         panic("no memory for the packet pool");

@@ -458,6 +458,28 @@ uint64_t port_memory(const struct port *port, unsigned rx_queues, unsigned tx_qu
     return descriptors * each + (rx_queues + tx_queues) * QUEUE_BYTES + PORT_BYTES;
 }
 
+static bool shorten(uint16_t *size, struct port_queue **queues, unsigned n)
+{
+    if (*size < 2 * RING_SIZE_USUAL)
+        return false;
+    *size /= 2;
+    for (unsigned i = 0; i < n; i++)
+        queues[i]->size = *size;
+    return true;
+}
+
+bool ports_shorten_rings(void)
+{
+    bool any = false;
+    for (unsigned i = 0; i < port_count(); i++) {
+        struct port *port = port_get(i);
+        struct port_limits *l = &port->limits;
+        any |= shorten(&l->rx_size_default, port->rxq, l->rx_queues_max);
+        any |= shorten(&l->tx_size_default, port->txq, l->tx_queues_max);
+    }
+    return any;
+}
+
 static int set_queues(struct port *port, uint16_t queues)
 {
     uint16_t most_tx = port->limits.tx_queues_max;

@@ -323,6 +323,10 @@ unsigned port_queues_limit(const struct port *port); /* the most to receive with
 /* About what starting it takes with so many queues each way, packets and IOMMU tables for them
  * left out: an estimate that is rather too high. */
 uint64_t port_memory(const struct port *port, unsigned rx_queues, unsigned tx_queues);
+/* Before any port starts, where memory is short: halves rings that are longer than the usual ones;
+ * false: there is none. */
+bool ports_shorten_rings(void);
+#define RING_SIZE_USUAL 256u
 
 static inline uint16_t port_rx_burst(struct port_queue *q, struct packet **p, uint16_t n)
 {

@@ -1,4 +1,6 @@
 """Every kind of port, in both modes, through both boot paths: it boots, forwards, counts."""
+import re
+
 import pytest
 
 from addresses import ROUTER
@@ -72,10 +74,15 @@ def test_machines(machine):
         assert status == 0, result
 
 
+@pytest.mark.parametrize("ring", [256, 1024])
 @pytest.mark.parametrize("count, memory", [(1, 128), (4, 16), (16, 128), (20, 64)])
-def test_numbers_of_ports(count, memory):
-    """However little memory: full receive rings leave packets for what a flood copies."""
-    with Appliance(nics=["virtio"] * count, memory=memory, config="forward l2\n") as appliance:
+def test_numbers_of_ports(count, memory, ring):
+    """However little memory: full receive rings leave packets for what a flood copies, and are as long as
+    the device's where there is room for all of them."""
+    nic = "virtio-net-pci,rx_queue_size=%d" % ring
+    with Appliance(nics=[nic] * count, memory=memory, config="forward l2\n") as appliance:
+        descriptors = int(re.search(r"rx queue 0 +(\d+) descr", appliance.must("show port 0")).group(1))
+        assert descriptors == ring if memory >= 128 else 256 <= descriptors <= ring
         frame = bytes.fromhex("ffffffffffff" "020000000a02" "88b5") + bytes(46)
         appliance.wires[0].send(frame)
         for wire in appliance.wires[1:]:

@@ -389,6 +389,26 @@ static void queues_change_within_limits_while_stopped(void **state)
     assert_int_equal(port_set_queues(&port, 1), -EIO);
 }
 
+static void long_rings_are_halved_down_to_usual_ones(void **state)
+{
+    port.limits.rx_size_max = port.limits.tx_size_max = 1024;
+    port.limits.rx_size_default = 1024;
+    port.limits.tx_size_default = 512;
+    rxq.size = 1024;
+    txq.size = 512;
+    assert_int_equal(port_register(&port), 0);
+    uint64_t memory = port_memory(&port, 1, 1);
+    assert_true(ports_shorten_rings());
+    assert_int_equal(rxq.size, 512);
+    assert_int_equal(txq.size, RING_SIZE_USUAL);
+    assert_true(ports_shorten_rings());
+    assert_false(ports_shorten_rings());
+    assert_int_equal(rxq.size, RING_SIZE_USUAL);
+    assert_int_equal(txq.size, RING_SIZE_USUAL);
+    assert_int_equal(port.limits.rx_size_default, RING_SIZE_USUAL);
+    assert_true(port_memory(&port, 1, 1) < memory);
+}
+
 static void link_changes_are_told_once(void **state)
 {
     assert_int_equal(port_register(&port), 0);
@@ -439,6 +459,7 @@ int main(void)
         cmocka_unit_test_setup(vlan_filters_are_for_devices_that_filter, set_up),
         cmocka_unit_test_setup(the_first_mtu_is_within_the_limit, set_up),
         cmocka_unit_test_setup(queues_change_within_limits_while_stopped, set_up),
+        cmocka_unit_test_setup(long_rings_are_halved_down_to_usual_ones, set_up),
         cmocka_unit_test_setup(link_changes_are_told_once, set_up),
         cmocka_unit_test_setup(a_vf_knows_its_pfs_port, set_up),
     };
