@@ -118,6 +118,8 @@ void ixgbe_model_reset_registers(struct ixgbe_model *m)
     *ixgbe_at(m, R_TXPBSIZE(0)) = 160u << 10;
     *ixgbe_at(m, R_VFTE(0)) = *ixgbe_at(m, R_VFTE(1)) = UINT32_MAX;
     *ixgbe_at(m, R_RTTDCS) = 0x00400000;
+    for (unsigned i = 0; i < 4; i++) /* Linux never writes it, and hears its VFs; unread */
+        *ixgbe_at(m, R_PFMBIMR(i)) = UINT32_MAX;
     reset_receive(m);
     for (unsigned q = 0; q < IXGBE_MODEL_QUEUES; q++)
         ixgbe_model_queue_reset(m, q);

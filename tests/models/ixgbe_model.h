@@ -71,7 +71,7 @@ struct ixgbe_model_vf {
     unsigned flrs;
     uint32_t memory[IXGBE_MODEL_MESSAGE]; /* of its mailbox, which the PF sees as well */
     uint32_t mailbox;                     /* VFMAILBOX */
-    uint32_t cause, mask, auto_clear, auto_mask, ivar[4], ivar_misc, itr[3], psrtype;
+    uint32_t cause, mask, auto_clear, auto_mask, ivar[4], ivar_misc, itr[3];
     uint64_t packets_in, packets_out, bytes_in, bytes_out, multicasts_in;
     struct ixgbe_model_fifo frames;
 };
@@ -178,6 +178,9 @@ void ixgbe_model_found(struct ixgbe_model *m);
 void ixgbe_model_power_on(struct ixgbe_model *m, enum ixgbe_model_chip chip,
                           const uint8_t mac[MAC_LEN]);
 void ixgbe_model_power_on_vf(struct ixgbe_model *m, enum ixgbe_model_chip chip);
+/* The configuration space of a VF becomes what a hypervisor shows of it: IDs and BARs of its own.
+ * Its registers answer while VF Enable is set. */
+void ixgbe_model_pass_vf(struct ixgbe_model *m, unsigned vf);
 
 /* What the documents forbid and a driver did, DMA at the wrong time included: all of them;
  * the PF's driver alone. */

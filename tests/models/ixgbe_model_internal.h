@@ -68,6 +68,7 @@
 #define   RDRXCTL_DONE 0x00000008u
 #define R_QDE 0x02f04u
 #define   QDE_DROP 0x00000001u
+#define   QDE_HIDE_VLAN 0x00000002u /* Linux; does nothing here */
 #define   QDE_INDEX 0x00007f00u
 #define   QDE_WRITE 0x00010000u
 #define   QDE_READ 0x00020000u
@@ -162,6 +163,7 @@
 #define R_MPSAR(n, high) (0x0a600u + 8 * (n) + 4 * (high))
 #define R_TXPBSIZE(i) (0x0cc00u + 4 * (i))
 #define R_PSRTYPE(n) (0x0ea00u + 4 * (n))
+#define   PSRTYPE_RQPL 0xe0000000u /* log2 of the pool's queues that the hash chooses among */
 #define R_RETA(n) (0x0eb00u + 4 * (n))
 #define R_RSSRK(n) (0x0eb80u + 4 * (n))
 #define R_MRQC 0x0ec80u
@@ -263,7 +265,9 @@
 #define R_QBTC(q) (0x08700u + 8 * (q))
 #define R_TXDGPC 0x087a0u
 
-/* VFMAILBOX */
+/* Of a VF's own registers */
+#define VF_MEMORY 0x0200u
+#define VF_MAILBOX 0x02fcu
 #define VFMB_REQ 0x01u
 #define VFMB_ACK 0x02u
 #define VFMB_VFU 0x04u

@@ -55,7 +55,7 @@ static const struct known {
     { 0x0241c, 0x0242c, 4, 0, RC, BOTH },           /* FCoE counters */
     { 0x02430, 0x02430, 4, 0x00000007u, RW, BOTH }, /* RTRPCS */
     { R_RDRXCTL, R_RDRXCTL, 4, 0x06be0023u, RW, BOTH },
-    { R_QDE, R_QDE, 4, QDE_DROP | QDE_INDEX | QDE_WRITE | QDE_READ, RW, BOTH },
+    { R_QDE, R_QDE, 4, QDE_DROP | QDE_HIDE_VLAN | QDE_INDEX | QDE_WRITE | QDE_READ, RW, BOTH },
     { R_RXDGPC, 0x02f58, 4, 0, RC, BOTH },
     { 0x02f90, 0x02f90, 4, 0, RC, ONLY_X540 }, /* B2OGPRC */
     { 0x087b0, 0x087b0, 4, 0, RC, ONLY_X540 }, /* O2BSPC */

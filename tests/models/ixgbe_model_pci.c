@@ -82,15 +82,16 @@ static void vf_written(void *ctx, uint16_t offset, unsigned size)
     if (!flr_asked(&vf->device, offset, size))
         return;
     flr_done(&vf->device);
-    ixgbe_model_vf_reset(vf->model, vf->index);
+    if (vf->present)
+        ixgbe_model_vf_reset(vf->model, vf->index);
 }
 
-static void vf_config(struct ixgbe_model_vf *vf, bool lone)
+static void vf_config(struct ixgbe_model_vf *vf, bool passed)
 {
     struct pcispace_device *d = &vf->device;
     uint16_t device = ixgbe_is_x540(vf->model) ? 0x1515 : 0x10ed;
-    pcispace_device_init(d, lone ? 0x8086 : 0xffff, lone ? device : 0xffff, 0x020000);
-    if (!lone)
+    pcispace_device_init(d, passed ? 0x8086 : 0xffff, passed ? device : 0xffff, 0x020000);
+    if (!passed)
         config_put(d->writable + PCI_COMMAND, PCI_COMMAND_MASTER, 2);
     d->config_size = PCI_EXTENDED_SIZE;
     d->config[PCI_REVISION] = 1;
@@ -214,9 +215,14 @@ void ixgbe_model_config(struct ixgbe_model *m)
     sriov_init(m);
 }
 
+void ixgbe_model_pass_vf(struct ixgbe_model *m, unsigned vf)
+{
+    vf_config(&m->vf[vf], true);
+}
+
 void ixgbe_model_config_vf(struct ixgbe_model *m)
 {
-    vf_config(&m->vf[0], true);
+    ixgbe_model_pass_vf(m, 0);
     m->vf[0].present = true;
 }
 

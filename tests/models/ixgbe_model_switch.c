@@ -225,7 +225,8 @@ static struct ixgbe_rx_how how_of(const struct ixgbe_model *m, const struct ixgb
 static unsigned pool_queue(const struct ixgbe_model *m, unsigned pool, struct ixgbe_rx_how *how)
 {
     unsigned per_pool = ixgbe_model_queues_per_pool(m);
-    unsigned most = per_pool < 4 ? per_pool : 4;
+    unsigned most = 1u << FIELD_GET(PSRTYPE_RQPL, ixgbe_get(m, R_PSRTYPE(pool)));
+    most = most < per_pool ? most : per_pool;
     bool rss = mode_hashes(ixgbe_get(m, R_MRQC) & MRQC_MODE) && how->hash_type;
     return (pool * per_pool + (rss ? rss_queue(m, how->hash) % most : 0)) % IXGBE_MODEL_QUEUES;
 }

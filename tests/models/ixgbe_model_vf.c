@@ -12,8 +12,6 @@
 #define V_STATUS 0x0008u
 #define V_LINKS 0x0010u
 #define V_TIMER 0x0048u
-#define V_MEMORY 0x0200u
-#define V_MAILBOX 0x02fcu
 #define V_PSRTYPE 0x0300u
 #define V_RX 0x1000u
 #define V_TX 0x2000u
@@ -88,7 +86,8 @@ void ixgbe_model_mailbox_pf_write(struct ixgbe_model *m, uint32_t reg, uint32_t 
         return;
     }
     unsigned vf = (reg - R_PFMBMEM(0)) / 64;
-    if (!(m->vf[vf].mailbox & VFMB_PFU))
+    bool wipes = !value && !(m->vf[vf].mailbox & VFMB_VFU); /* as Linux does when a VF was reset */
+    if (!(m->vf[vf].mailbox & VFMB_PFU) && !wipes)
         ixgbe_model_violation(m, BY_PF, "message written into a buffer that is not the PF's", reg,
                               value);
     m->vf[vf].memory[reg % 64 / 4] = value;
@@ -120,7 +119,7 @@ static void write_mailbox(struct ixgbe_model *m, unsigned vf, uint32_t value)
 {
     /* Linux writes back what it has read: status bits are read-only, not reserved */
     if (value & ~0xffu)
-        ixgbe_model_violation(m, (int)vf, "reserved or read-only bits set", V_MAILBOX, value);
+        ixgbe_model_violation(m, (int)vf, "reserved or read-only bits set", VF_MAILBOX, value);
     own(m, vf, false, value & VFMB_VFU);
     if (value & VFMB_REQ)
         ring_pf(m, vf, false);
@@ -222,7 +221,7 @@ static uint32_t vf_read(struct ixgbe_model *m, unsigned vf, uint32_t reg)
         return value;
     if (queue)
         return ixgbe_model_queue_read(m, queue);
-    if (reg >= V_MEMORY && reg < V_MEMORY + 64)
+    if (reg >= VF_MEMORY && reg < VF_MEMORY + 64)
         return m->vf[vf].memory[reg % 64 / 4];
     switch (reg) {
     case V_CTRL:
@@ -232,12 +231,12 @@ static uint32_t vf_read(struct ixgbe_model *m, unsigned vf, uint32_t reg)
         return ixgbe_get(m, R_STATUS) & (STATUS_LU | STATUS_MASTER);
     case V_LINKS:
         return ixgbe_get(m, R_LINKS);
-    case V_MAILBOX:
+    case VF_MAILBOX:
         return read_mailbox(m, vf);
     case V_TIMER:
         return (uint32_t)time_us();
     case V_PSRTYPE:
-        return m->vf[vf].psrtype;
+        return ixgbe_get(m, R_PSRTYPE(vf));
     }
     ixgbe_model_violation(m, (int)vf, "access to an unknown register", reg, 0);
     return 0;
@@ -258,12 +257,12 @@ static void vf_write(struct ixgbe_model *m, unsigned vf, uint32_t reg, uint32_t 
         return;
     if (queue) {
         ixgbe_model_queue_write(m, (int)vf, queue, value);
-    } else if (reg >= V_MEMORY && reg < V_MEMORY + 64) {
+    } else if (reg >= VF_MEMORY && reg < VF_MEMORY + 64) {
         write_memory(m, vf, reg, value);
-    } else if (reg == V_MAILBOX) {
+    } else if (reg == VF_MAILBOX) {
         write_mailbox(m, vf, value);
     } else if (reg == V_PSRTYPE) {
-        m->vf[vf].psrtype = value;
+        *ixgbe_at(m, R_PSRTYPE(vf)) = value;
     } else if (reg == V_CTRL) {
         if (value & ~CTRL_RST)
             ixgbe_model_violation(m, (int)vf, "reserved or read-only bits set", reg, value);
@@ -287,7 +286,7 @@ uint64_t ixgbe_model_vf_bar_read(void *ctx, unsigned bar, uint64_t offset, unsig
     struct ixgbe_model_vf *vf = ctx;
     if (bar)
         return 0;
-    if (vf->model->gone || !access_good(vf->model, vf->index, offset, size))
+    if (vf->model->gone || !vf->present || !access_good(vf->model, vf->index, offset, size))
         return UINT32_MAX;
     return vf_read(vf->model, vf->index, (uint32_t)offset);
 }
@@ -296,7 +295,7 @@ void ixgbe_model_vf_bar_write(void *ctx, unsigned bar, uint64_t offset, unsigned
                               uint64_t value)
 {
     struct ixgbe_model_vf *vf = ctx;
-    if (!bar && !vf->model->gone && access_good(vf->model, vf->index, offset, size))
+    if (!bar && !vf->model->gone && vf->present && access_good(vf->model, vf->index, offset, size))
         vf_write(vf->model, vf->index, (uint32_t)offset, (uint32_t)value);
 }
 
@@ -318,7 +317,7 @@ bool ixgbe_model_vf_send(struct ixgbe_model *m, unsigned vf, const uint32_t *wor
     if (!(m->vf[vf].mailbox & VFMB_VFU))
         return false;
     for (unsigned i = 0; i < n && i < IXGBE_MODEL_MESSAGE; i++)
-        write_memory(m, vf, V_MEMORY + 4 * i, words[i]);
+        write_memory(m, vf, VF_MEMORY + 4 * i, words[i]);
     write_mailbox(m, vf, VFMB_REQ);
     return true;
 }

@@ -193,8 +193,8 @@ static void spoofers_are_stopped(void **state)
     assert_int_equal(sent_to_pool(2, 1, &wire), 0);
 }
 
-/* Queues of a VF with rings of its own, two or four of them by hash. */
-static void vf_has_queues(unsigned mode, uint32_t mrqc, unsigned queues)
+/* Queues of a VF with rings of its own, `used` of them by hash. */
+static void vf_has_queues(unsigned mode, uint32_t mrqc, unsigned queues, unsigned used)
 {
     uint8_t frame[100];
     struct ixhand_ring rings[4];
@@ -204,6 +204,7 @@ static void vf_has_queues(unsigned mode, uint32_t mrqc, unsigned queues)
     assert_int_equal(pci_enable(f), 0);
     uint8_t *bar = pci_map_bar(f, 0, IXGBE_MODEL_VF_BAR_SIZE);
     ixhand.model.vf[1].played = false;
+    mmio_write32(bar + 0x300, FIELD_PUT(PSRTYPE_RQPL, used / 2)); /* VFPSRTYPE */
     for (uint32_t i = 0; i < 32; i++)
         ixhand_write(R_RETA(i), 0x03020100);
     for (uint32_t i = 0; i < 10; i++)
@@ -225,7 +226,7 @@ static void vf_has_queues(unsigned mode, uint32_t mrqc, unsigned queues)
                          mmio_read32(rings[q].block + Q_HEAD));
         ixhand_ring_off(&rings[q]);
     }
-    assert_int_equal(seen, (1u << queues) - 1);
+    assert_int_equal(seen, (1u << used) - 1);
     ixhand.model.quiet = true;
     mmio_read32(bar + 0x1000 + 0x40 * queues);
     assert_int_equal(ixhand.model.vf[1].violations, 1); /* it has no more */
@@ -234,12 +235,22 @@ static void vf_has_queues(unsigned mode, uint32_t mrqc, unsigned queues)
 
 static void sixty_four_pools_have_two_queues(void **state)
 {
-    vf_has_queues(3, MRQC_VMDQ_RSS64, 2);
+    vf_has_queues(3, MRQC_VMDQ_RSS64, 2, 2);
 }
 
 static void thirty_two_pools_have_four_queues(void **state)
 {
-    vf_has_queues(2, MRQC_VMDQ_RSS32, 4);
+    vf_has_queues(2, MRQC_VMDQ_RSS32, 4, 4);
+}
+
+static void a_pool_says_how_many_of_its_queues_it_uses(void **state)
+{
+    vf_has_queues(2, MRQC_VMDQ_RSS32, 4, 2);
+}
+
+static void a_pool_that_says_nothing_uses_one(void **state)
+{
+    vf_has_queues(2, MRQC_VMDQ_RSS32, 4, 1);
 }
 
 /* Mailboxes ------------------------------------------------------------------------- */
@@ -417,6 +428,8 @@ int main(void)
         TEST(spoofers_are_stopped),
         BARE(sixty_four_pools_have_two_queues),
         BARE(thirty_two_pools_have_four_queues),
+        BARE(a_pool_says_how_many_of_its_queues_it_uses),
+        BARE(a_pool_that_says_nothing_uses_one),
         TEST(messages_cross),
         TEST(resets_are_told),
         LAX(malicious_queues_are_held),
