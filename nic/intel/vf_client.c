@@ -11,8 +11,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define SETTLE_US (1 * US_PER_MS)     /* from our reset to the first message */
-#define ANSWER_US (200 * US_PER_MS)   /* a PF's driver answers one message */
+#define SETTLE_US (1 * US_PER_MS)   /* from our reset to the first message */
+#define ANSWER_US (200 * US_PER_MS) /* a PF's driver answers one message; doubled if not */
+#define ANSWER_MAX_US (1600 * US_PER_MS)
 #define ASKS 3u                       /* before it counts as silent */
 #define PAUSE_MIN_US (20 * US_PER_MS) /* between resets that came to nothing, doubled */
 #define PAUSE_MAX_US (5 * US_PER_S)
@@ -149,11 +150,18 @@ static bool mail_read(struct vf_client *c, uint32_t words[MBX_WORDS])
     return true;
 }
 
+/* On a loaded host a PF may need longer.  A reset would not help it: Linux's ixgbe, which finds it
+ * behind the message that it works on, then takes the address back that it has just granted. */
+static uint64_t answer_us(const struct vf_client *c)
+{
+    return ANSWER_US << c->patience;
+}
+
 static void mail_queue(struct vf_client *c)
 {
     c->mail.asks = 0;
     c->mail.sent = false;
-    c->mail.deadline_us = c->now_us + ANSWER_US;
+    c->mail.deadline_us = c->now_us + answer_us(c);
 }
 
 /* Writes the message when the buffer is to be had.  One from the PF that lies there is read
@@ -167,7 +175,7 @@ static void mail_send(struct vf_client *c)
         mmio_write32(c->memory + 4 * i, c->mail.words[i]);
     mmio_write32(c->mailbox, MBX_V2P_REQ);
     c->mail.sent = true;
-    c->mail.deadline_us = c->now_us + ANSWER_US;
+    c->mail.deadline_us = c->now_us + answer_us(c);
 }
 
 /* A message can be lost: the PF's own may have fallen on it in the buffer.  The same one
@@ -177,16 +185,18 @@ static void mail_expire(struct vf_client *c)
     if (c->now_us < c->mail.deadline_us)
         return;
     c->timeouts++;
+    if (answer_us(c) < ANSWER_MAX_US)
+        c->patience++;
     if (++c->mail.asks < ASKS) {
         c->mail.sent = false;
-        c->mail.deadline_us = c->now_us + ANSWER_US;
+        c->mail.deadline_us = c->now_us + answer_us(c);
         return;
     }
     if (vf_client_lost(c, NEWS_PF_SILENT))
         log_warning("%s: the PF does not answer (mailbox time-out: message %04" PRIx32
-                    ", %u times, %u ms each); trying again in %u ms",
-                    c->name, c->mail.words[0] & MBX_TYPE, ASKS, (unsigned)(ANSWER_US / US_PER_MS),
-                    vf_client_pause_ms(c));
+                    ", %u times, up to %u ms); trying again in %u ms",
+                    c->name, c->mail.words[0] & MBX_TYPE, ASKS,
+                    (unsigned)(answer_us(c) / US_PER_MS), vf_client_pause_ms(c));
 }
 
 /* Messages ---------------------------------------------------------------- */
@@ -282,6 +292,7 @@ static void settle(struct vf_client *c)
     if (!c->ops->ready(c->owner) || c->settled)
         return;
     c->settled = true;
+    c->patience = 0;
     c->told = 0;
     c->settled_us = c->now_us;
     c->check_us = c->now_us + CHECK_US;

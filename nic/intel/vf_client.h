@@ -137,6 +137,7 @@ struct vf_client {
     unsigned generation; /* resets of ours */
     uint64_t resume_us;  /* LOST: not before; SETTLING: until */
     uint64_t pause_us;   /* before the next reset but this one */
+    unsigned patience;   /* an answer may take twice as long, so many times over */
     uint64_t lost_us, settled_us;
     bool settled;    /* since the last reset every setting was asked */
     uint32_t events; /* of the mailbox register, cleared by reading, not yet handled */

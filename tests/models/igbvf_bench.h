@@ -11,6 +11,7 @@ static enum igb_model_chip chip;
 #define MESSAGE IGB_MODEL_MESSAGE
 #define MODE_MESSAGE MBX_VF_SET_PROMISC
 #define V2P model.mailbox[0]
+#define VF_HAS_ASKED (igb_model_reg(&model, 0xc80u) & 1) /* MBVFICR */
 #define LINK_MBPS 1000
 #define OCTETS_COME(n) igb_model_count(&model, 0x10018u, n) /* PVFGORC of VF 0 */
 #define PACKETS_ARE(n) igb_model_set_reg(&model, 0x10010u, n)

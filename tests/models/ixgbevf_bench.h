@@ -11,6 +11,7 @@ static enum ixgbe_model_chip chip;
 #define MESSAGE IXGBE_MODEL_MESSAGE
 #define MODE_MESSAGE MBX_VF_UPDATE_XCAST
 #define V2P model.vf[0].mailbox
+#define VF_HAS_ASKED (ixgbe_model_reg(&model, 0x710u) & 1) /* PFMBICR */
 #define LINK_MBPS 10000
 #define OCTETS_COME(n) (void)(model.vf[0].bytes_in += (n))
 #define PACKETS_ARE(n) (void)(model.vf[0].packets_in = (n))
