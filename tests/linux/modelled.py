@@ -4,11 +4,15 @@ One ixgbe_server process a NIC; two of them are wired to each other, so that one
 of the cable, each in a network namespace.  QEMU, the kernel and ethtool are in build/models, where
 `tools/setup --models` has put them.
 """
+import contextlib
 import json
 import os
 import shutil
+import socket
+import struct
 import subprocess
 import sys
+import threading
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 sys.path.insert(0, os.path.join(ROOT, "tests", "nested"))
@@ -21,6 +25,7 @@ SERVER = os.path.join(qemu.BUILD, "ixgbe_server")
 NEWER_QEMU = os.path.join(MODELS, "qemu", "qemu")
 ETHTOOL = "/build/models/ethtool"
 IP = os.path.realpath(shutil.which("ip") or "/sbin/ip")
+SHORTEST = 60
 BULK_MIB = 12
 BULK_LIMIT = 240
 MODULES = ["virtio_pci", "virtio_console", "9pnet_virtio", "9p", "8021q", "ixgbe", "ixgbevf"]
@@ -39,20 +44,31 @@ def bdf(number):
     return "0000:%02x:00.0" % (number + 1)
 
 
-class Server:
-    """One model: `kind` is pf or vf, `options` what the program takes before it."""
+class Served:
+    """A function of a model, at its socket."""
 
-    def __init__(self, folder, name, kind, wire, options=()):
-        self.path = os.path.join(folder, name)
-        self.log = os.path.join(folder, name + ".log")
-        self.errors = open(self.log, "wb")
-        self.process = subprocess.Popen([SERVER, *options, "-w", wire, kind, self.path], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=self.errors, text=True)
+    def __init__(self, path):
+        self.path = path
 
     def device(self, bus):
         """QEMU's words for it."""
         return json.dumps({"driver": "vfio-user-pci", "bus": bus, "socket": {"type": "unix", "path": self.path},
                            "x-msg-timeout": 120000})
+
+
+class Server(Served):
+    """One model: `kind` is pf or vf, `options` what the program takes before it, `vfs` how many have a socket each."""
+
+    def __init__(self, folder, name, kind, wire, options=(), vfs=0):
+        super().__init__(os.path.join(folder, name))
+        options = [*options, "-v", str(vfs)]
+        self.vfs = [Served("%s.vf%d" % (self.path, number)) for number in range(vfs)]
+        self.log = os.path.join(folder, name + ".log")
+        self.errors = open(self.log, "wb")
+        self.process = subprocess.Popen([SERVER, *options, "-w", wire, kind, self.path], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=self.errors, text=True)
+        ready = self.process.stdout.readline()
+        assert ready == "ready\n", self.story()
 
     def ask(self, words):
         self.process.stdin.write(words + "\n")
@@ -78,12 +94,37 @@ class Server:
         self.errors.close()
 
 
-class Linux(guest.Linux):
-    """`nics`: (kind, options) of each model; they are wired in pairs."""
+class Cable(qemu.Wire):
+    """The far end of a model's cable: a stream, each frame behind its length in four bytes."""
 
-    def __init__(self, nics, modules=MODULES, **more):
+    def connect(self):
+        self.local = None
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.connect(self.remote)
+        threading.Thread(target=self._collect, args=(self.socket,), daemon=True).start()
+
+    def _collect(self, sock):
+        with sock.makefile("rb") as stream, contextlib.suppress(OSError, ValueError):
+            while len(head := stream.read(4)) == 4:
+                self.frames.put(stream.read(struct.unpack(">I", head)[0]))
+
+    def send(self, *frames):
+        """Short ones are padded, as who sends on Ethernet does."""
+        for frame in frames:
+            frame = bytes(frame).ljust(SHORTEST, b"\0")
+            self.socket.sendall(struct.pack(">I", len(frame)) + frame)
+
+
+class Linux(guest.Linux):
+    """`nics`: (kind, options) of each model of its own; they are wired in pairs, the last of an odd number to `wire`.  `served`: functions of models that
+    are there already, on the root ports behind those.  `vfs`: so many VFs of the first model have a socket for another QEMU.
+
+    Linux reads a header from the first VF that it makes, and that VF is in the other QEMU: here pci-testdev stands at
+    its address, an empty device.  Nobody drives it."""
+
+    def __init__(self, nics, modules=MODULES, served=(), vfs=0, **more):
         super().__init__(**{"memory": 768, "cpus": 2, **more})
-        self.nics, self.modules, self.servers = nics, modules, []
+        self.nics, self.modules, self.served, self.vfs, self.servers = nics, modules, served, vfs, []
 
     def prepare(self):
         assert missing() is None, "run tools/setup --models"
@@ -91,9 +132,11 @@ class Linux(guest.Linux):
         for number, (kind, options) in enumerate(self.nics):
             wire = self._path("wire%d" % (number // 2))
             self.servers.append(Server(self.folder, "nic%d" % number, kind,
-                                       ("" if number % 2 else "listen:") + wire, options))
-        for server in self.servers:
-            guest.wait_for(lambda path=server.path: os.path.exists(path), server.path)
+                                       ("" if number % 2 else "listen:") + wire, options, 0 if number else self.vfs))
+        if len(self.nics) % 2:
+            self.wire = Cable(self.folder, 0)
+            self.wire.remote = wire
+            self.wire.connect()
 
     def _initramfs(self):
         return self._path("initramfs")
@@ -110,9 +153,11 @@ class Linux(guest.Linux):
                 "-chardev", "socket,id=qmp,path=%s,server=on,wait=off" % self._path("qmp"),
                 "-mon", "chardev=qmp,mode=control",
                 "-device", "virtio-serial-pci,id=ports"]
-        for number, server in enumerate(self.servers):
+        for number, server in enumerate([*self.servers, *self.served]):
             line += ["-device", "pcie-root-port,id=rp%d,chassis=%d,slot=%d" % (number, number + 1, number + 1),
                      "-device", server.device("rp%d" % number)]
+        if self.vfs:
+            line += ["-device", "pci-testdev,bus=rp0,addr=10.0"]
         line += self.steps.options("steps", 1)
         for number, console in enumerate(self.consoles):
             line += console.options("console%d" % number, 2 + number)

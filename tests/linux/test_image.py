@@ -1,19 +1,14 @@
 """The real image on the model of the 82599 and X540, in the QEMU that speaks vfio-user: both ends of each
 cable are the test's, or another model's."""
-import contextlib
-import os
 import re
-import socket
 import struct
-import threading
 import time
 
 import pytest
 
+import image
 import modelled
 import qemu
-
-MEMORY = 256
 
 
 @pytest.fixture(autouse=True)
@@ -21,54 +16,31 @@ def strict():
     """In the place of conftest's: no Linux is needed here, and Cabled looks at the models itself."""
 
 
-class Cable(qemu.Wire):
-    """A model, and the far end of its wire: a stream, each frame behind its length in four bytes."""
+class Port(image.Slot, modelled.Cable):
+    """A model, and the far end of its wire."""
 
     def __init__(self, folder, number, options):
         super().__init__(folder, number)
-        self.folder, self.model_options, self.server = folder, options, None
-
-    def options(self, device, boot):
-        bus = "rp%d" % self.number
-        return ["-device", "pcie-root-port,id=%s,chassis=%d,slot=%d" % (bus, self.number + 1, self.number + 1),
-                "-device", self.server.device(bus)]
+        self.folder, self.model_options = folder, options
 
     def plug(self):
-        self.server = modelled.Server(self.folder, "model%d" % self.number, "pf", "listen:" + self.remote,
+        self.served = modelled.Server(self.folder, "model%d" % self.number, "pf", "listen:" + self.remote,
                                       (*self.model_options, "-m", str(self.number + 1)))
-        modelled.guest.wait_for(lambda: os.path.exists(self.remote), self.remote)
-        self.local = None
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.connect(self.remote)
-        threading.Thread(target=self._collect, args=(self.socket,), daemon=True).start()
-
-    def _collect(self, sock):
-        with sock.makefile("rb") as stream, contextlib.suppress(OSError, ValueError):
-            while len(head := stream.read(4)) == 4:
-                self.frames.put(stream.read(struct.unpack(">I", head)[0]))
-
-    def send(self, *frames):
-        for frame in frames:
-            self.socket.sendall(struct.pack(">I", len(frame)) + bytes(frame))
+        self.connect()
 
     def unplug(self):
         super().unplug()
-        if self.server:
-            self.server.kill()
-            self.server = None
+        if self.served:
+            self.served.kill()
+            self.served = None
 
 
-class Cabled(qemu.Appliance):
+class Cabled(image.Image):
     """The image with so many models; `models`: what ixgbe_server is told of each."""
 
-    def __init__(self, models=((), ()), before=(), **more):
-        share = ["-object", "memory-backend-memfd,id=m,size=%dM,share=on" % MEMORY, "-machine", "memory-backend=m",
-                 "-cpu", "max"]
-        super().__init__(nics=["model"] * len(models), memory=MEMORY, before=[*share, *before], **more)
-        self.wires = [Cable(self.folder, n, options) for n, options in enumerate(models)]
-
-    def _command_line(self):
-        return [modelled.NEWER_QEMU, *super()._command_line()[1:]]
+    def __init__(self, models=((), ()), **more):
+        super().__init__(len(models), **more)
+        self.wires = [Port(self.folder, n, options) for n, options in enumerate(models)]
 
     def up(self):
         """Every port has its link."""
@@ -79,7 +51,7 @@ class Cabled(qemu.Appliance):
         return self
 
     def poweroff(self):
-        assert [wire.server.violations() for wire in self.wires] == [0] * len(self.wires)
+        assert [wire.served.violations() for wire in self.wires] == [0] * len(self.wires)
         super().poweroff()
 
 
@@ -112,9 +84,9 @@ def test_what_the_module_is_decides_the_link():
     with Cabled(config="forward l2\n") as appliance:
         shown = appliance.up().must("show port 0")
         assert re.search(r"^  link +up, 10000 Mbit/s, full duplex$", shown, re.M)
-        appliance.wires[0].server.link(False)
+        appliance.wires[0].served.link(False)
         appliance.read_until("port 0: link down")
-        appliance.wires[0].server.link(True)
+        appliance.wires[0].served.link(True)
         appliance.read_until("port 0: link up")
         echo(appliance, [60, 1514])
 

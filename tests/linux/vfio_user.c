@@ -2,6 +2,7 @@
  * (vfio_user.h). */
 #include "tests/linux/vfio_user.h"
 
+#include "kernel/compiler.h"
 #include "pci/pci_regs.h"
 #include "tests/linux/guest_memory.h"
 #include "tests/models/pcispace_config.h"
@@ -39,6 +40,7 @@ enum interrupt { INTX, MSI, MSIX, ERRORS, REQUESTS, INTERRUPT_KINDS };
 #define BODY_MAX (1u << 17)
 #define DESCRIPTORS_MAX 64u
 #define DATA_MAX 65536u
+#define VENDORS_OWN 0x000bu /* an extended capability's ID */
 
 /* SET_IRQS */
 #define DATA_NONE 0x01u
@@ -64,7 +66,7 @@ struct served {
     struct pcispace_device *device;
     struct guest_memory memory;
     int listener, connection;
-    bool gone;
+    bool runs; /* its guest, and no longer QEMU, looks at it */
     int events[INTERRUPT_KINDS][PCISPACE_VECTORS];
     bool pin_masked;
 };
@@ -88,17 +90,17 @@ static bool receive(int fd, void *to, size_t n)
     return true;
 }
 
-static bool transmit(int fd, const void *from, size_t n)
+/* Who has gone is told nothing, and not read from again. */
+static void transmit(int fd, const void *from, size_t n)
 {
     for (size_t done = 0; done < n;) {
         ssize_t k = send(fd, (const uint8_t *)from + done, n - done, MSG_NOSIGNAL);
         if (k < 0 && errno == EINTR)
             continue;
         if (k <= 0)
-            return false;
+            return;
         done += (size_t)k;
     }
-    return true;
 }
 
 static void take_descriptors(struct msghdr *m, struct message *msg)
@@ -148,8 +150,7 @@ static void reply(struct served *s, const struct message *msg, const void *body,
     memcpy(out, &h, sizeof h);
     if (n)
         memcpy(out + sizeof h, body, n);
-    if (!transmit(s->connection, out, h.size))
-        s->gone = true;
+    transmit(s->connection, out, h.size);
 }
 
 static uint32_t word(const struct message *msg, unsigned at)
@@ -242,13 +243,28 @@ static uint32_t interrupt_count(const struct pcispace_device *d, uint32_t kind)
 
 /* Registers ---------------------------------------------------------------------------- */
 
-static void config_access(struct pcispace_device *d, bool write, unsigned at, unsigned n,
-                          uint8_t *bytes)
+/* QEMU drops SR-IOV and ARI from the list of capabilities that it makes of ours (11.1's
+ * hw/vfio/pci.c), and then reads and writes all of them but their links through to us.  So while it
+ * makes the list they have the vendor's own ID, and their guest sees them as they are. */
+static uint64_t seen(const struct served *s, unsigned at, unsigned n)
 {
+    const uint8_t *config = s->device->config;
+    uint64_t value = config_get(config + at, n);
+    unsigned id = value & PCI_EXT_ID, header = PCI_EXT_FIRST;
+    if (s->runs || n != 4 || (id != PCI_EXT_SRIOV && id != PCI_EXT_ARI))
+        return value;
+    while (header && header != at)
+        header = FIELD_GET(PCI_EXT_NEXT, (uint32_t)config_get(config + header, 4));
+    return header ? value - id + VENDORS_OWN : value;
+}
+
+static void config_access(struct served *s, bool write, unsigned at, unsigned n, uint8_t *bytes)
+{
+    struct pcispace_device *d = s->device;
     for (unsigned i = 0, k; i < n; i += k) {
         k = n - i >= 4 && (at + i) % 4 == 0 ? 4 : n - i >= 2 && (at + i) % 2 == 0 ? 2 : 1;
         if (!write) {
-            config_put(bytes + i, config_get(d->config + at + i, k), k);
+            config_put(bytes + i, seen(s, at + i, k), k);
             continue;
         }
         config_write_masked(d, at + i, k, (uint32_t)config_get(bytes + i, k));
@@ -284,7 +300,7 @@ static void region_access(struct served *s, struct message *msg, bool write)
         return;
     }
     if (region == CONFIG_REGION)
-        config_access(d, write, (unsigned)at, n, msg->body + 16);
+        config_access(s, write, (unsigned)at, n, msg->body + 16);
     else
         bar_access(d, write, region, at, n, msg->body + 16);
     fire_pin(s);
@@ -382,34 +398,33 @@ static void answer(struct served *s, struct message *msg)
     case REGION_WRITE:
         region_access(s, msg, msg->header.command == REGION_WRITE);
         return;
-    case DEVICE_RESET:
+    case DEVICE_RESET: /* the last thing before a guest runs */
         reset(s->device);
+        s->runs = true;
         reply(s, msg, NULL, 0, 0);
         return;
     }
     reply(s, msg, NULL, 0, EOPNOTSUPP);
 }
 
+/* As a host resets what it takes back from a guest. */
 static void hang_up(struct served *s)
 {
     close(s->connection);
     s->connection = -1;
-    s->gone = true;
+    s->runs = false;
+    reset(s->device);
+    for (unsigned kind = 0; kind < INTERRUPT_KINDS; kind++)
+        for (unsigned i = 0; i < PCISPACE_VECTORS; i++)
+            disarm(&s->events[kind][i]);
     guest_memory_clear(&s->memory);
-}
-
-static void greet(struct served *s)
-{
-    s->connection = accept(s->listener, NULL, NULL);
-    if (s->connection >= 0)
-        close(s->listener);
 }
 
 bool vfio_user_handle(unsigned number)
 {
     struct served *s = &served[number];
     if (s->connection < 0) {
-        greet(s);
+        s->connection = accept(s->listener, NULL, NULL);
         return true;
     }
     if (!receive_message(s->connection, &in)) {
@@ -426,11 +441,6 @@ bool vfio_user_handle(unsigned number)
 int vfio_user_descriptor(unsigned number)
 {
     return served[number].connection >= 0 ? served[number].connection : served[number].listener;
-}
-
-bool vfio_user_gone(unsigned number)
-{
-    return served[number].gone;
 }
 
 int vfio_user_serve(struct pcispace_device *d, const char *path)

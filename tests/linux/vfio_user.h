@@ -18,6 +18,6 @@
 int vfio_user_serve(struct pcispace_device *d, const char *path);
 /* What to poll: the connection, or who may connect. */
 int vfio_user_descriptor(unsigned number);
-/* It is readable: handles one message.  False: QEMU has gone, which is the end of this device. */
+/* It is readable: handles one message.  False: QEMU has gone; the device was reset, and another may
+ * connect. */
 bool vfio_user_handle(unsigned number);
-bool vfio_user_gone(unsigned number);
