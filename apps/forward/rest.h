@@ -14,9 +14,10 @@
 
 struct worker;
 
-/* So long nothing is found before a rest: a lone frame's answer is often nearer than a halt's
- * end. */
-#define REST_AFTER_US 200u
+/* So long nothing is found before a rest: about what a halt's end takes, so that neither a frame
+ * that comes sooner waits for that, nor, for much longer than if we halted at once, whoever wants
+ * this CPU to take away what we sent (a hypervisor's thread). */
+#define REST_AFTER_US 100u
 /* So often a worker looks at queues that raise no interrupt if no other worker has such, else half
  * as often: 200 times a second for up to two workers together, 100 times for each further one. */
 #define REST_LOOK_US 5000u
