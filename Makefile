@@ -380,17 +380,21 @@ test-nested:
 	@tools/setup
 	@$(MAKE) --no-print-directory -s nested
 
-# A device model as a program, for QEMU's vfio-user-pci: the objects of tests/models, with
+# Device models as programs, for QEMU's vfio-user-pci: the objects of tests/models, with
 # tests/linux/vfio_user.c in the place of tests/models/pcispace.c.
-SERVED_C := $(wildcard tests/linux/*.c) tests/models/pcispace_config.c tests/models/intel_seen.c tests/models/intel_sent.c \
-	$(filter-out %_tree.c,$(wildcard tests/models/ixgbe_model*.c))
-$(B)/ixgbe_server: $(SERVED_C) $(wildcard tests/linux/*.h tests/models/*.h) Makefile
+SERVED_C := $(filter-out %_server.c %/serve.c %/recorder.c,$(wildcard tests/linux/*.c)) \
+	$(addprefix tests/models/,pcispace_config.c intel_seen.c intel_sent.c)
+ADMINQ_C := tests/linux/serve.c $(addprefix tests/models/,i40e_engine.c i40e_aq_device.c)
+SERVERS := $(B)/ixgbe_server $(B)/i40e_server
+$(B)/ixgbe_server: tests/linux/recorder.c $(filter-out %_tree.c,$(wildcard tests/models/ixgbe_model*.c))
+$(B)/i40e_server: $(ADMINQ_C) $(filter-out %_tree.c,$(wildcard tests/models/i40e_model*.c))
+$(SERVERS): $(B)/%: tests/linux/%.c $(SERVED_C) $(wildcard tests/linux/*.h tests/models/*.h) Makefile
 	@mkdir -p $(@D)
 	@echo '  HOSTCC  $@'
-	@$(CC) -std=gnu11 -O2 -g $(WARN) -I. -DMILLRACE_HOSTED -D_GNU_SOURCE -o $@ $(filter %.c,$^)
+	@$(CC) -std=gnu11 -O2 -g $(WARN) -I. -DMILLRACE_HOSTED -D_GNU_SOURCE -o $@ $(sort $(filter %.c,$^))
 
 .PHONY: models-linux test-models-linux
-models-linux: $(B)/ixgbe_server $(B)/millrace.elf
+models-linux: $(SERVERS) $(B)/millrace.elf
 	@$(PYTHON) -m pytest -q tests/linux $(PYTEST_ARGS)
 
 test-models-linux:

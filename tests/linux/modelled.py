@@ -21,19 +21,20 @@ import guest  # noqa: E402
 import qemu  # noqa: E402
 
 MODELS = os.path.join(qemu.BUILD, "models")
-SERVER = os.path.join(qemu.BUILD, "ixgbe_server")
+SERVERS = ("ixgbe_server", "i40e_server")
 NEWER_QEMU = os.path.join(MODELS, "qemu", "qemu")
 ETHTOOL = "/build/models/ethtool"
 IP = os.path.realpath(shutil.which("ip") or "/sbin/ip")
 SHORTEST = 60
 BULK_MIB = 12
 BULK_LIMIT = 240
-MODULES = ["virtio_pci", "virtio_console", "9pnet_virtio", "9p", "8021q", "ixgbe", "ixgbevf"]
+MODULES = ["virtio_pci", "virtio_console", "9pnet_virtio", "9p", "8021q", "ixgbe", "ixgbevf", "i40e"]
 
 
 def missing():
     """What `tools/setup --models` would bring; None: nothing."""
-    for path in (NEWER_QEMU, os.path.join(MODELS, "vmlinuz"), os.path.join(MODELS, "ethtool"), SERVER):
+    for path in (NEWER_QEMU, os.path.join(MODELS, "vmlinuz"), os.path.join(MODELS, "ethtool"),
+                 *(os.path.join(qemu.BUILD, server) for server in SERVERS)):
         if not os.path.exists(path):
             return os.path.relpath(path, ROOT)
     return None
@@ -59,14 +60,14 @@ class Served:
 class Server(Served):
     """One model: `kind` is pf or vf, `options` what the program takes before it, `vfs` how many have a socket each."""
 
-    def __init__(self, folder, name, kind, wire, options=(), vfs=0):
+    def __init__(self, folder, name, kind, wire, options=(), vfs=0, program="ixgbe_server"):
         super().__init__(os.path.join(folder, name))
-        options = [*options, "-v", str(vfs)]
+        options = [*options, *(["-v", str(vfs)] if vfs else [])]
         self.vfs = [Served("%s.vf%d" % (self.path, number)) for number in range(vfs)]
         self.log = os.path.join(folder, name + ".log")
         self.errors = open(self.log, "wb")
-        self.process = subprocess.Popen([SERVER, *options, "-w", wire, kind, self.path], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=self.errors, text=True)
+        self.process = subprocess.Popen([os.path.join(qemu.BUILD, program), *options, "-w", wire, kind, self.path],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True)
         ready = self.process.stdout.readline()
         assert ready == "ready\n", self.story()
 
@@ -116,14 +117,15 @@ class Cable(qemu.Wire):
 
 
 class Linux(guest.Linux):
-    """`nics`: (kind, options) of each model of its own; they are wired in pairs, the last of an odd number to `wire`.  `served`: functions of models that
+    """`nics`: (kind, options) of each model of its own, all of one `program`; they are wired in pairs, the last of an odd number to `wire`.  `served`: functions of models that
     are there already, on the root ports behind those.  `vfs`: so many VFs of the first model have a socket for another QEMU.
 
     Linux reads a header from the first VF that it makes, and that VF is in the other QEMU: here pci-testdev stands at
     its address, an empty device.  Nobody drives it."""
 
-    def __init__(self, nics, modules=MODULES, served=(), vfs=0, **more):
+    def __init__(self, nics, modules=MODULES, served=(), vfs=0, program="ixgbe_server", **more):
         super().__init__(**{"memory": 768, "cpus": 2, **more})
+        self.program = program
         self.nics, self.modules, self.served, self.vfs, self.servers = nics, modules, served, vfs, []
 
     def prepare(self):
@@ -132,7 +134,8 @@ class Linux(guest.Linux):
         for number, (kind, options) in enumerate(self.nics):
             wire = self._path("wire%d" % (number // 2))
             self.servers.append(Server(self.folder, "nic%d" % number, kind,
-                                       ("" if number % 2 else "listen:") + wire, options, 0 if number else self.vfs))
+                                       ("" if number % 2 else "listen:") + wire, options, 0 if number else self.vfs,
+                                       self.program))
         if len(self.nics) % 2:
             self.wire = Cable(self.folder, 0)
             self.wire.remote = wire

@@ -99,8 +99,7 @@ static void run_one(struct i40e_aq_device *a)
         d.result = 14;
     if (!is_on(a->send)) /* the command has reset it */
         return;
-    if (room && !(d.flags & I40E_AQ_RD) &&
-        pcispace_dma_write(a->device, buffer_at(&d), bytes, room))
+    if (room && pcispace_dma_write(a->device, buffer_at(&d), bytes, room))
         a->wrong(a->owner, "a command's buffer outside of the function's memory", buffer_at(&d));
     d.flags |= I40E_AQ_DD | I40E_AQ_CMP | (d.result ? I40E_AQ_ERR : 0);
     pcispace_dma_write(a->device, at, &d, sizeof d);

@@ -56,7 +56,7 @@
 #define TX_TAG 0xffff000000000000ull
 #define TX_RESERVED 0x000000000000c900ull
 #define CTX_TSO 0x10ull
-#define CTX_KNOWN 0xfffffffc000001ffull
+#define CTX_KNOWN 0xffffffffc00007ffull
 #define CTX_TSO_LENGTH 0x0000ffffc0000000ull
 #define CTX_MSS 0xfffc000000000000ull
 

@@ -1,0 +1,105 @@
+/* serve.c - a device model as a program (serve.h). */
+#include "tests/linux/serve.h"
+
+#include "kernel/time.h"
+#include "tests/linux/vfio_user.h"
+#include "tests/linux/wire.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TURN_MS 5
+#define BURST 64u
+#define FRAME 32768u
+
+static const struct served_model *served;
+static struct wire cable = { .listener = -1, .connection = -1 };
+static unsigned long long received, sent;
+
+/* kernel/time.h, as far as models ask for it. */
+uint64_t time_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * US_PER_S + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* Both ways as far as there is room: nothing is lost between the guest's rings and the socket. */
+static void move_frames(void)
+{
+    static uint8_t frame[FRAME];
+    const uint8_t *in;
+    uint32_t n;
+    while ((in = wire_peek(&cable, &n))) {
+        if (!served->inject(in, n))
+            break;
+        wire_drop(&cable);
+        received++;
+    }
+    while (wire_has_room(&cable, sizeof frame) && (n = served->take(frame, sizeof frame))) {
+        wire_put(&cable, frame, n);
+        sent++;
+    }
+    wire_flush(&cable);
+}
+
+static bool obey(const char *line)
+{
+    if (!strncmp(line, "link ", 5)) {
+        served->set_link(!strncmp(line + 5, "up", 2));
+        puts("link");
+    } else if (!strncmp(line, "frames", 6)) {
+        printf("frames %llu %llu\n", received, sent);
+    } else if (!strncmp(line, "violations", 10)) {
+        printf("violations %u\n", served->violations());
+    } else if (!served->obey || !served->obey(line)) {
+        return false;
+    }
+    fflush(stdout);
+    return true;
+}
+
+static bool turn(void)
+{
+    static bool deaf; /* standard input has ended */
+    char line[80];
+    struct pollfd p[3] = { { vfio_user_descriptor(0), POLLIN, 0 },
+                           { wire_descriptor(&cable), POLLIN, 0 },
+                           { deaf ? -1 : STDIN_FILENO, POLLIN, 0 } };
+    if (cable.in_used == WIRE_IN)
+        p[1].events = 0;
+    if (cable.out_used)
+        p[1].events |= POLLOUT;
+    poll(p, 3, TURN_MS);
+    for (unsigned i = 0; i < BURST && p[0].revents; i++) {
+        if (!vfio_user_handle(0))
+            return false;
+        poll(p, 1, 0);
+    }
+    if (p[1].revents)
+        wire_readable(&cable);
+    move_frames();
+    if (!p[2].revents)
+        return true;
+    deaf = !fgets(line, sizeof line, stdin);
+    return deaf || obey(line);
+}
+
+int serve(const struct served_model *model, const char *path, const char *wire)
+{
+    served = model;
+    setvbuf(stdin, NULL, _IONBF, 0);
+    if (vfio_user_serve(model->device, path) < 0 || (wire && !wire_open(&cable, wire))) {
+        perror(path);
+        return 1;
+    }
+    puts("ready");
+    fflush(stdout);
+    while (turn())
+        ;
+    printf("violations %u\n", model->violations());
+    return 0;
+}

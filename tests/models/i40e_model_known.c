@@ -1,0 +1,187 @@
+/* i40e_model_known.c - which registers an X710's PF sees, the bits that software may set in them,
+ * and which reset takes that back.  Linux i40e and DPDK agree on what is listed, and say the reset;
+ * reserved bits are those that neither names. */
+#include "tests/models/i40e_model_internal.h"
+
+#define ALL UINT32_MAX
+#define RW KIND_READ_WRITE
+#define RO KIND_READ_ONLY
+#define PFR I40E_RESET_PF
+#define CORER I40E_RESET_CORE
+#define GLOBR I40E_RESET_GLOBAL
+#define NEVER (I40E_RESET_GLOBAL + 1)
+#define LAST_QUEUE (I40E_MODEL_QUEUES - 1)
+#define LAST_VECTOR (I40E_MODEL_VECTORS - 2)
+
+static const struct known {
+    uint32_t first, last, step, writable;
+    enum i40e_kind kind;
+    unsigned reset;
+} known[] = {
+    { 0x24800, 0x24ffc, 4, ALL, RW, CORER },        /* VFINT_DYN_CTLN */
+    { 0x25000, 0x257fc, 4, 0x00001fff, RW, CORER }, /* VPINT_LNKLSTN */
+    { 0x2a400, 0x2a5fc, 4, ALL, RW, CORER },        /* VFINT_DYN_CTL0 */
+    { 0x2a800, 0x2a9fc, 4, 0x00001fff, RW, CORER }, /* VPINT_LNKLST0 */
+    { 0x2c000, 0x2c1fc, 4, ALL, RW, CORER },        /* VFINT_ICR0_ENA */
+    { R_ITRN(0, 0), R_ITRN(0, LAST_VECTOR), 4, 0x00000fff, RW, PFR },
+    { R_ITRN(1, 0), R_ITRN(1, LAST_VECTOR), 4, 0x00000fff, RW, PFR },
+    { R_ITRN(2, 0), R_ITRN(2, LAST_VECTOR), 4, 0x00000fff, RW, PFR },
+    { R_DYN_CTLN(0), R_DYN_CTLN(LAST_VECTOR), 4, 0xc701ffff, RW, PFR },
+    { R_LNKLSTN(0), R_LNKLSTN(LAST_VECTOR), 4, 0x00001fff, RW, PFR },
+    { 0x35800, 0x35800 + 4 * LAST_VECTOR, 4, 0x0000007f, RW, PFR }, /* PFINT_RATEN */
+    { R_ITR0(0), R_ITR0(2), 0x80, 0x00000fff, RW, PFR },
+    { R_STAT_CTL0, R_STAT_CTL0, 4, 0x0000000c, RW, CORER },
+    { R_DYN_CTL0, R_DYN_CTL0, 4, 0xc701ffff, RW, PFR },
+    { R_LNKLST0, R_LNKLST0, 4, 0x00001fff, RW, PFR },
+    { R_ICR0, R_ICR0, 4, 0, RO, CORER },
+    { R_ICR0_ENA, R_ICR0_ENA, 4, 0xf7ff0000, RW, CORER },
+    { R_QINT_RQCTL(0), R_QINT_RQCTL(LAST_QUEUE), 4, 0x5fff1fffu | 0xe000, RW, CORER },
+    { R_QINT_TQCTL(0), R_QINT_TQCTL(LAST_QUEUE), 4, 0x5fff1fffu | 0xe000, RW, CORER },
+    { R_PORTMDIO_NUM, R_PORTMDIO_NUM, 4, 0x00000010, RW, CORER },
+    { 0x3f800, 0x3f800, 4, 0x00000006, RW, CORER }, /* GLINT_CTL */
+    { 0x442d8, 0x442e0, 4, 0x00000fff, RW, CORER }, /* GLLAN_TSOMSK: TCP flags of segments */
+    { 0x6b400, 0x6b400, 4, 0x0000ffff, RW, NEVER }, /* PFPM_WUFC */
+    { R_ATQBAL, R_ARQT, 0x80, ALL, RW, PFR },
+    { R_PRTDCB_GENS - 0x20, R_PRTDCB_GENS - 0x20, 4, ALL, RW, CORER }, /* PRTDCB_GENC */
+    { R_PRTDCB_GENS, R_PRTDCB_GENS, 4, 0, RO, NEVER },
+    { R_FWSTS, R_FWSTS, 4, 0, RO, NEVER },
+    { R_GLVFGEN_TIMER, R_GLVFGEN_TIMER, 4, 0, RO, NEVER },
+    { 0x88100, 0x88174, 4, 0, RO, NEVER }, /* GLGEN_GPIO_CTL */
+    { R_PFGEN_CTRL, R_PFGEN_CTRL, 4, PFGEN_CTRL_PFSWR, RW, PFR },
+    { R_PF_FUNC_RID, R_PF_FUNC_RID, 4, 0, RO, NEVER },
+    { R_GLNVM_ULD, R_GLNVM_ULD, 4, 0, RO, NEVER },
+    { R_GLNVM_GENS, R_GLNVM_GENS, 4, 0, RO, NEVER },
+    { R_GLNVM_FLA, R_GLNVM_FLA, 4, 0, RO, NEVER },
+    { R_GLNVM_SRCTL, R_GLNVM_SRCTL, 4, SRCTL_ADDRESS | SRCTL_START, RW, NEVER },
+    { R_GLNVM_SRDATA, R_GLNVM_SRDATA, 4, 0, RO, NEVER },
+    { 0xb612c, 0xb612c, 4, 0, RO, NEVER }, /* GLGEN_STAT: read to push writes out */
+    { R_PRTGEN_CNF, R_PRTGEN_CNF + 12, 4, 0, RO, NEVER },
+    { 0xb8080, 0xb8080, 4, 0x00000001, RW, NEVER }, /* PFPM_APM */
+    { 0xb8100, 0xb8100, 4, 0, RO, NEVER },          /* PRTGEN_STATUS */
+    { R_GLGEN_RSTCTL, R_GLGEN_RSTCTL, 4, 0, RO, NEVER },
+    { R_GLGEN_RSTAT, R_GLGEN_RSTAT, 4, 0, RO, NEVER },
+    { R_GLGEN_RTRIG, R_GLGEN_RTRIG, 4, RTRIG_CORER | RTRIG_GLOBR, RW, NEVER },
+    { R_PFPCI_SUBSYSID, R_PFPCI_SUBSYSID, 4, 0, RO, NEVER },
+    { 0xbe484, 0xbe484, 4, 0, RO, NEVER }, /* GLPCI_LBARCTRL */
+    { R_GLPCI_CNF2, R_GLPCI_CNF2, 4, 0, RO, NEVER },
+    { R_GLPCI_CAPSUP, R_GLPCI_CAPSUP, 4, 0, RO, NEVER },
+    { R_SDCMD, R_SDCMD, 4, SDCMD_INDEX | SDCMD_WRITE, RW, PFR },
+    { R_SDDATALOW, R_SDDATALOW, 4, ALL, RW, PFR },
+    { R_SDDATAHIGH, R_SDDATAHIGH, 4, ALL, RW, PFR },
+    { R_PDINV, R_PDINV, 4, 0x01ff0fff, RW, PFR },
+    { R_HMC_ERRORINFO, R_HMC_ERRORINFO, 4, ALL, RW, PFR },
+    { R_HMC_ERRORDATA, R_HMC_ERRORDATA, 4, ALL, RW, PFR },
+    { 0xc2004, 0xc2018, 4, 0, RO, NEVER }, /* sizes of objects in private memory */
+    { 0xc20d0, 0xc20d0, 4, 0, RO, NEVER },
+    { 0xc6200, 0xc623c, 4, 0x00ffffff, RW, CORER }, /* GLHMC_LANTXBASE ... */
+    { 0xc6300, 0xc633c, 4, 0x000007ff, RW, CORER },
+    { 0xc6400, 0xc643c, 4, 0x00ffffff, RW, CORER },
+    { 0xc6500, 0xc653c, 4, 0x000007ff, RW, CORER },
+    { 0xc6600, 0xc663c, 4, 0x00ffffff, RW, CORER },
+    { 0xc6700, 0xc673c, 4, 0, RW, CORER }, /* no FCoE here */
+    { 0xc6800, 0xc683c, 4, 0x00ffffff, RW, CORER },
+    { 0xc6900, 0xc693c, 4, 0, RW, CORER },
+    { R_QTX_HEAD(0), R_QTX_HEAD(LAST_QUEUE), 4, 0x00001fff, RW, CORER },
+    { 0xe6000, 0xe61fc, 4, ALL, KIND_ONE_CLEARS, CORER }, /* VP_MDET_TX */
+    { R_PF_MDET_TX, R_PF_MDET_TX, 4, ALL, KIND_ONE_CLEARS, CORER },
+    { R_GL_MDET_TX, R_GL_MDET_TX, 4, ALL, KIND_ONE_CLEARS, CORER },
+    { R_REG_MSS, R_REG_MSS, 4, ALL, RW, NEVER },
+    { R_TXPRE_QDIS(0), R_TXPRE_QDIS(11), 4, TXPRE_QUEUE | TXPRE_SET | TXPRE_CLEAR, RW, CORER },
+    { R_QTX_ENA(0), R_QTX_ENA(LAST_QUEUE), 4, QENA_REQ | QENA_STAT, RW, PFR },
+    { R_QTX_CTL(0), R_QTX_CTL(LAST_QUEUE), 4, 0x0000ffbf, RW, CORER },
+    { R_QTX_TAIL(0), R_QTX_TAIL(LAST_QUEUE), 4, 0x00001fff, RW, PFR },
+    { R_QRX_ENA(0), R_QRX_ENA(LAST_QUEUE), 4, QENA_REQ | QENA_STAT, RW, PFR },
+    { R_QRX_TAIL(0), R_QRX_TAIL(LAST_QUEUE), 4, 0x00001fff, RW, CORER },
+    { 0x12a000, 0x12a1fc, 4, ALL, KIND_ONE_CLEARS, CORER }, /* VP_MDET_RX */
+    { R_PF_MDET_RX, R_PF_MDET_RX, 4, ALL, KIND_ONE_CLEARS, CORER },
+    { R_GLLAN_RCTL_0, R_GLLAN_RCTL_0, 4, 0x00000001, RW, CORER },
+    { R_GL_MDET_RX, R_GL_MDET_RX, 4, ALL, KIND_ONE_CLEARS, CORER },
+    { R_QALLOC, R_QALLOC, 4, 0, RO, NEVER },
+    { R_PORTNUM, R_PORTNUM, 4, 0, RO, NEVER },
+    { R_VT_PFALLOC, R_VT_PFALLOC, 4, 0, RO, NEVER },
+    { R_PCIFCNCNT, R_PCIFCNCNT, 4, 0, RO, NEVER },
+    { R_PFQF_CTL_0, R_PFQF_CTL_0, 4, 0x000fffff, RW, CORER },
+    { R_PRTGL_SAL, R_PRTGL_SAL, 4, ALL, RW, NEVER },
+    { R_PRTGL_SAH, R_PRTGL_SAH, 4, ALL, RW, NEVER },
+    { R_PRTTSYN_CTL0, R_PRTTSYN_CTL0, 4, ALL, RW, NEVER },
+    { 0x1e4320, 0x1e4320, 4, 0, RO, NEVER }, /* PRTPM_EEE_STAT */
+    { 0x1e43a0, 0x1e43a0, 4, 0, RO, NEVER }, /* PRTPM_RLPIC */
+    { 0x1e43c0, 0x1e43c0, 4, 0, RO, NEVER }, /* PRTPM_TLPIC */
+    { R_PFQF_HLUT(0), R_PFQF_HLUT(127), 0x80, 0x3f3f3f3f, RW, CORER },
+    { R_PFQF_HKEY(0), R_PFQF_HKEY(12), 0x80, ALL, RW, CORER },
+    { R_PFQF_HENA(0), R_PFQF_HENA(1), 0x80, ALL, RW, CORER },
+    { 0x245d80, 0x245d80, 4, 0x00000001, RW, CORER },       /* PFQF_CTL_1 */
+    { 0x246380, 0x246380, 4, 0, RO, NEVER },                /* PFQF_FDSTAT */
+    { 0x250000, 0x250fe0, 0x20, ALL, RW, CORER },           /* PRTQF_FD_INSET */
+    { 0x255200, 0x255300, 0x20, ALL, RW, CORER },           /* PRTQF_FLX_PIT */
+    { 0x266800, 0x266ffc, 4, ALL, KIND_ONE_CLEARS, CORER }, /* GLQF_PCNT */
+    { 0x267600, 0x2677fc, 4, ALL, RW, CORER },              /* GLQF_HASH_INSET */
+    { 0x268900, 0x2689fc, 4, ALL, RW, CORER },              /* GLQF_ORT */
+    { 0x269bac, 0x269bac, 4, 0, RO, NEVER },                /* GLQF_FDCNT_0 */
+    { 0x270140, 0x270170, 4, ALL, RW, CORER },              /* GLQF_HKEY */
+    { 0x270384, 0x270388, 4, 0, RO, NEVER },                /* GLQF_FDEVICTENA */
+    { 0x318000, 0x31847c, 4, 0, RO, NEVER },                /* GL_RXERR1 */
+    { 0x300180, 0x300478, 8, 0, RO, NEVER },                /* priority flow control */
+    { 0x300780, 0x300978, 8, 0, RO, NEVER },
+    { 0x390004, 0x390004, 4, ALL, RW, NEVER }, /* GLGEN_STAT_CLEAR */
+};
+
+static const struct known *row_of(uint32_t reg)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(known); i++)
+        if (reg >= known[i].first && reg <= known[i].last &&
+            (reg - known[i].first) % known[i].step == 0)
+            return &known[i];
+    return NULL;
+}
+
+enum i40e_kind i40e_model_kind(uint32_t reg, uint32_t *writable)
+{
+    const struct known *k = row_of(reg);
+    *writable = k ? k->writable : 0;
+    return k ? k->kind : KIND_UNKNOWN;
+}
+
+void i40e_model_clear_registers(struct i40e_model *m, enum i40e_model_reset kind)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(known); i++)
+        for (uint32_t reg = known[i].first;
+             reg <= known[i].last && known[i].reset <= (unsigned)kind; reg += known[i].step)
+            *i40e_at(m, reg) = 0;
+}
+
+/* Statistics, at 8 bytes a port or a VSI. */
+static const uint32_t counter_at[COUNTERS] = {
+    [C_GORC] = 0x300000,     [C_UPRC] = 0x3005a0,     [C_MPRC] = 0x3005c0,
+    [C_BPRC] = 0x3005e0,     [C_GOTC] = 0x300680,     [C_UPTC] = 0x3009c0,
+    [C_MPTC] = 0x3009e0,     [C_BPTC] = 0x300a00,     [C_PRC64] = 0x300480,
+    [C_PRC127] = 0x3004a0,   [C_PRC255] = 0x3004c0,   [C_PRC511] = 0x3004e0,
+    [C_PRC1023] = 0x300500,  [C_PRC1522] = 0x300520,  [C_PRC9522] = 0x300540,
+    [C_PTC64] = 0x3006a0,    [C_PTC127] = 0x3006c0,   [C_PTC255] = 0x3006e0,
+    [C_PTC511] = 0x300700,   [C_PTC1023] = 0x300720,  [C_PTC1522] = 0x300740,
+    [C_PTC9522] = 0x300760,  [C_VSI_GORC] = 0x358000, [C_VSI_UPRC] = 0x36c000,
+    [C_VSI_MPRC] = 0x36cc00, [C_VSI_BPRC] = 0x36d800, [C_VSI_GOTC] = 0x328000,
+    [C_VSI_UPTC] = 0x33c000, [C_VSI_MPTC] = 0x33cc00, [C_VSI_BPTC] = 0x33d800,
+    [C_RDPC] = 0x300600,     [C_ROC] = 0x300120,      [C_TDOLD] = 0x300a20,
+    [C_RLEC] = 0x3000a0,     [C_CRCERRS] = 0x300080,  [C_ILLERRC] = 0x3000e0,
+    [C_MLFC] = 0x300020,     [C_MRFC] = 0x300040,     [C_LXONRXC] = 0x300140,
+    [C_LXOFFRXC] = 0x300160, [C_LXONTXC] = 0x300980,  [C_LXOFFTXC] = 0x3009a0,
+    [C_RUC] = 0x300100,      [C_RFC] = 0x300560,      [C_RJC] = 0x300580,
+    [C_VSI_RDPC] = 0x310000, [C_VSI_RUPP] = 0x36e400, [C_VSI_TEPC] = 0x344000,
+};
+
+static bool of_vsi(unsigned which)
+{
+    return (which >= C_VSI_GORC && which <= C_VSI_BPTC) || which >= C_VSI_RDPC;
+}
+
+enum i40e_counter i40e_model_counter_at(const struct i40e_model *m, uint32_t reg, bool *high)
+{
+    for (unsigned i = 0; i < COUNTERS && reg >= 0x300000; i++) {
+        uint32_t at = counter_at[i] + 8 * (of_vsi(i) ? m->vsi[0].properties[VSI_COUNTER] : m->pf);
+        *high = reg == at + 4;
+        if (reg == at || (*high && i < C_NARROW))
+            return i;
+    }
+    return COUNTERS;
+}
