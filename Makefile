@@ -260,7 +260,7 @@ threads: threads-build
 FUZZ_SECONDS ?= 5
 FUZZ_C := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZERS := $(FUZZ_C:%.c=$(B)/fuzz/%)
-FUZZ_CFLAGS := $(COMMON) -O1 -DMILLRACE_HOSTED -D_GNU_SOURCE \
+FUZZ_CFLAGS := $(COMMON) -O2 -DMILLRACE_HOSTED -D_GNU_SOURCE \
 	-fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_SHARED_O := $(addprefix $(B)/fuzz/tests/fuzz/,harness.o router.o)
 FUZZ_O := $(HOSTED_C:%.c=$(B)/fuzz/%.o) $(MODEL_C:%.c=$(B)/fuzz/%.o) $(B)/fuzz/version.o \
@@ -269,8 +269,8 @@ FUZZ_O := $(HOSTED_C:%.c=$(B)/fuzz/%.o) $(MODEL_C:%.c=$(B)/fuzz/%.o) $(B)/fuzz/v
 # What is under test tells libFuzzer which ways it goes; the devices and the machine around it do
 # not: their ways are no finds, and telling is most of the time.  What it compares is not told
 # either, which was more than half of the time and led to no more ways in as many seconds; strings
-# and blocks that are compared are.
-FUZZ_COVER := -fsanitize=fuzzer-no-link -fno-sanitize-coverage=trace-cmp
+# and blocks that are compared are.  Indirect calls count with -use_value_profile only.
+FUZZ_COVER := -fsanitize=fuzzer-no-link -fno-sanitize-coverage=trace-cmp,indirect-calls
 $(B)/fuzz/tests/host/%.o $(B)/fuzz/tests/models/%.o $(FUZZ_SHARED_O): FUZZ_COVER :=
 
 $(B)/fuzz/%.o: %.c Makefile

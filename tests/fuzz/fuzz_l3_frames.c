@@ -104,7 +104,7 @@ static const struct router_fuzzer fuzzer = { .begin = begin,
                                              .make_message = make_arp,
                                              .make_frame = make_frame,
                                              .forget = forget_neighbors,
-                                             .ticks_ms = 11,
+                                             .ticks = 1,
                                              .commands = commands,
                                              .command_count = ARRAY_SIZE(commands),
                                              .undo_count = UNDO_COMMANDS };

@@ -125,7 +125,7 @@ static const struct router_fuzzer fuzzer = { .begin = begin,
                                              .make_message = make_neighbor,
                                              .make_frame = make_frame,
                                              .forget = forget,
-                                             .ticks_ms = 60,
+                                             .ticks = 6,
                                              .commands = commands,
                                              .command_count = ARRAY_SIZE(commands),
                                              .undo_count = UNDO_COMMANDS };

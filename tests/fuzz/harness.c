@@ -10,11 +10,12 @@
 
 /* AddressSanitizer's quarantine of freed memory is more than an input frees, and small enough to
  * stay in the CPU's cache: with the usual 256 MiB each allocation is a fresh page, whose fault
- * costs more than the input. */
+ * costs more than the input.  Who allocated and freed what a report is about is told by one more
+ * run of the input, with ASAN_OPTIONS=malloc_context_size=30. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
-    return "quarantine_size_mb=4:thread_local_quarantine_size_kb=256:malloc_context_size=12";
+    return "quarantine_size_mb=4:thread_local_quarantine_size_kb=256:malloc_context_size=1";
 }
 
 /* Twice the same ------------------------------------------------------------------ */

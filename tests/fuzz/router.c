@@ -10,6 +10,7 @@
 
 #define PACKETS 512u
 #define AGE_US (1024 * US_PER_S) /* longer than anything waits */
+#define TICK_MS 10u              /* no job of the router's runs more often */
 
 static unsigned changed; /* settings that the input touched */
 
@@ -19,7 +20,16 @@ static void say(const struct router_command *command)
 {
     struct out out = { .write = ignore };
     command_run(command->line, &out, NULL, 0);
-    bench_run_ms(1);
+    forward_turn();
+}
+
+/* What it leaves for later happens in the steps that follow, and at the end. */
+static void send(unsigned wire, const struct frame *f, uint32_t segment)
+{
+    bench_put_chain(wire, f, segment);
+    forward_turn();
+    host_advance_us(US_PER_MS);
+    forward_turn();
 }
 
 /* What leaves the router is thrown away.  It numbers IPv4 packets of its own on and on. */
@@ -49,6 +59,17 @@ static bool take_frame(struct frame *f, struct input *in)
     return true;
 }
 
+/* Whatever is due after so many seconds happens, and what follows from it in further ticks. */
+static void let_pass(const struct router_fuzzer *r, uint64_t seconds)
+{
+    host_advance_us(seconds * US_PER_S);
+    for (unsigned i = 0; i <= r->ticks; i++) {
+        forward_turn();
+        host_advance_us(TICK_MS * US_PER_MS);
+    }
+    forward_turn();
+}
+
 static void step(const struct router_fuzzer *r, struct input *in)
 {
     static struct frame f;
@@ -58,14 +79,13 @@ static void step(const struct router_fuzzer *r, struct input *in)
         changed |= command->changes;
         say(command);
     } else if (what & STEP_TIME) {
-        host_advance_us(take_value(in, 1) * US_PER_S);
-        bench_run_ms(r->ticks_ms);
+        let_pass(r, take_value(in, 1));
     } else if (what & STEP_MESSAGE) {
         r->make_message(&f, wire, in);
-        bench_send(wire, &f);
+        send(wire, &f, PACKET_ROOM);
     } else if (take_frame(&f, in)) {
         r->make_frame(&f, wire, what, what & STEP_KNOWN ? (unsigned)take_value(in, 1) : 0);
-        bench_send_chain(wire, &f, what & STEP_CHAIN ? PACKET_HEADER_MIN : PACKET_ROOM);
+        send(wire, &f, what & STEP_CHAIN ? PACKET_HEADER_MIN : PACKET_ROOM);
     }
 }
 

@@ -31,7 +31,7 @@ struct router_fuzzer {
     /* Of any octets one as `what` says; `which`: addresses, for STEP_KNOWN. */
     void (*make_frame)(struct frame *f, unsigned wire, unsigned what, unsigned which);
     void (*forget)(void); /* whom it knows */
-    unsigned ticks_ms;    /* in which every timer goes off */
+    unsigned ticks;       /* of 10 ms, in which every timer goes off */
     const struct router_command *commands; /* first those by which each input finds the router */
     unsigned command_count, undo_count;
 };

@@ -190,16 +190,20 @@ static struct packet *packet_make(const uint8_t *bytes, uint32_t length, uint32_
     }
 }
 
+void bench_put_chain(unsigned wire, const struct frame *frame, uint32_t segment)
+{
+    struct packet *p = packet_make(frame->bytes, frame->length, segment);
+    require(port_tx_burst(bench.far[wire]->txq[0], &p, 1) == 1);
+}
+
 void bench_put(unsigned wire, const struct frame *frame)
 {
-    struct packet *p = packet_make(frame->bytes, frame->length, PACKET_ROOM);
-    require(port_tx_burst(bench.far[wire]->txq[0], &p, 1) == 1);
+    bench_put_chain(wire, frame, PACKET_ROOM);
 }
 
 void bench_send_chain(unsigned wire, const struct frame *frame, uint32_t segment)
 {
-    struct packet *p = packet_make(frame->bytes, frame->length, segment);
-    require(port_tx_burst(bench.far[wire]->txq[0], &p, 1) == 1);
+    bench_put_chain(wire, frame, segment);
     for (unsigned i = 0; i < 4; i++)
         forward_turn();
     bench_run_ms(1);

@@ -43,6 +43,7 @@ void bench_send(unsigned wire, const struct frame *frame);
 void bench_put(unsigned wire, const struct frame *frame); /* it is looked at with others */
 /* As one packet per `segment` octets, chained. */
 void bench_send_chain(unsigned wire, const struct frame *frame, uint32_t segment);
+void bench_put_chain(unsigned wire, const struct frame *frame, uint32_t segment);
 /* The next frame that the router sent there; false: none. */
 bool bench_take(unsigned wire, struct frame *frame);
 /* The next IPv4 frame; ARP on the way is thrown away. */
