@@ -137,12 +137,11 @@ static void packet_reset(struct packet *p)
     p->data = p->buffer + PACKET_HEADROOM;
     p->length = 0;
     p->frame_length = 0;
-    p->next = NULL;
     p->flags = 0;
     p->interface = PACKET_INTERFACE_NONE;
 }
 
-bool packet_alloc_burst(struct packet_cache *cache, struct packet **packets, uint32_t n)
+bool packet_take_burst(struct packet_cache *cache, struct packet **packets, uint32_t n)
 {
     for (uint32_t done = 0; done < n;) {
         uint32_t take = n - done < CACHE_BULK ? n - done : CACHE_BULK;
@@ -154,10 +153,17 @@ bool packet_alloc_burst(struct packet_cache *cache, struct packet **packets, uin
         }
         cache->count -= take;
         memcpy(&packets[done], &cache->packets[cache->count], take * sizeof(void *));
-        for (uint32_t i = done; i < done + take; i++)
-            packet_reset(packets[i]);
         done += take;
     }
+    return true;
+}
+
+bool packet_alloc_burst(struct packet_cache *cache, struct packet **packets, uint32_t n)
+{
+    if (!packet_take_burst(cache, packets, n))
+        return false;
+    for (uint32_t i = 0; i < n; i++)
+        packet_reset(packets[i]);
     return true;
 }
 
@@ -171,6 +177,8 @@ void packet_free(struct packet_cache *cache, struct packet *packet)
 {
     while (packet) {
         struct packet *next = packet->next;
+        if (next)
+            packet->next = NULL; /* as all free ones have it */
         if (cache->count == PACKET_CACHE_SIZE)
             cache_give(cache, CACHE_BULK);
         cache->packets[cache->count++] = packet;
@@ -181,13 +189,15 @@ void packet_free(struct packet_cache *cache, struct packet *packet)
 /* Frames of one packet, as nearly all are, go into the cache one behind the other. */
 void packet_free_burst(struct packet_cache *cache, struct packet **packets, uint32_t n)
 {
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t count = cache->count;
-        for (; i < n && count < PACKET_CACHE_SIZE && !packets[i]->next; i++)
-            cache->packets[count++] = packets[i];
-        cache->count = count;
+    for (uint32_t i = 0; i < n;) {
+        uint32_t room = PACKET_CACHE_SIZE - cache->count, end = n - i < room ? n : i + room;
+        struct packet **to = &cache->packets[cache->count], **from = &packets[i];
+        for (; from < &packets[end] && !(*from)->next; from++)
+            *to++ = *from;
+        cache->count = (uint32_t)(to - cache->packets);
+        i = (uint32_t)(from - packets);
         if (i < n)
-            packet_free(cache, packets[i]);
+            packet_free(cache, packets[i++]);
     }
 }
 

@@ -70,8 +70,11 @@ struct packet {
 } CACHE_ALIGNED;
 
 _Static_assert(sizeof(struct packet) == CACHE_LINE, "one packet, one cache line");
-_Static_assert(offsetof(struct packet, frame_length) == offsetof(struct packet, length) + 4,
-               "packet_shorten() changes both lengths at once");
+_Static_assert(offsetof(struct packet, port) == offsetof(struct packet, length) + 2 &&
+                   offsetof(struct packet, frame_length) == offsetof(struct packet, length) + 4,
+               "packet_shorten() changes both lengths at once; receivers write all three");
+_Static_assert(offsetof(struct packet, buffer_iova) == offsetof(struct packet, buffer) + 8,
+               "receivers move both at once");
 _Static_assert(offsetof(struct packet, interface) == offsetof(struct packet, flags) + 4 &&
                    offsetof(struct packet, hash) == offsetof(struct packet, flags) + 8,
                "packet_arrived() sets flags, tag and interface at once");
@@ -146,6 +149,9 @@ const struct dma_memory *packet_pool_memory(const struct packet_pool *pool);
 /* All n or none: true and n fresh packets (data at the headroom, lengths and flags 0,
  * next NULL). */
 bool packet_alloc_burst(struct packet_cache *cache, struct packet **packets, uint32_t n);
+/* The same for receivers, which fill in what a frame's fields are when it has come: of those here
+ * only `next` is as it should be. */
+bool packet_take_burst(struct packet_cache *cache, struct packet **packets, uint32_t n);
 struct packet *packet_alloc(struct packet_cache *cache); /* NULL: none left */
 /* Whole chains. */
 void packet_free_burst(struct packet_cache *cache, struct packet **packets, uint32_t n);

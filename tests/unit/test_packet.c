@@ -65,6 +65,28 @@ static void packets_come_fresh(void **state)
     packet_free_burst(&cache, all, COUNT);
 }
 
+/* Freed in chains or in bursts of them, packets are single again, for receivers too. */
+static void chains_come_apart(void **state)
+{
+    static struct packet *all[COUNT];
+    for (unsigned burst = 0; burst < 2; burst++) {
+        assert_true(packet_take_burst(&cache, all, COUNT));
+        for (unsigned i = 0; i < COUNT; i++) {
+            assert_null(all[i]->next);
+            all[i]->next = i % 4 == 3 || i == COUNT - 1 ? NULL : all[i + 1];
+            all[i / 4] = i % 4 ? all[i / 4] : all[i];
+        }
+        for (unsigned i = 0; !burst && i < (COUNT + 3) / 4; i++)
+            packet_free(&cache, all[i]);
+        if (burst)
+            packet_free_burst(&cache, all, (COUNT + 3) / 4);
+    }
+    assert_true(packet_take_burst(&cache, all, COUNT));
+    for (unsigned i = 0; i < COUNT; i++)
+        assert_null(all[i]->next);
+    packet_free_burst(&cache, all, COUNT);
+}
+
 static void all_or_none(void **state)
 {
     static struct packet *some[COUNT + 1];
@@ -345,6 +367,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_packet_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(packets_come_fresh, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(chains_come_apart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(all_or_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(chains_are_freed_copied_and_read_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(packets_wander_between_caches, set_up, tear_down),
