@@ -15,7 +15,8 @@
  *   the rest.  What the driver took it frees itself, into the cache of the queue.
  *   A frame that the port can never send (longer than max_frame, shorter than
  *   FRAME_MIN, too many segments) is taken, freed and counted in tx_errors: it
- *   does not stop the ones behind it.
+ *   does not stop the ones behind it.  There may be room again only when the
+ *   device is done with all that one tx_burst took.
  *
  * Threads
  *   A queue belongs to one worker.  Everything else belongs to the control task.
@@ -147,6 +148,9 @@ struct port_ops {
      * `queue->interrupts`.  On PCI, receive queue q raises MSI-X entry q: start() calls
      * pci_msix_on() and tells the device so, port_give_queue() says where the entry leads. */
     void (*arm)(struct port_queue *queue, bool on);
+    /* optional: how a queue of it goes about its bursts now, and what keeps it from a faster way;
+     * static text. */
+    const char *(*path)(const struct port_queue *queue);
     /* optional: fills up to n rows, returns how many. */
     unsigned (*counters)(struct port *port, struct port_counter *rows, unsigned n);
     /* optional, also while stopped: mailboxes, resets by somebody else, timers.  Called from

@@ -502,6 +502,14 @@ static void virtio_net_service(struct port *port)
         announce(net);
 }
 
+static const char *virtio_net_path(const struct port_queue *queue)
+{
+    const struct virtqueue *vq = queue->port->rxq[queue->index] == queue
+                                     ? &container_of(queue, struct net_rx, queue)->vq
+                                     : &container_of(queue, struct net_tx, queue)->vq;
+    return !vq->packed ? "split ring" : vq->in_order ? "packed ring, in order" : "packed ring";
+}
+
 static unsigned virtio_net_counters(struct port *port, struct port_counter *rows, unsigned n)
 {
     const struct virtio_net *net = to_net(port);
@@ -525,6 +533,7 @@ static const struct port_ops virtio_net_ops = {
     .set_rx_mode = virtio_net_set_rx_mode,
     .set_mtu = virtio_net_set_mtu,
     .vlan_filter = virtio_net_vlan_filter,
+    .path = virtio_net_path,
     .counters = virtio_net_counters,
     .service = virtio_net_service,
 };

@@ -134,13 +134,15 @@ static void show_limits(struct out *out, unsigned number)
                l.tx_size_min, l.tx_size_max);
 }
 
-static void show_queue(struct out *out, const char *side, unsigned queue, unsigned size,
-                       const struct queue_totals *t)
+static void show_queue(struct out *out, const char *side, const struct port *port,
+                       const struct port_queue *q, unsigned queue, const struct queue_totals *t)
 {
+    bool told = port->ops->path && port->state == PORT_RUNNING;
+    const char *path = told ? port->ops->path(q) : "";
     out_printf(out,
                "  %s queue %-4u  %u descriptors, %" PRIu64 " packets, %" PRIu64 " bytes, %" PRIu64
-               " errors\n",
-               side, queue, size, t->packets, t->bytes, t->errors);
+               " errors%s%s\n",
+               side, queue, q->size, t->packets, t->bytes, t->errors, told ? "; " : "", path);
 }
 
 static void show_queues(struct out *out, unsigned number)
@@ -150,11 +152,11 @@ static void show_queues(struct out *out, unsigned number)
 
     for (unsigned i = 0; (port = port_get(number)) && i < port->rx_queues; i++) {
         stats_rx_queue(port, i, &t);
-        show_queue(out, "rx", i, port->rxq[i]->size, &t);
+        show_queue(out, "rx", port, port->rxq[i], i, &t);
     }
     for (unsigned i = 0; (port = port_get(number)) && i < port->tx_queues; i++) {
         stats_tx_queue(port, i, &t);
-        show_queue(out, "tx", i, port->txq[i]->size, &t);
+        show_queue(out, "tx", port, port->txq[i], i, &t);
     }
 }
 

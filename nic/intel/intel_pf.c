@@ -314,6 +314,7 @@ static const struct port_ops pf_ops = { .start = pf_start,
                                         .set_offloads = pf_set_offloads,
                                         .vlan_filter = pf_vlan_filter,
                                         .arm = pf_arm,
+                                        .path = adv_path,
                                         .counters = pf_counters,
                                         .poll = pf_poll,
                                         .service = pf_service };

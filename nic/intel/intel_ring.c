@@ -4,6 +4,7 @@
 
 #include "nic/intel/intel_regs.h"
 
+#include <emmintrin.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,8 +64,8 @@ void intel_rxq_drop(struct intel_rxq *rx)
 
 void intel_txq_drop(struct intel_txq *tx)
 {
-    for (; tx->head != tx->tail; tx->head = tx->ends[tx->head & tx->mask] + 1)
-        packet_free(tx->queue.cache, tx->packets[tx->head & tx->mask]);
+    while (tx->head != tx->tail)
+        intel_tx_free(tx, tx->ends[tx->head & tx->mask]);
     tx->head = tx->tail = 0;
 }
 
@@ -99,26 +100,30 @@ void intel_queue_program(uint8_t *block, const struct dma_memory *ring, uint32_t
 
 /* Receive -------------------------------------------------------------------- */
 
-/* The device writes to the buffer's end: what it may not write is headroom. */
-static void rx_give(struct intel_rxq *rx, struct packet *p)
+_Static_assert(INTEL_RING_SIZE_MIN % RX_REFILL_BATCH == 0, "no batch goes round a ring's end");
+
+/* Where its bytes are for us, and for the device; that word and a zero are the descriptor. */
+static ALWAYS_INLINE void rx_give(struct intel_rx_desc *desc, struct packet *p, __m128i headroom)
 {
-    struct intel_rx_desc *desc = &rx->ring[(rx->tail & rx->mask) << rx->wide];
-    p->data = p->buffer + (PACKET_BUFFER_SIZE - rx->room);
-    rx->packets[rx->tail & rx->mask] = p;
-    desc->address = packet_iova(p);
-    desc->result = 0;
-    rx->tail++;
+    __m128i at = _mm_loadu_si128((const __m128i *)&p->buffer);
+    at = _mm_add_epi64(at, headroom);
+    _mm_storel_epi64((__m128i *)&p->data, at);
+    _mm_store_si128((__m128i *)desc, _mm_unpackhi_epi64(at, _mm_setzero_si128()));
 }
 
+/* The device writes to the buffer's end: what it may not write is headroom. */
 void intel_rx_refill(struct intel_rxq *rx)
 {
-    struct packet *batch[RX_REFILL_BATCH];
+    const __m128i headroom = _mm_set1_epi64x(PACKET_BUFFER_SIZE - rx->room);
+    const unsigned wide = rx->wide;
     uint32_t before = rx->tail;
     while (rx->mask - (rx->tail - rx->head) >= RX_REFILL_BATCH) {
-        if (!packet_alloc_burst(rx->queue.cache, batch, RX_REFILL_BATCH))
+        uint32_t slot = rx->tail & rx->mask;
+        if (!packet_take_burst(rx->queue.cache, &rx->packets[slot], RX_REFILL_BATCH))
             break;
-        for (unsigned i = 0; i < RX_REFILL_BATCH; i++)
-            rx_give(rx, batch[i]);
+        for (unsigned i = slot; i < slot + RX_REFILL_BATCH; i++)
+            rx_give(&rx->ring[i << wide], rx->packets[i], headroom);
+        rx->tail += RX_REFILL_BATCH;
     }
     if (rx->tail == before)
         return;
@@ -139,6 +144,22 @@ bool intel_rx_untag(struct intel_rxq *rx)
 }
 
 /* Transmit ------------------------------------------------------------------- */
+
+void intel_tx_free(struct intel_txq *tx, uint32_t end)
+{
+    uint32_t slot = tx->head & tx->mask, n = end + 1 - tx->head, to_end = tx->mask + 1 - slot;
+    tx->head = end + 1;
+    if (!tx->packets[end & tx->mask]) { /* one frame, of several descriptors */
+        packet_free(tx->queue.cache, tx->packets[slot]);
+        return;
+    }
+    if (n > to_end) {
+        packet_free_burst(tx->queue.cache, &tx->packets[slot], to_end);
+        n -= to_end;
+        slot = 0;
+    }
+    packet_free_burst(tx->queue.cache, &tx->packets[slot], n);
+}
 
 void intel_tx_pad(struct packet *first)
 {

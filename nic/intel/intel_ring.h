@@ -64,8 +64,10 @@ struct intel_txq {
     struct port_queue queue;
     uint8_t *tail_register;
     struct intel_tx_desc *ring;
-    struct packet **packets; /* by slot: the frame that starts here */
-    uint32_t *ends;          /* by slot: index of the last descriptor of that frame */
+    /* Frames are told to the device, and given back by it, in batches: of frames with a descriptor
+     * each, or of one that has several. */
+    struct packet **packets; /* by slot: the frame that starts here; NULL: one goes on, and ends */
+    uint32_t *ends; /* by slot: index of the last descriptor of the batch that starts here */
     uint32_t head, tail;     /* oldest not yet reclaimed, next to fill */
     uint32_t mask;
     bool insert; /* the tag beside a frame is wanted in it (PORT_OFFLOAD_VLAN_INSERT) */
@@ -120,6 +122,8 @@ static inline bool intel_rx_next(struct intel_rxq *rx, uint64_t done, uint32_t *
 static inline void intel_rx_append(struct intel_rxq *rx, uint32_t slot, uint32_t length, bool end)
 {
     struct packet *p = rx->packets[slot];
+    p->frame_length = 0;
+    packet_arrived(p, rx->queue.port->number);
     __builtin_prefetch(p->data); /* read by whoever gets the burst */
     __builtin_prefetch(rx->packets[(slot + 1) & rx->mask]);
     if (!length && !(end && rx->frame.first)) /* an end may have held only the stripped CRC */
@@ -151,7 +155,6 @@ bool intel_rx_untag(struct intel_rxq *rx);
 static inline struct packet *intel_rx_accept(struct intel_rxq *rx, uint8_t flags)
 {
     struct packet *p = packet_gathered(&rx->frame);
-    p->port = rx->queue.port->number;
     p->flags |= flags;
     counter_add(&rx->queue.packets, 1);
     counter_add(&rx->queue.bytes, p->frame_length);
@@ -160,19 +163,25 @@ static inline struct packet *intel_rx_accept(struct intel_rxq *rx, uint8_t flags
 
 /* Transmit --------------------------------------------------------------------- */
 
+/* Gives back the packets of the oldest batch, which ends there: any. */
+void intel_tx_free(struct intel_txq *tx, uint32_t end);
 /* Zeros up to FRAME_PADDED, from us: nobody is to see what an earlier frame left behind. */
 void intel_tx_pad(struct packet *first);
 
-/* Frees what the device is done with: the last descriptor of a frame asks for its status,
+/* Frees what the device is done with: the last descriptor of a batch asks for its status,
  * and which one that is we know without asking the device. */
 static inline void intel_tx_reclaim(struct intel_txq *tx, uint64_t done)
 {
     while (tx->head != tx->tail) {
-        uint32_t slot = tx->head & tx->mask, end = tx->ends[slot];
+        uint32_t end = tx->ends[tx->head & tx->mask];
         if ((load_relaxed(&tx->ring[end & tx->mask].command) & done) != done)
             return;
-        packet_free(tx->queue.cache, tx->packets[slot]);
-        tx->head = end + 1;
+        if (end != tx->head) {
+            intel_tx_free(tx, end);
+            continue;
+        }
+        packet_free(tx->queue.cache, tx->packets[end & tx->mask]);
+        tx->head++;
     }
 }
 
@@ -216,9 +225,10 @@ static inline struct intel_tx_desc *intel_tx_next(struct intel_txq *tx)
     return &tx->ring[tx->tail++ & tx->mask];
 }
 
-/* What was filled from this slot on is the frame's. */
+/* What was filled from this slot on is the frame's: a batch. */
 static inline void intel_tx_note(struct intel_txq *tx, uint32_t slot, struct packet *first)
 {
+    tx->packets[(tx->tail - 1) & tx->mask] = NULL;
     tx->packets[slot] = first;
     tx->ends[slot] = tx->tail - 1;
 }

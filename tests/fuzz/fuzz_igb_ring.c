@@ -171,7 +171,8 @@ static void step(struct input *in)
     }
 }
 
-/* The input's first byte says whose they are, and whether a context goes with every frame. */
+/* The input's first byte says whose they are, whether a context goes with every frame, and whether
+ * descriptors are taken one at a time. */
 static void start(uint8_t how)
 {
     const struct adv_format *format = how & 1 ? &adv_format_ixgbe : &adv_format_igb;
@@ -188,6 +189,7 @@ static void start(uint8_t how)
     adv_rxq_init(&rx, &port, 0, format);
     adv_txq_init(&tx, &port, 0, format);
     tx.check = how & 2;
+    adv_set_alone(how & 4);
     rx.q.queue.cache = tx.q.queue.cache = &cache;
     rx.q.queue.size = tx.q.queue.size = RING;
     rx.block = mmio_map(BLOCKS, sizeof regs);

@@ -142,6 +142,7 @@ void check_frame(const struct port *port, const struct packet *first)
     must(bytes == first->frame_length && segments <= FRAME_SEGMENTS_MAX);
     must(bytes >= FRAME_MIN && bytes <= port_frame_limit(port));
     must(!first->next || first->length >= PACKET_HEADER_MIN);
+    must(first->interface == PACKET_INTERFACE_NONE);
     must(!(first->flags & ~(verdict | PACKET_VLAN)) && (first->flags & verdict) != verdict);
 }
 

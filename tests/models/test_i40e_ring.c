@@ -185,6 +185,8 @@ static void is_frame(struct packet *p, const uint8_t *frame, uint32_t length)
     assert_true(packet_read(p, 0, got, length));
     assert_memory_equal(got, frame, length);
     assert_int_equal(p->port, 7);
+    assert_int_equal(p->interface, PACKET_INTERFACE_NONE);
+    p->interface = 9; /* as whoever has it may leave it */
 }
 
 static void frames_come_in_every_format(void **state)

@@ -1,5 +1,6 @@
 /* igbvf.c over the model of a lone VF: what all VFs' drivers do alike (vf_settings.h), and what
  * this one does its own way.  What a PF says is as Linux's igb says it (tests/data/mailbox). */
+#include "nic/intel/intel_advanced.h"
 #include "tests/models/igbvf_bench.h"
 
 #include "tests/models/vf_settings.h"
@@ -182,5 +183,8 @@ int main(void)
     int failed = conformance("igbvf_82576", IGB_MODEL_82576, 1, 0, true);
     failed += conformance("igbvf_82576_ring_64", IGB_MODEL_82576, 1, 64, true);
     failed += conformance("igbvf_i350", IGB_MODEL_I350, 1, 0, true);
+    adv_set_alone(true);
+    failed += conformance("igbvf_alone", IGB_MODEL_82576, 1, 0, true);
+    adv_set_alone(false);
     return failed + cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* ixgbevf.c over the model of a lone VF: what all VFs' drivers do alike (vf_settings.h), and what
  * this one does its own way: versions of the protocol, queues, modes of receiving, frames that the
  * PF must let pass.  What a PF says is as Linux's ixgbe says it. */
+#include "nic/intel/intel_advanced.h"
 #include "tests/models/ixgbevf_bench.h"
 
 #include "tests/models/vf_settings.h"
@@ -466,6 +467,9 @@ int main(void)
     failed += conformance("ixgbevf_82599_2_queues", IXGBE_MODEL_82599, 2, 0, false);
     failed += conformance("ixgbevf_82599_4_queues", IXGBE_MODEL_82599, 4, 0, false);
     failed += conformance("ixgbevf_x540", IXGBE_MODEL_X540, 1, 0, true);
+    adv_set_alone(true);
+    failed += conformance("ixgbevf_alone", IXGBE_MODEL_82599, 1, 0, false);
+    adv_set_alone(false);
     failed += conformance("ixgbevf_x540_4_queues", IXGBE_MODEL_X540, 4, 0, true);
     return failed + cmocka_run_group_tests(tests, NULL, NULL);
 }

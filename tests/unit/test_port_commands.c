@@ -90,6 +90,11 @@ static unsigned fake_counters(struct port *port, struct port_counter *rows, unsi
     return 2;
 }
 
+static const char *fake_path(const struct port_queue *queue)
+{
+    return queue == &tx ? "by pigeon" : "by mail";
+}
+
 static const struct port_ops fake_ops = {
     .start = fake_start,
     .stop = fake_stop,
@@ -99,6 +104,7 @@ static const struct port_ops fake_ops = {
     .set_rx_mode = fake_set_rx_mode,
     .set_mtu = fake_set_mtu,
     .vlan_filter = fake_vlan_filter,
+    .path = fake_path,
     .counters = fake_counters,
 };
 
@@ -496,8 +502,8 @@ static void show_port_tells_all(void **state)
         "port 0: fake, 0000:01:02.3, running\n",
         "mac            02:00:00:00:00:01, permanent 02:00:00:00:00:01\n",
         "link           up, 10000 Mbit/s, full duplex\n",
-        "rx queue 0     64 descriptors, 11 packets, 660 bytes, 0 errors\n",
-        "tx queue 0     128 descriptors, 7 packets, 420 bytes, 0 errors\n",
+        "rx queue 0     64 descriptors, 11 packets, 660 bytes, 0 errors; by mail\n",
+        "tx queue 0     128 descriptors, 7 packets, 420 bytes, 0 errors; by pigeon\n",
         "  rx_packets                         16\n", /* a queue out of use has counted 5 */
         "  rx_missed                           3\n",
         "  device MPC                          5\n",

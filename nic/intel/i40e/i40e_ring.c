@@ -98,7 +98,7 @@ static ALWAYS_INLINE uint16_t rx_plain(struct intel_rxq *q, struct packet **pack
         __builtin_prefetch(q->packets[(slot + 1) & q->mask]);
         p->length = (uint16_t)length;
         p->frame_length = length;
-        p->port = number;
+        packet_arrived(p, number);
         p->flags = rx_flags(format, &s);
         p->hash = rx_hash(format, &s);
         bytes += length;

@@ -303,6 +303,7 @@ static const struct port_ops igbvf_ops = { .start = igbvf_start,
                                            .set_offloads = igbvf_set_offloads,
                                            .vlan_filter = vf_client_vlan_filter,
                                            .arm = igbvf_arm,
+                                           .path = adv_path,
                                            .counters = igbvf_counters,
                                            .poll = igbvf_poll,
                                            .service = igbvf_service };

@@ -379,6 +379,7 @@ static const struct port_ops ixgbevf_ops = { .start = ixgbevf_start,
                                              .set_offloads = ixgbevf_set_offloads,
                                              .vlan_filter = vf_client_vlan_filter,
                                              .arm = ixgbevf_arm,
+                                             .path = adv_path,
                                              .counters = ixgbevf_counters,
                                              .poll = ixgbevf_poll,
                                              .service = ixgbevf_service };
