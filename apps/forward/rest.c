@@ -26,10 +26,14 @@ bool rest_is_ready(void)
     return rest.after_cycles != NOT_READY;
 }
 
+static uint64_t nothing_since(const struct worker *worker)
+{
+    return worker->counted_cycles - worker->busy_at;
+}
+
 bool rest_is_due(const struct worker *worker)
 {
-    return worker->counted_cycles - worker->busy_at >= load_relaxed(&rest.after_cycles) ||
-           !worker_has_duties(worker);
+    return nothing_since(worker) >= load_relaxed(&rest.after_cycles) || !worker_has_duties(worker);
 }
 
 void rest_set_lookers(unsigned workers)
@@ -65,6 +69,13 @@ static uint64_t due_in_us(const struct port_queue *queue)
     return !due ? UINT64_MAX : due > now + REST_EARLY_US ? due - now - REST_EARLY_US : 0;
 }
 
+/* How long a queue that raises no interrupt may be left alone; 0: not yet. */
+static uint64_t look_in_us(const struct worker *worker)
+{
+    uint64_t after = REST_AFTER_LOOKER_US / REST_AFTER_US * load_relaxed(&rest.after_cycles);
+    return nothing_since(worker) >= after ? load_relaxed(&rest.look_us) : 0;
+}
+
 /* Until it looks by itself, and what else limits it.  False: it is not to rest at all; *us 0: as
  * long as nobody wakes it. */
 static bool rest_us(const struct worker *worker, uint64_t most_us, uint64_t *us)
@@ -76,7 +87,7 @@ static bool rest_us(const struct worker *worker, uint64_t most_us, uint64_t *us)
         if (queue)
             *us = min_u64(*us, min_u64(due_in_us(queue), load_relaxed(&queue->interrupts)
                                                              ? REST_MOST_US
-                                                             : load_relaxed(&rest.look_us)));
+                                                             : look_in_us(worker)));
     }
     if (!*us)
         return false;

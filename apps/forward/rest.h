@@ -18,6 +18,9 @@ struct worker;
  * that comes sooner waits for that, nor, for much longer than if we halted at once, whoever wants
  * this CPU to take away what we sent (a hypervisor's thread). */
 #define REST_AFTER_US 100u
+/* So long where a queue raises no interrupt: the next frame waits for the time then, not for a
+ * halt's end. */
+#define REST_AFTER_LOOKER_US 1000u
 /* So often a worker looks at queues that raise no interrupt if no other worker has such, else half
  * as often: 200 times a second for up to two workers together, 100 times for each further one. */
 #define REST_LOOK_US 5000u

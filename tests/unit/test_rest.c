@@ -58,7 +58,7 @@ static void a_worker_rests_when_it_has_found_nothing_for_a_while(void **state)
     worker_end_turn(worker, true);
     assert_false(idle_turn(worker));
     assert_null(worker->disarm);
-    host_advance_us(REST_AFTER_US);
+    host_advance_us(REST_AFTER_LOOKER_US);
     assert_false(idle_turn(worker)); /* the queues are armed, */
     assert_non_null(worker->disarm);
     assert_true(idle_turn(worker)); /* and looked at once more */
@@ -67,10 +67,33 @@ static void a_worker_rests_when_it_has_found_nothing_for_a_while(void **state)
     assert_false(worker->turns.resting);
 }
 
+static void arm(struct port_queue *queue, bool on) {}
+
+/* Where the next frame raises an interrupt it waits for no more than a halt's end. */
+static void it_looks_on_longer_where_nothing_would_wake_it(void **state)
+{
+    struct worker *worker = worker_get(1);
+    struct port_queue *queue = lan[0]->port.rxq[0];
+    const struct port_ops *before = lan[0]->port.ops;
+    static struct port_ops ops; /* a test that fails leaves it there */
+    assert_int_equal(assign_pin(&lan[0]->port, 0, 1), 0);
+    ops = *before;
+    ops.arm = arm;
+    lan[0]->port.ops = &ops;
+    for (unsigned interrupts = 0; interrupts < 2; interrupts++) {
+        queue->interrupts = interrupts;
+        worker_end_turn(worker, true);
+        host_advance_us(REST_AFTER_US);
+        assert_false(idle_turn(worker));
+        assert_int_equal(idle_turn(worker), interrupts);
+    }
+    lan[0]->port.ops = before;
+}
+
 static void one_that_found_something_does_not(void **state)
 {
     struct worker *worker = worker_get(1);
-    host_advance_us(REST_AFTER_US);
+    host_advance_us(REST_AFTER_LOOKER_US);
     idle_turn(worker);
     worker_end_turn(worker, true);
     assert_false(rest_step(worker, 0));
@@ -84,7 +107,7 @@ static void a_frame_whose_time_is_known_is_not_slept_through(void **state)
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(assign_pin(&lan[i]->port, 0, 1), 0);
     worker_end_turn(worker, true);
-    host_advance_us(REST_AFTER_US);
+    host_advance_us(REST_AFTER_LOOKER_US);
     lan[1]->port.rxq[0]->due_us = time_us() + REST_EARLY_US / 2;
     for (unsigned i = 0; i < 4; i++)
         assert_false(idle_turn(worker));
@@ -134,7 +157,7 @@ static void control_turns(void)
 static void the_control_task_rests_when_it_has_nothing_to_do(void **state)
 {
     struct worker *control = control_worker();
-    host_advance_us(REST_AFTER_US);
+    host_advance_us(REST_AFTER_LOOKER_US);
     quiet = false;
     control_turns();
     assert_int_equal(control->wakeups, 0);
@@ -156,7 +179,7 @@ static void nobody_is_asked_before_it_is_time(void **state)
     asked = 0;
     control_turns();
     assert_int_equal(asked, 0);
-    host_advance_us(REST_AFTER_US);
+    host_advance_us(REST_AFTER_LOOKER_US);
     control_turns();
     assert_true(asked > 0);
 }
@@ -185,6 +208,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_worker_rests_when_it_has_found_nothing_for_a_while),
+        TEST(it_looks_on_longer_where_nothing_would_wake_it),
         TEST(one_that_found_something_does_not),
         TEST(a_frame_whose_time_is_known_is_not_slept_through),
         TEST(nobody_rests_who_is_not_to),
