@@ -74,6 +74,7 @@
 #define MBX_VF_UPDATE_XCAST 0x000cu  /* 1.2; word 1: enum mbx_xcast, the answer's: as granted */
 #define MBX_VF_IPSEC_ADD 0x000du     /* 1.4 */
 #define MBX_VF_IPSEC_DELETE 0x000eu  /* 1.4 */
+#define MBX_VF_GET_LINK_STATE 0x0010u /* answer, word 1: 0, or it may have a link */
 #define MBX_RESET_MULTICAST 3u       /* word of a reset's answer: which bits of a group's address */
 #define MBX_RESET_WORDS 4u
 #define MBX_PF_CONTROL 0x0100u       /* from the PF, unasked: look at CTS, link, and reset */
@@ -86,7 +87,7 @@ enum mbx_api {
     MBX_API_1_2, /* receive side scaling, xcast modes but for promiscuous */
     MBX_API_1_3, /* promiscuous */
     MBX_API_1_4, /* IPsec */
-    MBX_API_1_5,
+    MBX_API_1_5, /* the VF keeps the buffer until the PF has acknowledged, and reads without it */
     MBX_APIS
 };
 

@@ -4,6 +4,10 @@
  * Documents: unread: 82576 DS 7.8.2.9 and 8.14 (the buffers), 4.6.11 (resets); the messages are
  * those of intel_mbx.h.  Compared with Linux's and DPDK's drivers of either side.
  *
+ * With version 1.5 of the protocol a VF keeps the buffer while it waits for the PF to read (Linux's
+ * ixgbevf; in Linux's words the mailbox of ESX): its message is read and acknowledged where it
+ * lies, and answered when it has let go of the buffer.
+ *
  * Every message is hostile: it is copied once, its type, length and values are judged, and it
  * is answered with ACK or, the reason noted (`show vfs`), with NACK.  Nothing is waited for:
  * a poll serves at most one message a VF, a VF has so many a second and no more, and a
@@ -28,6 +32,7 @@
 #define MESSAGES_BURST 64u
 #define STUCK_US (10 * US_PER_MS)   /* a VF copies 64 bytes in some us */
 #define UNREAD_US (100 * US_PER_MS) /* our message is overwritten after that, read or not */
+#define KEPT_US (100 * US_PER_MS)   /* a VF that was acknowledged lets go, when its CPU runs */
 #define FIXED_MAC "the administrator set its address, and it is not trusted"
 #define HELD_DOWN "the administrator holds its link down"
 #define STRIKES_MAX 4u        /* malicious-driver events until a VF is muted */
@@ -57,6 +62,7 @@ static void forget(struct vf_server *s, unsigned vf)
     v->mac_count = v->vlan_count = v->hash_count = 0;
     v->frame = s->limits.frame;
     v->api = MBX_API_1_0;
+    v->answer_words = 0;
     memcpy(v->mac, v->policy.mac, MAC_LEN);
 }
 
@@ -182,7 +188,7 @@ static void seize_buffer(struct vf_server *s, unsigned vf, uint64_t now_us)
 }
 
 /* The PF owns the buffer afterwards; false: try again, it is not for ever. */
-static bool own_buffer(struct vf_server *s, unsigned vf, uint64_t now_us)
+static bool own_buffer(struct vf_server *s, unsigned vf, uint64_t patience_us, uint64_t now_us)
 {
     struct vf_state *v = vf_of(s, vf);
     if (take_buffer(s, vf)) {
@@ -191,7 +197,7 @@ static bool own_buffer(struct vf_server *s, unsigned vf, uint64_t now_us)
     }
     if (!v->held_us)
         v->held_us = now_us;
-    else if (now_us - v->held_us >= STUCK_US)
+    else if (now_us - v->held_us >= patience_us)
         seize_buffer(s, vf, now_us);
     return false;
 }
@@ -208,6 +214,25 @@ static void tell(struct vf_server *s, unsigned vf, const uint32_t *words, unsign
     mailbox_write(s, vf, MBX_P2V_STS);
     v->unread = true;
     v->unread_us = now_us;
+}
+
+/* The answer that waits, as soon as the VF has let go of the buffer. */
+static void deliver(struct vf_server *s, unsigned vf, uint64_t now_us)
+{
+    struct vf_state *v = vf_of(s, vf);
+    if (!own_buffer(s, vf, KEPT_US, now_us))
+        return;
+    tell(s, vf, v->answer, v->answer_words, now_us);
+    v->answer_words = 0;
+}
+
+static void answer(struct vf_server *s, unsigned vf, const uint32_t *words, unsigned n,
+                   uint64_t now_us)
+{
+    struct vf_state *v = vf_of(s, vf);
+    memcpy(v->answer, words, n * sizeof *words);
+    v->answer_words = n;
+    deliver(s, vf, now_us);
 }
 
 /* Messages ------------------------------------------------------------------------------ */
@@ -354,19 +379,19 @@ static void refuse(struct vf_server *s, unsigned vf, const char *why, uint64_t n
 static void answer_reset(struct vf_server *s, unsigned vf, uint64_t now_us)
 {
     struct vf_state *v = vf_of(s, vf);
-    uint32_t answer[MBX_RESET_WORDS] = { MBX_VF_RESET | MBX_NACK };
+    uint32_t words[MBX_RESET_WORDS] = { MBX_VF_RESET | MBX_NACK };
     forget(s, vf);
     v->cts = vf_may_speak(v);
     v->resets++;
     if (v->cts) {
-        answer[0] = MBX_VF_RESET | MBX_ACK;
-        memcpy(&answer[1], v->mac, 4);
-        memcpy(&answer[2], v->mac + 4, 2);
+        words[0] = MBX_VF_RESET | MBX_ACK;
+        memcpy(&words[1], v->mac, 4);
+        memcpy(&words[2], v->mac + 4, 2);
     } else {
         refuse(s, vf, HELD_DOWN, now_us);
     }
     s->ops->program(s->chip);
-    tell(s, vf, answer, v->cts ? s->ops->reset_words : 1, now_us);
+    answer(s, vf, words, v->cts ? s->ops->reset_words : 1, now_us);
 }
 
 /* NULL, or why not. */
@@ -391,31 +416,33 @@ static void answer_request(struct vf_server *s, unsigned vf, const uint32_t *mes
     struct vf_state *v = vf_of(s, vf);
     uint32_t type = message[0] & MBX_TYPE;
     bool echoed = type < 32 && s->ops->echoed & 1u << type;
-    struct vf_answer answer = { .count = 1 };
-    const char *why = do_request(s, vf, message, &answer);
-    if (why || answer.less)
-        refuse(s, vf, why ? why : answer.less, now_us);
+    struct vf_answer given = { .count = 1 };
+    const char *why = do_request(s, vf, message, &given);
+    if (why || given.less)
+        refuse(s, vf, why ? why : given.less, now_us);
     if (!why)
         s->ops->program(s->chip);
-    answer.words[0] = (echoed ? message[0] & (MBX_TYPE | MBX_INFO) : type) |
-                      (v->cts ? MBX_CTS : 0) | (why ? MBX_NACK : MBX_ACK);
-    tell(s, vf, answer.words, why ? 1 : answer.count, now_us);
+    given.words[0] = (echoed ? message[0] & (MBX_TYPE | MBX_INFO) : type) | (v->cts ? MBX_CTS : 0) |
+                     (why ? MBX_NACK : MBX_ACK);
+    answer(s, vf, given.words, why ? 1 : given.count, now_us);
 }
 
 /* Serving ------------------------------------------------------------------------------- */
 
-/* An answer of ours that comes back, or a request without a message, is nothing to answer. */
-static void serve_message(struct vf_server *s, unsigned vf, uint64_t now_us)
+/* An answer of ours that comes back, or a request without a message, is nothing to answer.
+ * `kept`: the VF has the buffer, and keeps it until it sees the acknowledgement. */
+static void serve_message(struct vf_server *s, unsigned vf, bool kept, uint64_t now_us)
 {
     struct vf_state *v = vf_of(s, vf);
     uint32_t message[MBX_WORDS];
     s->ops->clear_request(s->chip, vf);
     for (unsigned i = 0; i < MBX_WORDS; i++)
         message[i] = mmio_read32(memory_of(s, vf, i));
-    mailbox_write(s, vf, MBX_P2V_ACK | MBX_P2V_PFU);
+    mailbox_write(s, vf, MBX_P2V_ACK | (kept ? 0 : MBX_P2V_PFU));
     limit_take(&v->tokens, now_us, MESSAGES_PER_S);
     v->messages++;
     v->stuck = v->waiting = v->unread = false;
+    v->answer_words = 0;
     if (message[0] & (MBX_ACK | MBX_NACK)) {
         v->invalid++;
         mailbox_write(s, vf, 0);
@@ -440,8 +467,9 @@ static void serve(struct vf_server *s, unsigned vf, uint64_t now_us)
         v->waiting = true;
         return;
     }
-    if (own_buffer(s, vf, now_us))
-        serve_message(s, vf, now_us);
+    bool kept = v->api == MBX_API_1_5 && !take_buffer(s, vf);
+    if (kept || own_buffer(s, vf, STUCK_US, now_us))
+        serve_message(s, vf, kept, now_us);
 }
 
 /* The buffer is ours, but a message came between the look at the causes and that: it goes first.
@@ -472,8 +500,8 @@ static void ping(struct vf_server *s, unsigned vf, bool asks, uint64_t now_us)
 {
     struct vf_state *v = vf_of(s, vf);
     uint32_t message = MBX_PF_CONTROL | (v->cts ? MBX_CTS : 0);
-    if (asks || (v->unread && now_us - v->unread_us < UNREAD_US) || !own_buffer(s, vf, now_us) ||
-        spoke_meanwhile(s, vf))
+    if (asks || v->answer_words || (v->unread && now_us - v->unread_us < UNREAD_US) ||
+        !own_buffer(s, vf, STUCK_US, now_us) || spoke_meanwhile(s, vf))
         return;
     v->ping = false;
     v->nack = !v->cts;
@@ -516,6 +544,8 @@ bool vf_server_poll(struct vf_server *s, uint64_t now_us)
             acknowledged(s, i, asks, now_us);
         if (asks)
             serve(s, i, now_us);
+        else if (vf_of(s, i)->answer_words)
+            deliver(s, i, now_us);
         if (vf_of(s, i)->ping)
             ping(s, i, asks, now_us);
     }
@@ -677,6 +707,7 @@ void vf_server_open(struct vf_server *s)
         struct vf_state *v = vf_of(s, i);
         v->stuck = v->unread = v->ping = v->nack = v->waiting = false;
         v->held_us = 0;
+        v->answer_words = 0;
     }
 }
 

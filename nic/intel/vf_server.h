@@ -52,6 +52,8 @@ struct vf_state {
     bool nack;        /* when it reads a ping without CTS it is told to reset */
     bool waiting;     /* its message was counted as deferred */
     bool muted;       /* by malicious-driver detection */
+    uint32_t answer[MBX_WORDS]; /* waits until the VF lets go of the buffer */
+    unsigned answer_words;      /* 0: none */
     unsigned strikes; /* events of it in a row */
     uint64_t held_us, unread_us, muted_us, log_us;
     struct limit tokens;

@@ -200,15 +200,15 @@ static void nothing_is_served_before_a_reset(void **state)
     assert_false(pair(0x51e0, 0x51e4) >> (LAST - 1) & 1);
 }
 
-static void versions_are_1_0_to_1_4(void **state)
+static void versions_are_1_0_to_1_5(void **state)
 {
     reset(0);
     for (uint32_t api = 0; api < 12; api++) {
         uint32_t word = ask(0, MBX_VF_API_NEGOTIATE, api, 0);
-        assert_true(api == MBX_API_2_0 || api > MBX_API_1_4 ? refused(word) : granted(word));
+        assert_true(api == MBX_API_2_0 || api > MBX_API_1_5 ? refused(word) : granted(word));
     }
     assert_true(refused(ask(0, MBX_VF_API_NEGOTIATE, UINT32_MAX, 0)));
-    assert_string_equal(info(0).last_refusal, "versions of the protocol are 1.0 to 1.4");
+    assert_string_equal(info(0).last_refusal, "versions of the protocol are 1.0 to 1.5");
 }
 
 /* What a version does not have is refused, and a reset forgets the version. */
@@ -225,7 +225,7 @@ static void messages_belong_to_their_version(void **state)
     reset(0);
     trust(0);
     for (unsigned i = 0; i < ARRAY_SIZE(cases); i++)
-        for (enum mbx_api api = MBX_API_1_0; api <= MBX_API_1_4; api++) {
+        for (enum mbx_api api = MBX_API_1_0; api <= MBX_API_1_5; api++) {
             if (api == MBX_API_2_0)
                 continue;
             speaks(0, api);
@@ -242,9 +242,103 @@ static void ipsec_and_the_unknown_are_refused(void **state)
     assert_true(refused(ask(0, MBX_VF_IPSEC_ADD, 0, 0)));
     assert_string_equal(info(0).last_refusal, "IPsec is not offloaded here");
     assert_true(refused(ask(0, MBX_VF_IPSEC_DELETE, 0, 0)));
-    assert_true(refused(ask(0, 0x10, 0, 0)));
+    assert_true(refused(ask(0, 0x11, 0, 0)));
     assert_true(refused(ask(0, 7, 0, 0)));
     assert_string_equal(info(0).last_refusal, "unknown message");
+}
+
+/* A VF that its administrator holds down is not served, so that it is always the same. */
+static void a_vf_that_is_served_has_a_link(void **state)
+{
+    speaks(0, MBX_API_1_4);
+    assert_true(granted(ask(0, MBX_VF_GET_LINK_STATE, 0, 0)));
+    assert_int_equal(reply[1], 1);
+}
+
+/* Version 1.5 ---------------------------------------------------------------------------- */
+
+static uint32_t mailbox(unsigned vf)
+{
+    return ixgbe_model_vf_read(&rig->model, vf, MBX_VFMAILBOX);
+}
+
+static void set_mailbox(unsigned vf, uint32_t value)
+{
+    ixgbe_model_vf_write(&rig->model, vf, MBX_VFMAILBOX, value);
+}
+
+/* As Linux's ixgbevf does it: the buffer is the VF's from before the message until it lets go. */
+static void keeps_and_rings(unsigned vf, uint32_t word0, uint32_t word1)
+{
+    set_mailbox(vf, MBX_V2P_VFU);
+    assert_true(mailbox(vf) & MBX_V2P_VFU);
+    ixgbe_model_vf_write(&rig->model, vf, MBX_VFMBMEM, word0);
+    ixgbe_model_vf_write(&rig->model, vf, MBX_VFMBMEM + 4, word1);
+    set_mailbox(vf, MBX_V2P_VFU | MBX_V2P_REQ);
+}
+
+static void kept_messages_are_read_and_answered_when_let_go(void **state)
+{
+    speaks(LAST, MBX_API_1_5);
+    keeps_and_rings(LAST, MBX_VF_SET_VLAN | ADD, 5);
+    poll_ms(6);
+    assert_int_equal(info(LAST).vlans, 1);
+    assert_int_equal(mailbox(LAST), MBX_V2P_VFU | MBX_V2P_PFACK);
+    poll_ms(50);
+    /* no answer over its buffer, and nothing seized */
+    assert_int_equal(mailbox(LAST), MBX_V2P_VFU);
+    set_mailbox(LAST, 0);
+    poll_ms(1);
+    assert_int_equal(mailbox(LAST), MBX_V2P_PFSTS);
+    assert_int_equal(ixgbe_model_vf_read(&rig->model, LAST, MBX_VFMBMEM),
+                     MBX_VF_SET_VLAN | ADD | MBX_ACK | MBX_CTS);
+    set_mailbox(LAST, MBX_V2P_ACK);
+    assert_int_equal(info(LAST).mailbox, VF_MAILBOX_OPEN);
+    speaks(LAST, MBX_API_1_4); /* after a reset it gives the buffer up again as it rings */
+}
+
+static void what_is_kept_for_ever_is_taken_away(void **state)
+{
+    speaks(0, MBX_API_1_5);
+    keeps_and_rings(0, MBX_VF_SET_VLAN | ADD, 5);
+    poll_ms(120);
+    assert_int_equal(mailbox(0), MBX_V2P_PFSTS | MBX_V2P_PFACK);
+    assert_int_equal(ixgbe_model_vf_read(&rig->model, 0, MBX_VFMBMEM),
+                     MBX_VF_SET_VLAN | ADD | MBX_ACK | MBX_CTS);
+}
+
+/* Who asks anew does not wait for the old answer, and who was reset gets none. */
+static void answers_that_nobody_waits_for_are_not_given(void **state)
+{
+    speaks(0, MBX_API_1_5);
+    keeps_and_rings(0, MBX_VF_SET_VLAN | ADD, 5);
+    poll_ms(6);
+    keeps_and_rings(0, MBX_VF_SET_VLAN | ADD, 6);
+    poll_ms(6);
+    assert_int_equal(info(0).vlans, 2);
+    set_mailbox(0, 0);
+    poll_ms(6);
+    assert_true(ixgbe_model_vf_receive(&rig->model, 0, reply));
+    assert_int_equal(reply[0], MBX_VF_SET_VLAN | ADD | MBX_ACK | MBX_CTS);
+    poll_ms(6);
+    assert_false(ixgbe_model_vf_receive(&rig->model, 0, reply));
+    keeps_and_rings(0, MBX_VF_SET_VLAN | ADD, 7);
+    poll_ms(6);
+    ixgbe_model_vf_flr(&rig->model, 0);
+    set_mailbox(0, 0);
+    poll_ms(200);
+    assert_false(ixgbe_model_vf_receive(&rig->model, 0, reply));
+    assert_int_equal(info(0).vlans, 0);
+}
+
+/* Before 1.5 a buffer that the VF has may be half written. */
+static void what_an_older_vf_keeps_is_not_read(void **state)
+{
+    speaks(0, MBX_API_1_4);
+    keeps_and_rings(0, MBX_VF_SET_VLAN | ADD, 5);
+    poll_ms(50);
+    assert_int_equal(info(0).vlans, 0);
+    assert_int_equal(info(0).mailbox, VF_MAILBOX_STUCK);
 }
 
 /* Linux's ixgbevf compares a refusal with its own first word, index and all. */
@@ -554,14 +648,11 @@ static void replay(const char *line)
     if (!n)
         return;
     uint32_t type = words[0] & MBX_TYPE;
-    bool newer = type == MBX_VF_API_NEGOTIATE && words[1] > MBX_API_1_4;
-    if (newer || type == 0x10) /* GET_LINK_STATE is of 1.6 */
+    if (type == MBX_VF_API_NEGOTIATE && words[1] > MBX_API_1_5)
         verdict = MBX_NACK | MBX_CTS;
     if (type == MBX_VF_RESET)
         verdict = MBX_ACK;
     assert_int_equal(ask_words(0, words, IXGBE_MODEL_MESSAGE), words[0] | verdict);
-    if (newer && words[1] == MBX_API_1_5) /* the model's PF took that; Linux would go on down */
-        assert_true(granted(ask(0, MBX_VF_API_NEGOTIATE, MBX_API_1_4, 0)));
 }
 
 static void what_linux_says_is_served(void **state)
@@ -579,7 +670,7 @@ static void what_linux_says_is_served(void **state)
     assert_in_range(lines, 100, 1000);
     assert_memory_equal(info(0).mac, ((uint8_t[]){ 2, 7, 7, 7, 7, 7 }), MAC_LEN);
     assert_int_equal(info(0).multicast, 3);
-    assert_int_equal(info(0).invalid, 4); /* GET_LINK_STATE, whenever it came up */
+    assert_int_equal(info(0).invalid, 0);
 }
 
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -591,9 +682,14 @@ int main(void)
         TEST(pools_are_of_four_queues_or_of_two),
         TEST(too_many_are_refused_in_words),
         TEST(nothing_is_served_before_a_reset),
-        TEST(versions_are_1_0_to_1_4),
+        TEST(versions_are_1_0_to_1_5),
         TEST(messages_belong_to_their_version),
         TEST(ipsec_and_the_unknown_are_refused),
+        TEST(a_vf_that_is_served_has_a_link),
+        TEST(kept_messages_are_read_and_answered_when_let_go),
+        TEST(what_is_kept_for_ever_is_taken_away),
+        TEST(answers_that_nobody_waits_for_are_not_given),
+        TEST(what_an_older_vf_keeps_is_not_read),
         TEST(the_info_of_a_message_comes_back),
         TEST(hash_key_and_table_take_trust),
         TEST(modes_of_receiving_take_trust),

@@ -35,7 +35,7 @@ struct ixgbe_sriov {
 };
 
 /* ixgbe_vfs.c: what VFs ask for, by type. */
-#define IXGBE_REQUESTS (MBX_VF_IPSEC_DELETE + 1u)
+#define IXGBE_REQUESTS (MBX_VF_GET_LINK_STATE + 1u)
 extern vf_request_fn *const ixgbe_requests[IXGBE_REQUESTS];
 /* False: this VF must not receive, for its PF's frames are too long for its driver (82599). */
 bool ixgbe_vf_may_receive(const struct ixgbe *e, const struct vf_state *v);

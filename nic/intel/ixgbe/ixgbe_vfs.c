@@ -31,13 +31,13 @@ static const char *request_macvlan(struct vf_server *s, unsigned vf, const uint3
     return vf_server_add_mac(s, vf, mac);
 }
 
-/* Not 1.5: with that version Linux's ixgbevf keeps the buffer while it waits for the PF to read,
- * and a PF that takes the buffer first, as ours does, would take the message away with it. */
+/* 1.6 is of chips whose VFs cannot see the link, 1.7 of a PF that does IPsec or keeps a mailbox as
+ * ESX does with it (Linux). */
 static const char *request_api(struct vf_server *s, unsigned vf, const uint32_t *message,
                                struct vf_answer *answer)
 {
-    if (message[1] > MBX_API_1_4 || message[1] == MBX_API_2_0)
-        return "versions of the protocol are 1.0 to 1.4";
+    if (message[1] > MBX_API_1_5 || message[1] == MBX_API_2_0)
+        return "versions of the protocol are 1.0 to 1.5";
     s->vf[vf].api = message[1];
     return NULL;
 }
@@ -125,6 +125,15 @@ static const char *request_frame(struct vf_server *s, unsigned vf, const uint32_
     return vf_request_frame(s, vf, message, answer);
 }
 
+/* One that is held down is not served. */
+static const char *request_link_state(struct vf_server *s, unsigned vf, const uint32_t *message,
+                                      struct vf_answer *answer)
+{
+    answer->words[1] = 1;
+    answer->count = 2;
+    return NULL;
+}
+
 static const char *request_ipsec(struct vf_server *s, unsigned vf, const uint32_t *message,
                                  struct vf_answer *answer)
 {
@@ -132,10 +141,17 @@ static const char *request_ipsec(struct vf_server *s, unsigned vf, const uint32_
 }
 
 vf_request_fn *const ixgbe_requests[IXGBE_REQUESTS] = {
-    [MBX_VF_SET_MAC] = vf_request_mac,      [MBX_VF_SET_MULTICAST] = vf_request_multicast,
-    [MBX_VF_SET_VLAN] = vf_request_vlan,    [MBX_VF_SET_LPE] = request_frame,
-    [MBX_VF_SET_MACVLAN] = request_macvlan, [MBX_VF_API_NEGOTIATE] = request_api,
-    [MBX_VF_GET_QUEUES] = request_queues,   [MBX_VF_GET_RETA] = request_reta,
-    [MBX_VF_GET_RSS_KEY] = request_rss_key, [MBX_VF_UPDATE_XCAST] = request_xcast,
-    [MBX_VF_IPSEC_ADD] = request_ipsec,     [MBX_VF_IPSEC_DELETE] = request_ipsec,
+    [MBX_VF_SET_MAC] = vf_request_mac,
+    [MBX_VF_SET_MULTICAST] = vf_request_multicast,
+    [MBX_VF_SET_VLAN] = vf_request_vlan,
+    [MBX_VF_SET_LPE] = request_frame,
+    [MBX_VF_SET_MACVLAN] = request_macvlan,
+    [MBX_VF_API_NEGOTIATE] = request_api,
+    [MBX_VF_GET_QUEUES] = request_queues,
+    [MBX_VF_GET_RETA] = request_reta,
+    [MBX_VF_GET_RSS_KEY] = request_rss_key,
+    [MBX_VF_UPDATE_XCAST] = request_xcast,
+    [MBX_VF_IPSEC_ADD] = request_ipsec,
+    [MBX_VF_IPSEC_DELETE] = request_ipsec,
+    [MBX_VF_GET_LINK_STATE] = request_link_state,
 };
