@@ -340,6 +340,8 @@ static void pf_write(struct ixgbe_model *m, uint32_t reg, uint32_t value)
     check_address(m, reg, value);
     if (reg == R_RXCTRL)
         check_receiver(m, value);
+    if (reg == R_MRQC && m->dpdk)
+        writable |= MRQC_EXTENDED;
     if (reg == R_FCTRL && (value & FCTRL_SBP))
         ixgbe_model_violation(m, BY_PF, "bad frames wanted", reg, value);
     /* what reads as one may be written back as one */
@@ -428,6 +430,13 @@ void ixgbe_model_count(struct ixgbe_model *m, uint32_t reg, uint32_t n)
 {
     uint32_t *at = ixgbe_at(m, reg);
     *at = *at > UINT32_MAX - n ? UINT32_MAX : *at + n;
+}
+
+/* The chip has sixteen of a queue's counters; RQSMR and TQSM say which is whose, a byte a queue
+ * (DPDK and our own driver set them). */
+unsigned ixgbe_model_counter_of(const struct ixgbe_model *m, uint32_t map, unsigned queue)
+{
+    return ixgbe_get(m, map + queue / 4 * 4) >> 8 * (queue % 4) & 0xf;
 }
 
 /* 36 bits; sticks there. */

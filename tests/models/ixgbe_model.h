@@ -141,6 +141,8 @@ struct ixgbe_model {
     bool patient;            /* inject: false only, and then nothing was counted, while a queue
                               * that is on has no room for the frame; else it is gone */
     bool waits;              /* that was so with the last one */
+    bool dpdk;               /* it lets pass what DPDK does and Linux does not: sending on an X540
+                              * without a look at the enable bit, the 82598's kinds of hash */
 
     /* ixgbe_model_pf_serve(): the PF of a lone VF. */
     struct {
@@ -149,6 +151,7 @@ struct ixgbe_model {
         bool cts;             /* clear to send: false until a reset was served */
         uint32_t queues;      /* what GET_QUEUES grants, 0: 1 */
         uint32_t api;         /* highest version it takes, as the message says it; 0: 1.5 */
+        uint32_t agreed;      /* the one that was agreed upon last, as the message says it */
         uint32_t refused;     /* bit n: message type n is answered with NACK */
         uint32_t unanswered;  /* bit n: message type n is read and acknowledged, no more */
         uint32_t seen[32];    /* messages of type n served */

@@ -168,6 +168,7 @@
 #define R_RSSRK(n) (0x0eb80u + 4 * (n))
 #define R_MRQC 0x0ec80u
 #define   MRQC_MODE 0x0000000fu
+#define   MRQC_EXTENDED 0x010c0000u /* IPv6 with extension headers, on the 82598: reserved */
 #define   MRQC_RSS 1u
 #define   MRQC_VMDQ 8u
 #define   MRQC_VMDQ_RSS32 10u
@@ -335,6 +336,8 @@ void ixgbe_model_violation(struct ixgbe_model *m, int by, const char *what, uint
 void ixgbe_model_reset_registers(struct ixgbe_model *m);
 void ixgbe_model_set_status(struct ixgbe_model *m);
 void ixgbe_model_count_octets(struct ixgbe_model *m, uint32_t reg, uint32_t n);
+/* The statistics counter, 0 to 15, of a queue by R_RQSMR(0) or R_TQSM(0). */
+unsigned ixgbe_model_counter_of(const struct ixgbe_model *m, uint32_t map, unsigned queue);
 uint64_t ixgbe_model_pf_read(void *ctx, unsigned bar, uint64_t offset, unsigned size);
 void ixgbe_model_pf_write(void *ctx, unsigned bar, uint64_t offset, unsigned size, uint64_t value);
 void ixgbe_model_pf_reset(struct ixgbe_model *m);

@@ -150,11 +150,13 @@ static const struct known {
     { 0x08808, 0x08810, 4, ALL, RW, BOTH }, /* SECTXBUFFAF, SECTXMINIFG */
     { 0x08900, 0x08930, 4, ALL, RW, BOTH }, /* IPSTX... */
     { 0x08a00, 0x08a00, 4, 0, RO, BOTH },   /* LSECTXCAP */
+    { 0x08a3c, 0x08a4c, 4, 0, RC, BOTH },   /* LSECTXUT and four more: DPDK reads them */
     { 0x08c00, 0x08c20, 4, ALL, RW, BOTH }, /* 1588 */
     { R_SECRXCTRL, R_SECRXCTRL, 4, 0x00000003u, RW, BOTH },
     { R_SECRXSTAT, R_SECRXSTAT, 4, 0, RO, BOTH },
     { 0x08e00, 0x08e38, 4, ALL, RW, BOTH }, /* IPSRX... */
     { 0x08f00, 0x08f00, 4, 0, RO, BOTH },   /* LSECRXCAP */
+    { 0x08f40, 0x08f80, 4, 0, RC, BOTH },   /* LSECRXUT and what follows: DPDK reads them */
     { R_VFTA(0), R_VFTA(127), 4, ALL, RW, BOTH },
     { R_RAL(0), R_RAL(127), 8, ALL, RW, BOTH },
     { R_RAH(0), R_RAH(127), 8, RAH_AV | 0xffffu, RW, BOTH },

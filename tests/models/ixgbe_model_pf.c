@@ -184,6 +184,15 @@ static void serve_reta(struct ixgbe_model *m, uint32_t *words)
     }
 }
 
+/* 1 is 2.0, which is nobody's. */
+static bool serve_api(struct ixgbe_model *m, uint32_t api)
+{
+    if (api == 1 || api > (m->pf.api ? m->pf.api : API_DEFAULT))
+        return false;
+    m->pf.agreed = api;
+    return true;
+}
+
 static bool serve_request(struct ixgbe_model *m, uint32_t type, uint32_t *words)
 {
     switch (type) {
@@ -203,8 +212,8 @@ static bool serve_request(struct ixgbe_model *m, uint32_t type, uint32_t *words)
     case SET_MACVLAN:
         serve_macvlan(m, words);
         return true;
-    case API_NEGOTIATE: /* 1 is 2.0, which is nobody's */
-        return words[1] != 1 && words[1] <= (m->pf.api ? m->pf.api : API_DEFAULT);
+    case API_NEGOTIATE:
+        return serve_api(m, words[1]);
     case GET_QUEUES:
         words[1] = words[2] = m->pf.queues ? m->pf.queues : 1;
         words[3] = words[4] = 0;

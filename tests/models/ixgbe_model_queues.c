@@ -134,7 +134,7 @@ void ixgbe_model_queue_reset(struct ixgbe_model *m, unsigned queue)
                 *ixgbe_at(m, block + known[i].offset) = 0;
         if (rx)
             *ixgbe_at(m, block + Q_SRRCTL) = 0x402;
-        *ixgbe_at(m, block + Q_DCA) = rx ? 0xb200 & ~0x1000u : 0x2800u;
+        *ixgbe_at(m, block + Q_DCA) = rx ? 0xa200u : 0x2a00u; /* DPDK's */
         memset(state(m, rx, queue), 0, sizeof *state(m, rx, queue));
     }
 }
@@ -161,7 +161,7 @@ static void check_tail(struct ixgbe_model *m, int by, uint32_t reg, uint32_t val
         ixgbe_model_violation(m, by, "tail past the ring", reg, value);
     if (value && !ixgbe_model_queue_on(m, rx, queue))
         ixgbe_model_violation(m, by, "tail moved before the queue is on", reg, value);
-    else if (value && !state(m, rx, queue)->waited)
+    else if (value && !state(m, rx, queue)->waited && !(m->dpdk && !rx && ixgbe_is_x540(m)))
         ixgbe_model_violation(m, by, "tail moved without waiting for the enable bit", reg, value);
 }
 

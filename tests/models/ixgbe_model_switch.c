@@ -238,6 +238,12 @@ static unsigned size_class(uint32_t wire)
     return wire <= 64 ? 0 : wire < 128 ? 1 : wire < 256 ? 2 : wire < 512 ? 3 : wire < 1024 ? 4 : 5;
 }
 
+/* DPDK knows the chip so: where it takes the FCS off, GORC and QBRC are without it, TOR with it. */
+static uint32_t octets_kept(const struct ixgbe_model *m, const struct ixgbe_frame *f)
+{
+    return f->length + (ixgbe_get(m, R_HLREG0) & HLREG0_RXCRCSTRP ? 0 : FCS);
+}
+
 static void count_received(struct ixgbe_model *m, const struct ixgbe_frame *f)
 {
     uint32_t wire = f->length + FCS;
@@ -245,19 +251,18 @@ static void count_received(struct ixgbe_model *m, const struct ixgbe_frame *f)
     ixgbe_model_count(m, R_RXNFGPC, 1);
     ixgbe_model_count_octets(m, R_RXNFGPC + 4, wire);
     ixgbe_model_count(m, R_PRC64 + 4 * size_class(wire), 1);
-    ixgbe_model_count_octets(m, R_GORCL, wire);
+    ixgbe_model_count_octets(m, R_GORCL, octets_kept(m, f));
     if (is_group(f->bytes))
         ixgbe_model_count(m, is_broadcast(f->bytes) ? R_BPRC : R_MPRC, 1);
 }
 
 static void count_queue(struct ixgbe_model *m, unsigned queue, const struct ixgbe_frame *f)
 {
+    unsigned n = ixgbe_model_counter_of(m, R_RQSMR(0), queue);
     ixgbe_model_count(m, R_RXDGPC, 1);
     ixgbe_model_count_octets(m, R_RXDGPC + 4, f->length + FCS);
-    if (queue >= 16)
-        return;
-    ixgbe_model_count(m, R_QPRC(queue), 1);
-    ixgbe_model_count_octets(m, R_QBRC(queue), f->length + FCS);
+    ixgbe_model_count(m, R_QPRC(n), 1);
+    ixgbe_model_count_octets(m, R_QBRC(n), octets_kept(m, f));
 }
 
 static void count_pool(struct ixgbe_model *m, unsigned pool, const struct ixgbe_frame *f)
@@ -284,8 +289,8 @@ static bool queue_fits(struct ixgbe_model *m, unsigned pool, unsigned queue,
 
 static void count_dropped(struct ixgbe_model *m, unsigned queue)
 {
-    uint32_t map = ixgbe_get(m, R_RQSMR(queue / 4)) >> 8 * (queue % 4) & 0xf;
-    ixgbe_model_count(m, queue_drops(m, queue) ? R_QPRDC(map) : R_MPC(0), 1);
+    unsigned n = ixgbe_model_counter_of(m, R_RQSMR(0), queue);
+    ixgbe_model_count(m, queue_drops(m, queue) ? R_QPRDC(n) : R_MPC(0), 1);
     if (!queue_drops(m, queue))
         ixgbe_model_irq_cause(m, EICR_MISS);
 }

@@ -244,10 +244,9 @@ static void emit(struct ixgbe_model *m, unsigned queue, const struct tx_frame *f
     pace(m, queue, length);
     unsigned pool = queue / ixgbe_model_queues_per_pool(m);
     struct ixgbe_frame frame = { out, length, pool };
-    if (queue < 16) {
-        ixgbe_model_count(m, R_QPTC(queue), 1);
-        ixgbe_model_count_octets(m, R_QBTC(queue), length + FCS);
-    }
+    unsigned n = ixgbe_model_counter_of(m, R_TQSM(0), queue);
+    ixgbe_model_count(m, R_QPTC(n), 1);
+    ixgbe_model_count_octets(m, R_QBTC(n), length + FCS);
     ixgbe_model_switch_from_pool(m, &frame, f->vlan);
 }
 

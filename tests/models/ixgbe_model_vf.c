@@ -156,17 +156,31 @@ void ixgbe_model_vf_reset(struct ixgbe_model *m, unsigned n)
     ixgbe_model_irq_cause(m, EICR_MAILBOX);
 }
 
-/* The chip's register for a queue of this VF; 0: no queue register. */
-static uint32_t queue_register(const struct ixgbe_model *m, unsigned vf, uint32_t reg)
+/* The VF's map has room for eight queues, however many it has. */
+static bool is_queue(uint32_t reg)
 {
     bool rx = reg >= V_RX && reg < V_RX + 0x40 * V_QUEUES;
     bool tx = reg >= V_TX && reg < V_TX + 0x40 * V_QUEUES;
+    return (rx || tx) && ixgbe_model_is_queue((rx ? R_RX(0) : R_TX(0)) + reg % 0x40);
+}
+
+/* The chip's register for a queue of this VF; 0: no queue register. */
+static uint32_t queue_register(const struct ixgbe_model *m, unsigned vf, uint32_t reg)
+{
     unsigned per_pool = ixgbe_model_queues_per_pool(m), n = reg % 0x200 / 0x40;
-    if ((!rx && !tx) || per_pool > V_QUEUES || n >= per_pool)
-        return 0;
     unsigned queue = vf * per_pool + n;
-    uint32_t to = (rx ? R_RX(queue) : R_TX(queue)) + reg % 0x40;
-    return ixgbe_model_is_queue(to) ? to : 0;
+    if (!is_queue(reg) || per_pool > V_QUEUES || n >= per_pool)
+        return 0;
+    return (reg < V_TX ? R_RX(queue) : R_TX(queue)) + reg % 0x40;
+}
+
+/* DPDK writes what a reset leaves into all eight queues' registers before they know how
+ * many the VF has; what such a write does is unread: 82599 DS 9.  Here: nothing, and nothing more
+ * may be written there. */
+static bool leaves_alone(uint32_t reg, uint32_t value)
+{
+    uint32_t offset = reg % 0x40;
+    return is_queue(reg) && (!value || offset == Q_SRRCTL || offset == Q_DCA);
 }
 
 static bool read_counter(const struct ixgbe_model_vf *vf, uint32_t reg, uint32_t *value)
@@ -268,7 +282,7 @@ static void vf_write(struct ixgbe_model *m, unsigned vf, uint32_t reg, uint32_t 
             ixgbe_model_violation(m, (int)vf, "reserved or read-only bits set", reg, value);
         if (value & CTRL_RST)
             ixgbe_model_vf_reset(m, vf);
-    } else {
+    } else if (!leaves_alone(reg, value)) {
         ixgbe_model_violation(m, (int)vf, "write to a read-only or unknown register", reg, value);
     }
 }

@@ -414,10 +414,30 @@ static void lone_vf_moves_frames(void **state)
     ixhand_ring_off(&tx);
 }
 
+/* What a reset leaves may be written into registers of queues that the VF has not, no more. */
+static void queues_that_a_vf_has_not_stay_as_they_are(void **state)
+{
+    const uint32_t not_ours = 0x1000 + 0x40 * 2; /* it has two */
+    ixhand_write(not_ours + Q_SRRCTL, 0x402);
+    ixhand_write(not_ours + Q_DCA, 0xa200);
+    ixhand_write(not_ours + Q_CTL, 0);
+    ixhand_write(0x2000 + 0x40 * 7 + Q_WBL, 0);
+    assert_int_equal(ixgbe_model_violations(&ixhand.model), 0);
+    ixhand.model.quiet = true;
+    ixhand_write(not_ours + Q_BAL, 0x1000);
+    ixhand_write(not_ours + Q_CTL, CTL_ENABLE);
+    ixhand_write(0x2000 + 0x40 * 2 + Q_TAIL, 1);
+    ixhand_write(0x1000 + 0x40 * 8, 0); /* nothing is there */
+    assert_int_equal(ixgbe_model_violations(&ixhand.model), 4);
+    for (uint32_t queue = 0; queue < IXGBE_MODEL_QUEUES; queue++)
+        assert_false(ixgbe_model_queue_on(&ixhand.model, true, queue));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 #define LAX(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down_lax)
 #define BARE(f) cmocka_unit_test_setup_teardown(f, set_up_bare, tear_down_lax)
 #define LONE(f) cmocka_unit_test_setup_teardown(f, set_up_lone, tear_down)
+#define LAX_LONE(f) cmocka_unit_test_setup_teardown(f, set_up_lone, tear_down_lax)
 
 int main(void)
 {
@@ -437,6 +457,7 @@ int main(void)
         LONE(played_pf_answers_like_one),
         LONE(answer_waits_for_the_buffer),
         LONE(lone_vf_moves_frames),
+        LAX_LONE(queues_that_a_vf_has_not_stay_as_they_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

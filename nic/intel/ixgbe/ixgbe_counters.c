@@ -48,7 +48,7 @@ const struct intel_counter ixgbe_counters[] = {
     { "MPTC", 0x40f0, ALL, INTEL_SHOWN },        /* transmitted, multicast */
     { "BPTC", 0x40f4, ALL, INTEL_SHOWN },        /* transmitted, broadcast */
     { "XEC", 0x4120, ALL, INTEL_SHOWN },         /* IPv4, TCP and UDP checksums that were wrong */
-    { "GORC", 0x4088, ALL, INTEL_WIDE },         /* good octets received, FCS included */
+    { "GORC", 0x4088, ALL, INTEL_WIDE },         /* good octets received, DPDK: FCS if kept */
     { "GOTC", 0x4090, ALL, INTEL_WIDE },         /* good octets transmitted, FCS included */
     { "TOR", 0x40c0, ALL, INTEL_WIDE },          /* octets received */
     { 0 },
