@@ -4,11 +4,13 @@
  *       and of so many VFs each at SOCKET.vf0 ..., for other QEMUs, which may come and go
  *   ixgbe_server [...] [-q QUEUES] vf SOCKET      a lone VF, the model plays its PF
  *   -r FILE: what passes through the mailboxes is written there
+ *   -d: known deviations of DPDK's are let pass (ixgbe_model.h)
  *
  * It says `ready` when it listens at all its sockets.  On standard input it takes a word a line and
  * answers with a line: `violations`, `link up`, `link down`, `frames` (received, sent), `register
- * OFFSET` (of the PF; in hexadecimal), `mark TEXT` (in the recording).  It ends when the QEMU of
- * SOCKET does; the last line on standard output is the number of violations. */
+ * OFFSET` (of the PF; in hexadecimal), `mark TEXT` (in the recording); of a lone VF `agreed` (the
+ * version of the protocol), `reset begin`, `reset end` (the PF's).  It ends when the QEMU of SOCKET
+ * does; the last line on standard output is the number of violations. */
 #include "kernel/time.h"
 #include "tests/linux/recorder.h"
 #include "tests/linux/vfio_user.h"
@@ -23,7 +25,7 @@
 #include <unistd.h>
 
 #define TURN_MS 5
-#define BURST 64u
+#define BURST 4096u /* frames are judged by all that the guest has written, tables too */
 
 static struct ixgbe_model model;
 static struct wire wire = { .listener = -1, .connection = -1 };
@@ -58,26 +60,72 @@ static void move_frames(void)
     wire_flush(&wire);
 }
 
+/* Words on standard input ------------------------------------------------------------- */
+
+static void say_violations(const char *rest)
+{
+    printf("violations %u\n", ixgbe_model_violations(&model));
+}
+
+static void set_link(const char *rest)
+{
+    ixgbe_model_set_link(&model, !strcmp(rest, "up"));
+    puts("link");
+}
+
+static void say_frames(const char *rest)
+{
+    printf("frames %llu %llu\n", received, sent);
+}
+
+static void say_register(const char *rest)
+{
+    printf("register %x\n", ixgbe_model_reg(&model, (uint32_t)strtoul(rest, NULL, 16)));
+}
+
+static void mark(const char *rest)
+{
+    recorder_mark(rest);
+    puts("mark");
+}
+
+static void say_agreed(const char *rest)
+{
+    printf("agreed %u\n", model.pf.agreed);
+}
+
+static void reset_pf(const char *rest)
+{
+    if (!strcmp(rest, "begin")) {
+        ixgbe_model_pf_reset_begin(&model);
+    } else {
+        ixgbe_model_pf_reset_end(&model);
+        ixgbe_model_pf_ping(&model, false);
+    }
+    puts("reset");
+}
+
 static bool obey(char *line)
 {
+    static const struct {
+        const char *word;
+        void (*act)(const char *rest);
+    } words[] = { { "violations", say_violations },
+                  { "link ", set_link },
+                  { "frames", say_frames },
+                  { "register ", say_register },
+                  { "mark ", mark },
+                  { "agreed", say_agreed },
+                  { "reset ", reset_pf } };
     line[strcspn(line, "\n")] = 0;
-    if (!strncmp(line, "link ", 5)) {
-        ixgbe_model_set_link(&model, !strncmp(line + 5, "up", 2));
-        puts("link");
-    } else if (!strncmp(line, "frames", 6)) {
-        printf("frames %llu %llu\n", received, sent);
-    } else if (!strncmp(line, "violations", 10)) {
-        printf("violations %u\n", ixgbe_model_violations(&model));
-    } else if (!strncmp(line, "register ", 9)) {
-        printf("register %x\n", ixgbe_model_reg(&model, (uint32_t)strtoul(line + 9, NULL, 16)));
-    } else if (!strncmp(line, "mark ", 5)) {
-        recorder_mark(line + 5);
-        puts("mark");
-    } else {
-        return false;
+    for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
+        if (strncmp(line, words[i].word, strlen(words[i].word)))
+            continue;
+        words[i].act(line + strlen(words[i].word));
+        fflush(stdout);
+        return true;
     }
-    fflush(stdout);
-    return true;
+    return false;
 }
 
 /* False: the QEMU of the first device has gone. */
@@ -135,7 +183,7 @@ static bool listen_for_all(const char *path, bool vf, unsigned vfs)
 static int usage(void)
 {
     fprintf(stderr, "usage: ixgbe_server [-c 82599|x540|kx4] [-w WIRE] [-m BYTE] [-q QUEUES] "
-                    "[-v VFS] [-r FILE] pf|vf SOCKET\n");
+                    "[-v VFS] [-r FILE] [-d] pf|vf SOCKET\n");
     return 2;
 }
 
@@ -146,9 +194,10 @@ int main(int argc, char **argv)
     const char *cable = NULL, *record = NULL;
     uint32_t queues = 2;
     unsigned vfs = 0;
+    bool dpdk = false;
     int c;
     setvbuf(stdin, NULL, _IONBF, 0);
-    while ((c = getopt(argc, argv, "c:w:m:q:v:r:")) != -1) {
+    while ((c = getopt(argc, argv, "c:w:m:q:v:r:d")) != -1) {
         if (c == 'c')
             chip = !strcmp(optarg, "x540")  ? IXGBE_MODEL_X540
                    : !strcmp(optarg, "kx4") ? IXGBE_MODEL_82599_KX4
@@ -163,6 +212,8 @@ int main(int argc, char **argv)
             vfs = (unsigned)atoi(optarg);
         else if (c == 'r')
             record = optarg;
+        else if (c == 'd')
+            dpdk = true;
         else
             return usage();
     }
@@ -175,6 +226,7 @@ int main(int argc, char **argv)
         ixgbe_model_power_on(&model, chip, mac);
     memcpy(model.pf.mac, mac, MAC_LEN);
     model.pf.queues = queues;
+    model.dpdk = dpdk;
     model.pf.serves = model.patient = true;
     if (!listen_for_all(argv[optind + 1], vf, vfs) || (cable && !wire_open(&wire, cable)) ||
         (record && !recorder_open(&model, record))) {
