@@ -73,19 +73,12 @@ static void fixed_registers(struct i40e_model *m)
     *i40e_at(m, R_REG_MSS) = 0x01000000u;
 }
 
-/* Statistics outlive a PF's reset, so they never begin at 0 and soon wrap. */
-static void reset_counters(struct i40e_model *m)
-{
-    for (unsigned i = 0; i < COUNTERS; i++)
-        m->counter[i] = i < C_NARROW ? 0xfffffffff800ull - i : 0xfffffff0u - i;
-}
-
 void i40e_model_reset(struct i40e_model *m, enum i40e_model_reset kind)
 {
     m->resets[kind]++;
     i40e_model_clear_registers(m, kind);
     if (kind >= I40E_RESET_CORE)
-        reset_counters(m);
+        memset(m->counter, 0, sizeof m->counter);
     memset(m->sd, 0, sizeof m->sd);
     memset(m->pending, 0, sizeof m->pending);
     m->events = 0;
@@ -321,5 +314,7 @@ void i40e_model_power_on(struct i40e_model *m, enum i40e_model_chip chip, unsign
         .device = &m->device, .owner = m, .wrong = queue_violation, .sent = i40e_model_sent
     };
     i40e_model_reset(m, I40E_RESET_GLOBAL);
+    for (unsigned i = 0; i < COUNTERS; i++) /* as after long use: they wrap soon */
+        m->counter[i] = i < C_NARROW ? 0xfffffffff800ull - i : 0xfffffff0u - i;
     memset(m->resets, 0, sizeof m->resets);
 }

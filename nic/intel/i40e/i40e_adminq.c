@@ -215,6 +215,8 @@ int i40e_adminq_command(struct i40e_adminq *q, struct i40e_aq_desc *desc, void *
     }
     if (posted && !desc->result)
         return 0;
+    if (posted && desc->result < 32 && (q->expected >> desc->result & 1))
+        return -EIO;
     log_error("%s: admin queue: command %04x: %s %u", q->name, opcode,
               posted ? "result" : "no room, queue open:", posted ? desc->result : q->open);
     return -EIO;
@@ -233,7 +235,8 @@ bool i40e_adminq_receive(struct i40e_adminq *q, struct i40e_aq_desc *desc, void 
         *n = desc->length;
     if (*n > I40E_AQ_BUFFER)
         *n = I40E_AQ_BUFFER;
-    memcpy(bytes, buffer_of(q, &q->receive, slot), *n);
+    if (*n)
+        memcpy(bytes, buffer_of(q, &q->receive, slot), *n);
     q->receive.head++;
     give(q);
     tell(q, &q->layout->receive, q->receive.tail);

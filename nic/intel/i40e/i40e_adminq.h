@@ -77,6 +77,7 @@ struct i40e_adminq {
     struct dma_device *dma;
     uint16_t entries, buffers; /* of each ring; powers of two, at most 512 */
     bool open;
+    uint32_t expected; /* results of commands that are not worth a line in the log, a bit each */
     struct i40e_aq_ring send, receive;
 };
 

@@ -1,0 +1,122 @@
+/* i40e.h - the X710, XL710 and XXV710 PF: between its driver (i40e.c), firmware (i40e_firmware.c),
+ * the switch (i40e_switch.c), queues and their private memory (i40e_queues.c) and statistics
+ * (i40e_counters.c).
+ *
+ * A session with firmware begins with start() (and, for a moment, with probe()) and ends with
+ * stop(): the chip has no memory of ours in between. */
+#pragma once
+
+#include "nic/intel/i40e/i40e_adminq.h"
+#include "nic/intel/i40e/i40e_regs.h"
+#include "nic/intel/i40e/i40e_ring.h"
+#include "nic/intel/intel_port.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define I40E_QUEUES_MAX 16u  /* of a port, each way */
+#define I40E_STATIONS 64u    /* addresses that it listens for besides its own */
+#define I40E_GROUPS 128u     /* more of them, and it hears all */
+#define I40E_COUNTERS_MAX 64u
+
+/* What firmware has said; shown in the log. */
+struct i40e_firmware {
+    uint16_t major, minor, api_major, api_minor;
+    uint16_t nvm;     /* the NVM's version, a digit each nibble */
+    uint32_t eetrack; /* which image it is */
+    bool lldp;        /* an agent of its own takes LLDP's frames */
+};
+
+struct i40e {
+    struct i40e_rxq rx[I40E_QUEUES_MAX];
+    struct i40e_txq tx[I40E_QUEUES_MAX];
+    struct port port;
+    struct intel_device device;
+    struct i40e_adminq aq;
+    struct i40e_firmware firmware;
+
+    /* Who it is in the chip: as registers and firmware say. */
+    uint32_t function, port_number; /* of the chip: the PF's number, and its port's */
+    uint32_t first_queue;           /* the PF's, among the chip's */
+    uint32_t queues_max;            /* pairs that it has */
+    uint16_t seid, queue_set, counter; /* of its VSI */
+
+    /* The chip's private memory: a page with the address of the page of contexts, and that. */
+    struct dma_memory hmc_page, hmc;
+
+    /* The port's settings as the chip has them while it runs. */
+    struct port_rx_mode mode;
+    uint32_t offloads;
+    uint8_t mac[MAC_LEN];
+    uint8_t hears[I40E_STATIONS + I40E_GROUPS][MAC_LEN]; /* filters besides its own */
+    uint16_t hears_count;
+
+    uint16_t interrupts; /* queues that have a vector */
+    uint16_t queues;     /* rings there are, each way; 0: stopped */
+    struct port_link link;
+    uint64_t look_at, count_at;
+    bool ask_link;       /* firmware told of it, and tells no more until it was asked */
+    const char *over;    /* why the port is to start over; NULL: it is not */
+    bool over_fault;     /* and it is somebody's fault */
+    struct port_overs overs;
+    uint64_t malicious;  /* events of the chip's detection of malicious drivers */
+    uint64_t resets;     /* of the whole chip, by somebody else */
+    bool counting, counters_cleared; /* since the first start; by a reset of the chip */
+    uint64_t last[I40E_COUNTERS_MAX], total[I40E_COUNTERS_MAX];
+};
+
+static inline uint32_t i40e_read(const struct i40e *e, uint32_t reg)
+{
+    return intel_read(&e->device, reg);
+}
+
+static inline void i40e_write(const struct i40e *e, uint32_t reg, uint32_t value)
+{
+    intel_write(&e->device, reg, value);
+}
+
+static inline void i40e_flush(const struct i40e *e)
+{
+    (void)i40e_read(e, I40E_GLGEN_STAT);
+}
+
+/* i40e_firmware.c ------------------------------------------------------------- */
+
+/* The admin queue is open and firmware's version one that we know: 0, or -E... and what went wrong.
+ * Bus mastering is on. */
+int i40e_open(struct i40e *e, const char **trouble);
+/* The queue is shut down, as far as firmware still hears us, and its memory freed. */
+void i40e_close(struct i40e *e);
+/* 0, -EIO (with a result that is logged, if it is not in `expected`, a bit each) or -ETIMEDOUT. */
+int i40e_command(struct i40e *e, struct i40e_aq_desc *desc, void *bytes, uint16_t n, bool write,
+                 uint32_t expected);
+/* NULL, or what went wrong. */
+const char *i40e_read_facts(struct i40e *e, uint8_t mac[MAC_LEN]);
+/* Link events are on, and the link is as firmware says: 0 or -E... */
+int i40e_ask_link(struct i40e *e);
+/* Events that came in since. */
+void i40e_take_events(struct i40e *e);
+
+/* i40e_switch.c --------------------------------------------------------------- */
+
+/* The PF's VSI: its queues, tags, spreading, filters: 0 or -E... */
+int i40e_set_up_vsi(struct i40e *e);
+int i40e_write_mac(struct i40e *e, const uint8_t mac[MAC_LEN]);
+int i40e_write_rx_mode(struct i40e *e);
+int i40e_write_offloads(struct i40e *e);
+
+/* i40e_queues.c --------------------------------------------------------------- */
+
+/* Private memory for the contexts: 0 or -E...; destroy() undoes what there is. */
+int i40e_hmc_create(struct i40e *e);
+void i40e_hmc_destroy(struct i40e *e);
+/* 0 or -ETIMEDOUT */
+int i40e_enable_queues(struct i40e *e);
+int i40e_disable_queues(struct i40e *e);
+
+/* i40e_counters.c ------------------------------------------------------------- */
+
+void i40e_counters_collect(struct i40e *e);
+void i40e_counters_begin(struct i40e *e); /* once the VSI is known; from the first time on */
+void i40e_counters_stats(const struct i40e *e, struct port_device_stats *stats);
+unsigned i40e_counters_rows(const struct i40e *e, struct port_counter *rows, unsigned n);

@@ -1,0 +1,181 @@
+/* i40e_queues.c - queues of an X710's PF: their contexts in the chip's private memory, and how they
+ * go on and off (i40e.h).
+ *
+ * The private memory is the PF's own address space, of which the chip keeps queues' contexts in
+ * memory that a driver gives it: here one page, named in another one.  Nothing else is in it, and
+ * of the segment that the two begin nothing else is valid.
+ *
+ * Linux's and DPDK's i40e agree on contexts and handshakes. */
+#include "kernel/task.h"
+#include "kernel/time.h"
+#include "nic/intel/i40e/i40e.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define QUEUE_US (50 * US_PER_MS)
+#define WARNING_US 400u /* between the warning and a transmit queue's end (Linux, DPDK) */
+#define TX_CONTEXT 128u
+#define RX_CONTEXT 32u
+#define RX_FIRST (I40E_QUEUES_MAX * TX_CONTEXT) /* behind those of transmit queues */
+
+_Static_assert(RX_FIRST % I40E_HMC_BASE_UNIT == 0, "GLHMC_LANRXBASE");
+_Static_assert(RX_FIRST + I40E_QUEUES_MAX * RX_CONTEXT <= PAGE_SIZE, "one page has them all");
+
+/* Private memory -------------------------------------------------------------- */
+
+static void write_segment(const struct i40e *e, uint64_t iova, bool valid)
+{
+    i40e_write(e, I40E_PFHMC_SDDATAHIGH, (uint32_t)(iova >> 32));
+    i40e_write(e, I40E_PFHMC_SDDATALOW,
+               (uint32_t)iova | FIELD_PUT(I40E_PFHMC_SD_COUNT, I40E_HMC_PAGES) |
+                   (valid ? I40E_PFHMC_SD_VALID : 0));
+    i40e_write(e, I40E_PFHMC_SDCMD, I40E_PFHMC_SDCMD_WRITE);
+}
+
+int i40e_hmc_create(struct i40e *e)
+{
+    struct dma_device *dma = &e->device.pci->dma;
+    uint32_t tx = i40e_read(e, I40E_GLHMC_LANTXOBJSZ), rx = i40e_read(e, I40E_GLHMC_LANRXOBJSZ);
+    if (tx > 31 || rx > 31 || 1u << tx != TX_CONTEXT || 1u << rx != RX_CONTEXT) {
+        log_error("%s: contexts of 2^%u and 2^%u bytes, expected %u and %u", e->device.name, tx, rx,
+                  TX_CONTEXT, RX_CONTEXT);
+        return -EIO;
+    }
+    int err = dma_alloc(dma, PAGE_SIZE, PAGE_SIZE, DMA_BIDIRECTIONAL, &e->hmc_page);
+    if (!err)
+        err = dma_alloc(dma, PAGE_SIZE, PAGE_SIZE, DMA_BIDIRECTIONAL, &e->hmc);
+    if (err)
+        return err;
+    *(uint64_t *)e->hmc_page.va = e->hmc.iova | I40E_HMC_PAGE_VALID;
+    dma_wmb(); /* the page of pages, before the chip is told of it */
+    write_segment(e, e->hmc_page.iova, true);
+    i40e_write(e, I40E_GLHMC_LANTXBASE(e->function), 0);
+    i40e_write(e, I40E_GLHMC_LANTXCNT(e->function), I40E_QUEUES_MAX);
+    i40e_write(e, I40E_GLHMC_LANRXBASE(e->function), RX_FIRST / I40E_HMC_BASE_UNIT);
+    i40e_write(e, I40E_GLHMC_LANRXCNT(e->function), I40E_QUEUES_MAX);
+    i40e_flush(e);
+    return 0;
+}
+
+/* After the PF's reset, which has taken it from the chip, or with bus mastering off. */
+void i40e_hmc_destroy(struct i40e *e)
+{
+    dma_free(&e->device.pci->dma, &e->hmc);
+    dma_free(&e->device.pci->dma, &e->hmc_page);
+    e->hmc = e->hmc_page = (struct dma_memory){ 0 };
+}
+
+/* Contexts --------------------------------------------------------------------- */
+
+/* A field of so many bits, from bit `first` of the context on; it was 0. */
+static void put(uint8_t *context, uint32_t first, uint32_t width, uint64_t value)
+{
+    for (uint32_t i = 0; i < width; i++)
+        context[(first + i) / 8] |= (uint8_t)((value >> i & 1) << (first + i) % 8);
+}
+
+static void write_tx_context(const struct i40e *e, unsigned n)
+{
+    uint8_t *c = (uint8_t *)e->hmc.va + n * TX_CONTEXT;
+    const struct intel_txq *q = &e->tx[n].q;
+    memset(c, 0, TX_CONTEXT);
+    put(c, I40E_TXC_NEW, 1);
+    put(c, I40E_TXC_BASE, q->memory.iova / I40E_RING_UNIT);
+    put(c, I40E_TXC_QLEN, q->queue.size);
+    put(c, I40E_TXC_RDYLIST, e->queue_set);
+}
+
+/* Frames of any length that the chip takes: what is too long for the port, its ring refuses. */
+static void write_rx_context(const struct i40e *e, unsigned n)
+{
+    uint8_t *c = (uint8_t *)e->hmc.va + RX_FIRST + n * RX_CONTEXT;
+    const struct intel_rxq *q = &e->rx[n].q;
+    memset(c, 0, RX_CONTEXT);
+    put(c, I40E_RXC_BASE, q->memory.iova / I40E_RING_UNIT);
+    put(c, I40E_RXC_QLEN, q->queue.size);
+    put(c, I40E_RXC_DBUFF, PACKET_BUFFER_SIZE / I40E_RING_UNIT);
+    put(c, I40E_RXC_DSIZE, e->rx[n].format != I40E_RX_16);
+    put(c, I40E_RXC_CRCSTRIP, 1);
+    put(c, I40E_RXC_L2TSEL, 1);
+    put(c, I40E_RXC_RXMAX, I40E_FRAME_LIMIT);
+    put(c, I40E_RXC_LRXQTHRESH, 1);
+    put(c, I40E_RXC_PREFENA, 1);
+}
+
+/* On and off ---------------------------------------------------------------------- */
+
+/* The transmit unit is told beforehand, by the queue's number in the whole chip. */
+static void announce(const struct i40e *e, unsigned n, uint32_t what)
+{
+    uint32_t queue = e->first_queue + n;
+    i40e_write(e, I40E_GLLAN_TXPRE_QDIS(queue / I40E_TXPRE_BLOCK),
+               FIELD_PUT(I40E_TXPRE_QINDX, queue % I40E_TXPRE_BLOCK) | what);
+}
+
+static int wait_queue(const struct i40e *e, const char *name, uint32_t reg, bool on)
+{
+    return intel_wait(&e->device, LOG_ERROR, name, reg, I40E_QENA_STAT, on ? I40E_QENA_STAT : 0,
+                      QUEUE_US);
+}
+
+static int enable_tx(struct i40e *e, unsigned n)
+{
+    write_tx_context(e, n);
+    dma_wmb(); /* the context, before the chip reads it */
+    announce(e, n, I40E_TXPRE_CLEAR);
+    i40e_write(e, I40E_QTX_CTL(n),
+               FIELD_PUT(I40E_QTX_CTL_KIND, I40E_QTX_CTL_KIND_PF) |
+                   FIELD_PUT(I40E_QTX_CTL_PF, e->function));
+    i40e_write(e, I40E_QTX_HEAD(n), 0);
+    i40e_write(e, I40E_QTX_ENA(n), I40E_QENA_REQ);
+    int err = wait_queue(e, "QTX_ENA", I40E_QTX_ENA(n), true);
+    if (!err)
+        i40e_txq_live(&e->tx[n], e->device.regs + I40E_QTX_TAIL(n));
+    return err;
+}
+
+static int enable_rx(struct i40e *e, unsigned n)
+{
+    write_rx_context(e, n);
+    dma_wmb(); /* the context, before the chip reads it */
+    i40e_write(e, I40E_QRX_TAIL(n), 0);
+    i40e_write(e, I40E_QRX_ENA(n), I40E_QENA_REQ);
+    int err = wait_queue(e, "QRX_ENA", I40E_QRX_ENA(n), true);
+    if (!err)
+        i40e_rxq_live(&e->rx[n], e->device.regs + I40E_QRX_TAIL(n));
+    return err;
+}
+
+int i40e_enable_queues(struct i40e *e)
+{
+    int err = 0;
+    for (unsigned i = 0; i < e->queues && !err; i++) {
+        err = enable_tx(e, i);
+        if (!err)
+            err = enable_rx(e, i);
+    }
+    return err;
+}
+
+/* Only those that were on. */
+int i40e_disable_queues(struct i40e *e)
+{
+    int err = 0;
+    for (unsigned i = 0; i < e->queues; i++) {
+        if (e->tx[i].live)
+            announce(e, i, I40E_TXPRE_SET);
+        if (e->rx[i].live)
+            i40e_write(e, I40E_QRX_ENA(i), 0);
+    }
+    i40e_flush(e);
+    task_delay_us(WARNING_US);
+    for (unsigned i = 0; i < e->queues; i++)
+        if (e->tx[i].live)
+            i40e_write(e, I40E_QTX_ENA(i), 0);
+    for (unsigned i = 0; i < e->queues; i++)
+        if ((e->rx[i].live && wait_queue(e, "QRX_ENA", I40E_QRX_ENA(i), false)) ||
+            (e->tx[i].live && wait_queue(e, "QTX_ENA", I40E_QTX_ENA(i), false)))
+            err = -ETIMEDOUT;
+    return err;
+}
