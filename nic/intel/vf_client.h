@@ -7,7 +7,7 @@
  * a time (vf_settings.c).  Whatever happens to the PF leads through vf_client_lost() back to the
  * beginning.
  *
- * The function's queues are the driver's (struct vf_client_ops); igbvf.c and ixgbevf.c are two.  It
+ * The function's queues are the driver's (struct vf_client_ops); intel_vf.c has those of two.  It
  * makes the port, and offers the operations below for its settings as they are.  Which settings
  * there are to ask for, and how, is its family's (struct vf_family). */
 #pragma once
