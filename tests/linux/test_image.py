@@ -1,5 +1,5 @@
-"""The real image on the model of the 82599 and X540, in the QEMU that speaks vfio-user: both ends of each
-cable are the test's, or another model's."""
+"""The real image on the models of the 82599 and X540, and of the X710 and its kin, in the QEMU that speaks
+vfio-user: both ends of each cable are the test's, or another model's."""
 import re
 import struct
 import time
@@ -16,16 +16,23 @@ def strict():
     """In the place of conftest's: no Linux is needed here, and Cabled looks at the models itself."""
 
 
+# Driver and speed, by what the model's program is told.
+CHIPS = {"82599": ("ixgbe", 10000), "x540": ("ixgbe", 10000), "kx4": ("ixgbe", 10000),
+         "x710": ("i40e", 10000), "xl710": ("i40e", 40000), "xxv710": ("i40e", 25000)}
+ONE_OF_EACH = ["82599", "x710"]
+
+
 class Port(image.Slot, modelled.Cable):
     """A model, and the far end of its wire."""
 
-    def __init__(self, folder, number, options):
+    def __init__(self, folder, number, chip):
         super().__init__(folder, number)
-        self.folder, self.model_options = folder, options
+        self.folder, self.chip = folder, chip
 
     def plug(self):
         self.served = modelled.Server(self.folder, "model%d" % self.number, "pf", "listen:" + self.remote,
-                                      (*self.model_options, "-m", str(self.number + 1)))
+                                      ("-c", self.chip, "-m", str(self.number + 1)),
+                                      program=CHIPS[self.chip][0] + "_server")
         self.connect()
 
     def unplug(self):
@@ -36,16 +43,18 @@ class Port(image.Slot, modelled.Cable):
 
 
 class Cabled(image.Image):
-    """The image with so many models; `models`: what ixgbe_server is told of each."""
+    """The image with two ports of a chip."""
 
-    def __init__(self, models=((), ()), **more):
-        super().__init__(len(models), **more)
-        self.wires = [Port(self.folder, n, options) for n, options in enumerate(models)]
+    def __init__(self, chip, **more):
+        super().__init__(2, **more)
+        self.chip = chip
+        self.wires = [Port(self.folder, n, chip) for n in range(2)]
 
     def up(self):
         """Every port has its link."""
         end = time.monotonic() + qemu.COMMAND_LIMIT
-        while len(set(re.findall(r"port (\d+): link up, 10000 Mb/s full duplex", self.transcript))) < len(self.wires):
+        told = r"port (\d+): link up, %d Mb/s full duplex" % CHIPS[self.chip][1]
+        while len(set(re.findall(told, self.transcript))) < len(self.wires):
             assert time.monotonic() < end and self._read_some(1.0) is not None, self.transcript
         self.seen = len(self.transcript)
         return self
@@ -69,19 +78,20 @@ def echo(appliance, sizes):
         assert a.receive() == back, size
 
 
-@pytest.mark.parametrize("chip", ["82599", "x540", "kx4"])
+@pytest.mark.parametrize("chip", CHIPS)
 def test_frames_of_every_length_are_bridged(chip):
     config = "port 0 mtu 9198\nport 1 mtu 9198\nforward l2\n"
-    with Cabled(models=[("-c", chip)] * 2, config=config) as appliance:
+    with Cabled(chip, config=config) as appliance:
         appliance.up()
         echo(appliance, [60, 61, 1514, 1518, 2047, 2048, 2049, 4096, 4097, 8193, 9018, 9216])
         ports = appliance.stats()["ports"]
-        assert all(p["driver"] == "ixgbe" and not p["rx_errors"] and not p["rx_missed"] for p in ports)
+        assert all(p["driver"] == CHIPS[chip][0] and not p["rx_errors"] and not p["rx_missed"] for p in ports)
         qemu.check_law(appliance.settled(12))
 
 
-def test_what_the_module_is_decides_the_link():
-    with Cabled(config="forward l2\n") as appliance:
+@pytest.mark.parametrize("chip", ONE_OF_EACH)
+def test_what_the_module_is_decides_the_link(chip):
+    with Cabled(chip, config="forward l2\n") as appliance:
         shown = appliance.up().must("show port 0")
         assert re.search(r"^  link +up, 10000 Mbit/s, full duplex$", shown, re.M)
         appliance.wires[0].served.link(False)
@@ -91,10 +101,11 @@ def test_what_the_module_is_decides_the_link():
         echo(appliance, [60, 1514])
 
 
-def test_several_queues_share_the_flows():
+@pytest.mark.parametrize("chip", ONE_OF_EACH)
+def test_several_queues_share_the_flows(chip):
     """Two workers, two queues a port: the chip's hash spreads flows, and no frame is lost."""
     config = "port 0 queues 2\nport 1 queues 2\nforward l2\n"
-    with Cabled(config=config, extra=("-smp", "2")) as appliance:
+    with Cabled(chip, config=config, extra=("-smp", "2")) as appliance:
         appliance.up()
         a, b = appliance.wires
         a.send(frame(60, sender=b"\x02\xaa\0\0\0\1"))
@@ -114,10 +125,23 @@ def udp(k):
     return frame(14)[:12] + b"\x08\x00" + header + struct.pack(">HHHH", 1000 + k, 2000 + 7 * k, 26, 0) + bytes(18)
 
 
-def test_behind_an_iommu():
+@pytest.mark.parametrize("chip", ONE_OF_EACH)
+def test_behind_an_iommu(chip):
     """QEMU tells a vfio-user device of each mapping, so the model reaches what its domain has and no more."""
-    with Cabled(before=("-device", "intel-iommu,intremap=off,caching-mode=on"), config="forward l2\n") as appliance:
+    with Cabled(chip, before=("-device", "intel-iommu,intremap=off,caching-mode=on"), config="forward l2\n") as appliance:
         appliance.up()
         assert "unfenced" not in appliance.must("show ports")
         print(appliance.must("show iommu"))
         echo(appliance, [60, 1514])
+
+
+@pytest.mark.parametrize("kind", ["core", "global"])
+def test_resets_of_the_chip_by_another_pf(kind):
+    with Cabled("x710", config="forward l2\n") as appliance:
+        appliance.up()
+        echo(appliance, [60])
+        appliance.wires[0].served.ask("reset " + kind)
+        appliance.read_until("starts over: the chip was reset")
+        appliance.read_until("10GBASE-SR")
+        echo(appliance, [60, 1514])
+        assert re.search(r"device resets +1$", appliance.must("show port 0"), re.M)

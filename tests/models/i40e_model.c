@@ -77,7 +77,7 @@ void i40e_model_reset(struct i40e_model *m, enum i40e_model_reset kind)
 {
     m->resets[kind]++;
     i40e_model_clear_registers(m, kind);
-    if (kind >= I40E_RESET_CORE)
+    if (kind >= I40E_RESET_CORE && !m->counters_stay)
         memset(m->counter, 0, sizeof m->counter);
     memset(m->sd, 0, sizeof m->sd);
     memset(m->pending, 0, sizeof m->pending);

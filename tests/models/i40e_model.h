@@ -130,6 +130,7 @@ struct i40e_model {
     uint64_t pf_reset_takes_us, reset_delay_us, reset_takes_us, queue_takes_us, nvm_takes_us;
 
     /* What is wrong with it. */
+    bool counters_stay;     /* whatever is reset */
     bool pf_reset_sticks;   /* PFGEN_CTRL.PFSWR never clears */
     bool queue_sticks;      /* QENA_STAT never follows */
     bool nvm_dead;          /* GLNVM_SRCTL.DONE never comes */

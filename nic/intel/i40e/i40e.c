@@ -261,7 +261,7 @@ static bool was_reset(struct i40e *e)
 {
     bool now = is_resetting(e) || !(i40e_read(e, e->aq.layout->send.length) & I40E_AQ_LEN_ENABLE);
     e->resets += now;
-    e->counters_cleared |= now;
+    e->counting &= !now;
     return now;
 }
 

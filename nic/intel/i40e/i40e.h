@@ -61,7 +61,7 @@ struct i40e {
     struct port_overs overs;
     uint64_t malicious;  /* events of the chip's detection of malicious drivers */
     uint64_t resets;     /* of the whole chip, by somebody else */
-    bool counting, counters_cleared; /* since the first start; by a reset of the chip */
+    bool counting; /* since the first start, or the chip's last reset */
     uint64_t last[I40E_COUNTERS_MAX], total[I40E_COUNTERS_MAX];
 };
 

@@ -82,14 +82,13 @@ void i40e_counters_collect(struct i40e *e)
             counters[i].kind & WIDE ? 0xffffffffffffull : UINT32_MAX);
 }
 
-/* What was counted before is none of ours; after a reset of the chip nothing was. */
+/* What was counted before the first start, or until a reset of the chip was over, is none of ours:
+ * whether that clears them nobody says. */
 void i40e_counters_begin(struct i40e *e)
 {
-    for (unsigned i = 0; i < ARRAY_SIZE(counters); i++)
-        if (!e->counting || e->counters_cleared)
-            e->last[i] = e->counters_cleared ? 0 : now(e, &counters[i]);
+    for (unsigned i = 0; i < ARRAY_SIZE(counters) && !e->counting; i++)
+        e->last[i] = now(e, &counters[i]);
     e->counting = true;
-    e->counters_cleared = false;
 }
 
 void i40e_counters_stats(const struct i40e *e, struct port_device_stats *stats)
