@@ -89,6 +89,7 @@ static ALWAYS_INLINE void slots_receive(struct packet *const *slots, struct pack
                                         uint32_t n, uint32_t limit, uint16_t port,
                                         struct seen *seen)
 {
+#pragma GCC unroll 2
     for (uint32_t i = 0; i < n; i++) {
         struct packet *p = slots[i];
         uint32_t length = p->frame_length;
@@ -160,6 +161,7 @@ static uint16_t ring_rx_burst(struct port_queue *q, struct packet **packets, uin
 static ALWAYS_INLINE void slots_send(struct packet **slots, struct packet *const *packets,
                                      uint32_t n, uint32_t limit, struct seen *seen)
 {
+#pragma GCC unroll 2
     for (uint32_t i = 0; i < n; i++) {
         struct packet *p = packets[i];
         uint32_t length = p->frame_length;
