@@ -95,6 +95,10 @@ MILLRACE = {"io": "forward io\n", "mac": "forward mac\n", "l2": "forward l2\n",
 LINUX = {"bridge": BRIDGE, "router": ROUTER, "testpmd io": TESTPMD % "io", "testpmd mac": TESTPMD % "mac"}
 
 
+# What the generator and the rings take by themselves: a program, without QEMU.
+ALONE = "testpmd alone"
+
+
 class Machine:
     """One forwarder and its generator.  Use as a context."""
 
@@ -103,6 +107,7 @@ class Machine:
         self.who, self.nic, self.wires, self.append = who, nic, wires, append
         self.folder = tempfile.mkdtemp(prefix="millrace-bench.")
         self.processes = []
+        self.line = None        # ns to the forwarder's CPU, while it is free; the other kind of generator waits for the machine first
 
     def _path(self, name):
         return os.path.join(self.folder, name)
@@ -118,7 +123,14 @@ class Machine:
                         % (n, self._path("port%d" % n), self._path("wire%d" % n))]
         return options + ["-device", "%s,netdev=n%d,mac=%s" % (device, n, MACS[n])]
 
+    def _alone(self):
+        wires = ["--vdev=net_virtio_user%d,path=%s" % (n, self._path("vhost%d" % n)) for n in (0, 1)]
+        return ["dpdk-testpmd", "--lcores", "0@{0},1@{0}".format(peers.CPUS[-1]), "--no-pci", "--no-huge", "-m", "256", "--no-telemetry",
+                "--file-prefix=alone%d" % os.getpid(), *wires, "--", "--burst=32", "--forward-mode=io", "--total-num-mbufs=4096"]
+
     def _command_line(self):
+        if self.who == ALONE:
+            return self._alone()
         line = ["taskset", "-c", str(peers.CPUS[-1]), qemu.QEMU, "-M", "q35,memory-backend=ram",
                 "-object", "memory-backend-memfd,id=ram,size=%dM,share=on" % MEMORY, "-m", str(MEMORY),
                 "-accel", qemu.accelerator(), "-cpu", "max", "-smp", "1", "-nodefaults", "-no-user-config",
@@ -157,10 +169,13 @@ class Machine:
     def __enter__(self):
         try:
             self._generator()
+            if self.wires == "vhost":
+                self.line = float(self.ask("line %d" % peers.CPUS[-1])[0])
             self.machine = subprocess.Popen(self._command_line(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                             stderr=subprocess.STDOUT, text=True, errors="replace")
             self.processes.append(self.machine)
-            self._line(self.machine, "^ready: ")
+            if self.who != ALONE:       # which says nothing into a pipe before it ends
+                self._line(self.machine, "^ready: ")
             if "l3" in self.who or self.who == "router":
                 self.ask("to %s %s" % (MACS[0], MACS[1]))
             self._until_it_forwards()
@@ -209,6 +224,7 @@ def measure(who, nic, wires):
     with Machine(who, nic, wires) as machine:
         found = {size: [machine.rate(size) for _ in range(SAMPLES)] for size in SIZES}
         found["idle"] = [machine.times(64) for _ in range(SAMPLES)]
+        found["line"] = ["%.0f" % machine.line if machine.line else "-"]
         found["half"] = [machine.times(64, statistics.median(found[64]) / 2) for _ in range(SAMPLES)]
         return found
 
@@ -218,10 +234,10 @@ def measure_all(runs, sets):
     found = {}
     for _ in range(runs):
         for nic, wires in sets:
-            for mode, (peer, _) in PEERS.items():
-                for who in ("millrace " + mode, peer):
-                    for what, samples in measure(who, nic, wires).items():
-                        found.setdefault((who, nic, wires), {}).setdefault(what, []).extend(samples)
+            everybody = [who for mode, (peer, _) in PEERS.items() for who in ("millrace " + mode, peer)]
+            for who in everybody + ([ALONE] if wires == "vhost" else []):
+                for what, samples in measure(who, nic, wires).items():
+                    found.setdefault((who, nic, wires), {}).setdefault(what, []).extend(samples)
     return found
 
 
@@ -245,8 +261,12 @@ def rate_rows(found):
     return rows
 
 
+def us(value):
+    return ("%.2f" if value < 10 else "%.1f") % value
+
+
 def time_rows(found):
-    """[which, who, then idle and at half load: p50, p99, p99.9; lost; p50 idle to the peer's, asked]."""
+    """[which, who, then idle and at half load: p50, p99, p99.9; lost; p50 idle to the peer's, asked; how far the CPUs were apart]."""
     rows = []
     for who, nic, wires in found:
         medians = {}
@@ -255,10 +275,11 @@ def time_rows(found):
         mode = who.removeprefix("millrace ")
         peer = PEERS[mode][0] if mode != who else None
         base = statistics.median(sample[0] for sample in found[peer, nic, wires]["idle"]) if peer else None
-        rows.append(["%s, %s" % (nic, wires), who, *["%.1f" % value for value in medians["idle"][:3]],
-                     *["%.1f" % value for value in medians["half"][:3]], "%.3f %%" % (medians["half"][3] * 100),
+        rows.append(["%s, %s" % (nic, wires), who, *[us(value) for value in medians["idle"][:3]],
+                     *[us(value) for value in medians["half"][:3]], "%.3f %%" % (medians["half"][3] * 100),
                      "%.2f" % (medians["idle"][0] / base) if base else "-",
-                     0.5 if base and wires == "vhost" and "testpmd" in peer else "-"])
+                     0.5 if base and wires == "vhost" and "testpmd" in peer else "-",
+                     " ".join(found[who, nic, wires]["line"])])
     return rows
 
 

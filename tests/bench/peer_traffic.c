@@ -8,14 +8,17 @@
  * station flood SIZE MS             as fast as they are taken, both ways: received a second, sent a
  * second lone SIZE MS              one at a time, 0 to 1: p50 p99 p99.9 in ns, how many, and lost
  *   paced SIZE MS RATE        so many a second, both ways together: as lone
+ *   line CPU                  a cache line from here to that one and back: p50 in ns
  * SIZE is with FCS (64: 60 octets here).  A frame carries when it was sent; only such are counted.
  */
+#include <pthread.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_ethdev.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -31,6 +34,7 @@
 #define MAGIC 0x6c696d72u
 #define SAMPLES_MOST (4u << 20)
 #define LOST_MS 100u
+#define LINE_TURNS 100000u
 
 struct stamp {
     uint64_t cycles;
@@ -289,6 +293,41 @@ static void paced(unsigned ms, double rate)
     say_times(sent - received);
 }
 
+/* How far apart the two CPUs are: each word is in a line of its own. */
+static struct {
+    uint64_t there __rte_cache_aligned, back __rte_cache_aligned;
+} ball;
+
+static void *throw_back(void *cpu)
+{
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(*(unsigned *)cpu, &one);
+    pthread_setaffinity_np(pthread_self(), sizeof one, &one);
+    for (uint64_t n = 0; n < LINE_TURNS; __atomic_store_n(&ball.back, ++n, __ATOMIC_RELEASE))
+        while (__atomic_load_n(&ball.there, __ATOMIC_ACQUIRE) == n)
+            continue;
+    return NULL;
+}
+
+static void throw(unsigned cpu)
+{
+    pthread_t other;
+    ball.there = ball.back = 0;
+    if (pthread_create(&other, NULL, throw_back, &cpu))
+        die("no thread");
+    for (uint64_t n = 0; n < LINE_TURNS; n++) {
+        uint64_t then = rte_rdtsc();
+        __atomic_store_n(&ball.there, n + 1, __ATOMIC_RELEASE);
+        while (__atomic_load_n(&ball.back, __ATOMIC_ACQUIRE) == n)
+            continue;
+        sample[n] = (uint32_t)((double)(rte_rdtsc() - then) * 1e9 / (double)hz);
+    }
+    pthread_join(other, NULL);
+    qsort(sample, LINE_TURNS, sizeof *sample, ascending);
+    printf("%u\n", sample[LINE_TURNS / 2]);
+}
+
 static void obey(const char *line)
 {
     unsigned size, ms, a[6], b[6];
@@ -310,6 +349,8 @@ static void obey(const char *line)
     } else if (sscanf(line, "paced %u %u %lf", &size, &ms, &rate) == 3) {
         make_frames(size);
         paced(ms, rate);
+    } else if (sscanf(line, "line %u", &size) == 1) {
+        throw(size);
     } else {
         printf("what?\n");
     }
