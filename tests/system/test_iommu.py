@@ -236,14 +236,22 @@ def attacker(request):
         yield appliance
 
 
-def assert_blocked(appliance, what, name, address):
+def record_is_spoilt(appliance):
+    """The unit of QEMU 8.2, in scalable mode, sets all bits of a record's type, PASID and reason."""
+    unit, offset = re.search(r"unit ([0-9a-f]+):.* capabilities ([0-9a-f]{16})", appliance.must("show iommu")).groups()
+    records = int(unit, 16) + 16 * (int(offset, 16) >> 24 & 0x3ff)     # CAP.FRO
+    return "0x7fffffff" in appliance.human_monitor("xp /1wx %#x" % (records + 12))
+
+
+def assert_blocked(appliance, what, name, address, why=""):
     """No change, one more fault, and a report with the BDF, the address and a reason."""
     before, faults = appliance.sum(address), appliance.recorded()
     line = appliance.told(lambda: appliance.attack(what, address))
     assert appliance.sum(address) == before
     assert appliance.recorded() > faults, name
-    assert re.match(r"%s of %x: .*\(VT-d [0-9.]+\)" % (what, address), line), line
-    return line
+    if record_is_spoilt(appliance):
+        what, why = "read", "a reason we do not know"
+    assert re.match(r"%s of %x: .*%s.*\(VT-d [0-9.]+\)" % (what, address, why), line), line
 
 
 def test_attacks_work_without_a_fence():
@@ -262,16 +270,14 @@ def test_attacks_work_without_a_fence():
 
 def test_read_only_memory_is_not_written(attacker):
     attacker.attack("read", attacker.targets()["both"])
-    line = assert_blocked(attacker, "write", "read_only", attacker.targets()["read_only"])
-    assert "not mapped for writing" in line
+    assert_blocked(attacker, "write", "read_only", attacker.targets()["read_only"], "not mapped for writing")
 
 
 def test_write_only_memory_is_not_read(attacker):
     page = attacker.targets()["write_only"]
     if "first stage" in attacker.must("show iommu"):
         pytest.skip("VT-d 9.7: a first-stage entry that is present can be read")
-    line = assert_blocked(attacker, "read", "write_only", page)
-    assert "not mapped for reading" in line
+    assert_blocked(attacker, "read", "write_only", page, "not mapped for reading")
 
 
 def test_read_only_memory_is_not_written_when_cached(attacker):
