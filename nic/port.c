@@ -505,7 +505,8 @@ int port_set_queues(struct port *port, uint16_t queues)
 void port_give_queue(struct port *port, unsigned queue, unsigned cpu)
 {
     struct port_queue *rxq = port->rxq[queue];
-    bool can = port->ops->arm && (!port->pci || !pci_msix_route(port->pci, queue, cpu));
+    unsigned entry = port->first_vector + queue;
+    bool can = port->ops->arm && (!port->pci || !pci_msix_route(port->pci, entry, cpu));
     store_relaxed(&rxq->cpu, (uint16_t)cpu);
     store_relaxed(&rxq->interrupts, can);
 }

@@ -145,8 +145,9 @@ struct port_ops {
     /* optional: receive queues that interrupt who rests.  On: the next frame that comes in raises
      * at least one interrupt; what came in before need not, it is looked for afterwards.  Off:
      * no more of them than are under way.  On the worker that polls it, while it is attached and
-     * `queue->interrupts`.  On PCI, receive queue q raises MSI-X entry q: start() calls
-     * pci_msix_on() and tells the device so, port_give_queue() says where the entry leads. */
+     * `queue->interrupts`.  On PCI, receive queue q raises MSI-X entry port->first_vector + q:
+     * start() calls pci_msix_on() and tells the device so, port_give_queue() says where the entry
+     * leads. */
     void (*arm)(struct port_queue *queue, bool on);
     /* optional: how a queue of it goes about its bursts now, and what keeps it from a faster way;
      * static text. */
@@ -169,6 +170,7 @@ struct port {
     uint16_t number;               /* from port_register, its own while it is registered */
     uint16_t mtu;                  /* of the layer above Ethernet */
     uint16_t first_mtu;            /* as it was registered */
+    uint16_t first_vector;         /* on PCI: MSI-X entry of receive queue 0 */
     uint16_t vlan;                 /* the one whose access port it is (apps/forward/access.h); 0 */
     uint32_t offloads;             /* asked for; begins with none */
     enum port_state state;

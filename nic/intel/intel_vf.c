@@ -304,6 +304,7 @@ struct intel_vf *intel_vf_create(size_t size, struct pci_function *function,
     v->family = family;
     intel_device_init(&v->device, family->driver, function, NULL);
     v->pf.ops = ops;
+    v->pf.transport = &vf_mailbox;
     v->pf.family = grants;
     v->pf.owner = v;
     v->pf.name = v->device.name;

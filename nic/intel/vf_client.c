@@ -1,11 +1,7 @@
-/* vf_client.c - the VF's end of the mailbox (vf_client.h).
- *
- * Documents: those of intel_mbx.h.  Everything the PF says is hostile: it is copied once, and an
- * answer counts when we asked, and once. */
+/* vf_client.c - a VF and its PF (vf_client.h): lost and found, one message at a time. */
 #include "nic/intel/vf_client.h"
 
 #include "kernel/log.h"
-#include "kernel/mmio.h"
 #include "kernel/time.h"
 
 #include <inttypes.h>
@@ -81,74 +77,21 @@ unsigned vf_client_pause_ms(const struct vf_client *c)
 }
 
 /* The chip's reset switched the queues off and cleared the counters. */
-static void pf_resets(struct vf_client *c)
+void vf_client_pf_resets(struct vf_client *c)
 {
     c->ops->away(c->owner, false);
     if (vf_client_lost(c, NEWS_PF_RESET))
         log_warning("%s: the PF is being reset, or is not up: link down until it is", c->name);
 }
 
-/* Mailbox ----------------------------------------------------------------- */
-
-/* The only reader of the register: what reading clears is kept in c->events. */
-static uint32_t mailbox_read(struct vf_client *c)
+void vf_client_gone(struct vf_client *c)
 {
-    uint32_t value = mmio_read32(c->mailbox);
-    if (value != UINT32_MAX)
-        c->events |= value & MBX_V2P_CLEARED;
-    return value;
+    if (vf_client_lost(c, NEWS_GONE))
+        log_error("%s: registers read ffffffff: the function does not answer any more", c->name);
+    c->ops->away(c->owner, true);
 }
 
-/* What the mailbox register tells: false when there is nothing to do this time. */
-bool vf_client_look(struct vf_client *c)
-{
-    uint32_t mailbox = mailbox_read(c);
-    if (mailbox == UINT32_MAX) { /* some of its bits are always 0 */
-        if (vf_client_lost(c, NEWS_GONE))
-            log_error("%s: registers read ffffffff: the function does not answer any more",
-                      c->name);
-        c->ops->away(c->owner, true);
-        return false;
-    }
-    if (mailbox & MBX_V2P_RSTI) {
-        c->events = 0;
-        pf_resets(c);
-        return false;
-    }
-    /* Done before we greeted: it is the reset that we waited for.  Later: another one. */
-    if (c->events & MBX_V2P_RSTD && c->state >= VF_GREETING) {
-        pf_resets(c);
-        c->events = 0;
-    }
-    c->events &= ~MBX_V2P_RSTD;
-    return true;
-}
-
-bool vf_client_there(struct vf_client *c)
-{
-    uint32_t value = mailbox_read(c);
-    return value != UINT32_MAX && !(value & MBX_V2P_RSTI);
-}
-
-/* False: the PF has the buffer. */
-static bool mail_take_buffer(struct vf_client *c)
-{
-    mmio_write32(c->mailbox, MBX_V2P_VFU);
-    uint32_t value = mailbox_read(c);
-    return value != UINT32_MAX && !(value & MBX_V2P_RSTI) && value & MBX_V2P_VFU;
-}
-
-static bool mail_read(struct vf_client *c, uint32_t words[MBX_WORDS])
-{
-    unsigned count = c->mail.count ? c->mail.reply : VF_REPLY_WORDS;
-    if (!(c->events & MBX_V2P_PFSTS) || !mail_take_buffer(c))
-        return false;
-    for (unsigned i = 0; i < count; i++)
-        words[i] = mmio_read32(c->memory + 4 * i);
-    c->events &= ~MBX_V2P_PFSTS;
-    mmio_write32(c->mailbox, MBX_V2P_ACK); /* and the buffer is free */
-    return true;
-}
+/* Messages ---------------------------------------------------------------- */
 
 /* On a loaded host a PF may need longer.  A reset would not help it: Linux's ixgbe, which finds it
  * behind the message that it works on, then takes the address back that it has just granted. */
@@ -159,23 +102,31 @@ static uint64_t answer_us(const struct vf_client *c)
 
 static void mail_queue(struct vf_client *c)
 {
+    if (!c->mail.what)
+        c->mail.what = c->mail.words[0] & MBX_TYPE;
     c->mail.asks = 0;
     c->mail.sent = false;
     c->mail.deadline_us = c->now_us + answer_us(c);
 }
 
-/* Writes the message when the buffer is to be had.  One from the PF that lies there is read
- * first: the next turn finds it in c->events. */
-static void mail_send(struct vf_client *c)
+void vf_client_sent(struct vf_client *c)
 {
-    if (!mail_take_buffer(c) || c->events & MBX_V2P_PFSTS)
-        return;
-    c->events &= MBX_V2P_RSTD;
-    for (unsigned i = 0; i < c->mail.count; i++)
-        mmio_write32(c->memory + 4 * i, c->mail.words[i]);
-    mmio_write32(c->mailbox, MBX_V2P_REQ);
     c->mail.sent = true;
     c->mail.deadline_us = c->now_us + answer_us(c);
+}
+
+void vf_client_answered(struct vf_client *c, bool granted, const uint32_t *answer)
+{
+    c->mail.count = 0;
+    vf_settings_answered(c, granted, answer);
+}
+
+void vf_client_nonsense(struct vf_client *c, uint32_t word)
+{
+    c->nonsense++;
+    if (vf_client_tells(c, NEWS_NONSENSE))
+        log_info("%s: message %08" PRIx32 " from the PF answers nothing that was asked", c->name,
+                 word);
 }
 
 /* A message can be lost: the PF's own may have fallen on it in the buffer.  The same one
@@ -195,94 +146,11 @@ static void mail_expire(struct vf_client *c)
     if (vf_client_lost(c, NEWS_PF_SILENT))
         log_warning("%s: the PF does not answer (mailbox time-out: message %04" PRIx32
                     ", %u times, up to %u ms); trying again in %u ms",
-                    c->name, c->mail.words[0] & MBX_TYPE, ASKS,
-                    (unsigned)(answer_us(c) / US_PER_MS), vf_client_pause_ms(c));
-}
-
-/* Messages ---------------------------------------------------------------- */
-
-/* ACK and the address of this VF, or NACK: it has none. */
-static void greeting_answered(struct vf_client *c, const uint32_t *words)
-{
-    uint8_t mac[MAC_LEN];
-    memcpy(mac, &words[1], MAC_LEN);
-    c->state = VF_OPEN;
-    vf_settings_begin(c, words[0] & MBX_ACK ? mac : NULL,
-                      c->mail.reply > MBX_RESET_MULTICAST ? words[MBX_RESET_MULTICAST] : 0);
-}
-
-static void cts_gone(struct vf_client *c)
-{
-    if (vf_client_lost(c, NEWS_NO_CTS))
-        log_warning("%s: no clear-to-send from the PF: its driver began anew, or its administrator "
-                    "changed something for this VF; resetting in %u ms",
-                    c->name, vf_client_pause_ms(c));
-}
-
-/* The PF says, unasked, that something changed: link, policy.  What it refused may be granted
- * now.  While we are not open it is old news: the reset that it asks for is under way. */
-static void control_received(struct vf_client *c, uint32_t word)
-{
-    if (c->state != VF_OPEN)
-        return;
-    c->link_news = true;
-    if (word & MBX_CTS)
-        vf_settings_retry(c);
-    else
-        cts_gone(c);
-}
-
-static bool answers_ours(const struct vf_client *c, uint32_t word)
-{
-    return c->mail.count && c->mail.sent && (word & MBX_TYPE) == (c->mail.words[0] & MBX_TYPE);
-}
-
-/* Everything in it is the PF's word, and was copied once.  An answer counts when we asked,
- * and once. */
-static void message_received(struct vf_client *c, const uint32_t *words)
-{
-    uint32_t word = words[0];
-    bool ack = word & MBX_ACK, nack = word & MBX_NACK;
-    if (!ack && !nack && (word & MBX_TYPE) == MBX_PF_CONTROL) {
-        control_received(c, word);
-    } else if (ack != nack && answers_ours(c, word)) {
-        if (c->state == VF_OPEN && nack && !(word & MBX_CTS)) {
-            cts_gone(c);
-            return;
-        }
-        c->mail.count = 0;
-        if (c->state == VF_GREETING)
-            greeting_answered(c, words);
-        else
-            vf_settings_answered(c, ack, words);
-    } else if (c->state == VF_OPEN && nack && !ack && !(word & (MBX_CTS | MBX_TYPE))) {
-        cts_gone(c); /* Linux's igb to a VF that it does not listen to */
-    } else {
-        c->nonsense++;
-        if (vf_client_tells(c, NEWS_NONSENSE))
-            log_info("%s: message %08" PRIx32 " from the PF answers nothing that was asked",
-                     c->name, word);
-    }
+                    c->name, c->mail.what, ASKS, (unsigned)(answer_us(c) / US_PER_MS),
+                    vf_client_pause_ms(c));
 }
 
 /* The state machine ------------------------------------------------------- */
-
-static void greet(struct vf_client *c)
-{
-    uint8_t mac[MAC_LEN];
-    if (c->ops->address) {
-        c->ops->address(c->owner, mac);
-        c->state = VF_OPEN;
-        vf_settings_begin(c, mac, 0);
-        return;
-    }
-    c->state = VF_GREETING;
-    c->events = 0; /* an old message answers nothing */
-    c->mail.words[0] = MBX_VF_RESET;
-    c->mail.count = 1;
-    c->mail.reply = c->family->settings[SETTING_API] ? MBX_RESET_WORDS : VF_REPLY_WORDS;
-    mail_queue(c);
-}
 
 /* Nobody is left to be waited for when every setting was asked since the last change. */
 static void settle(struct vf_client *c)
@@ -306,9 +174,7 @@ static void settle(struct vf_client *c)
 
 static void serve_mail(struct vf_client *c)
 {
-    uint32_t words[MBX_WORDS] = { 0 };
-    if (mail_read(c, words))
-        message_received(c, words);
+    c->transport->receive(c);
     if (c->mail.count)
         mail_expire(c);
     if (c->state == VF_OPEN && !c->mail.count && vf_settings_next(c))
@@ -316,7 +182,7 @@ static void serve_mail(struct vf_client *c)
     else if (c->state == VF_OPEN && !c->mail.count)
         settle(c);
     if (c->mail.count && !c->mail.sent)
-        mail_send(c);
+        c->transport->send(c);
 }
 
 /* False: there is nothing to say yet. */
@@ -324,9 +190,6 @@ static bool advance(struct vf_client *c)
 {
     if (c->state >= VF_GREETING)
         return true;
-    /* The PF speaks, so it is there; but it may be one that never stops. */
-    if (c->events & MBX_V2P_PFSTS && c->resume_us > c->now_us + PAUSE_MIN_US)
-        c->resume_us = c->now_us + PAUSE_MIN_US;
     if (c->now_us < c->resume_us)
         return false;
     if (c->state == VF_LOST) {
@@ -334,8 +197,16 @@ static bool advance(struct vf_client *c)
         return false;
     }
     c->ops->clean(c->owner);
-    greet(c);
+    c->transport->greet(c);
+    if (c->state == VF_GREETING)
+        mail_queue(c);
     return true;
+}
+
+void vf_client_hurry(struct vf_client *c)
+{
+    if (c->state < VF_GREETING && c->resume_us > c->now_us + PAUSE_MIN_US)
+        c->resume_us = c->now_us + PAUSE_MIN_US;
 }
 
 bool vf_client_is_open(const struct vf_client *c)
@@ -347,7 +218,7 @@ bool vf_client_poll(struct vf_client *c, uint64_t now_us)
 {
     c->now_us = now_us;
     c->link_news = false;
-    if (!vf_client_look(c) || !advance(c))
+    if (!c->transport->look(c) || !advance(c))
         return false;
     serve_mail(c);
     if (c->settled && now_us >= c->check_us) {

@@ -1,5 +1,5 @@
-/* vf_client.h - a virtual function's port, and its end of the mailbox between an Intel PF and its
- * VFs (intel_mbx.h).
+/* vf_client.h - a virtual function's port, and its end of the talk between an Intel PF and its VFs:
+ * by mailbox (intel_mbx.h), or by admin queue.
  *
  * What a VF may do its PF's driver decides: one of this image, or a host's that we know
  * nothing of.  So all is a state machine, advanced by vf_client_poll() and never waiting: the VF
@@ -59,10 +59,29 @@ struct vf_mail {
     uint32_t words[MBX_WORDS];
     unsigned count; /* of words; 0: none under way */
     unsigned reply; /* words of its answer, at least VF_REPLY_WORDS */
+    uint32_t what;  /* for the log */
     unsigned asks;
     bool sent; /* this ask is in the buffer */
     uint64_t deadline_us;
 };
+
+struct vf_client;
+
+/* How a message gets there and its answer back; each is called at a poll and never waits. */
+struct vf_transport {
+    /* False: there is nothing to do this time.  It notices that the PF is lost. */
+    bool (*look)(struct vf_client *c);
+    /* True: the registers answer, and no reset of the PF is under way. */
+    bool (*there)(struct vf_client *c);
+    /* Puts the first message into `mail`: VF_GREETING; or goes without: VF_OPEN. */
+    void (*greet)(struct vf_client *c);
+    /* What came from the PF, if anything: vf_client_answered() and the like. */
+    void (*receive)(struct vf_client *c);
+    /* The message in `mail`, if it can go now: vf_client_sent(). */
+    void (*send)(struct vf_client *c);
+};
+
+extern const struct vf_transport vf_mailbox;
 
 /* `owner` is vf_client.owner. */
 struct vf_client_ops {
@@ -86,6 +105,8 @@ struct vf_client_ops {
 /* What there is to ask for; the order is that of asking. */
 enum vf_setting {
     SETTING_API,
+    SETTING_FORMATS, /* this and others below: of the adaptive VF */
+    SETTING_VLAN_CAPS,
     SETTING_QUEUES,
     SETTING_MAC,
     SETTING_MTU,
@@ -94,15 +115,22 @@ enum vf_setting {
     SETTING_PROMISCUOUS,
     SETTING_RETA,
     SETTING_RSS_KEY,
+    SETTING_HASH,
+    SETTING_STRIP,
+    SETTING_INSERT,
+    SETTING_CONFIGURE,
+    SETTING_VECTORS,
+    SETTING_ENABLE,
+    SETTING_DISABLE,
+    SETTING_STATS,
     SETTINGS
 };
-
-struct vf_client;
 
 struct vf_setting_ops {
     /* The message in c->mail.words, its length in words; 0: granted is what is wanted. */
     unsigned (*ask)(struct vf_client *c);
-    /* `answer`: c->mail.reply words of the PF's, copied, and as hostile as all of it. */
+    /* `answer`: c->mail.reply words of the PF's, or what the transport gives, copied, and as hostile
+     * as all of it. */
     void (*granted)(struct vf_client *c, const uint32_t *answer);
     void (*refused)(struct vf_client *c);
 };
@@ -110,6 +138,9 @@ struct vf_setting_ops {
 /* What the PFs of one family grant, and what they say it with. */
 struct vf_family {
     const struct vf_setting_ops *settings[SETTINGS]; /* NULL: no such setting */
+    /* Of a family with words of its own: the row whose request it translates, and whose granted()
+     * and refused() are its where it has none. */
+    const struct vf_setting_ops *translated[SETTINGS];
     /* What SET_LPE counts beyond the MTU; and at least, when that is refused (0: the same). */
     uint32_t frame_extra, frame_least;
     bool deafens;     /* a VF whose frame length was refused receives nothing until another is
@@ -126,6 +157,7 @@ struct vf_family {
 struct vf_client {
     struct port port;
     const struct vf_client_ops *ops;
+    const struct vf_transport *transport;
     const struct vf_family *family;
     void *owner;
     const char *name; /* for the log */
@@ -164,6 +196,7 @@ struct vf_client {
     struct port_rx_mode rx_wanted;
     uint32_t promiscuous_granted, promiscuous_refused; /* MBX_PROMISC_... */
     unsigned multicast_granted;
+    bool groups_as_all; /* more groups are wanted than there can be: all are asked for */
     unsigned multicast_type; /* which bits of a group's address are its hash, 0 to 3 */
 
     /* Of the 10 Gb/s chips. */
@@ -179,9 +212,17 @@ struct vf_client {
 /* False: nothing to do this time. */
 bool vf_client_poll(struct vf_client *c, uint64_t now_us);
 /* True: the registers answer, and no reset of the PF is under way. */
-bool vf_client_look(struct vf_client *c);
+static inline bool vf_client_look(struct vf_client *c)
+{
+    return c->transport->look(c);
+}
+
 /* The same, without handling what it may tell. */
-bool vf_client_there(struct vf_client *c);
+static inline bool vf_client_there(struct vf_client *c)
+{
+    return c->transport->there(c);
+}
+
 /* Resets the function now; it greets again. */
 void vf_client_reset(struct vf_client *c);
 /* Back to the beginning; true when the reason is to be told. */
@@ -192,6 +233,15 @@ unsigned vf_client_pause_ms(const struct vf_client *c);
 bool vf_client_is_open(const struct vf_client *c);
 /* True when this may be told now: the PF, or whoever plays it, does not fill our log. */
 bool vf_client_tells(struct vf_client *c, unsigned news);
+
+/* For transports. */
+void vf_client_pf_resets(struct vf_client *c); /* and is lost until it is back */
+void vf_client_gone(struct vf_client *c);      /* no register answers */
+void vf_client_hurry(struct vf_client *c);     /* the PF speaks: a long pause may end */
+void vf_client_sent(struct vf_client *c);      /* `mail` is on its way, and its time runs */
+void vf_client_nonsense(struct vf_client *c, uint32_t word);
+/* `mail` is answered; `answer`: copied, and as hostile as all of it. */
+void vf_client_answered(struct vf_client *c, bool granted, const uint32_t *answer);
 
 /* vf_settings.c ------------------------------------------------------------------- */
 
@@ -205,7 +255,7 @@ void vf_settings_check(struct vf_client *c);
 
 /* Rows of struct vf_family: those that all have alike. */
 extern const struct vf_setting_ops vf_setting_mac, vf_setting_mtu, vf_setting_vlan;
-extern const struct vf_setting_ops vf_setting_multicast;
+extern const struct vf_setting_ops vf_setting_multicast, vf_setting_promiscuous;
 /* For rows: what is under way was refused; `why` is told to who asked. */
 void vf_settings_refused(struct vf_client *c, const char *why);
 /* And in the log: there is no promiscuous mode. */
@@ -216,9 +266,11 @@ void vf_settings_no_vlans(struct vf_client *c);
 /* igb's. */
 extern const struct vf_family vf_family_igb;
 
-/* For vf_client.c.  The answer to the greeting: the address of this VF, NULL: the PF has none
- * for it.  All settings are due. */
-void vf_settings_begin(struct vf_client *c, const uint8_t *mac, unsigned multicast_type);
+/* For transports.  After a reset: the PF remembers nothing, and all settings are due. */
+void vf_settings_forget(struct vf_client *c);
+/* What the PF says is the address of this VF, NULL: it has none for it. */
+void vf_settings_address(struct vf_client *c, const uint8_t *mac);
+/* For vf_client.c. */
 /* Puts the next message that is due into `mail`; false: nothing is due any more. */
 bool vf_settings_next(struct vf_client *c);
 /* The PF's answer to it. */

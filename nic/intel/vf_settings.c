@@ -265,7 +265,7 @@ static uint32_t promiscuous_wanted(const struct vf_client *c)
 {
     const struct port_rx_mode *mode = &c->rx_wanted;
     uint32_t bits = (mode->promiscuous ? MBX_PROMISC_UNICAST | MBX_PROMISC_MULTICAST : 0) |
-                    (mode->all_multicast ? MBX_PROMISC_MULTICAST : 0);
+                    (mode->all_multicast || c->groups_as_all ? MBX_PROMISC_MULTICAST : 0);
     return bits & ~c->promiscuous_refused;
 }
 
@@ -322,15 +322,15 @@ const struct vf_setting_ops vf_setting_mtu = { mtu_ask, mtu_granted, mtu_refused
 const struct vf_setting_ops vf_setting_vlan = { vlan_ask, vlan_granted, vlan_refused };
 const struct vf_setting_ops vf_setting_multicast = { multicast_ask, multicast_granted,
                                                      multicast_refused };
-static const struct vf_setting_ops setting_promiscuous = { promiscuous_ask, promiscuous_granted,
-                                                           promiscuous_refused };
+const struct vf_setting_ops vf_setting_promiscuous = { promiscuous_ask, promiscuous_granted,
+                                                       promiscuous_refused };
 
 const struct vf_family vf_family_igb = {
     .settings = { [SETTING_MAC] = &vf_setting_mac,
                   [SETTING_MTU] = &vf_setting_mtu,
                   [SETTING_VLAN] = &vf_setting_vlan,
                   [SETTING_MULTICAST] = &vf_setting_multicast,
-                  [SETTING_PROMISCUOUS] = &setting_promiscuous },
+                  [SETTING_PROMISCUOUS] = &vf_setting_promiscuous },
     .frame_extra = FRAME_LIMIT(0) + ETHERNET_FCS,
     .trusted = MBX_PROMISC_UNICAST,
     .overflows = true,
@@ -349,6 +349,7 @@ bool vf_settings_next(struct vf_client *c)
         c->due &= ~(1u << i);
         c->setting = (enum vf_setting)i;
         c->mail.reply = VF_REPLY_WORDS;
+        c->mail.what = 0;
         c->mail.count = ops->ask(c);
         if (c->mail.count)
             return true;
@@ -359,10 +360,11 @@ bool vf_settings_next(struct vf_client *c)
 void vf_settings_answered(struct vf_client *c, bool granted, const uint32_t *answer)
 {
     const struct vf_setting_ops *ops = c->family->settings[c->setting];
+    const struct vf_setting_ops *general = c->family->translated[c->setting];
     if (granted)
-        ops->granted(c, answer);
+        (ops->granted ? ops : general)->granted(c, answer);
     else
-        ops->refused(c);
+        (ops->refused ? ops : general)->refused(c);
 }
 
 void vf_settings_retry(struct vf_client *c)
@@ -385,7 +387,7 @@ void vf_settings_check(struct vf_client *c)
 }
 
 /* After a reset the PF remembers nothing, and what it refused it may grant. */
-static void settings_forget(struct vf_client *c)
+void vf_settings_forget(struct vf_client *c)
 {
     memset(c->mac_granted, 0, MAC_LEN);
     c->mac_asked_for = c->mac_check = c->mtu_check = false;
@@ -396,6 +398,7 @@ static void settings_forget(struct vf_client *c)
     memset(c->vlans_refused, 0, sizeof c->vlans_refused);
     c->promiscuous_granted = c->promiscuous_refused = 0;
     c->multicast_granted = 0;
+    c->groups_as_all = false;
     c->xcast_granted = MBX_XCAST_NONE;
     c->api = MBX_API_1_0;
     c->api_asked = MBX_API_1_5;
@@ -419,11 +422,9 @@ static void mac_given(struct vf_client *c, const uint8_t mac[MAC_LEN])
         log_info("%s: the PF gives another MAC address: %s", c->name, mac_format(mac, text));
 }
 
-void vf_settings_begin(struct vf_client *c, const uint8_t *mac, unsigned multicast_type)
+void vf_settings_address(struct vf_client *c, const uint8_t *mac)
 {
     char text[MAC_TEXT];
-    settings_forget(c);
-    c->multicast_type = multicast_type;
     if (mac && mac_is_station(mac)) {
         mac_given(c, mac);
         return;
@@ -480,5 +481,6 @@ int vf_client_set_rx_mode(struct port *port, const struct port_rx_mode *mode)
     struct vf_client *c = container_of(port, struct vf_client, port);
     c->rx_wanted = *mode;
     c->promiscuous_refused = 0;
+    c->groups_as_all = false;
     return ask(c, 1u << SETTING_MULTICAST | 1u << SETTING_PROMISCUOUS);
 }
