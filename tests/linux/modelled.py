@@ -21,14 +21,14 @@ import guest  # noqa: E402
 import qemu  # noqa: E402
 
 MODELS = os.path.join(qemu.BUILD, "models")
-SERVERS = ("ixgbe_server", "i40e_server")
+SERVERS = ("ixgbe_server", "i40e_server", "iavf_server")
 NEWER_QEMU = os.path.join(MODELS, "qemu", "qemu")
 ETHTOOL = "/build/models/ethtool"
 IP = os.path.realpath(shutil.which("ip") or "/sbin/ip")
 SHORTEST = 60
 BULK_MIB = 12
 BULK_LIMIT = 240
-MODULES = ["virtio_pci", "virtio_console", "9pnet_virtio", "9p", "8021q", "ixgbe", "ixgbevf", "i40e"]
+MODULES = ["virtio_pci", "virtio_console", "9pnet_virtio", "9p", "8021q", "ixgbe", "ixgbevf", "i40e", "iavf"]
 
 
 def missing():

@@ -18,6 +18,11 @@
 #define VIRTCHNL_TO_VF 0x0802u
 #define VIRTCHNL_MESSAGE_MAX 4096u
 
+/* Length of a message with a list: PFs take it for as long as it was when the structures had one
+ * element in them already, so one too many (of a key or table: one byte); any other is refused. */
+#define VIRTCHNL_LIST_LENGTH(message, list, count) \
+    (sizeof(message) + ((count) + 1u) * sizeof(list))
+
 enum virtchnl_op {
     VIRTCHNL_VERSION = 1,
     VIRTCHNL_RESET_VF = 2,
