@@ -129,7 +129,7 @@ enum vf_setting {
 struct vf_setting_ops {
     /* The message in c->mail.words, its length in words; 0: granted is what is wanted. */
     unsigned (*ask)(struct vf_client *c);
-    /* `answer`: c->mail.reply words of the PF's, or what the transport gives, copied, and as hostile
+    /* `answer`: c->mail.reply words of the PF's, or what the transport gives: copied, as hostile
      * as all of it. */
     void (*granted)(struct vf_client *c, const uint32_t *answer);
     void (*refused)(struct vf_client *c);

@@ -20,6 +20,7 @@ static bool does(uint32_t offload)
 static void offload(uint32_t offloads)
 {
     assert_int_equal(port_set_offloads(trial.port, offloads & trial.port->limits.offloads), 0);
+    trial_settle();
 }
 
 static void want_vlan(uint16_t vid, bool on)

@@ -523,7 +523,7 @@ static void message(struct iavf_model *m, uint32_t op, const uint8_t *bytes, uin
 static void forget(struct iavf_model *m)
 {
     struct iavf_played_pf *pf = &m->pf;
-    pf->version_known = pf->active = pf->insert = false;
+    pf->active = pf->insert = false; /* the version is not asked for again: Linux's iavf */
     pf->granted = 0;
     pf->mac_count = pf->vlan_count = 0;
     memset(pf->vlans, 0, sizeof pf->vlans);
