@@ -1,13 +1,14 @@
-/* iavf_channel.c - messages of an adaptive VF through its admin queue, and resets of the function
- * (virtchnl.h), as vf_client.h wants them carried.
+/* iavf_channel.c - messages of an adaptive VF through its admin queue, and
+ * resets of the function (virtchnl.h), as vf_client.h wants them carried.
  *
- * There is one owner of resets: the state machine.  A reset by the PF, whoever asked for it, shows
- * as an admin queue that is off (its enable bit is gone); then VFGEN_RSTAT says when the PF's
- * driver listens again, and no further reset is asked for.  An announcement (RESET_IMPENDING) lets
- * the queues rest and starts nothing: it may be of a reset that is over.
+ * There is one owner of resets: the state machine.  A reset by the PF, whoever
+ * asked for it, shows as an admin queue that is off (its enable bit is gone);
+ * then VFGEN_RSTAT says when the PF's driver listens again, and no further
+ * reset is asked for.  An announcement (RESET_IMPENDING) lets the queues rest
+ * and starts nothing: it may be of a reset that is over.
  *
- * Everything the PF says is hostile: it is copied once, and an answer counts when we asked, and
- * once. */
+ * Everything the PF says is hostile: it is copied once, and an answer counts
+ * when we asked, and once. */
 #include "nic/intel/iavf/iavf.h"
 
 #include "kernel/task.h"
@@ -38,7 +39,8 @@ static bool is_back(const struct iavf *e)
                                        (state & IAVF_RSTAT_STATE) == VIRTCHNL_ACTIVE);
 }
 
-/* Else nothing but a function level reset helps, which service() may wait for. */
+/* Else nothing but a function level reset helps, which service() may wait for.
+ */
 static bool queues_are_off(struct iavf *e)
 {
     if (e->dma)
@@ -62,7 +64,8 @@ static bool look_at_waits(struct iavf *e)
     return queues_are_off(e);
 }
 
-/* The enable bit tells of resets, whoever's; the chip's own let no register answer. */
+/* The enable bit tells of resets, whoever's; the chip's own let no register
+ * answer. */
 static bool channel_look(struct vf_client *c)
 {
     struct iavf *e = c->owner;
@@ -139,7 +142,8 @@ static void version_answered(struct iavf *e)
     if (e->answered < sizeof e->version || e->status || e->version.major != 1) {
         if (vf_client_lost(c, IAVF_NEWS_VERSION))
             log_warning("%s: the PF speaks version %" PRIu32 ".%" PRIu32
-                        " (status %d), and here 1.0 and 1.1 are spoken; trying again in %u ms",
+                        " (status %d), and here 1.0 and 1.1 are spoken; trying again "
+                        "in %u ms",
                         c->name, e->version.major, e->version.minor, (int)e->status,
                         vf_client_pause_ms(c));
         return;
@@ -243,6 +247,10 @@ bool iavf_channel_disable(struct iavf *e)
     struct vf_client *c = &e->pf;
     uint32_t all = (1u << iavf_queues_to_use(e)) - 1;
     const struct virtchnl_queue_select s = { .vsi = e->given.vsi[0].id, .rx = all, .tx = all };
+    if (!channel_there(c)) { /* reset since the last look: they are off */
+        iavf_channel_was_reset(e);
+        return true;
+    }
     if (c->state != VF_OPEN || !wait_for_answer(e))
         return false;
     c->setting = SETTING_DISABLE;
