@@ -7,9 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* So many queues each way, rings of intel_ring.h, frames up to FRAME_MAX: the shortest limit
- * of these chips is 9.5 KiB. */
-#define INTEL_PORT_LIMITS(queues) \
+/* So many queues each way, rings of intel_ring.h, frames of `longest` octets without FCS. */
+#define INTEL_LONG_PORT_LIMITS(queues, longest) \
     { \
         .rx_queues_max = (queues), .tx_queues_max = (queues), \
         .rx_size_min = INTEL_RING_SIZE_MIN, .rx_size_max = INTEL_RING_SIZE_MAX, \
@@ -17,9 +16,11 @@
         .tx_size_max = INTEL_RING_SIZE_MAX, .tx_size_default = INTEL_RING_SIZE_DEFAULT, \
         .size_power_of_two = true, \
         .size_multiple = 8, /* RDLEN and TDLEN count 128 bytes */ \
-        .max_frame = FRAME_MAX, \
+        .max_frame = (longest), \
         .offloads = PORT_OFFLOAD_VLAN_STRIP | PORT_OFFLOAD_VLAN_INSERT, \
     }
+/* Frames as other ports have them: the shortest limit of these chips is 9.5 KiB. */
+#define INTEL_PORT_LIMITS(queues) INTEL_LONG_PORT_LIMITS(queues, FRAME_MAX)
 
 /* Of the fields of a status register; 0 in `up`: nothing of the others counts. */
 struct port_link intel_link(uint32_t up, uint32_t full_duplex, uint32_t speed);

@@ -154,12 +154,15 @@ static void serve_macvlan(struct ixgbe_model *m, const uint32_t *words)
         }
 }
 
-/* Jumbo frames of VFs are the PF's matter on the 82599. */
-static void serve_length(struct ixgbe_model *m, uint32_t bytes)
+/* Jumbo frames of VFs are the PF's matter on the 82599.  Linux's limit, not the chip's. */
+static bool serve_length(struct ixgbe_model *m, uint32_t bytes)
 {
+    if (bytes > 9728)
+        return false;
     *ixgbe_at(m, R_HLREG0) |= HLREG0_JUMBO;
     if (bytes > ixgbe_get(m, R_MAXFRS) >> 16)
         *ixgbe_at(m, R_MAXFRS) = bytes << 16;
+    return true;
 }
 
 /* 0 none, 1 multicast, 2 all multicast, 3 promiscuous (refused by the 82599). */
@@ -207,8 +210,7 @@ static bool serve_request(struct ixgbe_model *m, uint32_t type, uint32_t *words)
         serve_vlan(m, words);
         return true;
     case SET_LPE:
-        serve_length(m, words[1]);
-        return words[1] <= IXGBE_MODEL_FRAME;
+        return serve_length(m, words[1]);
     case SET_MACVLAN:
         serve_macvlan(m, words);
         return true;

@@ -373,11 +373,14 @@ static void multicast_hash_is_by_the_upper_bits(void **state)
 
 static void long_frames_take_several_buffers(void **state)
 {
-    static uint8_t frame[FRAME_MAX];
+    static uint8_t frame[FRAME_LONGEST];
     struct packet *p;
     ixgbe_rig_run(1);
-    assert_int_equal(port_set_mtu(nic.port, 9000), 0);
-    for (uint32_t length = 2040; length <= port_frame_limit(nic.port); length += 997) {
+    assert_int_equal(port_set_mtu(nic.port, 9711), -EINVAL);
+    assert_int_equal(port_set_mtu(nic.port, 9710), 0);
+    assert_int_equal(ixgbe_rig_reg(IXGBE_MAXFRS) >> 16, 9728 + 2 * VLAN_TAG);
+    assert_int_equal(port_frame_limit(nic.port), 2040 + 1923 * 4);
+    for (uint32_t length = 2040; length <= port_frame_limit(nic.port); length += 1923) {
         for (uint32_t i = 0; i < length; i++)
             frame[i] = (uint8_t)(i * 31);
         memcpy(frame, nic.port->mac, MAC_LEN);

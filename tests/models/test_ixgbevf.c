@@ -6,6 +6,8 @@
 
 #include "tests/models/vf_settings.h"
 
+#include <errno.h>
+
 /* Versions and queues ------------------------------------------------------------------ */
 
 static void answer(const uint32_t *words, uint32_t verdict)
@@ -217,6 +219,19 @@ static void an_mtu_is_granted(void **state)
     assert_null(port->refusal);
     assert_int_equal(model.pf.last[1], 9026);
     assert_int_equal(port->mtu, 9000);
+}
+
+/* Linux's PF takes 9728 bytes from a VF, no more; room for two tags is among them. */
+static void the_longest_mtu_is_granted(void **state)
+{
+    start_and_link();
+    assert_int_equal(port_set_mtu(port, 9703), -EINVAL);
+    assert_int_equal(port_set_mtu(port, 9702), 0);
+    settle();
+    assert_null(port->refusal);
+    assert_int_equal(model.pf.seen[MBX_VF_SET_LPE], 2);
+    assert_int_equal(model.pf.last[1], 9728);
+    assert_int_equal(port->mtu, 9702);
 }
 
 /* An 82599's PF with long frames does not serve VFs that speak 1.0 only. */
@@ -449,6 +464,7 @@ int main(void)
         TEST(one_queue_asks_for_no_hash),
         TEST(a_refused_mtu_is_taken_back_at_the_pf),
         TEST(an_mtu_is_granted),
+        TEST(the_longest_mtu_is_granted),
         TEST(a_pf_that_passes_no_frames_at_all_is_told_of),
         TEST(group_addresses_are_hashes_of_the_pfs_kind),
         TEST(modes_are_asked_for_and_given_up),

@@ -334,7 +334,8 @@ static const struct intel_pf_family family = { .format = &adv_format_ixgbe,
                                                .service = service };
 
 /* unread: 82599 DS 8.2.3.8; frames: 15.5 KiB. */
-static const struct port_limits limits = INTEL_PORT_LIMITS(IXGBE_QUEUES_MAX);
+static const struct port_limits limits =
+    INTEL_LONG_PORT_LIMITS(IXGBE_QUEUES_MAX, FRAME_LIMIT(IXGBE_MTU_MAX));
 
 /* Probe ---------------------------------------------------------------------- */
 

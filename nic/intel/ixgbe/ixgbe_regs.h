@@ -109,6 +109,9 @@
 #define IXGBE_HLREG0_RXLNGTHERREN 0x08000000u /* RW, a wrong length field is an error */
 #define IXGBE_MAXFRS 0x4268u                  /* RW, longest frame */
 #define IXGBE_MAXFRS_MFS 0xffff0000u          /* RW, bytes with FCS; a tag comes on top */
+/* 9728 bytes with FCS, as Linux and DPDK's VFs have it; two tags fit on top: the chip takes 15.5 KB
+ * (82599 DS 3.4, Product Features). */
+#define IXGBE_MTU_MAX 9710u
 #define IXGBE_MFLCN 0x4294u                   /* RW, flow control, received: RFCE and RPFCE */
 #define IXGBE_MFLCN_DPF 0x00000002u           /* RW, pause frames end in the MAC */
 #define IXGBE_FCCFG 0x3d00u                   /* RW, flow control, sent; 0: none */

@@ -120,7 +120,8 @@ static void link_of(const struct intel_vf *v, struct port_link *link)
                                     .speed_mbps = speeds[FIELD_GET(IXGBE_LINKS_SPEED, links)] };
 }
 
-static const struct port_limits limits = INTEL_PORT_LIMITS(QUEUES_MAX);
+static const struct port_limits limits =
+    INTEL_LONG_PORT_LIMITS(QUEUES_MAX, FRAME_LIMIT(IXGBEVF_MTU_MAX));
 
 static const struct intel_vf_family family = {
     .driver = "ixgbevf",

@@ -14,6 +14,9 @@
  * reading it resets the function (Linux's ixgbevf and FreeBSD's agree). */
 #define IXGBEVF_HYPERV_MAC 0x201u
 
+/* Linux's ixgbe grants a VF frames of 9728 bytes with FCS; room for two tags is among them. */
+#define IXGBEVF_MTU_MAX 9702u
+
 #define IXGBEVF_BAR 0u
 #define IXGBEVF_BAR_SIZE 0x4000u /* 16 KiB */
 
