@@ -1,9 +1,9 @@
 /* iavf_server.c - the model of a VF of Intel's since the 40 Gb/s chips, with a played PF behind it,
  * as a program (serve.h).
  *
- *   iavf_server [-c i40e|ice] [-w WIRE] [-m LAST_BYTE_OF_MAC] [-q QUEUES] [-t] vf SOCKET
+ *   iavf_server [-c i40e|ice] [-w WIRE] [-m LAST_BYTE_OF_MAC] [-q QUEUES] vf SOCKET
  *
- * -t: the PF trusts the VF.  Further words: `reset` (the PF resets the VF, and says so before),
+ * The PF trusts the VF.  Further words: `reset` (the PF resets the VF, and says so before),
  * `seen OP` (how often the VF has said it). */
 #include "tests/linux/serve.h"
 #include "tests/models/iavf_model.h"
@@ -52,7 +52,7 @@ static bool obey(const char *line)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: iavf_server [-c i40e|ice] [-w WIRE] [-m BYTE] [-q QUEUES] [-t] "
+    fprintf(stderr, "usage: iavf_server [-c i40e|ice] [-w WIRE] [-m BYTE] [-q QUEUES] "
                     "vf SOCKET\n");
     return 2;
 }
@@ -68,8 +68,7 @@ int main(int argc, char **argv)
     enum iavf_model_kind kind = IAVF_BEHIND_I40E;
     const char *cable = NULL;
     int c, mac = 1, queues = 2;
-    bool trusted = false;
-    while ((c = getopt(argc, argv, "c:w:m:q:t")) != -1) {
+    while ((c = getopt(argc, argv, "c:w:m:q:")) != -1) {
         if (c == 'c')
             kind = !strcmp(optarg, "ice") ? IAVF_BEHIND_ICE : IAVF_BEHIND_I40E;
         else if (c == 'w')
@@ -78,8 +77,6 @@ int main(int argc, char **argv)
             mac = atoi(optarg);
         else if (c == 'q')
             queues = atoi(optarg);
-        else if (c == 't')
-            trusted = true;
         else
             return usage();
     }
@@ -90,6 +87,6 @@ int main(int argc, char **argv)
     iavf_model_play(&model, kind);
     model.pf.mac[5] = (uint8_t)mac;
     model.pf.queues = (uint16_t)queues;
-    model.pf.trusted = trusted;
+    model.pf.trusted = model.patient = true;
     return serve(&served, argv[optind + 1], cable);
 }

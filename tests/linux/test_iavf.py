@@ -13,8 +13,8 @@ NEAR, FAR = "192.0.2.1", "192.0.2.2"
 
 @pytest.fixture(scope="module")
 def linux():
-    with modelled.Linux([("vf", ["-c", "i40e", "-m", "1", "-q", "2", "-t"]),
-                         ("vf", ["-c", "ice", "-m", "2", "-q", "4", "-t"])], program="iavf_server") as machine:
+    with modelled.Linux([("vf", ["-c", "i40e", "-m", "1", "-q", "2"]),
+                         ("vf", ["-c", "ice", "-m", "2", "-q", "4"])], program="iavf_server") as machine:
         machine.pf, machine.vf = (machine.netdev(modelled.bdf(number)) for number in (I40E, ICE))
         machine.run("mkdir -p /var/run")
         machine.ip("netns add far")

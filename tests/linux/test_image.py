@@ -1,5 +1,5 @@
-"""The real image on the models of the 82599 and X540, and of the X710 and its kin, in the QEMU that speaks
-vfio-user: both ends of each cable are the test's, or another model's."""
+"""The real image on the models of the 82599 and X540, of the X710 and its kin, and of adaptive VFs behind PFs of
+two kinds, in the QEMU that speaks vfio-user: both ends of each cable are the test's, or another model's."""
 import re
 import struct
 import time
@@ -18,8 +18,9 @@ def strict():
 
 # Driver and speed, by what the model's program is told.
 CHIPS = {"82599": ("ixgbe", 10000), "x540": ("ixgbe", 10000), "kx4": ("ixgbe", 10000),
-         "x710": ("i40e", 10000), "xl710": ("i40e", 40000), "xxv710": ("i40e", 25000)}
-ONE_OF_EACH = ["82599", "x710"]
+         "x710": ("i40e", 10000), "xl710": ("i40e", 40000), "xxv710": ("i40e", 25000),
+         "i40e": ("iavf", 40000), "ice": ("iavf", 25000)}
+ONE_OF_EACH = ["82599", "x710", "ice"]
 
 
 class Port(image.Slot, modelled.Cable):
@@ -94,7 +95,7 @@ def test_frames_of_every_length_are_bridged(chip):
 def test_what_the_module_is_decides_the_link(chip):
     with Cabled(chip, config="forward l2\n") as appliance:
         shown = appliance.up().must("show port 0")
-        assert re.search(r"^  link +up, 10000 Mbit/s, full duplex$", shown, re.M)
+        assert re.search(r"^  link +up, %d Mbit/s, full duplex$" % CHIPS[chip][1], shown, re.M)
         appliance.wires[0].served.link(False)
         appliance.read_until("port 0: link down")
         appliance.wires[0].served.link(True)

@@ -285,6 +285,13 @@ static uint64_t bar_read(void *ctx, unsigned bar, uint64_t offset, unsigned size
     return at ? *at : 0;
 }
 
+/* Linux's iavf talks and listens on for a while after a reset that it has not noticed. */
+static bool is_late_message(const struct iavf_model *m, uint32_t reg, uint32_t value)
+{
+    return value && m->resets > 1 && !i40e_aq_device_is_open(&m->aq) &&
+           (reg == m->aq.layout->send.tail || reg == m->aq.layout->receive.tail);
+}
+
 static void bar_write(void *ctx, unsigned bar, uint64_t offset, unsigned size, uint64_t value64)
 {
     struct iavf_model *m = ctx;
@@ -293,7 +300,7 @@ static void bar_write(void *ctx, unsigned bar, uint64_t offset, unsigned size, u
         return;
     if (size != 4 || reg % 4)
         iavf_model_violation(m, "register not written as 32 bits", offset);
-    if (m->in_reset)
+    if (m->in_reset || (m->patient && is_late_message(m, reg, value)))
         return;
     if (i40e_aq_device_write(&m->aq, reg, value))
         return;

@@ -100,6 +100,7 @@ struct iavf_model {
     bool pending[IAVF_MODEL_VECTORS];
     uint32_t icr0_ena, hena[2], key[13], lut[16];
     bool link;
+    bool patient; /* with Linux as its driver; and who injects waits for room: none is discarded */
     bool quiet; /* violations are counted and not printed */
     unsigned violations;
     unsigned flrs, resets;

@@ -631,7 +631,7 @@ bool iavf_model_inject(struct iavf_model *m, const uint8_t *bytes, uint32_t leng
     uint32_t hash = intel_seen_hash(key, mrqc(kinds), bytes, length, &kind);
     q = kind ? lut[hash % LUT] % IAVF_MODEL_QUEUES : 0;
     if (!iavf_model_deliver(m, q, bytes, length, kind ? &hash : NULL)) {
-        pf->stats.rx_discards++;
+        pf->stats.rx_discards += !m->patient;
         return false;
     }
     pf->stats.rx_octets += length + FCS;

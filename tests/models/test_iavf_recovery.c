@@ -450,6 +450,82 @@ static void the_log_is_not_filled(void **state)
     traffic_flows();
 }
 
+/* A descriptor comes back, or an answer or an event comes, as chance has it. */
+static void hostile_step(uint64_t r)
+{
+    uint8_t bytes[256];
+    uint64_t words[4];
+    for (unsigned i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)random_mix(r + i);
+    memcpy(words, bytes, sizeof words);
+    words[1] |= r >> 9 & 3 ? 1 : 0;
+    uint32_t op = r >> 8 & 63;
+    switch (r % 8) {
+    case 0: /* that queues are off must be true, or the fence has to do */
+        if (op != VIRTCHNL_DISABLE_QUEUES)
+            iavf_model_tell(&model, op, r >> 16 & 1 ? -5 : 0, bytes, r >> 20 & 255);
+        break;
+    case 1:
+        iavf_model_tell(&model, model.pf.last_op, r >> 16 & 3 ? 0 : -5, bytes, r >> 20 & 127);
+        break;
+    case 2:
+    case 3:
+        i40e_engine_return(&model.engine, &model.rx[op % 4], words);
+        break;
+    case 4:
+        model.pf.serves = op & 3;
+        break;
+    case 5:
+        iavf_model_impend(&model);
+        break;
+    case 6:
+        send_one((uint8_t)r);
+        break;
+    default:
+        if (op < 4)
+            iavf_model_pf_resets_vf(&model);
+        else if (op < 6)
+            iavf_model_reset_begin(&model);
+    }
+}
+
+/* Whatever it says and writes: frames handed up keep the rules, and it is found again. */
+static void a_hostile_pf_does_no_harm(void **state)
+{
+    uint64_t seed = 1;
+    for (unsigned run = 0; run < 10; run++) {
+        destroy_port();
+        host_reset();
+        make_vf();
+        model.quiet = true;
+        start(4);
+        for (unsigned step = 0; step < 1500; step++) {
+            struct packet *p[8];
+            hostile_step(random_mix(seed++));
+            if (step % 200 == 199) {
+                port_stop(port);
+                assert_int_equal(port_start(port), 0);
+            }
+            turn();
+            uint16_t n = port_rx_burst(port->rxq[step % 4], p, 8);
+            for (uint16_t i = 0; i < n; i++)
+                assert_in_range(p[i]->frame_length, FRAME_MIN, port_frame_limit(port));
+            packet_free_burst(&cache, p, n);
+            assert_false(port->mac[0] & 1);
+            assert_in_range(port->mtu, MTU_MIN, 9198);
+        }
+        model.pf.serves = true;
+        iavf_model_pf_resets_vf(&model);
+        run_ms(20);
+        assert_in_range(link_comes_within(12000), 0, 11000);
+        iavf_model_pf_resets_vf(&model);
+        turn();
+        assert_in_range(link_comes_within(6000), 0, 5700);
+        traffic_flows();
+        model.violations = model.device.dma_refused = 0; /* what such a PF makes of us is its own */
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -476,6 +552,7 @@ int main(void)
         TEST(answers_to_nothing_change_nothing),
         TEST(answers_that_make_no_sense_do_no_harm),
         TEST(the_log_is_not_filled),
+        TEST(a_hostile_pf_does_no_harm),
     };
     kind = IAVF_BEHIND_I40E;
     int failed = cmocka_run_group_tests_name("i40e", tests, NULL, NULL);
