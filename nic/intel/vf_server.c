@@ -31,6 +31,7 @@
 #define MESSAGES_PER_S 200u
 #define MESSAGES_BURST 64u
 #define STUCK_US (10 * US_PER_MS)   /* a VF copies 64 bytes in some us */
+#define INSIST_US (1 * US_PER_S)    /* between two words that it must reset */
 #define UNREAD_US (100 * US_PER_MS) /* our message is overwritten after that, read or not */
 #define KEPT_US (100 * US_PER_MS)   /* a VF that was acknowledged lets go, when its CPU runs */
 #define FIXED_MAC "the administrator set its address, and it is not trusted"
@@ -483,16 +484,20 @@ static bool spoke_meanwhile(struct vf_server *s, unsigned vf)
     return true;
 }
 
-/* The VF has read.  Linux's VF driver resets when it is told so by a NACK, not by a missing CTS;
- * one that already says something gets its answer instead. */
-static void acknowledged(struct vf_server *s, unsigned vf, bool asks, uint64_t now_us)
+/* A VF without clear-to-send has read something.  Linux's VF drivers look into the mailbox every
+ * two seconds, acknowledge whatever lies there, and reset when that is a NACK: a missing CTS says
+ * nothing to them, nor a NACK within ten seconds of their last reset.  So it is told again.  One
+ * that already says something gets its answer instead. */
+static void insist(struct vf_server *s, unsigned vf, bool asks, uint64_t now_us)
 {
     static const uint32_t nack = MBX_NACK;
     struct vf_state *v = vf_of(s, vf);
-    bool wanted = v->nack && !v->cts && !asks;
-    v->unread = v->nack = false;
-    if (wanted && take_buffer(s, vf) && !spoke_meanwhile(s, vf))
-        tell(s, vf, &nack, 1, now_us);
+    v->nack &= !v->cts;
+    if (!v->nack || asks || v->ping || v->unread || v->answer_words || now_us < v->nack_us ||
+        !take_buffer(s, vf) || spoke_meanwhile(s, vf))
+        return;
+    v->nack_us = now_us + INSIST_US;
+    tell(s, vf, &nack, 1, now_us);
 }
 
 /* Not over a message that the VF may still have to read, nor over one of its own. */
@@ -504,7 +509,7 @@ static void ping(struct vf_server *s, unsigned vf, bool asks, uint64_t now_us)
         !own_buffer(s, vf, STUCK_US, now_us) || spoke_meanwhile(s, vf))
         return;
     v->ping = false;
-    v->nack = !v->cts;
+    v->nack_us = now_us;
     tell(s, vf, &message, 1, now_us);
 }
 
@@ -540,8 +545,11 @@ bool vf_server_poll(struct vf_server *s, uint64_t now_us)
     take_resets(s, events.resets, now_us);
     for (unsigned i = 0; i < s->count; i++) {
         bool asks = events.requests & 1ull << i;
-        if (events.acks & 1ull << i)
-            acknowledged(s, i, asks, now_us);
+        if (events.acks & 1ull << i) {
+            vf_of(s, i)->unread = false;
+            vf_of(s, i)->nack = true;
+        }
+        insist(s, i, asks, now_us);
         if (asks)
             serve(s, i, now_us);
         else if (vf_of(s, i)->answer_words)

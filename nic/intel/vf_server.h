@@ -49,13 +49,13 @@ struct vf_state {
     bool stuck;       /* the buffer was taken away, and no message came since */
     bool unread;      /* our last message, maybe */
     bool ping;        /* to be told to look at link and CTS */
-    bool nack;        /* when it reads a ping without CTS it is told to reset */
+    bool nack;        /* it reads and has no CTS: it is told to reset, until it does */
     bool waiting;     /* its message was counted as deferred */
     bool muted;       /* by malicious-driver detection */
     uint32_t answer[MBX_WORDS]; /* waits until the VF lets go of the buffer */
     unsigned answer_words;      /* 0: none */
     unsigned strikes; /* events of it in a row */
-    uint64_t held_us, unread_us, muted_us, log_us;
+    uint64_t held_us, unread_us, nack_us, muted_us, log_us;
     struct limit tokens;
     unsigned unlogged;
 
