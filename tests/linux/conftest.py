@@ -30,7 +30,7 @@ def linux():
         machine.ip("-n far link set %s up" % machine.vf)
         machine.both_up()
         assert machine.violations() == [0] * 4, machine.story()
-        machine.run("dd if=/dev/urandom of=/run/bulk bs=1M count=%d" % modelled.BULK_MIB)
+        machine.make_bulk()
         yield machine
 
 

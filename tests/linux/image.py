@@ -21,6 +21,26 @@ class Slot(qemu.Wire):
         """What is served has no cable of its own."""
 
 
+class Port(Slot, modelled.Cable):
+    """A model of its own, and the far end of its wire."""
+
+    def __init__(self, folder, number, options, vfs=0, program="ixgbe_server"):
+        super().__init__(folder, number)
+        self.folder, self.model_options, self.vfs, self.program = folder, options, vfs, program
+
+    def plug(self):
+        self.served = modelled.Server(self.folder, "model%d" % self.number, "pf", "listen:" + self.remote,
+                                      (*self.model_options, "-m", str(self.number + 1)), self.vfs,
+                                      program=self.program)
+        self.connect()
+
+    def unplug(self):
+        super().unplug()
+        if self.served:
+            self.served.kill()
+            self.served = None
+
+
 class Image(qemu.Appliance):
     """The image with so many slots, or with these functions in them."""
 

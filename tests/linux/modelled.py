@@ -45,6 +45,16 @@ def bdf(number):
     return "0000:%02x:00.0" % (number + 1)
 
 
+def stand_ins(vfs):
+    """Who makes VFs asks each for a header.  Theirs are in another QEMU: where this one's PF, on rp0, has them (First
+    VF Offset 128, VF Stride 2) stand empty devices."""
+    line = []
+    for number in range(vfs):
+        devfn = 0x80 + 2 * number
+        line += ["-device", "pci-testdev,bus=rp0,addr=%x.%x,multifunction=on" % (devfn >> 3, devfn & 7)]
+    return line
+
+
 class Served:
     """A function of a model, at its socket."""
 
@@ -120,8 +130,7 @@ class Linux(guest.Linux):
     """`nics`: (kind, options) of each model of its own, all of one `program`; they are wired in pairs, the last of an odd number to `wire`.  `served`: functions of models that
     are there already, on the root ports behind those.  `vfs`: so many VFs of the first model have a socket for another QEMU.
 
-    Linux reads a header from the first VF that it makes, and that VF is in the other QEMU: here pci-testdev stands at
-    its address, an empty device.  Nobody drives it."""
+    Nobody drives VFs here: their registers are in the other QEMU (stand_ins)."""
 
     def __init__(self, nics, modules=MODULES, served=(), vfs=0, program="ixgbe_server", **more):
         super().__init__(**{"memory": 768, "cpus": 2, **more})
@@ -159,8 +168,7 @@ class Linux(guest.Linux):
         for number, server in enumerate([*self.servers, *self.served]):
             line += ["-device", "pcie-root-port,id=rp%d,chassis=%d,slot=%d" % (number, number + 1, number + 1),
                      "-device", server.device("rp%d" % number)]
-        if self.vfs:
-            line += ["-device", "pci-testdev,bus=rp0,addr=10.0"]
+        line += stand_ins(self.vfs)
         line += self.steps.options("steps", 1)
         for number, console in enumerate(self.consoles):
             line += console.options("console%d" % number, 2 + number)
@@ -208,6 +216,9 @@ class Linux(guest.Linux):
         sums = self.run(script, limit=BULK_LIMIT).split()
         sums = [word for word in sums if len(word) == 32]
         assert len(sums) == streams + 1 and len(set(sums)) == 1, sums
+
+    def make_bulk(self):
+        self.run("dd if=/dev/urandom of=/run/bulk bs=1M count=%d" % BULK_MIB)
 
     def violations(self):
         return [server.violations() for server in self.servers]

@@ -7,7 +7,6 @@ import time
 import pytest
 
 import image
-import modelled
 import qemu
 
 
@@ -23,33 +22,13 @@ CHIPS = {"82599": ("ixgbe", 10000), "x540": ("ixgbe", 10000), "kx4": ("ixgbe", 1
 ONE_OF_EACH = ["82599", "x710", "ice"]
 
 
-class Port(image.Slot, modelled.Cable):
-    """A model, and the far end of its wire."""
-
-    def __init__(self, folder, number, chip):
-        super().__init__(folder, number)
-        self.folder, self.chip = folder, chip
-
-    def plug(self):
-        self.served = modelled.Server(self.folder, "model%d" % self.number, "pf", "listen:" + self.remote,
-                                      ("-c", self.chip, "-m", str(self.number + 1)),
-                                      program=CHIPS[self.chip][0] + "_server")
-        self.connect()
-
-    def unplug(self):
-        super().unplug()
-        if self.served:
-            self.served.kill()
-            self.served = None
-
-
 class Cabled(image.Image):
     """The image with two ports of a chip."""
 
     def __init__(self, chip, **more):
         super().__init__(2, **more)
         self.chip = chip
-        self.wires = [Port(self.folder, n, chip) for n in range(2)]
+        self.wires = [image.Port(self.folder, n, ("-c", chip), program=CHIPS[chip][0] + "_server") for n in range(2)]
 
     def up(self):
         """Every port has its link."""
