@@ -34,11 +34,11 @@ def ask(appliance, line):
     and its PF have something to say a moment later, and it may fall on what is typed."""
     while appliance._read_some(0.1):
         pass
-    end = time.monotonic() + COMMAND_LIMIT
+    end, patience = time.monotonic() + COMMAND_LIMIT, 3 if line.startswith("show") else COMMAND_LIMIT
     while time.monotonic() < end:
         start = len(appliance.transcript)
         appliance.type(line + "\n")
-        again = time.monotonic() + (3 if line.startswith("show") else COMMAND_LIMIT)
+        again, patience = time.monotonic() + patience, 2 * patience     # a busy machine takes longer
         while time.monotonic() < again:
             appliance._read_some(0.05)
             match = re.search(re.escape(line) + r"\n(.*?)" + re.escape(PROMPT), appliance.transcript[start:], re.S)
