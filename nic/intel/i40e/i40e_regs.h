@@ -27,7 +27,6 @@
 #define I40E_GLGEN_STAT 0xb612cu                 /* RO, read to push writes out */
 #define I40E_GLGEN_RSTAT 0xb8188u                /* RO */
 #define   I40E_GLGEN_RSTAT_DEVSTATE 0x00000003u  /* 0: works; a reset is coming, or on */
-#define   I40E_GLGEN_RSTAT_TYPE 0x0000000cu
 #define I40E_GLPCI_CAPSUP 0xbe4a8u               /* RO */
 #define   I40E_GLPCI_CAPSUP_ARI 0x00000010u
 #define I40E_GLLAN_RCTL_0 0x12a500u
@@ -49,16 +48,13 @@
 /* Private memory (HMC): where the chip keeps queues' contexts, in ours ----------------------- */
 
 #define I40E_PFHMC_SDCMD 0xc0000u
-#define   I40E_PFHMC_SDCMD_INDEX 0x00000fffu
 #define   I40E_PFHMC_SDCMD_WRITE 0x80000000u
 #define I40E_PFHMC_SDDATALOW 0xc0100u
 #define   I40E_PFHMC_SD_VALID 0x00000001u
-#define   I40E_PFHMC_SD_DIRECT 0x00000002u /* 0: a page has the addresses of its pages */
-#define   I40E_PFHMC_SD_COUNT 0x00000ffcu  /* pages */
+#define   I40E_PFHMC_SD_COUNT 0x00000ffcu /* pages */
 #define I40E_PFHMC_SDDATAHIGH 0xc0200u
-#define I40E_PFHMC_PDINV 0xc0300u          /* WO, that page's address is to be read again */
 #define I40E_PFHMC_ERRORINFO 0xc0400u
-#define I40E_GLHMC_LANTXOBJSZ 0xc2004u     /* RO, two to this power: bytes of a transmit context */
+#define I40E_GLHMC_LANTXOBJSZ 0xc2004u /* RO, two to this power: bytes of a transmit context */
 #define I40E_GLHMC_LANRXOBJSZ 0xc200cu
 #define I40E_GLHMC_LANTXBASE(pf) (0xc6200u + 4 * (pf)) /* in 512 bytes */
 #define I40E_GLHMC_LANTXCNT(pf) (0xc6300u + 4 * (pf))
@@ -158,7 +154,6 @@
 #define I40E_OP_CLEAR_PXE 0x0110u
 #define I40E_OP_GET_SWITCH 0x0200u
 #define   I40E_SWITCH_VSI 19u /* kind of element */
-#define I40E_OP_RX_CTL_READ 0x0206u
 #define I40E_OP_RX_CTL_WRITE 0x0207u
 #define I40E_OP_UPDATE_VSI 0x0211u
 #define I40E_OP_GET_VSI 0x0212u
@@ -186,7 +181,6 @@
 /* Results */
 #define I40E_RC_EPERM 1u
 #define I40E_RC_ENOENT 2u
-#define I40E_RC_EBUSY 12u
 #define I40E_RC_EEXIST 13u
 
 /* What Get Link Status answers: word 0, */
@@ -198,7 +192,6 @@
 #define I40E_LINK_QUALIFIED 0x00008000u /* and it is a module that firmware takes */
 #define I40E_LINK_PAUSE 0x00006000u
 /* word 2 */
-#define I40E_LINK_MAX_FRAME 0x0000ffffu
 #define I40E_LINK_FEC_KR 0x00010000u
 #define I40E_LINK_FEC_RS 0x00020000u
 
@@ -235,8 +228,7 @@ struct i40e_vsi {
     uint16_t cascaded;
     uint8_t cascaded_flags, reserved3;
     uint16_t mapping, queue[16], class[8];
-#define I40E_VSI_CLASS_OFFSET 0x01ffu /* of a class: its first queue of the VSI's */
-#define I40E_VSI_CLASS_POWER 0x0e00u  /* and two to this power they are */
+#define I40E_VSI_CLASS_POWER 0x0e00u /* and two to this power they are */
     uint8_t queueing, reserved4[3], up_enable, reserved5;
     uint32_t outer;
     uint8_t reserved6[8];
