@@ -332,16 +332,17 @@ static bool filters_outer(const struct iavf *e)
 
 static unsigned say_vlan_v2(struct iavf *e, bool add, uint16_t vid)
 {
-    struct {
-        struct virtchnl_vlan_list_v2 head;
-        struct virtchnl_vlan_filter filter;
-    } m = { .head = { .vsi = vsi_of(e), .count = 1 } };
+    const struct virtchnl_vlan_list_v2 head = { .vsi = vsi_of(e), .count = 1 };
     const struct virtchnl_tag tag = { .tci = vid, .tpid = 0x8100 };
+    struct virtchnl_vlan_filter filter = { 0 };
     if (filters_outer(e))
-        m.filter.outer = tag;
+        filter.outer = tag;
     else
-        m.filter.inner = tag;
-    return iavf_say(e, add ? VIRTCHNL_ADD_VLAN_V2 : VIRTCHNL_DELETE_VLAN_V2, &m, sizeof m);
+        filter.inner = tag;
+    memcpy(e->message, &head, sizeof head);
+    memcpy(e->message + sizeof head, &filter, sizeof filter);
+    return iavf_say(e, add ? VIRTCHNL_ADD_VLAN_V2 : VIRTCHNL_DELETE_VLAN_V2, NULL,
+                    sizeof head + sizeof filter);
 }
 
 static unsigned say_vlan(struct iavf *e, bool add, uint16_t vid)
