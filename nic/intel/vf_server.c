@@ -709,11 +709,14 @@ void vf_server_info(const struct vf_server *s, unsigned vf, struct vf_info *info
 
 /* Beginning and end ---------------------------------------------------------------------- */
 
+/* Who has been here before is told that the PF is back: with version 1.5 Linux's ixgbevf looks
+ * into its mailbox only when it is told something, and learns then that it has to reset. */
 void vf_server_open(struct vf_server *s)
 {
     for (unsigned i = 0; i < s->count; i++) {
         struct vf_state *v = vf_of(s, i);
-        v->stuck = v->unread = v->ping = v->nack = v->waiting = false;
+        v->stuck = v->unread = v->nack = v->waiting = false;
+        v->ping = v->resets > 0;
         v->held_us = 0;
         v->answer_words = 0;
     }

@@ -328,6 +328,23 @@ static void the_end_takes_all_back_and_says_so(void **state)
     assert_true(chip.told == ((1ull << LAST) - 2));
 }
 
+static void whoever_was_here_hears_that_the_pf_is_back(void **state)
+{
+    ask(LAST, MBX_VF_RESET, 0, 0);
+    vf_server_close(&server);
+    poll_ms(1);
+    chip.told = 0;
+    vf_server_open(&server);
+    chip.events.acks = 1ull << LAST; /* of what it heard at the end */
+    poll_ms(1);
+    assert_true(chip.told == 1ull << LAST);
+    assert_int_equal(answer(LAST), MBX_PF_CONTROL);
+    chip.events.acks = 1ull << LAST;
+    poll_ms(1);
+    assert_int_equal(answer(LAST), MBX_NACK);
+    assert_true(chip.told == 0);
+}
+
 static void a_chip_that_is_gone_has_no_messages(void **state)
 {
     chip.gone = true;
@@ -351,6 +368,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(malice_is_forgiven_four_times_and_ten_seconds, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(the_end_takes_all_back_and_says_so, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(whoever_was_here_hears_that_the_pf_is_back, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_chip_that_is_gone_has_no_messages, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
