@@ -112,6 +112,37 @@ unsigned nic_poll(unsigned queue)
     return got;
 }
 
+uint32_t nic_flow(uint8_t *frame, uint8_t protocol, uint32_t from, uint32_t to)
+{
+    uint8_t *ip = frame + ETHERNET_HEADER;
+    memset(frame, 0, 80);
+    memcpy(frame, nic.port->mac, MAC_LEN);
+    frame[12] = 0x08;
+    ip[0] = 0x45;
+    ip[3] = 46;
+    ip[9] = protocol;
+    ip[12] = ip[16] = 10;
+    ip[15] = (uint8_t)from;
+    ip[19] = (uint8_t)to;
+    ip[21] = (uint8_t)(from * 7);
+    ip[23] = (uint8_t)(to * 7);
+    return 60;
+}
+
+unsigned nic_queue_of(uint8_t protocol, uint32_t from, uint32_t to)
+{
+    uint8_t frame[80];
+    unsigned found = 99;
+    assert_true(nic.model->inject(frame, nic_flow(frame, protocol, from, to)));
+    for (unsigned i = 0; i < nic.port->rx_queues; i++)
+        if (nic_poll(i)) {
+            assert_int_equal(found, 99);
+            found = i;
+        }
+    assert_int_not_equal(found, 99);
+    return found;
+}
+
 bool nic_exchange(void)
 {
     uint8_t frame[100] = { 0 };

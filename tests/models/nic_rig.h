@@ -46,6 +46,10 @@ void nic_run(uint16_t rx_queues); /* the same, and it works; one queue to send b
 struct packet *nic_receive(void); /* from queue 0; NULL: none */
 /* Receives and frees what a queue has: how many. */
 unsigned nic_poll(unsigned queue);
+/* An IPv4 packet to the port, of a flow between the last octets of two addresses: its length. */
+uint32_t nic_flow(uint8_t *frame, uint8_t protocol, uint32_t from, uint32_t to);
+/* The one queue in which it arrives. */
+unsigned nic_queue_of(uint8_t protocol, uint32_t from, uint32_t to);
 /* One frame to the port and back out. */
 bool nic_exchange(void);
 uint64_t nic_counter(const char *name);

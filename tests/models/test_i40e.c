@@ -503,37 +503,6 @@ static void tags_are_stripped_as_is_wished(void **state)
 
 /* Spreading ----------------------------------------------------------------------- */
 
-static uint32_t flow(uint8_t *frame, uint8_t protocol, uint32_t from, uint32_t to)
-{
-    uint8_t *ip = frame + ETHERNET_HEADER;
-    memset(frame, 0, 80);
-    memcpy(frame, nic.port->mac, MAC_LEN);
-    frame[12] = 0x08;
-    ip[0] = 0x45;
-    ip[3] = 46;
-    ip[9] = protocol;
-    ip[12] = ip[16] = 10;
-    ip[15] = (uint8_t)from;
-    ip[19] = (uint8_t)to;
-    ip[21] = (uint8_t)(from * 7);
-    ip[23] = (uint8_t)(to * 7);
-    return 60;
-}
-
-static unsigned queue_of(uint8_t protocol, uint32_t from, uint32_t to)
-{
-    uint8_t frame[80];
-    unsigned found = 99;
-    assert_true(inject(frame, flow(frame, protocol, from, to)));
-    for (unsigned i = 0; i < nic.port->rx_queues; i++)
-        if (nic_poll(i)) {
-            assert_int_equal(found, 99);
-            found = i;
-        }
-    assert_int_not_equal(found, 99);
-    return found;
-}
-
 static void flows_are_spread_over_all_queues(void **state)
 {
     static const uint16_t counts[] = { 3, 16 };
@@ -544,9 +513,9 @@ static void flows_are_spread_over_all_queues(void **state)
         for (uint32_t from = 1; from <= 16; from++)
             for (uint32_t to = 17; to <= 48; to++) {
                 uint8_t protocol = from & 1 ? 6 : 17;
-                unsigned queue = queue_of(protocol, from, to);
+                unsigned queue = nic_queue_of(protocol, from, to);
                 hits[queue]++;
-                assert_int_equal(queue_of(protocol, to, from), queue); /* both ways */
+                assert_int_equal(nic_queue_of(protocol, to, from), queue); /* both ways */
             }
         for (unsigned i = 0; i < n; i++) /* 512 flows */
             assert_in_range(hits[i], 512 / n / 4, 512 / n * 3);
@@ -584,10 +553,10 @@ static void armed_queues_interrupt_once(void **state)
     uint8_t other[80];
     uint32_t to = 17;
     nic_poll(0);
-    while (queue_of(6, 1, to) != 1)
+    while (nic_queue_of(6, 1, to) != 1)
         to++;
     nic.port->ops->arm(nic.port->rxq[1], true);
-    inject(other, flow(other, 6, 1, to));
+    inject(other, nic_flow(other, 6, 1, to));
     assert_int_equal(rig->model.device.interrupts[1], 1);
     nic_poll(0);
     nic_poll(1);

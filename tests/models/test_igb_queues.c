@@ -13,47 +13,16 @@
 
 /* Receive side scaling (7.1.1.7) --------------------------------------------------- */
 
-static uint32_t flow(uint8_t *frame, uint8_t protocol, uint32_t from, uint32_t to)
-{
-    uint8_t *ip = frame + ETHERNET_HEADER;
-    memset(frame, 0, 80);
-    memcpy(frame, nic.port->mac, MAC_LEN);
-    frame[12] = 0x08;
-    ip[0] = 0x45;
-    ip[3] = 46;
-    ip[9] = protocol;
-    ip[12] = ip[16] = 10;
-    ip[15] = (uint8_t)from;
-    ip[19] = (uint8_t)to;
-    ip[21] = (uint8_t)(from * 7);
-    ip[23] = (uint8_t)(to * 7);
-    return 60;
-}
-
-static unsigned queue_of(uint8_t protocol, uint32_t from, uint32_t to)
-{
-    uint8_t frame[80];
-    unsigned found = 99;
-    assert_true(rig_inject(frame, flow(frame, protocol, from, to)));
-    for (unsigned i = 0; i < nic.port->rx_queues; i++)
-        if (nic_poll(i)) {
-            assert_int_equal(found, 99);
-            found = i;
-        }
-    assert_int_not_equal(found, 99);
-    return found;
-}
-
 static void flows_are_spread_and_stay_together(void **state)
 {
     unsigned hits[4] = { 0 };
     rig_run(4);
     for (uint32_t from = 1; from <= 16; from++)
         for (uint32_t to = 17; to <= 32; to++) {
-            unsigned queue = queue_of(from & 1 ? 6 : 17, from, to);
+            unsigned queue = nic_queue_of(from & 1 ? 6 : 17, from, to);
             hits[queue]++;
-            assert_int_equal(queue_of(from & 1 ? 6 : 17, from, to), queue);
-            assert_int_equal(queue_of(from & 1 ? 6 : 17, to, from), queue); /* both ways */
+            assert_int_equal(nic_queue_of(from & 1 ? 6 : 17, from, to), queue);
+            assert_int_equal(nic_queue_of(from & 1 ? 6 : 17, to, from), queue); /* both ways */
         }
     for (unsigned i = 0; i < 4; i++) /* 256 flows; a fair share is 64 */
         assert_in_range(hits[i], 24, 128);
@@ -112,15 +81,15 @@ static void full_queue_does_not_hold_up_the_others(void **state)
     uint8_t frame[80];
     unsigned dropped = 0;
     rig_run(4);
-    unsigned full = queue_of(17, 1, 2), other = full;
+    unsigned full = nic_queue_of(17, 1, 2), other = full;
     uint32_t to = 2;
     while (other == full && to < 100)
-        other = queue_of(17, 1, ++to);
+        other = nic_queue_of(17, 1, ++to);
     assert_int_not_equal(other, full);
     for (unsigned i = 0; i < 400; i++)
-        dropped += !rig_inject(frame, flow(frame, 17, 1, 2));
+        dropped += !rig_inject(frame, nic_flow(frame, 17, 1, 2));
     assert_in_range(dropped, 100, 400);
-    assert_true(rig_inject(frame, flow(frame, 17, 1, to)));
+    assert_true(rig_inject(frame, nic_flow(frame, 17, 1, to)));
     assert_int_equal(nic_poll(other), 1);
     assert_int_equal(nic_stats().rx_missed, dropped);
     assert_int_equal(nic_counter("MPC"), 0);
@@ -130,12 +99,12 @@ static void full_queue_does_not_hold_up_the_others(void **state)
 /* 7.1.11: IPCS, and IPE with it. */
 static void checksum_verdict_is_passed_on(void **state)
 {
-    static const uint8_t good[2] = { 0xa6, 0xbd }; /* of flow(17, 1, 2) */
+    static const uint8_t good[2] = { 0xa6, 0xbd }; /* of nic_flow(17, 1, 2) */
     uint8_t frame[80];
     struct packet *p;
     rig_run(1);
     for (unsigned i = 0; i < 3; i++) {
-        flow(frame, 17, 1, 2);
+        nic_flow(frame, 17, 1, 2);
         memcpy(frame + ETHERNET_HEADER + 10, good, 2);
         frame[ETHERNET_HEADER + 11] = (uint8_t)(frame[ETHERNET_HEADER + 11] + (i == 1));
         frame[13] = i == 2;

@@ -410,37 +410,6 @@ static void vlan_stripping_comes_and_goes_with_the_wish(void **state)
 
 /* Spreading ----------------------------------------------------------------------- */
 
-static uint32_t flow(uint8_t *frame, uint8_t protocol, uint32_t from, uint32_t to)
-{
-    uint8_t *ip = frame + ETHERNET_HEADER;
-    memset(frame, 0, 80);
-    memcpy(frame, nic.port->mac, MAC_LEN);
-    frame[12] = 0x08;
-    ip[0] = 0x45;
-    ip[3] = 46;
-    ip[9] = protocol;
-    ip[12] = ip[16] = 10;
-    ip[15] = (uint8_t)from;
-    ip[19] = (uint8_t)to;
-    ip[21] = (uint8_t)(from * 7);
-    ip[23] = (uint8_t)(to * 7);
-    return 60;
-}
-
-static unsigned queue_of(uint8_t protocol, uint32_t from, uint32_t to)
-{
-    uint8_t frame[80];
-    unsigned found = 99;
-    assert_true(inject(frame, flow(frame, protocol, from, to)));
-    for (unsigned i = 0; i < nic.port->rx_queues; i++)
-        if (nic_poll(i)) {
-            assert_int_equal(found, 99);
-            found = i;
-        }
-    assert_int_not_equal(found, 99);
-    return found;
-}
-
 static void flows_are_spread_over_sixteen_queues(void **state)
 {
     unsigned hits[16] = { 0 };
@@ -448,9 +417,9 @@ static void flows_are_spread_over_sixteen_queues(void **state)
     for (uint32_t from = 1; from <= 16; from++)
         for (uint32_t to = 17; to <= 48; to++) {
             uint8_t protocol = from & 1 ? 6 : 17;
-            unsigned queue = queue_of(protocol, from, to);
+            unsigned queue = nic_queue_of(protocol, from, to);
             hits[queue]++;
-            assert_int_equal(queue_of(protocol, to, from), queue); /* both ways */
+            assert_int_equal(nic_queue_of(protocol, to, from), queue); /* both ways */
         }
     for (unsigned i = 0; i < 16; i++) /* 512 flows; a fair share is 32 */
         assert_in_range(hits[i], 8, 96);
@@ -462,7 +431,7 @@ static void keys_that_are_not_symmetric_part_both_ways(void **state)
     rss_set_symmetric(false);
     ixgbe_rig_run(16);
     for (uint32_t from = 1; from <= 16; from++)
-        apart += queue_of(6, from, from + 40) != queue_of(6, from + 40, from);
+        apart += nic_queue_of(6, from, from + 40) != nic_queue_of(6, from + 40, from);
     rss_set_symmetric(true);
     assert_in_range(apart, 8, 16);
 }
@@ -474,14 +443,14 @@ static void full_queue_does_not_hold_up_the_others(void **state)
     unsigned sent = 0, full = 0, other = 0;
     ixgbe_rig_run(2);
     for (uint32_t to = 17; to < 200 && (!full || !other); to++) {
-        full = queue_of(6, 1, to) == 0 ? to : full;
-        other = queue_of(6, 1, to) == 1 ? to : other;
+        full = nic_queue_of(6, 1, to) == 0 ? to : full;
+        other = nic_queue_of(6, 1, to) == 1 ? to : other;
     }
-    while (inject(frame, flow(frame, 6, 1, full)))
+    while (inject(frame, nic_flow(frame, 6, 1, full)))
         assert_in_range(++sent, 1, 300);
     for (unsigned i = 0; i < 4; i++)
-        inject(frame, flow(frame, 6, 1, full));
-    assert_true(inject(frame, flow(frame, 6, 1, other)));
+        inject(frame, nic_flow(frame, 6, 1, full));
+    assert_true(inject(frame, nic_flow(frame, 6, 1, other)));
     assert_int_equal(nic_poll(1), 1);
     assert_int_equal(nic_poll(0), sent);
     assert_int_equal(nic_stats().rx_missed, 5);
