@@ -161,6 +161,22 @@ static void give_absurdly_many(struct i40e_model *m, uint16_t opcode, struct i40
         desc->param[1] = UINT32_MAX;
 }
 
+/* Which of the chip's queues are the PF's: a register's place follows from that. */
+static void give_queues_beyond_the_last(struct i40e_model *m, uint16_t opcode,
+                                        struct i40e_aq_desc *desc, uint8_t *buffer)
+{
+    struct i40e_capability *list = (struct i40e_capability *)buffer;
+    for (unsigned i = 0; opcode == 0x000a && i < desc->param[1]; i++)
+        if (list[i].id == I40E_CAP_TXQ)
+            list[i].physical = I40E_CHIP_QUEUES - list[i].number + 1;
+}
+
+static void queues_that_the_chip_has_not_fail_the_port(void **state)
+{
+    rig->model.lie = give_queues_beyond_the_last;
+    fails("firmware gives it queues that the chip has not");
+}
+
 static void without_queues_the_port_fails(void **state)
 {
     rig->model.lie = give_nothing;
@@ -668,6 +684,7 @@ int main(void)
         TEST(refusals_are_told_with_their_code),
         TEST(without_queues_the_port_fails),
         TEST(absurd_lists_of_capabilities_end),
+        TEST(queues_that_the_chip_has_not_fail_the_port),
         TEST(reset_that_never_ends_fails_the_port),
         TEST(nvm_that_is_never_loaded_fails_the_port),
         TEST(nvm_that_is_silent_or_taken_is_told),

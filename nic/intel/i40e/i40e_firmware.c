@@ -114,7 +114,12 @@ static const char *read_capabilities(struct i40e *e)
         }
     }
     e->queues_max = receive < transmit ? receive : transmit;
-    return e->queues_max ? NULL : "firmware gives it no queues";
+    if (!e->queues_max)
+        return "firmware gives it no queues";
+    /* a register's place follows from these */
+    bool there =
+        e->queues_max <= I40E_CHIP_QUEUES && e->first_queue <= I40E_CHIP_QUEUES - e->queues_max;
+    return there ? NULL : "firmware gives it queues that the chip has not";
 }
 
 static bool wait_nvm(const struct i40e *e)

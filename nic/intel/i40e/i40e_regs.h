@@ -89,6 +89,7 @@
 #define   I40E_TXPRE_SET 0x40000000u   /* the queue is about to go off, */
 #define   I40E_TXPRE_CLEAR 0x80000000u /* or on */
 #define I40E_TXPRE_BLOCK 128u
+#define I40E_CHIP_QUEUES 1536u /* Linux's map of registers: QTX_ENA has 0 to 1535 */
 #define I40E_QTX_ENA(q) (0x100000u + 4 * (q))
 #define   I40E_QENA_REQ 0x00000001u    /* RW, it is to be on */
 #define   I40E_QENA_STAT 0x00000004u   /* RO, it is */
