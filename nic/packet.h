@@ -78,6 +78,9 @@ _Static_assert(offsetof(struct packet, buffer_iova) == offsetof(struct packet, b
 _Static_assert(offsetof(struct packet, interface) == offsetof(struct packet, flags) + 4 &&
                    offsetof(struct packet, hash) == offsetof(struct packet, flags) + 8,
                "packet_arrived() sets flags, tag and interface at once");
+_Static_assert(offsetof(struct packet, flags) % 16 == 0 &&
+                   sizeof(struct packet) == offsetof(struct packet, flags) + 16,
+               "receivers write these and the hash at once");
 
 /* Where packet i's buffer lies in its pool's memory; as many packets take that many bytes. */
 static inline size_t packet_buffer_offset(uint32_t i)

@@ -9,16 +9,10 @@
  * enable(), with the device out of reset and bus mastering on, and disable().  The driver sets
  * `block` before enable(); a ring that is enabled again was dropped before.  A queue that is
  * not `live` receives and takes nothing and touches neither ring nor registers: a VF's queues
- * while its PF is away.
- *
- * Frames that are plain (whole in one buffer, no tag, no error) have loops of their own: received
- * by fours, with SSE2, which every x86-64 has; sent in batches, whose last descriptor alone is
- * asked about.  The others are taken one at a time between them, and all where adv_path() says so.
- * (With AVX2 eight at a time took 4 instructions a frame less than by fours, of 98 in both
- * directions, and no less time: docs/performance.md.) */
+ * while its PF is away. */
 #pragma once
 
-#include "nic/intel/intel_ring.h"
+#include "nic/intel/intel_burst.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -61,8 +55,7 @@
 /* What a family has otherwise.  The second pair of bursts is for queues with `echo`; without one
  * of its own a family has no echoes. */
 struct adv_format {
-    uint64_t rx_error;         /* of a receive descriptor: the MAC found the frame bad */
-    uint64_t rx_ip_error;      /* and its IPv4 header checksum is wrong; only with IPCS */
+    struct intel_rx_format rx;
     uint32_t srrctl;           /* in a queue's block: buffers */
     uint32_t srrctl_drop;      /* of it: without descriptors frames are dropped */
     uint32_t rx_ctl, tx_ctl;   /* RXDCTL, TXDCTL: how descriptors are fetched and written back */
@@ -93,7 +86,6 @@ struct adv_rxq {
     const struct adv_format *format;
     uint32_t ctl; /* of RXDCTL, the driver's own: adv_rxq_set_ctl() */
     bool live;
-    bool alone; /* as it was enabled: descriptors are taken one at a time */
     bool swaps;            /* tags of what came through the switch have their bytes swapped */
     const uint32_t *joined; /* a bit each: VLANs whose tags are ours to see; NULL: all */
     struct adv_echo *echo; /* NULL: what is sent does not come back */
@@ -106,7 +98,6 @@ struct adv_txq {
     uint32_t context; /* the tag that the chip holds for this queue, or ADV_NO_CONTEXT */
     bool check; /* the chip's switch wants a context with every frame (ADV_TXD_CC) */
     bool live;
-    bool alone; /* as it was enabled: every frame is a batch of its own */
     struct adv_echo *echo;
 };
 
@@ -124,10 +115,7 @@ int adv_txq_enable(struct adv_txq *tx, const char *name);
  * did not obey. */
 int adv_rxq_disable(struct adv_rxq *rx, const char *name);
 int adv_txq_disable(struct adv_txq *tx, const char *name);
-/* Of a port of such queues: how this one takes descriptors, and what keeps it from taking several
- * at once (struct port_ops). */
+/* intel_path() of such a queue, which may have echoes. */
 const char *adv_path(const struct port_queue *queue);
-/* Tests: queues that are enabled from now on take them one at a time, or as they would. */
-void adv_set_alone(bool alone);
 /* What the driver wants of RXDCTL, from now on and whenever the queue is enabled. */
 void adv_rxq_set_ctl(struct adv_rxq *rx, uint32_t ctl);

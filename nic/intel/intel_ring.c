@@ -11,6 +11,31 @@
 
 #define RX_REFILL_BATCH 16u /* buffers given at once: one allocation, one tail write */
 
+/* Paths ---------------------------------------------------------------------- */
+
+static bool alone;
+
+void intel_set_alone(bool on)
+{
+    alone = on;
+}
+
+static const char *rx_path(const struct intel_rxq *rx)
+{
+    return load_relaxed(&rx->strip) ? "one descriptor at a time: tags are taken off"
+           : rx->alone              ? "one descriptor at a time: as a test wants it"
+                                    : "four descriptors at a time";
+}
+
+const char *intel_path(const struct port_queue *queue)
+{
+    if (queue->port->rxq[queue->index] == queue)
+        return rx_path(container_of(queue, struct intel_rxq, queue));
+    return container_of(queue, struct intel_txq, queue)->alone
+               ? "one frame at a time: as a test wants it"
+               : "batches of up to 32 frames";
+}
+
 /* Memory --------------------------------------------------------------------- */
 
 void intel_rxq_init(struct intel_rxq *rx, struct port *port, uint16_t index, port_burst_fn *burst)
@@ -38,6 +63,7 @@ int intel_rxq_create(struct intel_rxq *rx, struct dma_device *dma)
         return -ENOMEM;
     rx->ring = rx->memory.va;
     rx->mask = size - 1;
+    rx->alone = alone;
     return 0;
 }
 
@@ -51,6 +77,7 @@ int intel_txq_create(struct intel_txq *tx, struct dma_device *dma)
         return -ENOMEM;
     tx->ring = tx->memory.va;
     tx->mask = size - 1;
+    tx->alone = alone;
     return 0;
 }
 
@@ -129,6 +156,22 @@ void intel_rx_refill(struct intel_rxq *rx)
         return;
     dma_wmb(); /* descriptors before the tail that hands them over */
     mmio_write32(rx->tail_register, rx->tail & rx->mask);
+}
+
+/* The FCS may begin in the buffer before. */
+uint32_t intel_rx_cut_fcs(struct intel_rxq *rx, uint32_t length)
+{
+    if (likely(length > ETHERNET_FCS)) /* who filled more than there is stays wrong */
+        return length > rx->room ? length : length - ETHERNET_FCS;
+    struct packet *before = rx->frame.last;
+    uint16_t cut = (uint16_t)(ETHERNET_FCS - length);
+    if (before && before->length > cut) {
+        before->length = (uint16_t)(before->length - cut);
+        rx->frame.first->frame_length -= cut;
+    } else {
+        rx->frame.bad = true;
+    }
+    return 0;
 }
 
 struct packet *intel_rx_drop(struct intel_rxq *rx, uint64_t *counter)

@@ -7,10 +7,10 @@
  * unread: 82576 DS 7.1.5).  A transmit descriptor has an address and a command, in which the device
  * marks what it is done with (8254x SDM 3.3.3, unread: 82576 DS 7.2.2).
  *
- * What the words say is the format's: e1000_ring.c has the legacy one,
- * intel_advanced.c the advanced one.  Each has the two bursts, loops over the steps below; these
- * are inline, and masks come as constants, so that a loop is compiled for its format and calls
- * nothing per descriptor.
+ * What the words say is the format's: e1000_ring.c has the legacy one, intel_advanced.c the
+ * advanced one, i40e_ring.c those since.  Their bursts are intel_burst.h's loops over the steps
+ * below; these are inline, and masks come as constants, so that a loop is compiled for its format
+ * and calls nothing per descriptor.
  *
  * Life of a queue: init() once; create() memory; the driver programs the device, sets `room`
  * and `tail_register` and switches the queue on; drop(), destroy() when the device has let
@@ -53,6 +53,7 @@ struct intel_rxq {
     uint32_t mask;
     uint32_t room;               /* bytes the device may write per buffer */
     bool wide;                   /* a descriptor has four words, of which we give two */
+    bool alone;                  /* descriptors are taken one at a time, as a test wants it */
     struct packet_gather frame;  /* whose end is still to come */
     bool keeps_fcs;    /* frames come with theirs, which is cut off here */
     bool tags;         /* the device takes tags off, or did since the ring is on, and says so */
@@ -70,6 +71,7 @@ struct intel_txq {
     uint32_t *ends; /* by slot: index of the last descriptor of the batch that starts here */
     uint32_t head, tail;     /* oldest not yet reclaimed, next to fill */
     uint32_t mask;
+    bool alone;  /* every frame is a batch of its own, as a test wants it */
     bool insert; /* the tag beside a frame is wanted in it (PORT_OFFLOAD_VLAN_INSERT) */
     struct dma_memory memory;
 };
@@ -85,6 +87,11 @@ void intel_txq_destroy(struct intel_txq *tx, struct dma_device *dma);
 /* Gives back every packet the ring holds; the device must have let go of them. */
 void intel_rxq_drop(struct intel_rxq *rx);
 void intel_txq_drop(struct intel_txq *tx);
+/* Of a port of such queues: how this one takes descriptors, and what keeps it from taking several
+ * at once (struct port_ops). */
+const char *intel_path(const struct port_queue *queue);
+/* Tests: queues that are created from now on take them one at a time, or as they would. */
+void intel_set_alone(bool alone);
 /* A queue whose registers are one block, and which is off: where its ring is, and nothing in it. */
 void intel_queue_program(uint8_t *block, const struct dma_memory *ring, uint32_t descriptors);
 
@@ -92,14 +99,16 @@ void intel_queue_program(uint8_t *block, const struct dma_memory *ring, uint32_t
 
 /* Gives the device whole batches of buffers; without any in the pool, another time. */
 void intel_rx_refill(struct intel_rxq *rx);
+/* How much of the frame is in its last buffer, which has `length` bytes: its FCS is cut off. */
+uint32_t intel_rx_cut_fcs(struct intel_rxq *rx, uint32_t length);
 /* The frame under way is nobody's, and `counter` says so.  NULL. */
 struct packet *intel_rx_drop(struct intel_rxq *rx, uint64_t *counter);
 
 /* True when the next buffer came back, all bits of `done` set: from which slot, and of its
  * second word, which the device wrote, the only copy.  It is to be appended.  step: pairs of words
  * that a descriptor has. */
-static inline bool intel_rx_next_of(struct intel_rxq *rx, uint32_t step, uint64_t done,
-                                    uint32_t *slot, uint64_t *result)
+static inline bool intel_rx_next(struct intel_rxq *rx, uint32_t step, uint64_t done,
+                                 uint32_t *slot, uint64_t *result)
 {
     if (rx->head == rx->tail)
         return false;
@@ -110,12 +119,6 @@ static inline bool intel_rx_next_of(struct intel_rxq *rx, uint32_t step, uint64_
     dma_rmb(); /* done, before what it tells of */
     rx->head++;
     return true;
-}
-
-static inline bool intel_rx_next(struct intel_rxq *rx, uint64_t done, uint32_t *slot,
-                                 uint64_t *result)
-{
-    return intel_rx_next_of(rx, 1, done, slot, result);
 }
 
 /* Adds the slot's buffer to the frame under way; `end`: it is the frame's last. */

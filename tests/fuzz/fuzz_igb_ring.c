@@ -189,7 +189,7 @@ static void start(uint8_t how)
     adv_rxq_init(&rx, &port, 0, format);
     adv_txq_init(&tx, &port, 0, format);
     tx.check = how & 2;
-    adv_set_alone(how & 4);
+    intel_set_alone(how & 4);
     rx.q.queue.cache = tx.q.queue.cache = &cache;
     rx.q.queue.size = tx.q.queue.size = RING;
     rx.block = mmio_map(BLOCKS, sizeof regs);

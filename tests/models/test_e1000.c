@@ -1,5 +1,6 @@
 /* e1000.c over the model: the conformance suite, then what is its own: address,
  * reset, link, filters, statistics, and a device that lies.  Sections: 8254x SDM. */
+#include "nic/intel/intel_ring.h"
 #include "pci/pci_regs.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
@@ -616,6 +617,9 @@ int main(void)
     int failed = conformance("e1000", 0, false);
     failed += conformance("e1000_in_qemu", 0, true);
     failed += conformance("e1000_small_rings", 64, false);
+    intel_set_alone(true);
+    failed += conformance("e1000_alone", 64, false);
+    intel_set_alone(false);
     kind = E1000_82544GC;
     failed += conformance("e1000_82544gc", 0, false);
     kind = E1000_82545EM_VMWARE;

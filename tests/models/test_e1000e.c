@@ -2,6 +2,7 @@
  * its own way.  What it shares with the 8254x is in test_e1000.c and test_e1000_ring.c.
  * Sections: 82574 DS. */
 #include "nic/intel/e1000/e1000e_regs.h"
+#include "nic/intel/intel_ring.h"
 #include "pci/pci_regs.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
@@ -337,6 +338,9 @@ int main(void)
     };
     int failed = conformance("e1000e", 0);
     failed += conformance("e1000e_small_rings", 64);
+    intel_set_alone(true);
+    failed += conformance("e1000e_alone", 64);
+    intel_set_alone(false);
     kind = E1000_82574L_VMWARE;
     failed += conformance("e1000e_vmware", 0);
     return failed + cmocka_run_group_tests(tests, NULL, NULL);

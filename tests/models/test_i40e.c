@@ -3,6 +3,7 @@
  * that lies. */
 #include "kernel/time.h"
 #include "nic/intel/i40e/i40e.h"
+#include "nic/intel/intel_ring.h"
 #include "nic/rss.h"
 #include "pci/pci_regs.h"
 #include "tests/host/host.h"
@@ -723,5 +724,8 @@ int main(void)
     failed += conformance("i40e_x710_second_pf_4_queues", I40E_MODEL_X710, 1, 4, 128);
     failed += conformance("i40e_xl710_16_queues", I40E_MODEL_XL710, 0, 16, 64);
     failed += conformance("i40e_xxv710", I40E_MODEL_XXV710, 1, 1, 1024);
+    intel_set_alone(true);
+    failed += conformance("i40e_x710_alone", I40E_MODEL_X710, 0, 2, 64);
+    intel_set_alone(false);
     return failed + cmocka_run_group_tests(tests, NULL, NULL);
 }

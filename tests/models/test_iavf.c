@@ -1,5 +1,6 @@
 /* iavf.c over the model of a VF with a played PF, of i40e's kind and of ice's: what is asked for,
  * and what comes of it. */
+#include "nic/intel/intel_ring.h"
 #include "tests/models/iavf_bench.h"
 
 #include "apps/forward/access.h"
@@ -440,6 +441,10 @@ int main(void)
     failed += conformance("iavf_i40e_2_queues", IAVF_BEHIND_I40E, 2, 0, VIRTCHNL_CAP_RSS_PF);
     failed += conformance("iavf_ice_4_queues", IAVF_BEHIND_ICE, 4, 0, 0);
     failed += conformance("iavf_ice_16_queues", IAVF_BEHIND_ICE, 16, 0, 0);
+    intel_set_alone(true);
+    failed += conformance("iavf_i40e_alone", IAVF_BEHIND_I40E, 2, 64, 0);
+    failed += conformance("iavf_ice_alone", IAVF_BEHIND_ICE, 2, 64, 0);
+    intel_set_alone(false);
     kind = IAVF_BEHIND_I40E;
     failed += cmocka_run_group_tests_name("i40e", tests, NULL, NULL);
     kind = IAVF_BEHIND_ICE;

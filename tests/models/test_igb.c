@@ -717,9 +717,9 @@ int main(void)
     failed += conformance("igb_82576_small_rings", IGB_MODEL_82576, 2, 64);
     failed += conformance("igb_i350", IGB_MODEL_I350, 1, 1024);
     failed += conformance("igb_i350_4_queues", IGB_MODEL_I350, 4, 128);
-    adv_set_alone(true);
+    intel_set_alone(true);
     failed += conformance("igb_82576_alone", IGB_MODEL_82576, 2, 64);
-    adv_set_alone(false);
+    intel_set_alone(false);
     vfs = 1;
     failed += conformance("igb_82576_with_a_vf", IGB_MODEL_82576, 1, 0);
     vfs = 7;

@@ -183,8 +183,8 @@ int main(void)
     int failed = conformance("igbvf_82576", IGB_MODEL_82576, 1, 0, true);
     failed += conformance("igbvf_82576_ring_64", IGB_MODEL_82576, 1, 64, true);
     failed += conformance("igbvf_i350", IGB_MODEL_I350, 1, 0, true);
-    adv_set_alone(true);
+    intel_set_alone(true);
     failed += conformance("igbvf_alone", IGB_MODEL_82576, 1, 0, true);
-    adv_set_alone(false);
+    intel_set_alone(false);
     return failed + cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -686,8 +686,8 @@ int main(void)
     failed += conformance("ixgbe_82599_kx4", IXGBE_MODEL_82599_KX4, 1, 1024);
     failed += conformance("ixgbe_x540", IXGBE_MODEL_X540, 1, 0);
     failed += conformance("ixgbe_x540_16_queues", IXGBE_MODEL_X540, 16, 128);
-    adv_set_alone(true);
+    intel_set_alone(true);
     failed += conformance("ixgbe_82599_alone", IXGBE_MODEL_82599, 2, 64);
-    adv_set_alone(false);
+    intel_set_alone(false);
     return failed + cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -483,9 +483,9 @@ int main(void)
     failed += conformance("ixgbevf_82599_2_queues", IXGBE_MODEL_82599, 2, 0, false);
     failed += conformance("ixgbevf_82599_4_queues", IXGBE_MODEL_82599, 4, 0, false);
     failed += conformance("ixgbevf_x540", IXGBE_MODEL_X540, 1, 0, true);
-    adv_set_alone(true);
+    intel_set_alone(true);
     failed += conformance("ixgbevf_alone", IXGBE_MODEL_82599, 1, 0, false);
-    adv_set_alone(false);
+    intel_set_alone(false);
     failed += conformance("ixgbevf_x540_4_queues", IXGBE_MODEL_X540, 4, 0, true);
     return failed + cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -228,6 +228,7 @@ static const struct port_ops e1000_ops = { .start = e1000_start,
                                            .set_offloads = e1000_set_offloads,
                                            .vlan_filter = e1000_vlan_filter,
                                            .arm = e1000_arm,
+                                           .path = intel_path,
                                            .counters = e1000_counters };
 
 /* 8254x SDM 13.4.27 and 13.4.38. */

@@ -343,6 +343,7 @@ static const struct port_ops ops = { .start = i40e_start,
                                      .set_mtu = i40e_set_mtu,
                                      .set_offloads = i40e_set_offloads,
                                      .arm = i40e_arm,
+                                     .path = intel_path,
                                      .counters = i40e_counters,
                                      .poll = i40e_poll,
                                      .service = i40e_service };

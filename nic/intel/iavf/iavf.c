@@ -311,6 +311,7 @@ static const struct port_ops iavf_ops = { .start = iavf_start,
                                           .set_offloads = iavf_set_offloads,
                                           .vlan_filter = vf_client_vlan_filter,
                                           .arm = iavf_arm,
+                                          .path = intel_path,
                                           .counters = iavf_counters,
                                           .poll = iavf_poll,
                                           .service = iavf_service };
