@@ -54,7 +54,8 @@ struct iavf_played_pf {
     uint16_t max_frame;
     uint32_t speed_mbps;
     uint16_t port_vlan; /* the administrator's; 0: none */
-    bool deaf;          /* messages are read and not answered */
+    bool deaf;          /* messages are served and not answered */
+    uint64_t unanswered; /* those of these operations, a bit each */
     uint64_t refused;   /* operations, a bit each */
     int32_t refusal;    /* the status that says so */
     bool serves;        /* false: the test answers, by iavf_model_tell() */

@@ -35,7 +35,7 @@ struct request {
 
 static void answer(const struct request *r, int32_t status, const void *bytes, uint32_t n)
 {
-    if (!r->m->pf.deaf)
+    if (!r->m->pf.deaf && !(r->m->pf.unanswered >> r->op & 1))
         iavf_model_tell(r->m, r->op, status, bytes, n);
 }
 
@@ -123,6 +123,14 @@ static bool vsi_is(const struct request *r, uint16_t vsi)
     return vsi == VSI || bad(r, "another VSI than the VF's", vsi);
 }
 
+static bool is_the_vfs(const struct request *r, uint64_t iova, uint32_t bytes)
+{
+    uint8_t byte;
+    return (!pcispace_dma_read(&r->m->device, iova, &byte, 1) &&
+            !pcispace_dma_read(&r->m->device, iova + bytes - 1, &byte, 1)) ||
+           bad(r, "a ring outside of the function's memory", iova);
+}
+
 static bool configure(const struct request *r, const struct virtchnl_queue_pair *p)
 {
     struct iavf_model *m = r->m;
@@ -154,7 +162,10 @@ static bool configure(const struct request *r, const struct virtchnl_queue_pair 
     if (!what)
         what = i40e_queue_context_wrong(&m->tx[q].context, false);
     m->pf.configured[q] = !what;
-    return !what || bad(r, what, q);
+    if (what)
+        return bad(r, what, q);
+    return is_the_vfs(r, p->rx.ring, p->rx.length * 32) &&
+           is_the_vfs(r, p->tx.ring, p->tx.length * 16u);
 }
 
 static int32_t config_queues(const struct request *r)

@@ -335,6 +335,48 @@ static void queues_that_do_not_stop_are_reset(void **state)
     traffic_flows();
 }
 
+/* Linux's i40e says no when half of the queues are on: stopped while its answer comes, and told
+ * that they cannot be switched off either. */
+static void queues_that_were_refused_may_be_on(void **state)
+{
+    start(1);
+    refuse(VIRTCHNL_ENABLE_QUEUES, true);
+    refuse(VIRTCHNL_DISABLE_QUEUES, true);
+    for (unsigned i = 0; i < 100 && !model.pf.seen[VIRTCHNL_ENABLE_QUEUES]; i++)
+        turn();
+    assert_int_equal(model.pf.seen[VIRTCHNL_ENABLE_QUEUES], 1);
+    i40e_engine_start(&model.rx[0]);
+    unsigned before = model.flrs;
+    port_stop(port);
+    assert_int_equal(model.flrs, before + 1);
+    assert_false(model.rx[0].on);
+    refuse(VIRTCHNL_ENABLE_QUEUES, false);
+    refuse(VIRTCHNL_DISABLE_QUEUES, false);
+    assert_int_equal(port_start(port), 0);
+    assert_in_range(link_comes_within(1000), 1, 900);
+    traffic_flows();
+}
+
+/* Stopped while the PF has not answered where the rings are: it never hears of the old ones again.
+ */
+static void rings_that_are_gone_are_not_told_of(void **state)
+{
+    model.pf.unanswered = 1ull << VIRTCHNL_CONFIG_QUEUES;
+    start(1);
+    for (unsigned i = 0; i < 100 && !model.pf.seen[VIRTCHNL_CONFIG_QUEUES]; i++)
+        turn();
+    assert_int_equal(model.pf.seen[VIRTCHNL_CONFIG_QUEUES], 1);
+    uint64_t old = model.rx[0].context.base;
+    port_stop(port);
+    model.pf.unanswered = 0;
+    port->rxq[0]->size = port->txq[0]->size = 1024; /* so that they are elsewhere */
+    assert_int_equal(port_start(port), 0);
+    assert_in_range(link_comes_within(1000), 1, 900);
+    assert_int_not_equal(model.rx[0].context.base, old);
+    assert_int_equal(model.rx[0].context.count, 1024);
+    traffic_flows();
+}
+
 /* The PF is silent and its VF's queues are on: memory is not given to others
  * before a reset. */
 static void queues_of_a_silent_pf_are_reset_before_they_are_filled_anew(void **state)
@@ -547,6 +589,8 @@ int main(void)
         TEST(another_address_after_a_reset_is_adopted),
         TEST(it_stops_in_every_state),
         TEST(queues_that_do_not_stop_are_reset),
+        TEST(queues_that_were_refused_may_be_on),
+        TEST(rings_that_are_gone_are_not_told_of),
         TEST(queues_of_a_silent_pf_are_reset_before_they_are_filled_anew),
         TEST(start_fails_clean_while_the_pf_is_away),
         TEST(answers_to_nothing_change_nothing),

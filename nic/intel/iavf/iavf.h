@@ -34,7 +34,7 @@ struct iavf {
     struct i40e_adminq aq;
     uint16_t queues;  /* rings there are, each way; 0: stopped */
     uint16_t live;    /* of them that are on and used */
-    bool dma;         /* queues are on, or may be */
+    bool dma;         /* the PF was told of the rings: queues are on, or may be */
     uint64_t revive_us;
 
     /* The channel. */

@@ -251,10 +251,10 @@ bool iavf_channel_disable(struct iavf *e)
         iavf_channel_was_reset(e);
         return true;
     }
-    if (c->state != VF_OPEN || !wait_for_answer(e))
-        return false;
+    if (c->state != VF_OPEN || !wait_for_answer(e) || c->state != VF_OPEN)
+        return false; /* what came may have been a refusal, of queues that are half on */
     c->setting = SETTING_DISABLE;
     c->mail.count = iavf_say(e, VIRTCHNL_DISABLE_QUEUES, &s, sizeof s);
     channel_send(c);
-    return wait_for_answer(e) && !e->enabled;
+    return wait_for_answer(e) && !e->dma;
 }

@@ -71,14 +71,14 @@ static bool resources_good(const struct virtchnl_resources *r)
 static void resources_given(struct vf_client *c, const uint32_t *answer)
 {
     struct iavf *e = of(c);
-    memset(&e->given, 0, sizeof e->given);
-    if (e->answered >= sizeof e->given)
-        memcpy(&e->given, answer, sizeof e->given);
-    if (!resources_good(&e->given)) {
+    struct virtchnl_resources told;
+    memcpy(&told, answer, sizeof told);
+    if (e->answered < sizeof told || !resources_good(&told)) {
         c->nonsense++;
         pictures_differ(c);
         return;
     }
+    e->given = told;
     if (e->given.queue_pairs > IAVF_QUEUES)
         e->given.queue_pairs = IAVF_QUEUES;
     if (!e->given.max_frame || e->given.max_frame > MAX_FRAME)
@@ -187,6 +187,7 @@ static unsigned configure_ask(struct vf_client *c)
     struct virtchnl_queues head = { .vsi = vsi_of(e), .pairs = iavf_queues_to_use(e) };
     if (!rings_due(e))
         return 0;
+    e->dma = true;
     memset(e->message, 0, sizeof e->message);
     memcpy(e->message, &head, sizeof head);
     for (uint16_t q = 0; q < head.pairs; q++) {
@@ -237,7 +238,6 @@ static unsigned enable_ask(struct vf_client *c)
     const struct virtchnl_queue_select s = { .vsi = vsi_of(e), .rx = all, .tx = all };
     if (!rings_due(e) || !e->configured)
         return 0;
-    e->dma = true;
     return iavf_say(e, VIRTCHNL_ENABLE_QUEUES, &s, sizeof s);
 }
 
