@@ -143,7 +143,8 @@ void check_frame(const struct port *port, const struct packet *first)
     must(bytes >= FRAME_MIN && bytes <= port_frame_limit(port));
     must(!first->next || first->length >= PACKET_HEADER_MIN);
     must(first->interface == PACKET_INTERFACE_NONE);
-    must(!(first->flags & ~(verdict | PACKET_VLAN)) && (first->flags & verdict) != verdict);
+    must(!(first->flags & ~(verdict | PACKET_VLAN | PACKET_HASH)) &&
+         (first->flags & verdict) != verdict);
 }
 
 void harness_end(void)

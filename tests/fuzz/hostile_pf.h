@@ -1,51 +1,25 @@
 /* hostile_pf.h - a hostile PF, and a hostile VF of its chip: mailbox flags and words, queue
- * registers, counters and descriptors are as the input says, while the port is polled, started,
- * stopped, set and used.  Whatever is said: frames handed up keep the rules of nic/packet.h, the
- * port's facts stay possible, the log is not filled, and in the end every packet is back in the
- * pool, once.
+ * registers, counters and descriptors are as the input says, and the port keeps hostile_port.h's
+ * rules.
  *
  * For a harness of its own for each driver of VFs, which says before where its registers are:
  * DEVICE_ID, BAR_SIZE, MAILBOX, MEMORY(word), RX_BLOCK(queue), TX_BLOCK(queue), QUEUES, COUNTERS,
  * LINK; and the messages: TYPES from MBX_VF_SET_MAC on, WORDS of the longest answer. */
 #pragma once
 
-#include "apps/forward/access.h"
-#include "kernel/log.h"
-#include "kernel/time.h"
 #include "nic/intel/intel_advanced.h"
 #include "nic/intel/intel_mbx.h"
 #include "nic/intel/intel_regs.h"
-#include "nic/port.h"
-#include "pci/pci.h"
-#include "tests/fuzz/harness.h"
-#include "tests/host/host.h"
-#include "tests/models/conformance.h"
-#include "tests/models/pcispace.h"
+#include "tests/fuzz/hostile_port.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-#define POOL_PACKETS 256u /* cleared for each input */
-#define RING 64u
 #define RX_CONTROL(q) (RX_BLOCK(q) + ADV_Q_CTL)
 #define TX_CONTROL(q) (TX_BLOCK(q) + ADV_Q_CTL)
-#define LINES_MAX 400u /* of the log for one input */
 
-static struct packet_pool *pool;
-static struct packet_cache cache;
-static struct input in;
-static struct pcispace_device device;
-static struct pci_function *function;
 static uint32_t regs[BAR_SIZE / 4];
 static uint32_t mailbox; /* what V2PMAILBOX shows */
 static uint32_t returned[QUEUES], turn; /* receive descriptors, one after the other, by turns */
 static bool honest_queues, gone;
 static enum { SILENT, GRANTS, REFUSES, BABBLES } pf;
-
-static uint64_t take(size_t n)
-{
-    return take_value(&in, n);
-}
 
 /* The device ----------------------------------------------------------------- */
 
@@ -173,82 +147,7 @@ static void return_descriptor(void)
              result | (how & 0x40 ? take(8) : 0));
 }
 
-/* The port --------------------------------------------------------------------- */
-
-static void receive(struct port *port)
-{
-    struct packet *p[8];
-    for (unsigned q = 0; q < QUEUES; q++) {
-        uint16_t n = port_rx_burst(port->rxq[q], p, 8);
-        for (uint16_t i = 0; i < n; i++)
-            check_frame(port, p[i]);
-        packet_free_burst(&cache, p, n);
-    }
-}
-
-static void send(struct port *port, uint16_t shape)
-{
-    static const uint8_t bytes[1600];
-    uint32_t length = shape % 1600u, segment = length > 300 ? PACKET_ROOM : 1 + shape % 251u;
-    for (unsigned i = 0; i < 1u + shape % 16u; i++) {
-        struct packet *p = conformance_packet(&cache, bytes, length, segment);
-        if (p && !port_tx_burst(port->txq[i % port->tx_queues], &p, 1))
-            packet_free(&cache, p);
-    }
-}
-
-static void check_port(const struct port *port)
-{
-    must(!(port->mac[0] & 1) && !(port->permanent_mac[0] & 1));
-    must(port->mtu >= MTU_MIN && port_frame_limit(port) <= port->limits.max_frame);
-    must(port->vlan <= VLAN_MAX);
-    must(!port->link.up || memcmp(port->mac, (uint8_t[MAC_LEN]){ 0 }, MAC_LEN));
-}
-
-static void set_something(struct port *port)
-{
-    static uint8_t groups[40][MAC_LEN];
-    uint8_t which = (uint8_t)take(1);
-    uint64_t value = take(6);
-    for (unsigned i = 0; i < 40; i++)
-        groups[i][0] = 1;
-    switch (which % 4) {
-    case 0:
-        port_set_mac(port, (const uint8_t *)&value);
-        break;
-    case 1:
-        port_set_mtu(port, (uint16_t)value);
-        break;
-    case 2:
-        access_set_vlan(port, (uint16_t)value & 0xfff);
-        break;
-    default:
-        port_set_rx_mode(port, &(struct port_rx_mode){ .promiscuous = value & 1,
-                                                       .all_multicast = value & 2,
-                                                       .multicast = groups,
-                                                       .multicast_count = value >> 8 & 0x1f });
-        break;
-    }
-}
-
-static void look(struct port *port)
-{
-    struct port_counter rows[32];
-    struct port_device_stats stats;
-    port->ops->counters(port, rows, 32);
-    port->ops->stats(port, &stats);
-    port_poll_link(port);
-}
-
-static void poll(struct port *port, unsigned turns)
-{
-    for (unsigned i = 0; i < turns; i++) {
-        host_advance_us(1000);
-        if (port_poll(port, time_us()))
-            port_poll_link(port);
-        check_port(port);
-    }
-}
+/* What happens ----------------------------------------------------------------- */
 
 static void step(struct port *port)
 {
@@ -283,7 +182,7 @@ static void step(struct port *port)
         break;
     case 9:
         port_stop(port);
-        must(host_dma_mapped(&function->dma) == 0);
+        must(host_dma_mapped(&function->dma) == idle);
         port_start(port);
         break;
     case 10:
@@ -305,37 +204,4 @@ static void step(struct port *port)
     poll(port, 1);
 }
 
-static unsigned lines;
-
-static void count_line(const char *text, size_t n)
-{
-    lines++;
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
-    in = (struct input){ data, size < 4096 ? size : 4096 };
-    log_set_sink(count_line);
-    lines = 0;
-    pool = packet_pool_create(POOL_PACKETS);
-    packet_cache_init(&cache, pool);
-    plug();
-    must(pci_probe_drivers() == 1);
-    struct port *port = port_get(0);
-    must(port_set_queues(port, QUEUES) == 0);
-    for (unsigned q = 0; q < QUEUES; q++) {
-        port->rxq[q]->cache = port->txq[q]->cache = &cache;
-        port->rxq[q]->size = port->txq[q]->size = RING;
-    }
-    must(port_start(port) == 0);
-    while (in.size && port->state == PORT_RUNNING)
-        step(port);
-    must(lines < LINES_MAX);
-    function->driver->remove(function);
-    packet_cache_flush(&cache);
-    must(packet_pool_available(pool) == POOL_PACKETS);
-    packet_pool_destroy(pool);
-    must(host_dma_mapped(&function->dma) == 0);
-    harness_end();
-    return 0;
-}
+static void end(struct port *port) {}
