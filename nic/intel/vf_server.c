@@ -1,5 +1,5 @@
 /* vf_server.c - the PF's end of the mailboxes (vf_server.h): what VFs ask for, and what they are
- * told; what their administrator wants of them.
+ * told.  What they may have, and what their administrator wants of them, is vf_policy.c's.
  *
  * Documents: unread: 82576 DS 7.8.2.9 and 8.14 (the buffers), 4.6.11 (resets); the messages are
  * those of intel_mbx.h.  Compared with Linux's and DPDK's drivers of either side.
@@ -22,36 +22,15 @@
 #include "kernel/mmio.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* A driver that comes up sends some ten messages, and one for each of its VLANs. */
-#define MESSAGES_PER_S 200u
-#define MESSAGES_BURST 64u
 #define STUCK_US (10 * US_PER_MS)   /* a VF copies 64 bytes in some us */
 #define INSIST_US (1 * US_PER_S)    /* between two words that it must reset */
 #define UNREAD_US (100 * US_PER_MS) /* our message is overwritten after that, read or not */
 #define KEPT_US (100 * US_PER_MS)   /* a VF that was acknowledged lets go, when its CPU runs */
-#define FIXED_MAC "the administrator set its address, and it is not trusted"
-#define HELD_DOWN "the administrator holds its link down"
-#define STRIKES_MAX 4u        /* malicious-driver events until a VF is muted */
-#define LOG_US (2 * US_PER_S) /* between two log lines about one VF */
-
 static struct vf_state *vf_of(struct vf_server *s, unsigned vf)
 {
     return &s->vf[vf];
-}
-
-static bool may_log(struct vf_state *v, uint64_t now_us)
-{
-    if (now_us < v->log_us) {
-        v->unlogged++;
-        return false;
-    }
-    v->log_us = now_us + LOG_US;
-    return true;
 }
 
 /* What is granted ------------------------------------------------------------------------- */
@@ -67,53 +46,9 @@ static void forget(struct vf_server *s, unsigned vf)
     memcpy(v->mac, v->policy.mac, MAC_LEN);
 }
 
-bool vf_may_speak(const struct vf_state *v)
-{
-    return v->policy.link != VF_LINK_DOWN && !v->muted;
-}
-
 bool vf_all_multicast(const struct vf_state *v)
 {
     return v->all_multicast || v->overflow;
-}
-
-static bool vf_has_mac(const struct vf_state *v, const uint8_t mac[MAC_LEN])
-{
-    if (mac_equal(v->policy.mac, mac) || mac_equal(v->mac, mac))
-        return true;
-    for (unsigned k = 0; k < v->mac_count; k++)
-        if (mac_equal(v->macs[k], mac))
-            return true;
-    return false;
-}
-
-bool vf_server_has_mac(const struct vf_server *s, const uint8_t mac[MAC_LEN])
-{
-    for (unsigned i = 0; i < s->count; i++)
-        if (vf_has_mac(&s->vf[i], mac))
-            return true;
-    return false;
-}
-
-/* NULL, or why the VF cannot have that address. */
-static const char *mac_trouble(const struct vf_server *s, unsigned vf, const uint8_t mac[MAC_LEN])
-{
-    if (!mac_is_station(mac))
-        return "that is no station's address";
-    if (mac_equal(mac, s->port->mac))
-        return "that address is the PF's";
-    for (unsigned i = 0; i < s->count; i++)
-        if (i != vf && vf_has_mac(&s->vf[i], mac))
-            return "another VF has that address";
-    return NULL;
-}
-
-static unsigned filters_free(const struct vf_server *s)
-{
-    unsigned taken = 0;
-    for (unsigned i = 0; i < s->count; i++)
-        taken += s->vf[i].mac_count;
-    return s->limits.macs - taken;
 }
 
 bool vf_vlans_add(struct vf_vlans *vlans, uint16_t vlan, uint64_t pools)
@@ -183,7 +118,7 @@ static void seize_buffer(struct vf_server *s, unsigned vf, uint64_t now_us)
     mailbox_write(s, vf, MBX_P2V_RVFU);
     s->ops->clear_request(s->chip, vf);
     v->held_us = now_us;
-    if (!v->stuck && may_log(v, now_us))
+    if (!v->stuck && vf_may_log(v, now_us))
         log_warning("%s VF %u: holds the mailbox and says nothing, it is taken back", s->name, vf);
     v->stuck = true;
 }
@@ -249,27 +184,6 @@ void vf_message_mac(const uint32_t *message, uint8_t mac[MAC_LEN])
     memcpy(mac + 4, &message[2], 2);
 }
 
-const char *vf_server_add_mac(struct vf_server *s, unsigned vf, const uint8_t mac[MAC_LEN])
-{
-    struct vf_state *v = vf_of(s, vf);
-    const char *trouble = mac_trouble(s, vf, mac);
-    if (v->policy.mac_set && !v->policy.trust)
-        return FIXED_MAC;
-    if (trouble)
-        return trouble;
-    for (unsigned k = 0; k < v->mac_count; k++)
-        if (mac_equal(v->macs[k], mac))
-            return NULL;
-    if (mac_equal(v->mac, mac))
-        return NULL;
-    if (v->mac_count == VF_MACS)
-        return "a VF has at most 3 further addresses";
-    if (!filters_free(s))
-        return "all address filters are taken";
-    memcpy(v->macs[v->mac_count++], mac, MAC_LEN);
-    return NULL;
-}
-
 const char *vf_request_mac(struct vf_server *s, unsigned vf, const uint32_t *message,
                            struct vf_answer *answer)
 {
@@ -286,8 +200,8 @@ const char *vf_request_mac(struct vf_server *s, unsigned vf, const uint32_t *mes
     if (info_of(message) == MBX_MAC_FILTER_ADD)
         return vf_server_add_mac(s, vf, mac);
     if (fixed && !mac_equal(mac, v->mac))
-        return FIXED_MAC;
-    const char *trouble = mac_trouble(s, vf, mac);
+        return VF_FIXED_MAC;
+    const char *trouble = vf_mac_trouble(s, vf, mac);
     if (!trouble)
         memcpy(v->mac, mac, MAC_LEN);
     return trouble;
@@ -360,22 +274,6 @@ const char *vf_request_promiscuous(struct vf_server *s, unsigned vf, const uint3
 
 /* Answers ------------------------------------------------------------------------------- */
 
-static void refuse(struct vf_server *s, unsigned vf, const char *why, uint64_t now_us)
-{
-    struct vf_state *v = vf_of(s, vf);
-    bool again = v->last_refusal == why; /* asked for ever, said once */
-    v->refused++;
-    v->unlogged += again;
-    v->last_refusal = why;
-    if (again || !may_log(v, now_us))
-        return;
-    if (v->unlogged)
-        log_warning("%s VF %u: refused: %s (%u lines not shown)", s->name, vf, why, v->unlogged);
-    else
-        log_warning("%s VF %u: refused: %s", s->name, vf, why);
-    v->unlogged = 0;
-}
-
 /* A reset forgets all that was granted.  The answer has no CTS: drivers compare it as a whole. */
 static void answer_reset(struct vf_server *s, unsigned vf, uint64_t now_us)
 {
@@ -389,7 +287,7 @@ static void answer_reset(struct vf_server *s, unsigned vf, uint64_t now_us)
         memcpy(&words[1], v->mac, 4);
         memcpy(&words[2], v->mac + 4, 2);
     } else {
-        refuse(s, vf, HELD_DOWN, now_us);
+        vf_refused(s, vf, VF_HELD_DOWN, now_us);
     }
     s->ops->program(s->chip);
     answer(s, vf, words, v->cts ? s->ops->reset_words : 1, now_us);
@@ -403,7 +301,7 @@ static const char *do_request(struct vf_server *s, unsigned vf, const uint32_t *
     uint32_t type = message[0] & MBX_TYPE;
     vf_request_fn *request = type < s->ops->request_types ? s->ops->requests[type] : NULL;
     if (!v->cts)
-        return vf_may_speak(v) ? "it has to reset first" : HELD_DOWN;
+        return vf_may_speak(v) ? "it has to reset first" : VF_HELD_DOWN;
     if (request)
         return request(s, vf, message, answer);
     v->invalid++;
@@ -420,7 +318,7 @@ static void answer_request(struct vf_server *s, unsigned vf, const uint32_t *mes
     struct vf_answer given = { .count = 1 };
     const char *why = do_request(s, vf, message, &given);
     if (why || given.less)
-        refuse(s, vf, why ? why : given.less, now_us);
+        vf_refused(s, vf, why ? why : given.less, now_us);
     if (!why)
         s->ops->program(s->chip);
     given.words[0] = (echoed ? message[0] & (MBX_TYPE | MBX_INFO) : type) | (v->cts ? MBX_CTS : 0) |
@@ -440,8 +338,7 @@ static void serve_message(struct vf_server *s, unsigned vf, bool kept, uint64_t 
     for (unsigned i = 0; i < MBX_WORDS; i++)
         message[i] = mmio_read32(memory_of(s, vf, i));
     mailbox_write(s, vf, MBX_P2V_ACK | (kept ? 0 : MBX_P2V_PFU));
-    limit_take(&v->tokens, now_us, MESSAGES_PER_S);
-    v->messages++;
+    vf_asked(v, now_us);
     v->stuck = v->waiting = v->unread = false;
     v->answer_words = 0;
     if (message[0] & (MBX_ACK | MBX_NACK)) {
@@ -463,7 +360,7 @@ static void serve(struct vf_server *s, unsigned vf, uint64_t now_us)
         v->invalid++;
         return;
     }
-    if (!limit_allows(&v->tokens, now_us, MESSAGES_PER_S, MESSAGES_BURST)) {
+    if (!vf_may_ask(v, now_us)) {
         v->deferred += !v->waiting;
         v->waiting = true;
         return;
@@ -521,10 +418,7 @@ static void vf_was_reset(struct vf_server *s, unsigned vf, uint64_t now_us)
     s->ops->clear_queues(s->chip, vf);
     v->stuck = v->unread = v->ping = v->nack = false;
     v->held_us = 0;
-    if (v->muted && now_us - v->muted_us >= VF_MUTED_US) {
-        v->muted = false;
-        v->strikes = 0;
-    }
+    vf_forgiven(v, now_us);
 }
 
 static void take_resets(struct vf_server *s, uint64_t resets, uint64_t now_us)
@@ -569,26 +463,9 @@ static void revoke(struct vf_server *s, unsigned vf)
     vf_of(s, vf)->ping = true;
 }
 
-void vf_server_spoofed(struct vf_server *s, unsigned vf, uint64_t now_us)
-{
-    struct vf_state *v = vf_of(s, vf);
-    v->spoofed++;
-    if (may_log(v, now_us))
-        log_warning("%s VF %u: sent with a source address or VLAN that is not its own, dropped",
-                    s->name, vf);
-}
-
 void vf_server_malicious(struct vf_server *s, unsigned vf, uint64_t now_us)
 {
-    struct vf_state *v = vf_of(s, vf);
-    v->malicious++;
-    if (!v->muted && ++v->strikes >= STRIKES_MAX) {
-        v->muted = true;
-        v->muted_us = now_us;
-    }
-    log_warning("%s VF %u: malicious-driver detection stopped its queue%s", s->name, vf,
-                v->muted ? "; it is served no more until a function reset, in 10 s at the earliest"
-                         : ", it must reset");
+    vf_accused(s, vf, now_us);
     revoke(s, vf);
 }
 
@@ -600,111 +477,24 @@ void vf_server_link_changed(struct vf_server *s)
 
 /* Policies ------------------------------------------------------------------------------ */
 
-static const char *chip_cannot(const struct vf_server *s, const char *what)
-{
-    static char text[96];
-    snprintf(text, sizeof text, "the %s %s", s->limits.chip, what);
-    return text;
-}
-
-static int check_rate(const struct vf_server *s, const struct vf_policy *p,
-                      const struct vf_policy *old, const char **why)
-{
-    char limits[48];
-    *why = chip_cannot(s, "has no rate limiter");
-    if (p->rate_mbps != old->rate_mbps && p->rate_mbps && !s->limits.rate_mbps)
-        return -ENOTSUP;
-    snprintf(limits, sizeof limits, "limits to %" PRIu32 " to %" PRIu32 " Mb/s",
-             s->limits.rate_min_mbps, s->limits.rate_mbps);
-    *why = chip_cannot(s, limits);
-    if (!s->limits.rate_mbps || !p->rate_mbps || p->rate_mbps == old->rate_mbps)
-        return 0;
-    return p->rate_mbps > s->limits.rate_mbps || p->rate_mbps < s->limits.rate_min_mbps ? -EINVAL
-                                                                                        : 0;
-}
-
-static int check_policy(const struct vf_server *s, unsigned vf, const struct vf_policy *p,
-                        const char **why)
-{
-    const struct vf_policy *old = &s->vf[vf].policy;
-    char filters[48];
-    if (p->mac_set && (*why = mac_trouble(s, vf, p->mac)))
-        return -EINVAL;
-    *why = "VLANs are 1 to 4094";
-    if (p->vlan > VLAN_MAX)
-        return -EINVAL;
-    snprintf(filters, sizeof filters, "has %u VLAN filters, and all are taken", s->limits.vlans);
-    *why = chip_cannot(s, filters);
-    if (p->vlan && p->vlan != old->vlan && !vlan_fits(s, p->vlan))
-        return -ENOSPC;
-    int err = check_rate(s, p, old, why);
-    if (err)
-        return err;
-    *why = chip_cannot(s, "cannot force a link up while the wire is down");
-    return p->link != old->link && p->link == VF_LINK_UP ? -ENOTSUP : 0;
-}
-
-/* Whether the VF holds what it could not get under the new policy, or has to learn something. */
-static bool must_restart(const struct vf_state *v, const struct vf_policy *old)
-{
-    const struct vf_policy *p = &v->policy;
-    if (p->link != old->link || !mac_equal(p->mac, old->mac))
-        return true;
-    if (p->vlan && v->vlan_count)
-        return true;
-    if (p->trust)
-        return false;
-    return v->promiscuous || v->all_multicast ||
-           (p->mac_set && (v->mac_count || !mac_equal(v->mac, p->mac)));
-}
-
 int vf_server_set(struct vf_server *s, unsigned vf, const struct vf_policy *policy,
                   const char **why)
 {
-    int err = check_policy(s, vf, policy, why);
-    if (err)
-        return err;
     struct vf_state *v = vf_of(s, vf);
     struct vf_policy old = v->policy;
+    int err = vf_policy_check(s, vf, policy, why);
+    if (err)
+        return err;
+    if (policy->vlan && policy->vlan != old.vlan && !vlan_fits(s, policy->vlan)) {
+        *why = vf_no_vlan_left(s);
+        return -ENOSPC;
+    }
     v->policy = *policy;
-    if (must_restart(v, &old))
+    if (vf_must_restart(v, &old))
         revoke(s, vf);
     else if (policy->trust && !old.trust)
         v->ping |= v->cts; /* it may ask for more now */
     return 0;
-}
-
-static enum vf_mailbox mailbox_state(const struct vf_state *v)
-{
-    if (v->muted)
-        return VF_MAILBOX_MUTED;
-    if (v->stuck)
-        return VF_MAILBOX_STUCK;
-    return v->cts ? VF_MAILBOX_OPEN : VF_MAILBOX_CLOSED;
-}
-
-void vf_server_info(const struct vf_server *s, unsigned vf, struct vf_info *info)
-{
-    const struct vf_state *v = &s->vf[vf];
-    *info = (struct vf_info){
-        .policy = v->policy,
-        .mailbox = mailbox_state(v),
-        .promiscuous = v->promiscuous,
-        .all_multicast = vf_all_multicast(v),
-        .frame = v->frame,
-        .macs = v->mac_count,
-        .vlans = v->vlan_count,
-        .multicast = v->hash_count,
-        .spoofed = v->spoofed,
-        .malicious = v->malicious,
-        .messages = v->messages,
-        .refused = v->refused,
-        .invalid = v->invalid,
-        .deferred = v->deferred,
-        .resets = v->resets,
-        .last_refusal = v->last_refusal,
-    };
-    memcpy(info->mac, v->mac, MAC_LEN);
 }
 
 /* Beginning and end ---------------------------------------------------------------------- */
@@ -735,35 +525,4 @@ void vf_server_close(struct vf_server *s)
     for (unsigned i = 0; i < s->count; i++)
         if (take_buffer(s, i))
             tell(s, i, &message, 1, 0);
-}
-
-/* Locally administered (unread: IEEE 802-2014 8.4), and nobody else's here. */
-static void choose_mac(struct vf_server *s, unsigned vf)
-{
-    uint8_t *mac = s->vf[vf].policy.mac;
-    do {
-        mac_invent(mac);
-    } while (mac_trouble(s, vf, mac));
-    memcpy(s->vf[vf].mac, mac, MAC_LEN);
-}
-
-int vf_server_create(struct vf_server *s, unsigned count)
-{
-    s->vf = calloc(count, sizeof *s->vf);
-    if (!s->vf)
-        return -ENOMEM;
-    s->count = count;
-    for (unsigned i = 0; i < count; i++)
-        s->vf[i] = (struct vf_state){ .policy = { .spoofcheck = true, .link = VF_LINK_AUTO },
-                                      .frame = s->limits.frame };
-    for (unsigned i = 0; i < count; i++)
-        choose_mac(s, i);
-    return 0;
-}
-
-void vf_server_destroy(struct vf_server *s)
-{
-    free(s->vf);
-    s->vf = NULL;
-    s->count = 0;
 }

@@ -4,7 +4,8 @@
  * The protocol (intel_mbx.h) and its rules are here, whatever the chip; a chip says where its
  * mailboxes are, what happened in them, and makes its filters and pools follow (struct
  * vf_server_ops).  igb_pf.c and ixgbe_sriov.c are two; what only VFs of the 10 Gb/s chips ask for
- * is answered in ixgbe_vfs.c.
+ * is answered in ixgbe_vfs.c.  Chips whose VFs speak virtchnl share what vf_policy.c does, and have
+ * no ops and no mailboxes here: i40e/virtchnl_server.h.
  *
  * Of a VF there is what the administrator wants (`policy`, kept for as long as VFs are in
  * force) and what the VF's driver has asked for and was granted (the rest, forgotten
@@ -22,7 +23,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define VF_MACS 3u             /* further addresses of one VF */
+#define VF_MACS 3u             /* further addresses of one VF of a chip with mailboxes */
+#define VF_MACS_MAX 16u        /* and of one with virtchnl */
 #define VF_VLANS_MAX 64u       /* VLAN filters of a chip, at most */
 #define VF_FRAME_MIN 64u       /* FCS included, IEEE 802.3 4A.4.2 */
 #define VF_FRAME_MAX 9728u     /* FCS and tag included: as long as these chips can */
@@ -35,7 +37,7 @@ struct vf_state {
 
     /* Asked for by the VF and granted. */
     uint8_t mac[MAC_LEN];
-    uint8_t macs[VF_MACS][MAC_LEN];
+    uint8_t macs[VF_MACS_MAX][MAC_LEN];
     uint16_t vlans[VF_VLANS_MAX];
     uint16_t hashes[MBX_MULTICAST_MAX];
     uint8_t mac_count, vlan_count, hash_count;
@@ -102,9 +104,12 @@ struct vf_server_ops {
 struct vf_limits {
     const char *chip;       /* its name, for refusals */
     unsigned macs;          /* further addresses, of all VFs together */
+    unsigned vf_macs;       /* and of one */
     unsigned vlans;         /* VLAN filters; one is for VLAN 0, one at least the PF's */
     uint32_t rate_mbps;     /* the highest; 0: it has no limiter */
     uint32_t rate_min_mbps;
+    uint32_t rate_step_mbps; /* 0: any */
+    bool forces_link;       /* up, while the wire is down */
     uint16_t frame;         /* that a VF has without asking */
     unsigned queues;        /* of a VF, each way */
 };
@@ -147,6 +152,29 @@ int vf_server_set(struct vf_server *s, unsigned vf, const struct vf_policy *poli
 /* All of vf_ops.info but what the chip counts. */
 void vf_server_info(const struct vf_server *s, unsigned vf, struct vf_info *info);
 
+/* What does not depend on how VFs ask (vf_policy.c) ---------------------------------------- */
+
+#define VF_FIXED_MAC "the administrator set its address, and it is not trusted"
+#define VF_HELD_DOWN "the administrator holds its link down"
+
+/* 0, or -E... with *why: nothing is changed. */
+int vf_policy_check(const struct vf_server *s, unsigned vf, const struct vf_policy *policy,
+                    const char **why);
+/* With its new policy: it holds what it could not get any more, or has to learn something. */
+bool vf_must_restart(const struct vf_state *v, const struct vf_policy *old);
+const char *vf_no_vlan_left(const struct vf_server *s);
+/* NULL, or why the VF cannot have that address. */
+const char *vf_mac_trouble(const struct vf_server *s, unsigned vf, const uint8_t mac[MAC_LEN]);
+/* It may send another message; it did. */
+bool vf_may_ask(const struct vf_state *v, uint64_t now_us);
+void vf_asked(struct vf_state *v, uint64_t now_us);
+/* Counted; logged when it is not the same again. */
+void vf_refused(struct vf_server *s, unsigned vf, const char *why, uint64_t now_us);
+bool vf_may_log(struct vf_state *v, uint64_t now_us); /* a line about it; not too many */
+/* Malicious-driver detection named it: it is muted after some times, and heard again when its
+ * function was reset long enough afterwards. */
+void vf_accused(struct vf_server *s, unsigned vf, uint64_t now_us);
+void vf_forgiven(struct vf_state *v, uint64_t now_us);
 /* True: that address is a VF's. */
 bool vf_server_has_mac(const struct vf_server *s, const uint8_t mac[MAC_LEN]);
 /* Served and switched on: neither held down nor muted. */

@@ -121,6 +121,7 @@ static int set_up(void **state)
         .ops = &ops,
         .limits = { .chip = "fake",
                     .macs = 2,
+                    .vf_macs = VF_MACS,
                     .vlans = 4,
                     .rate_mbps = 10000,
                     .rate_min_mbps = 1,

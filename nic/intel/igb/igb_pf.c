@@ -632,6 +632,7 @@ static struct igb_pf *pf_create(struct igb *e, unsigned count)
         (struct vf_server){ .ops = &server_ops,
                             .limits = { .chip = e->chip->name,
                                         .macs = e->chip->addresses - IGB_RAR_FILTER,
+                                        .vf_macs = VF_MACS,
                                         .vlans = IGB_VLVF_REGS,
                                         .rate_mbps = e->chip->rate_limit ? RATE_MAX_MBPS : 0,
                                         .rate_min_mbps = 1,

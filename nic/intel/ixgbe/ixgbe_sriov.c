@@ -631,6 +631,7 @@ static struct ixgbe_sriov *sriov_create(struct ixgbe *e, unsigned count)
     s->server = (struct vf_server){ .ops = &server_ops,
                                     .limits = { .chip = e->quirks & IXGBE_X540 ? "X540" : "82599",
                                                 .macs = IXGBE_RAR_STATIONS - IXGBE_RAR_FILTER,
+                                                .vf_macs = VF_MACS,
                                                 .vlans = IXGBE_VLVF_REGS,
                                                 .rate_mbps = RATE_MAX_MBPS,
                                                 .rate_min_mbps = RATE_MIN_MBPS * queues,
