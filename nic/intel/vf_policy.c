@@ -101,10 +101,11 @@ bool vf_may_ask(const struct vf_state *v, uint64_t now_us)
     return limit_allows(&v->tokens, now_us, MESSAGES_PER_S, MESSAGES_BURST);
 }
 
-void vf_asked(struct vf_state *v, uint64_t now_us)
+void vf_asked(struct vf_state *v, uint64_t now_us, unsigned cost)
 {
-    limit_take(&v->tokens, now_us, MESSAGES_PER_S);
     v->messages++;
+    while (cost--)
+        limit_take(&v->tokens, now_us, MESSAGES_PER_S);
 }
 
 void vf_refused(struct vf_server *s, unsigned vf, const char *why, uint64_t now_us)

@@ -338,7 +338,7 @@ static void serve_message(struct vf_server *s, unsigned vf, bool kept, uint64_t 
     for (unsigned i = 0; i < MBX_WORDS; i++)
         message[i] = mmio_read32(memory_of(s, vf, i));
     mailbox_write(s, vf, MBX_P2V_ACK | (kept ? 0 : MBX_P2V_PFU));
-    vf_asked(v, now_us);
+    vf_asked(v, now_us, 1);
     v->stuck = v->waiting = v->unread = false;
     v->answer_words = 0;
     if (message[0] & (MBX_ACK | MBX_NACK)) {

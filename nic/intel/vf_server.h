@@ -165,9 +165,9 @@ bool vf_must_restart(const struct vf_state *v, const struct vf_policy *old);
 const char *vf_no_vlan_left(const struct vf_server *s);
 /* NULL, or why the VF cannot have that address. */
 const char *vf_mac_trouble(const struct vf_server *s, unsigned vf, const uint8_t mac[MAC_LEN]);
-/* It may send another message; it did. */
+/* It may send another message; it did, and it costs as much as so many. */
 bool vf_may_ask(const struct vf_state *v, uint64_t now_us);
-void vf_asked(struct vf_state *v, uint64_t now_us);
+void vf_asked(struct vf_state *v, uint64_t now_us, unsigned cost);
 /* Counted; logged when it is not the same again. */
 void vf_refused(struct vf_server *s, unsigned vf, const char *why, uint64_t now_us);
 bool vf_may_log(struct vf_state *v, uint64_t now_us); /* a line about it; not too many */

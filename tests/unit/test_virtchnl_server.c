@@ -1,0 +1,1107 @@
+/* virtchnl_server.c and virtchnl_requests.c over a chip that only takes notes: who is heard, what
+ * is judged, what is given and told.  What an X710 does with it: tests/models/test_i40e_sriov.c. */
+#include "nic/intel/i40e/virtchnl_server.h"
+
+#include "tests/host/host.h"
+#include "tests/host/test.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define VFS 128u
+#define VSI(vf) (20u + (vf))
+#define QUEUES 4u
+#define KINDS 0x00007a1e80000000ull
+#define ALL_CAPS 0xffffffffu
+#define OLD_CAPS (ALL_CAPS & ~VIRTCHNL_CAP_VLAN_V2)
+
+static struct message {
+    unsigned vf, n;
+    uint32_t op;
+    int32_t status;
+    uint8_t bytes[128];
+} answer, event;
+
+static struct chip {
+    unsigned answers, events, resets, filters, properties, configured, maps, spreads, enables;
+    uint32_t rx, tx; /* on, of VF 0 */
+    int fails;       /* the result of filters(), once; of the others, always */
+    int broken;
+    unsigned queues_for;
+    uint8_t macs; /* that VF 0 had in its list at filters() */
+} chip;
+
+static struct virtchnl_server server;
+static struct port port = { .mac = { 0x52, 0x54, 0, 0, 0, 1 } };
+static uint64_t now;
+static const uint8_t other[MAC_LEN] = { 2, 0, 0, 0, 0, 7 };
+
+/* The chip --------------------------------------------------------------------------------- */
+
+static void chip_send(void *ctx, unsigned vf, uint32_t op, int32_t status, const void *bytes,
+                      uint16_t n)
+{
+    struct message *m = op == VIRTCHNL_EVENT ? &event : &answer;
+    assert_true(n <= sizeof m->bytes);
+    chip.answers += m == &answer;
+    chip.events += m == &event;
+    *m = (struct message){ .vf = vf, .n = n, .op = op, .status = status };
+    if (n)
+        memcpy(m->bytes, bytes, n);
+}
+
+static void chip_reset(void *ctx, unsigned vf)
+{
+    chip.resets++;
+    chip.rx = chip.tx = vf ? chip.rx : 0;
+}
+
+static int chip_filters(void *ctx, unsigned vf)
+{
+    int fails = chip.fails;
+    chip.fails = 0;
+    chip.filters++;
+    chip.macs = server.base.vf[0].mac_count;
+    return fails;
+}
+
+static int chip_properties(void *ctx, unsigned vf)
+{
+    chip.properties++;
+    return chip.broken;
+}
+
+static int chip_configure(void *ctx, unsigned vf, unsigned queue)
+{
+    assert_true(queue < server.vf[vf].queues);
+    assert_false((server.vf[vf].rx_on | server.vf[vf].tx_on) >> queue & 1);
+    chip.configured++;
+    return chip.broken;
+}
+
+static int chip_enable(void *ctx, unsigned vf, uint32_t rx, uint32_t tx, bool on)
+{
+    assert_true(rx | tx);
+    assert_false((rx | tx) >> server.vf[vf].queues);
+    if (chip.broken)
+        return chip.broken;
+    chip.enables++;
+    chip.rx = on ? chip.rx | rx : chip.rx & ~rx;
+    chip.tx = on ? chip.tx | tx : chip.tx & ~tx;
+    return 0;
+}
+
+static void chip_map(void *ctx, unsigned vf, const struct virtchnl_vector *vector)
+{
+    assert_true(vector->vector < server.vectors);
+    chip.maps++;
+}
+
+static int chip_spread(void *ctx, unsigned vf)
+{
+    chip.spreads++;
+    return chip.broken;
+}
+
+static void chip_stats(void *ctx, unsigned vf, struct virtchnl_stats *stats)
+{
+    stats->rx_unicast = 100 + vf;
+}
+
+static unsigned chip_queues_for(void *ctx, unsigned vf)
+{
+    return chip.queues_for;
+}
+
+static const struct virtchnl_chip_ops ops = { .send = chip_send,
+                                              .reset = chip_reset,
+                                              .filters = chip_filters,
+                                              .properties = chip_properties,
+                                              .configure = chip_configure,
+                                              .enable = chip_enable,
+                                              .map = chip_map,
+                                              .spread = chip_spread,
+                                              .stats = chip_stats,
+                                              .queues_for = chip_queues_for };
+
+static int set_up(void **state)
+{
+    host_reset();
+    memset(&chip, 0, sizeof chip);
+    memset(&answer, 0, sizeof answer);
+    memset(&event, 0, sizeof event);
+    chip.queues_for = 8;
+    now = 1000000;
+    server = (struct virtchnl_server){ .base = { .name = "fake",
+                                                 .port = &port,
+                                                 .limits = { .chip = "fake",
+                                                             .macs = VFS * VF_MACS_MAX,
+                                                             .vf_macs = VF_MACS_MAX,
+                                                             .rate_mbps = 40000,
+                                                             .rate_min_mbps = 50,
+                                                             .rate_step_mbps = 50,
+                                                             .forces_link = true,
+                                                             .queues = QUEUES } },
+                                       .ops = &ops,
+                                       .chip = &chip,
+                                       .offered = VIRTCHNL_OFFERS,
+                                       .vectors = 5,
+                                       .pairs_max = 600,
+                                       .kinds = KINDS };
+    assert_int_equal(virtchnl_server_create(&server, VFS), 0);
+    for (unsigned i = 0; i < VFS; i++)
+        virtchnl_server_ready(&server, i, (uint16_t)VSI(i), QUEUES);
+    virtchnl_server_link(&server, true, 10000);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    virtchnl_server_destroy(&server);
+    return 0;
+}
+
+/* A VF --------------------------------------------------------------------------------------- */
+
+/* The status of the answer; a millisecond between two. */
+static int32_t say(unsigned vf, uint32_t op, const void *bytes, size_t n)
+{
+    unsigned answers = chip.answers;
+    uint8_t *copy = test_malloc(n ? n : 1); /* exactly as long: a look past it is seen */
+    if (n)
+        memcpy(copy, bytes, n);
+    now += 10000;
+    virtchnl_server_message(&server, vf, op, copy, (uint16_t)n, now);
+    test_free(copy);
+    assert_int_equal(chip.answers, answers + 1);
+    assert_int_equal(answer.vf, vf);
+    assert_int_equal(answer.op, op);
+    return answer.status;
+}
+
+static struct vf_info info(unsigned vf)
+{
+    struct vf_info i;
+    virtchnl_server_info(&server, vf, &i);
+    return i;
+}
+
+static struct virtchnl_resources greet(unsigned vf, uint32_t caps)
+{
+    const struct virtchnl_version version = { 1, 1 };
+    struct virtchnl_resources r;
+    assert_int_equal(say(vf, VIRTCHNL_VERSION, &version, sizeof version), 0);
+    assert_int_equal(say(vf, VIRTCHNL_GET_RESOURCES, &caps, sizeof caps), 0);
+    assert_int_equal(answer.n, sizeof r);
+    memcpy(&r, answer.bytes, sizeof r);
+    return r;
+}
+
+static void set(unsigned vf, const struct vf_policy *policy)
+{
+    const char *why = NULL;
+    unsigned resets = chip.resets;
+    assert_int_equal(virtchnl_server_set(&server, vf, policy, &why), 0);
+    if (chip.resets != resets)
+        virtchnl_server_ready(&server, vf, (uint16_t)VSI(vf), QUEUES);
+}
+
+static void trust(unsigned vf)
+{
+    struct vf_policy policy = info(vf).policy;
+    policy.trust = true;
+    set(vf, &policy);
+    greet(vf, OLD_CAPS);
+}
+
+/* A list message: head, elements, and room for one more. */
+struct list {
+    uint8_t bytes[VIRTCHNL_MESSAGE_MAX];
+};
+
+static struct virtchnl_queue_pair pair(unsigned vf, uint16_t q)
+{
+    return (struct virtchnl_queue_pair){
+        .tx = { .vsi = (uint16_t)VSI(vf), .queue = q, .length = 512, .ring = 0x10000 },
+        .rx = { .vsi = (uint16_t)VSI(vf),
+                .queue = q,
+                .length = 512,
+                .buffer_size = 2048,
+                .max_frame = VIRTCHNL_FRAME,
+                .ring = 0x20000 }
+    };
+}
+
+static int32_t describe(unsigned vf, const struct virtchnl_queue_pair *pairs, uint16_t n)
+{
+    struct virtchnl_queues head = { .vsi = (uint16_t)VSI(vf), .pairs = n };
+    struct list l = { 0 };
+    memcpy(l.bytes, &head, sizeof head);
+    memcpy(l.bytes + sizeof head, pairs, n * sizeof *pairs);
+    return say(vf, VIRTCHNL_CONFIG_QUEUES, &l, VIRTCHNL_LIST_LENGTH(head, *pairs, n));
+}
+
+static void describe_all(unsigned vf)
+{
+    struct virtchnl_queue_pair pairs[QUEUES];
+    for (uint16_t q = 0; q < QUEUES; q++)
+        pairs[q] = pair(vf, q);
+    assert_int_equal(describe(vf, pairs, QUEUES), 0);
+}
+
+static int32_t switch_queues(unsigned vf, bool on, uint32_t rx, uint32_t tx)
+{
+    const struct virtchnl_queue_select q = { .vsi = (uint16_t)VSI(vf), .rx = rx, .tx = tx };
+    return say(vf, on ? VIRTCHNL_ENABLE_QUEUES : VIRTCHNL_DISABLE_QUEUES, &q, sizeof q);
+}
+
+static int32_t macs(unsigned vf, uint32_t op, const uint8_t (*list)[MAC_LEN], uint16_t n,
+                    uint8_t type)
+{
+    struct virtchnl_mac_list head = { .vsi = (uint16_t)VSI(vf), .count = n };
+    struct list l = { 0 };
+    memcpy(l.bytes, &head, sizeof head);
+    for (uint16_t i = 0; i < n; i++) {
+        struct virtchnl_mac m = { .type = type };
+        memcpy(m.address, list[i], MAC_LEN);
+        memcpy(l.bytes + sizeof head + i * sizeof m, &m, sizeof m);
+    }
+    return say(vf, op, &l, VIRTCHNL_LIST_LENGTH(head, struct virtchnl_mac, n));
+}
+
+static int32_t mac(unsigned vf, uint32_t op, const uint8_t address[MAC_LEN], uint8_t type)
+{
+    uint8_t list[1][MAC_LEN];
+    memcpy(list[0], address, MAC_LEN);
+    return macs(vf, op, list, 1, type);
+}
+
+static int32_t vlans(unsigned vf, uint32_t op, uint16_t first, uint16_t n)
+{
+    struct virtchnl_vlan_list head = { .vsi = (uint16_t)VSI(vf), .count = n };
+    struct list l = { 0 };
+    memcpy(l.bytes, &head, sizeof head);
+    for (uint16_t i = 0; i < n; i++) {
+        uint16_t vid = (uint16_t)(first + i);
+        memcpy(l.bytes + sizeof head + 2u * i, &vid, 2);
+    }
+    return say(vf, op, &l, VIRTCHNL_LIST_LENGTH(head, uint16_t, n));
+}
+
+static int32_t promiscuous(unsigned vf, uint16_t flags)
+{
+    const struct virtchnl_promiscuous p = { (uint16_t)VSI(vf), flags };
+    return say(vf, VIRTCHNL_PROMISCUOUS, &p, sizeof p);
+}
+
+static int32_t map(unsigned vf, struct virtchnl_vector v)
+{
+    uint16_t one = 1;
+    struct list l = { 0 };
+    memcpy(l.bytes, &one, sizeof one);
+    memcpy(l.bytes + sizeof one, &v, sizeof v);
+    return say(vf, VIRTCHNL_CONFIG_IRQ_MAP, &l, sizeof one + sizeof v);
+}
+
+/* Begin ---------------------------------------------------------------------------------------- */
+
+static void every_vf_is_told_what_it_has(void **state)
+{
+    for (unsigned vf = 0; vf < VFS; vf++) {
+        struct virtchnl_resources r = greet(vf, OLD_CAPS);
+        assert_int_equal(r.vsi[0].id, VSI(vf));
+        assert_int_equal(r.vsi[0].type, VIRTCHNL_VSI_SRIOV);
+        assert_int_equal(r.queue_pairs, QUEUES);
+        assert_int_equal(r.vectors, 5);
+        assert_int_equal(r.max_frame, 9728);
+        assert_int_equal(r.rss_key_size, 52);
+        assert_int_equal(r.rss_lut_size, 64);
+        assert_memory_equal(r.vsi[0].mac, info(vf).mac, MAC_LEN);
+        assert_int_equal(info(vf).mailbox, VF_MAILBOX_OPEN);
+    }
+    assert_int_equal(chip.events, VFS); /* with the link */
+}
+
+static void the_better_of_two_ways_is_granted(void **state)
+{
+    assert_int_equal(greet(0, ALL_CAPS).caps,
+                     VIRTCHNL_OFFERS & ~VIRTCHNL_CAP_RSS_REG & ~VIRTCHNL_CAP_VLAN);
+    assert_int_equal(greet(0, VIRTCHNL_CAP_VLAN).caps,
+                     VIRTCHNL_CAP_L2 | VIRTCHNL_CAP_VLAN | VIRTCHNL_CAP_RSS_REG);
+    assert_int_equal(greet(0, 0).caps, VIRTCHNL_CAP_L2 | VIRTCHNL_CAP_RSS_REG);
+}
+
+/* unread: nothing; Linux's i40e: a driver of 1.0 gets 1.0, and does not say what it wants. */
+static void a_driver_of_1_0_is_served(void **state)
+{
+    struct virtchnl_version v = { 1, 0 };
+    struct virtchnl_resources r;
+    uint32_t caps = 0;
+    assert_int_equal(say(3, VIRTCHNL_VERSION, &v, sizeof v), 0);
+    memcpy(&v, answer.bytes, sizeof v);
+    assert_int_equal(v.minor, 0);
+    assert_int_equal(say(3, VIRTCHNL_GET_RESOURCES, &caps, sizeof caps), VIRTCHNL_ERR_PARAM);
+    assert_int_equal(say(3, VIRTCHNL_GET_RESOURCES, NULL, 0), 0);
+    memcpy(&r, answer.bytes, sizeof r);
+    assert_int_equal(r.caps, VIRTCHNL_CAP_L2 | VIRTCHNL_CAP_RSS_REG | VIRTCHNL_CAP_VLAN);
+    memcpy(&v, event.bytes + 4, 4);
+    assert_int_equal(v.major, VIRTCHNL_SPEED_10000);
+    v = (struct virtchnl_version){ 7, 3 };
+    assert_int_equal(say(3, VIRTCHNL_VERSION, &v, sizeof v), 0);
+    memcpy(&v, answer.bytes, sizeof v);
+    assert_int_equal(v.major, 1);
+    assert_int_equal(v.minor, 1);
+}
+
+/* Linux's iavf does not say its version again after a reset. */
+static void the_version_outlives_a_reset(void **state)
+{
+    uint32_t caps = OLD_CAPS;
+    greet(0, OLD_CAPS);
+    virtchnl_server_resets(&server, 0);
+    virtchnl_server_ready(&server, 0, 99, 2);
+    assert_int_equal(say(0, VIRTCHNL_GET_RESOURCES, &caps, sizeof caps), 0);
+}
+
+static void nothing_comes_before_the_resources(void **state)
+{
+    for (uint32_t op = 0; op < VIRTCHNL_OPS + 2; op++) {
+        static const uint8_t zeros[64];
+        if (op == VIRTCHNL_VERSION || op == VIRTCHNL_RESET_VF || op == VIRTCHNL_GET_RESOURCES ||
+            op == VIRTCHNL_EVENT)
+            continue;
+        for (unsigned n = 0; n < sizeof zeros; n++)
+            assert_int_not_equal(say(1, op, zeros, n), 0);
+        now += 1000000;
+    }
+    assert_int_equal(chip.filters + chip.properties + chip.configured + chip.maps + chip.spreads,
+                     0);
+    assert_true(info(1).invalid > 0);
+}
+
+/* Lengths ------------------------------------------------------------------------------------- */
+
+/* Shorter than its head, or longer than what it is. */
+static void a_wrong_length_is_refused(void **state)
+{
+    static const struct {
+        uint32_t op;
+        unsigned n;
+    } fixed[] = { { VIRTCHNL_VERSION, 8 },         { VIRTCHNL_ENABLE_QUEUES, 12 },
+                  { VIRTCHNL_DISABLE_QUEUES, 12 }, { VIRTCHNL_PROMISCUOUS, 4 },
+                  { VIRTCHNL_GET_STATS, 12 },      { VIRTCHNL_GET_RSS_HENA, 0 },
+                  { VIRTCHNL_SET_RSS_HENA, 8 },    { VIRTCHNL_REQUEST_QUEUES, 2 },
+                  { VIRTCHNL_STRIP_ON, 0 },        { VIRTCHNL_STRIP_OFF, 0 },
+                  { VIRTCHNL_GET_RESOURCES, 4 } };
+    static const uint8_t zeros[64];
+    greet(0, OLD_CAPS);
+    for (unsigned i = 0; i < ARRAY_SIZE(fixed); i++) {
+        for (unsigned n = 0; n <= 40; n++)
+            if (n != fixed[i].n)
+                assert_int_equal(say(0, fixed[i].op, zeros, n), VIRTCHNL_ERR_PARAM);
+        now += 1000000;
+    }
+    assert_int_equal(chip.filters + chip.properties + chip.configured + chip.spreads, 0);
+    assert_int_equal(info(0).invalid, ARRAY_SIZE(fixed) * 40);
+    assert_int_equal(info(0).refused, ARRAY_SIZE(fixed) * 40);
+}
+
+/* Both forms of a list, and no other: exactly as long, or one element more. */
+static void a_list_has_one_of_two_lengths(void **state)
+{
+    static const struct {
+        uint32_t op;
+        unsigned head, element, count, at; /* where the count is */
+    } lists[] = {
+        { VIRTCHNL_CONFIG_QUEUES, 8, 64, 1, 2 }, { VIRTCHNL_CONFIG_IRQ_MAP, 2, 12, 1, 0 },
+        { VIRTCHNL_ADD_MAC, 4, 8, 1, 2 },        { VIRTCHNL_ADD_VLAN, 4, 2, 3, 2 },
+        { VIRTCHNL_RSS_KEY, 4, 1, 52, 2 },       { VIRTCHNL_RSS_LUT, 4, 1, 64, 2 },
+    };
+    greet(0, OLD_CAPS);
+    for (unsigned i = 0; i < ARRAY_SIZE(lists); i++) {
+        unsigned exact = lists[i].head + lists[i].count * lists[i].element;
+        struct virtchnl_queue_pair p = pair(0, 0);
+        struct list l = { 0 };
+        uint16_t vsi = VSI(0), count = (uint16_t)lists[i].count;
+        if (lists[i].at)
+            memcpy(l.bytes, &vsi, 2);
+        else
+            memcpy(l.bytes + 2, &vsi, 2);
+        if (lists[i].op == VIRTCHNL_CONFIG_QUEUES)
+            memcpy(l.bytes + 8, &p, sizeof p);
+        if (lists[i].op == VIRTCHNL_ADD_MAC)
+            memcpy(l.bytes + 4, other, MAC_LEN);
+        memcpy(l.bytes + lists[i].at, &count, 2);
+        for (unsigned n = 0; n <= exact + 3 * lists[i].element; n++)
+            assert_int_equal(say(0, lists[i].op, &l, n) == 0,
+                             n == exact || n == exact + lists[i].element);
+        count = 0;
+        memcpy(l.bytes + lists[i].at, &count, 2);
+        assert_int_not_equal(say(0, lists[i].op, &l, lists[i].head), 0);
+        count = 0xffff;
+        memcpy(l.bytes + lists[i].at, &count, 2);
+        assert_int_not_equal(say(0, lists[i].op, &l, VIRTCHNL_MESSAGE_MAX), 0);
+        now += 10000000;
+    }
+}
+
+static void another_vsi_is_nobodys(void **state)
+{
+    struct virtchnl_queue_select q = { .vsi = VSI(1), .rx = 1 };
+    struct virtchnl_promiscuous p = { VSI(1), 0 };
+    greet(0, OLD_CAPS);
+    greet(1, OLD_CAPS);
+    describe_all(1);
+    assert_int_equal(say(0, VIRTCHNL_ENABLE_QUEUES, &q, sizeof q), VIRTCHNL_ERR_PARAM);
+    assert_int_equal(say(0, VIRTCHNL_GET_STATS, &q, sizeof q), VIRTCHNL_ERR_PARAM);
+    assert_int_equal(say(0, VIRTCHNL_PROMISCUOUS, &p, sizeof p), VIRTCHNL_ERR_PARAM);
+    assert_int_equal(chip.rx, 0);
+}
+
+/* Queues -------------------------------------------------------------------------------------- */
+
+static void queues_go_on_and_off(void **state)
+{
+    greet(0, OLD_CAPS);
+    describe_all(0);
+    assert_int_equal(server.vf[0].queue[2].rx_ring, 0x20000);
+    assert_int_equal(server.vf[0].queue[2].frame, 9728);
+    unsigned events = chip.events;
+    assert_int_equal(switch_queues(0, true, 0xf, 0xf), 0);
+    assert_int_equal(chip.events, events + 1);
+    assert_int_equal(chip.rx & chip.tx, 0xf);
+    assert_int_equal(switch_queues(0, true, 0xf, 0xf), 0); /* again: nothing to do */
+    assert_int_equal(chip.enables, 1);
+    assert_int_equal(switch_queues(0, false, 0x3, 0x1), 0);
+    assert_int_equal(chip.rx, 0xc);
+    assert_int_equal(chip.tx, 0xe);
+    assert_int_equal(switch_queues(0, true, 0x10, 0), VIRTCHNL_ERR_PARAM);
+    assert_int_equal(switch_queues(0, true, 0, 0), VIRTCHNL_ERR_PARAM);
+    assert_int_equal(switch_queues(0, false, 0x80000000u, 0), VIRTCHNL_ERR_PARAM);
+}
+
+static void a_queue_on_is_not_described_anew(void **state)
+{
+    struct virtchnl_queue_pair p = pair(0, 1);
+    greet(0, OLD_CAPS);
+    assert_int_equal(switch_queues(0, true, 1, 0), VIRTCHNL_ERR_PARAM);
+    describe_all(0);
+    switch_queues(0, true, 2, 0);
+    assert_int_equal(describe(0, &p, 1), VIRTCHNL_ERR_PARAM);
+    switch_queues(0, false, 2, 0);
+    assert_int_equal(describe(0, &p, 1), 0);
+}
+
+static void break_pair(struct virtchnl_queue_pair *p, unsigned how)
+{
+    switch (how) {
+    case 0:
+        p->tx.vsi++;
+        break;
+    case 1:
+        p->rx.vsi++;
+        break;
+    case 2:
+        p->tx.queue = p->rx.queue = QUEUES;
+        break;
+    case 3:
+        p->rx.queue++;
+        break;
+    case 4:
+        p->tx.queue = p->rx.queue = 0xffff;
+        break;
+    case 5:
+        p->tx.length = 0;
+        break;
+    case 6:
+        p->tx.length = 12;
+        break;
+    case 7:
+        p->tx.length = 8168;
+        break;
+    case 8:
+        p->rx.length = 0;
+        break;
+    case 9:
+        p->rx.length = 40;
+        break;
+    case 10:
+        p->rx.length = 0x10200;
+        break;
+    case 11:
+        p->tx.ring += 64;
+        break;
+    case 12:
+        p->rx.ring += 1;
+        break;
+    case 13:
+        p->rx.ring = UINT64_MAX - 127;
+        break;
+    case 14:
+        p->tx.ring = UINT64_MAX - 127;
+        break;
+    case 15:
+        p->rx.buffer_size = 127;
+        break;
+    case 16:
+        p->rx.buffer_size = 0x10800;
+        break;
+    case 17:
+        p->rx.max_frame = 63;
+        break;
+    case 18:
+        p->rx.max_frame = VIRTCHNL_FRAME + 1;
+        break;
+    case 19:
+        p->tx.head_writeback = 1;
+        break;
+    case 20:
+        p->rx.header_split = 1;
+        break;
+    case 21:
+        p->rx.crc_kept = 1;
+        break;
+    default:
+        p->rx.rxdid = VIRTCHNL_RXDID_FLEX_NIC;
+        break;
+    }
+}
+
+/* All of a message or nothing: the good pair in front of the bad one is not taken. */
+static void what_the_chip_cannot_have_is_refused(void **state)
+{
+    greet(0, OLD_CAPS);
+    for (unsigned how = 0; how <= 22; how++) {
+        struct virtchnl_queue_pair pairs[2] = { pair(0, 0), pair(0, 1) };
+        break_pair(&pairs[1], how);
+        assert_int_equal(describe(0, pairs, 2), VIRTCHNL_ERR_PARAM);
+        assert_int_equal(server.vf[0].configured, 0);
+    }
+    struct virtchnl_queue_pair twice[2] = { pair(0, 1), pair(0, 1) };
+    assert_int_equal(describe(0, twice, 2), VIRTCHNL_ERR_PARAM);
+    assert_int_equal(chip.configured, 0);
+}
+
+static void a_frame_ends_with_the_fifth_buffer(void **state)
+{
+    struct virtchnl_queue_pair p = pair(0, 0);
+    greet(0, OLD_CAPS);
+    p.rx.buffer_size = 1100;
+    assert_int_equal(describe(0, &p, 1), 0);
+    assert_int_equal(server.vf[0].queue[0].buffer, 1024);
+    assert_int_equal(server.vf[0].queue[0].frame, 5 * 1024);
+}
+
+static void vectors_and_queues_are_the_vfs_own(void **state)
+{
+    struct virtchnl_vector v = { .vsi = VSI(0), .vector = 1, .rx_queues = 1, .tx_queues = 1 };
+    greet(0, OLD_CAPS);
+    assert_int_equal(map(0, v), 0);
+    v.vector = 5;
+    assert_int_equal(map(0, v), VIRTCHNL_ERR_PARAM);
+    v.vector = 4;
+    v.rx_queues = 0x10;
+    assert_int_equal(map(0, v), VIRTCHNL_ERR_PARAM);
+    v.rx_queues = 0;
+    v.tx_queues = 0x8000;
+    assert_int_equal(map(0, v), VIRTCHNL_ERR_PARAM);
+    v.tx_queues = 8;
+    v.rx_itr = 4;
+    assert_int_equal(map(0, v), VIRTCHNL_ERR_PARAM);
+    v.rx_itr = 3;
+    v.vsi++;
+    assert_int_equal(map(0, v), VIRTCHNL_ERR_PARAM);
+    assert_int_equal(chip.maps, 1);
+}
+
+/* Granted, the reset is the answer; and the wish outlives it. */
+static void more_queues_come_with_a_reset(void **state)
+{
+    struct virtchnl_queue_request q = { 9 };
+    greet(0, OLD_CAPS);
+    assert_int_equal(say(0, VIRTCHNL_REQUEST_QUEUES, &q, sizeof q), 0);
+    memcpy(&q, answer.bytes, sizeof q);
+    assert_int_equal(q.pairs, 8);
+    assert_int_equal(chip.resets, 0);
+    unsigned answers = chip.answers;
+    virtchnl_server_message(&server, 0, VIRTCHNL_REQUEST_QUEUES, (uint8_t *)&q, sizeof q, now);
+    assert_int_equal(chip.answers, answers);
+    assert_int_equal(chip.resets, 1);
+    assert_int_equal(event.bytes[0], VIRTCHNL_EVENT_RESET_IMPENDING);
+    assert_int_equal(server.vf[0].queues_wanted, 8);
+}
+
+/* Addresses ------------------------------------------------------------------------------------ */
+
+static void an_address_is_changed_as_drivers_do(void **state)
+{
+    uint8_t first[MAC_LEN];
+    greet(0, OLD_CAPS);
+    memcpy(first, info(0).mac, MAC_LEN);
+    assert_int_equal(mac(0, VIRTCHNL_ADD_MAC, first, VIRTCHNL_MAC_PRIMARY), 0);
+    assert_int_equal(mac(0, VIRTCHNL_ADD_MAC, other, VIRTCHNL_MAC_PRIMARY), 0);
+    assert_memory_equal(info(0).mac, other, MAC_LEN);
+    assert_int_equal(info(0).macs, 1); /* the old one, until it is deleted */
+    assert_int_equal(mac(0, VIRTCHNL_DELETE_MAC, first, 0), 0);
+    assert_int_equal(info(0).macs, 0);
+    assert_int_equal(mac(0, VIRTCHNL_DELETE_MAC, first, 0), VIRTCHNL_ERR_PARAM);
+}
+
+/* Drivers from before addresses had types: new one in, old one out, or the other way round. */
+static void an_address_without_a_type_takes_the_place_of_the_last(void **state)
+{
+    uint8_t first[MAC_LEN];
+    greet(0, OLD_CAPS);
+    memcpy(first, info(0).mac, MAC_LEN);
+    assert_int_equal(mac(0, VIRTCHNL_ADD_MAC, other, 0), 0);
+    assert_int_equal(mac(0, VIRTCHNL_DELETE_MAC, first, 0), 0);
+    assert_memory_equal(info(0).mac, other, MAC_LEN);
+    assert_int_equal(mac(0, VIRTCHNL_DELETE_MAC, other, 0), 0);
+    assert_memory_equal(info(0).mac, other, MAC_LEN); /* in force until there is another */
+    assert_int_equal(mac(0, VIRTCHNL_ADD_MAC, first, 0), 0);
+    assert_memory_equal(info(0).mac, first, MAC_LEN);
+    assert_int_equal(info(0).macs, 0);
+}
+
+static void nobody_gets_the_address_of_another(void **state)
+{
+    static const uint8_t zero[MAC_LEN];
+    greet(0, OLD_CAPS);
+    for (uint8_t type = 0; type < 4; type++) {
+        assert_int_equal(mac(0, VIRTCHNL_ADD_MAC, info(77).mac, type), VIRTCHNL_ERR_PARAM);
+        assert_string_equal(info(0).last_refusal, "another VF has that address");
+        assert_int_equal(mac(0, VIRTCHNL_ADD_MAC, port.mac, type), VIRTCHNL_ERR_PARAM);
+        assert_string_equal(info(0).last_refusal, "that address is the PF's");
+        assert_int_equal(mac(0, VIRTCHNL_ADD_MAC, zero, type), VIRTCHNL_ERR_PARAM);
+    }
+    assert_int_equal(chip.filters, 0);
+}
+
+static void an_address_that_was_set_stays(void **state)
+{
+    struct vf_policy policy = info(0).policy;
+    policy.mac_set = true;
+    memcpy(policy.mac, other, MAC_LEN);
+    set(0, &policy);
+    greet(0, OLD_CAPS);
+    assert_memory_equal(info(0).mac, other, MAC_LEN);
+    assert_int_equal(mac(0, VIRTCHNL_ADD_MAC, other, VIRTCHNL_MAC_PRIMARY), 0);
+    assert_int_equal(mac(0, VIRTCHNL_DELETE_MAC, other, 0), 0); /* says yes: and it stays */
+    uint8_t mine[MAC_LEN] = { 2, 9, 9, 9, 9, 9 };
+    for (uint8_t type = 0; type < 3; type++)
+        assert_int_equal(mac(0, VIRTCHNL_ADD_MAC, mine, type), VIRTCHNL_ERR_PARAM);
+    assert_string_equal(info(0).last_refusal, VF_FIXED_MAC);
+    trust(0);
+    assert_int_equal(mac(0, VIRTCHNL_ADD_MAC, mine, VIRTCHNL_MAC_PRIMARY), 0);
+    assert_memory_equal(info(0).mac, mine, MAC_LEN);
+}
+
+/* As many as fit, one more is one too many; and a message goes as a whole. */
+static void addresses_are_limited(void **state)
+{
+    uint8_t list[20][MAC_LEN];
+    for (uint8_t i = 0; i < 20; i++)
+        memcpy(list[i], (uint8_t[]){ 2, 1, 1, 1, 1, i }, MAC_LEN);
+    greet(0, OLD_CAPS);
+    assert_int_equal(macs(0, VIRTCHNL_ADD_MAC, list, 17, VIRTCHNL_MAC_EXTRA), VIRTCHNL_ERR_PARAM);
+    assert_int_equal(info(0).macs, 0);
+    assert_int_equal(macs(0, VIRTCHNL_ADD_MAC, list, 16, VIRTCHNL_MAC_EXTRA), 0);
+    assert_int_equal(info(0).macs, 16);
+    for (uint8_t i = 0; i < 20; i++)
+        list[i][0] = 3;
+    assert_int_equal(macs(0, VIRTCHNL_ADD_MAC, list, 17, VIRTCHNL_MAC_EXTRA), VIRTCHNL_ERR_PARAM);
+    assert_string_equal(info(0).last_refusal, "only a trusted VF may have more than 16 groups");
+    assert_int_equal(macs(0, VIRTCHNL_ADD_MAC, list, 16, VIRTCHNL_MAC_EXTRA), 0);
+    assert_int_equal(info(0).multicast, 16);
+    assert_int_equal(macs(0, VIRTCHNL_DELETE_MAC, list, 16, VIRTCHNL_MAC_EXTRA), 0);
+    assert_int_equal(info(0).multicast, 0);
+    trust(0);
+    assert_int_equal(macs(0, VIRTCHNL_ADD_MAC, list, 20, VIRTCHNL_MAC_EXTRA), 0);
+}
+
+static void a_chip_without_room_changes_nothing(void **state)
+{
+    greet(0, OLD_CAPS);
+    chip.fails = -ENOSPC;
+    assert_int_equal(mac(0, VIRTCHNL_ADD_MAC, other, VIRTCHNL_MAC_EXTRA), VIRTCHNL_ERR_PARAM);
+    assert_string_equal(info(0).last_refusal, "the chip has no filter left");
+    assert_int_equal(info(0).macs, 0);
+    assert_int_equal(chip.filters, 2);
+    assert_int_equal(chip.macs, 0); /* as it was */
+}
+
+/* An address takes a filter for each VLAN: one VF has its part of the chip's and no more. */
+static void filters_are_shared_out(void **state)
+{
+    uint8_t list[16][MAC_LEN];
+    for (uint8_t i = 0; i < 16; i++)
+        memcpy(list[i], (uint8_t[]){ 3, 1, 1, 1, 1, i }, MAC_LEN);
+    server.pairs_max = 24;
+    greet(0, OLD_CAPS);
+    assert_int_equal(macs(0, VIRTCHNL_ADD_MAC, list, 7, VIRTCHNL_MAC_EXTRA), 0);
+    assert_int_equal(vlans(0, VIRTCHNL_ADD_VLAN, 10, 3), VIRTCHNL_ERR_PARAM); /* 8 x 4 */
+    assert_int_equal(vlans(0, VIRTCHNL_ADD_VLAN, 10, 2), 0);
+    assert_int_equal(info(0).vlans, 2);
+    assert_int_equal(macs(0, VIRTCHNL_ADD_MAC, list + 7, 1, VIRTCHNL_MAC_EXTRA),
+                     VIRTCHNL_ERR_PARAM);
+}
+
+/* VLANs ---------------------------------------------------------------------------------------- */
+
+static void vlans_are_joined_and_left(void **state)
+{
+    greet(0, OLD_CAPS);
+    assert_int_equal(vlans(0, VIRTCHNL_ADD_VLAN, 0, 1), 0);
+    assert_int_equal(info(0).vlans, 0);
+    assert_int_equal(vlans(0, VIRTCHNL_ADD_VLAN, 100, 16), 0);
+    assert_int_equal(vlans(0, VIRTCHNL_ADD_VLAN, 100, 16), 0);
+    assert_int_equal(info(0).vlans, 16);
+    assert_int_equal(vlans(0, VIRTCHNL_ADD_VLAN, 200, 1), VIRTCHNL_ERR_PARAM);
+    assert_int_equal(vlans(0, VIRTCHNL_DELETE_VLAN, 100, 16), 0);
+    assert_int_equal(info(0).vlans, 0);
+    assert_int_equal(vlans(0, VIRTCHNL_ADD_VLAN, 4095, 1), VIRTCHNL_ERR_PARAM);
+    assert_int_equal(vlans(0, VIRTCHNL_ADD_VLAN, 0xffff, 1), VIRTCHNL_ERR_PARAM);
+    trust(0);
+    assert_int_equal(vlans(0, VIRTCHNL_ADD_VLAN, 100, 65), VIRTCHNL_ERR_PARAM);
+    assert_int_equal(vlans(0, VIRTCHNL_ADD_VLAN, 100, 64), 0);
+}
+
+static int32_t vlan_v2(uint32_t op, struct virtchnl_vlan_filter f)
+{
+    struct virtchnl_vlan_list_v2 head = { .vsi = VSI(0), .count = 1 };
+    struct list l = { 0 };
+    memcpy(l.bytes, &head, sizeof head);
+    memcpy(l.bytes + sizeof head, &f, sizeof f);
+    return say(0, op, &l, sizeof head + sizeof f);
+}
+
+static void version_2_has_one_tag(void **state)
+{
+    struct virtchnl_vlan_caps caps;
+    struct virtchnl_vlan_setting t = { .vsi = VSI(0), .inner = VIRTCHNL_VLAN_8100 };
+    struct virtchnl_vlan_filter f = { .inner = { .tci = 7, .tpid = ETHERTYPE_VLAN } };
+    greet(0, ALL_CAPS);
+    assert_int_equal(say(0, VIRTCHNL_GET_VLAN_CAPS, NULL, 0), 0);
+    memcpy(&caps, answer.bytes, sizeof caps);
+    assert_int_equal(caps.filters, 16);
+    assert_int_equal(caps.filter.outer | caps.strip.outer | caps.insert.outer, 0);
+    assert_int_equal(vlan_v2(VIRTCHNL_ADD_VLAN_V2, f), 0);
+    assert_int_equal(info(0).vlans, 1);
+    assert_int_equal(vlan_v2(VIRTCHNL_DELETE_VLAN_V2, f), 0);
+    assert_int_equal(info(0).vlans, 0);
+    f.inner.tpid = 0x88a8;
+    assert_int_equal(vlan_v2(VIRTCHNL_ADD_VLAN_V2, f), VIRTCHNL_ERR_PARAM);
+    f = (struct virtchnl_vlan_filter){ .outer = { .tci = 7, .tpid = ETHERTYPE_VLAN } };
+    assert_int_equal(vlan_v2(VIRTCHNL_ADD_VLAN_V2, f), VIRTCHNL_ERR_PARAM);
+    assert_int_equal(say(0, VIRTCHNL_STRIP_ON_V2, &t, sizeof t), 0);
+    assert_true(server.vf[0].strip);
+    assert_int_equal(say(0, VIRTCHNL_INSERT_OFF_V2, &t, sizeof t), 0);
+    t.outer = VIRTCHNL_VLAN_8100;
+    assert_int_equal(say(0, VIRTCHNL_STRIP_OFF_V2, &t, sizeof t), VIRTCHNL_ERR_PARAM);
+    assert_true(server.vf[0].strip);
+    assert_int_equal(say(0, VIRTCHNL_STRIP_OFF, NULL, 0), VIRTCHNL_ERR_PARAM); /* version 1 */
+}
+
+static void a_vlan_that_was_set_leaves_no_choice(void **state)
+{
+    struct vf_policy policy = info(0).policy;
+    policy.vlan = 100;
+    set(0, &policy);
+    struct virtchnl_resources r = greet(0, ALL_CAPS);
+    assert_int_equal(r.caps & (VIRTCHNL_CAP_VLAN | VIRTCHNL_CAP_VLAN_V2), 0);
+    assert_int_equal(r.max_frame, 9724); /* the tag is on top */
+    assert_int_equal(vlans(0, VIRTCHNL_ADD_VLAN, 5, 1), VIRTCHNL_ERR_PARAM);
+    struct virtchnl_queue_pair p = pair(0, 0);
+    assert_int_equal(describe(0, &p, 1), VIRTCHNL_ERR_PARAM);
+    p.rx.max_frame = 9724;
+    assert_int_equal(describe(0, &p, 1), 0);
+    assert_int_equal(server.vf[0].queue[0].frame, 9728);
+}
+
+/* Trust, spreading, statistics ------------------------------------------------------------------
+ */
+
+static void only_trust_makes_promiscuous(void **state)
+{
+    greet(0, OLD_CAPS);
+    assert_int_equal(promiscuous(0, 0), 0);
+    assert_int_equal(promiscuous(0, 1), VIRTCHNL_ERR_PARAM);
+    assert_string_equal(info(0).last_refusal, "only a trusted VF may be promiscuous");
+    trust(0);
+    assert_int_equal(promiscuous(0, 3), 0);
+    assert_true(info(0).promiscuous && info(0).all_multicast);
+    assert_int_equal(promiscuous(0, 4), VIRTCHNL_ERR_PARAM);
+    struct vf_policy policy = info(0).policy;
+    policy.trust = false;
+    set(0, &policy);
+    assert_false(info(0).promiscuous || info(0).all_multicast);
+}
+
+static void spreading_stays_among_the_vfs_queues(void **state)
+{
+    struct list l = { 0 };
+    struct virtchnl_rss_lut head = { .vsi = VSI(0), .entries = 64 };
+    struct virtchnl_rss_hena hena = { ~0ull };
+    greet(0, OLD_CAPS);
+    memcpy(l.bytes, &head, sizeof head);
+    memset(l.bytes + 4, 3, 64);
+    assert_int_equal(say(0, VIRTCHNL_RSS_LUT, &l, 4 + 64 + 1), 0);
+    assert_int_equal(server.vf[0].lut[63], 3);
+    l.bytes[4 + 63] = 4;
+    assert_int_equal(say(0, VIRTCHNL_RSS_LUT, &l, 4 + 64), VIRTCHNL_ERR_PARAM);
+    l.bytes[2] = 63;
+    assert_int_equal(say(0, VIRTCHNL_RSS_LUT, &l, 4 + 63), VIRTCHNL_ERR_PARAM);
+    l.bytes[2] = 40;
+    assert_int_equal(say(0, VIRTCHNL_RSS_KEY, &l, 4 + 40), VIRTCHNL_ERR_PARAM);
+    assert_int_equal(say(0, VIRTCHNL_SET_RSS_HENA, &hena, sizeof hena), 0);
+    assert_true(server.vf[0].kinds == KINDS);
+    assert_int_equal(say(0, VIRTCHNL_GET_RSS_HENA, NULL, 0), 0);
+    memcpy(&hena, answer.bytes, sizeof hena);
+    assert_true(hena.kinds == KINDS);
+    greet(0, 0); /* its registers are the VF's way now */
+    assert_int_equal(say(0, VIRTCHNL_GET_RSS_HENA, NULL, 0), VIRTCHNL_ERR_PARAM);
+}
+
+static void statistics_are_the_vfs_own(void **state)
+{
+    struct virtchnl_queue_select q = { .vsi = VSI(5) };
+    struct virtchnl_stats stats;
+    greet(5, OLD_CAPS);
+    assert_int_equal(say(5, VIRTCHNL_GET_STATS, &q, sizeof q), 0);
+    assert_int_equal(answer.n, 96);
+    memcpy(&stats, answer.bytes, sizeof stats);
+    assert_int_equal(stats.rx_unicast, 105);
+}
+
+static void what_nobody_knows_is_not_supported(void **state)
+{
+    static const uint32_t unknown[] = { 0, 4, 5, 16, VIRTCHNL_GET_RXDIDS, 63, 64, 0xffffffffu };
+    greet(0, ALL_CAPS);
+    for (unsigned i = 0; i < ARRAY_SIZE(unknown); i++)
+        assert_int_equal(say(0, unknown[i], NULL, 0), VIRTCHNL_ERR_NOT_SUPPORTED);
+    assert_int_equal(info(0).invalid, ARRAY_SIZE(unknown));
+}
+
+/* Link -------------------------------------------------------------------------------------------
+ */
+
+static struct virtchnl_event told(void)
+{
+    struct virtchnl_event e;
+    assert_int_equal(event.n, sizeof e);
+    memcpy(&e, event.bytes, sizeof e);
+    assert_int_equal(e.code, VIRTCHNL_EVENT_LINK);
+    return e;
+}
+
+static void the_link_is_told_in_the_words_that_were_agreed(void **state)
+{
+    greet(0, VIRTCHNL_CAP_LINK_SPEED);
+    assert_int_equal(told().speed, 10000);
+    virtchnl_server_link(&server, true, 25000);
+    assert_int_equal(told().speed, 25000);
+    virtchnl_server_link(&server, false, 0);
+    assert_false(told().up);
+    unsigned events = chip.events;
+    virtchnl_server_link(&server, false, 0); /* no news */
+    assert_int_equal(chip.events, events);
+    greet(1, 0);
+    virtchnl_server_link(&server, true, 40000);
+    assert_int_equal(event.vf, 1);
+    assert_int_equal(told().speed, VIRTCHNL_SPEED_40000);
+    assert_int_equal(chip.events, events + 3); /* VF 1's beginning, then both that listen */
+}
+
+static void a_link_is_forced_both_ways(void **state)
+{
+    struct vf_policy policy = info(0).policy;
+    virtchnl_server_link(&server, false, 0);
+    policy.link = VF_LINK_UP;
+    set(0, &policy);
+    greet(0, VIRTCHNL_CAP_LINK_SPEED);
+    assert_true(told().up);
+    policy.link = VF_LINK_DOWN;
+    virtchnl_server_link(&server, true, 10000);
+    set(0, &policy);
+    greet(0, VIRTCHNL_CAP_LINK_SPEED);
+    assert_false(told().up);
+    describe_all(0);
+    assert_int_equal(switch_queues(0, true, 0xf, 0xf), 0); /* yes, and nothing goes on */
+    assert_int_equal(chip.rx | chip.tx, 0);
+    assert_int_equal(switch_queues(0, false, 0xf, 0xf), 0);
+    policy.link = VF_LINK_AUTO;
+    unsigned resets = chip.resets;
+    set(0, &policy);
+    assert_int_equal(chip.resets, resets + 1);
+    greet(0, OLD_CAPS);
+    describe_all(0);
+    switch_queues(0, true, 0xf, 0xf);
+    assert_int_equal(chip.rx, 0xf);
+}
+
+/* Policies ----------------------------------------------------------------------------------------
+ */
+
+static void what_a_vf_must_learn_resets_it(void **state)
+{
+    struct vf_policy policy = info(0).policy;
+    const char *why = NULL;
+    greet(0, OLD_CAPS);
+    policy.spoofcheck = false;
+    set(0, &policy);
+    policy.rate_mbps = 150;
+    set(0, &policy);
+    assert_int_equal(chip.resets, 0);
+    assert_int_equal(chip.properties, 2);
+    policy.rate_mbps = 151;
+    assert_int_equal(virtchnl_server_set(&server, 0, &policy, &why), -EINVAL);
+    assert_string_equal(why, "the fake limits to 50 to 40000 Mb/s in steps of 50");
+    policy.rate_mbps = 49;
+    assert_int_equal(virtchnl_server_set(&server, 0, &policy, &why), -EINVAL);
+    policy.rate_mbps = 200;
+    chip.broken = -EIO;
+    assert_int_equal(virtchnl_server_set(&server, 0, &policy, &why), -EIO);
+    assert_int_equal(info(0).policy.rate_mbps, 150);
+    chip.broken = 0;
+    policy.rate_mbps = 0;
+    policy.vlan = 12;
+    set(0, &policy);
+    policy.trust = true;
+    set(0, &policy);
+    policy.mac_set = true;
+    memcpy(policy.mac, other, MAC_LEN);
+    set(0, &policy);
+    assert_int_equal(chip.resets, 3);
+    assert_memory_equal(info(0).mac, other, MAC_LEN);
+}
+
+/* Hostile
+ * ------------------------------------------------------------------------------------------ */
+
+/* 64 in a row and 200 a second: what is more is not heard, and another VF is. */
+static void a_flood_is_not_heard(void **state)
+{
+    greet(1, OLD_CAPS);
+    unsigned answers = chip.answers;
+    for (unsigned i = 0; i < 1000; i++)
+        virtchnl_server_message(&server, 0, VIRTCHNL_GET_STATS, NULL, 0, now);
+    assert_int_equal(chip.answers, answers + 64);
+    assert_int_equal(info(0).deferred, 1000 - 64);
+    assert_int_equal(info(0).messages, 64);
+    assert_int_equal(promiscuous(1, 0), 0);
+    now += 1000000;
+    answers = chip.answers;
+    for (unsigned i = 0; i < 1000; i++)
+        virtchnl_server_message(&server, 0, VIRTCHNL_GET_STATS, NULL, 0, now);
+    assert_int_equal(chip.answers, answers + 64);
+}
+
+/* A reset costs the chip much more than a message. */
+static void resets_are_dear(void **state)
+{
+    for (unsigned i = 0; i < 100; i++) {
+        virtchnl_server_message(&server, 0, VIRTCHNL_RESET_VF, NULL, 0, now);
+        virtchnl_server_ready(&server, 0, VSI(0), QUEUES);
+    }
+    assert_int_equal(chip.resets, 8);
+}
+
+static void who_is_resetting_is_not_heard(void **state)
+{
+    struct virtchnl_version v = { 1, 1 };
+    virtchnl_server_resets(&server, 0);
+    virtchnl_server_message(&server, 0, VIRTCHNL_VERSION, (uint8_t *)&v, sizeof v, now);
+    virtchnl_server_message(&server, 0, VIRTCHNL_RESET_VF, NULL, 0, now);
+    virtchnl_server_message(&server, VFS, VIRTCHNL_RESET_VF, NULL, 0, now);
+    virtchnl_server_announce(&server, 0);
+    assert_int_equal(chip.answers + chip.resets, 0);
+    assert_int_equal(chip.events, 0);
+    assert_int_equal(server.strays, 1);
+    assert_int_equal(info(0).mailbox, VF_MAILBOX_CLOSED);
+}
+
+static void malice_is_forgiven_three_times(void **state)
+{
+    greet(0, OLD_CAPS);
+    for (unsigned i = 0; i < 4; i++) {
+        virtchnl_server_malicious(&server, 0, now);
+        virtchnl_server_ready(&server, 0, VSI(0), QUEUES);
+    }
+    assert_int_equal(chip.resets, 4);
+    assert_int_equal(info(0).mailbox, VF_MAILBOX_MUTED);
+    assert_int_equal(info(0).malicious, 4);
+    unsigned answers = chip.answers;
+    virtchnl_server_message(&server, 0, VIRTCHNL_GET_STATS, NULL, 0, now);
+    assert_int_equal(chip.answers, answers);
+    assert_false(virtchnl_vf_may_run(&server, 0));
+    vf_forgiven(&server.base.vf[0], now + VF_MUTED_US);
+    greet(0, OLD_CAPS);
+}
+
+/* Whatever is said, and in whatever order: the lists hold to their limits, and what the chip is
+ * told is within what the VF has (which the chip's functions look at). */
+static void any_message_is_answered(void **state)
+{
+    uint32_t seed = 1;
+    greet(0, OLD_CAPS);
+    for (unsigned i = 0; i < 50000; i++) {
+        struct list l;
+        uint16_t vsi = VSI(0);
+        for (unsigned k = 0; k < 160; k++)
+            l.bytes[k] = (uint8_t)((seed = seed * 1664525u + 1013904223u) >> 27);
+        memcpy(l.bytes, &vsi, 2);
+        uint32_t op = seed >> 8 & 63;
+        if (op != VIRTCHNL_RESET_VF && op != VIRTCHNL_EVENT && op != VIRTCHNL_REQUEST_QUEUES)
+            say(0, op, &l, seed >> 16 & 127);
+        assert_true(server.base.vf[0].mac_count <= VF_MACS_MAX);
+        assert_true(server.base.vf[0].vlan_count <= VIRTCHNL_FEW);
+        assert_true(server.vf[0].group_count <= VIRTCHNL_FEW);
+        assert_int_equal((server.vf[0].rx_on | server.vf[0].tx_on) & ~server.vf[0].configured, 0);
+    }
+    assert_int_equal(chip.resets, 0);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(every_vf_is_told_what_it_has),
+        T(the_better_of_two_ways_is_granted),
+        T(a_driver_of_1_0_is_served),
+        T(the_version_outlives_a_reset),
+        T(nothing_comes_before_the_resources),
+        T(a_wrong_length_is_refused),
+        T(a_list_has_one_of_two_lengths),
+        T(another_vsi_is_nobodys),
+        T(queues_go_on_and_off),
+        T(a_queue_on_is_not_described_anew),
+        T(what_the_chip_cannot_have_is_refused),
+        T(a_frame_ends_with_the_fifth_buffer),
+        T(vectors_and_queues_are_the_vfs_own),
+        T(more_queues_come_with_a_reset),
+        T(an_address_is_changed_as_drivers_do),
+        T(an_address_without_a_type_takes_the_place_of_the_last),
+        T(nobody_gets_the_address_of_another),
+        T(an_address_that_was_set_stays),
+        T(addresses_are_limited),
+        T(a_chip_without_room_changes_nothing),
+        T(filters_are_shared_out),
+        T(vlans_are_joined_and_left),
+        T(version_2_has_one_tag),
+        T(a_vlan_that_was_set_leaves_no_choice),
+        T(only_trust_makes_promiscuous),
+        T(spreading_stays_among_the_vfs_queues),
+        T(statistics_are_the_vfs_own),
+        T(what_nobody_knows_is_not_supported),
+        T(the_link_is_told_in_the_words_that_were_agreed),
+        T(a_link_is_forced_both_ways),
+        T(what_a_vf_must_learn_resets_it),
+        T(a_flood_is_not_heard),
+        T(resets_are_dear),
+        T(who_is_resetting_is_not_heard),
+        T(malice_is_forgiven_three_times),
+        T(any_message_is_answered),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
