@@ -387,7 +387,7 @@ SERVED_C := $(filter-out %_server.c %/serve.c %/recorder.c,$(wildcard tests/linu
 ADMINQ_C := tests/linux/serve.c $(addprefix tests/models/,i40e_engine.c i40e_aq_device.c)
 SERVERS := $(B)/ixgbe_server $(B)/i40e_server $(B)/iavf_server
 $(B)/ixgbe_server: tests/linux/recorder.c $(filter-out %_tree.c,$(wildcard tests/models/ixgbe_model*.c))
-$(B)/i40e_server: $(ADMINQ_C) $(filter-out %_tree.c,$(wildcard tests/models/i40e_model*.c))
+$(B)/i40e_server: $(ADMINQ_C) tests/models/iavf_model.c $(filter-out %_tree.c,$(wildcard tests/models/i40e_model*.c))
 $(B)/iavf_server: $(ADMINQ_C) $(filter-out %_tree.c,$(wildcard tests/models/iavf_model*.c))
 $(SERVERS): $(B)/%: tests/linux/%.c $(SERVED_C) $(wildcard tests/linux/*.h tests/models/*.h) Makefile
 	@mkdir -p $(@D)

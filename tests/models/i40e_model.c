@@ -1,8 +1,8 @@
 /* i40e_model.c - the X710 as its PF sees it: registers and resets (i40e_model.h).
  *
- * Not modelled: virtual functions and the VEB, flow director (its filters are taken and match
- * nothing), time stamps, DCB with more than one class, flow control, FCoE, iWARP, tunnels,
- * interrupt moderation, wake-up, writing the NVM. */
+ * Not modelled: flow director (its filters are taken and match nothing), time stamps, DCB with more
+ * than one class, flow control, FCoE, iWARP, tunnels, interrupt moderation, rates of VSIs, wake-up,
+ * writing the NVM. */
 #include "tests/models/i40e_model_internal.h"
 
 #include "kernel/time.h"
@@ -11,7 +11,6 @@
 #include <string.h>
 
 #define TOLD_MAX 1000u
-#define VF_VECTORS 5u
 
 static const struct i40e_aq_regs admin_queue = {
     .send = { .low = R_ATQBAL,
@@ -33,9 +32,17 @@ void i40e_model_violation(struct i40e_model *m, const char *what, uint32_t reg, 
     m->violations++;
 }
 
-unsigned i40e_model_violations(const struct i40e_model *m)
+unsigned i40e_model_pf_violations(const struct i40e_model *m)
 {
     return m->violations + m->device.dma_refused;
+}
+
+unsigned i40e_model_violations(const struct i40e_model *m)
+{
+    unsigned n = i40e_model_pf_violations(m);
+    for (unsigned i = 0; i < m->vfs; i++)
+        n += iavf_model_violations(&m->vf[i]);
+    return n;
 }
 
 uint32_t i40e_model_reg(const struct i40e_model *m, uint32_t reg)
@@ -51,8 +58,8 @@ static void fixed_registers(struct i40e_model *m)
     *i40e_at(m, R_GLNVM_GENS) = 2u << 5; /* 4 KiB of shadow RAM */
     *i40e_at(m, R_GLNVM_FLA) = FLA_LOCKED;
     *i40e_at(m, R_GLGEN_RSTCTL) = 30; /* tenths of a second between warning and reset */
-    *i40e_at(m, R_GLPCI_CNF2) =
-        FIELD_PUT(CNF2_PF_VECTORS, I40E_MODEL_VECTORS) | FIELD_PUT(CNF2_VF_VECTORS, VF_VECTORS);
+    *i40e_at(m, R_GLPCI_CNF2) = FIELD_PUT(CNF2_PF_VECTORS, I40E_MODEL_VECTORS) |
+                                FIELD_PUT(CNF2_VF_VECTORS, I40E_MODEL_VF_VECTORS - 1u);
     *i40e_at(m, R_PFPCI_SUBSYSID) = 0x00018086;
     *i40e_at(m, R_LANTXOBJSZ) = 7;
     *i40e_at(m, R_LANQMAX) = I40E_MODEL_QUEUES * 2;
@@ -61,12 +68,12 @@ static void fixed_registers(struct i40e_model *m)
     *i40e_at(m, 0xc2014) = 0x1000; /* FCoE contexts and filters: Linux wants to see some */
     *i40e_at(m, 0xc20d0) = 0x2000;
     *i40e_at(m, R_QALLOC) = i40e_base_queue(m) | QALLOC_VALID |
-                            FIELD_PUT(QALLOC_LAST, i40e_base_queue(m) + I40E_MODEL_QUEUES - 1);
+                            FIELD_PUT(QALLOC_LAST, i40e_base_queue(m) + m->queues - 1);
     *i40e_at(m, R_PORTNUM) = m->pf;
-    *i40e_at(m, R_VT_PFALLOC) =
-        m->pf * I40E_MODEL_VFS | 0x80000000u | (m->pf * I40E_MODEL_VFS + I40E_MODEL_VFS - 1) << 8;
-    *i40e_at(m, R_PCIFCNCNT) = 2 | 2 * I40E_MODEL_VFS << 16;
-    *i40e_at(m, R_PRTGEN_CNF + 8) = *i40e_at(m, R_PRTGEN_CNF + 12) = 1; /* two ports */
+    *i40e_at(m, R_VT_PFALLOC) = i40e_base_vf(m) | 0x80000000u | (i40e_base_vf(m) + m->vfs - 1) << 8;
+    *i40e_at(m, R_PCIFCNCNT) = m->ports | I40E_MODEL_VFS << 16;
+    for (unsigned i = m->ports; i < 4; i++)
+        *i40e_at(m, R_PRTGEN_CNF + 4 * i) = 1; /* there is no such port */
     *i40e_at(m, R_PRTGL_SAL) = (uint32_t)config_get(m->mac, 4);
     *i40e_at(m, R_PRTGL_SAH) = i40e_le16(m->mac + 4) | (uint32_t)m->max_frame << 16;
     *i40e_at(m, R_PRTTSYN_CTL0) = 0xfu << 8; /* no PF may set the clock */
@@ -77,12 +84,15 @@ void i40e_model_reset(struct i40e_model *m, enum i40e_model_reset kind)
 {
     m->resets[kind]++;
     i40e_model_clear_registers(m, kind);
-    if (kind >= I40E_RESET_CORE && !m->counters_stay)
+    if (kind >= I40E_RESET_CORE && !m->counters_stay) {
         memset(m->counter, 0, sizeof m->counter);
+        memset(m->vsi_counter, 0, sizeof m->vsi_counter);
+    }
     memset(m->sd, 0, sizeof m->sd);
     memset(m->pending, 0, sizeof m->pending);
     m->events = 0;
     i40e_model_queues_reset(m);
+    i40e_model_vfs_reset(m);
     i40e_model_firmware_reset(m);
     i40e_model_vsis_reset(m);
     i40e_model_link_reset(m);
@@ -108,11 +118,15 @@ static void settle(struct i40e_model *m)
     if (m->reset_kind && now >= m->reset_at_us && (i40e_get(m, R_GLGEN_RSTAT) & 1)) {
         i40e_model_reset(m, m->reset_kind);
         m->unaware = true;
+        for (unsigned n = 0; n < m->vfs; n++)
+            m->vf[n].in_reset = true;
         *i40e_at(m, R_GLGEN_RSTAT) += 1;
     }
     if (m->reset_kind && now >= m->reset_until_us) {
         m->reset_kind = I40E_RESET_NONE;
         *i40e_at(m, R_GLGEN_RSTAT) &= ~RSTAT_DEVSTATE;
+        for (unsigned n = 0; n < m->vfs; n++)
+            m->vf[n].in_reset = false;
     }
     if (m->reset_kind == I40E_RESET_NONE && (i40e_get(m, R_PFGEN_CTRL) & PFGEN_CTRL_PFSWR) &&
         !m->pf_reset_sticks && now >= m->reset_until_us)
@@ -177,7 +191,8 @@ static bool write_special(struct i40e_model *m, uint32_t reg, uint32_t value)
         write_adminq(m, reg, value);
     else
         return i40e_model_nvm_write(m, reg, value) || i40e_model_hmc_write(m, reg, value) ||
-               i40e_model_irq_write(m, reg, value) || i40e_model_queues_write(m, reg, value);
+               i40e_model_irq_write(m, reg, value) || i40e_model_queues_write(m, reg, value) ||
+               i40e_model_vfs_write(m, reg, value);
     return true;
 }
 
@@ -237,16 +252,14 @@ uint32_t i40e_model_register_read(struct i40e_model *m, uint32_t reg)
     if (reg == R_GLVFGEN_TIMER)
         return (uint32_t)time_us();
     if (i40e_aq_device_read(&m->aq, reg, &value) || i40e_model_irq_read(m, reg, &value) ||
-        i40e_model_queues_read(m, reg, &value))
+        i40e_model_queues_read(m, reg, &value) || i40e_model_vfs_read(m, reg, &value))
         return value;
     return i40e_get(m, reg);
 }
 
-static uint64_t read_counter(const struct i40e_model *m, enum i40e_counter which, bool high,
-                             unsigned size)
+static uint64_t read_counter(uint64_t value, bool narrow, bool high, unsigned size)
 {
-    uint64_t value = m->counter[which];
-    if (which >= C_NARROW || (size == 4 && !high))
+    if (narrow || (size == 4 && !high))
         return (uint32_t)value;
     value &= 0xffffffffffffull;
     return high ? value >> 32 : value;
@@ -255,17 +268,17 @@ static uint64_t read_counter(const struct i40e_model *m, enum i40e_counter which
 uint64_t i40e_model_bar_read(void *ctx, unsigned bar, uint64_t offset, unsigned size)
 {
     struct i40e_model *m = ctx;
-    bool high;
+    bool high, narrow;
     if (m->gone)
         return UINT64_MAX >> (64 - 8 * size);
     if (bar == 3)
         return 0;
     settle(m);
-    enum i40e_counter which = i40e_model_counter_at(m, (uint32_t)offset, &high);
+    const uint64_t *counter = i40e_model_counter_at(m, (uint32_t)offset, &high, &narrow);
     if (bar == 0 && size == 8 && offset >= R_RXERR1 && offset < R_RXERR1 + 8 * 144)
         return 0;
-    if (bar == 0 && which != COUNTERS && (size == 4 || (size == 8 && !high && which < C_NARROW)))
-        return read_counter(m, which, high, size);
+    if (bar == 0 && counter && (size == 4 || (size == 8 && !high && !narrow)))
+        return read_counter(*counter, narrow, high, size);
     if (!access_good(m, bar, offset, size))
         return UINT64_MAX;
     if (in_reset(m) && offset != R_GLGEN_RSTAT && offset != R_GLNVM_ULD && offset != R_GLGEN_RSTCTL)
@@ -293,9 +306,13 @@ static void adminq_news(void *owner)
 void i40e_model_power_on(struct i40e_model *m, enum i40e_model_chip chip, unsigned pf,
                          const uint8_t mac[MAC_LEN])
 {
-    memset(m, 0, sizeof *m);
+    memset(m, 0, offsetof(struct i40e_model, vf));
     m->chip = chip;
     m->pf = pf;
+    m->ports = chip == I40E_MODEL_XL710_ONE ? 1 : chip == I40E_MODEL_X710_FOUR ? 4 : 2;
+    m->vfs = I40E_MODEL_VFS / m->ports;
+    m->vsis = m->vfs + 2;
+    m->queues = m->ports == 4 ? I40E_MODEL_QUEUES / 2 : I40E_MODEL_QUEUES;
     m->cable = true;
     m->wire = m->wire_bytes;
     m->reset_delay_us = 1000;
@@ -303,6 +320,7 @@ void i40e_model_power_on(struct i40e_model *m, enum i40e_model_chip chip, unsign
     memcpy(m->mac, mac, MAC_LEN);
     m->max_frame = I40E_MODEL_FRAME;
     i40e_model_nvm_init(m);
+    i40e_model_vfs_power_on(m);
     i40e_model_config(m);
     m->aq = (struct i40e_aq_device){ .layout = &admin_queue,
                                      .device = &m->device,
@@ -316,5 +334,8 @@ void i40e_model_power_on(struct i40e_model *m, enum i40e_model_chip chip, unsign
     i40e_model_reset(m, I40E_RESET_GLOBAL);
     for (unsigned i = 0; i < COUNTERS; i++) /* as after long use: they wrap soon */
         m->counter[i] = i < C_NARROW ? 0xfffffffff800ull - i : 0xfffffff0u - i;
+    for (unsigned v = 0; v < m->vsis; v++)
+        for (unsigned i = 0; i < VSI_COUNTERS; i++)
+            m->vsi_counter[v][i] = (i < V_NARROW ? 0xfffffffff800ull : 0xfffffff0u) - v - i;
     memset(m->resets, 0, sizeof m->resets);
 }

@@ -9,7 +9,8 @@
 #define LUT_BYTES 512u
 #define KEY_BYTES 52u
 
-enum form { DIRECT, ANSWERS, ASKS }; /* no buffer; the device writes it; reads and writes it */
+/* No buffer; the device writes it; reads and writes it; reads it, if there is one. */
+enum form { DIRECT, ANSWERS, ASKS, MESSAGE };
 
 static uint16_t accept(struct i40e_model *m, uint8_t *desc, uint8_t *buffer)
 {
@@ -73,19 +74,19 @@ static void put_capability(uint8_t *at, const struct capability *c)
 static uint16_t capabilities(struct i40e_model *m, uint8_t *desc, uint8_t *buffer)
 {
     const struct capability list[] = {
-        { 0x0001, 1, 0, 0, 0 },                                   /* switch mode: EVB */
-        { 0x0002, 1, 0, 0, 0 },                                   /* manageability: none */
-        { 0x0005, 1, 0x3, 0, 0 },                                 /* functions 0 and 1 */
-        { 0x0012, 1, 1, 0, 0 },                                   /* SR-IOV */
-        { 0x0013, 1, I40E_MODEL_VFS, m->pf * I40E_MODEL_VFS, 0 }, /* VFs */
-        { 0x0014, 1, 1, 0, 0 },                                   /* VMDq */
-        { 0x0017, 1, I40E_MODEL_VSIS, 0, 0 },                     /* VSIs */
-        { 0x0018, 1, 1, 1, 8 },                                  /* DCB: classes on, and the most */
-        { 0x0040, 1, LUT_BYTES, 6, 0 },                          /* RSS: table, bits of an entry */
-        { 0x0041, 1, I40E_MODEL_QUEUES, 0, i40e_base_queue(m) }, /* receive queues */
-        { 0x0042, 1, I40E_MODEL_QUEUES, 0, i40e_base_queue(m) },
+        { 0x0001, 1, 0, 0, 0 },                          /* switch mode: EVB */
+        { 0x0002, 1, 0, 0, 0 },                          /* manageability: none */
+        { 0x0005, 1, (1u << m->ports) - 1, 0, 0 },       /* functions, a bit each */
+        { 0x0012, 1, 1, 0, 0 },                          /* SR-IOV */
+        { 0x0013, 1, m->vfs, i40e_base_vf(m), 0 },       /* VFs */
+        { 0x0014, 1, 1, 0, 0 },                          /* VMDq */
+        { 0x0017, 1, m->vsis, 0, 0 },                    /* VSIs */
+        { 0x0018, 1, 1, 1, 8 },                          /* DCB: classes on, and the most */
+        { 0x0040, 1, LUT_BYTES, 6, 0 },                  /* RSS: table, bits of an entry */
+        { 0x0041, 1, m->queues, 0, i40e_base_queue(m) }, /* receive queues */
+        { 0x0042, 1, m->queues, 0, i40e_base_queue(m) },
         { 0x0043, 1, I40E_MODEL_VECTORS, 0, 0 },
-        { 0x0044, 1, 5, 0, 0 },      /* vectors of a VF */
+        { 0x0044, 1, I40E_MODEL_VF_VECTORS, 0, 0 },
         { 0x0045, 1, 512, 7680, 0 }, /* flow director: guaranteed, and as it comes */
         { 0x0080, 1, 0, 0, 0 },      /* the NVM may be updated */
     };
@@ -270,7 +271,7 @@ static const struct command {
     { 0x0254, DIRECT, 0, i40e_aq_promiscuous },
     { 0x025a, DIRECT, 0, control_filter },
     { 0x0303, DIRECT, 0, accept }, /* DCB parameters */
-    { 0x0400, DIRECT, 0, accept }, /* a VSI's rate */
+    { 0x0400, DIRECT, 0, i40e_aq_vsi_rate },
     { 0x0407, ASKS, 32, i40e_aq_vsi_bandwidth },
     { 0x0408, ANSWERS, 64, i40e_aq_query_bandwidth },
     { 0x040a, ANSWERS, 32, i40e_aq_query_ets },
@@ -284,6 +285,7 @@ static const struct command {
     { 0x0613, DIRECT, 0, i40e_aq_phy_mask },
     { 0x0618, DIRECT, 0, i40e_aq_loopback },
     { 0x0701, ANSWERS, 1, nvm_read },
+    { 0x0802, MESSAGE, 0, i40e_aq_message_to_vf },
     { 0x0a00, ANSWERS, 1, lldp_mib },
     { 0x0a01, DIRECT, 0, accept }, /* events about the MIB */
     { 0x0a05, DIRECT, 0, lldp_stop },
@@ -308,9 +310,13 @@ static bool form_good(struct i40e_model *m, const struct command *c,
                       const struct i40e_aq_desc *desc)
 {
     static const uint16_t wanted[] = {
-        [DIRECT] = 0, [ANSWERS] = I40E_AQ_BUF, [ASKS] = I40E_AQ_BUF | I40E_AQ_RD
+        [DIRECT] = 0,
+        [ANSWERS] = I40E_AQ_BUF,
+        [ASKS] = I40E_AQ_BUF | I40E_AQ_RD,
+        [MESSAGE] = I40E_AQ_BUF | I40E_AQ_RD,
     };
-    if ((desc->flags & (I40E_AQ_BUF | I40E_AQ_RD)) != wanted[c->form]) {
+    uint16_t flags = desc->flags & (I40E_AQ_BUF | I40E_AQ_RD);
+    if (flags != wanted[c->form] && (flags || c->form != MESSAGE)) {
         i40e_model_violation(m, "a command with wrong flags", c->opcode, desc->flags);
         return false;
     }

@@ -26,11 +26,15 @@ static bool next_listed(const struct i40e_model *m, uint32_t *at, unsigned *queu
 }
 
 /* LNKLST has the first one where QINT has the next. */
-static uint32_t list_of(const struct i40e_model *m, unsigned vector)
+static uint32_t list_at(uint32_t first)
 {
-    uint32_t first = i40e_get(m, vector ? R_LNKLSTN(vector - 1) : R_LNKLST0);
     return FIELD_PUT(QINT_NEXT, FIELD_GET(LNKLST_FIRST, first)) |
            FIELD_PUT(QINT_NEXT_TYPE, FIELD_GET(LNKLST_TYPE, first));
+}
+
+static uint32_t list_of(const struct i40e_model *m, unsigned vector)
+{
+    return list_at(i40e_get(m, vector ? R_LNKLSTN(vector - 1) : R_LNKLST0));
 }
 
 /* Heads that were not reported yet are, when their vector's time has come. */
@@ -72,10 +76,9 @@ void i40e_model_irq_cause(struct i40e_model *m, uint32_t icr0)
     look_at_causes(m);
 }
 
-/* Does the vector's list lead to that queue? */
-static bool is_listed(const struct i40e_model *m, unsigned vector, bool rx, unsigned queue)
+/* Does the list lead to that queue? */
+static bool is_listed(const struct i40e_model *m, uint32_t at, bool rx, unsigned queue)
 {
-    uint32_t at = list_of(m, vector);
     unsigned next;
     bool next_rx;
     for (unsigned i = 0; i < 2 * I40E_MODEL_QUEUES && next_listed(m, &at, &next, &next_rx); i++)
@@ -88,7 +91,8 @@ void i40e_model_irq_queue(struct i40e_model *m, bool rx, unsigned queue)
 {
     uint32_t control = i40e_get(m, rx ? R_QINT_RQCTL(queue) : R_QINT_TQCTL(queue));
     unsigned vector = FIELD_GET(QINT_VECTOR, control);
-    if (!(control & QINT_CAUSE) || vector >= I40E_MODEL_VECTORS || !is_listed(m, vector, rx, queue))
+    if (!(control & QINT_CAUSE) || vector >= I40E_MODEL_VECTORS ||
+        !is_listed(m, list_of(m, vector), rx, queue))
         return;
     if (!vector) { /* a bit of ICR0, by the queue's register, and no other event until that is read
                     */
@@ -99,6 +103,16 @@ void i40e_model_irq_queue(struct i40e_model *m, bool rx, unsigned queue)
     }
     m->pending[vector] = true;
     fire(m, vector);
+}
+
+uint8_t i40e_model_irq_of_vf(const struct i40e_model *m, unsigned vf, bool rx, unsigned queue)
+{
+    uint32_t control = i40e_get(m, rx ? R_QINT_RQCTL(queue) : R_QINT_TQCTL(queue));
+    unsigned vector = FIELD_GET(QINT_VECTOR, control);
+    if (!(control & QINT_CAUSE) || !vector || vector >= I40E_MODEL_VF_VECTORS)
+        return 0;
+    uint32_t first = i40e_get(m, R_VF_LNKLSTN((I40E_MODEL_VF_VECTORS - 1) * vf + vector - 1));
+    return is_listed(m, list_at(first), rx, queue) ? (uint8_t)vector : 0;
 }
 
 static void write_dynamic(struct i40e_model *m, unsigned vector, uint32_t value)

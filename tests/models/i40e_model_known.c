@@ -12,17 +12,19 @@
 #define NEVER (I40E_RESET_GLOBAL + 1)
 #define LAST_QUEUE (I40E_MODEL_QUEUES - 1)
 #define LAST_VECTOR (I40E_MODEL_VECTORS - 2)
+#define LAST_VF (I40E_MODEL_VFS - 1)
+#define LAST_VF_VECTOR (4 * I40E_MODEL_VFS - 1)
 
 static const struct known {
     uint32_t first, last, step, writable;
     enum i40e_kind kind;
     unsigned reset;
 } known[] = {
-    { 0x24800, 0x24ffc, 4, ALL, RW, CORER },        /* VFINT_DYN_CTLN */
-    { 0x25000, 0x257fc, 4, 0x00001fff, RW, CORER }, /* VPINT_LNKLSTN */
-    { 0x2a400, 0x2a5fc, 4, ALL, RW, CORER },        /* VFINT_DYN_CTL0 */
-    { 0x2a800, 0x2a9fc, 4, 0x00001fff, RW, CORER }, /* VPINT_LNKLST0 */
-    { 0x2c000, 0x2c1fc, 4, ALL, RW, CORER },        /* VFINT_ICR0_ENA */
+    { R_VF_DYN_CTLN(0), R_VF_DYN_CTLN(LAST_VF_VECTOR), 4, 0xc701ffff, RW, NEVER },
+    { R_VF_LNKLSTN(0), R_VF_LNKLSTN(LAST_VF_VECTOR), 4, 0x00001fff, RW, NEVER },
+    { R_VF_DYN_CTL0(0), R_VF_DYN_CTL0(LAST_VF), 4, 0xc701ffff, RW, NEVER },
+    { R_VF_LNKLST0(0), R_VF_LNKLST0(LAST_VF), 4, 0x00001fff, RW, NEVER },
+    { R_VF_ICR0_ENA(0), R_VF_ICR0_ENA(LAST_VF), 4, 0, RO, NEVER },
     { R_ITRN(0, 0), R_ITRN(0, LAST_VECTOR), 4, 0x00000fff, RW, PFR },
     { R_ITRN(1, 0), R_ITRN(1, LAST_VECTOR), 4, 0x00000fff, RW, PFR },
     { R_ITRN(2, 0), R_ITRN(2, LAST_VECTOR), 4, 0x00000fff, RW, PFR },
@@ -41,14 +43,22 @@ static const struct known {
     { 0x3f800, 0x3f800, 4, 0x00000006, RW, CORER }, /* GLINT_CTL */
     { 0x442d8, 0x442e0, 4, 0x00000fff, RW, CORER }, /* GLLAN_TSOMSK: TCP flags of segments */
     { 0x6b400, 0x6b400, 4, 0x0000ffff, RW, NEVER }, /* PFPM_WUFC */
+    { R_VPLAN_QTABLE(0, 0), R_VPLAN_QTABLE(16, 0) - 4, 4, 0x000007ff, RW, NEVER },
+    { R_VPLAN_MAPENA(0), R_VPLAN_MAPENA(LAST_VF), 4, 0x00000001, RW, NEVER },
+    { R_VFGEN_RSTAT1(0), R_VFGEN_RSTAT1(LAST_VF), 4, 0x00000003, RW, NEVER },
     { R_ATQBAL, R_ARQT, 0x80, ALL, RW, PFR },
     { R_PRTDCB_GENS - 0x20, R_PRTDCB_GENS - 0x20, 4, ALL, RW, CORER }, /* PRTDCB_GENC */
     { R_PRTDCB_GENS, R_PRTDCB_GENS, 4, 0, RO, NEVER },
     { R_FWSTS, R_FWSTS, 4, 0, RO, NEVER },
     { R_GLVFGEN_TIMER, R_GLVFGEN_TIMER, 4, 0, RO, NEVER },
     { 0x88100, 0x88174, 4, 0, RO, NEVER }, /* GLGEN_GPIO_CTL */
+    { R_VPGEN_VFRTRIG(0), R_VPGEN_VFRTRIG(LAST_VF), 4, VFRTRIG_VFSWR, RW, NEVER },
+    { R_VPGEN_VFRSTAT(0), R_VPGEN_VFRSTAT(LAST_VF), 4, 0, RO, NEVER },
     { R_PFGEN_CTRL, R_PFGEN_CTRL, 4, PFGEN_CTRL_PFSWR, RW, PFR },
+    { R_VFLRSTAT(0), R_VFLRSTAT(3), 4, ALL, KIND_ONE_CLEARS, CORER },
     { R_PF_FUNC_RID, R_PF_FUNC_RID, 4, 0, RO, NEVER },
+    { R_CIAA, R_CIAA, 4, CIAA_ADDRESS | CIAA_VF, RW, PFR },
+    { R_CIAD, R_CIAD, 4, 0, RO, NEVER },
     { R_GLNVM_ULD, R_GLNVM_ULD, 4, 0, RO, NEVER },
     { R_GLNVM_GENS, R_GLNVM_GENS, 4, 0, RO, NEVER },
     { R_GLNVM_FLA, R_GLNVM_FLA, 4, 0, RO, NEVER },
@@ -82,7 +92,7 @@ static const struct known {
     { 0xc6800, 0xc683c, 4, 0x00ffffff, RW, CORER },
     { 0xc6900, 0xc693c, 4, 0, RW, CORER },
     { R_QTX_HEAD(0), R_QTX_HEAD(LAST_QUEUE), 4, 0x00001fff, RW, CORER },
-    { 0xe6000, 0xe61fc, 4, ALL, KIND_ONE_CLEARS, CORER }, /* VP_MDET_TX */
+    { R_VP_MDET_TX(0), R_VP_MDET_TX(LAST_VF), 4, ALL, KIND_ONE_CLEARS, CORER },
     { R_PF_MDET_TX, R_PF_MDET_TX, 4, ALL, KIND_ONE_CLEARS, CORER },
     { R_GL_MDET_TX, R_GL_MDET_TX, 4, ALL, KIND_ONE_CLEARS, CORER },
     { R_REG_MSS, R_REG_MSS, 4, ALL, RW, NEVER },
@@ -92,7 +102,7 @@ static const struct known {
     { R_QTX_TAIL(0), R_QTX_TAIL(LAST_QUEUE), 4, 0x00001fff, RW, PFR },
     { R_QRX_ENA(0), R_QRX_ENA(LAST_QUEUE), 4, QENA_REQ | QENA_STAT, RW, PFR },
     { R_QRX_TAIL(0), R_QRX_TAIL(LAST_QUEUE), 4, 0x00001fff, RW, CORER },
-    { 0x12a000, 0x12a1fc, 4, ALL, KIND_ONE_CLEARS, CORER }, /* VP_MDET_RX */
+    { R_VP_MDET_RX(0), R_VP_MDET_RX(LAST_VF), 4, ALL, KIND_ONE_CLEARS, CORER },
     { R_PF_MDET_RX, R_PF_MDET_RX, 4, ALL, KIND_ONE_CLEARS, CORER },
     { R_GLLAN_RCTL_0, R_GLLAN_RCTL_0, 4, 0x00000001, RW, CORER },
     { R_GL_MDET_RX, R_GL_MDET_RX, 4, ALL, KIND_ONE_CLEARS, CORER },
@@ -107,6 +117,11 @@ static const struct known {
     { 0x1e4320, 0x1e4320, 4, 0, RO, NEVER }, /* PRTPM_EEE_STAT */
     { 0x1e43a0, 0x1e43a0, 4, 0, RO, NEVER }, /* PRTPM_RLPIC */
     { 0x1e43c0, 0x1e43c0, 4, 0, RO, NEVER }, /* PRTPM_TLPIC */
+    { R_VSILAN_QTABLE(0, 0), R_VSILAN_QTABLE(8, 0) - 4, 4, 0x07ff07ff, RW, PFR },
+    { R_VSILAN_QBASE(0), R_VSILAN_QBASE(383), 4, 0x00000fff, RW, PFR },
+    { R_VF_HLUT(0, 0), R_VF_HLUT(16, 0) - 4, 4, ALL, RW, NEVER },
+    { R_VF_HKEY(0, 0), R_VF_HKEY(13, 0) - 4, 4, ALL, RW, NEVER },
+    { R_VF_HENA(0, 0), R_VF_HENA(2, 0) - 4, 4, ALL, RW, NEVER },
     { R_PFQF_HLUT(0), R_PFQF_HLUT(127), 0x80, 0x3f3f3f3f, RW, CORER },
     { R_PFQF_HKEY(0), R_PFQF_HKEY(12), 0x80, ALL, RW, CORER },
     { R_PFQF_HENA(0), R_PFQF_HENA(1), 0x80, ALL, RW, CORER },
@@ -121,7 +136,16 @@ static const struct known {
     { 0x270140, 0x270170, 4, ALL, RW, CORER },              /* GLQF_HKEY */
     { 0x270384, 0x270388, 4, 0, RO, NEVER },                /* GLQF_FDEVICTENA */
     { 0x318000, 0x31847c, 4, 0, RO, NEVER },                /* GL_RXERR1 */
-    { 0x300180, 0x300478, 8, 0, RO, NEVER },                /* priority flow control */
+    { 0x32c000, 0x32c07c, 4, 0, RO, NEVER },                /* GLSW_*: of VEBs, not counted */
+    { 0x334000, 0x3343fc, 4, 0, RO, NEVER },                /* GLVEBTC_*: of their classes */
+    { 0x338000, 0x3383fc, 4, 0, RO, NEVER },
+    { 0x340000, 0x34017c, 4, 0, RO, NEVER },
+    { 0x348000, 0x34807c, 4, 0, RO, NEVER },
+    { 0x35c000, 0x35c07c, 4, 0, RO, NEVER },
+    { 0x364000, 0x3643fc, 4, 0, RO, NEVER },
+    { 0x368000, 0x3683fc, 4, 0, RO, NEVER },
+    { 0x370000, 0x3701fc, 4, 0, RO, NEVER },
+    { 0x300180, 0x300478, 8, 0, RO, NEVER }, /* priority flow control */
     { 0x300780, 0x300978, 8, 0, RO, NEVER },
     { 0x390004, 0x390004, 4, ALL, RW, NEVER }, /* GLGEN_STAT_CLEAR */
 };
@@ -159,29 +183,39 @@ static const uint32_t counter_at[COUNTERS] = {
     [C_PRC1023] = 0x300500,  [C_PRC1522] = 0x300520,  [C_PRC9522] = 0x300540,
     [C_PTC64] = 0x3006a0,    [C_PTC127] = 0x3006c0,   [C_PTC255] = 0x3006e0,
     [C_PTC511] = 0x300700,   [C_PTC1023] = 0x300720,  [C_PTC1522] = 0x300740,
-    [C_PTC9522] = 0x300760,  [C_VSI_GORC] = 0x358000, [C_VSI_UPRC] = 0x36c000,
-    [C_VSI_MPRC] = 0x36cc00, [C_VSI_BPRC] = 0x36d800, [C_VSI_GOTC] = 0x328000,
-    [C_VSI_UPTC] = 0x33c000, [C_VSI_MPTC] = 0x33cc00, [C_VSI_BPTC] = 0x33d800,
-    [C_RDPC] = 0x300600,     [C_ROC] = 0x300120,      [C_TDOLD] = 0x300a20,
-    [C_RLEC] = 0x3000a0,     [C_CRCERRS] = 0x300080,  [C_ILLERRC] = 0x3000e0,
-    [C_MLFC] = 0x300020,     [C_MRFC] = 0x300040,     [C_LXONRXC] = 0x300140,
-    [C_LXOFFRXC] = 0x300160, [C_LXONTXC] = 0x300980,  [C_LXOFFTXC] = 0x3009a0,
-    [C_RUC] = 0x300100,      [C_RFC] = 0x300560,      [C_RJC] = 0x300580,
-    [C_VSI_RDPC] = 0x310000, [C_VSI_RUPP] = 0x36e400, [C_VSI_TEPC] = 0x344000,
+    [C_PTC9522] = 0x300760,  [C_RDPC] = 0x300600,     [C_ROC] = 0x300120,
+    [C_TDOLD] = 0x300a20,    [C_RLEC] = 0x3000a0,     [C_CRCERRS] = 0x300080,
+    [C_ILLERRC] = 0x3000e0,  [C_MLFC] = 0x300020,     [C_MRFC] = 0x300040,
+    [C_LXONRXC] = 0x300140,  [C_LXOFFRXC] = 0x300160, [C_LXONTXC] = 0x300980,
+    [C_LXOFFTXC] = 0x3009a0, [C_RUC] = 0x300100,      [C_RFC] = 0x300560,
+    [C_RJC] = 0x300580,
+};
+static const uint32_t vsi_counter_at[VSI_COUNTERS] = {
+    [V_GORC] = 0x358000, [V_UPRC] = 0x36c000, [V_MPRC] = 0x36cc00, [V_BPRC] = 0x36d800,
+    [V_GOTC] = 0x328000, [V_UPTC] = 0x33c000, [V_MPTC] = 0x33cc00, [V_BPTC] = 0x33d800,
+    [V_RDPC] = 0x310000, [V_RUPP] = 0x36e400, [V_TEPC] = 0x344000,
 };
 
-static bool of_vsi(unsigned which)
+static uint64_t *of_vsi(struct i40e_model *m, uint32_t reg, bool *high, bool *narrow)
 {
-    return (which >= C_VSI_GORC && which <= C_VSI_BPTC) || which >= C_VSI_RDPC;
+    for (unsigned i = 0; i < VSI_COUNTERS; i++) {
+        unsigned index = (reg - vsi_counter_at[i]) / 8 - i40e_counter_base(m);
+        *high = (reg - vsi_counter_at[i]) % 8 == 4;
+        *narrow = i >= V_NARROW;
+        if (reg >= vsi_counter_at[i] && index < m->vsis && reg % 4 == 0 && !(*high && *narrow))
+            return &m->vsi_counter[index][i];
+    }
+    return NULL;
 }
 
-enum i40e_counter i40e_model_counter_at(const struct i40e_model *m, uint32_t reg, bool *high)
+uint64_t *i40e_model_counter_at(struct i40e_model *m, uint32_t reg, bool *high, bool *narrow)
 {
     for (unsigned i = 0; i < COUNTERS && reg >= 0x300000; i++) {
-        uint32_t at = counter_at[i] + 8 * (of_vsi(i) ? m->vsi[0].properties[VSI_COUNTER] : m->pf);
+        uint32_t at = counter_at[i] + 8 * m->pf;
         *high = reg == at + 4;
-        if (reg == at || (*high && i < C_NARROW))
-            return i;
+        *narrow = i >= C_NARROW;
+        if (reg == at || (*high && !*narrow))
+            return &m->counter[i];
     }
-    return COUNTERS;
+    return of_vsi(m, reg, high, narrow);
 }

@@ -22,12 +22,22 @@
 #define ADD_IGNORE_VLAN 0x0004u
 #define DEL_IGNORE_VLAN 0x08u
 #define NO_ROOM 0xffu
-#define LUT_SHARED 1u
+#define NUMBER_FIRST 12u
+#define VSI_OF_VF 0u
+#define KIND_OF_VSI 3u
 
 struct i40e_model_vsi *i40e_model_vsi_of(struct i40e_model *m, uint16_t seid)
 {
     for (unsigned i = 0; i < I40E_MODEL_VSIS; i++)
         if (m->vsi[i].used && m->vsi[i].seid == (seid & SEID_MASK))
+            return &m->vsi[i];
+    return NULL;
+}
+
+struct i40e_model_vsi *i40e_model_vsi_of_vf(struct i40e_model *m, unsigned vf)
+{
+    for (unsigned i = 0; i < m->vsis; i++)
+        if (m->vsi[i].used && i40e_is_of_vf(&m->vsi[i]) && m->vsi[i].vf == i40e_base_vf(m) + vf)
             return &m->vsi[i];
     return NULL;
 }
@@ -45,17 +55,17 @@ static void firmwares_part(const struct i40e_model *m, struct i40e_model_vsi *v)
 {
     for (unsigned i = 0; i < 8; i++)
         config_put(v->properties + VSI_HANDLES + 2 * i, i ? 0xffff : 0x20u + v->number, 2);
-    config_put(v->properties + VSI_COUNTER, v->number + 2u + m->pf, 2);
+    config_put(v->properties + VSI_COUNTER, (unsigned)(v - m->vsi) + i40e_counter_base(m), 2);
 }
 
 static struct i40e_model_vsi *new_vsi(struct i40e_model *m)
 {
-    for (unsigned i = 0; i < I40E_MODEL_VSIS; i++) {
+    for (unsigned i = 0; i < m->vsis; i++) {
         struct i40e_model_vsi *v = &m->vsi[i];
         if (v->used)
             continue;
         *v = (struct i40e_model_vsi){ .used = true,
-                                      .number = (uint16_t)i,
+                                      .number = (uint16_t)(NUMBER_FIRST + i),
                                       .seid = (uint16_t)(SEID_VSI + m->pf + 2 * i),
                                       .uplink = (uint16_t)(SEID_MAC + m->pf) };
         firmwares_part(m, v);
@@ -150,7 +160,7 @@ static void answer_vsi(const struct i40e_model *m, uint8_t *desc, uint8_t *buffe
     config_put(desc + AQ_PARAM, v->seid, 2);
     config_put(desc + AQ_PARAM + 2, v->number, 2);
     config_put(desc + AQ_PARAM + 4, vsis_used(m), 2);
-    config_put(desc + AQ_PARAM + 6, I40E_MODEL_VSIS - vsis_used(m), 2);
+    config_put(desc + AQ_PARAM + 6, m->vsis - vsis_used(m), 2);
     memcpy(buffer, v->properties, sizeof v->properties);
 }
 
@@ -161,8 +171,20 @@ static void check_queues(struct i40e_model *m, const uint8_t *p)
     unsigned last = first + FIELD_GET(CLASS_OFFSET, i40e_le16(p + VSI_CLASSES));
     if (i40e_le16(p + VSI_MAPPING) & MAP_SCATTERED)
         return;
-    if (last >= I40E_MODEL_QUEUES || count > 64)
+    if (last >= m->queues || count > 64)
         i40e_model_violation(m, "a VSI with queues that the PF has not", first, count);
+}
+
+/* Firmware fills the table of a VSI's queues by what its properties say. */
+static void fill_table(struct i40e_model *m, const struct i40e_model_vsi *v)
+{
+    bool scattered = i40e_le16(v->properties + VSI_MAPPING) & MAP_SCATTERED;
+    for (unsigned n = 0; n < 16; n++) {
+        uint32_t *at = i40e_at(m, R_VSILAN_QTABLE(n / 2, v->number));
+        uint32_t queue = i40e_le16(v->properties + VSI_QUEUES + (scattered ? 2 * n : 0));
+        queue = (scattered ? queue : queue + n) & 0x7ff;
+        *at = n % 2 ? (*at & 0xffff) | queue << 16 : queue;
+    }
 }
 
 /* Sections that are said to be valid; the order is that of the layout. */
@@ -182,6 +204,23 @@ static void take_sections(struct i40e_model *m, struct i40e_model_vsi *v, const 
     for (unsigned i = 0; i < ARRAY_SIZE(parts); i++)
         if (sections & parts[i].section)
             memcpy(v->properties + parts[i].first, p + parts[i].first, parts[i].bytes);
+    if (sections & SECTION_QUEUES)
+        fill_table(m, v);
+}
+
+/* A VF's hangs on the switch, one to a VF: more are for traffic classes of its own, which are not
+ * modelled. */
+static void check_vfs_vsi(struct i40e_model *m, const struct i40e_model_vsi *v)
+{
+    unsigned n = v->vf - i40e_base_vf(m);
+    if (n >= m->vfs || !m->vf_state[n].present) {
+        i40e_model_violation(m, "a VSI of a VF that there is not", 0x0210, v->vf);
+        return;
+    }
+    if (!m->veb || v->uplink != m->veb)
+        i40e_model_violation(m, "a VF's VSI that hangs on no VEB", 0x0210, v->uplink);
+    if (i40e_model_vsi_of_vf(m, n) != v)
+        i40e_model_violation(m, "a second VSI of a VF", 0x0210, n);
 }
 
 uint16_t i40e_aq_add_vsi(struct i40e_model *m, uint8_t *desc, uint8_t *buffer)
@@ -195,6 +234,9 @@ uint16_t i40e_aq_add_vsi(struct i40e_model *m, uint8_t *desc, uint8_t *buffer)
     v->flags = i40e_le16(desc + AQ_PARAM + 6);
     if (v->connection != CONNECTION_NORMAL)
         i40e_model_violation(m, "a VSI connected to nothing", 0, v->connection);
+    *i40e_at(m, R_VSILAN_QBASE(v->number)) = 0;
+    if ((v->flags & KIND_OF_VSI) == VSI_OF_VF)
+        check_vfs_vsi(m, v);
     take_sections(m, v, buffer);
     answer_vsi(m, desc, buffer, v);
     return AQ_OK;
@@ -219,14 +261,29 @@ uint16_t i40e_aq_get_vsi(struct i40e_model *m, uint8_t *desc, uint8_t *buffer)
     return AQ_OK;
 }
 
+/* What a VF's VSI is taken from under does nothing any more. */
+static void check_silent(struct i40e_model *m, const struct i40e_model_vsi *v)
+{
+    unsigned n = v->vf - i40e_base_vf(m);
+    if (n < m->vfs && i40e_model_queues_of_vf_on(m, n, false))
+        i40e_model_violation(m, "a VSI goes whose VF has queues that are on", 0x0243, n);
+}
+
+static uint16_t delete_veb(struct i40e_model *m)
+{
+    for (unsigned i = 1; i < m->vsis; i++)
+        if (m->vsi[i].used && m->vsi[i].uplink == m->veb)
+            return AQ_EBUSY;
+    m->veb = 0;
+    m->vsi[0].uplink = (uint16_t)(SEID_MAC + m->pf);
+    return AQ_OK;
+}
+
 uint16_t i40e_aq_delete_element(struct i40e_model *m, uint8_t *desc, uint8_t *buffer)
 {
     struct i40e_model_vsi *v = i40e_model_vsi_of(m, i40e_le16(desc + AQ_PARAM));
-    if (!v && m->veb && i40e_le16(desc + AQ_PARAM) == m->veb) {
-        m->veb = 0;
-        m->vsi[0].uplink = (uint16_t)(SEID_MAC + m->pf);
-        return AQ_OK;
-    }
+    if (!v && m->veb && i40e_le16(desc + AQ_PARAM) == m->veb)
+        return delete_veb(m);
     if (!v)
         return AQ_ENOENT;
     if (v == &m->vsi[0])
@@ -235,6 +292,8 @@ uint16_t i40e_aq_delete_element(struct i40e_model *m, uint8_t *desc, uint8_t *bu
         m->filter[i].used &= m->filter[i].vsi != v->number;
     for (unsigned i = 0; i < I40E_MODEL_VLANS; i++)
         m->vlan[i].used &= m->vlan[i].vsi != v->number;
+    if (i40e_is_of_vf(v))
+        check_silent(m, v);
     v->used = false;
     return AQ_OK;
 }
@@ -396,6 +455,18 @@ uint16_t i40e_aq_promiscuous(struct i40e_model *m, uint8_t *desc, uint8_t *buffe
 }
 
 /* Bandwidth --------------------------------------------------------------------------- */
+
+uint16_t i40e_aq_vsi_rate(struct i40e_model *m, uint8_t *desc, uint8_t *buffer)
+{
+    struct i40e_model_vsi *v = i40e_model_vsi_of(m, i40e_le16(desc + AQ_PARAM));
+    if (!v)
+        return AQ_ENOENT;
+    if (desc[AQ_PARAM + 8] > 3)
+        i40e_model_violation(m, "a rate with more credits than there can be", 0x0400,
+                             desc[AQ_PARAM + 8]);
+    v->credit = i40e_le16(desc + AQ_PARAM + 4);
+    return AQ_OK;
+}
 
 uint16_t i40e_aq_vsi_bandwidth(struct i40e_model *m, uint8_t *desc, uint8_t *buffer)
 {

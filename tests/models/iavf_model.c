@@ -36,6 +36,7 @@
 #define DEAD 0xdeadbeefu
 
 #define MSIX_BAR 3u
+#define MSIX_AT 0x70u
 #define TOLD_MAX 40u
 
 static const struct i40e_aq_regs aq_regs = {
@@ -84,7 +85,7 @@ static void queue_news(struct iavf_model *m, struct i40e_engine_queue *q, unsign
 {
     bool done = q->done;
     q->done = false;
-    if (done && vector && vector < IAVF_MODEL_VECTORS)
+    if (done && vector && vector < m->vectors)
         cause(m, vector);
 }
 
@@ -269,7 +270,7 @@ static uint64_t bar_read(void *ctx, unsigned bar, uint64_t offset, unsigned size
         return value;
     if (reg == R_RSTAT)
         return m->rstat;
-    if (is_in(reg, R_DYN_CTLN(0), IAVF_MODEL_VECTORS - 1))
+    if (is_in(reg, R_DYN_CTLN(0), m->vectors - 1))
         return m->dyn_ctl[1 + (reg - R_DYN_CTLN(0)) / 4];
     if (reg == R_DYN_CTL0)
         return m->dyn_ctl[0];
@@ -304,7 +305,7 @@ static void bar_write(void *ctx, unsigned bar, uint64_t offset, unsigned size, u
         return;
     if (i40e_aq_device_write(&m->aq, reg, value))
         return;
-    if (is_in(reg, R_DYN_CTLN(0), IAVF_MODEL_VECTORS - 1)) {
+    if (is_in(reg, R_DYN_CTLN(0), m->vectors - 1)) {
         write_dyn_ctl(m, 1 + (reg - R_DYN_CTLN(0)) / 4, value);
     } else if (reg == R_DYN_CTL0) {
         write_dyn_ctl(m, 0, value);
@@ -324,11 +325,17 @@ static void bar_write(void *ctx, unsigned bar, uint64_t offset, unsigned size, u
 /* Configuration space
  * --------------------------------------------------------------------------------- */
 
+void iavf_model_set_vectors(struct iavf_model *m, unsigned vectors)
+{
+    m->vectors = vectors;
+    config_put(m->device.config + MSIX_AT + PCI_MSIX_CONTROL, vectors - 1, 2);
+}
+
 void iavf_model_power_on(struct iavf_model *m, uint16_t device_id, const struct iavf_behind *behind,
                          void *owner)
 {
     struct pcispace_device *d = &m->device;
-    memset(m, 0, sizeof *m);
+    memset(m, 0, offsetof(struct iavf_model, pf.wire));
     m->behind = behind;
     m->owner = owner;
     m->aq = (struct i40e_aq_device){ .layout = &aq_regs,
@@ -342,8 +349,9 @@ void iavf_model_power_on(struct iavf_model *m, uint16_t device_id, const struct 
     d->config_size = PCI_EXTENDED_SIZE;
     d->config[PCI_REVISION] = 1;
     config_put(d->config + PCI_SUBSYSTEM_VENDOR, 0x8086, 2);
-    d->capability_end = 0x70;
+    d->capability_end = MSIX_AT;
     config_add_msix(d, IAVF_MODEL_VECTORS, MSIX_BAR);
+    m->vectors = IAVF_MODEL_VECTORS;
     d->capability_end = 0xa0;
     config_add_express(d, PCI_EXPRESS_ENDPOINT, true, false);
     d->bar[0] = (struct pcispace_bar){ IAVF_MODEL_BAR_SIZE, .is64 = true, .prefetchable = true };

@@ -78,9 +78,9 @@ struct iavf_played_pf {
     uint64_t kinds;
     struct virtchnl_stats stats;
     bool configured[IAVF_MODEL_QUEUES];
-    uint8_t wire[IAVF_MODEL_WIRE];
     uint32_t wire_used;
     unsigned next_queue;
+    uint8_t wire[IAVF_MODEL_WIRE]; /* last, so that nobody touches what is not used */
 };
 
 struct iavf_model {
@@ -101,6 +101,7 @@ struct iavf_model {
     bool pending[IAVF_MODEL_VECTORS];
     uint32_t icr0_ena, hena[2], key[13], lut[16];
     bool link;
+    unsigned vectors; /* that it has */
     bool patient; /* with Linux as its driver; and who injects waits for room: none is discarded */
     bool quiet; /* violations are counted and not printed */
     unsigned violations;
@@ -113,6 +114,8 @@ struct iavf_model {
 /* As after power on, behind whoever it is; 8086:1889 or another ID. */
 void iavf_model_power_on(struct iavf_model *m, uint16_t device_id, const struct iavf_behind *behind,
                          void *owner);
+/* So many vectors it has, as the chip's NVM gives VFs. */
+void iavf_model_set_vectors(struct iavf_model *m, unsigned vectors);
 /* A reset of the VF by the chip (VFR) begins: queues and admin queue off, RSTAT 0 ... */
 void iavf_model_reset_begin(struct iavf_model *m);
 /* ... and is over as far as the PF's driver says so. */
