@@ -60,7 +60,7 @@ def echo(appliance, sizes):
 
 @pytest.mark.parametrize("chip", CHIPS)
 def test_frames_of_every_length_are_bridged(chip):
-    mtu = 9710 if CHIPS[chip][0] == "ixgbe" else 9198
+    mtu = {"ixgbe": 9710, "i40e": 9702}.get(CHIPS[chip][0], 9198)
     config = "port 0 mtu {0}\nport 1 mtu {0}\nforward l2\n".format(mtu)
     with Cabled(chip, config=config) as appliance:
         appliance.up()

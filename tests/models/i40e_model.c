@@ -277,8 +277,12 @@ uint64_t i40e_model_bar_read(void *ctx, unsigned bar, uint64_t offset, unsigned 
     const uint64_t *counter = i40e_model_counter_at(m, (uint32_t)offset, &high, &narrow);
     if (bar == 0 && size == 8 && offset >= R_RXERR1 && offset < R_RXERR1 + 8 * 144)
         return 0;
-    if (bar == 0 && counter && (size == 4 || (size == 8 && !high && !narrow)))
-        return read_counter(*counter, narrow, high, size);
+    if (bar == 0 && counter && (size == 4 || (size == 8 && !high && !narrow))) {
+        uint64_t value = read_counter(*counter, narrow, high, size);
+        if (m->counter_moves && !--m->counter_moves)
+            *(uint64_t *)(uintptr_t)counter += UINT32_MAX;
+        return value;
+    }
     if (!access_good(m, bar, offset, size))
         return UINT64_MAX;
     if (in_reset(m) && offset != R_GLGEN_RSTAT && offset != R_GLNVM_ULD && offset != R_GLGEN_RSTCTL)

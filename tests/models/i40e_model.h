@@ -138,6 +138,7 @@ struct i40e_model {
 
     /* Vectors: what happened while they were masked. */
     bool pending[I40E_MODEL_VECTORS];
+    uint32_t fired[I40E_MODEL_VECTORS]; /* so often */
 
     /* Private memory. */
     struct {
@@ -175,6 +176,7 @@ struct i40e_model {
 
     /* What is wrong with it. */
     bool counters_stay;     /* whatever is reset */
+    unsigned counter_moves; /* once, after so many reads of counters: each by 2^32 - 1 */
     bool pf_reset_sticks;   /* PFGEN_CTRL.PFSWR never clears */
     bool queue_sticks;      /* QENA_STAT never follows */
     bool nvm_dead;          /* GLNVM_SRCTL.DONE never comes */
@@ -242,5 +244,7 @@ void i40e_model_vf_play(struct i40e_model *m, unsigned n);
 void i40e_model_vf_say(struct i40e_model *m, unsigned n, uint32_t op, const void *bytes,
                        uint32_t length);
 void i40e_model_vf_flr(struct i40e_model *m, unsigned n);
+/* The private memory is found wrong. */
+void i40e_model_hmc_error(struct i40e_model *m, uint32_t info, uint32_t data);
 /* An event of firmware's. */
 void i40e_model_event(struct i40e_model *m, const struct i40e_aq_desc *desc);

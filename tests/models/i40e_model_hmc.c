@@ -52,12 +52,17 @@ bool i40e_model_hmc_write(struct i40e_model *m, uint32_t reg, uint32_t value)
     return true;
 }
 
+void i40e_model_hmc_error(struct i40e_model *m, uint32_t info, uint32_t data)
+{
+    *i40e_at(m, R_HMC_ERRORINFO) = 0x80000000u | info;
+    *i40e_at(m, R_HMC_ERRORDATA) = data;
+    i40e_model_irq_cause(m, ICR0_HMC_ERR);
+}
+
 static bool error(struct i40e_model *m, const char *what, uint64_t at)
 {
     i40e_model_violation(m, what, R_HMC_ERRORINFO, at);
-    *i40e_at(m, R_HMC_ERRORINFO) = 0x80000000u;
-    *i40e_at(m, R_HMC_ERRORDATA) = (uint32_t)at;
-    i40e_model_irq_cause(m, ICR0_HMC_ERR);
+    i40e_model_hmc_error(m, 0, (uint32_t)at);
     return false;
 }
 

@@ -58,6 +58,7 @@ static void fire(struct i40e_model *m, unsigned vector)
     report_heads(m, vector);
     m->pending[vector] = false;
     *control &= ~DYN_INTENA;
+    m->fired[vector]++;
     pcispace_interrupt(&m->device, vector);
 }
 

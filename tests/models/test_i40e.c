@@ -140,6 +140,25 @@ static void deaf_firmware_fails_the_port(void **state)
     assert_in_range(time_us() - before, US_PER_S, 3 * US_PER_S);
 }
 
+static void firmware_in_recovery_mode_fails_the_port(void **state)
+{
+    rig->model.recovery = true;
+    fails("its firmware is in recovery mode: its NVM has to be written anew");
+}
+
+/* After somebody has begun to write its NVM, say. */
+static void recovery_mode_is_found_by_the_next_start(void **state)
+{
+    i40e_rig_run(1);
+    rig->model.recovery = true;
+    port_stop(nic.port);
+    assert_true(port_start(nic.port) < 0);
+    assert_true(host_log_contains("recovery mode"));
+    rig->model.recovery = false;
+    assert_int_equal(port_start(nic.port), 0);
+    assert_true(nic_exchange());
+}
+
 static void refusals_are_told_with_their_code(void **state)
 {
     rig->model.refused_opcode = 0x0107;
@@ -375,6 +394,24 @@ static void accusations_are_counted_and_survived_but_not_for_ever(void **state)
     assert_int_equal(nic.port->state, PORT_FAILED);
 }
 
+static void wrong_private_memory_is_told_and_given_anew(void **state)
+{
+    i40e_rig_run(1);
+    for (unsigned i = 0; i < 5; i++) {
+        i40e_model_hmc_error(&rig->model, 0x00000302, 0x1234 + i);
+        i40e_rig_turn(30 * US_PER_MS);
+        assert_int_equal(nic.port->state, PORT_RUNNING);
+        assert_int_equal(i40e_rig_reg(0xc0400), 0);
+        assert_true(nic_exchange());
+    }
+    assert_true(host_log_contains("private memory is wrong: PFHMC_ERRORINFO 80000302, "
+                                  "PFHMC_ERRORDATA 00001238"));
+    i40e_model_hmc_error(&rig->model, 0, 0);
+    i40e_rig_turn(30 * US_PER_MS);
+    assert_int_equal(nic.port->state, PORT_FAILED);
+    assert_string_equal(nic.port->failure, "the chip found its private memory wrong");
+}
+
 static void device_that_leaves_the_bus_is_told_once_and_harms_nobody(void **state)
 {
     i40e_rig_run(1);
@@ -598,6 +635,48 @@ static void what_was_before_is_not_counted_and_wraps_are_none(void **state)
     assert_int_equal(nic_counter("UPRC"), 101);
 }
 
+/* A counter of 48 bits that moves on between the reads of its halves is read as what it was, or is:
+ * at whichever read that is. */
+static void counters_that_move_while_they_are_read_make_no_steps(void **state)
+{
+    i40e_rig_run(1);
+    nic_counter("GORC");
+    for (unsigned at = 1; at <= 4; at++) {
+        uint64_t before = nic_counter("GORC"), now;
+        rig->model.counter_moves = at;
+        now = nic_counter("GORC");
+        assert_true(now == before || now == before + UINT32_MAX);
+        now = nic_counter("GORC");
+        assert_true(now == before || now == before + UINT32_MAX); /* the fourth is another's */
+    }
+}
+
+/* Of a queue that is polled its vector fires all the time, behind a masked entry: then descriptors
+ * are written back. */
+static void descriptors_of_polled_queues_are_pushed(void **state)
+{
+    const uint32_t enabled = 1;
+    uint8_t frame[60] = { 0 };
+    i40e_rig_run(2);
+    memcpy(frame, i40e_rig_mac, MAC_LEN);
+    for (unsigned i = 0; i < 2; i++)
+        nic.port->rxq[i]->interrupts = false;
+    i40e_rig_turn(2 * US_PER_MS);
+    for (unsigned i = 0; i < 3; i++) {
+        uint32_t fired = rig->model.fired[0];
+        inject(frame, sizeof frame);
+        inject(frame, sizeof frame); /* it has fired by then */
+        i40e_rig_turn(2 * US_PER_MS);
+        assert_int_equal(rig->model.fired[0], fired + 2);
+    }
+    nic.port->rxq[1]->interrupts = true;
+    nic.port->ops->arm(nic.port->rxq[1], false);
+    i40e_rig_turn(2 * US_PER_MS);
+    assert_false(i40e_rig_reg(0x34800) &
+                 enabled); /* an entry that is not masked: only when armed */
+    nic_poll(0);
+}
+
 static void frames_without_a_descriptor_are_missed(void **state)
 {
     uint8_t frame[60] = { 0 };
@@ -682,6 +761,8 @@ int main(void)
         TEST(nothing_of_the_probe_is_left),
         TEST(interface_of_another_kind_fails_the_port),
         TEST(deaf_firmware_fails_the_port),
+        TEST(firmware_in_recovery_mode_fails_the_port),
+        TEST(recovery_mode_is_found_by_the_next_start),
         TEST(refusals_are_told_with_their_code),
         TEST(without_queues_the_port_fails),
         TEST(absurd_lists_of_capabilities_end),
@@ -700,6 +781,7 @@ int main(void)
         TEST(reset_that_nobody_saw_is_found),
         TEST(reset_that_lasts_fails_the_port),
         TEST(accusations_are_counted_and_survived_but_not_for_ever),
+        TEST(wrong_private_memory_is_told_and_given_anew),
         TEST(device_that_leaves_the_bus_is_told_once_and_harms_nobody),
         TEST(firmware_that_dies_is_found_by_the_next_command),
         TEST(speeds_media_and_fec_are_told),
@@ -712,6 +794,8 @@ int main(void)
         TEST(all_queues_send),
         TEST(armed_queues_interrupt_once),
         TEST(what_was_before_is_not_counted_and_wraps_are_none),
+        TEST(counters_that_move_while_they_are_read_make_no_steps),
+        TEST(descriptors_of_polled_queues_are_pushed),
         TEST(frames_without_a_descriptor_are_missed),
         TEST(absurd_lengths_are_errors),
         TEST(chains_that_break_the_rules_are_errors),

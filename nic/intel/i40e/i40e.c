@@ -67,21 +67,38 @@ static uint32_t dynamic_control(unsigned vector)
     return vector ? I40E_PFINT_DYN_CTLN(vector - 1) : I40E_PFINT_DYN_CTL0;
 }
 
-/* Receive queue q raises vector q, without moderation; masked until armed. */
+/* A descriptor that shares its cache line with others that are not done yet is written back when
+ * its queue's vector fires (Linux' "force_wb", DPDK's intervals without interrupts).  Of a queue
+ * that is polled the vector is on, then, with an entry that is masked, and fires within 2 us;
+ * firing may switch it off, so that it is switched on again by poll().  What vector 0's queue has
+ * caused stays in ICR0, and causes nothing more, until that is read. */
+static void push_descriptors(const struct i40e *e)
+{
+    for (unsigned i = 0; i < e->interrupts; i++) {
+        if (load_relaxed(&e->rx[i].q.queue.interrupts))
+            continue; /* it is armed when it is idle */
+        bool more = !i && i40e_read(e, I40E_PFINT_ICR0) & I40E_PFINT_ICR0_QUEUE_0;
+        i40e_write(e, dynamic_control(i),
+                   I40E_DYN_CTL_INTENA | (more ? I40E_DYN_CTL_TRIGGER : 0) |
+                       FIELD_PUT(I40E_DYN_CTL_ITR, I40E_DYN_CTL_ITR_NONE));
+    }
+}
+
+/* Receive queue q raises vector q, within 2 us. */
 static void init_interrupts(struct i40e *e)
 {
     unsigned vectors = pci_msix_on(e->device.pci, e->port.limits.rx_queues_max);
     e->interrupts = (uint16_t)(vectors < e->queues ? vectors : e->queues);
     for (unsigned i = 0; i < e->interrupts; i++) {
+        i40e_write(e, i ? I40E_PFINT_ITRN_0(i - 1) : I40E_PFINT_ITR0_0, 1);
         i40e_write(e, i ? I40E_PFINT_LNKLSTN(i - 1) : I40E_PFINT_LNKLST0, i);
         i40e_write(e, I40E_QINT_RQCTL(i),
                    I40E_QINT_CAUSE | FIELD_PUT(I40E_QINT_VECTOR, i) |
-                       FIELD_PUT(I40E_QINT_ITR, I40E_QINT_ITR_NONE) |
+                       FIELD_PUT(I40E_QINT_ITR, I40E_QINT_ITR_0) |
                        FIELD_PUT(I40E_QINT_NEXT, I40E_LNKLST_NONE));
     }
 }
 
-/* What vector 0's queue has caused stays in ICR0, and causes nothing more, until that is read. */
 static void i40e_arm(struct port_queue *queue, bool on)
 {
     const struct i40e *e = queue->port->priv;
@@ -276,6 +293,8 @@ static bool is_well(struct i40e *e)
         start_over(e, "its admin queue broke down", true);
     else if (is_accused(e))
         start_over(e, "the chip held a queue", true);
+    else if (i40e_hmc_is_wrong(e))
+        start_over(e, "the chip found its private memory wrong", true);
     else
         return true;
     return false;
@@ -284,7 +303,10 @@ static bool is_well(struct i40e *e)
 static bool i40e_poll(struct port *port, uint64_t now_us)
 {
     struct i40e *e = port->priv;
-    if (!is_running(e) || now_us < e->look_at || e->over)
+    if (!is_running(e) || e->over)
+        return false;
+    push_descriptors(e);
+    if (now_us < e->look_at)
         return false;
     e->look_at = now_us + LOOK_US;
     if (!answers(e)) {
@@ -380,6 +402,8 @@ static const char *ask_firmware(struct i40e *e)
 static const char *set_up(struct i40e *e)
 {
     const char *trouble = intel_device_map(&e->device, I40E_BAR, I40E_BAR_SIZE);
+    if (!trouble && answers(e))
+        trouble = i40e_recovery(e);
     if (trouble)
         return trouble;
     if (reset(e))
@@ -393,7 +417,8 @@ static const char *set_up(struct i40e *e)
     return NULL;
 }
 
-static const struct port_limits limits = INTEL_PORT_LIMITS(I40E_QUEUES_MAX);
+static const struct port_limits limits =
+    INTEL_LONG_PORT_LIMITS(I40E_QUEUES_MAX, I40E_FRAME_LIMIT - ETHERNET_FCS);
 
 static int i40e_probe(struct pci_function *f, const struct pci_id *id)
 {

@@ -90,6 +90,8 @@ void i40e_close(struct i40e *e);
 /* 0, -EIO (with a result that is logged, if it is not in `expected`, a bit each) or -ETIMEDOUT. */
 int i40e_command(struct i40e *e, struct i40e_aq_desc *desc, void *bytes, uint16_t n, bool write,
                  uint32_t expected);
+/* NULL, or why firmware is of no use: it is in its recovery mode. */
+const char *i40e_recovery(const struct i40e *e);
 /* NULL, or what went wrong. */
 const char *i40e_read_facts(struct i40e *e, uint8_t mac[MAC_LEN]);
 /* Link events are on, and the link is as firmware says: 0 or -E... */
@@ -110,6 +112,8 @@ int i40e_write_offloads(struct i40e *e);
 /* Private memory for the contexts: 0 or -E...; destroy() undoes what there is. */
 int i40e_hmc_create(struct i40e *e);
 void i40e_hmc_destroy(struct i40e *e);
+/* The chip has found something wrong with it, which is told in the log, and forgotten. */
+bool i40e_hmc_is_wrong(const struct i40e *e);
 /* 0 or -ETIMEDOUT */
 int i40e_enable_queues(struct i40e *e);
 int i40e_disable_queues(struct i40e *e);

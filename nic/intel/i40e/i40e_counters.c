@@ -62,8 +62,11 @@ _Static_assert(ARRAY_SIZE(counters) <= I40E_COUNTERS_MAX, "struct i40e holds the
 static uint64_t now(const struct i40e *e, const struct counter *c)
 {
     uint32_t reg = c->at + 8 * (c->kind & VSI ? e->counter : e->port_number);
-    uint64_t low = i40e_read(e, reg);
-    return c->kind & WIDE ? (uint64_t)(i40e_read(e, reg + 4) & 0xffff) << 32 | low : low;
+    uint32_t high = c->kind & WIDE ? i40e_read(e, reg + 4) : 0, low = i40e_read(e, reg);
+    uint32_t again = c->kind & WIDE ? i40e_read(e, reg + 4) : 0;
+    if (again != high) /* the lower half has wrapped before or after it was read */
+        low = i40e_read(e, reg);
+    return (uint64_t)(again & 0xffff) << 32 | low;
 }
 
 /* A step of more than half the range is no wrap but a chip that began anew. */

@@ -64,8 +64,19 @@ static void leave_pxe_mode(struct i40e *e)
     intel_change(&e->device, I40E_GLLAN_RCTL_0, 0, I40E_GLLAN_RCTL_0_PXE_MODE);
 }
 
+/* Its NVM is broken, or was written half: it answers, and drives nothing. */
+const char *i40e_recovery(const struct i40e *e)
+{
+    uint32_t state = FIELD_GET(I40E_GL_FWSTS_STATE, i40e_read(e, I40E_GL_FWSTS));
+    return state >= I40E_FWSTS_RECOVERY && state <= I40E_FWSTS_RECOVERY_LAST
+               ? "its firmware is in recovery mode: its NVM has to be written anew"
+               : NULL;
+}
+
 static const char *greet(struct i40e *e)
 {
+    if (i40e_recovery(e))
+        return i40e_recovery(e);
     if (!i40e_adminq_open(&e->aq))
         return "its admin queue does not open";
     const char *trouble = ask_version(e);

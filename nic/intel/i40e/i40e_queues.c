@@ -11,6 +11,7 @@
 #include "nic/intel/i40e/i40e.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #define QUEUE_US (50 * US_PER_MS)
@@ -64,6 +65,18 @@ void i40e_hmc_destroy(struct i40e *e)
     dma_free(&e->device.pci->dma, &e->hmc);
     dma_free(&e->device.pci->dma, &e->hmc_page);
     e->hmc = e->hmc_page = (struct dma_memory){ 0 };
+}
+
+bool i40e_hmc_is_wrong(const struct i40e *e)
+{
+    uint32_t info = i40e_read(e, I40E_PFHMC_ERRORINFO);
+    if (!(info & I40E_PFHMC_ERROR))
+        return false;
+    log_error("%s: its private memory is wrong: PFHMC_ERRORINFO %08" PRIx32
+              ", PFHMC_ERRORDATA %08" PRIx32,
+              e->device.name, info, i40e_read(e, I40E_PFHMC_ERRORDATA));
+    i40e_write(e, I40E_PFHMC_ERRORINFO, 0);
+    return true;
 }
 
 /* Contexts --------------------------------------------------------------------- */
@@ -155,6 +168,8 @@ int i40e_enable_queues(struct i40e *e)
         if (!err)
             err = enable_rx(e, i);
     }
+    if (err)
+        i40e_hmc_is_wrong(e); /* and so it does not start */
     return err;
 }
 

@@ -17,6 +17,10 @@
 
 /* General ------------------------------------------------------------------------------- */
 
+#define I40E_GL_FWSTS 0x83048u                   /* RO */
+#define   I40E_GL_FWSTS_STATE 0x00ff0000u        /* what firmware is at */
+#define   I40E_FWSTS_RECOVERY 0x30u              /* from here to */
+#define   I40E_FWSTS_RECOVERY_LAST 0x33u         /* here: its recovery mode */
 #define I40E_PFGEN_CTRL 0x92400u
 #define   I40E_PFGEN_CTRL_PFSWR 0x00000001u      /* SC, resets the PF */
 #define I40E_PF_FUNC_RID 0x9c000u                /* RO, requester ID */
@@ -53,7 +57,9 @@
 #define   I40E_PFHMC_SD_VALID 0x00000001u
 #define   I40E_PFHMC_SD_COUNT 0x00000ffcu /* pages */
 #define I40E_PFHMC_SDDATAHIGH 0xc0200u
-#define I40E_PFHMC_ERRORINFO 0xc0400u
+#define I40E_PFHMC_ERRORINFO 0xc0400u  /* RW, what was wrong with it; 0: nothing */
+#define   I40E_PFHMC_ERROR 0x80000000u
+#define I40E_PFHMC_ERRORDATA 0xc0500u
 #define I40E_GLHMC_LANTXOBJSZ 0xc2004u /* RO, two to this power: bytes of a transmit context */
 #define I40E_GLHMC_LANRXOBJSZ 0xc200cu
 #define I40E_GLHMC_LANTXBASE(pf) (0xc6200u + 4 * (pf)) /* in 512 bytes */
@@ -107,23 +113,27 @@
 
 /* Interrupts -------------------------------------------------------------------------------- */
 
+#define I40E_PFINT_ITR0_0 0x38000u                  /* moderation 0 of vector 0, 2 us each */
+#define I40E_PFINT_ITRN_0(n) (0x30000u + 4 * (n))   /* of vector n + 1 */
 #define I40E_PFINT_DYN_CTL0 0x38480u
 #define I40E_PFINT_DYN_CTLN(n) (0x34800u + 4 * (n)) /* of vector n + 1 */
 #define   I40E_DYN_CTL_INTENA 0x00000001u           /* cleared when it fires */
 #define   I40E_DYN_CTL_CLEARPBA 0x00000002u
+#define   I40E_DYN_CTL_TRIGGER 0x00000004u          /* as if something had happened */
 #define   I40E_DYN_CTL_ITR 0x00000018u              /* which moderation a write is about, */
 #define   I40E_DYN_CTL_ITR_NONE 3u                  /* here: about none */
 #define I40E_PFINT_LNKLST0 0x38500u
 #define I40E_PFINT_LNKLSTN(n) (0x35000u + 4 * (n))  /* the first queue of a vector's list */
 #define   I40E_LNKLST_NONE 0x000007ffu
 #define I40E_PFINT_ICR0 0x38780u                    /* RC, causes of vector 0 */
+#define   I40E_PFINT_ICR0_QUEUE_0 0x00000002u
 #define I40E_PFINT_ICR0_ENA 0x38800u
 #define I40E_QINT_RQCTL(q) (0x3a000u + 4 * (q))
 #define   I40E_QINT_VECTOR 0x000000ffu
 #define   I40E_QINT_ITR 0x00001800u
 #define   I40E_QINT_NEXT 0x07ff0000u
 #define   I40E_QINT_CAUSE 0x40000000u
-#define   I40E_QINT_ITR_NONE 3u                     /* no moderation */
+#define   I40E_QINT_ITR_0 0u                        /* moderation 0 */
 
 /* Receive spreading ----------------------------------------------------------*/
 
