@@ -78,6 +78,7 @@ int main(int argc, char **argv)
         if (c == 'c')
             chip = !strcmp(optarg, "xl710")    ? I40E_MODEL_XL710
                    : !strcmp(optarg, "xxv710") ? I40E_MODEL_XXV710
+                   : !strcmp(optarg, "x722")   ? I40E_MODEL_X722
                                                : I40E_MODEL_X710;
         else if (c == 'p')
             pf = (unsigned)atoi(optarg) % 2;

@@ -1,12 +1,12 @@
 """The model of the X710 is accepted by Linux's own i40e, with not one access that the model calls
-forbidden: two PFs, joined by the wire, one at each end; a second pair are XL710 and XXV710."""
+forbidden: two PFs, joined by the wire, one at each end; a second pair are XL710 and XXV710, a third X722s."""
 import re
 
 import pytest
 
 import modelled
 
-NEAR, FAR, XL710, XXV710 = range(4)
+NEAR, FAR, XL710, XXV710, X722, X722_FAR = range(6)
 NEAR_ADDRESS, FAR_ADDRESS = "192.0.2.1", "192.0.2.2"
 
 
@@ -14,7 +14,8 @@ NEAR_ADDRESS, FAR_ADDRESS = "192.0.2.1", "192.0.2.2"
 def linux():
     """In the place of conftest's."""
     with modelled.Linux([("pf", ["-m", "1"]), ("pf", ["-m", "2", "-p", "1"]), ("pf", ["-c", "xl710", "-m", "3"]),
-                         ("pf", ["-c", "xxv710", "-m", "4", "-p", "1"])], program="i40e_server") as machine:
+                         ("pf", ["-c", "xxv710", "-m", "4", "-p", "1"]), ("pf", ["-c", "x722", "-m", "5"]),
+                         ("pf", ["-c", "x722", "-m", "6", "-p", "1"])], program="i40e_server") as machine:
         machine.pf, machine.vf = machine.netdev(modelled.bdf(NEAR)), machine.netdev(modelled.bdf(FAR))
         machine.run("mkdir -p /var/run")
         machine.ip("netns add far")
@@ -25,7 +26,7 @@ def linux():
         machine.ip("-n far link set %s up" % machine.vf)
         machine.both_up()
         reach(machine)
-        assert machine.violations() == [0] * 4, machine.story()
+        assert machine.violations() == [0] * 6, machine.story()
         machine.run("dd if=/dev/urandom of=/run/bulk bs=1M count=%d" % modelled.BULK_MIB)
         yield machine
 
@@ -138,6 +139,20 @@ def test_resets_of_the_chip_are_survived(linux, kind, place):
     reach(linux)
     linux.bulk(True, FAR_ADDRESS)
     assert resets(linux)[place] == before[place] + 1
+
+
+def test_x722s(linux):
+    """Whose words and spreading go by other ways."""
+    near, far = (linux.netdev(modelled.bdf(number)) for number in (X722, X722_FAR))
+    linux.ip("link set %s netns far" % far)
+    linux.ip("address add 198.51.100.1/24 dev " + near)
+    linux.ip("-n far address add 198.51.100.2/24 dev " + far)
+    linux.ip("link set %s up" % near)
+    linux.ip("-n far link set %s up" % far)
+    reach(linux, "198.51.100.2")
+    linux.bulk(True, "198.51.100.2", streams=6)
+    linux.bulk(False, "198.51.100.1")
+    assert re.search(r"i40e 0000:05:00.0: fw 9.120.73026 api 1.15 nvm 9.20 0x8000b5a0 0.0.0 \[8086:37d0\]", linux.run("dmesg"))
 
 
 def test_an_xl710_and_an_xxv710(linux):

@@ -17,7 +17,7 @@ def strict():
 
 # Driver and speed, by what the model's program is told.
 CHIPS = {"82599": ("ixgbe", 10000), "x540": ("ixgbe", 10000), "kx4": ("ixgbe", 10000),
-         "x710": ("i40e", 10000), "xl710": ("i40e", 40000), "xxv710": ("i40e", 25000),
+         "x710": ("i40e", 10000), "xl710": ("i40e", 40000), "xxv710": ("i40e", 25000), "x722": ("i40e", 10000),
          "i40e": ("iavf", 40000), "ice": ("iavf", 25000)}
 ONE_OF_EACH = ["82599", "x710", "ice"]
 

@@ -165,7 +165,10 @@ static void write_rtrig(struct i40e_model *m, uint32_t value)
 static void check_filter_write(struct i40e_model *m, uint32_t reg, uint32_t value)
 {
     bool chooses = reg == R_PFQF_CTL_0 || reg == R_PFQF_HENA(0) || reg == R_PFQF_HENA(1);
-    if (chooses && i40e_model_receives(m))
+    bool spreads = reg >= R_PFQF_HLUT(0) && reg <= R_PFQF_HKEY(12);
+    if (spreads && i40e_is_x722(m))
+        i40e_model_violation(m, "an X722's key or table written past firmware", reg, value);
+    if (chooses && !i40e_is_x722(m) && i40e_model_receives(m))
         i40e_model_violation(m, "receive filters written past firmware while frames come in", reg,
                              value);
 }
@@ -248,7 +251,7 @@ uint32_t i40e_model_register_read(struct i40e_model *m, uint32_t reg)
     if (reg == R_GLNVM_SRCTL)
         return i40e_model_nvm_status(m);
     if (reg == R_FWSTS)
-        return m->recovery ? FWSTS_RECOVERY : 0;
+        return !m->recovery ? 0 : i40e_is_x722(m) ? FWSTS_RECOVERY_X722 : FWSTS_RECOVERY;
     if (reg == R_GLVFGEN_TIMER)
         return (uint32_t)time_us();
     if (i40e_aq_device_read(&m->aq, reg, &value) || i40e_model_irq_read(m, reg, &value) ||

@@ -1,6 +1,6 @@
-/* i40e_model.h - Intel's X710 and XL710 as one of their PFs sees them: registers, the resets of
- * three kinds, firmware behind an admin queue, the HMC's private memory, VSIs and their switch; and
- * its VFs, each of them an iavf_model.h.
+/* i40e_model.h - Intel's X710, XL710, XXV710 and X722 as one of their PFs sees them: registers, the
+ * resets of three kinds, firmware behind an admin queue, the HMC's private memory, VSIs and their
+ * switch; and its VFs, each of them an iavf_model.h.
  *
  * Strict: whatever is forbidden is counted, named on stderr and done nothing about.  It works only
  * when asked: frames come in by i40e_model_inject() and go out by i40e_model_take().  Memory is
@@ -56,7 +56,8 @@ enum i40e_model_chip {
     I40E_MODEL_XL710,
     I40E_MODEL_XXV710,
     I40E_MODEL_XL710_ONE,
-    I40E_MODEL_X710_FOUR
+    I40E_MODEL_X710_FOUR,
+    I40E_MODEL_X722
 };
 
 enum i40e_model_reset { I40E_RESET_NONE, I40E_RESET_PF, I40E_RESET_CORE, I40E_RESET_GLOBAL };

@@ -153,6 +153,8 @@ static uint16_t rx_ctl_read(struct i40e_model *m, uint8_t *desc, uint8_t *buffer
 static uint16_t rx_ctl_write(struct i40e_model *m, uint8_t *desc, uint8_t *buffer)
 {
     uint32_t reg = i40e_le32(desc + AQ_PARAM + 4);
+    if (i40e_is_x722(m))
+        i40e_model_violation(m, "an X722's firmware is asked for a register", reg, 0);
     if (reg < 0x1c0000 || reg >= 0x280000) {
         i40e_model_violation(m, "firmware is asked for a register that is not of the receiver", reg,
                              0);
@@ -174,9 +176,18 @@ static uint16_t debug_read(struct i40e_model *m, uint8_t *desc, uint8_t *buffer)
 
 /* Spreading, LLDP, filters of control frames ------------------------------------------------ */
 
+/* By its number, not its seid. */
+static bool is_first_vsi(const struct i40e_model *m, const uint8_t *desc)
+{
+    uint16_t vsi = i40e_le16(desc + AQ_PARAM);
+    return m->vsi[0].used && vsi == (0x8000 | m->vsi[0].number);
+}
+
 static uint16_t rss_key(struct i40e_model *m, uint8_t *desc, uint8_t *buffer)
 {
     bool set = i40e_le16(desc + AQ_OPCODE) == 0x0b02;
+    if (!is_first_vsi(m, desc))
+        return AQ_EINVAL;
     for (unsigned i = 0; i < KEY_BYTES / 4; i++)
         if (set)
             *i40e_at(m, R_PFQF_HKEY(i)) = i40e_le32(buffer + 4 * i);
@@ -190,6 +201,8 @@ static uint16_t rss_lut(struct i40e_model *m, uint8_t *desc, uint8_t *buffer)
     bool set = i40e_le16(desc + AQ_OPCODE) == 0x0b03;
     unsigned n = i40e_le16(desc + AQ_LENGTH);
     if (!(i40e_le16(desc + AQ_PARAM + 2) & 1)) /* a VSI's own table: VFs have these */
+        return AQ_EINVAL;
+    if (!is_first_vsi(m, desc))
         return AQ_EINVAL;
     if (n != LUT_BYTES && n != 128)
         return AQ_EINVAL;

@@ -68,6 +68,7 @@
 #define R_PRTDCB_GENS 0x83020u
 #define R_FWSTS 0x83048u
 #define   FWSTS_RECOVERY 0x00300000u
+#define   FWSTS_RECOVERY_X722 0x000c0000u
 #define R_GLVFGEN_TIMER 0x881bcu
 #define R_PFGEN_CTRL 0x92400u
 #define   PFGEN_CTRL_PFSWR 0x00000001u
@@ -244,6 +245,10 @@ static inline uint16_t i40e_le16(const uint8_t *bytes)
 static inline uint32_t i40e_le32(const uint8_t *bytes)
 {
     return (uint32_t)config_get(bytes, 4);
+}
+static inline bool i40e_is_x722(const struct i40e_model *m)
+{
+    return m->chip == I40E_MODEL_X722;
 }
 static inline bool i40e_link_up(const struct i40e_model *m)
 {

@@ -27,6 +27,9 @@ static const struct media {
     [I40E_MODEL_X710] = { 0x14, 0x08, 0, 0, 1u << 0x14 | 1u << 0x1b },
     [I40E_MODEL_XL710] = { 0x19, 0x10, 0, 0, 1u << 0x19 },
     [I40E_MODEL_XXV710] = { 0x21, 0x40, 0x04, 0x08, 0 },
+    [I40E_MODEL_XL710_ONE] = { 0x19, 0x10, 0, 0, 1u << 0x19 },
+    [I40E_MODEL_X710_FOUR] = { 0x14, 0x08, 0, 0, 1u << 0x14 | 1u << 0x1b },
+    [I40E_MODEL_X722] = { 0x14, 0x08, 0, 0, 1u << 0x14 | 1u << 0x1b },
 };
 
 static const struct media *media(const struct i40e_model *m)

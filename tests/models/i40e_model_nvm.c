@@ -66,6 +66,8 @@ bool i40e_model_nvm_write(struct i40e_model *m, uint32_t reg, uint32_t value)
     uint32_t word = FIELD_GET(SRCTL_ADDRESS, value);
     if (reg != R_GLNVM_SRCTL)
         return false;
+    if (i40e_is_x722(m))
+        i40e_model_violation(m, "an X722's NVM read past firmware", reg, value);
     if (!(i40e_model_nvm_status(m) & SRCTL_DONE))
         i40e_model_violation(m, "the NVM is asked while it is busy", reg, value);
     if (word >= I40E_MODEL_WORDS)

@@ -140,7 +140,7 @@ static uint16_t device_id(const struct i40e_model *m)
     static const uint16_t ids[] = {
         [I40E_MODEL_X710] = 0x1572,      [I40E_MODEL_XL710] = 0x1583,
         [I40E_MODEL_XXV710] = 0x158b,    [I40E_MODEL_XL710_ONE] = 0x1584,
-        [I40E_MODEL_X710_FOUR] = 0x1572,
+        [I40E_MODEL_X710_FOUR] = 0x1572, [I40E_MODEL_X722] = 0x37d0,
     };
     return ids[m->chip];
 }

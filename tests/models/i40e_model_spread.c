@@ -13,7 +13,7 @@
 #define SEEN_UDP 0x20u
 
 /* Packet classifier types that HENA has a bit for, and what intel_seen.h hashes of them. */
-static unsigned classify(unsigned seen, uint32_t *mrqc)
+static unsigned classify(const struct i40e_model *m, unsigned seen, bool group, uint32_t *mrqc)
 {
     bool v4 = seen & SEEN_IP4;
     if (!(seen & (SEEN_IP4 | SEEN_IP6)))
@@ -23,7 +23,8 @@ static unsigned classify(unsigned seen, uint32_t *mrqc)
         return v4 ? 33 : 43;
     }
     *mrqc = seen & SEEN_UDP ? v4 ? 1u << 22 : 1u << 23 : v4 ? 1u << 17 : 1u << 20;
-    return (seen & SEEN_UDP ? 31u : 35u) + (v4 ? 0 : 10);
+    unsigned udp = !i40e_is_x722(m) ? 31 : group ? 30 : 29;
+    return (seen & SEEN_UDP ? udp : 35u) + (v4 ? 0 : 10);
 }
 
 static const struct iavf_model *vf_of(const struct i40e_model *m, const struct i40e_model_vsi *v)
@@ -48,7 +49,7 @@ static bool hash(const struct i40e_model *m, const struct i40e_model_vsi *v, con
 {
     uint8_t key[40];
     uint32_t mrqc = 0;
-    unsigned type, class = classify(intel_seen_type(frame, length), &mrqc);
+    unsigned type, class = classify(m, intel_seen_type(frame, length), frame[0] & 1, &mrqc);
     if (!(kinds_of(m, v, class / 32) >> class % 32 & 1) || !mrqc)
         return false;
     for (unsigned i = 0; i < 40; i++)

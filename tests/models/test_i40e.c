@@ -1,4 +1,4 @@
-/* i40e.c over the model, X710, XL710 and XXV710: the conformance suite, then what is its own:
+/* i40e.c over the model, X710, XL710, XXV710 and X722: the conformance suite, then what is its own:
  * probe, firmware, private memory, filters, spreading, statistics, resets of the chip, and firmware
  * that lies. */
 #include "kernel/time.h"
@@ -157,6 +157,23 @@ static void recovery_mode_is_found_by_the_next_start(void **state)
     rig->model.recovery = false;
     assert_int_equal(port_start(nic.port), 0);
     assert_true(nic_exchange());
+}
+
+/* An X722's words go by command, and its recovery mode has another code. */
+static void an_x722_is_asked_in_its_own_way(void **state)
+{
+    i40e_rig_make(I40E_MODEL_X722, 0);
+    i40e_rig_run(2);
+    assert_true(host_log_contains("NVM 9.20 (8000b5a0)"));
+    for (unsigned i = 0; i < 2; i++) /* written back on a timer, without an interrupt */
+        assert_int_equal(i40e_rig_reg(i ? 0x34800 : 0x38480), 0x40000020);
+    nic.port->ops->arm(nic.port->rxq[1], true);
+    nic.port->ops->arm(nic.port->rxq[1], false);
+    i40e_rig_turn(2 * US_PER_MS);
+    assert_int_equal(i40e_rig_reg(0x34800), 0x40000020);
+    i40e_rig_make(I40E_MODEL_X722, 0);
+    rig->model.recovery = true;
+    fails("its firmware is in recovery mode: its NVM has to be written anew");
 }
 
 static void refusals_are_told_with_their_code(void **state)
@@ -449,6 +466,7 @@ static void speeds_media_and_fec_are_told(void **state)
         { I40E_MODEL_X710, 10000, "10GBASE-SR, FEC: none, pause frames: none" },
         { I40E_MODEL_XL710, 40000, "40GBASE-SR4, FEC: none" },
         { I40E_MODEL_XXV710, 25000, "25GBASE-SR, FEC: RS" },
+        { I40E_MODEL_X722, 10000, "10GBASE-SR, FEC: none, pause frames: none" },
     };
     for (unsigned i = 0; i < ARRAY_SIZE(chips); i++) {
         i40e_rig_make(chips[i].chip, 0);
@@ -560,10 +578,10 @@ static void tags_are_stripped_as_is_wished(void **state)
 static void flows_are_spread_over_all_queues(void **state)
 {
     static const uint16_t counts[] = { 3, 16 };
-    for (unsigned c = 0; c < ARRAY_SIZE(counts); c++) {
-        unsigned hits[16] = { 0 }, n = counts[c];
-        i40e_rig_make(I40E_MODEL_X710, 1);
-        i40e_rig_run(counts[c]);
+    for (unsigned c = 0; c < 2 * ARRAY_SIZE(counts); c++) {
+        unsigned hits[16] = { 0 }, n = counts[c / 2];
+        i40e_rig_make(c % 2 ? I40E_MODEL_X722 : I40E_MODEL_X710, 1);
+        i40e_rig_run(counts[c / 2]);
         for (uint32_t from = 1; from <= 16; from++)
             for (uint32_t to = 17; to <= 48; to++) {
                 uint8_t protocol = from & 1 ? 6 : 17;
@@ -763,6 +781,7 @@ int main(void)
         TEST(deaf_firmware_fails_the_port),
         TEST(firmware_in_recovery_mode_fails_the_port),
         TEST(recovery_mode_is_found_by_the_next_start),
+        TEST(an_x722_is_asked_in_its_own_way),
         TEST(refusals_are_told_with_their_code),
         TEST(without_queues_the_port_fails),
         TEST(absurd_lists_of_capabilities_end),
@@ -808,6 +827,8 @@ int main(void)
     failed += conformance("i40e_x710_second_pf_4_queues", I40E_MODEL_X710, 1, 4, 128);
     failed += conformance("i40e_xl710_16_queues", I40E_MODEL_XL710, 0, 16, 64);
     failed += conformance("i40e_xxv710", I40E_MODEL_XXV710, 1, 1, 1024);
+    failed += conformance("i40e_x722", I40E_MODEL_X722, 0, 1, 0);
+    failed += conformance("i40e_x722_8_queues", I40E_MODEL_X722, 1, 8, 256);
     intel_set_alone(true);
     failed += conformance("i40e_x710_alone", I40E_MODEL_X710, 0, 2, 64);
     intel_set_alone(false);

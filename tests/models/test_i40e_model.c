@@ -84,7 +84,7 @@ static void receive_filters_are_firmwares_while_frames_come_in(void **state)
 {
     is_forbidden(I40E_PFQF_CTL_0, 0);
     is_forbidden(I40E_PFQF_HENA(0), 0);
-    is_allowed(I40E_PFQF_HLUT(0), 0);
+    is_allowed(I40E_PFQF_HLUT, 0);
 }
 
 static void one_reset_at_a_time(void **state)

@@ -1,4 +1,4 @@
-/* i40e.c - Intel X710, XL710 and XXV710 as a port: the physical function.
+/* i40e.c - Intel X710, XL710, XXV710 and X722 as a port: the physical function.
  *
  * Documents: named in i40e_regs.h.  Rings are in i40e_ring.c, the admin queue in i40e_adminq.c, the
  * rest where i40e.h says.
@@ -67,6 +67,13 @@ static uint32_t dynamic_control(unsigned vector)
     return vector ? I40E_PFINT_DYN_CTLN(vector - 1) : I40E_PFINT_DYN_CTL0;
 }
 
+/* Of a vector that is to raise no interrupt. */
+static uint32_t idle_vector(const struct i40e *e)
+{
+    return e->x722 ? I40E_DYN_CTL_WB_ON_ITR | FIELD_PUT(I40E_DYN_CTL_INTERVAL, 1u)
+                   : FIELD_PUT(I40E_DYN_CTL_ITR, I40E_DYN_CTL_ITR_NONE);
+}
+
 /* A descriptor that shares its cache line with others that are not done yet is written back when
  * its queue's vector fires (Linux' "force_wb", DPDK's intervals without interrupts).  Of a queue
  * that is polled the vector is on, then, with an entry that is masked, and fires within 2 us;
@@ -74,7 +81,7 @@ static uint32_t dynamic_control(unsigned vector)
  * caused stays in ICR0, and causes nothing more, until that is read. */
 static void push_descriptors(const struct i40e *e)
 {
-    for (unsigned i = 0; i < e->interrupts; i++) {
+    for (unsigned i = 0; i < e->interrupts && !e->x722; i++) {
         if (load_relaxed(&e->rx[i].q.queue.interrupts))
             continue; /* it is armed when it is idle */
         bool more = !i && i40e_read(e, I40E_PFINT_ICR0) & I40E_PFINT_ICR0_QUEUE_0;
@@ -96,6 +103,7 @@ static void init_interrupts(struct i40e *e)
                    I40E_QINT_CAUSE | FIELD_PUT(I40E_QINT_VECTOR, i) |
                        FIELD_PUT(I40E_QINT_ITR, I40E_QINT_ITR_0) |
                        FIELD_PUT(I40E_QINT_NEXT, I40E_LNKLST_NONE));
+        i40e_write(e, dynamic_control(i), idle_vector(e));
     }
 }
 
@@ -105,8 +113,9 @@ static void i40e_arm(struct port_queue *queue, bool on)
     if (on && !queue->index)
         (void)i40e_read(e, I40E_PFINT_ICR0);
     i40e_write(e, dynamic_control(queue->index),
-               (on ? I40E_DYN_CTL_INTENA | I40E_DYN_CTL_CLEARPBA : 0) |
-                   FIELD_PUT(I40E_DYN_CTL_ITR, I40E_DYN_CTL_ITR_NONE));
+               on ? I40E_DYN_CTL_INTENA | I40E_DYN_CTL_CLEARPBA |
+                        FIELD_PUT(I40E_DYN_CTL_ITR, I40E_DYN_CTL_ITR_NONE)
+                  : idle_vector(e));
 }
 
 /* Start and stop ------------------------------------------------------------- */
@@ -434,6 +443,7 @@ static int i40e_probe(struct pci_function *f, const struct pci_id *id)
                              .dma = &f->dma,
                              .pci = f,
                              .priv = e };
+    e->x722 = id->quirks & I40E_QUIRK_X722;
     e->port.limits.unicast_max = I40E_STATIONS;
     for (uint16_t i = 0; i < I40E_QUEUES_MAX; i++) {
         i40e_rxq_init(&e->rx[i], &e->port, i, I40E_RX_16);
@@ -461,14 +471,21 @@ static const struct pci_id ids[] = {
     PCI_ID(0x8086, 0x1586, 0), /* X710-T: 10GBASE-T */
     PCI_ID(0x8086, 0x1587, 0), /* 20GBASE-KR2 */
     PCI_ID(0x8086, 0x1588, 0),
-    PCI_ID(0x8086, 0x1589, 0), /* X710-T4 */
-    PCI_ID(0x8086, 0x158a, 0), /* XXV710: backplane */
-    PCI_ID(0x8086, 0x158b, 0), /* XXV710: SFP28 */
-    PCI_ID(0x8086, 0x104e, 0), /* X710: SFP+ */
-    PCI_ID(0x8086, 0x104f, 0), /* X710: backplane */
-    PCI_ID(0x8086, 0x15ff, 0), /* X710-TL: 10GBASE-T */
-    PCI_ID(0x8086, 0x101f, 0), /* 5GBASE-T */
-    PCI_ID(0x8086, 0x0dd2, 0), /* 1000BASE-T */
+    PCI_ID(0x8086, 0x1589, 0),               /* X710-T4 */
+    PCI_ID(0x8086, 0x158a, 0),               /* XXV710: backplane */
+    PCI_ID(0x8086, 0x158b, 0),               /* XXV710: SFP28 */
+    PCI_ID(0x8086, 0x104e, 0),               /* X710: SFP+ */
+    PCI_ID(0x8086, 0x104f, 0),               /* X710: backplane */
+    PCI_ID(0x8086, 0x15ff, 0),               /* X710-TL: 10GBASE-T */
+    PCI_ID(0x8086, 0x101f, 0),               /* 5GBASE-T */
+    PCI_ID(0x8086, 0x0dd2, 0),               /* 1000BASE-T */
+    PCI_ID(0x8086, 0x37ce, I40E_QUIRK_X722), /* X722: backplane */
+    PCI_ID(0x8086, 0x37cf, I40E_QUIRK_X722), /* QSFP+ */
+    PCI_ID(0x8086, 0x37d0, I40E_QUIRK_X722), /* SFP+ */
+    PCI_ID(0x8086, 0x37d1, I40E_QUIRK_X722), /* 1000BASE-T */
+    PCI_ID(0x8086, 0x37d2, I40E_QUIRK_X722), /* 10GBASE-T */
+    PCI_ID(0x8086, 0x37d3, I40E_QUIRK_X722), /* SFP+ */
+    PCI_ID(0x8086, 0x0dda, I40E_QUIRK_X722), /* SFP+ */
     { 0 },
 };
 

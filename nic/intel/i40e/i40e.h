@@ -1,6 +1,6 @@
-/* i40e.h - the X710, XL710 and XXV710 PF: between its driver (i40e.c), firmware (i40e_firmware.c),
- * the switch (i40e_switch.c), queues and their private memory (i40e_queues.c) and statistics
- * (i40e_counters.c).
+/* i40e.h - the X710, XL710, XXV710 and X722 PF: between its driver (i40e.c), firmware
+ * (i40e_firmware.c), the switch (i40e_switch.c), queues and their private memory (i40e_queues.c)
+ * and statistics (i40e_counters.c).
  *
  * A session with firmware begins with start() (and, for a moment, with probe()) and ends with
  * stop(): the chip has no memory of ours in between. */
@@ -18,6 +18,11 @@
 #define I40E_STATIONS 64u    /* addresses that it listens for besides its own */
 #define I40E_GROUPS 128u     /* more of them, and it hears all */
 #define I40E_COUNTERS_MAX 64u
+
+/* Of ID rows: an X722.  Words of its NVM, and what spreads frames, go by command, but for registers
+ * of the receiver, which are written and not left to firmware; it tells more types of packets
+ * apart; and it writes descriptors back on a timer.  The rest is an X710's (Linux, DPDK). */
+#define I40E_QUIRK_X722 0x1u
 
 /* What firmware has said; shown in the log. */
 struct i40e_firmware {
@@ -39,7 +44,8 @@ struct i40e {
     uint32_t function, port_number; /* of the chip: the PF's number, and its port's */
     uint32_t first_queue;           /* the PF's, among the chip's */
     uint32_t queues_max;            /* pairs that it has */
-    uint16_t seid, queue_set, counter; /* of its VSI */
+    uint16_t seid, queue_set, counter, vsi_number; /* of its VSI */
+    bool x722; /* I40E_QUIRK_X722 */
 
     /* The chip's private memory: a page with the address of the page of contexts, and that. */
     struct dma_memory hmc_page, hmc;

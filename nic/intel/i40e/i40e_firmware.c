@@ -68,7 +68,9 @@ static void leave_pxe_mode(struct i40e *e)
 const char *i40e_recovery(const struct i40e *e)
 {
     uint32_t state = FIELD_GET(I40E_GL_FWSTS_STATE, i40e_read(e, I40E_GL_FWSTS));
-    return state >= I40E_FWSTS_RECOVERY && state <= I40E_FWSTS_RECOVERY_LAST
+    uint32_t first = e->x722 ? I40E_FWSTS_RECOVERY_X722 : I40E_FWSTS_RECOVERY;
+    uint32_t last = e->x722 ? I40E_FWSTS_RECOVERY_X722 + 1 : I40E_FWSTS_RECOVERY_LAST;
+    return state >= first && state <= last
                ? "its firmware is in recovery mode: its NVM has to be written anew"
                : NULL;
 }
@@ -139,8 +141,14 @@ static bool wait_nvm(const struct i40e *e)
                        I40E_GLNVM_SRCTL_DONE, I40E_GLNVM_SRCTL_DONE, NVM_US);
 }
 
-static bool read_word(const struct i40e *e, uint32_t word, uint16_t *value)
+static bool read_word(struct i40e *e, uint32_t word, uint16_t *value)
 {
+    struct i40e_aq_desc ask = {
+        .opcode = I40E_OP_NVM_READ,
+        .param = { I40E_NVM_LAST | FIELD_PUT(I40E_NVM_LENGTH, (uint32_t)sizeof *value), 2 * word }
+    };
+    if (e->x722)
+        return !i40e_command(e, &ask, value, sizeof *value, false, 0);
     if (!wait_nvm(e))
         return false;
     i40e_write(e, I40E_GLNVM_SRCTL,

@@ -1,5 +1,5 @@
-/* i40e_regs.h - registers and admin commands of the X710, XL710 and XXV710 that the driver of their
- * physical function touches.  The admin queue's own are in i40e_adminq.h, descriptors in
+/* i40e_regs.h - registers and admin commands of the X710, XL710, XXV710 and X722 that the driver of
+ * their physical function touches.  The admin queue's own are in i40e_adminq.h, descriptors in
  * i40e_ring.h.
  *
  * Document: Intel Ethernet Controller X710/XXV710/XL710 Datasheet, 332464 ("XL710 DS"): nobody here
@@ -20,7 +20,8 @@
 #define I40E_GL_FWSTS 0x83048u                   /* RO */
 #define   I40E_GL_FWSTS_STATE 0x00ff0000u        /* what firmware is at */
 #define   I40E_FWSTS_RECOVERY 0x30u              /* from here to */
-#define   I40E_FWSTS_RECOVERY_LAST 0x33u         /* here: its recovery mode */
+#define   I40E_FWSTS_RECOVERY_LAST 0x33u         /* here: its recovery mode; */
+#define   I40E_FWSTS_RECOVERY_X722 0x0bu         /* of an X722: this, or the next */
 #define I40E_PFGEN_CTRL 0x92400u
 #define   I40E_PFGEN_CTRL_PFSWR 0x00000001u      /* SC, resets the PF */
 #define I40E_PF_FUNC_RID 0x9c000u                /* RO, requester ID */
@@ -122,6 +123,8 @@
 #define   I40E_DYN_CTL_TRIGGER 0x00000004u          /* as if something had happened */
 #define   I40E_DYN_CTL_ITR 0x00000018u              /* which moderation a write is about, */
 #define   I40E_DYN_CTL_ITR_NONE 3u                  /* here: about none */
+#define   I40E_DYN_CTL_INTERVAL 0x0001ffe0u         /* of it, 2 us each */
+#define   I40E_DYN_CTL_WB_ON_ITR 0x40000000u        /* X722: it writes descriptors back, no more */
 #define I40E_PFINT_LNKLST0 0x38500u
 #define I40E_PFINT_LNKLSTN(n) (0x35000u + 4 * (n))  /* the first queue of a vector's list */
 #define   I40E_LNKLST_NONE 0x000007ffu
@@ -141,13 +144,14 @@
 #define   I40E_PFQF_CTL_0_LUT512 0x00010000u
 #define   I40E_PFQF_CTL_0_ETYPE 0x00040000u
 #define   I40E_PFQF_CTL_0_MACVLAN 0x00080000u
-#define I40E_PFQF_HLUT(i) (0x240000u + 0x80 * (i)) /* RW, four entries of the table each */
-#define I40E_PFQF_HLUT_REGS 128u
-#define I40E_PFQF_HKEY(i) (0x244800u + 0x80 * (i)) /* RW */
-#define I40E_PFQF_HKEY_REGS 13u
+#define I40E_PFQF_HLUT 0x240000u  /* RW, four entries of the table each, */
+#define I40E_PFQF_STRIDE 0x80u    /* so far apart */
+#define I40E_PFQF_HKEY 0x244800u  /* RW, likewise */
 #define I40E_PFQF_HENA(i) (0x245900u + 0x80 * (i)) /* RW, by admin command: hashed packet types */
 /* IPv4 and IPv6: UDP, TCP, SCTP, others, fragments */
 #define I40E_HENA 0x00007a1e80000000ull
+/* X722: UDP to one and to many, and TCP's SYN, are types of their own */
+#define I40E_HENA_X722 0x0000058160000000ull
 
 /* Admin commands ----------------------------------------------------------------*/
 
@@ -168,6 +172,7 @@
 #define I40E_OP_RX_CTL_WRITE 0x0207u
 #define I40E_OP_UPDATE_VSI 0x0211u
 #define I40E_OP_GET_VSI 0x0212u
+#define   I40E_VSI_NUMBER 0xffff0000u /* of the answer's first word */
 #define I40E_OP_ADD_MACVLAN 0x0250u
 #define I40E_OP_REMOVE_MACVLAN 0x0251u
 #define   I40E_MACVLAN_SEID_VALID 0x8000u
@@ -187,7 +192,16 @@
 #define   I40E_LINK_EVENTS_ON 0x3u
 #define I40E_OP_PHY_MASK 0x0613u
 #define   I40E_PHY_EVENTS 0x0106u         /* link up or down, no media, module not qualified */
+#define I40E_OP_NVM_READ 0x0701u
+#define   I40E_NVM_LAST 0x00000001u      /* the only part of a reading; */
+#define   I40E_NVM_LENGTH 0xffff0000u    /* so many octets from there on */
 #define I40E_OP_LLDP_MIB 0x0a00u
+#define I40E_OP_RSS_KEY 0x0b02u
+#define   I40E_RSS_VSI_VALID 0x00008000u /* with the VSI's number */
+#define   I40E_RSS_KEY_BYTES 52u
+#define I40E_OP_RSS_LUT 0x0b03u
+#define   I40E_RSS_LUT_PF 0x00010000u    /* the PF's table, not the VSI's own */
+#define   I40E_RSS_LUT_BYTES 512u
 
 /* Results */
 #define I40E_RC_EPERM 1u

@@ -45,7 +45,9 @@ static int find_vsi(struct i40e *e)
 static int get_vsi(struct i40e *e, struct i40e_vsi *vsi)
 {
     struct i40e_aq_desc d = { .opcode = I40E_OP_GET_VSI, .param = { e->seid } };
-    return i40e_command(e, &d, vsi, sizeof *vsi, false, 0);
+    int err = i40e_command(e, &d, vsi, sizeof *vsi, false, 0);
+    e->vsi_number = (uint16_t)FIELD_GET(I40E_VSI_NUMBER, d.param[0]);
+    return err;
 }
 
 static int update_vsi(struct i40e *e, struct i40e_vsi *vsi)
@@ -154,33 +156,49 @@ int i40e_write_rx_mode(struct i40e *e)
 
 /* Spreading ---------------------------------------------------------------------- */
 
-/* Linux and DPDK leave these registers to firmware, which writes them while frames come in. */
+/* Linux and DPDK leave these registers to firmware, which writes them while frames come in; not so
+ * an X722's. */
 static int rx_ctl_write(struct i40e *e, uint32_t reg, uint32_t value)
 {
     struct i40e_aq_desc d = { .opcode = I40E_OP_RX_CTL_WRITE,
                               .param = { 0, reg },
                               .address_low = value };
-    return i40e_command(e, &d, NULL, 0, false, 0);
+    if (!e->x722)
+        return i40e_command(e, &d, NULL, 0, false, 0);
+    i40e_write(e, reg, value);
+    return 0;
+}
+
+/* So many octets at registers that are one stride apart, or by that command. */
+static int write_table(struct i40e *e, const void *bytes, uint16_t n, uint32_t reg, uint16_t opcode,
+                       uint32_t which)
+{
+    struct i40e_aq_desc d = { .opcode = opcode,
+                              .param = { e->vsi_number | I40E_RSS_VSI_VALID | which } };
+    if (e->x722)
+        return i40e_command(e, &d, (void *)(uintptr_t)bytes, n, true, 0);
+    for (uint32_t i = 0; i < n; i += 4) {
+        uint32_t four;
+        memcpy(&four, (const uint8_t *)bytes + i, sizeof four);
+        i40e_write(e, reg + I40E_PFQF_STRIDE * (i / 4), four);
+    }
+    return 0;
 }
 
 static int write_spreading(struct i40e *e)
 {
-    uint64_t types = e->queues > 1 ? I40E_HENA : 0;
-    for (uint32_t i = 0; i < I40E_PFQF_HKEY_REGS; i++) {
-        uint32_t four = 0;
-        if (4 * i < RSS_KEY_LENGTH)
-            memcpy(&four, rss_key() + 4 * i, sizeof four);
-        i40e_write(e, I40E_PFQF_HKEY(i), four);
-    }
-    for (uint32_t i = 0; i < I40E_PFQF_HLUT_REGS; i++) {
-        uint32_t four = 0;
-        for (uint32_t n = 0; n < 4; n++)
-            four |= (4 * i + n) % e->queues << 8 * n;
-        i40e_write(e, I40E_PFQF_HLUT(i), four);
-    }
-    int err =
-        rx_ctl_write(e, I40E_PFQF_CTL_0,
-                     I40E_PFQF_CTL_0_LUT512 | I40E_PFQF_CTL_0_ETYPE | I40E_PFQF_CTL_0_MACVLAN);
+    uint64_t types = e->queues > 1 ? I40E_HENA | (e->x722 ? I40E_HENA_X722 : 0) : 0;
+    uint8_t key[I40E_RSS_KEY_BYTES] = { 0 }, table[I40E_RSS_LUT_BYTES];
+    memcpy(key, rss_key(), min_u64(sizeof key, RSS_KEY_LENGTH));
+    for (uint32_t i = 0; i < sizeof table; i++)
+        table[i] = (uint8_t)(i % e->queues);
+    int err = write_table(e, key, sizeof key, I40E_PFQF_HKEY, I40E_OP_RSS_KEY, 0);
+    if (!err)
+        err = write_table(e, table, sizeof table, I40E_PFQF_HLUT, I40E_OP_RSS_LUT, I40E_RSS_LUT_PF);
+    if (!err)
+        err =
+            rx_ctl_write(e, I40E_PFQF_CTL_0,
+                         I40E_PFQF_CTL_0_LUT512 | I40E_PFQF_CTL_0_ETYPE | I40E_PFQF_CTL_0_MACVLAN);
     if (!err)
         err = rx_ctl_write(e, I40E_PFQF_HENA(0), (uint32_t)types);
     return err ? err : rx_ctl_write(e, I40E_PFQF_HENA(1), (uint32_t)(types >> 32));
