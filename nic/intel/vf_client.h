@@ -145,6 +145,8 @@ struct vf_family {
     uint32_t frame_extra, frame_least;
     bool deafens;     /* a VF whose frame length was refused receives nothing until another is
                        * granted */
+    bool insists;     /* the address that came with a reset is asked for as well: a PF that finds
+                       * the reset only then takes it back */
     uint32_t trusted; /* MBX_PROMISC_...: what is refused for want of trust, and asked for again
                        * when the PF speaks */
     bool overflows;   /* SET_MULTICAST may ask for all groups: MBX_MULTICAST_OVERFLOW */

@@ -41,8 +41,10 @@ static unsigned mac_ask(struct vf_client *c)
 
 static void mac_granted(struct vf_client *c, const uint32_t *answer)
 {
-    c->mac_asked_for = true;
-    memcpy(c->mac_granted, &c->mail.words[1], MAC_LEN);
+    uint8_t mac[MAC_LEN];
+    memcpy(mac, &c->mail.words[1], MAC_LEN);
+    c->mac_asked_for |= !c->family->insists || !mac_equal(mac, c->mac_granted);
+    memcpy(c->mac_granted, mac, MAC_LEN);
     if (!mac_is_station(c->port.permanent_mac))
         memcpy(c->port.permanent_mac, c->mac_granted, MAC_LEN);
     if (mac_equal(c->mac_granted, c->mac_wanted))
@@ -67,6 +69,8 @@ static void mac_refused(struct vf_client *c)
         return;
     }
     if (mac_equal(mac, c->mac_granted)) {
+        if (c->family->insists && !c->mac_asked_for) /* it came with the reset, and that holds */
+            return;
         if (vf_client_lost(c, NEWS_MAC_TAKEN))
             log_warning("%s: the PF takes MAC %s away: its administrator set another; resetting "
                         "to learn it",
@@ -390,7 +394,8 @@ void vf_settings_check(struct vf_client *c)
 void vf_settings_forget(struct vf_client *c)
 {
     memset(c->mac_granted, 0, MAC_LEN);
-    c->mac_asked_for = c->mac_check = c->mtu_check = false;
+    c->mac_asked_for = c->mtu_check = false;
+    c->mac_check = c->family->insists;
     c->mtu_granted = 0;
     c->frame_least = false;
     memset(c->vlans_granted, 0, sizeof c->vlans_granted);

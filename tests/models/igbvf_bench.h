@@ -17,6 +17,7 @@ static enum igb_model_chip chip;
 #define PACKETS_ARE(n) igb_model_set_reg(&model, 0x10010u, n)
 #define QUEUES_ARE(n)
 #define FRAME_LEAST 26u /* the same once that was refused */
+#define ADDRESS_SAID 0u  /* times after a reset that brought one */
 #define FRAME_EXTRA 26u /* what SET_LPE says beyond an MTU */
 
 #include "tests/models/vf_bench.h"

@@ -242,6 +242,9 @@ bool ixgbe_model_pf_receive(struct ixgbe_model *m, uint32_t words[IXGBE_MODEL_ME
 bool ixgbe_model_pf_send(struct ixgbe_model *m, const uint32_t *words, unsigned n);
 /* What a PF's driver does with one message, as m->pf says.  False: none. */
 bool ixgbe_model_pf_serve(struct ixgbe_model *m);
+/* What Linux's does when it finds a reset of the VF: on a loaded host behind the greeting that
+ * followed it, which it has answered.  The VF hears nothing of it. */
+void ixgbe_model_pf_finds_reset(struct ixgbe_model *m);
 /* The PF's chip resets: RSTI, queues off, CTS gone ... */
 void ixgbe_model_pf_reset_begin(struct ixgbe_model *m);
 /* ... and is back: RSTD. */

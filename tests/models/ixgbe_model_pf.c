@@ -257,6 +257,13 @@ bool ixgbe_model_pf_serve(struct ixgbe_model *m)
     return true;
 }
 
+/* ixgbe_vf_reset_event(): address, groups and VLANs go, the version is 1.0 again. */
+void ixgbe_model_pf_finds_reset(struct ixgbe_model *m)
+{
+    forget(m);
+    m->pf.agreed = 0;
+}
+
 void ixgbe_model_pf_reset_begin(struct ixgbe_model *m)
 {
     ixgbe_model_reset_registers(m);

@@ -17,6 +17,7 @@ static enum ixgbe_model_chip chip;
 #define PACKETS_ARE(n) (void)(model.vf[0].packets_in = (n))
 #define QUEUES_ARE(n) queues_are(n)
 #define FRAME_LEAST 18u /* the same once that was refused */
+#define ADDRESS_SAID 1u  /* times after a reset that brought one */
 #define FRAME_EXTRA 26u /* what SET_LPE says beyond an MTU */
 
 /* So many are granted.  Four: 32 pools, as with up to 31 VFs; the model begins with 64 of two. */

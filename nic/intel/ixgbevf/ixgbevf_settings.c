@@ -191,7 +191,9 @@ static const struct vf_setting_ops reta = { reta_ask, reta_granted, reta_refused
 static const struct vf_setting_ops key = { key_ask, key_granted, key_refused };
 
 /* Linux's ixgbe on an 82599 takes 1518 bytes at its own MTU of 1500 and no byte more.  Those are
- * enough for a tag, which the chip does not count, but not for two. */
+ * enough for a tag, which the chip does not count, but not for two.  On a loaded host it finds a
+ * VF's reset behind the greeting and takes back the address that it has granted, and nobody tells.
+ */
 const struct vf_family vf_family_ixgbe = {
     .settings = { [SETTING_API] = &api,
                   [SETTING_QUEUES] = &queues,
@@ -205,6 +207,7 @@ const struct vf_family vf_family_ixgbe = {
     .frame_extra = FRAME_LIMIT(0) + ETHERNET_FCS,
     .frame_least = ETHERNET_HEADER + ETHERNET_FCS,
     .deafens = true,
+    .insists = true,
     .trusted = MBX_PROMISC_UNICAST | MBX_PROMISC_MULTICAST,
     .no_promiscuous =
         "the PF does not let this VF see other stations' frames (promiscuous): bridging needs "
