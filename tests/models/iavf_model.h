@@ -47,6 +47,7 @@ struct iavf_played_pf {
     uint8_t mac[MAC_LEN]; /* zeros: the VF is to choose one */
     bool mac_set;         /* by the administrator: others are refused */
     bool trusted;
+    bool spoofcheck; /* frames with a source that is not the VF's are dropped, and counted */
     bool honest; /* promiscuous mode is refused without trust; Linux's says yes and does nothing */
     uint32_t minor;  /* version 1.minor */
     uint32_t caps;   /* offered */

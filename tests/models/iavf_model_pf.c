@@ -662,6 +662,11 @@ static void frame_sent(struct iavf_model *m, unsigned q, const uint8_t *bytes, u
     struct iavf_played_pf *pf = &m->pf;
     if (pf->wire_used + 4 + length > IAVF_MODEL_WIRE)
         return;
+    if (pf->spoofcheck && !mac_equal(bytes + MAC_LEN, pf->mac) &&
+        find_mac(pf, bytes + MAC_LEN) < 0) {
+        pf->stats.tx_errors++;
+        return;
+    }
     memcpy(pf->wire + pf->wire_used, &length, 4);
     memcpy(pf->wire + pf->wire_used + 4, bytes, length);
     pf->wire_used += 4 + length;

@@ -10,6 +10,13 @@
 
 #include <errno.h>
 
+static unsigned log_lines;
+
+static void count_line(const char *text, size_t n)
+{
+    log_lines++;
+}
+
 static void set_everything(void)
 {
     static const uint8_t group[1][MAC_LEN] = { { 0x01, 0, 0x5e, 1, 2, 3 } };
@@ -194,6 +201,63 @@ static void a_link_flap_is_no_reset(void **state)
     for (unsigned op = 0; op < VIRTCHNL_OPS; op++)
         said += model.pf.seen[op];
     assert_in_range(said, 0, 3); /* the check of every ten seconds */
+}
+
+/* More events than there are descriptors for: what was lost may have been that the link is up. */
+static void words_that_found_no_room_are_made_up_for(void **state)
+{
+    start_and_link();
+    model.link = false;
+    for (unsigned i = 0; i < 20; i++)
+        iavf_model_say_link(&model);
+    model.link = true;
+    iavf_model_say_link(&model);
+    assert_in_range(model.aq.lost, 1, 20);
+    turn();
+    assert_in_range(link_comes_within(200), 1, 100);
+    assert_int_equal(counter("PF's words lost"), 1);
+    assert_true(host_log_contains("there was no room for what the PF said"));
+    traffic_flows();
+    run_ms(2000);
+    assert_int_equal(counter("PF's words lost"), 1);
+}
+
+static void send_as(const uint8_t source[MAC_LEN])
+{
+    uint8_t frame[100] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+    memcpy(frame + MAC_LEN, source, MAC_LEN);
+    struct packet *p = conformance_packet(&cache, frame, sizeof frame, PACKET_ROOM);
+    assert_int_equal(port_tx_burst(port->txq[0], &p, 1), 1);
+}
+
+/* Pain 10: frames of stations behind a bridge go out here and nowhere: the log says so, once. */
+static void frames_that_the_spoof_check_drops_are_told_of(void **state)
+{
+    static const uint8_t behind[MAC_LEN] = { 0x02, 5, 5, 5, 5, 5 };
+    struct port_device_stats stats;
+    uint8_t frame[128];
+    model.pf.spoofcheck = true;
+    start_and_link();
+    for (unsigned i = 0; i < 12; i++)
+        send_as(behind);
+    assert_int_equal(iavf_model_take(&model, frame, sizeof frame), 0);
+    run_ms(10050);
+    assert_true(host_log_contains("dropped 12 frames that were sent here"));
+    assert_true(host_log_contains("`spoofcheck off`, `trust on`"));
+    port->ops->stats(port, &stats);
+    assert_int_equal(stats.tx_errors, 12);
+    memset(&model.pf.stats, 0, sizeof model.pf.stats); /* as after a reset */
+    log_set_sink(count_line);
+    log_lines = 0;
+    run_ms(10050);
+    assert_int_equal(log_lines, 0);
+    send_as(behind);
+    iavf_model_take(&model, frame, sizeof frame);
+    run_ms(10050);
+    assert_int_equal(log_lines, 1);
+    port->ops->stats(port, &stats);
+    assert_int_equal(stats.tx_errors, 13);
+    traffic_flows(); /* its own go */
 }
 
 /* Pain 13: told once, waited for, and seen. */
@@ -417,13 +481,6 @@ static void start_fails_clean_while_the_pf_is_away(void **state)
  * ------------------------------------------------------------------------------------
  */
 
-static unsigned log_lines;
-
-static void count_line(const char *text, size_t n)
-{
-    log_lines++;
-}
-
 static void answers_to_nothing_change_nothing(void **state)
 {
     static const uint8_t ones[64] = { 0xff, 0xff, 0xff, 0xff, 0xff };
@@ -580,6 +637,8 @@ int main(void)
         TEST(queues_refused_after_a_flap_come_back),
         TEST(a_refused_beginning_is_tried_again),
         TEST(a_link_flap_is_no_reset),
+        TEST(words_that_found_no_room_are_made_up_for),
+        TEST(frames_that_the_spoof_check_drops_are_told_of),
         TEST(a_reset_that_never_ends_is_waited_for),
         TEST(a_reset_that_is_not_seen_is_not_waited_for_for_ever),
         TEST(a_function_reset_is_survived),

@@ -261,7 +261,7 @@ static void iavf_stop(struct port *port)
 static void iavf_stats(struct port *port, struct port_device_stats *stats)
 {
     const struct iavf *e = port->priv;
-    *stats = (struct port_device_stats){ .rx_missed = e->missed };
+    *stats = (struct port_device_stats){ .rx_missed = e->missed, .tx_errors = e->dropped };
 }
 
 static unsigned iavf_counters(struct port *port, struct port_counter *rows, unsigned n)
@@ -280,6 +280,7 @@ static unsigned iavf_counters(struct port *port, struct port_counter *rows, unsi
         { "message nonsense", e->pf.nonsense },
         { "PF rx_discards", e->stats.rx_discards },
         { "PF tx_errors", e->stats.tx_errors },
+        { "PF's words lost", e->deafened },
     };
     unsigned count = 0;
     for (; count < ARRAY_SIZE(ours) && count < n; count++)

@@ -19,6 +19,8 @@ enum {
     IAVF_NEWS_IMPENDING,
     IAVF_NEWS_TRUST,
     IAVF_NEWS_GROUPS,
+    IAVF_NEWS_LOST_WORDS,
+    IAVF_NEWS_SPOOFED,
     IAVF_NEWS_COUNT
 };
 _Static_assert((unsigned)IAVF_NEWS_COUNT <= NEWS_MAX, "a bit each");
@@ -42,6 +44,7 @@ struct iavf {
     uint64_t reset_until_us;  /* a reset that was asked for is waited for so long */
     uint64_t impending_us;    /* a reset was announced: until then the queues rest; 0: none was */
     uint64_t stale;           /* announcements that nothing came of */
+    uint64_t deafened;        /* times that events found no descriptor */
     uint16_t length;          /* of the message under way */
     uint32_t op;              /* its operation */
     uint8_t message[VIRTCHNL_MESSAGE_MAX];
@@ -65,7 +68,7 @@ struct iavf {
     bool link_up;
     uint32_t link_mbps;
     struct virtchnl_stats stats; /* as told last */
-    uint64_t missed;             /* summed up over resets */
+    uint64_t missed, dropped;    /* received and sent, summed up over resets */
     uint64_t stats_us;
 };
 

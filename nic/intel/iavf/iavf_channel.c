@@ -20,6 +20,7 @@
 #define RESET_US (500 * US_PER_MS)  /* from RESET_VF to a reset that shows */
 #define IMPENDING_US (1 * US_PER_S) /* from an announcement to its reset */
 #define DISABLE_US (500 * US_PER_MS)
+#define MBPS_MAX 1000000u  /* more is not believed */
 #define EVENTS_AT_ONCE 16u /* a PF that talks without end is left for the next turn */
 
 /* Reset ------------------------------------------------------------------- */
@@ -64,6 +65,17 @@ static bool look_at_waits(struct iavf *e)
     return queues_are_off(e);
 }
 
+/* An answer that was lost is asked for again, but nobody repeats an event: of the link, say. */
+static void words_were_lost(struct iavf *e, uint32_t length)
+{
+    struct vf_client *c = &e->pf;
+    intel_write(&e->device, e->aq.layout->receive.length, length & ~I40E_AQ_LEN_OVFL);
+    e->deafened++;
+    if (c->state == VF_OPEN && vf_client_lost(c, IAVF_NEWS_LOST_WORDS))
+        log_warning("%s: there was no room for what the PF said: resetting in %u ms", c->name,
+                    vf_client_pause_ms(c));
+}
+
 /* The enable bit tells of resets, whoever's; the chip's own let no register
  * answer. */
 static bool channel_look(struct vf_client *c)
@@ -75,8 +87,11 @@ static bool channel_look(struct vf_client *c)
         vf_client_gone(c);
         return false;
     }
-    if (length != IAVF_RESETTING && e->aq.open && length & I40E_AQ_LEN_ENABLE)
+    if (length != IAVF_RESETTING && e->aq.open && length & I40E_AQ_LEN_ENABLE) {
+        if (length & I40E_AQ_LEN_OVFL)
+            words_were_lost(e, length);
         return look_at_waits(e);
+    }
     if (e->aq.open)
         iavf_channel_was_reset(e);
     if (c->state >= VF_GREETING || !is_back(e)) {
@@ -157,7 +172,7 @@ static uint32_t speed_of(const struct iavf *e, uint32_t speed)
 {
     static const uint16_t bits[] = { 2500, 100, 1000, 10000, 40000, 20000, 25000, 5000 };
     if (e->given.caps & VIRTCHNL_CAP_LINK_SPEED)
-        return speed;
+        return speed <= MBPS_MAX ? speed : 0;
     return speed && speed < 1u << ARRAY_SIZE(bits) ? bits[__builtin_ctz(speed)] : 0;
 }
 

@@ -9,6 +9,7 @@
 #include "kernel/log.h"
 #include "nic/rss.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -601,7 +602,13 @@ static unsigned stats_ask(struct vf_client *c)
     return iavf_say(of(c), VIRTCHNL_GET_STATS, &s, sizeof s);
 }
 
-/* They begin anew with every reset. */
+/* They begin anew with every reset; the PF may say anything. */
+static void add_up(uint64_t *sum, uint64_t now, uint64_t before)
+{
+    uint64_t more = now - (now < before ? 0 : before);
+    *sum = more > UINT64_MAX - *sum ? UINT64_MAX : *sum + more;
+}
+
 static void stats_given(struct vf_client *c, const uint32_t *answer)
 {
     struct iavf *e = of(c);
@@ -609,9 +616,16 @@ static void stats_given(struct vf_client *c, const uint32_t *answer)
     if (e->answered < sizeof now)
         return;
     memcpy(&now, answer, sizeof now);
-    e->missed +=
-        now.rx_discards - (now.rx_discards < e->stats.rx_discards ? 0 : e->stats.rx_discards);
+    add_up(&e->missed, now.rx_discards, e->stats.rx_discards);
+    uint64_t before = e->dropped;
+    add_up(&e->dropped, now.tx_errors, e->stats.tx_errors);
     e->stats = now;
+    if (e->dropped != before && vf_client_tells(c, IAVF_NEWS_SPOOFED))
+        log_warning(
+            "%s: the PF's chip dropped %" PRIu64
+            " frames that were sent here: their source address or VLAN is not this VF's "
+            "(a bridge or VRRP: `spoofcheck off`, `trust on` there), or they broke its rules",
+            c->name, e->dropped - before);
 }
 
 /* The table --------------------------------------------------------------- */
