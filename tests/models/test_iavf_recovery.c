@@ -1,6 +1,42 @@
 /* iavf.c: every way to lose the PF and to find it again, in bounded time and
  * without a queue touched meanwhile, behind PFs of both kinds; and a PF that
- * lies. */
+ * lies.
+ *
+ * What users of VFs report of other drivers, and the test that it does not
+ * happen here:
+ *
+ *   1   a reset by the PF (trust was changed) ends all traffic
+ *           a_reset_by_the_pf_is_answered_with_none, test_iavf_resets.c
+ *   2   queues polled while the PF resets crash the application
+ *           an_announced_reset_finds_the_queues_at_rest, traffic_rests() in all
+ *   3   a second reset, states that drift apart, ERR_PARAM after a flap
+ *           a_reset_by_the_pf_is_answered_with_none,
+ *           queues_refused_after_a_flap_come_back
+ *   4   a stale announcement is waited for for ever
+ *           a_stale_announcement_is_forgotten
+ *   5   an answer that never comes
+ *           a_pf_that_goes_without_a_word_is_noticed,
+ *           a_lost_message_is_sent_again,
+ *           a_reset_that_is_not_seen_is_not_waited_for_for_ever,
+ *           words_that_found_no_room_are_made_up_for
+ *   6   the PF's link goes down and comes back
+ *           a_link_flap_is_no_reset
+ *   7   looking at the link floods the PF
+ *           a_link_flap_is_no_reset: nobody asks
+ *   8   addresses refused for want of trust
+ *           test_iavf.c, refused_groups_are_told_of
+ *   9   the administrator's address
+ *           another_address_after_a_reset_is_adopted;
+ *           test_iavf.c, the_administrators_address_is_kept
+ *   10  the spoof check drops frames in silence
+ *           frames_that_the_spoof_check_drops_are_told_of
+ *   11  a bridge over the PF does not see VFs' frames
+ *           none: a VF can neither tell nor change it (docs/limits.md)
+ *   12  the PF caps the MTU
+ *           test_iavf.c, an_mtu_beyond_the_pfs_is_refused
+ *   13  resets without end
+ *           a_reset_that_never_ends_is_waited_for,
+ *           queues_refused_after_a_flap_come_back: pauses grow */
 #include "tests/models/iavf_bench.h"
 
 #include "apps/forward/access.h"
