@@ -54,6 +54,7 @@ struct iavf_played_pf {
     uint16_t queues, queues_max, vectors, macs_max;
     uint16_t max_frame;
     uint32_t speed_mbps;
+    bool double_vlan;   /* ice's mode of two VLANs: the outer tag is the VF's to filter and set */
     uint16_t port_vlan; /* the administrator's; 0: none */
     bool deaf;          /* messages are served and not answered */
     uint64_t unanswered; /* those of these operations, a bit each */

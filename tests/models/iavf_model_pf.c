@@ -155,7 +155,7 @@ static bool configure(const struct request *r, const struct virtchnl_queue_pair 
                                                     .format = p->rx.rxdid == VIRTCHNL_RXDID_FLEX_NIC
                                                                   ? I40E_ENGINE_FLEX
                                                                   : I40E_ENGINE_32,
-                                                    .strip = m->pf.strip,
+                                                    .strip = m->pf.strip && !m->pf.double_vlan,
                                                     .keeps_fcs = p->rx.crc_kept };
     m->tx[q].context = (struct i40e_queue_context){ .base = p->tx.ring, .count = p->tx.length };
     what = i40e_queue_context_wrong(&m->rx[q].context, true);
@@ -326,20 +326,37 @@ static int32_t vlans(const struct request *r)
 /* Version 2 -------------------------------------------------------------------------------- */
 
 #define V2_TAGS (VIRTCHNL_VLAN_8100 | VIRTCHNL_VLAN_TOGGLE | VIRTCHNL_VLAN_L2TAG1)
+#define V2_OUTER (VIRTCHNL_VLAN_8100 | VIRTCHNL_VLAN_88A8 | VIRTCHNL_VLAN_TOGGLE)
 
-/* Of ice in its mode of one VLAN. */
+/* Of ice in its mode of one VLAN, or of two. */
 static int32_t vlan_caps(const struct request *r)
 {
-    const struct virtchnl_vlan_caps caps = { .filter.inner = VIRTCHNL_VLAN_8100,
-                                             .filter_initially = VIRTCHNL_VLAN_8100,
-                                             .filters = 16,
-                                             .strip.inner = V2_TAGS,
-                                             .insert.inner = V2_TAGS,
-                                             .offload_initially = VIRTCHNL_VLAN_8100 };
+    const struct virtchnl_vlan_caps one = { .filter.inner = VIRTCHNL_VLAN_8100,
+                                            .filter_initially = VIRTCHNL_VLAN_8100,
+                                            .filters = 16,
+                                            .strip.inner = V2_TAGS,
+                                            .insert.inner = V2_TAGS,
+                                            .offload_initially = VIRTCHNL_VLAN_8100 };
+    const struct virtchnl_vlan_caps two = { .filter.outer = V2_OUTER,
+                                            .filter_initially = VIRTCHNL_VLAN_8100,
+                                            .filters = 16,
+                                            .strip.inner = V2_TAGS,
+                                            .strip.outer = V2_OUTER | VIRTCHNL_VLAN_L2TAG2_2,
+                                            .insert.inner = V2_TAGS,
+                                            .insert.outer = V2_OUTER | VIRTCHNL_VLAN_L2TAG2,
+                                            .offload_initially = VIRTCHNL_VLAN_8100 };
     if (!(r->m->pf.granted & VIRTCHNL_CAP_VLAN_V2) || r->n)
         return refuse(r, "VLAN capabilities that were not granted", r->n);
-    answer(r, 0, &caps, sizeof caps);
+    answer(r, 0, r->m->pf.double_vlan ? &two : &one, sizeof one);
     return 1;
+}
+
+/* The tag that filters are for, whole. */
+static bool filter_known(const struct request *r, const struct virtchnl_vlan_filter *f)
+{
+    const struct virtchnl_tag *used = r->m->pf.double_vlan ? &f->outer : &f->inner;
+    const struct virtchnl_tag *other = r->m->pf.double_vlan ? &f->inner : &f->outer;
+    return used->tpid == 0x8100 && !other->tpid && !other->tci;
 }
 
 static int32_t vlans_v2(const struct request *r)
@@ -353,11 +370,12 @@ static int32_t vlans_v2(const struct request *r)
         return refuse(r, "VLANs with a wrong length, or not granted", r->n);
     for (unsigned i = 0; i < head.count && !status; i++) {
         memcpy(&f, r->bytes + sizeof head + i * sizeof f, sizeof f);
-        if (f.inner.tpid != 0x8100 || f.outer.tpid || f.outer.tci)
+        if (!filter_known(r, &f))
             return refuse(r, "a VLAN filter that the PF does not have", f.outer.tpid);
         if (r->op == VIRTCHNL_ADD_VLAN_V2 && r->m->pf.vlan_count == 16)
             return -1;
-        status = set_vlan(r, f.inner.tci, r->op == VIRTCHNL_ADD_VLAN_V2);
+        status = set_vlan(r, r->m->pf.double_vlan ? f.outer.tci : f.inner.tci,
+                          r->op == VIRTCHNL_ADD_VLAN_V2);
     }
     return status;
 }
@@ -377,17 +395,25 @@ static int32_t strip(const struct request *r)
     return 0;
 }
 
+/* With two VLANs a frame's only tag is the outer one, for which descriptors have other places than
+ * L2TAG1. */
 static int32_t setting_v2(const struct request *r)
 {
     struct virtchnl_vlan_setting s;
+    bool strip = r->op == VIRTCHNL_STRIP_ON_V2 || r->op == VIRTCHNL_STRIP_OFF_V2;
+    bool on = r->op == VIRTCHNL_STRIP_ON_V2 || r->op == VIRTCHNL_INSERT_ON_V2;
     memcpy(&s, r->bytes, sizeof s);
-    if (!(r->m->pf.granted & VIRTCHNL_CAP_VLAN_V2) || !vsi_is(r, s.vsi) || s.outer ||
-        s.inner != VIRTCHNL_VLAN_8100)
+    uint32_t set = r->m->pf.double_vlan ? s.outer : s.inner;
+    uint32_t other = r->m->pf.double_vlan ? s.inner : s.outer;
+    if (!(r->m->pf.granted & VIRTCHNL_CAP_VLAN_V2) || !vsi_is(r, s.vsi) || other ||
+        set != VIRTCHNL_VLAN_8100)
         return refuse(r, "an offload of tags that was not granted", s.inner);
-    if (r->op == VIRTCHNL_STRIP_ON_V2 || r->op == VIRTCHNL_STRIP_OFF_V2)
-        set_strip(r->m, r->op == VIRTCHNL_STRIP_ON_V2);
+    if (on && r->m->pf.double_vlan)
+        return refuse(r, "a tag where nobody here looks for it", r->op);
+    if (strip)
+        set_strip(r->m, on);
     else
-        r->m->pf.insert = r->op == VIRTCHNL_INSERT_ON_V2;
+        r->m->pf.insert = on;
     return 0;
 }
 
@@ -543,7 +569,7 @@ static void forget(struct iavf_model *m)
     memset(pf->key, 0, sizeof pf->key);
     pf->promiscuous = 0;
     pf->kinds = KINDS;
-    pf->strip = false;
+    pf->strip = pf->double_vlan; /* who does not want it says so */
 }
 
 void iavf_model_pf_resets_vf(struct iavf_model *m)

@@ -278,6 +278,51 @@ static void vlans_are_joined_and_left(void **state)
     assert_int_equal(model.pf.vlan_count, 0);
 }
 
+static void make_tagged(uint8_t frame[104], uint16_t vid)
+{
+    memset(frame, 0, 104);
+    memcpy(frame, port->mac, MAC_LEN);
+    memcpy(frame + 2 * MAC_LEN, (uint8_t[]){ 0x81, 0, 0, (uint8_t)vid }, 4);
+}
+
+/* ice with two VLANs: a tag is the outer one, which descriptors here have no place for.  It is
+ * filtered by the PF, and stays in frames; those to be sent get it here. */
+static void the_outer_vlan_is_ours_where_there_are_two(void **state)
+{
+    const uint32_t offloads = PORT_OFFLOAD_VLAN_STRIP | PORT_OFFLOAD_VLAN_INSERT;
+    uint8_t frame[104];
+    struct packet *p;
+    if (kind != IAVF_BEHIND_ICE)
+        return;
+    model.pf.double_vlan = model.pf.strip = true;
+    start_and_link();
+    assert_false(model.pf.strip);
+    assert_int_equal(port_vlan_filter(port, 100, true), 0);
+    assert_int_equal(port_set_offloads(port, offloads), 0);
+    settle();
+    assert_int_equal(model.pf.vlan_count, 1);
+    for (uint16_t vid = 99; vid < 102; vid++) {
+        make_tagged(frame, vid);
+        assert_true(iavf_model_inject(&model, frame, sizeof frame));
+        assert_int_equal(port_rx_burst(port->rxq[0], &p, 1), vid == 100);
+    }
+    assert_false(p->flags & PACKET_VLAN);
+    assert_int_equal(p->frame_length, sizeof frame);
+    make_tagged(frame, 100);
+    assert_memory_equal(p->data, frame, sizeof frame);
+    packet_free(&cache, p);
+    p = conformance_packet(&cache, frame, 60, PACKET_ROOM);
+    p->flags |= PACKET_VLAN;
+    p->vlan = 7;
+    assert_int_equal(port_tx_burst(port->txq[0], &p, 1), 1);
+    assert_int_equal(iavf_model_take(&model, frame, sizeof frame), 64);
+    assert_memory_equal(frame + 2 * MAC_LEN, ((uint8_t[]){ 0x81, 0, 0, 7, 0x81, 0, 0, 100 }), 8);
+    assert_false(model.pf.insert || model.pf.strip);
+    assert_int_equal(port_vlan_filter(port, 100, false), 0);
+    settle();
+    assert_int_equal(model.pf.vlan_count, 0);
+}
+
 /* The administrator's VLAN: the PF offers none, and we say why. */
 static void a_port_vlan_allows_no_others(void **state)
 {
@@ -427,6 +472,7 @@ int main(void)
         TEST(the_administrators_address_is_kept),
         TEST(no_address_is_made_one),
         TEST(vlans_are_joined_and_left),
+        TEST(the_outer_vlan_is_ours_where_there_are_two),
         TEST(a_port_vlan_allows_no_others),
         TEST(groups_are_heard_one_by_one_or_all),
         TEST(refused_groups_are_told_of),

@@ -372,17 +372,33 @@ static unsigned vlan_ask(struct vf_client *c)
     return 0;
 }
 
-static bool in_l2tag1(const struct virtchnl_vlan_support *s, bool outer)
+/* Of a frame's first tag, which is the outer one where the PF has two. */
+static uint32_t first_tag(const struct virtchnl_vlan_support *s)
 {
-    uint32_t can = outer ? s->outer : s->inner;
-    const uint32_t needed = VIRTCHNL_VLAN_8100 | VIRTCHNL_VLAN_L2TAG1 | VIRTCHNL_VLAN_TOGGLE;
+    return s->outer ? s->outer : s->inner;
+}
+
+static bool has_all(uint32_t can, uint32_t needed)
+{
     return (can & needed) == needed;
 }
 
-static unsigned say_tags(struct iavf *e, enum virtchnl_op op)
+static bool can_switch(const struct iavf *e, const struct virtchnl_vlan_support *s)
 {
-    const struct virtchnl_vlan_setting s = { .inner = VIRTCHNL_VLAN_8100, .vsi = vsi_of(e) };
-    return iavf_say(e, op, &s, sizeof s);
+    return has(e, VIRTCHNL_CAP_VLAN_V2) &&
+           has_all(first_tag(s), VIRTCHNL_VLAN_8100 | VIRTCHNL_VLAN_TOGGLE);
+}
+
+static bool in_l2tag1(const struct iavf *e, const struct virtchnl_vlan_support *s)
+{
+    return can_switch(e, s) && first_tag(s) & VIRTCHNL_VLAN_L2TAG1;
+}
+
+static unsigned say_tags(struct iavf *e, enum virtchnl_op op, const struct virtchnl_vlan_support *s)
+{
+    struct virtchnl_vlan_setting setting = { .vsi = vsi_of(e) };
+    *(s->outer ? &setting.outer : &setting.inner) = VIRTCHNL_VLAN_8100;
+    return iavf_say(e, op, &setting, sizeof setting);
 }
 
 /* Only where the tag then lies in the one place that descriptors here have for it; else frames come
@@ -390,12 +406,15 @@ static unsigned say_tags(struct iavf *e, enum virtchnl_op op)
 static unsigned strip_ask(struct vf_client *c)
 {
     struct iavf *e = of(c);
+    const struct virtchnl_vlan_support *can = &e->vlan.strip;
     bool on = e->offloads & PORT_OFFLOAD_VLAN_STRIP;
+    if (has(e, VIRTCHNL_CAP_VLAN_V2))
+        on = on && in_l2tag1(e, can);
     if (e->settled_tags && e->stripped == on)
         return 0;
     e->stripped = on;
-    if (has(e, VIRTCHNL_CAP_VLAN_V2) && in_l2tag1(&e->vlan.strip, false))
-        return say_tags(e, on ? VIRTCHNL_STRIP_ON_V2 : VIRTCHNL_STRIP_OFF_V2);
+    if (can_switch(e, can))
+        return say_tags(e, on ? VIRTCHNL_STRIP_ON_V2 : VIRTCHNL_STRIP_OFF_V2, can);
     if (has(e, VIRTCHNL_CAP_VLAN))
         return iavf_say(e, on ? VIRTCHNL_STRIP_ON : VIRTCHNL_STRIP_OFF, NULL, 0);
     return 0;
@@ -405,14 +424,14 @@ static unsigned strip_ask(struct vf_client *c)
 static unsigned insert_ask(struct vf_client *c)
 {
     struct iavf *e = of(c);
-    bool on = e->offloads & PORT_OFFLOAD_VLAN_INSERT;
-    bool v2 = has(e, VIRTCHNL_CAP_VLAN_V2) && in_l2tag1(&e->vlan.insert, false);
+    const struct virtchnl_vlan_support *can = &e->vlan.insert;
+    bool on = e->offloads & PORT_OFFLOAD_VLAN_INSERT, v2 = in_l2tag1(e, can);
     for (unsigned i = 0; i < IAVF_QUEUES; i++)
         store_relaxed(&e->tx[i].push, !v2 && !has(e, VIRTCHNL_CAP_VLAN));
     bool told = e->settled_tags && e->inserted == on;
     e->settled_tags = true;
     e->inserted = on;
-    return v2 && !told ? say_tags(e, on ? VIRTCHNL_INSERT_ON_V2 : VIRTCHNL_INSERT_OFF_V2) : 0;
+    return v2 && !told ? say_tags(e, on ? VIRTCHNL_INSERT_ON_V2 : VIRTCHNL_INSERT_OFF_V2, can) : 0;
 }
 
 static void insert_refused(struct vf_client *c)
