@@ -36,6 +36,9 @@
 #define FLEX_CRCP 0x800ull
 #define FLEX_RSS 0x1000ull
 #define FLEX_L2TAG1P 0x2000ull
+/* word 2, its uppermost 16 bits L2TAG2 (2nd) */
+#define RX_L2TAG2P 0x1ull
+#define FLEX_L2TAG2P 0x800ull
 
 /* Transmit, word 1 */
 #define TX_DTYPE 0xfull
@@ -123,8 +126,14 @@ static struct words seen(const struct i40e_engine_queue *q, const uint8_t *bytes
     uint32_t sums = intel_seen_checksums(bytes, length, true, true);
     bool looked = sums & 0x60, ip = sums & 0x40000000u, l4 = sums & 0x20000000u;
     uint64_t type = ptype(bytes, length), vlan = tag < 0 ? 0 : (uint64_t)(uint16_t)tag << 16;
+    bool flex = q->context.format == I40E_ENGINE_FLEX;
     struct words d = { { 0 } };
-    if (q->context.format == I40E_ENGINE_FLEX) {
+    if (tag >= 0 && q->context.second) {
+        d.w[2] = vlan << 32 | (flex ? FLEX_L2TAG2P : RX_L2TAG2P);
+        vlan = 0;
+        tag = -1;
+    }
+    if (flex) {
         d.w[0] = FLEX_RXDID | FIELD_PUT(FLEX_PTYPE, type);
         d.w[1] = (looked ? RX_L3L4P : 0) | (ip ? FLEX_IPE : 0) | (l4 ? FLEX_L4E : 0) | FLEX_CRCP |
                  (hash ? FLEX_RSS | (uint64_t)*hash << 32 : 0) |

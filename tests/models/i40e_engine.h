@@ -23,7 +23,8 @@ struct i40e_queue_context {
     uint32_t buffer;    /* receive: bytes of each */
     uint32_t max_frame; /* receive: with FCS */
     enum i40e_engine_format format;
-    bool strip;     /* receive: a tag goes to L2TAG1 */
+    bool strip;     /* receive: a tag goes to L2TAG1, */
+    bool second;    /* or to the second L2TAG2 of a wide descriptor */
     bool keeps_fcs; /* receive */
     bool head_writeback;
     uint64_t head_address;

@@ -155,7 +155,8 @@ static bool configure(const struct request *r, const struct virtchnl_queue_pair 
                                                     .format = p->rx.rxdid == VIRTCHNL_RXDID_FLEX_NIC
                                                                   ? I40E_ENGINE_FLEX
                                                                   : I40E_ENGINE_32,
-                                                    .strip = m->pf.strip && !m->pf.double_vlan,
+                                                    .strip = m->pf.strip,
+                                                    .second = m->pf.double_vlan,
                                                     .keeps_fcs = p->rx.crc_kept };
     m->tx[q].context = (struct i40e_queue_context){ .base = p->tx.ring, .count = p->tx.length };
     what = i40e_queue_context_wrong(&m->rx[q].context, true);
@@ -408,7 +409,7 @@ static int32_t setting_v2(const struct request *r)
     if (!(r->m->pf.granted & VIRTCHNL_CAP_VLAN_V2) || !vsi_is(r, s.vsi) || other ||
         set != VIRTCHNL_VLAN_8100)
         return refuse(r, "an offload of tags that was not granted", s.inner);
-    if (on && r->m->pf.double_vlan)
+    if (on && !strip && r->m->pf.double_vlan)
         return refuse(r, "a tag where nobody here looks for it", r->op);
     if (strip)
         set_strip(r->m, on);

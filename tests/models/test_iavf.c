@@ -11,6 +11,7 @@
 
 static uint16_t queues = 1, ring_size;
 static uint32_t caps_withheld;
+static bool double_vlan;
 
 static struct port *create(struct packet_cache *c)
 {
@@ -19,6 +20,7 @@ static struct port *create(struct packet_cache *c)
     model.pf.trusted = true;
     model.pf.queues = queues > 4 ? 4 : queues; /* more are asked for */
     model.pf.caps &= ~caps_withheld;
+    model.pf.double_vlan = double_vlan;
     probe();
     assert_int_equal(port_set_queues(port, queues), 0);
     for (unsigned i = 0; i < queues; i++) {
@@ -285,11 +287,11 @@ static void make_tagged(uint8_t frame[104], uint16_t vid)
     memcpy(frame + 2 * MAC_LEN, (uint8_t[]){ 0x81, 0, 0, (uint8_t)vid }, 4);
 }
 
-/* ice with two VLANs: a tag is the outer one, which descriptors here have no place for.  It is
- * filtered by the PF, and stays in frames; those to be sent get it here. */
+/* ice with two VLANs: a tag is the outer one.  It is filtered by the PF, and stays in frames when
+ * it is not wanted beside them; those to be sent get it here. */
 static void the_outer_vlan_is_ours_where_there_are_two(void **state)
 {
-    const uint32_t offloads = PORT_OFFLOAD_VLAN_STRIP | PORT_OFFLOAD_VLAN_INSERT;
+    const uint32_t offloads = PORT_OFFLOAD_VLAN_INSERT;
     uint8_t frame[104];
     struct packet *p;
     if (kind != IAVF_BEHIND_ICE)
@@ -332,6 +334,73 @@ static void a_port_vlan_allows_no_others(void **state)
     settle();
     assert_non_null(strstr(port->refusal, "the PF refused the VLAN"));
     traffic_flows();
+}
+
+static bool is_beside(const struct packet *p, uint16_t tci)
+{
+    return p && p->flags & PACKET_VLAN && p->vlan == tci;
+}
+
+static struct packet *received(const uint8_t *frame, uint32_t length)
+{
+    struct packet *p = NULL;
+    assert_true(iavf_model_inject(&model, frame, length));
+    return port_rx_burst(port->rxq[0], &p, 1) ? p : NULL;
+}
+
+static const uint8_t outer[] = { 0x81, 0x00, 0xa1, 0x23 }, inner[] = { 0x81, 0x00, 0x00, 0x07 };
+
+/* With the tag that it has on the wire, again or still. */
+static void is_whole(struct packet *p, const uint8_t *frame, uint32_t length)
+{
+    assert_true(p && !(p->flags & PACKET_VLAN) && p->frame_length == length);
+    assert_memory_equal(p->data, frame, length);
+    packet_free(port->rxq[0]->cache, p);
+}
+
+/* ice in its mode of two VLANs: the outer tag lies in the second place for one in either kind of
+ * descriptor, the inner one stays; what is in the ring when they are not wanted any more has its
+ * tag again; and one that is to be sent goes in here. */
+static void tags_lie_in_the_second_place(void)
+{
+    uint8_t wire[100], frame[100] = { 0 };
+    model.pf.double_vlan = true;
+    start_and_link();
+    assert_string_equal(port->ops->path(port->rxq[0]), "four descriptors at a time");
+    memcpy(frame, port->mac, MAC_LEN);
+    memcpy(frame + 12, outer, 4);
+    memcpy(frame + 16, inner, 4);
+    assert_int_equal(port_vlan_filter(port, 0x123, true), 0);
+    assert_int_equal(port_set_offloads(port, PORT_OFFLOAD_VLAN_STRIP | PORT_OFFLOAD_VLAN_INSERT),
+                     0);
+    settle();
+    assert_non_null(strstr(port->ops->path(port->rxq[0]), "tags are taken off"));
+    struct packet *p = received(frame, sizeof frame);
+    assert_true(is_beside(p, 0xa123));
+    assert_int_equal(p->frame_length, sizeof frame - 4);
+    assert_memory_equal(p->data + 12, inner, 4);
+    assert_int_equal(port_tx_burst(port->txq[0], &p, 1), 1);
+    assert_int_equal(iavf_model_take(&model, wire, sizeof wire), sizeof wire);
+    assert_memory_equal(wire, frame, sizeof frame);
+    assert_true(iavf_model_inject(&model, frame, sizeof frame)); /* and stays in the ring */
+    assert_int_equal(port_set_offloads(port, 0), 0);
+    settle();
+    assert_int_equal(port_rx_burst(port->rxq[0], &p, 1), 1);
+    is_whole(p, frame, sizeof frame);
+    is_whole(received(frame, sizeof frame), frame, sizeof frame);
+}
+
+static void tags_lie_in_the_second_place_of_flexible_descriptors(void **state)
+{
+    if (kind == IAVF_BEHIND_ICE)
+        tags_lie_in_the_second_place();
+}
+
+static void tags_lie_in_the_second_place_of_others(void **state)
+{
+    model.pf.caps &= ~VIRTCHNL_CAP_FLEX_RX;
+    if (kind == IAVF_BEHIND_ICE)
+        tags_lie_in_the_second_place();
 }
 
 static void groups_are_heard_one_by_one_or_all(void **state)
@@ -474,6 +543,8 @@ int main(void)
         TEST(vlans_are_joined_and_left),
         TEST(the_outer_vlan_is_ours_where_there_are_two),
         TEST(a_port_vlan_allows_no_others),
+        TEST(tags_lie_in_the_second_place_of_flexible_descriptors),
+        TEST(tags_lie_in_the_second_place_of_others),
         TEST(groups_are_heard_one_by_one_or_all),
         TEST(refused_groups_are_told_of),
         TEST(promiscuous_is_granted_or_refused_in_plain_words),
@@ -487,6 +558,11 @@ int main(void)
     failed += conformance("iavf_i40e_2_queues", IAVF_BEHIND_I40E, 2, 0, VIRTCHNL_CAP_RSS_PF);
     failed += conformance("iavf_ice_4_queues", IAVF_BEHIND_ICE, 4, 0, 0);
     failed += conformance("iavf_ice_16_queues", IAVF_BEHIND_ICE, 16, 0, 0);
+    double_vlan = true;
+    failed += conformance("iavf_ice_double_vlan", IAVF_BEHIND_ICE, 2, 64, 0);
+    failed +=
+        conformance("iavf_ice_double_vlan_base", IAVF_BEHIND_ICE, 1, 64, VIRTCHNL_CAP_FLEX_RX);
+    double_vlan = false;
     intel_set_alone(true);
     failed += conformance("iavf_i40e_alone", IAVF_BEHIND_I40E, 2, 64, 0);
     failed += conformance("iavf_ice_alone", IAVF_BEHIND_ICE, 2, 64, 0);

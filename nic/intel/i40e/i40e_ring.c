@@ -46,27 +46,42 @@ static const struct intel_rx_format format_flex = {
     .hash = { true, I40E_RXF_HASH },
 };
 
+static ALWAYS_INLINE struct packet *rx_complete(struct intel_rxq *q,
+                                                const struct intel_rx_format *f, uint64_t info,
+                                                uint64_t result, uint64_t in_second)
+{
+    const struct i40e_rxq *rx = container_of(q, struct i40e_rxq, q);
+    if (likely(!load_relaxed(&rx->second)))
+        return intel_rx_complete(q, f, info, result);
+    uint64_t more = load_relaxed(&q->ring[2 * ((q->head - 1) & q->mask) + 1].address);
+    bool tagged = (more & in_second) && !q->frame.bad;
+    if (tagged)
+        intel_rx_tag(q, (uint16_t)FIELD_GET(I40E_RX2_TAG, more));
+    return intel_rx_finish(q, f, info, result, tagged);
+}
+
 static struct packet *rx_complete_base(struct intel_rxq *q, uint64_t info, uint64_t result)
 {
-    return intel_rx_complete(q, &format_base, info, result);
+    return rx_complete(q, &format_base, info, result, I40E_RXD2_L2TAG2P);
 }
 
 static struct packet *rx_complete_flex(struct intel_rxq *q, uint64_t info, uint64_t result)
 {
-    return intel_rx_complete(q, &format_flex, info, result);
+    return rx_complete(q, &format_flex, info, result, I40E_RXF2_L2TAG2P);
 }
 
 static uint16_t rx_burst(struct port_queue *queue, struct packet **packets, uint16_t n)
 {
     struct i40e_rxq *rx = container_of(queue, struct i40e_rxq, q.queue);
+    bool plain = !load_relaxed(&rx->second); /* whose loops do not look there */
     if (!load_relaxed(&rx->live))
         return 0;
     switch (load_relaxed(&rx->format)) {
     case I40E_RX_16:
     case I40E_RX_32:
-        return intel_rx_burst(&rx->q, packets, n, &format_base, rx_complete_base, true);
+        return intel_rx_burst(&rx->q, packets, n, &format_base, rx_complete_base, plain);
     case I40E_RX_FLEX:
-        return intel_rx_burst(&rx->q, packets, n, &format_flex, rx_complete_flex, true);
+        return intel_rx_burst(&rx->q, packets, n, &format_flex, rx_complete_flex, plain);
     }
     return 0;
 }
@@ -90,6 +105,14 @@ void i40e_rxq_live(struct i40e_rxq *rx, uint8_t *tail_register)
 void i40e_rxq_still(struct i40e_rxq *rx)
 {
     store_relaxed(&rx->live, false);
+}
+
+const char *i40e_path(const struct port_queue *queue)
+{
+    bool receives = queue->port->rxq[queue->index] == queue;
+    return receives && load_relaxed(&container_of(queue, struct i40e_rxq, q.queue)->second)
+               ? "one descriptor at a time: tags are taken off, or were since it is on"
+               : intel_path(queue);
 }
 
 /* Transmit ------------------------------------------------------------------- */

@@ -48,6 +48,11 @@ enum i40e_rx_format {
 #define I40E_RXF_TAG 0x00000000ffff0000ull
 #define I40E_RXF_HASH 0xffffffff00000000ull
 
+/* Word 2 of the wide ones: the second place for a tag, and whether there is one in it */
+#define I40E_RX2_TAG 0xffff000000000000ull
+#define I40E_RXD2_L2TAG2P 0x0000000000000001ull
+#define I40E_RXF2_L2TAG2P 0x0000000000000800ull
+
 /* Packet types: IPv4 outside of tunnels */
 #define I40E_PTYPE_IP4 22u
 #define I40E_PTYPE_IP4_LAST 28u
@@ -65,6 +70,7 @@ struct i40e_rxq {
     struct intel_rxq q;
     enum i40e_rx_format format;
     bool live;
+    bool second; /* of a wide one: tags are taken off into word 2, or were since it is live */
 };
 
 struct i40e_txq {
@@ -77,6 +83,8 @@ struct i40e_txq {
 void i40e_rxq_init(struct i40e_rxq *rx, struct port *port, uint16_t index,
                    enum i40e_rx_format format);
 void i40e_txq_init(struct i40e_txq *tx, struct port *port, uint16_t index);
+/* intel_path() of such a queue. */
+const char *i40e_path(const struct port_queue *queue);
 /* The chip has the queue on, its ring is empty, and buffers are used from their first byte. */
 void i40e_rxq_live(struct i40e_rxq *rx, uint8_t *tail_register);
 void i40e_txq_live(struct i40e_txq *tx, uint8_t *tail_register);

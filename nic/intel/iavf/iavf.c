@@ -120,6 +120,7 @@ static void queues_live(struct iavf *e)
     pci_msix_on(e->device.pci, IAVF_QUEUES + 1);
     for (unsigned i = 0; i < n; i++) {
         e->rx[i].format = e->format;
+        e->rx[i].second = e->second;
         intel_rx_set_tags(&e->rx[i].q, true, e->offloads & PORT_OFFLOAD_VLAN_STRIP);
         i40e_rxq_live(&e->rx[i], e->device.regs + IAVF_QRX_TAIL(i));
         i40e_txq_live(&e->tx[i], e->device.regs + IAVF_QTX_TAIL(i));
@@ -312,7 +313,7 @@ static const struct port_ops iavf_ops = { .start = iavf_start,
                                           .set_offloads = iavf_set_offloads,
                                           .vlan_filter = vf_client_vlan_filter,
                                           .arm = iavf_arm,
-                                          .path = intel_path,
+                                          .path = i40e_path,
                                           .counters = iavf_counters,
                                           .poll = iavf_poll,
                                           .service = iavf_service };

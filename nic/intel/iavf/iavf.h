@@ -61,6 +61,7 @@ struct iavf {
     uint16_t request_limit; /* the most that the PF said it had; 0: not known */
     bool configured, mapped, enabled;
     bool stripped, inserted, settled_tags; /* as last told; false: not told yet */
+    bool second; /* tags that are taken off are in descriptors' second place for one */
     uint32_t offloads;
     uint8_t own_mac[MAC_LEN], old_mac[MAC_LEN]; /* granted; to be given up; zeros: none */
     uint8_t groups[IAVF_GROUPS_MAX][MAC_LEN]; /* granted */

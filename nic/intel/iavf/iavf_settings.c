@@ -88,7 +88,7 @@ static void resources_given(struct vf_client *c, const uint32_t *answer)
     e->format = I40E_RX_32;
     memset(&e->vlan, 0, sizeof e->vlan);
     e->group_count = 0;
-    e->settled_tags = false;
+    e->settled_tags = e->second = false;
     memset(e->own_mac, 0, MAC_LEN);
     memset(e->old_mac, 0, MAC_LEN);
     vf_settings_address(c, e->given.vsi[0].mac);
@@ -401,18 +401,32 @@ static unsigned say_tags(struct iavf *e, enum virtchnl_op op, const struct virtc
     return iavf_say(e, op, &setting, sizeof setting);
 }
 
-/* Only where the tag then lies in the one place that descriptors here have for it; else frames come
- * with theirs, which is as good.  PFs begin with it on or off, so it is said once. */
+static bool in_second(const struct iavf *e, const struct virtchnl_vlan_support *s)
+{
+    return can_switch(e, s) && first_tag(s) & VIRTCHNL_VLAN_L2TAG2_2 && !in_l2tag1(e, s);
+}
+
+/* Before the first tag lies there; when the last one did nobody says. */
+static void look_at_second(struct iavf *e)
+{
+    for (unsigned i = 0; i < IAVF_QUEUES; i++)
+        store_relaxed(&e->rx[i].second, true);
+}
+
+/* Only where the tag then lies in a place that is known; else frames come with theirs, which is as
+ * good.  PFs begin with it on or off, so it is said once. */
 static unsigned strip_ask(struct vf_client *c)
 {
     struct iavf *e = of(c);
     const struct virtchnl_vlan_support *can = &e->vlan.strip;
     bool on = e->offloads & PORT_OFFLOAD_VLAN_STRIP;
     if (has(e, VIRTCHNL_CAP_VLAN_V2))
-        on = on && in_l2tag1(e, can);
+        on = on && (in_l2tag1(e, can) || in_second(e, can));
     if (e->settled_tags && e->stripped == on)
         return 0;
     e->stripped = on;
+    if (on && in_second(e, can))
+        look_at_second(e);
     if (can_switch(e, can))
         return say_tags(e, on ? VIRTCHNL_STRIP_ON_V2 : VIRTCHNL_STRIP_OFF_V2, can);
     if (has(e, VIRTCHNL_CAP_VLAN))
@@ -420,7 +434,22 @@ static unsigned strip_ask(struct vf_client *c)
     return 0;
 }
 
-/* Version 1 needs no leave; who cannot have it puts tags in himself. */
+static void strip_granted(struct vf_client *c, const uint32_t *answer)
+{
+    of(c)->second = of(c)->stripped && in_second(of(c), &of(c)->vlan.strip);
+}
+
+/* Whichever it does now. */
+static void strip_refused(struct vf_client *c)
+{
+    struct iavf *e = of(c);
+    e->second = in_second(e, &e->vlan.strip);
+    if (e->second)
+        look_at_second(e);
+}
+
+/* Version 1 needs no leave; who cannot have it, or would want a context with each, puts tags in
+ * himself. */
 static unsigned insert_ask(struct vf_client *c)
 {
     struct iavf *e = of(c);
@@ -662,7 +691,7 @@ static const struct vf_setting_ops promiscuous = { .ask = promiscuous_ask,
 static const struct vf_setting_ops lut = { lut_ask, taken, nothing };
 static const struct vf_setting_ops key = { key_ask, taken, nothing };
 static const struct vf_setting_ops hash = { hash_ask, taken, nothing };
-static const struct vf_setting_ops strip = { strip_ask, taken, nothing };
+static const struct vf_setting_ops strip = { strip_ask, strip_granted, strip_refused };
 static const struct vf_setting_ops insert = { insert_ask, taken, insert_refused };
 static const struct vf_setting_ops configure = { configure_ask, configured, pictures_differ };
 static const struct vf_setting_ops vectors = { vectors_ask, mapped, nothing };
