@@ -44,8 +44,8 @@ static struct port *find_master(struct command_call *call, bool removes)
         command_error(call, "port %u at %s has failed: %s", port->number, name,
                       port->failure ? port->failure : "unknown");
     else if (!port->vf)
-        command_error(call, "driver %s at %s makes no VFs, expected igb or ixgbe", port->driver,
-                      name);
+        command_error(call, "driver %s at %s makes no VFs, expected igb, ixgbe or i40e",
+                      port->driver, name);
     else
         return port;
     return NULL;
@@ -76,6 +76,8 @@ static int remove_vf(struct command_call *call, struct pci_function *f)
     return 0;
 }
 
+/* The master is not held while its VFs' ports go: some of them wait for its answer when they stop.
+ */
 static int remove_vfs(struct command_call *call, struct port *master)
 {
     const struct pci_sriov *s = master->pci->sriov;
@@ -83,8 +85,11 @@ static int remove_vfs(struct command_call *call, struct port *master)
     for (unsigned i = s->num_vfs; i > 0; i--)
         if (remove_vf(call, s->vf[i - 1]))
             return -1;
+    if (port_command_hold(call, master))
+        return -1;
     master->vf->disable(master);
     master->vf_unisolated = false;
+    port_release(master);
     return 0;
 }
 
@@ -129,14 +134,11 @@ static int set_count(struct command_call *call, bool allow_unisolated)
     int e = check_count(call, master);
     if (e)
         return e;
-    port_hold(master);
-    if (count)
-        e = make_vfs(master, count, allow_unisolated, &why);
-    else if (master->vf_count)
-        e = remove_vfs(call, master);
-    port_release(master);
     if (!count)
-        return e;
+        return master->vf_count ? remove_vfs(call, master) : 0;
+    port_hold(master);
+    e = make_vfs(master, count, allow_unisolated, &why);
+    port_release(master);
     if (e == -EPERM && !allow_unisolated)
         return command_error(call, "%s makes no VFs: %s, expected 'unisolated' if that is wanted",
                              call->arg[0].word, why);

@@ -8,6 +8,8 @@ static enum igb_model_chip chip;
 #define PF_MTU MTU_DEFAULT
 #define UNISOLATED false
 #define FRAME_IS(bytes, mtu) ((bytes) == FRAME_LIMIT(mtu) + ETHERNET_FCS)
+#define LOOK_MESSAGES 1u
+#define COMES(port) (void)(port)
 
 #include "tests/models/vf_pair.h"
 

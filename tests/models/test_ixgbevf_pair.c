@@ -9,6 +9,8 @@ static enum ixgbe_model_chip chip;
 #define UNISOLATED (chip == IXGBE_MODEL_X540)
 #define FRAME_IS(bytes, mtu) /* with and without room for tags */ \
     ((bytes) == (mtu) + 26u || (bytes) == (mtu) + 18u)
+#define LOOK_MESSAGES 1u
+#define COMES(port) (void)(port)
 
 #include "tests/models/vf_pair.h"
 

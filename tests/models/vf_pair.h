@@ -3,8 +3,8 @@
  * resets and what each end makes of the other's.
  *
  * For programs of their own, which say before: `model`, `chip`, MODEL(), PF_MTU, UNISOLATED (the
- * chip has no access control), FRAME_IS(bytes, mtu) (that is what a VF is granted at that MTU);
- * PAIR_TESTS are theirs to run. */
+ * chip has no access control), FRAME_IS(bytes, mtu) (that is what a VF is granted at that MTU),
+ * LOOK_MESSAGES (by which a VF looks after its PF), COMES(port) of a VF; PAIR_TESTS are theirs. */
 #pragma once
 
 #include "apps/forward/access.h"
@@ -93,6 +93,7 @@ static void vfs_come(unsigned count, struct packet_cache *cache)
         assert_true(pci_probe_function(model.function->sriov->vf[i]));
         vf[i] = port_get(first + i);
         vf[i]->rxq[0]->cache = vf[i]->txq[0]->cache = cache;
+        COMES(vf[i]);
     }
 }
 
@@ -348,7 +349,8 @@ static void trust_comes_and_goes(void **state)
     assert_false(wire_reaches(1, foreign));
     policy.trust = true;
     set_policy(1, policy);
-    run_ms(20); /* it is told, and asks again */
+    run_ms(20); /* it is told, or begins anew, and asks again */
+    assert_in_range(all_up_within(100), 0, 60);
     assert_true(vf[1]->rx_mode.promiscuous);
     assert_true(wire_reaches(1, foreign));
     policy.trust = false;
@@ -404,9 +406,9 @@ static void the_mailboxes_rest(void **state)
     run_ms(9000);
     pf->vf->info(pf, 0, &after);
     assert_int_equal(after.messages, before.messages);
-    run_ms(60000); /* a look every ten seconds: one message, here without an address of ours */
+    run_ms(60000); /* a look every ten seconds, here without an address of ours */
     pf->vf->info(pf, 0, &after);
-    assert_in_range(after.messages - before.messages, 5, 8);
+    assert_in_range(after.messages - before.messages, 5 * LOOK_MESSAGES, 8 * LOOK_MESSAGES);
     assert_int_equal(after.refused, before.refused);
     assert_int_equal(after.resets, before.resets);
 }

@@ -284,7 +284,7 @@ static void count_is_refused_with_what_was_expected(void **state)
 static void a_function_that_is_no_master_says_which(void **state)
 {
     pf_wire->port.vf = NULL;
-    fails("vf 00:03.0 count 1", "driver wire at 00:03.0 makes no VFs, expected igb or ixgbe");
+    fails("vf 00:03.0 count 1", "driver wire at 00:03.0 makes no VFs, expected igb, ixgbe or i40e");
     pf_wire->port.vf = &master;
     pf_wire->port.pci = NULL;
     fails("vf 00:03.0 count 1", "00:03.0 has no driver here, expected the PF of a port");

@@ -926,9 +926,8 @@ static void a_link_is_forced_both_ways(void **state)
     greet(0, VIRTCHNL_CAP_LINK_SPEED);
     assert_false(told().up);
     describe_all(0);
-    assert_int_equal(switch_queues(0, true, 0xf, 0xf), 0); /* yes, and nothing goes on */
-    assert_int_equal(chip.rx | chip.tx, 0);
-    assert_int_equal(switch_queues(0, false, 0xf, 0xf), 0);
+    assert_int_equal(switch_queues(0, true, 0xf, 0xf), 0); /* the chip lets nothing through */
+    assert_false(vf_may_speak(&server.base.vf[0]));
     policy.link = VF_LINK_AUTO;
     unsigned resets = chip.resets;
     set(0, &policy);
@@ -978,8 +977,8 @@ static void what_a_vf_must_learn_resets_it(void **state)
 /* Hostile
  * ------------------------------------------------------------------------------------------ */
 
-/* 64 in a row and 200 a second: what is more is not heard, and another VF is. */
-static void a_flood_is_not_heard(void **state)
+/* 64 in a row and 200 a second: one more waits, others are not heard; and another VF is. */
+static void a_flood_waits_and_is_not_heard(void **state)
 {
     greet(1, OLD_CAPS);
     unsigned answers = chip.answers;
@@ -989,6 +988,12 @@ static void a_flood_is_not_heard(void **state)
     assert_int_equal(info(0).deferred, 1000 - 64);
     assert_int_equal(info(0).messages, 64);
     assert_int_equal(promiscuous(1, 0), 0);
+    assert_false(virtchnl_server_has_waited(&server, now - 10000));
+    assert_true(virtchnl_server_has_waited(&server, now));
+    answers = chip.answers;
+    virtchnl_server_poll(&server, now);
+    virtchnl_server_poll(&server, now + 1000000);
+    assert_int_equal(chip.answers, answers + 1);
     now += 1000000;
     answers = chip.answers;
     for (unsigned i = 0; i < 1000; i++)
@@ -1004,6 +1009,20 @@ static void resets_are_dear(void **state)
         virtchnl_server_ready(&server, 0, VSI(0), QUEUES);
     }
     assert_int_equal(chip.resets, 8);
+    virtchnl_server_poll(&server, now + 1000000); /* the one that waited */
+    assert_int_equal(chip.resets, 8);             /* was forgotten with a reset of the PF's */
+}
+
+/* A reset does not wait behind a message that waits, but in its place. */
+static void a_reset_takes_the_place_of_what_waits(void **state)
+{
+    for (unsigned i = 0; i < 65; i++)
+        virtchnl_server_message(&server, 0, VIRTCHNL_GET_STATS, NULL, 0, now);
+    unsigned answers = chip.answers;
+    virtchnl_server_message(&server, 0, VIRTCHNL_RESET_VF, NULL, 0, now);
+    virtchnl_server_poll(&server, now + 1000000);
+    assert_int_equal(chip.answers, answers);
+    assert_int_equal(chip.resets, 1);
 }
 
 static void who_is_resetting_is_not_heard(void **state)
@@ -1033,7 +1052,6 @@ static void malice_is_forgiven_three_times(void **state)
     unsigned answers = chip.answers;
     virtchnl_server_message(&server, 0, VIRTCHNL_GET_STATS, NULL, 0, now);
     assert_int_equal(chip.answers, answers);
-    assert_false(virtchnl_vf_may_run(&server, 0));
     vf_forgiven(&server.base.vf[0], now + VF_MUTED_US);
     greet(0, OLD_CAPS);
 }
@@ -1097,8 +1115,9 @@ int main(void)
         T(the_link_is_told_in_the_words_that_were_agreed),
         T(a_link_is_forced_both_ways),
         T(what_a_vf_must_learn_resets_it),
-        T(a_flood_is_not_heard),
+        T(a_flood_waits_and_is_not_heard),
         T(resets_are_dear),
+        T(a_reset_takes_the_place_of_what_waits),
         T(who_is_resetting_is_not_heard),
         T(malice_is_forgiven_three_times),
         T(any_message_is_answered),

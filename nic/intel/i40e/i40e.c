@@ -3,9 +3,10 @@
  * Documents: named in i40e_regs.h.  Rings are in i40e_ring.c, the admin queue in i40e_adminq.c, the
  * rest where i40e.h says.
  *
- * Not supported: virtual functions, several traffic classes (DCB), segmentation and checksum
- * insertion, flow control (as firmware has it, neither asked for nor refused), flow director,
- * header split, tunnels, FCoE, iWARP, time stamps, wake-up, forced speeds, updates of the NVM. */
+ * Virtual functions: i40e_sriov.c.  Not supported: several traffic classes (DCB), segmentation and
+ * checksum insertion, flow control (as firmware has it, neither asked for nor refused), flow
+ * director, header split, tunnels, FCoE, iWARP, time stamps, wake-up, forced speeds, updates of the
+ * NVM. */
 #include "nic/intel/i40e/i40e.h"
 
 #include "kernel/task.h"
@@ -153,14 +154,21 @@ static int bring_up(struct i40e *e)
     i40e_counters_begin(e);
     init_interrupts(e);
     err = i40e_enable_queues(e);
-    return err ? err : start_link(e);
+    if (!err)
+        err = start_link(e);
+    if (!err && e->sriov)
+        i40e_sriov_open(e);
+    return err;
 }
 
 /* NULL, or what went wrong: afterwards no DMA lands. */
 static const char *take_down(struct i40e *e)
 {
     int err = 0;
-    if (answers(e) && !is_resetting(e) && !e->over) {
+    bool works = answers(e) && !is_resetting(e) && !e->over;
+    if (e->sriov)
+        i40e_sriov_close(e, works);
+    if (works) {
         i40e_counters_collect(e);
         err = i40e_disable_queues(e);
     }
@@ -228,6 +236,8 @@ static bool is_running(const struct i40e *e)
 static int i40e_set_mac(struct port *port, const uint8_t mac[MAC_LEN])
 {
     struct i40e *e = port->priv;
+    if (e->sriov && i40e_sriov_has_mac(e, mac))
+        return -EADDRINUSE;
     int err = is_running(e) ? i40e_write_mac(e, mac) : 0;
     if (!err)
         memcpy(e->mac, mac, MAC_LEN);
@@ -315,7 +325,9 @@ static bool i40e_poll(struct port *port, uint64_t now_us)
     if (!is_running(e) || e->over)
         return false;
     push_descriptors(e);
-    if (now_us < e->look_at)
+    if (e->sriov && i40e_sriov_poll(e, now_us))
+        port_ask_service(port);
+    if (!is_running(e) || now_us < e->look_at || e->over)
         return false;
     e->look_at = now_us + LOOK_US;
     if (!answers(e)) {
@@ -324,7 +336,8 @@ static bool i40e_poll(struct port *port, uint64_t now_us)
     }
     if (!is_well(e))
         return true;
-    i40e_take_events(e);
+    if (!e->sriov) /* else service() does: VFs' messages are among them */
+        i40e_take_events(e);
     if (e->ask_link)
         port_ask_service(port);
     if (now_us >= e->count_at) {
@@ -332,6 +345,14 @@ static bool i40e_poll(struct port *port, uint64_t now_us)
         i40e_counters_collect(e);
     }
     return e->link.up != port->link.up;
+}
+
+/* What poll() has found, and what is found by then. */
+static void serve_vfs(struct i40e *e)
+{
+    i40e_take_events(e);
+    if (e->aq.open)
+        i40e_sriov_service(e);
 }
 
 static void i40e_service(struct port *port)
@@ -343,6 +364,8 @@ static void i40e_service(struct port *port)
         port_start_over(port, &e->overs, e->over, e->over_fault);
     else if (e->ask_link && i40e_ask_link(e))
         start_over(e, "firmware does not answer", true);
+    else if (e->sriov && e->aq.open && answers(e) && !is_resetting(e))
+        serve_vfs(e);
 }
 
 static void i40e_link(struct port *port, struct port_link *link)
@@ -423,6 +446,8 @@ static const char *set_up(struct i40e *e)
         return trouble;
     if (e->queues_max < e->port.limits.rx_queues_max)
         e->port.limits.rx_queues_max = e->port.limits.tx_queues_max = (uint16_t)e->queues_max;
+    e->port.vf_max = i40e_vfs_max(e);
+    e->port.vf = e->port.vf_max ? &i40e_vf_ops : NULL;
     return NULL;
 }
 

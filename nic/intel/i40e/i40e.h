@@ -46,9 +46,15 @@ struct i40e {
     uint32_t queues_max;            /* pairs that it has */
     uint16_t seid, queue_set, counter, vsi_number; /* of its VSI */
     bool x722; /* I40E_QUIRK_X722 */
+    uint16_t uplink;                   /* what that hangs on */
+
+    /* VFs: how many it can have, from which one of the chip's on, vectors of each. */
+    uint32_t vfs, first_vf, vf_vectors;
+    struct i40e_sriov *sriov; /* NULL: none in force */
 
     /* The chip's private memory: a page with the address of the page of contexts, and that. */
     struct dma_memory hmc_page, hmc;
+    uint32_t hmc_queues; /* that there are contexts for, each way */
 
     /* The port's settings as the chip has them while it runs. */
     struct port_rx_mode mode;
@@ -102,13 +108,25 @@ const char *i40e_recovery(const struct i40e *e);
 const char *i40e_read_facts(struct i40e *e, uint8_t mac[MAC_LEN]);
 /* Link events are on, and the link is as firmware says: 0 or -E... */
 int i40e_ask_link(struct i40e *e);
-/* Events that came in since. */
+/* Events that came in since; with VFs, whose messages take firmware to answer, it may wait. */
 void i40e_take_events(struct i40e *e);
 
 /* i40e_switch.c --------------------------------------------------------------- */
 
 /* The PF's VSI: its queues, tags, spreading, filters: 0 or -E... */
 int i40e_set_up_vsi(struct i40e *e);
+/* What the PF sends may reach VFs: 0 or -E... */
+int i40e_allow_loopback(struct i40e *e);
+/* Registers that firmware writes while frames come in. */
+int i40e_rx_ctl_write(struct i40e *e, uint32_t reg, uint32_t value);
+/* So many octets at registers that are one stride apart, or of an X722 by that command. */
+struct i40e_table {
+    uint32_t reg, stride;
+    uint16_t opcode;
+    uint32_t vsi; /* its number, and which table */
+};
+int i40e_write_table(struct i40e *e, const void *bytes, uint16_t n, const struct i40e_table *at);
+uint32_t i40e_power_of(uint32_t queues); /* two to this power are at least so many */
 int i40e_write_mac(struct i40e *e, const uint8_t mac[MAC_LEN]);
 int i40e_write_rx_mode(struct i40e *e);
 int i40e_write_offloads(struct i40e *e);
@@ -123,6 +141,36 @@ bool i40e_hmc_is_wrong(const struct i40e *e);
 /* 0 or -ETIMEDOUT */
 int i40e_enable_queues(struct i40e *e);
 int i40e_disable_queues(struct i40e *e);
+
+/* By number within the PF, whoever's they are.  Contexts are of queues that are off. */
+struct i40e_rx_context {
+    uint64_t ring;
+    uint16_t length, buffer, frame; /* buffer: a multiple of I40E_RING_UNIT */
+    bool desc32;
+};
+void i40e_write_tx_context(const struct i40e *e, unsigned n, uint64_t ring, uint16_t length,
+                           uint16_t queue_set);
+void i40e_write_rx_context(const struct i40e *e, unsigned n, const struct i40e_rx_context *rx);
+/* 0 or -ETIMEDOUT; `owner` is QTX_CTL. */
+int i40e_switch_tx_on(const struct i40e *e, unsigned n, uint32_t owner);
+int i40e_switch_rx_on(const struct i40e *e, unsigned n);
+int i40e_switch_off(const struct i40e *e, const uint16_t *rx, unsigned rx_count,
+                    const uint16_t *tx, unsigned tx_count);
+
+/* i40e_sriov.c ------------------------------------------------------------------ */
+
+extern const struct vf_ops i40e_vf_ops;
+unsigned i40e_vfs_max(const struct i40e *e);
+/* With VFs in force. */
+uint32_t i40e_sriov_queues(const struct i40e *e); /* contexts that are needed */
+int i40e_veb_create(struct i40e *e);              /* once the PF's VSI is there: 0 or -E... */
+void i40e_sriov_open(struct i40e *e);             /* the chip works */
+void i40e_sriov_close(struct i40e *e, bool works); /* a reset is coming; the chip listens still */
+bool i40e_sriov_poll(struct i40e *e, uint64_t now_us); /* true: service() has something to do */
+void i40e_sriov_service(struct i40e *e);
+void i40e_sriov_message(struct i40e *e, const struct i40e_aq_desc *desc, const uint8_t *bytes,
+                        uint16_t n);
+bool i40e_sriov_has_mac(const struct i40e *e, const uint8_t mac[MAC_LEN]);
 
 /* i40e_counters.c ------------------------------------------------------------- */
 

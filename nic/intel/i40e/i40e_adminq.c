@@ -224,10 +224,15 @@ int i40e_adminq_command(struct i40e_adminq *q, struct i40e_aq_desc *desc, void *
 
 /* Events --------------------------------------------------------------------- */
 
+bool i40e_adminq_has_event(const struct i40e_adminq *q)
+{
+    return q->open && head_moved(q, q->layout->receive.head, q->receive.head);
+}
+
 bool i40e_adminq_receive(struct i40e_adminq *q, struct i40e_aq_desc *desc, void *bytes, uint16_t *n)
 {
     uint16_t slot = q->receive.head % q->entries;
-    if (!q->open || !head_moved(q, q->layout->receive.head, q->receive.head))
+    if (!i40e_adminq_has_event(q))
         return false;
     dma_rmb(); /* the head, before what was written in front of it */
     memcpy(desc, &q->receive.descs[slot], sizeof *desc);

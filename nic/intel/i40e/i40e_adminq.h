@@ -98,6 +98,7 @@ bool i40e_adminq_post(struct i40e_adminq *q, const struct i40e_aq_desc *desc, co
                       uint16_t n);
 /* The oldest command came back: its descriptor, and up to n bytes of its buffer. */
 bool i40e_adminq_done(struct i40e_adminq *q, struct i40e_aq_desc *desc, void *bytes, uint16_t n);
+bool i40e_adminq_has_event(const struct i40e_adminq *q);
 /* The next event: its descriptor, and its bytes, as many as it has and fit: *n, on the way in what
  * there is room for. */
 bool i40e_adminq_receive(struct i40e_adminq *q, struct i40e_aq_desc *desc, void *bytes,

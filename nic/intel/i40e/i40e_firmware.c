@@ -4,7 +4,7 @@
  * Linux's and DPDK's i40e agree on commands and answers. */
 #include "kernel/task.h"
 #include "kernel/time.h"
-#include "nic/intel/i40e/i40e.h"
+#include "nic/intel/i40e/i40e_sriov.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,10 +14,11 @@
 #define COMMAND_US US_PER_S /* Linux and DPDK: a quarter of it */
 #define NVM_US (10 * US_PER_MS)
 #define API_MAJOR 1u
-#define AQ_ENTRIES 32u
+#define AQ_ENTRIES 64u
 #define AQ_BUFFERS 8u
+#define AQ_BUFFERS_VFS 32u /* with VFs: each may say something */
 #define CAPABILITIES_MAX 64u
-#define EVENTS_AT_ONCE 16u
+#define EVENTS_AT_ONCE 64u
 
 int i40e_command(struct i40e *e, struct i40e_aq_desc *desc, void *bytes, uint16_t n, bool write,
                  uint32_t expected)
@@ -91,8 +92,9 @@ static const char *greet(struct i40e *e)
 
 int i40e_open(struct i40e *e, const char **trouble)
 {
-    int err = i40e_adminq_create(&e->aq, e->device.name, &e->device.pci->dma, e->device.regs,
-                                 &i40e_aq_regs_pf, AQ_ENTRIES, AQ_BUFFERS);
+    int err =
+        i40e_adminq_create(&e->aq, e->device.name, &e->device.pci->dma, e->device.regs,
+                           &i40e_aq_regs_pf, AQ_ENTRIES, e->sriov ? AQ_BUFFERS_VFS : AQ_BUFFERS);
     *trouble = err ? "no memory for the admin queue" : greet(e);
     return err ? err : *trouble ? -EIO : 0;
 }
@@ -115,17 +117,28 @@ static const char *read_capabilities(struct i40e *e)
 {
     struct i40e_capability list[CAPABILITIES_MAX];
     struct i40e_aq_desc d = { .opcode = I40E_OP_CAPABILITIES };
-    uint32_t receive = 0, transmit = 0;
+    uint32_t receive = 0, transmit = 0, sriov = 0;
     if (i40e_command(e, &d, list, sizeof list, false, 0))
         return "firmware does not say what it has";
     for (uint32_t i = 0; i < d.param[1] && i < CAPABILITIES_MAX; i++) {
         if (list[i].id == I40E_CAP_RXQ)
             receive = list[i].number;
+        if (list[i].id == I40E_CAP_SRIOV)
+            sriov = list[i].number;
+        if (list[i].id == I40E_CAP_VF) {
+            e->vfs = list[i].number;
+            e->first_vf = list[i].logical;
+        }
+        if (list[i].id == I40E_CAP_VF_VECTORS)
+            e->vf_vectors = list[i].number;
         if (list[i].id == I40E_CAP_TXQ) {
             transmit = list[i].number;
             e->first_queue = list[i].physical;
         }
     }
+    if (!sriov || e->vfs > I40E_VFS_MAX || e->first_vf > I40E_VFS_MAX - e->vfs || !e->vf_vectors ||
+        e->vf_vectors > VIRTCHNL_VECTORS_MAX)
+        e->vfs = 0; /* a register's place follows from these, too */
     e->queues_max = receive < transmit ? receive : transmit;
     if (!e->queues_max)
         return "firmware gives it no queues";
@@ -272,9 +285,11 @@ void i40e_take_events(struct i40e *e)
 {
     struct i40e_aq_desc d;
     for (unsigned i = 0; i < EVENTS_AT_ONCE; i++) {
-        uint16_t n = 0;
-        if (!i40e_adminq_receive(&e->aq, &d, NULL, &n))
+        uint16_t n = e->sriov ? sizeof e->sriov->message : 0;
+        if (!i40e_adminq_receive(&e->aq, &d, e->sriov ? e->sriov->message : NULL, &n))
             return;
+        if (d.opcode == I40E_OP_MESSAGE_FROM_VF && e->sriov)
+            i40e_sriov_message(e, &d, e->sriov->message, n);
         if (d.opcode != I40E_OP_LINK_STATUS)
             continue;
         take_link(e, &d);

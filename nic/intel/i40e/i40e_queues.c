@@ -2,8 +2,8 @@
  * go on and off (i40e.h).
  *
  * The private memory is the PF's own address space, of which the chip keeps queues' contexts in
- * memory that a driver gives it: here one page, named in another one.  Nothing else is in it, and
- * of the segment that the two begin nothing else is valid.
+ * memory that a driver gives it: here one page, or some with VFs, named in another one.  Nothing
+ * else is in it, and of the segment that the two begin nothing else is valid.
  *
  * Linux's and DPDK's i40e agree on contexts and handshakes. */
 #include "kernel/task.h"
@@ -18,10 +18,10 @@
 #define WARNING_US 400u /* between the warning and a transmit queue's end (Linux, DPDK) */
 #define TX_CONTEXT 128u
 #define RX_CONTEXT 32u
-#define RX_FIRST (I40E_QUEUES_MAX * TX_CONTEXT) /* behind those of transmit queues */
 
-_Static_assert(RX_FIRST % I40E_HMC_BASE_UNIT == 0, "GLHMC_LANRXBASE");
-_Static_assert(RX_FIRST + I40E_QUEUES_MAX * RX_CONTEXT <= PAGE_SIZE, "one page has them all");
+_Static_assert(I40E_CHIP_QUEUES *(TX_CONTEXT + RX_CONTEXT) <= I40E_HMC_PAGES * PAGE_SIZE,
+               "one segment has them all");
+_Static_assert(I40E_QUEUES_MAX *(TX_CONTEXT + RX_CONTEXT) <= PAGE_SIZE, "and one page the PF's");
 
 /* Private memory -------------------------------------------------------------- */
 
@@ -34,6 +34,19 @@ static void write_segment(const struct i40e *e, uint64_t iova, bool valid)
     i40e_write(e, I40E_PFHMC_SDCMD, I40E_PFHMC_SDCMD_WRITE);
 }
 
+/* Behind those of transmit queues, whose number is rounded up so that GLHMC_LANRXBASE can say it.
+ */
+static uint32_t rx_first(const struct i40e *e)
+{
+    uint32_t unit = I40E_HMC_BASE_UNIT / TX_CONTEXT;
+    return (e->hmc_queues + unit - 1) / unit * unit * TX_CONTEXT;
+}
+
+static uint32_t hmc_pages(const struct i40e *e)
+{
+    return (rx_first(e) + e->hmc_queues * RX_CONTEXT + PAGE_SIZE - 1) / PAGE_SIZE;
+}
+
 int i40e_hmc_create(struct i40e *e)
 {
     struct dma_device *dma = &e->device.pci->dma;
@@ -43,18 +56,21 @@ int i40e_hmc_create(struct i40e *e)
                   TX_CONTEXT, RX_CONTEXT);
         return -EIO;
     }
+    e->hmc_queues = e->sriov ? i40e_sriov_queues(e) : I40E_QUEUES_MAX;
+    uint32_t pages = hmc_pages(e);
     int err = dma_alloc(dma, PAGE_SIZE, PAGE_SIZE, DMA_BIDIRECTIONAL, &e->hmc_page);
     if (!err)
-        err = dma_alloc(dma, PAGE_SIZE, PAGE_SIZE, DMA_BIDIRECTIONAL, &e->hmc);
+        err = dma_alloc(dma, pages * PAGE_SIZE, PAGE_SIZE, DMA_BIDIRECTIONAL, &e->hmc);
     if (err)
         return err;
-    *(uint64_t *)e->hmc_page.va = e->hmc.iova | I40E_HMC_PAGE_VALID;
+    for (uint32_t i = 0; i < pages; i++)
+        ((uint64_t *)e->hmc_page.va)[i] = (e->hmc.iova + i * PAGE_SIZE) | I40E_HMC_PAGE_VALID;
     dma_wmb(); /* the page of pages, before the chip is told of it */
     write_segment(e, e->hmc_page.iova, true);
     i40e_write(e, I40E_GLHMC_LANTXBASE(e->function), 0);
-    i40e_write(e, I40E_GLHMC_LANTXCNT(e->function), I40E_QUEUES_MAX);
-    i40e_write(e, I40E_GLHMC_LANRXBASE(e->function), RX_FIRST / I40E_HMC_BASE_UNIT);
-    i40e_write(e, I40E_GLHMC_LANRXCNT(e->function), I40E_QUEUES_MAX);
+    i40e_write(e, I40E_GLHMC_LANTXCNT(e->function), e->hmc_queues);
+    i40e_write(e, I40E_GLHMC_LANRXBASE(e->function), rx_first(e) / I40E_HMC_BASE_UNIT);
+    i40e_write(e, I40E_GLHMC_LANRXCNT(e->function), e->hmc_queues);
     i40e_flush(e);
     return 0;
 }
@@ -88,30 +104,28 @@ static void put(uint8_t *context, uint32_t first, uint32_t width, uint64_t value
         context[(first + i) / 8] |= (uint8_t)((value >> i & 1) << (first + i) % 8);
 }
 
-static void write_tx_context(const struct i40e *e, unsigned n)
+void i40e_write_tx_context(const struct i40e *e, unsigned n, uint64_t ring, uint16_t length,
+                           uint16_t queue_set)
 {
     uint8_t *c = (uint8_t *)e->hmc.va + n * TX_CONTEXT;
-    const struct intel_txq *q = &e->tx[n].q;
     memset(c, 0, TX_CONTEXT);
     put(c, I40E_TXC_NEW, 1);
-    put(c, I40E_TXC_BASE, q->memory.iova / I40E_RING_UNIT);
-    put(c, I40E_TXC_QLEN, q->queue.size);
-    put(c, I40E_TXC_RDYLIST, e->queue_set);
+    put(c, I40E_TXC_BASE, ring / I40E_RING_UNIT);
+    put(c, I40E_TXC_QLEN, length);
+    put(c, I40E_TXC_RDYLIST, queue_set);
 }
 
-/* Frames of any length that the chip takes: what is too long for the port, its ring refuses. */
-static void write_rx_context(const struct i40e *e, unsigned n)
+void i40e_write_rx_context(const struct i40e *e, unsigned n, const struct i40e_rx_context *rx)
 {
-    uint8_t *c = (uint8_t *)e->hmc.va + RX_FIRST + n * RX_CONTEXT;
-    const struct intel_rxq *q = &e->rx[n].q;
+    uint8_t *c = (uint8_t *)e->hmc.va + rx_first(e) + n * RX_CONTEXT;
     memset(c, 0, RX_CONTEXT);
-    put(c, I40E_RXC_BASE, q->memory.iova / I40E_RING_UNIT);
-    put(c, I40E_RXC_QLEN, q->queue.size);
-    put(c, I40E_RXC_DBUFF, PACKET_BUFFER_SIZE / I40E_RING_UNIT);
-    put(c, I40E_RXC_DSIZE, e->rx[n].format != I40E_RX_16);
+    put(c, I40E_RXC_BASE, rx->ring / I40E_RING_UNIT);
+    put(c, I40E_RXC_QLEN, rx->length);
+    put(c, I40E_RXC_DBUFF, rx->buffer / I40E_RING_UNIT);
+    put(c, I40E_RXC_DSIZE, rx->desc32);
     put(c, I40E_RXC_CRCSTRIP, 1);
     put(c, I40E_RXC_L2TSEL, 1);
-    put(c, I40E_RXC_RXMAX, I40E_FRAME_LIMIT);
+    put(c, I40E_RXC_RXMAX, rx->frame);
     put(c, I40E_RXC_LRXQTHRESH, 1);
     put(c, I40E_RXC_PREFENA, 1);
 }
@@ -132,29 +146,47 @@ static int wait_queue(const struct i40e *e, const char *name, uint32_t reg, bool
                       QUEUE_US);
 }
 
-static int enable_tx(struct i40e *e, unsigned n)
+int i40e_switch_tx_on(const struct i40e *e, unsigned n, uint32_t owner)
 {
-    write_tx_context(e, n);
     dma_wmb(); /* the context, before the chip reads it */
     announce(e, n, I40E_TXPRE_CLEAR);
-    i40e_write(e, I40E_QTX_CTL(n),
-               FIELD_PUT(I40E_QTX_CTL_KIND, I40E_QTX_CTL_KIND_PF) |
-                   FIELD_PUT(I40E_QTX_CTL_PF, e->function));
+    i40e_write(e, I40E_QTX_CTL(n), owner);
     i40e_write(e, I40E_QTX_HEAD(n), 0);
     i40e_write(e, I40E_QTX_ENA(n), I40E_QENA_REQ);
-    int err = wait_queue(e, "QTX_ENA", I40E_QTX_ENA(n), true);
+    return wait_queue(e, "QTX_ENA", I40E_QTX_ENA(n), true);
+}
+
+int i40e_switch_rx_on(const struct i40e *e, unsigned n)
+{
+    dma_wmb(); /* the context, before the chip reads it */
+    i40e_write(e, I40E_QRX_ENA(n), I40E_QENA_REQ);
+    return wait_queue(e, "QRX_ENA", I40E_QRX_ENA(n), true);
+}
+
+static int enable_tx(struct i40e *e, unsigned n)
+{
+    const struct intel_txq *q = &e->tx[n].q;
+    i40e_write_tx_context(e, n, q->memory.iova, q->queue.size, e->queue_set);
+    int err = i40e_switch_tx_on(e, n,
+                                FIELD_PUT(I40E_QTX_CTL_KIND, I40E_QTX_CTL_KIND_PF) |
+                                    FIELD_PUT(I40E_QTX_CTL_PF, e->function));
     if (!err)
         i40e_txq_live(&e->tx[n], e->device.regs + I40E_QTX_TAIL(n));
     return err;
 }
 
+/* Frames of any length that the chip takes: what is too long for the port, its ring refuses. */
 static int enable_rx(struct i40e *e, unsigned n)
 {
-    write_rx_context(e, n);
-    dma_wmb(); /* the context, before the chip reads it */
+    const struct intel_rxq *q = &e->rx[n].q;
+    i40e_write_rx_context(e, n,
+                          &(struct i40e_rx_context){ .ring = q->memory.iova,
+                                                     .length = q->queue.size,
+                                                     .buffer = PACKET_BUFFER_SIZE,
+                                                     .frame = I40E_FRAME_LIMIT,
+                                                     .desc32 = e->rx[n].format != I40E_RX_16 });
     i40e_write(e, I40E_QRX_TAIL(n), 0);
-    i40e_write(e, I40E_QRX_ENA(n), I40E_QENA_REQ);
-    int err = wait_queue(e, "QRX_ENA", I40E_QRX_ENA(n), true);
+    int err = i40e_switch_rx_on(e, n);
     if (!err)
         i40e_rxq_live(&e->rx[n], e->device.regs + I40E_QRX_TAIL(n));
     return err;
@@ -173,24 +205,35 @@ int i40e_enable_queues(struct i40e *e)
     return err;
 }
 
+int i40e_switch_off(const struct i40e *e, const uint16_t *rx, unsigned rx_count, const uint16_t *tx,
+                    unsigned tx_count)
+{
+    int err = 0;
+    for (unsigned i = 0; i < tx_count; i++)
+        announce(e, tx[i], I40E_TXPRE_SET);
+    for (unsigned i = 0; i < rx_count; i++)
+        i40e_write(e, I40E_QRX_ENA(rx[i]), 0);
+    i40e_flush(e);
+    task_delay_us(WARNING_US);
+    for (unsigned i = 0; i < tx_count; i++)
+        i40e_write(e, I40E_QTX_ENA(tx[i]), 0);
+    for (unsigned i = 0; i < rx_count; i++)
+        err = wait_queue(e, "QRX_ENA", I40E_QRX_ENA(rx[i]), false) ? -ETIMEDOUT : err;
+    for (unsigned i = 0; i < tx_count; i++)
+        err = wait_queue(e, "QTX_ENA", I40E_QTX_ENA(tx[i]), false) ? -ETIMEDOUT : err;
+    return err;
+}
+
 /* Only those that were on. */
 int i40e_disable_queues(struct i40e *e)
 {
-    int err = 0;
-    for (unsigned i = 0; i < e->queues; i++) {
-        if (e->tx[i].live)
-            announce(e, i, I40E_TXPRE_SET);
+    uint16_t rx[I40E_QUEUES_MAX], tx[I40E_QUEUES_MAX];
+    unsigned rx_count = 0, tx_count = 0;
+    for (uint16_t i = 0; i < e->queues; i++) {
         if (e->rx[i].live)
-            i40e_write(e, I40E_QRX_ENA(i), 0);
-    }
-    i40e_flush(e);
-    task_delay_us(WARNING_US);
-    for (unsigned i = 0; i < e->queues; i++)
+            rx[rx_count++] = i;
         if (e->tx[i].live)
-            i40e_write(e, I40E_QTX_ENA(i), 0);
-    for (unsigned i = 0; i < e->queues; i++)
-        if ((e->rx[i].live && wait_queue(e, "QRX_ENA", I40E_QRX_ENA(i), false)) ||
-            (e->tx[i].live && wait_queue(e, "QTX_ENA", I40E_QTX_ENA(i), false)))
-            err = -ETIMEDOUT;
-    return err;
+            tx[tx_count++] = i;
+    }
+    return i40e_switch_off(e, rx, rx_count, tx, tx_count);
 }

@@ -207,6 +207,7 @@
 #define I40E_RC_EPERM 1u
 #define I40E_RC_ENOENT 2u
 #define I40E_RC_EEXIST 13u
+#define I40E_RC_ENOSPC 16u
 
 /* What Get Link Status answers: word 0, */
 #define I40E_LINK_PHY 0x00ff0000u
@@ -241,18 +242,27 @@ _Static_assert(sizeof(struct i40e_switch_element) == 16, "Linux's and DPDK's i40
 /* A VSI's properties; `sections` says which of them a command sets. */
 struct i40e_vsi {
     uint16_t sections;
+#define I40E_VSI_SWITCH 0x0001u
+#define I40E_VSI_SECURITY 0x0002u
 #define I40E_VSI_VLAN 0x0004u
 #define I40E_VSI_QUEUES 0x0040u
     uint16_t switch_id;
+#define I40E_VSI_LOOPBACK 0x2000u /* what it sends reaches others on its switch */
     uint8_t reserved0[2], security, reserved1;
+#define I40E_VSI_CHECK_VLAN 0x02u /* only its own may be sent */
+#define I40E_VSI_CHECK_MAC 0x04u
     uint16_t pvid, fcoe_pvid;
     uint8_t port_vlan, reserved2[3];
 #define I40E_VSI_VLAN_ALL 0x03u       /* frames with and without a tag may be sent */
+#define I40E_VSI_VLAN_TAGGED 0x01u   /* only those with one, */
+#define I40E_VSI_VLAN_INSERT 0x04u   /* which it gets here: pvid; */
+#define I40E_VSI_VLAN_HIDE 0x10u     /* received ones lose theirs */
 #define I40E_VSI_VLAN_KEEP 0x18u      /* received ones keep theirs; 0: it goes to the descriptor */
     uint32_t ingress, egress;
     uint16_t cascaded;
     uint8_t cascaded_flags, reserved3;
     uint16_t mapping, queue[16], class[8];
+#define I40E_VSI_SCATTERED 0x0001u   /* each queue is named; else the first of a row */
 #define I40E_VSI_CLASS_POWER 0x0e00u /* and two to this power they are */
     uint8_t queueing, reserved4[3], up_enable, reserved5;
     uint32_t outer;

@@ -11,7 +11,7 @@
 #define SWITCH_BYTES 512u
 #define FILTERS_AT_ONCE 64u
 
-static uint32_t power_of(uint32_t queues)
+uint32_t i40e_power_of(uint32_t queues)
 {
     uint32_t power = 0;
     while (1u << power < queues)
@@ -36,6 +36,7 @@ static int find_vsi(struct i40e *e)
         if (element.kind != I40E_SWITCH_VSI)
             continue;
         e->seid = element.seid;
+        e->uplink = element.uplink;
         return 0;
     }
     log_error("%s: firmware has made no VSI", e->device.name);
@@ -56,6 +57,15 @@ static int update_vsi(struct i40e *e, struct i40e_vsi *vsi)
     return i40e_command(e, &d, vsi, sizeof *vsi, true, 0);
 }
 
+int i40e_allow_loopback(struct i40e *e)
+{
+    struct i40e_vsi vsi;
+    int err = get_vsi(e, &vsi);
+    vsi.sections = I40E_VSI_SWITCH;
+    vsi.switch_id |= I40E_VSI_LOOPBACK;
+    return err ? err : update_vsi(e, &vsi);
+}
+
 /* Its queues are the PF's first ones, all of traffic class 0. */
 static int give_queues(struct i40e *e)
 {
@@ -67,7 +77,7 @@ static int give_queues(struct i40e *e)
     vsi.mapping = 0;
     memset(vsi.queue, 0, sizeof vsi.queue);
     memset(vsi.class, 0, sizeof vsi.class);
-    vsi.class[0] = (uint16_t)FIELD_PUT(I40E_VSI_CLASS_POWER, power_of(e->queues));
+    vsi.class[0] = (uint16_t)FIELD_PUT(I40E_VSI_CLASS_POWER, i40e_power_of(e->queues));
     err = update_vsi(e, &vsi);
     e->queue_set = vsi.queue_set[0];
     e->counter = vsi.counter;
@@ -158,7 +168,7 @@ int i40e_write_rx_mode(struct i40e *e)
 
 /* Linux and DPDK leave these registers to firmware, which writes them while frames come in; not so
  * an X722's. */
-static int rx_ctl_write(struct i40e *e, uint32_t reg, uint32_t value)
+int i40e_rx_ctl_write(struct i40e *e, uint32_t reg, uint32_t value)
 {
     struct i40e_aq_desc d = { .opcode = I40E_OP_RX_CTL_WRITE,
                               .param = { 0, reg },
@@ -169,18 +179,15 @@ static int rx_ctl_write(struct i40e *e, uint32_t reg, uint32_t value)
     return 0;
 }
 
-/* So many octets at registers that are one stride apart, or by that command. */
-static int write_table(struct i40e *e, const void *bytes, uint16_t n, uint32_t reg, uint16_t opcode,
-                       uint32_t which)
+int i40e_write_table(struct i40e *e, const void *bytes, uint16_t n, const struct i40e_table *at)
 {
-    struct i40e_aq_desc d = { .opcode = opcode,
-                              .param = { e->vsi_number | I40E_RSS_VSI_VALID | which } };
+    struct i40e_aq_desc d = { .opcode = at->opcode, .param = { at->vsi | I40E_RSS_VSI_VALID } };
     if (e->x722)
         return i40e_command(e, &d, (void *)(uintptr_t)bytes, n, true, 0);
     for (uint32_t i = 0; i < n; i += 4) {
         uint32_t four;
         memcpy(&four, (const uint8_t *)bytes + i, sizeof four);
-        i40e_write(e, reg + I40E_PFQF_STRIDE * (i / 4), four);
+        i40e_write(e, at->reg + at->stride * (i / 4), four);
     }
     return 0;
 }
@@ -192,16 +199,20 @@ static int write_spreading(struct i40e *e)
     memcpy(key, rss_key(), min_u64(sizeof key, RSS_KEY_LENGTH));
     for (uint32_t i = 0; i < sizeof table; i++)
         table[i] = (uint8_t)(i % e->queues);
-    int err = write_table(e, key, sizeof key, I40E_PFQF_HKEY, I40E_OP_RSS_KEY, 0);
+    const struct i40e_table keys = { I40E_PFQF_HKEY, I40E_PFQF_STRIDE, I40E_OP_RSS_KEY,
+                                     e->vsi_number };
+    const struct i40e_table tables = { I40E_PFQF_HLUT, I40E_PFQF_STRIDE, I40E_OP_RSS_LUT,
+                                       e->vsi_number | I40E_RSS_LUT_PF };
+    int err = i40e_write_table(e, key, sizeof key, &keys);
     if (!err)
-        err = write_table(e, table, sizeof table, I40E_PFQF_HLUT, I40E_OP_RSS_LUT, I40E_RSS_LUT_PF);
+        err = i40e_write_table(e, table, sizeof table, &tables);
     if (!err)
-        err =
-            rx_ctl_write(e, I40E_PFQF_CTL_0,
-                         I40E_PFQF_CTL_0_LUT512 | I40E_PFQF_CTL_0_ETYPE | I40E_PFQF_CTL_0_MACVLAN);
+        err = i40e_rx_ctl_write(e, I40E_PFQF_CTL_0,
+                                I40E_PFQF_CTL_0_LUT512 | I40E_PFQF_CTL_0_ETYPE |
+                                    I40E_PFQF_CTL_0_MACVLAN);
     if (!err)
-        err = rx_ctl_write(e, I40E_PFQF_HENA(0), (uint32_t)types);
-    return err ? err : rx_ctl_write(e, I40E_PFQF_HENA(1), (uint32_t)(types >> 32));
+        err = i40e_rx_ctl_write(e, I40E_PFQF_HENA(0), (uint32_t)types);
+    return err ? err : i40e_rx_ctl_write(e, I40E_PFQF_HENA(1), (uint32_t)(types >> 32));
 }
 
 /* The filter that firmware has made for the chip's own address goes when the port has another. */
@@ -221,6 +232,8 @@ int i40e_set_up_vsi(struct i40e *e)
     int err = find_vsi(e);
     if (!err)
         err = give_queues(e);
+    if (!err && e->sriov)
+        err = i40e_veb_create(e);
     if (!err)
         err = i40e_write_offloads(e);
     if (!err)

@@ -219,8 +219,6 @@ static const char *map_irqs(struct virtchnl_request *r)
     return why;
 }
 
-/* What the VF wants on is remembered; while its link is held down nothing goes on, and what lets
- * it up again is a reset. */
 static const char *select_queues(struct virtchnl_request *r)
 {
     struct virtchnl_queue_select q;
@@ -235,8 +233,7 @@ static const char *select_queues(struct virtchnl_request *r)
         return nonsense(r, "a queue that was not described goes on");
     uint32_t rx = on ? q.rx & ~r->c->rx_on : q.rx & r->c->rx_on;
     uint32_t tx = on ? q.tx & ~r->c->tx_on : q.tx & r->c->tx_on;
-    if ((rx | tx) && virtchnl_vf_may_run(r->s, r->number) &&
-        r->s->ops->enable(r->s->chip, r->number, rx, tx, on))
+    if ((rx | tx) && r->s->ops->enable(r->s->chip, r->number, rx, tx, on))
         return "the queues did not follow";
     r->c->rx_on ^= rx;
     r->c->tx_on ^= tx;

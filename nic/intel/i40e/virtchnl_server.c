@@ -63,8 +63,10 @@ static void forget(struct virtchnl_server *s, unsigned vf)
 {
     struct vf_state *v = &s->base.vf[vf];
     struct virtchnl_vf *c = &s->vf[vf];
+    free(c->waiting);
     *c = (struct virtchnl_vf){ .state = VIRTCHNL_VF_RESETTING,
                                .minor = c->minor,
+                               .known = c->known,
                                .queues_wanted = c->queues_wanted };
     v->cts = v->promiscuous = v->all_multicast = false;
     v->mac_count = v->vlan_count = v->hash_count = 0;
@@ -77,7 +79,6 @@ void virtchnl_server_resets(struct virtchnl_server *s, unsigned vf)
     forget(s, vf);
 }
 
-/* Who was muted for long enough is heard again. */
 void virtchnl_server_ready(struct virtchnl_server *s, unsigned vf, uint16_t vsi, uint16_t queues)
 {
     struct virtchnl_vf *c = &s->vf[vf];
@@ -86,7 +87,8 @@ void virtchnl_server_ready(struct virtchnl_server *s, unsigned vf, uint16_t vsi,
     c->vsi = vsi;
     c->queues = queues;
     c->kinds = s->kinds;
-    s->base.vf[vf].resets++;
+    s->base.vf[vf].resets += c->known;
+    c->known = true;
 }
 
 static void reset(struct virtchnl_server *s, unsigned vf)
@@ -99,11 +101,6 @@ static void reset_announced(struct virtchnl_server *s, unsigned vf)
 {
     virtchnl_server_announce(s, vf);
     reset(s, vf);
-}
-
-bool virtchnl_vf_may_run(const struct virtchnl_server *s, unsigned vf)
-{
-    return vf_may_speak(&s->base.vf[vf]);
 }
 
 void virtchnl_server_malicious(struct virtchnl_server *s, unsigned vf, uint64_t now_us)
@@ -143,6 +140,34 @@ static void serve(struct virtchnl_server *s, unsigned vf, uint32_t op, const uin
         reset_announced(s, vf);
 }
 
+static void hear(struct virtchnl_server *s, unsigned vf, uint32_t op, const uint8_t *bytes,
+                 uint16_t n, uint64_t now_us)
+{
+    vf_asked(&s->base.vf[vf], now_us, op == VIRTCHNL_RESET_VF ? RESET_COST : 1);
+    if (op == VIRTCHNL_RESET_VF)
+        reset(s, vf);
+    else
+        serve(s, vf, op, bytes, n, now_us);
+}
+
+/* Drivers wait for an answer before they ask again, but with a reset. */
+static void wait(struct virtchnl_server *s, unsigned vf, uint32_t op, const uint8_t *bytes,
+                 uint16_t n)
+{
+    struct virtchnl_vf *c = &s->vf[vf];
+    s->base.vf[vf].deferred++;
+    if (c->waiting && op != VIRTCHNL_RESET_VF)
+        return;
+    free(c->waiting);
+    c->waiting = malloc(n + 1u);
+    if (!c->waiting)
+        return;
+    if (n)
+        memcpy(c->waiting, bytes, n);
+    c->waiting_op = op;
+    c->waiting_n = n;
+}
+
 void virtchnl_server_message(struct virtchnl_server *s, unsigned vf, uint32_t op,
                              const uint8_t *bytes, uint16_t n, uint64_t now_us)
 {
@@ -155,15 +180,35 @@ void virtchnl_server_message(struct virtchnl_server *s, unsigned vf, uint32_t op
         v->invalid += v->muted;
         return;
     }
-    if (!vf_may_ask(v, now_us)) {
-        v->deferred++;
-        return;
-    }
-    vf_asked(v, now_us, op == VIRTCHNL_RESET_VF ? RESET_COST : 1);
-    if (op == VIRTCHNL_RESET_VF)
-        reset(s, vf);
+    if (s->vf[vf].waiting || !vf_may_ask(v, now_us))
+        wait(s, vf, op, bytes, n);
     else
-        serve(s, vf, op, bytes, n, now_us);
+        hear(s, vf, op, bytes, n, now_us);
+}
+
+static bool has_waited(const struct virtchnl_server *s, unsigned vf, uint64_t now_us)
+{
+    return s->vf[vf].waiting && vf_may_ask(&s->base.vf[vf], now_us);
+}
+
+bool virtchnl_server_has_waited(const struct virtchnl_server *s, uint64_t now_us)
+{
+    for (unsigned i = 0; i < s->base.count; i++)
+        if (has_waited(s, i, now_us))
+            return true;
+    return false;
+}
+
+void virtchnl_server_poll(struct virtchnl_server *s, uint64_t now_us)
+{
+    for (unsigned i = 0; i < s->base.count; i++) {
+        if (!has_waited(s, i, now_us))
+            continue;
+        uint8_t *bytes = s->vf[i].waiting;
+        s->vf[i].waiting = NULL;
+        hear(s, i, s->vf[i].waiting_op, bytes, s->vf[i].waiting_n, now_us);
+        free(bytes);
+    }
 }
 
 /* Policies ------------------------------------------------------------------------------ */
@@ -220,6 +265,8 @@ int virtchnl_server_create(struct virtchnl_server *s, unsigned count)
 
 void virtchnl_server_destroy(struct virtchnl_server *s)
 {
+    for (unsigned i = 0; i < s->base.count; i++)
+        free(s->vf[i].waiting);
     vf_server_destroy(&s->base);
     free(s->vf);
     s->vf = NULL;

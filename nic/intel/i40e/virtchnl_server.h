@@ -6,8 +6,8 @@
  * mailboxes (../vf_server.h, of which `base` is used as vf_policy.c does).
  *
  * Every message is hostile: type, length, indices and values are judged before anything is done,
- * one message does all that it asks for or nothing, and every one is answered, but for a reset and
- * for those beyond what a VF may send.
+ * one message does all that it asks for or nothing, and every one is answered, but for a reset.
+ * One that comes too soon waits; those that come while one waits are dropped.
  *
  * Of a VF there is what the administrator wants (base.vf[].policy), and what it asked for and was
  * granted: forgotten with each reset of the function, which the chip begins and ends.
@@ -60,6 +60,10 @@ struct virtchnl_vf {
     bool strip, insert;
     uint8_t key[VIRTCHNL_KEY], lut[VIRTCHNL_LUT];
     uint64_t kinds;
+    bool known;       /* it was ready before: outlives a reset */
+    uint8_t *waiting; /* a message that came too soon: its bytes, or NULL */
+    uint32_t waiting_op;
+    uint16_t waiting_n;
 };
 
 /* `chip` is virtchnl_server.chip.  Those with a result: 0, -ENOSPC, or another -E... */
@@ -69,12 +73,13 @@ struct virtchnl_chip_ops {
                  uint16_t n);
     /* The function's reset begins; virtchnl_server_ready() ends it. */
     void (*reset)(void *chip, unsigned vf);
-    /* Addresses, groups, VLANs, promiscuous modes as granted. */
+    /* Addresses, groups, VLANs, promiscuous modes as granted; none, whatever was granted, while
+     * the VF's link is held down: nothing that it sends leaves then, nothing reaches it. */
     int (*filters)(void *chip, unsigned vf);
     /* Stripping; spoof check; the limit of its rate. */
     int (*properties)(void *chip, unsigned vf);
     int (*configure)(void *chip, unsigned vf, unsigned queue);
-    /* Those queues, all configured, go on, or off; the link policy does not forbid it. */
+    /* Those queues, all configured, go on, or off. */
     int (*enable)(void *chip, unsigned vf, uint32_t rx, uint32_t tx, bool on);
     void (*map)(void *chip, unsigned vf, const struct virtchnl_vector *vector);
     int (*spread)(void *chip, unsigned vf); /* key, table, kinds */
@@ -110,6 +115,10 @@ void virtchnl_server_destroy(struct virtchnl_server *s);
 void virtchnl_server_message(struct virtchnl_server *s, unsigned vf, uint32_t op,
                              const uint8_t *bytes, uint16_t n, uint64_t now_us);
 
+/* Messages that waited, as far as their time has come; whether there are any. */
+void virtchnl_server_poll(struct virtchnl_server *s, uint64_t now_us);
+bool virtchnl_server_has_waited(const struct virtchnl_server *s, uint64_t now_us);
+
 /* The chip's part: what was granted is gone, and nothing is heard... */
 void virtchnl_server_resets(struct virtchnl_server *s, unsigned vf);
 /* ... until the function has queues again, and a VSI of that number. */
@@ -127,9 +136,6 @@ int virtchnl_server_set(struct virtchnl_server *s, unsigned vf, const struct vf_
                         const char **why);
 /* All of vf_ops.info but what the chip counts. */
 void virtchnl_server_info(const struct virtchnl_server *s, unsigned vf, struct vf_info *info);
-
-/* True: its queues may work. */
-bool virtchnl_vf_may_run(const struct virtchnl_server *s, unsigned vf);
 
 /* Between the two halves: a message being served (virtchnl_requests.c) ----------------- */
 
