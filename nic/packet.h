@@ -57,7 +57,6 @@
 struct packet {
     uint8_t *data;         /* first byte of this segment */
     uint16_t length;       /* bytes in this segment */
-    uint16_t port;         /* number of the port it came in on */
     uint32_t frame_length; /* bytes of the whole frame, FCS excluded (first segment) */
     struct packet *next;   /* next segment, NULL: last */
     uint8_t *buffer;       /* start of the buffer; constant */
@@ -66,18 +65,19 @@ struct packet {
     uint8_t flags;         /* PACKET_*: what goes with the frame (first segment) */
     uint16_t vlan;         /* with PACKET_VLAN */
     uint16_t interface;    /* the layer above's, none in what a port hands over */
+    uint16_t port;         /* number of the port it came in on */
     uint32_t hash;         /* of its flow, for whoever filled it in: stale in a fresh packet */
 } CACHE_ALIGNED;
 
 _Static_assert(sizeof(struct packet) == CACHE_LINE, "one packet, one cache line");
-_Static_assert(offsetof(struct packet, port) == offsetof(struct packet, length) + 2 &&
-                   offsetof(struct packet, frame_length) == offsetof(struct packet, length) + 4,
-               "packet_shorten() changes both lengths at once; receivers write all three");
+_Static_assert(offsetof(struct packet, frame_length) == offsetof(struct packet, length) + 4,
+               "packet_shorten() changes both lengths at once; receivers write both");
 _Static_assert(offsetof(struct packet, buffer_iova) == offsetof(struct packet, buffer) + 8,
                "receivers move both at once");
 _Static_assert(offsetof(struct packet, interface) == offsetof(struct packet, flags) + 4 &&
+                   offsetof(struct packet, port) == offsetof(struct packet, flags) + 6 &&
                    offsetof(struct packet, hash) == offsetof(struct packet, flags) + 8,
-               "packet_arrived() sets flags, tag and interface at once");
+               "packet_arrived() sets flags, tag, interface and port at once");
 _Static_assert(offsetof(struct packet, flags) % 16 == 0 &&
                    sizeof(struct packet) == offsetof(struct packet, flags) + 16,
                "receivers write these and the hash at once");
@@ -114,13 +114,12 @@ static inline void packet_lengthen(struct packet *p, uint16_t n)
     memcpy(&p->length, &lengths, sizeof lengths);
 }
 
-/* For receivers: it came in by that port, and nothing more is known of it.  What else is about a
- * frame lies in one word. */
+/* For receivers: it came in by that port, and nothing more is known of it.  All that is about a
+ * frame beside its length lies in one word. */
 static inline void packet_arrived(struct packet *p, uint16_t port)
 {
-    const uint64_t nothing = (uint64_t)PACKET_INTERFACE_NONE << 32;
-    p->port = port;
-    memcpy(&p->flags, &nothing, sizeof nothing);
+    const uint64_t about = (uint64_t)port << 48 | (uint64_t)PACKET_INTERFACE_NONE << 32;
+    memcpy(&p->flags, &about, sizeof about);
 }
 
 static inline uint32_t packet_tailroom(const struct packet *p)

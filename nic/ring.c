@@ -80,23 +80,23 @@ static void count(struct port_queue *q, uint32_t packets, uint64_t bytes)
 /* Slots in a row, without a look at the indices; what was seen of all of them. */
 struct seen {
     uint64_t bytes;
+    uint64_t most;  /* the longest; of those to be sent by how much it exceeds FRAME_MIN, and one
+                     * that is shorter exceeds everything */
     uintptr_t next; /* not 0: one has more segments */
-    uint32_t wrong; /* the highest bit: one is too long, or too short to be sent */
     uint8_t flags;
 };
 
 static ALWAYS_INLINE void slots_receive(struct packet *const *slots, struct packet **packets,
-                                        uint32_t n, uint32_t limit, uint16_t port,
-                                        struct seen *seen)
+                                        uint32_t n, uint16_t port, struct seen *seen)
 {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
     for (uint32_t i = 0; i < n; i++) {
         struct packet *p = slots[i];
-        uint32_t length = p->frame_length;
+        uint64_t length = p->frame_length;
         packets[i] = p;
         packet_arrived(p, port); /* it may have been rewritten since something was said of it */
         seen->bytes += length;
-        seen->wrong |= limit - length;
+        seen->most = max_u64(seen->most, length);
     }
 }
 
@@ -131,10 +131,11 @@ static uint32_t wire_receive(struct port_queue *q, struct wire *w, struct packet
     if (!got)
         return 0;
     uint32_t first = until_end(w, head, got);
-    slots_receive(w->slots + (head & w->mask), packets, first, limit, q->port->number, &seen);
-    slots_receive(w->slots, packets + first, got - first, limit, q->port->number, &seen);
+    slots_receive(w->slots + (head & w->mask), packets, first, q->port->number, &seen);
+    if (unlikely(first < got))
+        slots_receive(w->slots, packets + first, got - first, q->port->number, &seen);
     store_release(&w->head, head + got);
-    if (unlikely(seen.wrong >> 31))
+    if (unlikely(seen.most > limit))
         got = refuse_long(q, packets, got, limit, &seen.bytes);
     count(q, got, seen.bytes);
     return got;
@@ -159,15 +160,15 @@ static uint16_t ring_rx_burst(struct port_queue *q, struct packet **packets, uin
 }
 
 static ALWAYS_INLINE void slots_send(struct packet **slots, struct packet *const *packets,
-                                     uint32_t n, uint32_t limit, struct seen *seen)
+                                     uint32_t n, struct seen *seen)
 {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
     for (uint32_t i = 0; i < n; i++) {
         struct packet *p = packets[i];
-        uint32_t length = p->frame_length;
+        uint64_t length = p->frame_length;
         slots[i] = p;
         seen->bytes += length;
-        seen->wrong |= (limit - length) | (length - FRAME_MIN);
+        seen->most = max_u64(seen->most, length - FRAME_MIN);
         seen->next |= (uintptr_t)p->next;
         seen->flags |= p->flags;
     }
@@ -208,9 +209,10 @@ static uint16_t ring_tx_burst(struct port_queue *q, struct packet **packets, uin
     struct seen seen = { 0 };
     some = some < n ? some : n;
     uint32_t first = until_end(w, tail, some);
-    slots_send(w->slots + (tail & w->mask), packets, first, limit, &seen);
-    slots_send(w->slots, packets + first, some - first, limit, &seen);
-    if (unlikely(seen.wrong >> 31 || seen.next || seen.flags & PACKET_VLAN))
+    slots_send(w->slots + (tail & w->mask), packets, first, &seen);
+    if (unlikely(first < some))
+        slots_send(w->slots, packets + first, some - first, &seen);
+    if (unlikely(seen.most > limit - FRAME_MIN || seen.next || seen.flags & PACKET_VLAN))
         return send_each(q, w, packets, n, full);
     store_release(&w->tail, tail + some);
     count(q, some, seen.bytes);

@@ -187,11 +187,12 @@ static ALWAYS_INLINE void intel_store_four(uint64_t *to[4], __m128i lower, __m12
     _mm_storeh_pi((__m64 *)to[3], _mm_castsi128_ps(b));
 }
 
-/* Flags, interface and hash of four packets. */
-static ALWAYS_INLINE void intel_store_about(struct packet *const p[4], __m128i flags, __m128i hash)
+/* Flags, interface and port, and hash of four packets. */
+static ALWAYS_INLINE void intel_store_about(struct packet *const p[4], __m128i flags, __m128i port,
+                                            __m128i hash)
 {
-    const __m128i interface = intel_four(PACKET_INTERFACE_NONE), zero = _mm_setzero_si128();
-    __m128i a = _mm_unpacklo_epi32(flags, interface), b = _mm_unpackhi_epi32(flags, interface);
+    const __m128i zero = _mm_setzero_si128();
+    __m128i a = _mm_unpacklo_epi32(flags, port), b = _mm_unpackhi_epi32(flags, port);
     __m128i c = _mm_unpacklo_epi32(hash, zero), d = _mm_unpackhi_epi32(hash, zero);
     _mm_store_si128((__m128i *)&p[0]->flags, _mm_unpacklo_epi64(a, c));
     _mm_store_si128((__m128i *)&p[1]->flags, _mm_unpackhi_epi64(a, c));
@@ -256,16 +257,17 @@ static ALWAYS_INLINE bool intel_rx_four(const struct intel_rx_desc *ring,
     struct packet *const p[4] = { given[0], given[1], given[2], given[3] };
     intel_store_four((uint64_t *[]){ (uint64_t *)&p[0]->length, (uint64_t *)&p[1]->length,
                                      (uint64_t *)&p[2]->length, (uint64_t *)&p[3]->length },
-                     _mm_or_si128(length, intel_four((uint32_t)plain->port << 16)), length);
+                     length, length);
     __m128i flags = intel_rx_flags_four(f, info, result, status);
+    __m128i port = intel_four((uint32_t)plain->port << 16 | PACKET_INTERFACE_NONE);
     if (f->hash.mask)
-        intel_store_about(p, flags,
+        intel_store_about(p, flags, port,
                           intel_four_half(f->hash.result ? result : info,
                                           intel_is_upper(f->hash.mask)));
     else
         intel_store_four((uint64_t *[]){ (uint64_t *)&p[0]->flags, (uint64_t *)&p[1]->flags,
                                          (uint64_t *)&p[2]->flags, (uint64_t *)&p[3]->flags },
-                         flags, intel_four(PACKET_INTERFACE_NONE));
+                         flags, port);
     __builtin_prefetch(p[0]->data); /* read by whoever gets the burst */
     __builtin_prefetch(p[1]->data);
     __builtin_prefetch(p[2]->data);
