@@ -68,12 +68,21 @@ struct vf_ops;
 
 typedef uint16_t port_burst_fn(struct port_queue *queue, struct packet **packets, uint16_t n);
 
+/* Where a device says that it has something: while (*word & mask) == nothing, there is nothing. */
+struct port_watch {
+    const uint32_t *word;
+    uint32_t mask, nothing;
+};
+
 /* The common head of every driver's receive and transmit queue. */
 struct port_queue {
     port_burst_fn *burst;       /* rx_burst or tx_burst; hot, so not behind ops; a single word that
                                  * may change while the port runs (apps/forward/taps.h) */
     struct packet_cache *cache; /* of the worker that owns the queue; set before start() */
     struct port *port;
+    struct port_watch watch; /* of a receive queue: burst() leaves here what would have to change
+                              * before the next call finds something or has anything to do; no
+                              * word: call it.  stop() takes the word back */
     uint16_t index;
     uint16_t size;           /* descriptors, or what the port has instead */
     uint16_t cpu;            /* of a receive queue: who polls it; port_give_queue() */
@@ -334,9 +343,16 @@ uint64_t port_memory(const struct port *port, unsigned rx_queues, unsigned tx_qu
 bool ports_shorten_rings(void);
 #define RING_SIZE_USUAL 256u
 
+/* A look at a receive queue that costs no call. */
+static inline bool port_queue_has_nothing(const struct port_queue *q)
+{
+    const struct port_watch *watch = &q->watch;
+    return watch->word && (load_relaxed(watch->word) & watch->mask) == watch->nothing;
+}
+
 static inline uint16_t port_rx_burst(struct port_queue *q, struct packet **p, uint16_t n)
 {
-    return load_relaxed (&q->burst)(q, p, n);
+    return port_queue_has_nothing(q) ? 0 : load_relaxed (&q->burst)(q, p, n);
 }
 
 static inline uint16_t port_tx_burst(struct port_queue *q, struct packet **p, uint16_t n)

@@ -82,6 +82,14 @@ static bool rx_refill(struct net_rx *rx)
     return added;
 }
 
+/* While it lacks buffers each call tries to get some. */
+static inline void rx_watch(struct net_rx *rx)
+{
+    struct port_watch *watch = &rx->queue.watch;
+    const uint32_t *word = virtqueue_watch(&rx->vq, &watch->mask, &watch->nothing);
+    watch->word = likely(!rx_lacks_buffers(rx)) ? word : NULL;
+}
+
 /* Spreads `length` bytes over the packets of a buffer, the first of which has lost the header's;
  * frees those not needed.  Returns the last one used. */
 static struct packet *rx_trim(struct net_rx *rx, struct packet *packet, uint32_t length)
@@ -264,6 +272,7 @@ uint16_t virtio_net_rx_burst(struct port_queue *queue, struct packet **packets, 
     counter_add(&queue->bytes, bytes);
     if (rx_lacks_buffers(rx) && rx_refill(rx))
         virtqueue_notify(&rx->vq);
+    rx_watch(rx);
     return (uint16_t)count;
 }
 
@@ -302,12 +311,14 @@ static int rx_start(struct virtio_net *net, struct net_rx *rx)
         log_error("%s: no packets for the receive ring", net->dev->name);
         return -ENOMEM;
     }
+    rx_watch(rx);
     return 0;
 }
 
 static void rx_stop(struct net_rx *rx)
 {
     struct packet *packet;
+    rx->queue.watch.word = NULL;
     while ((packet = virtqueue_detach(&rx->vq)))
         packet_free(rx->queue.cache, packet);
     if (rx->frame)
@@ -404,8 +415,8 @@ static NOINLINE bool tx_post(struct net_tx *tx, struct packet *frame, uint32_t l
 }
 
 /* Sends as many frames from the front as are one piece each and find room; returns how many. */
-static unsigned tx_post_plain(struct net_tx *tx, struct packet **packets, unsigned n,
-                              uint32_t limit)
+static ALWAYS_INLINE unsigned tx_post_plain(struct net_tx *tx, struct packet **packets, unsigned n,
+                                            uint32_t limit)
 {
     struct virtqueue_segment s[PORT_BURST];
     uint32_t header = tx->header_length;

@@ -183,28 +183,6 @@ bool virtqueue_add(struct virtqueue *vq, const struct virtqueue_segment *segment
     return true;
 }
 
-unsigned virtqueue_add_burst(struct virtqueue *vq, const struct virtqueue_segment *segments,
-                             void *const *tokens, unsigned n, bool writable)
-{
-    uint16_t write = writable ? VIRTQ_DESC_F_WRITE : 0;
-    n = n < vq->free_count ? n : vq->free_count;
-    if (vq->packed)
-        virtqueue_packed_add_burst(vq, segments, tokens, n, write);
-    else
-        virtqueue_split_add_burst(vq, segments, tokens, n, write);
-    return n;
-}
-
-void virtqueue_publish(struct virtqueue *vq)
-{
-    if (vq->packed) {
-        virtqueue_packed_publish(vq);
-        return;
-    }
-    dma_wmb(); /* descriptors and ring entries before the index: 2.7.13.3.1 */
-    store_relaxed(&vq->avail->idx, vq->avail_idx);
-}
-
 void virtqueue_notify(struct virtqueue *vq)
 {
     dma_mb(); /* what was published before the look whether the device sleeps: 2.7.13.4.1 */
@@ -221,12 +199,6 @@ void virtqueue_break(struct virtqueue *vq, const char *why)
     vq->used_end = vq->used_idx; /* nothing more comes out */
     vq->in_batch = false;
     store_relaxed(&vq->broken, why);
-}
-
-unsigned virtqueue_pop_burst(struct virtqueue *vq, void **tokens, uint32_t *written, unsigned n)
-{
-    return vq->packed ? virtqueue_packed_pop(vq, tokens, written, n)
-                      : virtqueue_split_pop(vq, tokens, written, n);
 }
 
 void *virtqueue_pop(struct virtqueue *vq, uint32_t *written)

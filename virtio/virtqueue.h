@@ -162,17 +162,19 @@ bool virtqueue_add(struct virtqueue *vq, const struct virtqueue_segment *segment
                    unsigned readable, unsigned writable, void *token);
 /* Offers up to n buffers of one segment each, up to 65535 bytes, which the device writes or reads.
  * Returns how many there was room for, from the front. */
-unsigned virtqueue_add_burst(struct virtqueue *vq, const struct virtqueue_segment *segments,
-                             void *const *tokens, unsigned n, bool writable);
+static inline unsigned virtqueue_add_burst(struct virtqueue *vq,
+                                           const struct virtqueue_segment *segments,
+                                           void *const *tokens, unsigned n, bool writable);
 /* Shows everything added so far to the device. */
-void virtqueue_publish(struct virtqueue *vq);
+static inline void virtqueue_publish(struct virtqueue *vq);
 /* Tells the device to look, unless it said that it looks anyhow.  Not before DRIVER_OK. */
 void virtqueue_notify(struct virtqueue *vq);
 
 /* Takes up to n buffers the device has finished with: their tokens, and what it says it wrote into
  * each in bytes; 0 when it claims more than the buffer holds (or 65535), which legacy devices do
  * for buffers they only read (5.1.6.1).  `written` is NULL where nobody asks.  Returns how many. */
-unsigned virtqueue_pop_burst(struct virtqueue *vq, void **tokens, uint32_t *written, unsigned n);
+static inline unsigned virtqueue_pop_burst(struct virtqueue *vq, void **tokens, uint32_t *written,
+                                           unsigned n);
 /* One of them, or NULL. */
 void *virtqueue_pop(struct virtqueue *vq, uint32_t *written);
 /* Declares the queue unusable, for a reason that only its owner can see. */
@@ -193,8 +195,65 @@ static inline bool virtqueue_has_nothing(const struct virtqueue *vq)
            vq->used_end == load_relaxed(&vq->used->idx);
 }
 
+/* The word that shows the next used buffer: while (it & *mask) == *nothing, there is none.  NULL:
+ * there may be some already.  What lies beside the used index are flags, and beside a descriptor's
+ * flags its ID: both are little-endian. */
+static inline const uint32_t *virtqueue_watch(const struct virtqueue *vq, uint32_t *mask,
+                                              uint32_t *nothing)
+{
+    if (unlikely(vq->in_batch || vq->broken))
+        return NULL;
+    if (vq->packed) {
+        *mask = (uint32_t)VIRTQ_DESC_F_USED << 16;
+        *nothing = ~((uint32_t)vq->used_flags << 16) & *mask;
+        return (const uint32_t *)&vq->ring[vq->next_used].id;
+    }
+    *mask = 0xffff0000;
+    *nothing = (uint32_t)vq->used_idx << 16;
+    return (const uint32_t *)&vq->used->flags;
+}
+
 /* Whether a chain of n segments fits now. */
 static inline bool virtqueue_has_room(const struct virtqueue *vq, unsigned n)
 {
     return vq->free_count >= (n > 1 && n <= vq->indirect_max ? 1 : n);
+}
+
+/* Which kind it is, asked where it is used: a burst of one frame costs no call for that. */
+void virtqueue_split_add_burst(struct virtqueue *vq, const struct virtqueue_segment *segments,
+                               void *const *tokens, unsigned n, uint16_t write);
+void virtqueue_packed_add_burst(struct virtqueue *vq, const struct virtqueue_segment *segments,
+                                void *const *tokens, unsigned n, uint16_t write);
+void virtqueue_packed_publish(struct virtqueue *vq);
+unsigned virtqueue_split_pop(struct virtqueue *vq, void **tokens, uint32_t *written, unsigned n);
+unsigned virtqueue_packed_pop(struct virtqueue *vq, void **tokens, uint32_t *written, unsigned n);
+
+static inline unsigned virtqueue_add_burst(struct virtqueue *vq,
+                                           const struct virtqueue_segment *segments,
+                                           void *const *tokens, unsigned n, bool writable)
+{
+    uint16_t write = writable ? VIRTQ_DESC_F_WRITE : 0;
+    n = n < vq->free_count ? n : vq->free_count;
+    if (vq->packed)
+        virtqueue_packed_add_burst(vq, segments, tokens, n, write);
+    else
+        virtqueue_split_add_burst(vq, segments, tokens, n, write);
+    return n;
+}
+
+static inline void virtqueue_publish(struct virtqueue *vq)
+{
+    if (vq->packed) {
+        virtqueue_packed_publish(vq);
+        return;
+    }
+    dma_wmb(); /* descriptors and ring entries before the index: 2.7.13.3.1 */
+    store_relaxed(&vq->avail->idx, vq->avail_idx);
+}
+
+static inline unsigned virtqueue_pop_burst(struct virtqueue *vq, void **tokens, uint32_t *written,
+                                           unsigned n)
+{
+    return vq->packed ? virtqueue_packed_pop(vq, tokens, written, n)
+                      : virtqueue_split_pop(vq, tokens, written, n);
 }

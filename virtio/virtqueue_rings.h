@@ -8,20 +8,13 @@
 /* As virtqueue_add() and so on; there is room, and n is not 0. */
 void virtqueue_split_add(struct virtqueue *vq, const struct virtqueue_segment *segments,
                          unsigned readable, unsigned n, void *token);
-void virtqueue_split_add_burst(struct virtqueue *vq, const struct virtqueue_segment *segments,
-                               void *const *tokens, unsigned n, uint16_t write);
 bool virtqueue_split_wants_notify(struct virtqueue *vq);
-unsigned virtqueue_split_pop(struct virtqueue *vq, void **tokens, uint32_t *written, unsigned n);
 bool virtqueue_split_enable_interrupts(struct virtqueue *vq);
 void virtqueue_split_disable_interrupts(struct virtqueue *vq);
 
 void virtqueue_packed_add(struct virtqueue *vq, const struct virtqueue_segment *segments,
                           unsigned readable, unsigned n, void *token);
-void virtqueue_packed_add_burst(struct virtqueue *vq, const struct virtqueue_segment *segments,
-                                void *const *tokens, unsigned n, uint16_t write);
-void virtqueue_packed_publish(struct virtqueue *vq);
 bool virtqueue_packed_wants_notify(struct virtqueue *vq);
-unsigned virtqueue_packed_pop(struct virtqueue *vq, void **tokens, uint32_t *written, unsigned n);
 bool virtqueue_packed_enable_interrupts(struct virtqueue *vq);
 void virtqueue_packed_disable_interrupts(struct virtqueue *vq);
 

@@ -14,6 +14,10 @@
 #define NOTES 1024u /* ring from a worker to the control task */
 #define LANE 1024u  /* ring from a worker to another: some bursts */
 #define FLOWS 1024u /* likewise, of frames that came in */
+#define LOOKS 16u   /* at queues that have nothing, before that is the answer */
+/* At most, before a turn ends: */
+#define ROUNDS 8u
+#define FRAMES_A_TURN 256u
 
 static struct {
     struct worker *worker[WORKERS_MAX];
@@ -267,8 +271,8 @@ void forward_pass_burst(struct worker *worker, const struct port *in, struct por
                         struct packet **packets, uint16_t n)
 {
     struct worker_port *share = share_of(worker, out->number);
-    if (likely(share && port_frame_limit(in) <= port_frame_limit(out)))
-        send_fitting(worker, share, packets, n);
+    if (likely(share && port_frame_limit(in) <= port_frame_limit(out) && !share->count))
+        pass_out(worker, share, packets, n);
     else
         forward_send_burst(worker, out, packets, n);
 }
@@ -459,22 +463,59 @@ static unsigned rings_drain(struct worker *worker)
     return taken + flows;
 }
 
-unsigned worker_poll(struct worker *worker)
+static bool have_nothing(const struct poll_list *list)
 {
-    const struct poll_list *list = load_acquire(&worker->polls);
-    void (*turn)(struct worker *) = load_acquire(&workers.turn);
+    for (unsigned i = 0; i < list->count; i++) {
+        const struct port_queue *queue = load_acquire(&list->entry[i].queue);
+        if (queue && !port_queue_has_nothing(queue))
+            return false;
+    }
+    return true;
+}
+
+static unsigned poll_queues(struct worker *worker, const struct poll_list *list)
+{
     unsigned received = 0;
-    for (unsigned i = 0; list && i < list->count; i++) {
+    for (unsigned i = 0; i < list->count; i++) {
         struct port_queue *queue = load_acquire(&list->entry[i].queue);
         if (likely(queue))
             received += poll_queue(worker, list, queue, list->entry[i].interface);
     }
     counter_add(&worker->packets, received);
-    if (load_relaxed(&worker->flows) | load_relaxed(&worker->lanes))
-        received += rings_drain(worker);
-    if (turn)
-        turn(worker);
     return received;
+}
+
+/* Each queue and each ring once. */
+static unsigned poll_round(struct worker *worker)
+{
+    const struct poll_list *list = load_acquire(&worker->polls);
+    bool rings = load_relaxed(&worker->flows) | load_relaxed(&worker->lanes);
+    unsigned looks = LOOKS, taken = 0;
+    while (list && !rings && looks && have_nothing(list))
+        looks--;
+    if (list && looks)
+        taken = poll_queues(worker, list);
+    return rings ? taken + rings_drain(worker) : taken;
+}
+
+/* While frames come the turn goes on; what lies between two turns, most of it the control task's,
+ * comes after so many rounds, frames or notes.  Who finds nothing looks some more times first. */
+unsigned worker_poll(struct worker *worker)
+{
+    void (*turn)(struct worker *) = load_acquire(&workers.turn);
+    unsigned taken = poll_round(worker);
+    if (turn) {
+        turn(worker);
+        return taken;
+    }
+    for (unsigned rounds = 1, got = taken;
+         got && rounds < ROUNDS && taken < FRAMES_A_TURN && !spsc_fill(&worker->to_control);
+         rounds++) {
+        forward_flush(worker);
+        got = poll_round(worker);
+        taken += got;
+    }
+    return taken;
 }
 
 static uint64_t count_time(struct worker *worker, bool busy)

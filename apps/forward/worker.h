@@ -139,8 +139,9 @@ void forward_offer(struct worker *worker, struct port *out, struct packet **pack
  * and drops it as control_full). */
 bool forward_note(struct worker *worker, const struct note *note);
 
-/* A turn: poll every queue and every lane once; send what has gathered; say that it is over.
- * worker_poll() returns the frames taken out of queues and lanes.  The time since the turn before
+/* A turn: poll every queue and every lane, again while frames come; send what has gathered; say
+ * that it is over.  worker_poll() returns the frames taken out of queues and lanes, and what the
+ * last of them left may wait to be sent.  The time since the turn before
  * ended counts as busy or idle; worker_end_turn() returns the clock, time_cycles(), the only look
  * at it in a turn. */
 unsigned worker_poll(struct worker *worker);

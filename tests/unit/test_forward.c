@@ -74,6 +74,62 @@ static void a_full_burst_leaves_in_one_call(void **state)
     assert_int_equal(lan[1]->bursts, 1);
 }
 
+/* What lies between turns waits while frames come, but not for ever: eight rounds, 256 frames. */
+static void a_turn_goes_on_while_frames_come(void **state)
+{
+    for (uint32_t i = 0; i < 20 * PORT_BURST; i++)
+        lan_send(0, A, B, i);
+    assert_int_equal(forward_turn(), 8 * PORT_BURST);
+    for (uint32_t i = 0; i < 20 * PORT_BURST; i++)
+        lan_send(1, B, A, i);
+    assert_int_equal(forward_turn(), 8 * PORT_BURST);
+    lan_run();
+    for (uint32_t i = 0; i < 20 * PORT_BURST; i++)
+        assert_int_equal(lan_receive(1), i);
+}
+
+/* They are looked for when the turn begins, and what came in later goes out in the same turn. */
+static uint16_t one_more_each_time(struct port_queue *queue, struct packet **packets, uint16_t n)
+{
+    static uint32_t calls;
+    struct packet *p = calls++ % 4 == 3 ? NULL : packet_alloc(queue->cache);
+    if (!p)
+        return 0;
+    memset(p->data, 0, 60);
+    p->length = 60;
+    p->frame_length = 60;
+    p->port = queue->port->number;
+    counter_add(&queue->packets, 1);
+    packets[0] = p;
+    return 1;
+}
+
+static void what_comes_in_meanwhile_leaves_in_the_same_turn(void **state)
+{
+    lan[0]->rx.burst = one_more_each_time;
+    assert_int_equal(forward_turn(), 3);
+    assert_int_equal(lan[1]->bursts, 3); /* none waited for another */
+    assert_int_equal(wire_count(lan[1]), 3);
+    while (lan_receive(1) != -1)
+        ;
+}
+
+/* A queue whose word says that there is nothing is not asked, until the word changes. */
+static void a_queue_is_not_asked_while_its_word_says_that_there_is_nothing(void **state)
+{
+    static uint32_t word = 0x12345678;
+    lan[0]->rx.watch = (struct port_watch){ .word = &word, .mask = 0xff00, .nothing = 0x5600 };
+    lan_send(0, A, B, 1);
+    assert_int_equal(forward_turn(), 0);
+    word ^= 0xff00ff; /* not what it is about */
+    assert_int_equal(forward_turn(), 0);
+    word ^= 0x100;
+    assert_int_equal(forward_turn(), 1);
+    lan[0]->rx.watch.word = NULL;
+    lan_run();
+    assert_int_equal(lan_receive(1), 1);
+}
+
 static void what_does_not_fit_is_tx_full(void **state)
 {
     lan[1]->room = 10;
@@ -567,6 +623,9 @@ int main(void)
         WITH(two_ports, stopped_frames_are_dropped_and_counted),
         WITH(two_ports, bursts_keep_order_and_content),
         WITH(two_ports, a_full_burst_leaves_in_one_call),
+        WITH(two_ports, a_turn_goes_on_while_frames_come),
+        WITH(two_ports, what_comes_in_meanwhile_leaves_in_the_same_turn),
+        WITH(two_ports, a_queue_is_not_asked_while_its_word_says_that_there_is_nothing),
         WITH(two_ports, what_does_not_fit_is_tx_full),
         WITH(two_ports, no_link_is_tx_down),
         WITH(two_ports, too_long_for_the_other_port_is_counted_there),
