@@ -22,13 +22,14 @@
 #define PF_PACKETS 2048u
 #define VF_PACKETS 4096u
 #define VFS 3u
-#define VFS_MOST 63u
+#define VFS_MOST 128u
 
 static const uint8_t pf_mac[MAC_LEN] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x56 };
 static struct packet_pool *pf_pool, *vf_pool;
 static struct packet_cache pf_cache, vf_cache;
 static struct port *pf, *vf[VFS_MOST];
 static unsigned vfs, beside; /* so many VFs stand by and do nothing */
+static unsigned patience = 200; /* milliseconds until nothing is asked for any more */
 
 /* One millisecond of the poll loop: all ports in order of their numbers, the PF's frames eaten. */
 static bool poll_all(void)
@@ -71,7 +72,7 @@ static unsigned all_up_within(unsigned limit)
 
 static void settle(void)
 {
-    for (unsigned i = 0; i < 200; i++) {
+    for (unsigned i = 0; i < patience; i++) {
         bool pending = false;
         for (unsigned k = 0; k < vfs; k++)
             pending |= vf[k]->pending;
