@@ -21,7 +21,7 @@
 struct block_chunk {
     uint64_t marks[CHUNK_UNITS / 64];
     struct block_chunk *next, *previous;
-};
+} CACHE_ALIGNED;
 #define HEAD_UNITS (sizeof(struct block_chunk) / BLOCK_UNIT)
 #define CHUNK_ROOM ((uint32_t)(CHUNK_SIZE / BLOCK_UNIT - HEAD_UNITS))
 _Static_assert(sizeof(struct block_chunk) % BLOCK_UNIT == 0, "blocks follow it");
@@ -221,7 +221,7 @@ static void rested(void *arg)
 /* One retire() at a time: those that come meanwhile wait for the next. */
 static void begin_rest(struct blocks *b)
 {
-    if (b->asked || !b->rests)
+    if (b->asked || !b->rests || b->held)
         return;
     b->asked = b->rests;
     retire(rested, b);
@@ -243,6 +243,17 @@ bool blocks_rest_ready(struct blocks *b)
 void blocks_rest(struct blocks *b, uint32_t place, uint32_t size)
 {
     b->resting[b->rests++] = (struct block_rest){ place, units_for(size) };
+    begin_rest(b);
+}
+
+void blocks_hold(struct blocks *b)
+{
+    b->held = true;
+}
+
+void blocks_release(struct blocks *b)
+{
+    b->held = false;
     begin_rest(b);
 }
 

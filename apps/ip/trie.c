@@ -55,6 +55,20 @@ static struct trie_node *node_at(const struct trie *t, uint32_t entry)
     return blocks_at(&t->blocks, entry & TRIE_PLACE);
 }
 
+/* What the nodes above say of whatever an entry names. */
+static uint32_t cover_of(const struct trie *t, uint32_t entry)
+{
+    return trie_is_bunch(entry) ? bunch_cover(&t->lines, entry) : node_at(t, entry)->cover;
+}
+
+static void cover_tell(const struct trie *t, uint32_t entry, uint32_t leaf)
+{
+    if (trie_is_bunch(entry))
+        bunch_set_cover(&t->lines, entry, leaf, leaf & TRIE_VALUE);
+    else
+        store_release(&node_at(t, entry)->cover, leaf);
+}
+
 static uint32_t *words_of(struct trie_node *node)
 {
     return (uint32_t *)(node + 1);
@@ -126,8 +140,18 @@ static void node_count(struct trie *t, uint32_t entry, int one)
     t->dense += entry & TRIE_DENSE ? (uint32_t)one : 0;
 }
 
+/* Whether anything can be taken out, whatever it is. */
+static bool rest_ready(struct trie *t)
+{
+    return blocks_rest_ready(&t->blocks) && (!t->tails || blocks_rest_ready(&t->lines));
+}
+
 static void node_rest(struct trie *t, uint32_t entry)
 {
+    if (trie_is_bunch(entry)) {
+        bunch_rest(&t->lines, entry);
+        return;
+    }
     if (trie_is_tail(entry)) {
         blocks_rest(&t->blocks, entry & TRIE_PLACE, sizeof(struct trie_tail));
         return;
@@ -142,6 +166,10 @@ static void nodes_give(struct trie *t, uint32_t entry)
 {
     if (!(entry & TRIE_NODE))
         return;
+    if (trie_is_bunch(entry)) {
+        bunch_give(&t->lines, entry);
+        return;
+    }
     if (trie_is_tail(entry)) {
         blocks_give(&t->blocks, entry & TRIE_PLACE, sizeof(struct trie_tail));
         return;
@@ -314,11 +342,17 @@ static uint32_t *entry_below(const struct trie *t, uint32_t entry, unsigned slot
     return *below & TRIE_NODE ? below : NULL;
 }
 
-static void path_find(struct path *path, struct trie *t, const uint8_t *key, unsigned last)
+static uint32_t *root_slot(struct trie *t, const uint8_t *key)
 {
-    uint32_t *slot = &t->root[key[0] << 8 | key[1]];
-    path->slot[1] = slot;
-    for (path->end = 1; *slot & TRIE_NODE && path->end + 1 < last; path->slot[path->end] = slot) {
+    return &t->root[key[0] << 8 | key[1]];
+}
+
+/* From a slot for octet k on. */
+static void path_find(struct path *path, const struct trie *t, uint32_t *slot, unsigned k,
+                      const uint8_t *key, unsigned last)
+{
+    path->slot[k] = slot;
+    for (path->end = k; *slot & TRIE_NODE && path->end + 1 < last; path->slot[path->end] = slot) {
         slot = entry_below(t, *slot, key[path->end + 1]);
         if (!slot)
             return;
@@ -396,17 +430,59 @@ static int tail_open(struct trie *t, uint32_t *slot, unsigned k)
     return 0;
 }
 
+/* A prefix as a bunch has it that hangs from a slot for octet k; false: it has no such ones. */
+static bool bunch_prefix_of(struct bunch_prefix *p, const uint8_t *key, unsigned length, unsigned k,
+                            uint32_t value)
+{
+    unsigned above = 8 * (k + 1);
+    if (k < TRIE_TAIL_FROM || above + BUNCH_FAR_BITS > 8 * TRIE_KEY ||
+        length > above + BUNCH_FAR_BITS || value > NARROW_MAX)
+        return false;
+    *p = (struct bunch_prefix){ .key = load_be32(key + k + 1),
+                                .value = (uint16_t)value,
+                                .length = (uint8_t)(length - above) };
+    return true;
+}
+
+/* Not yet visible; 0: no memory. */
+static uint32_t bunch_make(struct trie *t, const struct bunch_list *list, uint32_t cover)
+{
+    uint32_t name = bunch_close(list, &t->lines), entry = TRIE_NODE | TRIE_BUNCH | name;
+    if (!name)
+        return 0;
+    cover_tell(t, entry, cover);
+    return entry;
+}
+
+/* The lowest of a chain: a tail or a bunch as high as one may be, or a node for the last octet. */
+static uint32_t chain_end_make(struct trie *t, const uint8_t *key, unsigned from, unsigned *last,
+                               const struct paint *paint, uint32_t cover)
+{
+    unsigned length = 8 * *last + paint->range.length, top = TRIE_TAIL_FROM + 1;
+    if (t->tails && *last >= top) {
+        struct bunch_list list = { .n = 1 };
+        top = from > top ? from : top;
+        uint32_t above = top == from ? cover : 0;
+        if (length <= TRIE_TAIL_LENGTH) {
+            *last = top;
+            return tail_make(t, tail_key(key, length), paint->leaf, above);
+        }
+        if (bunch_prefix_of(list.prefix, key, length, top - 1, paint->leaf & TRIE_VALUE)) {
+            *last = top;
+            return bunch_make(t, &list, above);
+        }
+    }
+    runs_begin(&before, t);
+    runs_paint(t, paint);
+    return runs_close(&after, t, *last == from ? cover : 0);
+}
+
 /* Makes nodes for octets `from` to that of the prefix's end, with nothing else in them, not yet
  * visible; 0: no memory. */
 static uint32_t chain_make(struct trie *t, const uint8_t *key, unsigned from, unsigned last,
                            const struct paint *paint, uint32_t cover)
 {
-    unsigned length = 8 * last + paint->range.length;
-    if (t->tails && length <= TRIE_TAIL_LENGTH)
-        return tail_make(t, tail_key(key, length), paint->leaf, cover);
-    runs_begin(&before, t);
-    runs_paint(t, paint);
-    uint32_t entry = runs_close(&after, t, last == from ? cover : 0);
+    uint32_t entry = chain_end_make(t, key, from, &last, paint, cover);
     for (unsigned k = last; entry && k-- > from;) {
         runs_begin(&before, t);
         runs_hang(t, key[k], entry);
@@ -465,7 +541,7 @@ static int node_grow(struct trie *t, uint32_t *slot, const uint8_t *key, unsigne
     if (!below)
         return -ENOMEM;
     runs_open(&before, t, *slot);
-    node_at(t, below)->cover = runs_hang(t, key[k], below);
+    cover_tell(t, below, runs_hang(t, key[k], below));
     int e = node_change(t, slot);
     if (e)
         nodes_give(t, below);
@@ -485,9 +561,8 @@ static void node_tell_below(struct trie *t, uint32_t entry, const struct paint *
         if (!(below & TRIE_NODE) || before.first[run] < paint->range.first ||
             before.first[run] >= end)
             continue;
-        uint32_t *cover = &node_at(t, below)->cover;
-        if (gives_way(*cover, paint))
-            store_release(cover, paint->leaf);
+        if (gives_way(cover_of(t, below), paint))
+            cover_tell(t, below, paint->leaf);
     }
 }
 
@@ -603,11 +678,13 @@ static int node_set(struct trie *t, uint32_t *slot, const struct paint *paint)
 static void slots_paint(struct trie *t, uint32_t *slots, const struct paint *paint)
 {
     for (unsigned i = 0; i < paint->range.count; i++) {
-        uint32_t *slot = &slots[i];
-        if (*slot & TRIE_NODE)
-            slot = &node_at(t, *slot)->cover;
-        if (gives_way(*slot, paint))
-            store_release(slot, paint->leaf);
+        uint32_t slot = slots[i];
+        if (!gives_way(slot & TRIE_NODE ? cover_of(t, slot) : slot, paint))
+            continue;
+        if (slot & TRIE_NODE)
+            cover_tell(t, slot, paint->leaf);
+        else
+            store_release(&slots[i], paint->leaf);
     }
 }
 
@@ -622,37 +699,118 @@ static void short_paint(struct trie *t, const uint8_t *key, unsigned length, str
     slots_paint(t, &t->cover[key[0]], paint);
 }
 
-int trie_set(struct trie *t, const uint8_t *key, unsigned length, uint32_t value)
+/* Bunches -------------------------------------------------------------------------- */
+
+/* Another bunch takes the place of what a slot names. */
+static int bunch_swap(struct trie *t, uint32_t *slot, const struct bunch_list *list)
 {
-    struct path path;
-    struct paint paint = { .over = true };
-    if (length)
-        paint.range = range_of(key, length);
-    paint.leaf = leaf_make(paint.range.length, value);
-    if (value > NARROW_MAX)
-        store_relaxed(&t->large, true); /* readers look at it */
-    if (length <= ROOT_BITS) {
-        short_paint(t, key, length, &paint);
+    uint32_t entry = bunch_make(t, list, cover_of(t, *slot));
+    if (!entry)
+        return -ENOMEM;
+    node_swap(t, slot, entry);
+    return 0;
+}
+
+/* The tail that `slot` names, for octet k, and another prefix; false: they are no bunch. */
+static bool tail_joins(const struct trie *t, uint32_t entry, unsigned k, struct bunch_prefix other,
+                       struct bunch_list *list)
+{
+    const struct trie_tail *tail = tail_at(t, entry);
+    struct bunch_prefix prefix;
+    uint8_t key[TRIE_KEY] = { 0 };
+    store_be64(key, tail->key & ~(uint64_t)TRIE_TAIL_SHIFT);
+    list->n = 0;
+    if (!(tail->leaf & TRIE_VALUE))
+        return bunch_put(list, other);
+    return bunch_prefix_of(&prefix, key, tail_length(tail), k, tail->leaf & TRIE_VALUE) &&
+           bunch_put(list, prefix) && bunch_put(list, other);
+}
+
+static int set_below(struct trie *t, uint32_t *slot, unsigned k, const uint8_t *key,
+                     unsigned length, uint32_t value);
+
+/* The bunch that `slot` names, for octet k of the key, becomes a node with its prefixes. */
+static int bunch_spread(struct trie *t, uint32_t *slot, const uint8_t *key, unsigned k)
+{
+    struct bunch_list list;
+    uint8_t own[TRIE_KEY] = { 0 };
+    memcpy(own, key, k + 1);
+    bunch_open(&list, &t->lines, *slot);
+    runs_begin(&before, t);
+    runs_paint(t, &(struct paint){ .range = { .count = 0 } });
+    uint32_t node = runs_close(&after, t, cover_of(t, *slot));
+    int e = node ? 0 : -ENOMEM;
+    for (unsigned i = list.n; !e && i--;) { /* the shortest first: those below hear of it */
+        const struct bunch_prefix *p = &list.prefix[i];
+        store_be32(own + k + 1, p->key);
+        e = set_below(t, &node, k, own, 8 * (k + 1) + p->length, p->value);
+    }
+    if (!e && rest_ready(t)) {
+        node_swap(t, slot, node);
         return 0;
     }
-    unsigned last = last_octet(length);
-    if (!blocks_rest_ready(&t->blocks))
-        return -ENOMEM;
-    path_find(&path, t, key, last);
-    uint32_t *slot = path.slot[path.end];
-    if (trie_is_tail(*slot)) {
-        if (is_tail_of(t, *slot, key, length)) {
-            store_release(&tail_at(t, *slot)->leaf, paint.leaf);
-            return 0;
-        }
-        int e = tail_open(t, slot, path.end);
-        return e ? e : trie_set(t, key, length, value); /* an octet further down now */
+    nodes_give(t, node);
+    return -ENOMEM;
+}
+
+/* The slot, for octet k, names a tail or a bunch, and there is no node for the prefix. */
+static int few_set(struct trie *t, uint32_t *slot, unsigned k, const uint8_t *key, unsigned length,
+                   uint32_t leaf)
+{
+    struct bunch_list list;
+    struct bunch_prefix prefix;
+    bool is_bunch = trie_is_bunch(*slot), joins = false;
+    uint32_t value = leaf & TRIE_VALUE;
+    if (is_tail_of(t, *slot, key, length)) {
+        store_release(&tail_at(t, *slot)->leaf, leaf);
+        return 0;
     }
+    if (bunch_prefix_of(&prefix, key, length, k, value)) {
+        if (is_bunch && bunch_replace(&t->lines, *slot, prefix))
+            return 0;
+        if (is_bunch)
+            bunch_open(&list, &t->lines, *slot);
+        joins = is_bunch ? bunch_put(&list, prefix) : tail_joins(t, *slot, k, prefix, &list);
+    }
+    if (joins)
+        return bunch_swap(t, slot, &list);
+    int e = is_bunch ? bunch_spread(t, slot, key, k) : tail_open(t, slot, k);
+    return e ? e : set_below(t, slot, k, key, length, value); /* an octet further down now */
+}
+
+/* Below a slot for octet k, which is on the prefix's way. */
+static int set_below(struct trie *t, uint32_t *slot, unsigned k, const uint8_t *key,
+                     unsigned length, uint32_t value)
+{
+    struct path path;
+    unsigned last = last_octet(length);
+    struct paint paint = { .over = true, .range = range_of(key, length) };
+    paint.leaf = leaf_make(paint.range.length, value);
+    if (!rest_ready(t))
+        return -ENOMEM;
+    path_find(&path, t, slot, k, key, last);
+    slot = path.slot[path.end];
+    if (trie_is_tail(*slot) || trie_is_bunch(*slot))
+        return few_set(t, slot, path.end, key, length, paint.leaf);
     if (!(*slot & TRIE_NODE))
         return root_grow(t, slot, key, last, &paint);
     if (path.end + 1 < last)
         return node_grow(t, slot, key, path.end + 1, last, &paint);
     return node_set(t, slot, &paint);
+}
+
+int trie_set(struct trie *t, const uint8_t *key, unsigned length, uint32_t value)
+{
+    if (value > NARROW_MAX)
+        store_relaxed(&t->large, true); /* readers look at it */
+    if (length > ROOT_BITS)
+        return set_below(t, root_slot(t, key), 1, key, length, value);
+    struct paint paint = { .over = true };
+    if (length)
+        paint.range = range_of(key, length);
+    paint.leaf = leaf_make(paint.range.length, value);
+    short_paint(t, key, length, &paint);
+    return 0;
 }
 
 /* Taking out ------------------------------------------------------------------------ */
@@ -675,7 +833,7 @@ static void path_shrink(struct trie *t, const struct path *path, unsigned from)
         runs_open(&before, t, *slot);
         runs_paint(t, &(struct paint){ .range = { .count = 0 } });
         bool nothing = says_nothing(&after);
-        if ((!nothing && before.n == after.n) || !blocks_rest_ready(&t->blocks))
+        if ((!nothing && before.n == after.n) || !rest_ready(t))
             return;
         if (nothing) {
             node_swap(t, slot, node_at(t, *slot)->cover);
@@ -686,6 +844,48 @@ static void path_shrink(struct trie *t, const struct path *path, unsigned from)
             node_swap(t, slot, entry);
         return;
     }
+}
+
+/* Those that are left of a bunch get one that is as small as may be, a single one a tail if it
+ * fits. Without memory they stay where they are. */
+static void bunch_shrink(struct trie *t, uint32_t *slot, unsigned k, const uint8_t *key,
+                         const struct bunch_list *list)
+{
+    const struct bunch_prefix *p = &list->prefix[0];
+    unsigned length = 8 * (k + 1) + p->length;
+    if (list->n > 1 || length > TRIE_TAIL_LENGTH) {
+        bunch_swap(t, slot, list);
+        return;
+    }
+    uint8_t own[TRIE_KEY] = { 0 };
+    memcpy(own, key, k + 1);
+    store_be32(own + k + 1, p->key);
+    uint32_t leaf = leaf_make((length - 1) % 8 + 1, p->value);
+    uint32_t tail = tail_make(t, tail_key(own, length), leaf, cover_of(t, *slot));
+    if (tail)
+        node_swap(t, slot, tail);
+}
+
+/* The slot, for octet k, names a tail or a bunch.  Whether it gave way to what covers it. */
+static bool few_clear(struct trie *t, uint32_t *slot, unsigned k, const uint8_t *key,
+                      unsigned length)
+{
+    struct bunch_list list = { .n = 0 };
+    struct bunch_prefix prefix;
+    if (is_tail_of(t, *slot, key, length))
+        store_release(&tail_at(t, *slot)->leaf, 0);
+    else if (!trie_is_bunch(*slot) || !bunch_prefix_of(&prefix, key, length, k, 0) ||
+             !bunch_forget(&t->lines, *slot, prefix))
+        return false;
+    if (!rest_ready(t))
+        return false;
+    if (trie_is_bunch(*slot))
+        bunch_open(&list, &t->lines, *slot);
+    if (list.n)
+        bunch_shrink(t, slot, k, key, &list);
+    else
+        node_swap(t, slot, cover_of(t, *slot));
+    return !list.n;
 }
 
 /* In place, run by run: none of them reaches beyond the prefix. */
@@ -714,20 +914,29 @@ void trie_clear(struct trie *t, const uint8_t *key, unsigned length, unsigned co
         short_paint(t, key, length, &paint);
         return;
     }
-    path_find(&path, t, key, last);
+    path_find(&path, t, root_slot(t, key), 1, key, last);
     uint32_t *slot = path.slot[path.end];
-    if (is_tail_of(t, *slot, key, length)) {
-        store_release(&tail_at(t, *slot)->leaf, 0);
-        if (!blocks_rest_ready(&t->blocks))
-            return;
-        node_swap(t, slot, tail_at(t, *slot)->cover);
-        path_shrink(t, &path, path.end - 1);
+    if (trie_is_tail(*slot) || trie_is_bunch(*slot)) {
+        if (few_clear(t, slot, path.end, key, length))
+            path_shrink(t, &path, path.end - 1);
         return;
     }
-    if (!(*slot & TRIE_NODE) || trie_is_tail(*slot) || path.end + 1 < last)
+    if (!(*slot & TRIE_NODE) || path.end + 1 < last)
         return;
     node_clear(t, *slot, &paint);
     path_shrink(t, &path, path.end);
+}
+
+void trie_hold(struct trie *t)
+{
+    blocks_hold(&t->blocks);
+    blocks_hold(&t->lines);
+}
+
+void trie_release(struct trie *t)
+{
+    blocks_release(&t->blocks);
+    blocks_release(&t->lines);
 }
 
 /* Looking -------------------------------------------------------------------------- */
@@ -741,6 +950,10 @@ uint32_t trie_lookup(const struct trie *t, const uint8_t *key)
             entry = trie_tail_says(tail_at(t, entry), load_be64(key));
             break;
         }
+        if (trie_is_bunch(entry)) {
+            entry = bunch_says(&t->lines, entry, load_le32(key + k));
+            break;
+        }
         const struct trie_node *node = node_at(t, entry);
         value = trie_better(load_acquire(&node->cover), value);
         entry = trie_entry(node, entry, key[k], trie_count_plain);
@@ -748,12 +961,27 @@ uint32_t trie_lookup(const struct trie *t, const uint8_t *key)
     return trie_better(entry, value) & TRIE_VALUE;
 }
 
+uint32_t trie_slot(const struct trie *t, const uint8_t *key, unsigned octet)
+{
+    uint32_t entry = t->root[key[0] << 8 | key[1]];
+    for (unsigned k = 2; k <= octet; k++) {
+        if (!(entry & TRIE_NODE) || trie_is_tail(entry) || trie_is_bunch(entry))
+            return 0;
+        struct trie_node *node = node_at(t, entry);
+        entry = entry_get(node, entry & TRIE_WIDE, node_runs(node),
+                          trie_run(node, key[k], trie_count_plain));
+    }
+    return entry;
+}
+
 uint64_t trie_bytes(const struct trie *t)
 {
-    return sizeof *t - sizeof t->blocks + blocks_bytes(&t->blocks);
+    return sizeof *t - sizeof t->blocks - sizeof t->lines + blocks_bytes(&t->blocks) +
+           blocks_bytes(&t->lines);
 }
 
 void trie_free(struct trie *t)
 {
     blocks_free(&t->blocks);
+    blocks_free(&t->lines);
 }

@@ -13,8 +13,10 @@
  * which are all there are where routes are few, are dense: they have 256 runs, and no bits need
  * be counted.
  *
- * Where keys are long, a prefix that is alone below its slot has a tail instead of nodes: its key,
- * to be compared.  A second one makes a node of it, an octet at a time.
+ * Where keys are long, what is few below a slot of the fourth octet or one behind it has no nodes.
+ * A prefix that is alone there has a tail: its key, to be compared.  Some that end within the next
+ * four octets are a bunch: keys and masks that are all compared at once.  What fits into neither
+ * makes a node of it, an octet at a time.
  *
  * Counting bits to find an entry is Poptrie's idea (unread: Asai and Ohara, SIGCOMM 2015); runs
  * of more than one slot, covers in the node below and two widths are not from there.
@@ -25,6 +27,7 @@
 #pragma once
 
 #include "apps/ip/blocks.h"
+#include "apps/ip/bunch.h"
 #include "kernel/compiler.h"
 
 #include <stdbool.h>
@@ -35,7 +38,8 @@
 #define TRIE_WIDE 0x40000000u   /* of one with entries of 32 bits */
 #define TRIE_DENSE 0x20000000u  /* and that has an entry for each slot */
 #define TRIE_TAIL (TRIE_NODE | TRIE_DENSE) /* with TRIE_WIDE not set: a tail, no node */
-#define TRIE_PLACE 0x1fffffffu  /* where it lies (blocks.h) */
+#define TRIE_BUNCH 0x10000000u  /* with TRIE_NODE and neither of them: a bunch */
+#define TRIE_PLACE 0x0fffffffu  /* where it lies (blocks.h), or a bunch's name */
 #define TRIE_LENGTH 0x78000000u /* leaf: how many bits of this level its prefix has; 0: none */
 #define TRIE_VALUE 0x07ffffffu  /* leaf; 0: says nothing */
 #define TRIE_SLOTS 256u
@@ -60,6 +64,7 @@ extern const struct trie_nothing trie_says_nothing;
 
 /* A prefix of up to TRIE_TAIL_LENGTH bits, alone below its slot. */
 #define TRIE_TAIL_LENGTH 58u
+#define TRIE_TAIL_FROM 3u /* tails and bunches hang from slots of this octet and later ones */
 #define TRIE_TAIL_SHIFT 63u
 struct trie_tail {
     uint32_t leaf;  /* says nothing: it went, and there was no memory to let the tail rest */
@@ -74,9 +79,10 @@ struct trie {
     uint32_t cover[1u << 8];
     uint32_t root[1u << 16];
     struct blocks blocks;
+    struct blocks lines;   /* bunches */
     uint32_t nodes, dense; /* in use, resting ones not included */
     bool large;            /* there has been a value of more than 16 bits */
-    bool tails;            /* keys have eight octets at least: set before the first prefix */
+    bool tails;            /* and bunches: keys are TRIE_KEY long.  Set before the first prefix */
 };
 
 /* Adds or replaces a prefix without host bits; 0, or -ENOMEM with the trie as it was. */
@@ -85,8 +91,14 @@ int trie_set(struct trie *trie, const uint8_t *key, unsigned length, uint32_t va
  * and value 0: there is none). */
 void trie_clear(struct trie *trie, const uint8_t *key, unsigned length, unsigned cover_length,
                 uint32_t cover);
+/* Between these nothing that changes take out begins to rest (blocks.h). */
+void trie_hold(struct trie *trie);
+void trie_release(struct trie *trie);
 /* The value of the longest prefix that covers the key, 0: none. */
 uint32_t trie_lookup(const struct trie *trie, const uint8_t *key);
+/* What a slot of the third or a later octet of that key has: a leaf with its length, or what names
+ * what hangs from it; 0: nothing, or the slot has no node.  For the control task. */
+uint32_t trie_slot(const struct trie *trie, const uint8_t *key, unsigned octet);
 uint64_t trie_bytes(const struct trie *trie); /* all there is */
 void trie_free(struct trie *trie);            /* all but the trie itself */
 
@@ -138,6 +150,11 @@ static ALWAYS_INLINE uint32_t trie_better(uint32_t leaf, uint32_t known)
 static ALWAYS_INLINE bool trie_is_tail(uint32_t entry)
 {
     return (entry & (TRIE_TAIL | TRIE_WIDE)) == TRIE_TAIL;
+}
+
+static ALWAYS_INLINE bool trie_is_bunch(uint32_t entry)
+{
+    return (entry & (TRIE_NODE | TRIE_WIDE | TRIE_DENSE | TRIE_BUNCH)) == (TRIE_NODE | TRIE_BUNCH);
 }
 
 /* What a tail says of a key that begins so. */

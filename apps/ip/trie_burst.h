@@ -19,6 +19,7 @@ struct trie_keys {
     uint32_t (*octet)(const void *keys, unsigned i, unsigned k); /* octet k */
     bool (*same)(const void *keys, unsigned i, unsigned j);      /* whether two are one */
     uint64_t (*head)(const void *keys, unsigned i);
+    uint32_t (*four)(const void *keys, unsigned i, unsigned k); /* octets from k on */
 };
 
 static ALWAYS_INLINE unsigned trie_count_fast(uint64_t v)
@@ -204,71 +205,94 @@ static ALWAYS_INLINE void trie_burst_many(const struct trie *trie, const void *k
 
 /* Long ways --------------------------------------------------------------------------- */
 
-/* Keys that are on their way down, and where each is; and those that have come to tails. */
+/* Keys that are on their way down, and where each is; and those that have come to tails or bunches.
+ * `octet`: the next one of the key that is asked for. */
 struct trie_lanes {
-    unsigned n, tails;
-    const struct trie_tail *tail[TRIE_BURST];
-    uint8_t tail_key[TRIE_BURST];
+    unsigned n, ends;
+    uint32_t end[TRIE_BURST];
+    uint8_t end_key[TRIE_BURST], end_octet[TRIE_BURST];
     uint32_t entry[TRIE_BURST];
     const void *at[TRIE_BURST];
-    uint8_t key[TRIE_BURST];
+    uint8_t key[TRIE_BURST], octet[TRIE_BURST];
 };
 
-/* What the entry for octet k says of key i: to be gone on with, or the end of its way. */
+/* What the entry for the octet before `octet` says of key i: to be gone on with, or the end of its
+ * way. */
 static ALWAYS_INLINE void trie_lanes_take(struct trie_lanes *lanes, const struct trie *trie,
-                                          uint32_t entry, const void *keys, unsigned i, unsigned k,
-                                          uint32_t *values, const struct trie_keys *kind)
+                                          uint32_t entry, const void *keys, unsigned i,
+                                          unsigned octet, uint32_t *values,
+                                          const struct trie_keys *kind)
 {
     if (!(entry & TRIE_NODE)) {
         values[i] = trie_better(entry, values[i]) & TRIE_VALUE;
         return;
     }
-    if (trie_is_tail(entry)) {
-        const struct trie_tail *tail = blocks_at(&trie->blocks, entry & TRIE_PLACE);
-        __builtin_prefetch(tail);
-        lanes->tail[lanes->tails] = tail;
-        lanes->tail_key[lanes->tails++] = (uint8_t)i;
+    if (trie_is_tail(entry) || trie_is_bunch(entry)) {
+        __builtin_prefetch(trie_is_bunch(entry) ? (const void *)bunch_at(&trie->lines, entry)
+                                                : blocks_at(&trie->blocks, entry));
+        lanes->end[lanes->ends] = entry;
+        lanes->end_octet[lanes->ends] = (uint8_t)octet;
+        lanes->end_key[lanes->ends++] = (uint8_t)i;
         return;
     }
-    trie_fetch(trie, entry, kind->octet(keys, i, k + 1));
+    trie_fetch(trie, entry, kind->octet(keys, i, octet));
     lanes->entry[lanes->n] = entry;
+    lanes->octet[lanes->n] = (uint8_t)octet;
     lanes->key[lanes->n++] = (uint8_t)i;
 }
 
-/* Those of up to TRIE_BURST keys that `wanted` has bits of, and whose way down is long: all of them
- * level by level, and no line is waited for that was not asked for a round before. */
-static ALWAYS_INLINE void trie_burst_deep(const struct trie *trie, const void *keys,
-                                          uint32_t *values, uint32_t wanted,
-                                          const struct trie_keys *kind,
-                                          unsigned (*count)(uint64_t))
+/* Keys that `wanted` has bits of come in at the root. */
+static ALWAYS_INLINE void trie_lanes_begin(struct trie_lanes *lanes, const struct trie *trie,
+                                           const void *keys, uint32_t *values, uint32_t wanted,
+                                           const struct trie_keys *kind)
 {
-    struct trie_lanes lanes;
-    lanes.n = lanes.tails = 0;
     for (uint32_t left = wanted; left; left &= left - 1)
         __builtin_prefetch(&trie->root[kind->top(keys, (unsigned)__builtin_ctz(left))]);
     for (uint32_t left = wanted; left; left &= left - 1) {
         unsigned i = (unsigned)__builtin_ctz(left);
         uint32_t top = kind->top(keys, i);
         values[i] = load_acquire(&trie->cover[top >> 8]);
-        trie_lanes_take(&lanes, trie, load_acquire(&trie->root[top]), keys, i, 1, values, kind);
+        trie_lanes_take(lanes, trie, load_acquire(&trie->root[top]), keys, i, 2, values, kind);
     }
-    for (unsigned k = 2; lanes.n; k++) {
-        unsigned deep = lanes.n;
-        for (unsigned j = 0; j < deep; j++) {
-            unsigned i = lanes.key[j], slot = kind->octet(keys, i, k);
-            const struct trie_node *node = blocks_at(&trie->blocks, lanes.entry[j] & TRIE_PLACE);
-            lanes.at[j] = trie_entry_at(node, lanes.entry[j], slot, count);
-            __builtin_prefetch(lanes.at[j]);
-            values[i] = trie_better(load_acquire(&node->cover), values[i]);
-        }
-        lanes.n = 0;
-        for (unsigned j = 0; j < deep; j++)
-            trie_lanes_take(&lanes, trie, trie_entry_load(lanes.at[j], lanes.entry[j]), keys,
-                            lanes.key[j], k, values, kind);
+}
+
+/* One level down for all of them. */
+static ALWAYS_INLINE void trie_lanes_step(struct trie_lanes *lanes, const struct trie *trie,
+                                          const void *keys, uint32_t *values,
+                                          const struct trie_keys *kind,
+                                          unsigned (*count)(uint64_t))
+{
+    unsigned deep = lanes->n;
+    for (unsigned j = 0; j < deep; j++) {
+        unsigned i = lanes->key[j], slot = kind->octet(keys, i, lanes->octet[j]);
+        const struct trie_node *node = blocks_at(&trie->blocks, lanes->entry[j]);
+        lanes->at[j] = trie_entry_at(node, lanes->entry[j], slot, count);
+        __builtin_prefetch(lanes->at[j]);
+        values[i] = trie_better(load_acquire(&node->cover), values[i]);
     }
-    for (unsigned j = 0; j < lanes.tails; j++) {
-        unsigned i = lanes.tail_key[j];
-        uint32_t leaf = trie_tail_says(lanes.tail[j], kind->head(keys, i));
+    lanes->n = 0;
+    for (unsigned j = 0; j < deep; j++)
+        trie_lanes_take(lanes, trie, trie_entry_load(lanes->at[j], lanes->entry[j]), keys,
+                        lanes->key[j], lanes->octet[j] + 1u, values, kind);
+}
+
+/* All of them to their ends, level by level: no line is waited for that was not asked for a round
+ * before.  What is known from above stands in `values`. */
+static ALWAYS_INLINE void trie_lanes_run(struct trie_lanes *lanes, const struct trie *trie,
+                                         const void *keys, uint32_t *values,
+                                         const struct trie_keys *kind,
+                                         unsigned (*count)(uint64_t))
+{
+    while (lanes->n)
+        trie_lanes_step(lanes, trie, keys, values, kind, count);
+    for (unsigned j = 0; j < lanes->ends; j++) {
+        unsigned i = lanes->end_key[j], octet = lanes->end_octet[j];
+        uint32_t entry = lanes->end[j], leaf;
+        if (trie_is_tail(entry))
+            leaf = trie_tail_says(blocks_at(&trie->blocks, entry), kind->head(keys, i));
+        else
+            leaf = bunch_says(&trie->lines, entry, kind->four(keys, i, octet));
         values[i] = trie_better(leaf, values[i]) & TRIE_VALUE;
     }
+    lanes->ends = 0;
 }

@@ -1,6 +1,7 @@
 /* Look-ups in the tables while they change, built under ThreadSanitizer and AddressSanitizer:
  * whatever a reader finds covers what it asked for, and is no shorter than what stays there all
- * the time (apps/ip/trie.h); and a host's own value (apps/ip/hosts6.h). */
+ * the time (apps/ip/trie.h); and a host's own value (apps/ip/hosts6.h), and that of a prefix by a
+ * shortcut (apps/ip/shortcut6.h). */
 #include "apps/forward/quiesce.h"
 #include "apps/ip/fib.h"
 #include "apps/ip/fib6.h"
@@ -273,6 +274,93 @@ static void hosts_while_others_come_and_go(void **state)
     fib6_shutdown();
 }
 
+/* Prefixes of a few neighbours, which are bunches, tails and nodes by turns: number n, the value
+ * n + 1, where prefix 0 covers all.  Of each neighbour the first few stay. */
+#define NEAR 600u
+#define NEIGHBOURS 5u
+
+static const uint8_t near_length[] = { 48, 48, 40, 47, 48, 42, 48, 48, 56, 64, 44, 80 };
+
+static unsigned near_length_of(uint32_t n)
+{
+    return n ? near_length[n / NEIGHBOURS % sizeof near_length] : 32;
+}
+
+/* Each has an octet of its own, so that none covers another but number 0. */
+static void near_address(uint8_t address[FIB6_ADDRESS], uint32_t n)
+{
+    memset(address, 0, FIB6_ADDRESS);
+    address[0] = 0x20;
+    address[3] = (uint8_t)(n ? n % NEIGHBOURS : 0);
+    if (n)
+        address[4] = (uint8_t)(1 + n / NEIGHBOURS);
+}
+
+static bool near_stays(uint32_t n)
+{
+    return n < 4 * NEIGHBOURS;
+}
+
+static void *read_near(void *arg)
+{
+    unsigned me = (unsigned)(uintptr_t)arg;
+    uint32_t state = me + 1, n[FIB6_BURST], value[FIB6_BURST];
+    uint8_t address[FIB6_BURST][FIB6_ADDRESS];
+    turns_park(&turns[me + 1], false);
+    while (!load_acquire(&stop)) {
+        for (unsigned i = 0; i < FIB6_BURST; i++) {
+            n[i] = 1 + dice(&state, i % 2 ? NEAR - 1 : 4 * NEIGHBOURS - 1);
+            near_address(address[i], n[i]);
+            address[i][FIB6_ADDRESS - 1] = (uint8_t)i;
+        }
+        fib6_lookup_burst((const uint8_t(*)[FIB6_ADDRESS])address, value, FIB6_BURST);
+        for (unsigned i = 0; i < FIB6_BURST; i++) {
+            uint32_t otherwise = n[i] % NEIGHBOURS ? 0 : 1;
+            if (value[i] != n[i] + 1 && (near_stays(n[i]) || value[i] != otherwise))
+                abort();
+        }
+        store_relaxed(&looked[me], looked[me] + 1);
+        turns_end(&turns[me + 1]);
+    }
+    turns_park(&turns[me + 1], true);
+    return NULL;
+}
+
+static void toggle_near(uint32_t n)
+{
+    static bool there[NEAR];
+    uint8_t address[FIB6_ADDRESS];
+    bool covered = n && n % NEIGHBOURS == 0;
+    near_address(address, n);
+    there[n] = !there[n];
+    if (there[n])
+        assert_int_equal(fib6_set(address, near_length_of(n), n + 1), 0);
+    else
+        fib6_clear(address, near_length_of(n), covered ? 32 : 0, covered ? 1 : 0);
+}
+
+/* Now few of them are there, now many. */
+static void neighbours_while_prefixes_change(void **state)
+{
+    uint32_t dices = 5;
+    host_reset();
+    host_set_yield((void (*)(void))sched_yield);
+    assert_int_equal(fib6_init(), 0);
+    fib6->dense = TRIE_DENSE_MAX; /* as among many */
+    for (unsigned i = 0; near_stays(i); i++)
+        toggle_near(i);
+    readers_start(read_near);
+    for (unsigned i = 0; i < CHANGES; i++) {
+        uint32_t span = i / 500 % 2 ? NEAR : 14 * NEIGHBOURS;
+        toggle_near(4 * NEIGHBOURS + dice(&dices, span - 4 * NEIGHBOURS));
+        retire_poll();
+        if (i % 100 == 0)
+            let_readers_look();
+    }
+    readers_stop();
+    fib6_shutdown();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +368,7 @@ int main(void)
         cmocka_unit_test(as_fast_as_this_cpu_can),
         cmocka_unit_test(whole_bursts_among_many_nodes),
         cmocka_unit_test(hosts_while_others_come_and_go),
+        cmocka_unit_test(neighbours_while_prefixes_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

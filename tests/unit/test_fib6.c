@@ -1,5 +1,6 @@
 /* The forwarding table for IPv6: what test_trie.c does not see of it. */
 #include "apps/ip/fib6.h"
+#include "apps/ip/shortcut6.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
 
@@ -180,6 +181,172 @@ static void two_hundred_thousand_prefixes(void **state)
     }
 }
 
+/* Prefixes below some neighbours and above them, and what is looked for: everything that a shortcut
+ * can lead to or lack. */
+#define MODEL 500u
+static struct model {
+    uint8_t prefix[FIB6_ADDRESS];
+    unsigned length;
+    uint32_t value; /* 0: not there */
+} model[MODEL];
+
+static bool covers(const struct model *m, const uint8_t *address)
+{
+    unsigned octets = m->length / 8, bits = m->length % 8;
+    return m->value && !memcmp(m->prefix, address, octets) &&
+           (!bits || !((m->prefix[octets] ^ address[octets]) >> (8 - bits)));
+}
+
+static const struct model *longest(const uint8_t *address, unsigned shorter_than)
+{
+    const struct model *best = NULL;
+    for (unsigned i = 0; i < MODEL; i++)
+        if (model[i].length < shorter_than && covers(&model[i], address) &&
+            (!best || model[i].length > best->length))
+            best = &model[i];
+    return best;
+}
+
+static void neighbour_address(uint8_t *address)
+{
+    memset(address, 0, FIB6_ADDRESS);
+    address[0] = 0x20;
+    address[1] = (uint8_t)(random() % 8 ? 1 : random() % 3);
+    address[2] = (uint8_t)(random() % 3);
+    address[3] = (uint8_t)(random() % 2 ? random() % 12 : random());
+    for (unsigned i = 4; i < 9; i++)
+        address[i] = (uint8_t)(random() % 2 ? random() % 4 << random() % 7 : 0);
+    address[15] = (uint8_t)(random() % 2);
+}
+
+static unsigned neighbour_length(void)
+{
+    static const unsigned often[] = { 0,  12, 20, 24, 25, 28, 29, 30, 32, 32,
+                                      36, 40, 44, 48, 48, 48, 48, 56, 64, 128 };
+    return random() % 3 ? often[random() % ARRAY_SIZE(often)]
+                        : (unsigned)random() % (8 * FIB6_ADDRESS + 1);
+}
+
+static bool is_there(const uint8_t *prefix, unsigned length)
+{
+    for (unsigned i = 0; i < MODEL; i++)
+        if (model[i].value && model[i].length == length &&
+            !memcmp(model[i].prefix, prefix, FIB6_ADDRESS))
+            return true;
+    return false;
+}
+
+/* Comes or goes.  Without memory it may be refused. */
+static void model_step(struct model *m, bool large)
+{
+    if (m->value) {
+        m->value = 0;
+        const struct model *cover = longest(m->prefix, m->length);
+        fib6_clear(m->prefix, m->length, cover ? cover->length : 0, cover ? cover->value : 0);
+        return;
+    }
+    uint8_t prefix[FIB6_ADDRESS];
+    unsigned length = neighbour_length();
+    uint32_t value = 1 + (uint32_t)random() % (large && random() % 4 == 0 ? 200000 : 300);
+    neighbour_address(prefix);
+    cut(prefix, length);
+    if (is_there(prefix, length) || fib6_set(prefix, length, value))
+        return;
+    memcpy(m->prefix, prefix, sizeof prefix);
+    m->length = length;
+    m->value = value;
+}
+
+/* In bursts of any number, some keys in a row the same. */
+static void check_bursts(unsigned bursts)
+{
+    uint8_t address[FIB6_BURST][FIB6_ADDRESS];
+    uint32_t value[FIB6_BURST];
+    while (bursts--) {
+        unsigned n = random() % 2 ? FIB6_BURST : (unsigned)random() % (FIB6_BURST + 1);
+        fib6_use_way((unsigned)random() % fib6_ways());
+        for (unsigned i = 0; i < n; i++) {
+            const struct model *m = &model[random() % MODEL];
+            neighbour_address(address[i]);
+            if (i && random() % 8 == 0)
+                memcpy(address[i], address[i - 1], FIB6_ADDRESS);
+            else if (m->value && random() % 2)
+                memcpy(address[i], m->prefix, FIB6_ADDRESS);
+        }
+        fib6_lookup_burst((const uint8_t(*)[FIB6_ADDRESS])address, value, n);
+        for (unsigned i = 0; i < n; i++) {
+            const struct model *m = longest(address[i], 8 * FIB6_ADDRESS + 1);
+            assert_int_equal(value[i], m ? m->value : 0);
+            assert_int_equal(fib6_lookup(address[i]), value[i]);
+        }
+    }
+}
+
+static void bursts_find_what_a_list_finds(unsigned rounds, bool large, bool short_of_memory)
+{
+    memset(model, 0, sizeof model);
+    for (unsigned i = 0; i < rounds; i++) {
+        if (short_of_memory && random() % 3 == 0)
+            host_set_table_room(0);
+        for (unsigned j = 0; j < 8; j++)
+            model_step(&model[random() % (i / 200 % 2 ? MODEL : MODEL / 8)], large);
+        host_set_table_room(SIZE_MAX);
+        check_bursts(2);
+    }
+    assert_non_null(shortcut6.table);
+    assert_true(shortcut6.table->count > 20);
+    for (unsigned i = 0; i < MODEL; i++)
+        if (model[i].value)
+            model_step(&model[i], false);
+    assert_int_equal(shortcut6.table->count, 0);
+    assert_int_equal(fib6->blocks.used, 0);
+    assert_int_equal(fib6->lines.used, 0);
+}
+
+static void short_ways_find_the_longest(void **state)
+{
+    bursts_find_what_a_list_finds(3000, false, false);
+}
+
+static void large_values_have_short_ways_too(void **state)
+{
+    bursts_find_what_a_list_finds(1500, true, false);
+}
+
+static void short_ways_without_memory(void **state)
+{
+    bursts_find_what_a_list_finds(2000, false, true);
+}
+
+/* Each of them, whatever piece of the table has moved to a longer one, and when they went. */
+static void shortcuts_are_there_while_their_table_grows(void **state)
+{
+    enum { COUNT = 6000 };
+    static uint8_t address[COUNT + FIB6_BURST][FIB6_ADDRESS];
+    uint32_t value[FIB6_BURST];
+    for (uint32_t i = 0; i < COUNT; i++) {
+        address[i][0] = 0x2a;
+        address[i][2] = (uint8_t)(i >> 8);
+        address[i][3] = (uint8_t)i;
+        assert_int_equal(fib6_set(address[i], 32 + i % 3 * 8, 1 + i), 0);
+        if (i % 50 && i + 1 < COUNT)
+            continue;
+        for (uint32_t j = 0; j <= i; j += FIB6_BURST) {
+            fib6_lookup_burst((const uint8_t(*)[FIB6_ADDRESS]) & address[j], value, FIB6_BURST);
+            for (unsigned n = 0; n < FIB6_BURST && j + n <= i; n++)
+                assert_int_equal(value[n], 1 + j + n);
+        }
+    }
+    assert_in_range(shortcut6.table->count, COUNT * 95 / 100, COUNT); /* a full line is rare */
+    assert_true(shortcut6_bytes() < COUNT * 40);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        fib6_clear(address[i], 32 + i % 3 * 8, 0, 0);
+        fib6_lookup_burst((const uint8_t(*)[FIB6_ADDRESS]) & address[i], value, 1);
+        assert_int_equal(value[0], 0);
+    }
+    assert_int_equal(shortcut6.table->count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +355,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(default_route_and_host_route, set_up, tear_down),
         cmocka_unit_test_setup_teardown(hosts_are_found_while_their_table_grows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(hosts_go_while_their_table_grows, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(short_ways_find_the_longest, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(large_values_have_short_ways_too, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(short_ways_without_memory, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(shortcuts_are_there_while_their_table_grows, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(two_hundred_thousand_prefixes, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

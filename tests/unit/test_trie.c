@@ -22,7 +22,11 @@ static struct entry model[PREFIXES];
 static struct trie *trie;
 static unsigned key_octets;
 static bool small_values;
-static uint32_t hold[HOLDS]; /* blocks that the test took */
+static bool crowded; /* keys are those of a few neighbours, which are bunches and more */
+static struct hold {
+    struct blocks *blocks;
+    uint32_t place, size;
+} hold[HOLDS]; /* blocks that the test took */
 static unsigned holds;
 
 static bool bit_of(const uint8_t *key, unsigned n)
@@ -82,6 +86,13 @@ static void cut(uint8_t *key, unsigned length)
 static void random_key(uint8_t *key)
 {
     memset(key, 0, TRIE_KEY);
+    if (crowded) {
+        key[0] = 0x20;
+        key[3] = (uint8_t)(random() % 24);
+        for (unsigned i = 4; i < 9; i++)
+            key[i] = (uint8_t)(random() % 2 ? random() % 4 << random() % 7 : 0);
+        return;
+    }
     for (unsigned i = 0; i < key_octets; i++)
         if (random() % 2)
             key[i] = (uint8_t)(random() % 3 ? 0x80 >> random() % 8 : random());
@@ -129,11 +140,24 @@ static int set_up_tails_compressed(void **state)
     return e;
 }
 
+/* Nearly all in bunches, which become nodes and tails and come back. */
+static int set_up_crowded(void **state)
+{
+    crowded = small_values = true;
+    return set_up_tails(state);
+}
+
+static int set_up_crowded_compressed(void **state)
+{
+    crowded = true;
+    return set_up_tails_compressed(state);
+}
+
 static int tear_down(void **state)
 {
     trie_free(trie);
     free(trie);
-    small_values = false;
+    small_values = crowded = false;
     return 0;
 }
 
@@ -166,6 +190,8 @@ static bool step(struct entry *e)
 {
     uint8_t key[TRIE_KEY];
     unsigned length = (unsigned)random() % (8 * key_octets + 1);
+    if (crowded && random() % 8)
+        length = 33 + (unsigned)random() % (random() % 4 ? 16 : 40);
     uint32_t value = random_value();
     if (e->value && random() % 2) {
         clear(e);
@@ -213,6 +239,8 @@ static void check_empty(void)
     assert_true(trie->dense == 0 || trie->dense == TRIE_DENSE_MAX);
     assert_int_equal(trie->blocks.used, 0);
     assert_int_equal(trie->blocks.bytes, 0);
+    assert_int_equal(trie->lines.used, 0);
+    assert_int_equal(trie->lines.bytes, 0);
     for (unsigned i = 0; i < ARRAY_SIZE(trie->root); i++)
         assert_int_equal(trie->root[i], 0);
     for (unsigned i = 0; i < 1000; i++) {
@@ -290,29 +318,45 @@ static void a_full_node(void **state)
     check_empty();
 }
 
+/* All of it, but for what one of a few sizes leaves over. */
+static void take_all(struct blocks *blocks, uint32_t size)
+{
+    unsigned from = holds, left;
+    uint32_t place;
+    while (holds < HOLDS && (place = blocks_take(blocks, size)))
+        hold[holds++] = (struct hold){ blocks, place, size };
+    for (left = (unsigned)random() % 4; left && holds > from; left--) {
+        holds--;
+        blocks_give(blocks, hold[holds].place, size);
+    }
+}
+
+static void give_all(void)
+{
+    while (holds) {
+        holds--;
+        blocks_give(hold[holds].blocks, hold[holds].place, hold[holds].size);
+    }
+}
+
 /* Whatever there is no memory for is refused, and leaves everything as it was; what goes, goes. */
 static void without_memory_nothing_is_half_done(void **state)
 {
     unsigned refused = 0, gone = 0;
-    key_octets = 4;
+    key_octets = crowded ? TRIE_KEY : 4;
     for (unsigned i = 0; i < 3000; i++)
         step(&model[random() % PREFIXES]);
     for (unsigned round = 0; round < 4000; round++) {
         struct entry *e = &model[random() % PREFIXES];
         bool was = e->value;
         host_set_table_room(0);
-        /* all of it, but for what one of a few sizes leaves over */
-        uint32_t size = (1 + (uint32_t)random() % 8) * BLOCK_UNIT, place;
-        for (holds = 0; holds < HOLDS && (place = blocks_take(&trie->blocks, size));)
-            hold[holds++] = place;
-        for (unsigned back = (unsigned)random() % 4; back && holds; back--)
-            blocks_give(&trie->blocks, hold[--holds], size);
+        take_all(&trie->blocks, (1 + (uint32_t)random() % 8) * BLOCK_UNIT);
+        take_all(&trie->lines, (1 + (uint32_t)random() % 3) * CACHE_LINE);
         bool done = step(e);
         refused += !done;
         gone += done && was && !e->value;
         check_some(e);
-        while (holds)
-            blocks_give(&trie->blocks, hold[--holds], size);
+        give_all();
         host_set_table_room(SIZE_MAX);
     }
     assert_true(refused > 100 && gone > 100);
@@ -379,6 +423,63 @@ static void the_longest_tail_is_opened(void **state)
     }
 }
 
+/* Slots of the fourth octet that name a bunch, or else anything with nodes. */
+static unsigned slots_with(bool bunches)
+{
+    unsigned n = 0;
+    for (unsigned last = 0; last < 256; last++) {
+        uint8_t key[TRIE_KEY] = { 0x20, 0, 0, (uint8_t)last };
+        uint32_t entry = trie_slot(trie, key, 3);
+        n += entry & TRIE_NODE && !trie_is_tail(entry) && trie_is_bunch(entry) == bunches;
+    }
+    return n;
+}
+
+/* Few make bunches, more of them nodes; both come and go. */
+static void prefixes_of_a_few_neighbours(void **state)
+{
+    unsigned bunches = 0, nodes = 0;
+    key_octets = TRIE_KEY;
+    for (unsigned i = 0; i < 24000; i++) {
+        struct entry *e = &model[random() % (i / 3000 % 2 ? PREFIXES : PREFIXES / 6)];
+        if (i % 6000 == 5999)
+            clear_all();
+        if (!step(e))
+            continue;
+        check_some(e);
+        bunches += slots_with(true);
+        nodes += slots_with(false);
+    }
+    assert_true(bunches > 1000 && nodes > 1000);
+    clear_all();
+    check_empty();
+}
+
+/* As many as fit are a bunch, in a line, in two, or with longer keys; one more makes it a node, and
+ * all of them are found in each. */
+static void a_bunch_holds_what_it_can(void **state)
+{
+    static const unsigned longest[] = { 48, 64 };
+    key_octets = TRIE_KEY;
+    for (unsigned kind = 0; kind < ARRAY_SIZE(longest); kind++) {
+        for (unsigned n = 0; n <= BUNCH_MOST; n++) {
+            struct entry *e = &model[n];
+            *e = (struct entry){ .key = { 0x20, 1, 2, 3, (uint8_t)(n * 9) },
+                                 .length = n ? 40 : longest[kind],
+                                 .value = 100 + n };
+            assert_int_equal(trie_set(trie, e->key, e->length, e->value), 0);
+            uint32_t entry = trie_slot(trie, e->key, 3);
+            bool tail = n == 0 && longest[kind] < TRIE_TAIL_LENGTH;
+            assert_int_equal(trie_is_tail(entry), tail);
+            assert_int_equal(trie_is_bunch(entry), !tail && n < BUNCH_MOST);
+            for (unsigned i = 0; i <= n; i++)
+                check_edges(&model[i]);
+        }
+        clear_all();
+        check_empty();
+    }
+}
+
 #define BOTH(test) \
     cmocka_unit_test_setup_teardown(test, set_up, tear_down), \
         cmocka_unit_test_setup_teardown(test, set_up_compressed, tear_down)
@@ -401,6 +502,18 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(the_longest_tail_is_opened, set_up_tails, tear_down),
         cmocka_unit_test_setup_teardown(the_longest_tail_is_opened, set_up_tails_compressed,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(every_length, set_up_tails, tear_down),
+        cmocka_unit_test_setup_teardown(every_length, set_up_tails_compressed, tear_down),
+        cmocka_unit_test_setup_teardown(prefixes_of_a_few_neighbours, set_up_crowded, tear_down),
+        cmocka_unit_test_setup_teardown(prefixes_of_a_few_neighbours, set_up_crowded_compressed,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(without_memory_nothing_is_half_done, set_up_crowded,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(without_memory_nothing_is_half_done,
+                                        set_up_crowded_compressed, tear_down),
+        cmocka_unit_test_setup_teardown(a_bunch_holds_what_it_can, set_up_tails, tear_down),
+        cmocka_unit_test_setup_teardown(a_bunch_holds_what_it_can, set_up_tails_compressed,
                                         tear_down),
         BOTH(every_length),
         BOTH(a_full_node),
