@@ -1,6 +1,7 @@
 /* i40e_server.c - the i40e model as a program (serve.h).
  *
- *   i40e_server [-c x710|xl710|xxv710] [-p PF] [-w WIRE] [-m LAST_BYTE_OF_MAC] pf SOCKET
+ *   i40e_server [-c x710|xl710|xxv710] [-p PF] [-w WIRE] [-m LAST_BYTE_OF_MAC] [-d] pf SOCKET
+ *   -d: known deviations of DPDK's are let pass (i40e_model.h)
  *
  * Further words: `reset core`, `reset global` (as if by another PF), `resets` (of the PF, core,
  * global), `malicious QUEUE`. */
@@ -57,7 +58,7 @@ static bool obey(const char *line)
 static int usage(void)
 {
     fprintf(stderr, "usage: i40e_server [-c x710|xl710|xxv710] [-p PF] [-w WIRE] [-m BYTE] "
-                    "pf SOCKET\n");
+                    "[-d] pf SOCKET\n");
     return 2;
 }
 
@@ -73,8 +74,9 @@ int main(int argc, char **argv)
     enum i40e_model_chip chip = I40E_MODEL_X710;
     const char *wire = NULL;
     unsigned pf = 0;
+    bool dpdk = false;
     int c;
-    while ((c = getopt(argc, argv, "c:p:w:m:")) != -1) {
+    while ((c = getopt(argc, argv, "c:p:w:m:d")) != -1) {
         if (c == 'c')
             chip = !strcmp(optarg, "xl710")    ? I40E_MODEL_XL710
                    : !strcmp(optarg, "xxv710") ? I40E_MODEL_XXV710
@@ -86,12 +88,15 @@ int main(int argc, char **argv)
             wire = optarg;
         else if (c == 'm')
             mac[5] = (uint8_t)atoi(optarg);
+        else if (c == 'd')
+            dpdk = true;
         else
             return usage();
     }
     if (argc - optind != 2 || strcmp(argv[optind], "pf"))
         return usage();
     i40e_model_power_on(&model, chip, pf, mac);
+    model.dpdk = dpdk;
     model.patient = true;
     model.reset_delay_us = RESET_DELAY_US;
     return serve(&served, argv[optind + 1], wire);

@@ -27,10 +27,10 @@ def missing():
 
 
 class Machine(modelled.Linux):
-    """`nics`: (kind, options) of each model; `cables` of the same number."""
+    """`nics`: (kind, options) of each model, all of one `program`; `cables` of the same number."""
 
-    def __init__(self, nics):
-        super().__init__(nics, modules=MODULES, append="intel_iommu=on", memory=896)
+    def __init__(self, nics, program="ixgbe_server"):
+        super().__init__(nics, modules=MODULES, append="intel_iommu=on", memory=896, program=program)
         self.cables = []
 
     def prepare(self):
@@ -38,7 +38,7 @@ class Machine(modelled.Linux):
         for number, (kind, options) in enumerate(self.nics):
             self.cables.append(modelled.Cable(self.folder, number))
             self.servers.append(modelled.Server(self.folder, "nic%d" % number, kind,
-                                                "listen:" + self.cables[-1].remote, ["-d", *options]))
+                                                "listen:" + self.cables[-1].remote, options, program=self.program))
             self.cables[-1].connect()
 
     def _machine(self):
@@ -69,8 +69,8 @@ class Testpmd:
         self.machine, self.socket = machine, machine.consoles[0].socket
         self.cables = [machine.cables[nic] for nic in nics]
         self.servers = [machine.servers[nic] for nic in nics]
-        self.words = "--lcores 0@0,1@1 --huge-dir /huge --log-level=pmd.net.ixgbe.init:debug %s %s -- " \
-            "-i --total-num-mbufs=16384 %s" % (" ".join("-a " + modelled.bdf(nic) for nic in nics), eal, words)
+        self.words = "--lcores 0@0,1@1 --huge-dir /huge --log-level=pmd.net.*.init:debug %s %s -- " \
+            "-i --total-num-mbufs=32768 %s" % (" ".join("-a " + modelled.bdf(nic) for nic in nics), eal, words)
         self.said, self.heard = "", 0       # all of it; how far it was waited for
 
     def hear(self, limit=0.0):

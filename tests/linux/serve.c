@@ -65,7 +65,7 @@ static bool obey(const char *line)
 static bool turn(void)
 {
     static bool deaf; /* standard input has ended */
-    char line[80];
+    char line[200];
     struct pollfd p[3] = { { vfio_user_descriptor(0), POLLIN, 0 },
                            { wire_descriptor(&cable), POLLIN, 0 },
                            { deaf ? -1 : STDIN_FILENO, POLLIN, 0 } };

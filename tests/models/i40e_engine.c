@@ -28,7 +28,7 @@
 #define RX_PTYPE 0x0000003fc0000000ull
 #define RX_LENGTH 0x000fffc000000000ull
 /* flexible: word 0 and word 1 */
-#define FLEX_RXDID 0x02ull
+#define FLEX_RXDID 0xffull
 #define FLEX_PTYPE 0x03ff0000ull
 #define FLEX_LENGTH 0x00003fff00000000ull
 #define FLEX_IPE 0x10ull
@@ -134,10 +134,13 @@ static struct words seen(const struct i40e_engine_queue *q, const uint8_t *bytes
         tag = -1;
     }
     if (flex) {
-        d.w[0] = FLEX_RXDID | FIELD_PUT(FLEX_PTYPE, type);
+        d.w[0] = FIELD_PUT(FLEX_PTYPE, type);
         d.w[1] = (looked ? RX_L3L4P : 0) | (ip ? FLEX_IPE : 0) | (l4 ? FLEX_L4E : 0) | FLEX_CRCP |
-                 (hash ? FLEX_RSS | (uint64_t)*hash << 32 : 0) |
-                 (tag < 0 ? 0 : FLEX_L2TAG1P | vlan);
+                 (hash ? FLEX_RSS : 0) | (tag < 0 ? 0 : FLEX_L2TAG1P | vlan);
+        if (hash && q->context.rxdid == I40E_ENGINE_RXDID_OVS)
+            d.w[3] = *hash; /* a flow's number is in its place, and there is none */
+        else if (hash)
+            d.w[1] |= (uint64_t)*hash << 32;
         return d;
     }
     d.w[0] = vlan | (hash ? (uint64_t)*hash << 32 : 0);
@@ -186,11 +189,10 @@ static void write_back(struct i40e_engine *e, struct i40e_engine_queue *q,
     bool flex = q->context.format == I40E_ENGINE_FLEX;
     if (last)
         d = *about;
-    else if (flex)
-        d.w[0] = FLEX_RXDID;
     d.w[1] |= RX_DD | (last ? RX_EOF : 0) | (flex ? 0 : FIELD_PUT(RX_LENGTH, (uint64_t)n));
     if (flex)
-        d.w[0] |= FIELD_PUT(FLEX_LENGTH, (uint64_t)n);
+        d.w[0] |=
+            FIELD_PUT(FLEX_LENGTH, (uint64_t)n) | FIELD_PUT(FLEX_RXDID, (uint64_t)q->context.rxdid);
     i40e_engine_return(e, q, d.w);
 }
 

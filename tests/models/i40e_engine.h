@@ -17,12 +17,18 @@
 
 enum i40e_engine_format { I40E_ENGINE_16, I40E_ENGINE_32, I40E_ENGINE_FLEX };
 
+/* Flexible descriptors: where the hash is differs.  The second is "comms OVS", which DPDK's iavf
+ * asks for: it and DPDK's ice agree. */
+#define I40E_ENGINE_RXDID_NIC 2u
+#define I40E_ENGINE_RXDID_OVS 22u
+
 struct i40e_queue_context {
     uint64_t base;      /* of the ring, in bytes */
     uint32_t count;     /* descriptors */
     uint32_t buffer;    /* receive: bytes of each */
     uint32_t max_frame; /* receive: with FCS */
     enum i40e_engine_format format;
+    uint8_t rxdid;  /* of a flexible one: which */
     bool strip;     /* receive: a tag goes to L2TAG1, */
     bool second;    /* or to the second L2TAG2 of a wide descriptor */
     bool keeps_fcs; /* receive */

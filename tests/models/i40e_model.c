@@ -77,6 +77,7 @@ static void fixed_registers(struct i40e_model *m)
     *i40e_at(m, R_PRTGL_SAL) = (uint32_t)config_get(m->mac, 4);
     *i40e_at(m, R_PRTGL_SAH) = i40e_le16(m->mac + 4) | (uint32_t)m->max_frame << 16;
     *i40e_at(m, R_PRTTSYN_CTL0) = 0xfu << 8; /* no PF may set the clock */
+    *i40e_at(m, R_GLQF_CTL) = GLQF_TOEPLITZ; /* Linux hashes so and does not write it */
     *i40e_at(m, R_REG_MSS) = 0x01000000u;
 }
 
@@ -278,7 +279,9 @@ uint64_t i40e_model_bar_read(void *ctx, unsigned bar, uint64_t offset, unsigned 
         return 0;
     settle(m);
     const uint64_t *counter = i40e_model_counter_at(m, (uint32_t)offset, &high, &narrow);
-    if (bar == 0 && size == 8 && offset >= R_RXERR1 && offset < R_RXERR1 + 8 * 144)
+    if (bar == 0 && size == 8 &&
+        ((offset >= R_RXERR1 && offset < R_RXERR1 + 8 * 144) ||
+         i40e_model_is_internal_counter(m, (uint32_t)offset)))
         return 0;
     if (bar == 0 && counter && (size == 4 || (size == 8 && !high && !narrow))) {
         uint64_t value = read_counter(*counter, narrow, high, size);

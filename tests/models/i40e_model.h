@@ -40,7 +40,7 @@
 #define I40E_MODEL_VLANS 512u    /* entries of VSIs' VLAN tables, and their promiscuous VLANs */
 #define I40E_MODEL_VF_VECTORS 5u
 #define I40E_MODEL_VF_QUEUES 16u
-#define I40E_MODEL_VECTORS 64u
+#define I40E_MODEL_VECTORS 129u
 #define I40E_MODEL_REGISTERS 0x3f0000u
 #define I40E_MODEL_WORDS 0x800u /* of the shadow RAM: one sector, where boards have sixteen */
 #define I40E_MODEL_FRAME 9728u  /* longest on the wire, FCS included */
@@ -187,6 +187,7 @@ struct i40e_model {
     bool vfr_sticks;        /* VFRSTAT never says that a VF's reset is over */
     bool gone;              /* reads are all ones, writes go nowhere */
     bool patient;           /* inject: false only while a queue that is on has no room */
+    bool dpdk;              /* what only DPDK does is let pass: tests/linux/README.md names it */
     uint16_t refused_opcode, refusal; /* answered with that code; opcode 0: none */
     unsigned refusals;      /* so many times; 0: for ever */
     uint16_t api_minor;     /* of firmware's interface 1.x; 0: 15 */

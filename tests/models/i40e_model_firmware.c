@@ -4,8 +4,10 @@
 
 #include <string.h>
 
+#define OP_QUEUE_SHUTDOWN 0x0003u
 #define NVM_RESOURCE 1u
 #define NVM_READ_MS 3000u
+#define PORT_PADS_SHORT_FRAMES 2u
 #define LUT_BYTES 512u
 #define KEY_BYTES 52u
 
@@ -141,6 +143,15 @@ static uint16_t clear_pxe(struct i40e_model *m, uint8_t *desc, uint8_t *buffer)
     return was ? AQ_EEXIST : AQ_OK;
 }
 
+/* With two tags in a frame, or with bad frames kept, nothing is modelled. */
+static uint16_t port_parameters(struct i40e_model *m, uint8_t *desc, uint8_t *buffer)
+{
+    if (i40e_le16(desc + AQ_PARAM) != PORT_PADS_SHORT_FRAMES)
+        i40e_model_violation(m, "port parameters that are not modelled", 0x0203,
+                             i40e_le16(desc + AQ_PARAM));
+    return AQ_OK;
+}
+
 /* Registers by firmware ------------------------------------------------------------------- */
 
 static uint16_t rx_ctl_read(struct i40e_model *m, uint8_t *desc, uint8_t *buffer)
@@ -171,6 +182,15 @@ static uint16_t debug_read(struct i40e_model *m, uint8_t *desc, uint8_t *buffer)
         return AQ_EINVAL;
     config_put(desc + AQ_PARAM + 8, 0, 4);
     config_put(desc + AQ_PARAM + 12, i40e_model_register_read(m, reg), 4);
+    return AQ_OK;
+}
+
+static uint16_t debug_write(struct i40e_model *m, uint8_t *desc, uint8_t *buffer)
+{
+    uint32_t reg = i40e_le32(desc + AQ_PARAM + 4);
+    if (reg >= I40E_MODEL_REGISTERS || i40e_le32(desc + AQ_PARAM + 8))
+        return AQ_EINVAL;
+    i40e_model_register_write(m, reg, i40e_le32(desc + AQ_PARAM + 12));
     return AQ_OK;
 }
 
@@ -258,7 +278,7 @@ static const struct command {
 } commands[] = {
     { 0x0001, DIRECT, 0, get_version },
     { 0x0002, ASKS, 1, accept }, /* driver version */
-    { 0x0003, DIRECT, 0, queue_shutdown },
+    { OP_QUEUE_SHUTDOWN, DIRECT, 0, queue_shutdown },
     { 0x0004, DIRECT, 0, accept }, /* PF context */
     { 0x0008, DIRECT, 0, request_resource },
     { 0x0009, DIRECT, 0, release_resource },
@@ -268,6 +288,7 @@ static const struct command {
     { 0x0108, DIRECT, 0, mac_write },
     { 0x0110, DIRECT, 0, clear_pxe },
     { 0x0200, ANSWERS, 32, i40e_aq_get_switch },
+    { 0x0203, DIRECT, 0, port_parameters },
     { 0x0205, DIRECT, 0, accept }, /* switch configuration */
     { 0x0206, DIRECT, 0, rx_ctl_read },
     { 0x0207, DIRECT, 0, rx_ctl_write },
@@ -303,11 +324,13 @@ static const struct command {
     { 0x0a01, DIRECT, 0, accept }, /* events about the MIB */
     { 0x0a05, DIRECT, 0, lldp_stop },
     { 0x0a06, DIRECT, 0, lldp_start },
+    { 0x0a08, ASKS, 2, accept }, /* the MIB, as set by the driver */
     { 0x0b02, ASKS, KEY_BYTES, rss_key },
     { 0x0b03, ASKS, 128, rss_lut },
     { 0x0b04, ANSWERS, KEY_BYTES, rss_key },
     { 0x0b05, ANSWERS, 128, rss_lut },
     { 0xff03, DIRECT, 0, debug_read },
+    { 0xff04, DIRECT, 0, debug_write },
 };
 
 static const struct command *command_of(uint16_t opcode)
@@ -355,7 +378,7 @@ void i40e_model_command(void *owner, struct i40e_aq_desc *desc, uint8_t *buffer)
     uint8_t *bytes = (uint8_t *)desc;
     uint16_t opcode = desc->opcode;
     const struct command *c = command_of(opcode);
-    if (m->shut_down)
+    if (m->shut_down && !(m->dpdk && opcode == OP_QUEUE_SHUTDOWN))
         i40e_model_violation(m, "a command after the queue's shutdown", opcode, 0);
     if (!c) {
         i40e_model_violation(m, "no such command", opcode, 0);

@@ -63,6 +63,9 @@
 #define   QINT_NEXT_TYPE 0x18000000u
 #define   QINT_CAUSE 0x40000000u
 #define R_PORTMDIO_NUM 0x3f100u
+#define R_GLINT_CTL 0x3f800u
+#define   GLINT_AUTOMASK_NOT_0 0x00000001u
+#define   GLINT_AUTOMASK_NOT_N 0x00000004u
 #define R_ATQBAL 0x80000u
 #define R_ARQT 0x80480u
 #define R_PRTDCB_GENS 0x83020u
@@ -152,6 +155,7 @@
 #define R_PCIFCNCNT 0x1c0ab4u
 #define R_PFQF_CTL_0 0x1c0ac0u
 #define   PFQF_LUT512 0x00010000u
+#define R_L2TAGSEN 0x1c0b20u
 #define R_PRTGL_SAL 0x1e2120u
 #define R_PRTGL_SAH 0x1e2140u
 #define R_PRTTSYN_CTL0 0x1e4200u
@@ -161,6 +165,8 @@
 #define R_PFQF_HLUT(i) (0x240000u + 0x80 * (i))
 #define R_PFQF_HKEY(i) (0x244800u + 0x80 * (i))
 #define R_PFQF_HENA(i) (0x245900u + 0x80 * (i))
+#define R_GLQF_CTL 0x269ba4u
+#define   GLQF_TOEPLITZ 0x00000002u
 #define R_RXERR1 0x318000u
 
 /* Admin queue: a descriptor as bytes, and codes */
@@ -295,6 +301,8 @@ enum i40e_kind i40e_model_kind(uint32_t reg, uint32_t *writable);
 void i40e_model_clear_registers(struct i40e_model *m, enum i40e_model_reset kind);
 /* The counter that is there, NULL: none.  *high: its upper half; *narrow: 32 bits are all. */
 uint64_t *i40e_model_counter_at(struct i40e_model *m, uint32_t reg, bool *high, bool *narrow);
+/* Of the switch's port, in the place of a VSI's: nothing is counted there. */
+bool i40e_model_is_internal_counter(const struct i40e_model *m, uint32_t reg);
 
 /* i40e_model_nvm.c */
 void i40e_model_nvm_init(struct i40e_model *m);

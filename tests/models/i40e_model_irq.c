@@ -2,9 +2,9 @@
  * are queues.
  *
  * A vector fires when something happened since it fired last and INTENA is set; firing clears
- * INTENA.  A queue belongs to the vector that its QINT register names, if that vector's list
- * (LNKLST, then from queue to queue) leads to it.  Moderation is not modelled.  Witnesses: Linux
- * i40e and DPDK agree. */
+ * INTENA, unless GLINT_CTL has that switched off (DPDK).  A queue belongs to the vector that its
+ * QINT register names, if that vector's list (LNKLST, then from queue to queue) leads to it.
+ * Moderation is not modelled.  Witnesses: Linux i40e and DPDK agree. */
 #include "tests/models/i40e_model_internal.h"
 
 #define TYPE_TX 1u
@@ -57,7 +57,8 @@ static void fire(struct i40e_model *m, unsigned vector)
         return;
     report_heads(m, vector);
     m->pending[vector] = false;
-    *control &= ~DYN_INTENA;
+    if (!(i40e_get(m, R_GLINT_CTL) & (vector ? GLINT_AUTOMASK_NOT_N : GLINT_AUTOMASK_NOT_0)))
+        *control &= ~DYN_INTENA;
     m->fired[vector]++;
     pcispace_interrupt(&m->device, vector);
 }

@@ -40,8 +40,10 @@ static const struct known {
     { R_QINT_RQCTL(0), R_QINT_RQCTL(LAST_QUEUE), 4, 0x5fff1fffu | 0xe000, RW, CORER },
     { R_QINT_TQCTL(0), R_QINT_TQCTL(LAST_QUEUE), 4, 0x5fff1fffu | 0xe000, RW, CORER },
     { R_PORTMDIO_NUM, R_PORTMDIO_NUM, 4, 0x00000010, RW, CORER },
-    { 0x3f800, 0x3f800, 4, 0x00000006, RW, CORER }, /* GLINT_CTL */
+    { R_GLINT_CTL, R_GLINT_CTL, 4, 0x00000007, RW, CORER },
+    { 0x42800, 0x42dfc, 4, 0x000000ff, RW, CORER }, /* which tags a VSI's frames may have: DPDK */
     { 0x442d8, 0x442e0, 4, 0x00000fff, RW, CORER }, /* GLLAN_TSOMSK: TCP flags of segments */
+    { 0x50800, 0x50dfc, 4, 0x0000ffff, RW, CORER }, /* how a VSI's tags are stripped: DPDK */
     { 0x6b400, 0x6b400, 4, 0x0000ffff, RW, NEVER }, /* PFPM_WUFC */
     { R_VPLAN_QTABLE(0, 0), R_VPLAN_QTABLE(16, 0) - 4, 4, 0x000007ff, RW, NEVER },
     { R_VPLAN_MAPENA(0), R_VPLAN_MAPENA(LAST_VF), 4, 0x00000001, RW, NEVER },
@@ -111,6 +113,7 @@ static const struct known {
     { R_VT_PFALLOC, R_VT_PFALLOC, 4, 0, RO, NEVER },
     { R_PCIFCNCNT, R_PCIFCNCNT, 4, 0, RO, NEVER },
     { R_PFQF_CTL_0, R_PFQF_CTL_0, 4, 0x000fffff, RW, CORER },
+    { R_L2TAGSEN, R_L2TAGSEN, 4, 0x000000ff, RW, CORER },
     { R_PRTGL_SAL, R_PRTGL_SAL, 4, ALL, RW, NEVER },
     { R_PRTGL_SAH, R_PRTGL_SAH, 4, ALL, RW, NEVER },
     { R_PRTTSYN_CTL0, R_PRTTSYN_CTL0, 4, ALL, RW, NEVER },
@@ -122,22 +125,34 @@ static const struct known {
     { R_VF_HLUT(0, 0), R_VF_HLUT(16, 0) - 4, 4, ALL, RW, NEVER },
     { R_VF_HKEY(0, 0), R_VF_HKEY(13, 0) - 4, 4, ALL, RW, NEVER },
     { R_VF_HENA(0, 0), R_VF_HENA(2, 0) - 4, 4, ALL, RW, NEVER },
+    { 0x1e2400, 0x1e2400, 4, 0x00000fff, RW, GLOBR }, /* PRTDCB_MFLCN: pause frames, */
+    { 0x1e4640, 0x1e4640, 4, 0x00000018, RW, GLOBR }, /* PRTDCB_FCCFG: both ways */
     { R_PFQF_HLUT(0), R_PFQF_HLUT(127), 0x80, 0x3f3f3f3f, RW, CORER },
     { R_PFQF_HKEY(0), R_PFQF_HKEY(12), 0x80, ALL, RW, CORER },
     { R_PFQF_HENA(0), R_PFQF_HENA(1), 0x80, ALL, RW, CORER },
+    { 0x245400, 0x245780, 0x80, 0x77777777, RW, CORER },    /* PFQF_HREGION */
     { 0x245d80, 0x245d80, 4, 0x00000001, RW, CORER },       /* PFQF_CTL_1 */
     { 0x246380, 0x246380, 4, 0, RO, NEVER },                /* PFQF_FDSTAT */
     { 0x250000, 0x250fe0, 0x20, ALL, RW, CORER },           /* PRTQF_FD_INSET */
     { 0x255200, 0x255300, 0x20, ALL, RW, CORER },           /* PRTQF_FLX_PIT */
+    { 0x256e60, 0x256e60, 4, 0x00000001, RW, CORER },       /* PRTQF_CTL_0 */
     { 0x266800, 0x266ffc, 4, ALL, KIND_ONE_CLEARS, CORER }, /* GLQF_PCNT */
     { 0x267600, 0x2677fc, 4, ALL, RW, CORER },              /* GLQF_HASH_INSET */
+    { 0x267200, 0x2673fc, 4, ALL, RW, CORER },              /* GLQF_FD_MSK */
+    { 0x267a00, 0x267bfc, 4, ALL, RW, CORER },              /* GLQF_HASH_MSK */
     { 0x268900, 0x2689fc, 4, ALL, RW, CORER },              /* GLQF_ORT */
-    { 0x269bac, 0x269bac, 4, 0, RO, NEVER },                /* GLQF_FDCNT_0 */
-    { 0x270140, 0x270170, 4, ALL, RW, CORER },              /* GLQF_HKEY */
-    { 0x270384, 0x270388, 4, 0, RO, NEVER },                /* GLQF_FDEVICTENA */
-    { 0x318000, 0x31847c, 4, 0, RO, NEVER },                /* GL_RXERR1 */
-    { 0x32c000, 0x32c07c, 4, 0, RO, NEVER },                /* GLSW_*: of VEBs, not counted */
-    { 0x334000, 0x3343fc, 4, 0, RO, NEVER },                /* GLVEBTC_*: of their classes */
+    { 0x268c80, 0x268cdc, 4, ALL, RW, CORER },              /* GLQF_PIT */
+    { 0x269fbc, 0x269fbc, 4, ALL, RW, CORER },              /* GL_SWR_PM_UP_THR */
+    { R_GLQF_CTL, R_GLQF_CTL, 4, 0x0fffff7e, RW, CORER },
+    { 0x269d00, 0x269dfc, 4, 0x00000001, RW, CORER }, /* GLQF_HSYM */
+    { 0x269bac, 0x269bac, 4, 0, RO, NEVER },          /* GLQF_FDCNT_0 */
+    { 0x26c700, 0x26c7fc, 4, ALL, RW, CORER },        /* GLQF_L3_MAP */
+    { 0x26ce00, 0x26ce08, 8, ALL, RW, CORER },        /* GL_SWR_PRI_JOIN_MAP */
+    { 0x270140, 0x270170, 4, ALL, RW, CORER },        /* GLQF_HKEY */
+    { 0x270384, 0x270388, 4, 0, RO, NEVER },          /* GLQF_FDEVICTENA */
+    { 0x318000, 0x31847c, 4, 0, RO, NEVER },          /* GL_RXERR1 */
+    { 0x32c000, 0x32c07c, 4, 0, RO, NEVER },          /* GLSW_*: of VEBs, not counted */
+    { 0x334000, 0x3343fc, 4, 0, RO, NEVER },          /* GLVEBTC_*: of their classes */
     { 0x338000, 0x3383fc, 4, 0, RO, NEVER },
     { 0x340000, 0x34017c, 4, 0, RO, NEVER },
     { 0x348000, 0x34807c, 4, 0, RO, NEVER },
@@ -146,6 +161,7 @@ static const struct known {
     { 0x368000, 0x3683fc, 4, 0, RO, NEVER },
     { 0x370000, 0x3701fc, 4, 0, RO, NEVER },
     { 0x300180, 0x300478, 8, 0, RO, NEVER }, /* priority flow control */
+    { 0x300660, 0x300678, 8, 0, RO, NEVER }, /* GLPRT_RUPP */
     { 0x300780, 0x300978, 8, 0, RO, NEVER },
     { 0x390004, 0x390004, 4, ALL, RW, NEVER }, /* GLGEN_STAT_CLEAR */
 };
@@ -218,4 +234,13 @@ uint64_t *i40e_model_counter_at(struct i40e_model *m, uint32_t reg, bool *high, 
             return &m->counter[i];
     }
     return of_vsi(m, reg, high, narrow);
+}
+
+/* DPDK looks there for what a port forwards within the chip. */
+bool i40e_model_is_internal_counter(const struct i40e_model *m, uint32_t reg)
+{
+    for (unsigned i = 0; i < V_NARROW; i++)
+        if (reg == vsi_counter_at[i] + 8 * m->pf)
+            return true;
+    return false;
 }

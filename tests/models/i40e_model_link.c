@@ -117,7 +117,7 @@ uint16_t i40e_aq_phy_abilities(struct i40e_model *m, uint8_t *desc, uint8_t *buf
 uint16_t i40e_aq_set_phy(struct i40e_model *m, uint8_t *desc, uint8_t *buffer)
 {
     const uint8_t *p = desc + AQ_PARAM;
-    if (p[4] & ~media(m)->speed) /* of types Linux asks for all there are */
+    if (!m->dpdk && (p[4] & ~media(m)->speed)) /* of types Linux asks for all there are */
         i40e_model_violation(m, "a speed that the PHY has not", 0x0601, p[4]);
     memcpy(m->phy_config, p, sizeof m->phy_config);
     m->link_wanted = p[5] & ENABLE_LINK;

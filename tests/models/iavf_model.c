@@ -92,6 +92,7 @@ static void queue_news(struct iavf_model *m, struct i40e_engine_queue *q, unsign
 static void aq_news(void *owner)
 {
     struct iavf_model *m = owner;
+    m->icr0 |= ADMINQ;
     if (m->icr0_ena & ADMINQ)
         cause(m, 0);
 }
@@ -123,7 +124,7 @@ void iavf_model_reset_begin(struct iavf_model *m)
     memset(m->tx_vector, 0, sizeof m->tx_vector);
     memset(m->dyn_ctl, 0, sizeof m->dyn_ctl);
     memset(m->pending, 0, sizeof m->pending);
-    m->icr0_ena = 0;
+    m->icr0 = m->icr0_ena = 0;
     i40e_aq_device_reset(&m->aq);
     m->rstat = VIRTCHNL_RESETTING;
     m->told = false;
@@ -171,6 +172,8 @@ static void command(void *owner, struct i40e_aq_desc *desc, uint8_t bytes[I40E_A
     }
     if (n && !(desc->flags & I40E_AQ_RD))
         iavf_model_violation(m, "message whose buffer is not read", desc->flags);
+    if (m->overhears)
+        m->overhears(m, false, desc->cookie_high, 0, bytes, n);
     m->behind->message(m, desc->cookie_high, bytes, n);
 }
 
@@ -180,6 +183,8 @@ bool iavf_model_tell(struct iavf_model *m, uint32_t op, int32_t status, const vo
     const struct i40e_aq_desc d = { .opcode = VIRTCHNL_TO_VF,
                                     .cookie_high = op,
                                     .cookie_low = (uint32_t)status };
+    if (m->overhears)
+        m->overhears(m, true, op, status, bytes, n);
     return i40e_aq_device_event(&m->aq, &d, bytes, (uint16_t)n);
 }
 
@@ -253,6 +258,14 @@ static void look_at_reset(struct iavf_model *m, uint32_t reg)
         m->told = true;
 }
 
+/* Reading clears them.  Enabled or not: DPDK looks while they are not. */
+static uint32_t read_causes(struct iavf_model *m)
+{
+    uint32_t causes = m->icr0;
+    m->icr0 = 0;
+    return causes;
+}
+
 static uint64_t bar_read(void *ctx, unsigned bar, uint64_t offset, unsigned size)
 {
     struct iavf_model *m = ctx;
@@ -274,7 +287,9 @@ static uint64_t bar_read(void *ctx, unsigned bar, uint64_t offset, unsigned size
         return m->dyn_ctl[1 + (reg - R_DYN_CTLN(0)) / 4];
     if (reg == R_DYN_CTL0)
         return m->dyn_ctl[0];
-    if (reg == R_ICR0 || is_moderation(reg))
+    if (reg == R_ICR0)
+        return read_causes(m);
+    if (is_moderation(reg))
         return 0;
     if (is_in(reg, R_QRX_TAIL(0), IAVF_MODEL_QUEUES))
         return m->rx[(reg - R_QRX_TAIL(0)) / 4].tail;

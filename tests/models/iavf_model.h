@@ -90,6 +90,9 @@ struct iavf_model {
     struct pci_function *function;
     const struct iavf_behind *behind;
     void *owner; /* of who stands behind */
+    /* Who writes down what is said, by the VF or to it; NULL: nobody. */
+    void (*overhears)(const struct iavf_model *m, bool of_pf, uint32_t op, int32_t status,
+                      const void *bytes, uint32_t n);
     struct i40e_aq_device aq;
     struct i40e_engine engine;
     struct i40e_engine_queue rx[IAVF_MODEL_QUEUES], tx[IAVF_MODEL_QUEUES];
@@ -101,7 +104,7 @@ struct iavf_model {
     bool told;         /* since the last reset the driver has seen that there was one */
     uint32_t dyn_ctl[IAVF_MODEL_VECTORS];
     bool pending[IAVF_MODEL_VECTORS];
-    uint32_t icr0_ena, hena[2], key[13], lut[16];
+    uint32_t icr0, icr0_ena, hena[2], key[13], lut[16];
     bool link;
     unsigned vectors; /* that it has */
     bool patient; /* with Linux as its driver; and who injects waits for room: none is discarded */

@@ -22,6 +22,8 @@
 #define MRQC_UDP4 0x00400000u
 #define MRQC_UDP6 0x00800000u
 #define PF_REFUSES (-5)
+#define RXDIDS \
+    (1u << VIRTCHNL_RXDID_LEGACY_32 | 1u << I40E_ENGINE_RXDID_NIC | 1u << I40E_ENGINE_RXDID_OVS)
 #define KINDS \
     (VIRTCHNL_HASH_UDP4 | VIRTCHNL_HASH_TCP4 | VIRTCHNL_HASH_IP4 | VIRTCHNL_HASH_UDP6 | \
      VIRTCHNL_HASH_TCP6 | VIRTCHNL_HASH_IP6)
@@ -97,7 +99,8 @@ static int32_t resources(const struct request *r)
     return 1;
 }
 
-/* Best effort: granted, the VF is reset; else it is told what there is. */
+/* Best effort: granted, the VF is reset, and only that is said before; else it is told what there
+ * is.  Linux's i40e and ice do it so, and DPDK's iavf takes an answer for a refusal. */
 static int32_t request_queues(const struct request *r)
 {
     struct iavf_played_pf *pf = &r->m->pf;
@@ -111,7 +114,7 @@ static int32_t request_queues(const struct request *r)
         return 1;
     }
     pf->queues = q.pairs;
-    answer(r, 0, &q, sizeof q);
+    iavf_model_impend(r->m);
     iavf_model_pf_resets_vf(r->m);
     return 1;
 }
@@ -146,15 +149,16 @@ static bool configure(const struct request *r, const struct virtchnl_queue_pair 
     if (p->rx.max_frame > m->pf.max_frame ||
         (p->rx.crc_kept && !(m->pf.granted & VIRTCHNL_CAP_CRC)))
         return bad(r, "longer frames, or frames with FCS, than were granted", p->rx.max_frame);
-    if (p->rx.rxdid && (!flex || p->rx.rxdid > VIRTCHNL_RXDID_FLEX_NIC))
+    if (p->rx.rxdid && (!flex || p->rx.rxdid > 31 || !(RXDIDS >> p->rx.rxdid & 1)))
         return bad(r, "receive descriptors that were not offered", p->rx.rxdid);
     m->rx[q].context = (struct i40e_queue_context){ .base = p->rx.ring,
                                                     .count = p->rx.length,
                                                     .buffer = p->rx.buffer_size,
                                                     .max_frame = p->rx.max_frame,
-                                                    .format = p->rx.rxdid == VIRTCHNL_RXDID_FLEX_NIC
+                                                    .format = p->rx.rxdid > VIRTCHNL_RXDID_LEGACY_32
                                                                   ? I40E_ENGINE_FLEX
                                                                   : I40E_ENGINE_32,
+                                                    .rxdid = p->rx.rxdid,
                                                     .strip = m->pf.strip,
                                                     .second = m->pf.double_vlan,
                                                     .keeps_fcs = p->rx.crc_kept };
@@ -473,8 +477,7 @@ static int32_t hena(const struct request *r)
 
 static int32_t rxdids(const struct request *r)
 {
-    const struct virtchnl_rxdids d = { 1u << VIRTCHNL_RXDID_LEGACY_32 |
-                                       1u << VIRTCHNL_RXDID_FLEX_NIC };
+    const struct virtchnl_rxdids d = { RXDIDS };
     if (!(r->m->pf.granted & VIRTCHNL_CAP_FLEX_RX))
         return refuse(r, "descriptor formats that were not offered", 0);
     answer(r, 0, &d, sizeof d);
@@ -654,6 +657,15 @@ static uint32_t mrqc(uint64_t kinds)
            (kinds & VIRTCHNL_HASH_IP4 ? MRQC_IP4 : 0) | (kinds & VIRTCHNL_HASH_IP6 ? MRQC_IP6 : 0);
 }
 
+/* For its queue; a tag that is stripped does not count. */
+static bool is_too_long(const struct iavf_model *m, unsigned q, const uint8_t *bytes,
+                        uint32_t length)
+{
+    const struct i40e_queue_context *c = &m->rx[q].context;
+    bool tag = c->strip && length > 18 && bytes[12] == 0x81 && !bytes[13];
+    return m->rx[q].on && length + FCS > c->max_frame + (tag ? VLAN_TAG : 0u);
+}
+
 bool iavf_model_inject(struct iavf_model *m, const uint8_t *bytes, uint32_t length)
 {
     struct iavf_played_pf *pf = &m->pf;
@@ -668,6 +680,10 @@ bool iavf_model_inject(struct iavf_model *m, const uint8_t *bytes, uint32_t leng
         return true; /* it was on the wire, and not for this VF */
     uint32_t hash = intel_seen_hash(key, mrqc(kinds), bytes, length, &kind);
     q = kind ? lut[hash % LUT] % IAVF_MODEL_QUEUES : 0;
+    if (m->patient && is_too_long(m, q, bytes, length)) { /* it will not get shorter */
+        pf->stats.rx_discards++;
+        return true;
+    }
     if (!iavf_model_deliver(m, q, bytes, length, kind ? &hash : NULL)) {
         pf->stats.rx_discards += !m->patient;
         return false;

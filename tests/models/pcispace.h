@@ -15,7 +15,7 @@
 #define PCISPACE_MEMORY64 0x800000000ull
 #define PCISPACE_MEMORY64_SIZE 0x4000000000ull
 
-#define PCISPACE_VECTORS 64u
+#define PCISPACE_VECTORS 129u
 
 struct pcispace_bar {
     uint64_t size; /* power of two; 0: absent */

@@ -136,7 +136,8 @@ static void rings_on(enum i40e_rx_format format)
                                                    .count = rx.q.mask + 1,
                                                    .buffer = PACKET_BUFFER_SIZE,
                                                    .max_frame = I40E_FRAME_MAX,
-                                                   .format = formats[format] };
+                                                   .format = formats[format],
+                                                   .rxdid = I40E_ENGINE_RXDID_NIC };
     chip.tx.context =
         (struct i40e_queue_context){ .base = tx.q.memory.iova, .count = tx.q.mask + 1 };
     assert_null(i40e_queue_context_wrong(&chip.rx.context, true));
