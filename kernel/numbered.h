@@ -28,6 +28,11 @@ static inline void *numbered_get(const struct numbered *table, unsigned number)
     return chunk ? load_acquire(&chunk[number % NUMBERED_CHUNK]) : NULL;
 }
 
+static inline unsigned numbered_limit(const struct numbered *table)
+{
+    return load_relaxed(&table->limit);
+}
+
 /* 0, or -ENOMEM with nothing changed. */
 int numbered_set(struct numbered *table, unsigned number, void *object);
 void numbered_clear(struct numbered *table, unsigned number); /* that entry is NULL now */

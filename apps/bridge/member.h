@@ -35,6 +35,17 @@ static inline bool vlan_set_has(const struct vlan_set *set, unsigned vid)
     return set && load_relaxed(&set->in[vid / 64]) >> vid % 64 & 1;
 }
 
+/* The first from `vid` on; above VLAN_MAX: there is none. */
+static inline unsigned vlan_set_next(const struct vlan_set *set, unsigned vid)
+{
+    for (; vid / 64 < VLAN_WORDS; vid = (vid | 63) + 1) {
+        uint64_t word = load_relaxed(&set->in[vid / 64]) >> vid % 64;
+        if (word)
+            return vid + (unsigned)__builtin_ctzll(word);
+    }
+    return VLAN_MAX + 1;
+}
+
 /* What is not ordinary about a member; 0: nothing. */
 enum trait {
     TRAIT_ISOLATED = 1,   /* it and others that are exchange nothing */

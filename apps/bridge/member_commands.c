@@ -207,10 +207,12 @@ static int cmd_bridge_port_storm(struct command_call *call)
 static unsigned next_tagged(unsigned port, unsigned from)
 {
     const struct member *member = member_of(port);
-    for (unsigned vid = from; member && vid <= VLAN_MAX; vid++)
-        if (vlan_set_has(member->vlans, vid) && vid != member->vlans->pvid)
-            return vid;
-    return 0;
+    if (!member || !member->vlans)
+        return 0;
+    unsigned vid = vlan_set_next(member->vlans, from);
+    if (vid == member->vlans->pvid)
+        vid = vlan_set_next(member->vlans, vid + 1);
+    return vid <= VLAN_MAX ? vid : 0;
 }
 
 /* ", tagged 20,30-40" */

@@ -325,7 +325,7 @@ static void end_groups(struct bridge *bridge, uint64_t now_us)
 
 static void serve(struct bridge *bridge, uint64_t now_us)
 {
-    for (unsigned vid = 1; bridge->vlans && vid <= VLAN_MAX; vid++) {
+    for (unsigned vid = 1; bridge->vlans && vid < numbered_limit(bridge->vlans); vid++) {
         const struct bridge_vlan *vlan = numbered_get(bridge->vlans, vid);
         if (vlan)
             asking_of(bridge, vlan->fid);
@@ -351,10 +351,10 @@ static void serve(struct bridge *bridge, uint64_t now_us)
 
 static void serve_all(struct worker *control, uint64_t now_us)
 {
-    for (unsigned i = 0; i < interface_limit(); i++) {
+    bool running = forward_running() && !forward_get_mode()->burst;
+    for (unsigned i = 0; running && i < interface_limit(); i++) {
         const struct interface *b = interface_get(i);
-        bool running = forward_running() && !forward_get_mode()->burst;
-        if (running && b && b->kind == INTERFACE_BRIDGE && b->bridge && b->bridge->snoop)
+        if (b && b->kind == INTERFACE_BRIDGE && b->bridge && b->bridge->snoop)
             serve(b->bridge, now_us);
     }
 }

@@ -74,8 +74,8 @@ int vlans_join(struct member *member)
 void vlans_leave(struct member *member)
 {
     struct vlan_set *set = member->vlans;
-    for (unsigned vid = 1; set && vid <= VLAN_MAX; vid++) {
-        struct bridge_vlan *ended = vlan_set_has(set, vid) ? take_out(member, (uint16_t)vid) : NULL;
+    for (unsigned vid = 0; set && (vid = vlan_set_next(set, vid)) <= VLAN_MAX;) {
+        struct bridge_vlan *ended = take_out(member, (uint16_t)vid);
         if (ended)
             vlan_unmake(member->bridge, ended);
     }

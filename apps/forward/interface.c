@@ -38,7 +38,7 @@ struct interface *interface_by_port(unsigned number)
 
 unsigned interface_limit(void)
 {
-    return load_relaxed(&interfaces.limit);
+    return numbered_limit(&interfaces);
 }
 
 struct interface *interface_find(const char *name)
@@ -183,7 +183,7 @@ static void destroy_vlans(struct interface *lower)
 {
     while (lower->vlan_count) {
         struct interface *vlan = NULL;
-        for (unsigned vid = 1; !vlan && vid <= VLAN_MAX; vid++)
+        for (unsigned vid = 1; !vlan && vid < numbered_limit(lower->vlans); vid++)
             vlan = numbered_get(lower->vlans, vid);
         if (vlan)
             interface_destroy(vlan);

@@ -140,7 +140,9 @@ static void heard(const struct event *event)
     const struct interface *lower = event->interface;
     bool state = event->kind == EVENT_INTERFACE_UP || event->kind == EVENT_INTERFACE_DOWN ||
                  event->kind == EVENT_INTERFACE_CHANGED;
-    for (unsigned vid = 1; state && lower && lower->vlans && vid <= VLAN_MAX; vid++)
+    if (!state || !lower)
+        return;
+    for (unsigned vid = 1; lower->vlans && vid < numbered_limit(lower->vlans); vid++)
         if (vlan_of(lower, vid))
             follow(vlan_of(lower, vid));
 }
