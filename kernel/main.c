@@ -101,31 +101,45 @@ static uint64_t packets_in_rings(void)
     return count;
 }
 
-/* What all ports take with all the queues they can have, and those that VFs will be: set aside
- * before the configuration fills tables.  The IOMMU's tables for the packets are eight bytes a
- * page in each domain. */
-static uint64_t ports_need(uint32_t packets)
+static uint32_t packets_made;
+
+/* What ports still take with all the queues they can have, and those that VFs will be: set aside
+ * before the configuration fills tables.  One that runs has what its queues need.  The IOMMU's
+ * tables for the packets are eight bytes a page in each domain. */
+static uint64_t ports_need(void)
 {
-    uint64_t bytes = OTHERS_RESERVE, mapped = packet_buffer_offset(packets);
+    uint64_t bytes = OTHERS_RESERVE, mapped = packet_buffer_offset(packets_made);
     for (unsigned i = 0; i < port_count(); i++) {
         const struct port *port = port_get(i);
+        if (!port)
+            continue;
+        bool runs = port->state == PORT_RUNNING;
         uint64_t fence = port->dma && port->dma->domain ? mapped * sizeof(uint64_t) / PAGE_SIZE : 0;
-        bytes += port_memory(port, port->limits.rx_queues_max, port->limits.tx_queues_max) + fence;
-        bytes += port->vf_max * (port_memory(port, 1, 1) + fence);
+        uint64_t most = port_memory(port, port->limits.rx_queues_max, port->limits.tx_queues_max);
+        bytes += runs ? most - port_memory(port, port->rx_queues, port->tx_queues) : most + fence;
+        bytes += (port->vf_max - port->vf_count) * (port_memory(port, 1, 1) + fence);
     }
     return bytes;
 }
 
+static uint64_t reserve_most;
+
+static uint64_t reserve(void)
+{
+    return min_u64(ports_need(), reserve_most);
+}
+
 /* Where there is hardly more, tables get a quarter: ports without them forward nothing. */
-static void reserve_for_ports(uint32_t packets)
+static void reserve_for_ports(void)
 {
     struct memory_stats m;
     memory_stats(&m);
-    uint64_t need = ports_need(packets), most = m.free / 4 * 3;
-    if (need > most)
+    uint64_t need = ports_need();
+    reserve_most = m.free / 4 * 3;
+    if (need > reserve_most)
         log_warning("memory: %" PRIu64 " KiB left, all queues of all ports take %" PRIu64,
                     m.free / 1024, need / 1024);
-    memory_reserve(min_u64(need, most));
+    memory_reserve(reserve);
 }
 
 /* Enough for full rings and the frames between them, or else a receive ring
@@ -145,7 +159,8 @@ static uint32_t make_packets(void)
     if (forward_init_workers(count, cpus_count()))
         panic("no memory for the packet pool");
     cores_start();
-    reserve_for_ports(count);
+    packets_made = count;
+    reserve_for_ports();
     return count;
 }
 

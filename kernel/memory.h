@@ -28,10 +28,13 @@ uint64_t memory_low_page(void);
 /* What ports need is set aside: tables that grow by what is configured or heard (routes,
  * neighbors, bridges) ask for their memory here and are refused, NULL, where less than the
  * reserve would be left.  Ports, consoles and what is made once use malloc(), calloc() and
- * dma_alloc(), and find it.  free() takes it back.  Control task only. */
-void memory_reserve(uint64_t bytes);
+ * dma_alloc(), and find it.  free() takes it back.  Control task only.
+ * `bytes` says how much that is now: what runs has its memory. */
+void memory_reserve(uint64_t (*bytes)(void));
 void *table_alloc(size_t align, size_t size);
 void *table_calloc(size_t n, size_t size);
+/* While it is on they draw on the reserve: what is little, and nothing is forwarded without. */
+void tables_draw(bool on);
 /* Whether so much can be had besides the reserve. */
 bool memory_spare(uint64_t bytes);
 

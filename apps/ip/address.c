@@ -10,6 +10,7 @@
 #include "apps/ip/nexthop.h"
 #include "apps/ip/route.h"
 #include "kernel/log.h"
+#include "kernel/memory.h"
 #include "kernel/time.h"
 
 #include <errno.h>
@@ -267,16 +268,18 @@ static int prefix_set(const struct address *a, bool usable)
     return e ? e : broadcasts_set(a, usable ? NEXTHOP_BROADCAST : NEXTHOP_NONE);
 }
 
-/* As its interface is now; once or more. */
+/* As its interface is now; once or more.  Static routes may have filled all that tables get. */
 static int routes_set(const struct address *a)
 {
     bool in_effect = address_in_effect(a);
     if (is_link_local(a->address))
         return 0;
+    tables_draw(true);
     int e = route_set(a->address, ip_bits(a->address), ROUTE_LOCAL,
                       address_ready(a) ? NEXTHOP_LOCAL : NEXTHOP_NONE);
     if (!e && !is_alone(a))
         e = prefix_set(a, in_effect && address_interface(a)->up);
+    tables_draw(false);
     return e;
 }
 

@@ -7,16 +7,22 @@
 #include "apps/ip/neighbor.h"
 #include "apps/ip/nexthop.h"
 #include "apps/ip/route.h"
+#include "kernel/log.h"
+#include "kernel/memory.h"
 #include "kernel/time.h"
 
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
 
+#define LATER_BYTES (128u << 10) /* two pieces of the forwarding table's memory (blocks.h) */
+#define LATER_ROUTE_BYTES 8u     /* of a million that are like the Internet's */
+
 /* The walk: on from `at`, round the end, up to where it was when the last change came. */
 static struct {
     bool targets, busy;    /* targets, and routes, are still to be looked at */
     bool changed, lacks;   /* lacks: for some there was no memory */
+    bool told;             /* that it was so */
     bool around;           /* past the end, on the way to `stop` */
     bool started, bounded; /* `at` and `stop` hold a prefix; else the beginning */
     struct route at, stop;
@@ -45,6 +51,14 @@ static void look_again_below(struct ip_address prefix, unsigned length, const st
         neighbor_refresh();
 }
 
+/* Those that are out of use, as all are before ports run, come into the forwarding table later:
+ * what that takes of memory stays free.  It is more where they are few and far between. */
+static bool has_room_later(void)
+{
+    uint64_t out_of_use = route_count_of(ROUTE_STATIC) - route_usable_of(ROUTE_STATIC);
+    return memory_spare(LATER_BYTES + out_of_use * LATER_ROUTE_BYTES);
+}
+
 int route_add_static(struct ip_address prefix, unsigned length, const struct target_words *words,
                      unsigned *wrong)
 {
@@ -58,7 +72,9 @@ int route_add_static(struct ip_address prefix, unsigned length, const struct tar
     struct target *target = e ? NULL : target_get(words, &e);
     if (!target)
         return e;
-    e = route_set_static(prefix, length, &target->route, target->nexthop);
+    e = target->nexthop || has_room_later() ? 0 : -ENOMEM;
+    if (!e)
+        e = route_set_static(prefix, length, &target->route, target->nexthop);
     if (e)
         target_release(target);
     else
@@ -146,6 +162,11 @@ static void routes_slice(void)
 static void walk_end(void)
 {
     walk.again_us = walk.lacks ? time_us() + ROUTES_RETRY_US : 0;
+    if (walk.lacks && !walk.told)
+        log_error("routes: no memory for all of them: %u of %u are out of use",
+                  route_count_of(ROUTE_STATIC) - route_usable_of(ROUTE_STATIC),
+                  route_count_of(ROUTE_STATIC));
+    walk.told = walk.lacks;
     if (!walk.lacks)
         target_settled();
     if (walk.changed)

@@ -6,6 +6,7 @@
 #include "apps/ip/ipv4.h"
 #include "apps/ip/ipv6.h"
 #include "apps/ip/name.h"
+#include "apps/ip/route_static.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -66,8 +67,11 @@ const char *way_reason(const struct target_way *way, enum way_state state, char 
     case WAY_BROADCAST:
         snprintf(text, REASON_TEXT, "%s is a broadcast address", gateway);
         break;
-    default: /* a walk is on its way to it */
-        snprintf(text, REASON_TEXT, "%s is about to be looked at again", gateway);
+    default:
+        if (route_refresh_busy())
+            snprintf(text, REASON_TEXT, "%s is about to be looked at again", gateway);
+        else
+            snprintf(text, REASON_TEXT, "no memory");
         break;
     }
     return text;

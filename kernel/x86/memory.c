@@ -24,6 +24,8 @@ extern uint8_t image_start[], image_end[];
 
 static struct extent *free_list;
 static struct memory_stats stats;
+static uint64_t (*reserve_now)(void); /* NULL: nothing is set aside yet */
+static bool drawing;
 static const struct boot_info *map;
 uint64_t memory_heap_bytes; /* kept by libc.c */
 
@@ -102,14 +104,20 @@ void *page_alloc(size_t bytes, size_t align, uint64_t below)
     return (void *)(uintptr_t)start;
 }
 
-void memory_reserve(uint64_t bytes)
+void memory_reserve(uint64_t (*bytes)(void))
 {
-    stats.reserve = bytes;
+    reserve_now = bytes;
+}
+
+void tables_draw(bool on)
+{
+    drawing = on;
 }
 
 bool memory_spare(uint64_t bytes)
 {
-    return stats.free > stats.reserve && bytes <= stats.free - stats.reserve;
+    uint64_t reserve = reserve_now && !drawing ? reserve_now() : 0;
+    return stats.free > reserve && bytes <= stats.free - reserve;
 }
 
 /* Frees the RAM between two bounds; the node needs the pages to be mapped. */
@@ -131,6 +139,7 @@ void memory_init(const struct boot_info *info)
     map = info;
     free_list = NULL;
     stats = (struct memory_stats){ 0 };
+    reserve_now = NULL;
     stats.image = (uint64_t)(image_end - image_start);
     add_ram(info, LOW_MEMORY_END, EARLY_MAPPED);
     paging_init(info);
@@ -141,6 +150,7 @@ void memory_stats(struct memory_stats *s)
 {
     *s = stats;
     s->heap = memory_heap_bytes;
+    s->reserve = reserve_now ? reserve_now() : 0;
 }
 
 static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)

@@ -433,6 +433,8 @@ void host_page_fail_after(unsigned n)
 }
 
 static size_t table_room = SIZE_MAX;
+static size_t table_reserve = SIZE_MAX; /* beside that, while tables draw on it */
+static bool drawing;
 
 /* malloc()'s memory is of one piece, as the bare machine's heap is: chunks lie within reach of
  * each other (apps/ip/blocks.h). */
@@ -441,11 +443,17 @@ static __attribute__((constructor)) void heap_of_one_piece(void)
     mallopt(M_MMAP_THRESHOLD, 1 << 30);
 }
 
+void tables_draw(bool on)
+{
+    drawing = on;
+}
+
 static bool room_for_table(size_t size)
 {
-    if (size > table_room)
+    size_t *room = size > table_room && drawing ? &table_reserve : &table_room;
+    if (size > *room)
         return false;
-    table_room -= table_room == SIZE_MAX ? 0 : size;
+    *room -= *room == SIZE_MAX ? 0 : size;
     return true;
 }
 
@@ -468,6 +476,12 @@ void host_set_table_room(size_t bytes)
 {
     table_room = bytes;
 }
+
+void host_set_reserve(size_t bytes)
+{
+    table_reserve = bytes;
+}
+
 size_t host_pages(void)
 {
     return pages_out;

@@ -60,6 +60,7 @@ void host_page_fail_after(unsigned n);
 void host_heap_fail_after(unsigned n);
 /* So many bytes more for tables, then their allocations return NULL; SIZE_MAX: no bound. */
 void host_set_table_room(size_t bytes);
+void host_set_reserve(size_t bytes); /* and so much while they draw on it */
 size_t host_pages(void);                        /* bytes not given back */
 void host_set_ram(uint64_t pa, uint64_t size);  /* what memory_is_ram() says yes to */
 

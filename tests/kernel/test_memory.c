@@ -273,12 +273,20 @@ static void the_image_and_the_heap_are_told(void **state)
     assert_true(s.free < s.total); /* the page tables are somewhere */
 }
 
+static uint64_t aside;
+
+static uint64_t what_is_aside(void)
+{
+    return aside;
+}
+
 /* What is set aside is not spare: tables ask first, ports just take it. */
 static void the_reserve_is_not_spare(void **state)
 {
     struct memory_stats s;
     start(2 * MIB, 0, 0);
-    memory_reserve(free_bytes() - 3 * PAGE_SIZE);
+    aside = free_bytes() - 3 * PAGE_SIZE;
+    memory_reserve(what_is_aside);
     assert_true(memory_spare(3 * PAGE_SIZE));
     assert_false(memory_spare(3 * PAGE_SIZE + 1));
     void *p = page_alloc(4 * PAGE_SIZE, 0, 0);
@@ -288,6 +296,14 @@ static void the_reserve_is_not_spare(void **state)
     assert_true(memory_spare(3 * PAGE_SIZE));
     memory_stats(&s);
     assert_int_equal(s.reserve, s.free - 3 * PAGE_SIZE);
+    tables_draw(true);
+    assert_true(memory_spare(s.free));
+    assert_false(memory_spare(s.free + 1));
+    tables_draw(false);
+    aside = 0; /* those that it was for have it */
+    assert_true(memory_spare(s.free));
+    aside = s.free;
+    assert_false(memory_spare(1));
 }
 
 int main(void)

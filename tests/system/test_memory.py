@@ -43,13 +43,17 @@ def test_two_ports_are_routed_with_the_least_memory(mib):
 
 
 def test_with_less_it_is_said_what_there_is_no_memory_for():
-    """The ports run, the console answers, and addresses without their routes are told."""
+    """The ports run and addresses are in use, but rings have all packets: none is left for an answer."""
+    mac = "02:00:00:00:0a:02"
     with Appliance(memory=LEAST - 1, config=ADDRESSES) as appliance:
-        log = appliance.command("show log")
-        assert all("interface %d: no memory for the routes of an address" % n in log for n in (0, 1))
         for port in "01":
             assert "running\n" in appliance.command("show port " + port)
-        assert "inactive" in appliance.command("show routes")
+        assert "inactive" not in appliance.command("show routes")
+        appliance.wires[0].send(Ether(src=mac, dst=BROADCAST)
+                                / ARP(op=1, hwsrc=mac, psrc="192.0.2.2", pdst="192.0.2.1"))
+        appliance.settled(1, 0)
+        assert not appliance.stats()["ports"][0]["originated"]
+        assert re.search(r"packets +\d of ", appliance.command("show memory"))
 
 
 def test_with_least_of_all_the_console_says_so():
@@ -68,16 +72,16 @@ def test_bridging_needs_less():
         assert "no memory" not in appliance.transcript
 
 
-@pytest.mark.parametrize("mib, routes", [(8, 16000)])
-def test_routes_leave_the_ports_their_memory(mib, routes):
+@pytest.mark.parametrize("mib, routes, prefix", [(8, 16000, "20.%d.%d.0/25"), (8, 40000, "20.0.%d.%d/32")])
+def test_routes_leave_the_ports_their_memory(mib, routes, prefix):
     """One error line for each route that there is no memory for; the others and the ports are in use."""
-    lines = ["route add 20.%d.%d.0/25 via 10.0.0.%d" % (n >> 8, n & 255, 2 + n % 9) for n in range(routes)]
+    lines = ["route add %s via 10.0.0.%d" % (prefix % (n >> 8, n & 255), 2 + n % 9) for n in range(routes)]
     with Appliance(memory=mib, config=ADDRESSES + "\n".join(lines) + "\n") as appliance:
         refused = len(re.findall("no memory for another route", appliance.transcript))
         assert 0 < refused < routes
         assert appliance.transcript.count("no memory") == refused       # and of nothing else
-        static = re.search(r"static +(\d+),", appliance.command("show routes summary"))
-        assert int(static.group(1)) == routes - refused
+        static = re.search(r"static +(\d+), (\d+) inactive", appliance.command("show routes summary"))
+        assert static.groups() == (str(routes - refused), "0")
         forwards(appliance)
         starts_again(appliance)
         forwards(appliance)

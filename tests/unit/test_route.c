@@ -570,6 +570,32 @@ static void empty_table(unsigned n)
         assert_int_equal(route_delete_static(ip_from_v4(IP(21, n / 256, n % 256, 128)), 25), 0);
 }
 
+/* Those that are out of use keep free what they take when they come into use. */
+static void routes_that_are_out_of_use_keep_room_for_later(void **state)
+{
+    forward_port_down(bench.port[0]);
+    host_set_table_room(120u << 10);
+    bench_command_fails("route add 20.0.0.0/8 via 192.0.2.2", "no memory for another route");
+    host_set_table_room(1u << 20);
+    bench_command("route add 20.0.0.0/8 via 192.0.2.2");
+    assert_int_equal(forward_port_up(bench.port[0]), 0);
+    assert_int_equal(kind_to(IP(20, 0, 0, 1)), NEXTHOP_VIA);
+    host_set_table_room(SIZE_MAX);
+}
+
+/* Whatever tables have taken, the routes of addresses come back with their interface. */
+static void addresses_have_what_is_kept_from_tables(void **state)
+{
+    bench_command("bridge add b");
+    bench_command("bridge b port 2");
+    assert_int_equal(fib_lookup(IP(198, 51, 100, 77)), 0);
+    unsigned n = fill_table();
+    bench_command("bridge b no port 2");
+    assert_int_equal(kind_to(IP(198, 51, 100, 77)), NEXTHOP_CONNECTED);
+    empty_table(n);
+    host_set_table_room(SIZE_MAX);
+}
+
 /* What was out of use and finds no memory when it could be used again gets it when there is some.
  */
 static void addresses_without_memory_are_tried_again(void **state)
@@ -578,6 +604,7 @@ static void addresses_without_memory_are_tried_again(void **state)
     bench_command("bridge b port 2");
     assert_int_equal(fib_lookup(IP(198, 51, 100, 77)), 0);
     unsigned n = fill_table();
+    host_set_reserve(0);
     bench_command("bridge b no port 2");
     assert_true(host_log_contains("interface 2: no memory for the routes of an address"));
     bench_run_ms(1100);
@@ -585,6 +612,7 @@ static void addresses_without_memory_are_tried_again(void **state)
     empty_table(n);
     bench_run_ms(1100);
     assert_int_equal(kind_to(IP(198, 51, 100, 77)), NEXTHOP_CONNECTED);
+    host_set_reserve(SIZE_MAX);
     host_set_table_room(SIZE_MAX);
 }
 
@@ -597,6 +625,7 @@ static void routes_without_memory_are_tried_again(void **state)
     unsigned n = fill_table();
     ring_port_set_link(bench.port[1], true);
     bench_run_ms(150);
+    assert_true(host_log_contains("routes: no memory for all of them: 1 of "));
     empty_table(n);
     bench_run_ms(ROUTES_RETRY_US / 1000 - 1000);
     assert_int_equal(kind_to(IP(198, 51, 100, 77)), NEXTHOP_CONNECTED);
@@ -634,6 +663,8 @@ int main(void)
         TEST(config_says_why_a_route_is_not_in_use),
         TEST(routes_are_summed_up_and_filtered),
         TEST(route_without_memory_is_refused),
+        TEST(routes_that_are_out_of_use_keep_room_for_later),
+        TEST(addresses_have_what_is_kept_from_tables),
         TEST(addresses_without_memory_are_tried_again),
         TEST(routes_without_memory_are_tried_again),
         TEST(a_million_routes_are_looked_at_in_slices),
