@@ -180,7 +180,7 @@ static int fill_arguments(struct command_call *call, struct words *w)
 }
 
 /* The arguments are looked up when it is its turn: until then they may go. */
-static int run_row(struct command_call *call, struct words *w)
+int command_run_row(struct command_call *call, struct words *w)
 {
     int e = fill_arguments(call, w);
     return e ? e : call->row->run(call);
@@ -199,13 +199,12 @@ static int run_alone(struct command_call *call, struct words *w)
         if (!call->session || !command_wait(call))
             return command_error(call, "the command of another console still runs");
     busy = true;
-    int e = run_row(call, w);
+    int e = command_run_row(call, w);
     busy = false;
     return e;
 }
 
-/* A line that holds printable text only. */
-static int run_words(struct command_call *call, struct words *w)
+int command_understand(struct command_call *call, struct words *w)
 {
     struct candidates c, next;
 
@@ -219,9 +218,17 @@ static int run_words(struct command_call *call, struct words *w)
         c = next;
     }
     call->row = candidates_final(&c);
-    if (!call->row)
-        return error_expected(call, w, &c);
-    return call->row->at_once || only_shows(call->row) ? run_row(call, w) : run_alone(call, w);
+    return call->row ? 0 : error_expected(call, w, &c);
+}
+
+/* A line that holds printable text only. */
+static int run_words(struct command_call *call, struct words *w)
+{
+    int e = command_understand(call, w);
+    if (e)
+        return e;
+    return call->row->at_once || only_shows(call->row) ? command_run_row(call, w)
+                                                       : run_alone(call, w);
 }
 
 static int run_line(struct command_call *call, const char *text, size_t n)

@@ -66,6 +66,11 @@ void candidates_sort(struct candidates *c);
 
 const struct command_word *command_word_find(const struct slice *word); /* NULL: a keyword */
 
+/* Two halves of command_run(), for who runs one line often: the row that it means; then its
+ * values, as they are now, and the row with them.  0, or as command_error(). */
+int command_understand(struct command_call *call, struct words *w);
+int command_run_row(struct command_call *call, struct words *w);
+
 /* One row alone: where `word` stands that comes behind `end`, and which alternative it is.
  * NULL: nowhere. */
 const char *match_place(const struct command *row, const char *end, const char *word,

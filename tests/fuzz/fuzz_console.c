@@ -66,7 +66,8 @@ static void run(const char *line)
     int e = command_run(own, &checked, NULL, 0);
     if (error_lines != (e < 0))
         abort();
-    command_help(&call, line);
+    if (line[strspn(line, " \t")]) /* else it is all that there is, and always the same */
+        command_help(&call, line);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -166,7 +166,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (what & 0x40)
             continue; /* several of them in one turn */
         forward_turn();
-        lan_check_conservation();
+        must(lan_is_conserved());
         check_sent();
     }
     end();

@@ -1,6 +1,8 @@
 /* harness.c - see harness.h. */
 #include "tests/fuzz/harness.h"
 
+#include "apps/console/command.h"
+#include "apps/console/match.h"
 #include "pci/pci.h"
 #include "tests/host/host.h"
 
@@ -129,6 +131,44 @@ void must(bool holds)
 {
     if (!holds)
         abort();
+}
+
+/* A line that was said before. */
+static struct said {
+    struct said *next;
+    const char *line;
+    const struct command *row;
+    struct words words;
+} * said[256];
+
+static void ignore(struct out *out, const char *text, size_t n) {}
+
+static struct said *find_said(const char *line)
+{
+    unsigned hash = 0;
+    for (const char *c = line; *c; c++)
+        hash = hash * 31 + (uint8_t)*c;
+    struct said **at = &said[hash % ARRAY_SIZE(said)];
+    while (*at && strcmp((*at)->line, line))
+        at = &(*at)->next;
+    if (*at)
+        return *at;
+    struct said *s = calloc(1, sizeof *s);
+    s->line = strdup(line);
+    *at = s;
+    words_split(&s->words, line, strlen(line));
+    return s;
+}
+
+void say(const char *line)
+{
+    struct out out = { .write = ignore };
+    struct command_call call = { .out = &out };
+    struct said *s = find_said(line);
+    if (!s->row && command_understand(&call, &s->words))
+        return; /* it names what is not there now */
+    call.row = s->row = s->row ? s->row : call.row;
+    command_run_row(&call, &s->words);
 }
 
 void check_frame(const struct port *port, const struct packet *first)

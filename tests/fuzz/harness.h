@@ -27,6 +27,9 @@ void must(bool holds);
  * behind another one and behind itself, and both have to go the same way: by their outcomes where
  * there are any, else edge by edge. */
 void outcome(const void *bytes, size_t n);
+/* Runs a command; whether it is refused does not matter.  What a line means is found once: the
+ * grammar is other fuzzers', and took longer than what the lines do. */
+void say(const char *line);
 /* A frame that a driver handed up keeps the rules of nic/packet.h and nic/port.h. */
 void check_frame(const struct port *port, const struct packet *first);
 /* No port and no page is left; registry, PCI tree and machine are empty. */

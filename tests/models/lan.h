@@ -32,3 +32,4 @@ extern struct lan_frame lan_last;
 uint64_t lan_drops(unsigned port, enum drop_reason why);
 /* stats.h's law, over all ports. */
 void lan_check_conservation(void);
+bool lan_is_conserved(void); /* the same by law.h */
