@@ -17,11 +17,18 @@ uint16_t virtio_net_buffer_packets(const struct virtio_net *net, uint16_t mtu)
     return merged ? 1 : (uint16_t)((bytes + PACKET_ROOM - 1) / PACKET_ROOM);
 }
 
+/* A fresh packet is to be filled from its headroom on: where that is for the device. */
+static inline uint64_t rx_fresh(struct packet *packet)
+{
+    packet->data = packet->buffer + PACKET_HEADROOM;
+    return packet->buffer_iova + PACKET_HEADROOM;
+}
+
 /* Chains the packets of one buffer and offers it.  The header comes first, the frame behind it. */
 static void rx_post(struct net_rx *rx, struct packet **packets)
 {
     uint32_t header = rx->header_length;
-    uint64_t start = packet_iova(packets[0]);
+    uint64_t start = rx_fresh(packets[0]);
     struct virtqueue_segment s[1 + FRAME_SEGMENTS_MAX];
     unsigned n = 0;
 
@@ -33,7 +40,7 @@ static void rx_post(struct net_rx *rx, struct packet **packets)
     }
     for (unsigned i = 1; i < rx->buffer_packets; i++) {
         packets[i - 1]->next = packets[i];
-        s[n++] = (struct virtqueue_segment){ packet_iova(packets[i]), PACKET_ROOM };
+        s[n++] = (struct virtqueue_segment){ rx_fresh(packets[i]), PACKET_ROOM };
     }
     virtqueue_add(&rx->vq, s, 0, n, packets[0]); /* has room: see rx_start */
 }
@@ -43,7 +50,7 @@ static void rx_post_plain(struct net_rx *rx, struct packet **packets, unsigned n
 {
     struct virtqueue_segment s[PORT_BURST];
     for (unsigned i = 0; i < n; i++)
-        s[i] = (struct virtqueue_segment){ packet_iova(packets[i]), PACKET_ROOM };
+        s[i] = (struct virtqueue_segment){ rx_fresh(packets[i]), PACKET_ROOM };
     virtqueue_add_burst(&rx->vq, s, (void *const *)packets, n, true);
 }
 
@@ -53,7 +60,7 @@ static unsigned rx_post_burst(struct net_rx *rx, unsigned n)
     struct packet *packets[PORT_BURST];
     unsigned each = rx->buffer_packets;
     n = (unsigned)min_u64(n, PORT_BURST / each);
-    while (n && !packet_alloc_burst(rx->queue.cache, packets, n * each))
+    while (n && !packet_take_burst(rx->queue.cache, packets, n * each))
         n /= 2;
     if (each == 1 && !rx->split_header)
         rx_post_plain(rx, packets, n);
@@ -116,10 +123,8 @@ static struct packet *rx_finish(struct net_rx *rx, struct packet *frame)
                 frame->frame_length <= rx->limit &&
                 (!frame->next || frame->length >= PACKET_HEADER_MIN);
     rx->frame = NULL;
-    if (likely(good)) {
-        frame->port = rx->number;
+    if (likely(good))
         return frame;
-    }
     packet_free(rx->queue.cache, frame);
     counter_add(&rx->queue.errors, 1);
     return NULL;
@@ -161,6 +166,7 @@ static struct packet *rx_begin(struct net_rx *rx, struct packet *packet, uint32_
     uint16_t num_buffers = 0;
 
     packet->frame_length = 0;
+    packet_arrived(packet, rx->number);
     if (likely(written >= header)) {
         packet->frame_length = written - header;
         num_buffers = rx_num_buffers(rx, hdr);
@@ -212,12 +218,12 @@ static unsigned rx_take_plain(const struct net_rx *rx, struct packet **frames,
         if (unlikely(length - FRAME_MIN > spread || rx_unfinished(hdr) ||
                      !(whole || load_relaxed(&hdr->num_buffers) == 1)))
             break;
+        packet_arrived(packet, number);
         if (hashed)
             rx_take_hash(packet, hdr);
         packet->data += header;
         packet->frame_length = length;
         packet->length = (uint16_t)length;
-        packet->port = number;
         frames[i] = packet;
         sum += length;
     }

@@ -579,6 +579,7 @@ static const struct port_ops vmxnet3_ops = { .start = vmxnet3_start,
                                              .set_offloads = vmxnet3_set_offloads,
                                              .vlan_filter = vmxnet3_vlan_filter,
                                              .arm = vmxnet3_arm,
+                                             .path = vmxnet3_path,
                                              .counters = vmxnet3_counters,
                                              .poll = vmxnet3_poll,
                                              .service = vmxnet3_service };

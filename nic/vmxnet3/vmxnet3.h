@@ -61,6 +61,8 @@ int vmxnet3_txq_create(struct vmxnet3_txq *tx, struct dma_device *dma);
 /* The device has let go of them. */
 void vmxnet3_rxq_destroy(struct vmxnet3_rxq *rx, struct dma_device *dma);
 void vmxnet3_txq_destroy(struct vmxnet3_txq *tx, struct dma_device *dma);
+/* How this one goes about its bursts (struct port_ops). */
+const char *vmxnet3_path(const struct port_queue *queue);
 /* Where they are, for the device. */
 void vmxnet3_rxq_describe(const struct vmxnet3_rxq *rx, struct vmxnet3_queue *to);
 void vmxnet3_txq_describe(const struct vmxnet3_txq *tx, struct vmxnet3_queue *to);

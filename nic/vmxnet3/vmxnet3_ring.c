@@ -48,7 +48,8 @@ static void rx_give(struct vmxnet3_rxq *rx, struct vmxnet3_rx_ring *ring, struct
     uint32_t slot = ring->tail & rx->mask;
     uint64_t gen = ring->tail & (rx->mask + 1) ? 0 : VMXNET3_RXD_GEN;
     ring->packets[slot] = p;
-    desc_give(&ring->descs[slot], packet_iova(p), PACKET_ROOM | ring->type | gen);
+    p->data = p->buffer + PACKET_HEADROOM;
+    desc_give(&ring->descs[slot], p->buffer_iova + PACKET_HEADROOM, PACKET_ROOM | ring->type | gen);
     ring->tail++;
 }
 
@@ -58,7 +59,7 @@ static void rx_refill(struct vmxnet3_rxq *rx, struct vmxnet3_rx_ring *ring, uint
     struct packet *batch[REFILL_BATCH];
     uint32_t before = ring->tail;
     while (ring->tail - ring->head + REFILL_BATCH <= most) {
-        if (!packet_alloc_burst(rx->queue.cache, batch, REFILL_BATCH))
+        if (!packet_take_burst(rx->queue.cache, batch, REFILL_BATCH))
             break;
         for (unsigned i = 0; i < REFILL_BATCH; i++)
             rx_give(rx, ring, batch[i]);
@@ -108,6 +109,8 @@ static struct packet *rx_buffer(struct vmxnet3_rxq *rx, uint64_t what)
         packet_free(rx->queue.cache, ring->packets[ring->head++ & rx->mask]);
     struct packet *p = ring->packets[ring->head++ & rx->mask];
     __builtin_prefetch(p->data); /* read by whoever gets the burst */
+    p->frame_length = 0;
+    packet_arrived(p, rx->queue.port->number);
     return p;
 }
 
@@ -154,7 +157,6 @@ static struct packet *rx_complete(struct vmxnet3_rxq *rx, const struct vmxnet3_c
         return rx_drop(rx, &rx->queue.errors);
     p = packet_gathered(&rx->frame);
     rx->open = false;
-    p->port = rx->queue.port->number;
     p->flags |= rx_checksum_flags(c);
     counter_add(&rx->queue.packets, 1);
     counter_add(&rx->queue.bytes, p->frame_length);
@@ -169,6 +171,49 @@ static bool rx_is_empty(const struct vmxnet3_completion *c)
            !(c->result & VMXNET3_RCD_ERR);
 }
 
+/* What most frames are: whole in the buffer of ring 0 that is next, without a tag, not bad.  Up to
+ * the first that is otherwise, or is not there yet. */
+static uint16_t rx_plain(struct vmxnet3_rxq *rx, struct packet **packets, uint16_t n)
+{
+    const uint64_t whole = VMXNET3_RCD_SOP | VMXNET3_RCD_EOP;
+    const uint64_t about = VMXNET3_RCD_RING | VMXNET3_RCD_INDEX | whole;
+    const uint64_t ring = FIELD_PUT(VMXNET3_RCD_RING, (uint64_t)rx->queue.index) | whole;
+    const uint32_t mask = rx->mask, size = 2 * (mask + 1),
+                   held = rx->ring[0].tail - rx->ring[0].head;
+    struct packet *const *given = rx->ring[0].packets;
+    uint32_t most = port_frame_limit(rx->queue.port), head = rx->ring[0].head, next = rx->next;
+    uint64_t bytes = 0;
+    uint16_t got = 0, number = rx->queue.port->number;
+    if (rx->open || rx->frame.bad)
+        return 0;
+    most = most < PACKET_ROOM ? most : PACKET_ROOM;
+    for (n = held < n ? (uint16_t)held : n; got < n; head++, next++) {
+        struct vmxnet3_completion c;
+        if (!completion_get(rx->completions, next, size, &c) ||
+            (c.what & about) != (ring | (head & mask)))
+            break;
+        uint32_t length =
+            (uint32_t)(c.result & (VMXNET3_RCD_LENGTH | VMXNET3_RCD_ERR | VMXNET3_RCD_TS));
+        if (length - FRAME_MIN > most - FRAME_MIN) /* and a tag, or bad: longer than any */
+            break;
+        struct packet *p = packets[got++] = given[head & mask];
+        __builtin_prefetch(p->data); /* read by whoever gets the burst */
+        __builtin_prefetch(given[(head + 1) & mask]);
+        p->length = (uint16_t)length;
+        p->frame_length = length;
+        packet_arrived(p, number);
+        p->flags = rx_checksum_flags(&c);
+        bytes += length;
+    }
+    rx->ring[0].head = head;
+    rx->next = next;
+    counter_add(&rx->queue.packets, got);
+    counter_add(&rx->queue.bytes, bytes);
+    return got;
+}
+
+_Static_assert(PACKET_ROOM < VMXNET3_RCD_ERR, "a bad frame is longer than any");
+
 static uint16_t vmxnet3_rx_burst(struct port_queue *queue, struct packet **packets, uint16_t n)
 {
     struct vmxnet3_rxq *rx = container_of(queue, struct vmxnet3_rxq, queue);
@@ -176,7 +221,10 @@ static uint16_t vmxnet3_rx_burst(struct port_queue *queue, struct packet **packe
     uint16_t got = 0;
     if (!load_relaxed(&rx->live) || unlikely(rx->broken))
         return 0;
-    while (got < n && completion_get(rx->completions, rx->next, 2 * (rx->mask + 1), &c)) {
+    for (;;) {
+        got += rx_plain(rx, packets + got, n - got);
+        if (got == n || !completion_get(rx->completions, rx->next, 2 * (rx->mask + 1), &c))
+            break;
         struct packet *p = rx_buffer(rx, c.what);
         if (unlikely(!p)) {
             store_relaxed(&rx->broken, "device received into a buffer that it does not have");
@@ -195,6 +243,13 @@ static uint16_t vmxnet3_rx_burst(struct port_queue *queue, struct packet **packe
     }
     rx_refill_all(rx);
     return got;
+}
+
+const char *vmxnet3_path(const struct port_queue *queue)
+{
+    return queue->port->rxq[queue->index] == queue
+               ? "whole frames in a loop of their own, others a buffer at a time"
+               : "frames of one segment in a loop of their own, others one at a time";
 }
 
 void vmxnet3_rxq_init(struct vmxnet3_rxq *rx, struct port *port, uint16_t index)
@@ -265,20 +320,36 @@ void vmxnet3_rxq_enable(struct vmxnet3_rxq *rx, uint8_t *doorbells,
 
 /* Transmit ------------------------------------------------------------------- */
 
+/* Frees the last `n` frames before the head, of a descriptor each and in a row. */
+static void tx_free_row(struct vmxnet3_txq *tx, uint32_t n)
+{
+    packet_free_burst(tx->queue.cache, &tx->packets[(tx->head - n) & tx->mask], n);
+}
+
 /* Frees what the device has sent, which it does in order. */
 static void tx_reclaim(struct vmxnet3_txq *tx)
 {
     struct vmxnet3_completion c;
+    uint32_t row = 0;
     while (tx->head != tx->tail && completion_get(tx->completions, tx->next, tx->mask + 1, &c)) {
         uint32_t slot = tx->head & tx->mask, end = tx->ends[slot];
+        bool one = end == tx->head;
         if (unlikely((c.what & VMXNET3_TCD_INDEX) != (end & tx->mask))) {
             store_relaxed(&tx->broken, "device sent another frame than the one that was next");
-            return;
+            break;
         }
-        packet_free(tx->queue.cache, tx->packets[slot]);
+        if (row && (!one || !slot)) {
+            tx_free_row(tx, row);
+            row = 0;
+        }
+        if (one)
+            row++;
+        else
+            packet_free(tx->queue.cache, tx->packets[slot]);
         tx->head = end + 1;
         tx->next++;
     }
+    tx_free_row(tx, row);
 }
 
 /* One for each segment that is not empty: a length of 0 would be 16384. */
@@ -320,6 +391,33 @@ static void tx_put(struct vmxnet3_txq *tx, struct packet *first, uint32_t descs)
     store_relaxed(&tx->descs[start].control, first_control);
 }
 
+/* What most frames are: one segment, not too long, with no tag beside it.  Up to the first that is
+ * otherwise, or has no room.  The device may look at any time, and takes each as it is there. */
+static uint16_t tx_plain(struct vmxnet3_txq *tx, struct packet **packets, uint16_t n)
+{
+    uint32_t most = port_frame_limit(tx->queue.port) - FRAME_MIN, tail = tx->tail;
+    const uint32_t mask = tx->mask, room = mask - (tail - tx->head);
+    uint64_t bytes = 0;
+    uint16_t taken = 0;
+    for (n = room < n ? (uint16_t)room : n; taken < n; tail++) {
+        struct packet *p = packets[taken];
+        uint32_t slot = tail & mask;
+        if (p->next || (p->flags & PACKET_VLAN) || p->frame_length - FRAME_MIN > most)
+            break;
+        tx->packets[slot] = p;
+        tx->ends[slot] = tail;
+        desc_give(&tx->descs[slot], packet_iova(p),
+                  p->frame_length | VMXNET3_TXD_EOP | VMXNET3_TXD_CQ |
+                      (tail & (mask + 1) ? 0 : VMXNET3_TXD_GEN));
+        bytes += p->frame_length;
+        taken++;
+    }
+    tx->tail = tail;
+    counter_add(&tx->queue.packets, taken);
+    counter_add(&tx->queue.bytes, bytes);
+    return taken;
+}
+
 static uint16_t vmxnet3_tx_burst(struct port_queue *queue, struct packet **packets, uint16_t n)
 {
     struct vmxnet3_txq *tx = container_of(queue, struct vmxnet3_txq, queue);
@@ -328,7 +426,10 @@ static uint16_t vmxnet3_tx_burst(struct port_queue *queue, struct packet **packe
     if (!load_relaxed(&tx->live) || unlikely(tx->broken))
         return 0;
     tx_reclaim(tx);
-    for (; taken < n; taken++) {
+    for (;; taken++) {
+        taken += tx_plain(tx, packets + taken, n - taken);
+        if (taken == n)
+            break;
         struct packet *p = packets[taken];
         uint32_t descs = tx_descs(p);
         if (unlikely(!port_can_send(queue->port, p))) {

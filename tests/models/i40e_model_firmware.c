@@ -327,8 +327,8 @@ static const struct command {
     { 0x0a08, ASKS, 2, accept }, /* the MIB, as set by the driver */
     { 0x0b02, ASKS, KEY_BYTES, rss_key },
     { 0x0b03, ASKS, 128, rss_lut },
-    { 0x0b04, ANSWERS, KEY_BYTES, rss_key },
-    { 0x0b05, ANSWERS, 128, rss_lut },
+    { 0x0b04, ASKS, KEY_BYTES, rss_key }, /* Linux and DPDK say so of reading, too */
+    { 0x0b05, ASKS, 128, rss_lut },
     { 0xff03, DIRECT, 0, debug_read },
     { 0xff04, DIRECT, 0, debug_write },
 };

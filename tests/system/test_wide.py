@@ -1,4 +1,4 @@
-"""Wide instructions: told as the CPU has them, their registers kept across what wakes a CPU, and what igb does with them.
+"""Wide instructions: told as the CPU has them, their registers kept across what wakes a CPU, and what Intel's drivers do with them.
 
 QEMU's own CPUs are what they are without KVM: qemu64 has none of the wide instructions, max has AVX2.
 """
@@ -37,10 +37,10 @@ def frame(n):
         bytes((n + i) & 0xff for i in range(length - 14))
 
 
-@pytest.mark.parametrize("cpu", ["max", "qemu64"])
-def test_igb_takes_descriptors_by_fours(cpu):
+@pytest.mark.parametrize("nic,cpu", [("igb", "max"), ("igb", "qemu64"), ("e1000", "qemu64"), ("e1000e", "qemu64")])
+def test_descriptors_are_taken_by_fours(nic, cpu):
     """With SSE2, which all have: every frame comes out as it went in, tagged ones between others too."""
-    with Appliance(nics=["igb", "igb"], config="forward io\n", extra=["-cpu", cpu]) as appliance:
+    with Appliance(nics=[nic, nic], config="forward io\n", extra=["-cpu", cpu]) as appliance:
         told = appliance.must("show port 0")
         assert re.search(r"^  rx queue 0 .*; four descriptors at a time$", told, re.M)
         assert re.search(r"^  tx queue 0 .*; batches of up to 32 frames$", told, re.M)
