@@ -80,20 +80,35 @@ static void group_add(struct groups *g, struct ip_address group)
         g->group[g->count++] = group;
 }
 
-/* RFC 4291 2.8 */
-static void groups_of(const struct interface *interface, struct groups *g)
+/* RFC 4291 2.8.  As many as one report holds, from where *at stands, 0 in the beginning; false:
+ * there are no more.  One of two addresses that are far apart may come twice. */
+static bool groups_next(const struct interface *interface, unsigned *at, struct groups *g)
 {
     const struct address *a;
     g->count = 0;
-    group_add(g, IPV6_ALL_ROUTERS);
-    for (unsigned i = 0; (a = address_of(interface, i)); i++) {
+    if (!*at) {
+        group_add(g, IPV6_ALL_ROUTERS);
+        *at = 1;
+    }
+    for (; g->count + 2 <= GROUPS_MAX && (a = address_at(*at - 1)); ++*at) {
         struct ip_address first = ip_network(a->address, a->length);
-        if (ip_is_v4(a->address) || !address_in_effect(a))
+        if (a->interface != interface->number || ip_is_v4(a->address) || !address_in_effect(a))
             continue;
         group_add(g, ipv6_solicited_node(a->address));
         if (!address_is_host(a, first))
             group_add(g, ipv6_solicited_node(first));
     }
+    return g->count;
+}
+
+static bool listens(const struct interface *interface, struct ip_address group)
+{
+    struct groups g;
+    for (unsigned at = 0; groups_next(interface, &at, &g);)
+        for (unsigned i = 0; i < g.count; i++)
+            if (ip_equal(g.group[i], group))
+                return true;
+    return false;
 }
 
 /* Reports ------------------------------------------------------------------------ */
@@ -169,33 +184,30 @@ static bool can_speak(const struct interface *interface)
     return ip_running() && interface->up && interface->ipv6;
 }
 
-/* Of the group that was asked for, if it is one of ours. */
-static void only(struct groups *g, struct ip_address group)
+static void report(struct worker *control, struct interface *out, const struct listener *l,
+                   const struct groups *g, uint8_t record)
 {
-    bool found = false;
-    for (unsigned i = 0; i < g->count; i++)
-        found |= ip_equal(g->group[i], group);
-    g->count = found;
-    g->group[0] = group;
+    bool old = l && time_us() < l->old_us;
+    if (old)
+        report1(control, out, g,
+                record == RECORD_TO_INCLUDE ? ICMP6_LISTENER_DONE : ICMP6_LISTENER_REPORT);
+    else
+        report2(control, out, g, record);
 }
 
+/* All of its groups, or the one that was asked for, if it is one of ours. */
 static void speak(struct worker *control, struct interface *out, struct listener *l,
                   uint64_t now_us)
 {
-    struct groups g;
-    bool change = l->left;
-    groups_of(out, &g);
-    if (!change && !ip_is_zero(l->of))
-        only(&g, l->of);
+    bool change = l->left, all = change || ip_is_zero(l->of);
+    struct groups g = { .count = 1, .group[0] = l->of };
     l->asked = false;
     l->left -= change;
     l->due_us = l->left ? now_us + 1 + random_word() % MLD_REPORT_US : 0;
-    if (!g.count)
-        return;
-    if (now_us < l->old_us)
-        report1(control, out, &g, ICMP6_LISTENER_REPORT);
-    else
-        report2(control, out, &g, change ? RECORD_TO_EXCLUDE : RECORD_IS_EXCLUDE);
+    for (unsigned at = 0; all && groups_next(out, &at, &g);)
+        report(control, out, l, &g, change ? RECORD_TO_EXCLUDE : RECORD_IS_EXCLUDE);
+    if (!all && listens(out, l->of))
+        report(control, out, l, &g, RECORD_IS_EXCLUDE);
 }
 
 static void tick(struct worker *control, uint64_t now_us)
@@ -251,16 +263,10 @@ static void changed(const struct interface *interface)
 /* The groups of an address that has gone, as far as no other has them. */
 static void leave(struct interface *interface, const struct address *a)
 {
-    struct groups now, gone = { .count = 1, .group[0] = ipv6_solicited_node(a->address) };
-    struct listener *l = numbered_get(&listeners, interface->number);
-    groups_of(interface, &now);
-    only(&now, gone.group[0]);
-    if (now.count || !ip_running() || !interface->up || interface->gone)
-        return;
-    if (l && time_us() < l->old_us)
-        report1(control_worker(), interface, &gone, ICMP6_LISTENER_DONE);
-    else
-        report2(control_worker(), interface, &gone, RECORD_TO_INCLUDE);
+    struct groups gone = { .count = 1, .group[0] = ipv6_solicited_node(a->address) };
+    if (ip_running() && interface->up && !interface->gone && !listens(interface, gone.group[0]))
+        report(control_worker(), interface, numbered_get(&listeners, interface->number), &gone,
+               RECORD_TO_INCLUDE);
 }
 
 static void heard(const struct event *event)

@@ -266,6 +266,37 @@ static void joins_are_reported(void **state)
     assert_true(reports(node));
 }
 
+/* More groups than a report of the least MTU holds, asked for as one and as all. */
+static void many_groups_take_several_reports(void **state)
+{
+    char line[80];
+    bool heard[100] = { false };
+    for (unsigned i = 0; i < ARRAY_SIZE(heard); i++) {
+        snprintf(line, sizeof line, "port 0 address 2001:db8:6::7:%x/64", 0x100 + i);
+        bench_command(line);
+    }
+    while (report_in(5000))
+        continue;
+    query_make(28, 100, none);
+    bench_send(0, &f);
+    while (report_in(200)) {
+        assert_in_range(g.length, 1, ETHERNET_HEADER + 1280);
+        for (unsigned i = 0; i < ARRAY_SIZE(heard); i++) {
+            snprintf(line, sizeof line, "2001:db8:6::7:%x", 0x100 + i);
+            heard[i] |= reports(ipv6_solicited_node(address6(line)));
+        }
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(heard); i++)
+        assert_true(heard[i]);
+    query_make(28, 100, ipv6_solicited_node(address6("2001:db8:6::7:163")));
+    bench_send(0, &f);
+    assert_int_equal(report_in(200), 2);
+    assert_int_equal(load_be16(frame_ip(&g) + IPV6_HEADER + 14), 1);
+    assert_int_equal(report_in(200), 0);
+    bench_command("port 0 no address 2001:db8:6::7:163/64");
+    assert_int_equal(report_in(10), 3);
+}
+
 static void queries_are_answered(void **state)
 {
     struct ip_address node = ipv6_solicited_node(address6("2001:db8::1"));
@@ -321,6 +352,7 @@ int main(void)
         TEST(last_word),
         TEST(host_takes_its_word_back),
         TEST(joins_are_reported),
+        TEST(many_groups_take_several_reports),
         TEST(queries_are_answered),
         TEST(old_queriers_get_old_reports),
     };
