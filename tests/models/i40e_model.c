@@ -169,7 +169,7 @@ static void check_filter_write(struct i40e_model *m, uint32_t reg, uint32_t valu
     bool spreads = reg >= R_PFQF_HLUT(0) && reg <= R_PFQF_HKEY(12);
     if (spreads && i40e_is_x722(m))
         i40e_model_violation(m, "an X722's key or table written past firmware", reg, value);
-    if (chooses && !i40e_is_x722(m) && i40e_model_receives(m))
+    if (chooses && !i40e_is_x722(m) && i40e_model_receives(m, true))
         i40e_model_violation(m, "receive filters written past firmware while frames come in", reg,
                              value);
 }

@@ -37,7 +37,7 @@ static void write_segment(struct i40e_model *m, uint32_t command)
     if ((low & SD_VALID) &&
         (!address || FIELD_GET(SD_COUNT, low) == 0 || FIELD_GET(SD_COUNT, low) > SEGMENT / PAGE))
         i40e_model_violation(m, "a segment of private memory without memory", R_SDDATALOW, low);
-    if (i40e_model_receives(m) && m->sd[index].valid)
+    if (i40e_model_receives(m, false) && m->sd[index].valid)
         i40e_model_violation(m, "private memory is taken from queues that are on", R_SDCMD, index);
     m->sd[index].address = address;
     m->sd[index].valid = low & SD_VALID;
@@ -108,12 +108,12 @@ static void decode_tx(struct i40e_queue_context *c, const uint8_t *b)
                                       .head_address = bits(b, 64 + 128, 64) };
 }
 
-/* Firmware gives each VSI's traffic class one. */
-static bool is_queue_set(const struct i40e_model *m, uint16_t handle)
+/* Firmware gives each VSI's traffic class one; a VF's queues are in that of its own. */
+static bool is_queue_set(struct i40e_model *m, uint16_t handle, unsigned vf)
 {
     for (unsigned i = 0; i < I40E_MODEL_VSIS; i++)
         if (m->vsi[i].used && i40e_le16(m->vsi[i].properties + VSI_HANDLES) == handle)
-            return true;
+            return !vf || &m->vsi[i] == i40e_model_vsi_of_vf(m, vf - 1);
     return false;
 }
 
@@ -128,6 +128,16 @@ static const char *wrong_rx(const uint8_t *b, const struct i40e_queue_context *c
     return c->max_frame > 5 * c->buffer ? "frames longer than five of the queue's buffers" : NULL;
 }
 
+/* Linux and DPDK do not call the contexts of VFs' queues new. */
+static const char *wrong_tx(struct i40e_model *m, const uint8_t *b, unsigned vf)
+{
+    if (!vf && !bits(b, 30, 1))
+        return "a transmit context that is not said to be new";
+    return is_queue_set(m, (uint16_t)bits(b, 84 + 7 * 128, 10), vf)
+               ? NULL
+               : "a transmit queue of no VSI's queue set";
+}
+
 static void check_context(struct i40e_model *m, bool rx, const uint8_t *b,
                           const struct i40e_queue_context *c, unsigned queue)
 {
@@ -136,10 +146,8 @@ static void check_context(struct i40e_model *m, bool rx, const uint8_t *b,
         wrong = "a context that begins in the middle of its ring";
     if (!wrong && rx)
         wrong = wrong_rx(b, c);
-    if (!wrong && !rx && !bits(b, 30, 1))
-        wrong = "a transmit context that is not said to be new";
-    if (!wrong && !rx && !is_queue_set(m, (uint16_t)bits(b, 84 + 7 * 128, 10)))
-        wrong = "a transmit queue of no VSI's queue set";
+    if (!wrong && !rx)
+        wrong = wrong_tx(m, b, m->tx[queue].vf);
     if (wrong)
         i40e_model_violation(m, wrong, 0, queue);
 }

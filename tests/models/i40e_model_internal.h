@@ -336,7 +336,9 @@ bool i40e_model_irq_read(struct i40e_model *m, uint32_t reg, uint32_t *value);
 void i40e_model_queues_reset(struct i40e_model *m);
 bool i40e_model_queues_write(struct i40e_model *m, uint32_t reg, uint32_t value);
 bool i40e_model_queues_read(struct i40e_model *m, uint32_t reg, uint32_t *value);
-bool i40e_model_receives(const struct i40e_model *m); /* some receive queue is on */
+/* Some receive queue is on, of the PF's own or of a VF's too: before a reset Linux takes private
+ * memory from under its VFs' queues. */
+bool i40e_model_receives(const struct i40e_model *m, bool vfs_too);
 /* What works the queue: its own ring, or that of the VF whose it is. */
 struct i40e_engine_queue *i40e_model_ring(struct i40e_model *m, bool rx, unsigned n);
 /* The VF was reset: its queues do nothing any more, until they are switched off and on. */

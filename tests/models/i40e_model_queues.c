@@ -22,10 +22,10 @@ void i40e_model_queues_reset(struct i40e_model *m)
     memset(m->tx, 0, sizeof m->tx);
 }
 
-bool i40e_model_receives(const struct i40e_model *m)
+bool i40e_model_receives(const struct i40e_model *m, bool vfs_too)
 {
     for (unsigned q = 0; q < I40E_MODEL_QUEUES; q++)
-        if (m->rx[q].on)
+        if (m->rx[q].on && (vfs_too || !m->rx[q].vf))
             return true;
     return false;
 }

@@ -461,9 +461,6 @@ uint16_t i40e_aq_vsi_rate(struct i40e_model *m, uint8_t *desc, uint8_t *buffer)
     struct i40e_model_vsi *v = i40e_model_vsi_of(m, i40e_le16(desc + AQ_PARAM));
     if (!v)
         return AQ_ENOENT;
-    if (desc[AQ_PARAM + 8] > 3)
-        i40e_model_violation(m, "a rate with more credits than there can be", 0x0400,
-                             desc[AQ_PARAM + 8]);
     v->credit = i40e_le16(desc + AQ_PARAM + 4);
     return AQ_OK;
 }

@@ -436,9 +436,31 @@ static void every_vsi_has_its_counters(void **state)
     assert_int_equal(i4hand_read(0x344000 + 8 * index), errors + 1);
 }
 
+/* Where nothing may be lost who sends waits for those that are used, and not for those that have no
+ * buffers because nothing ever comes. */
+static void senders_wait_for_room_inside(void **state)
+{
+    unsigned n = FIRST(2) + 1;
+    m->patient = true;
+    configure(2, 1);
+    assert_true(i4hand_queue(true, n, true)); /* without a buffer */
+    for (unsigned i = 0; i < I4HAND_RING - 1; i++)
+        sends_to(0, 1);
+    unsigned taken = 0;
+    i40e_model_take(m, got, sizeof got);
+    while (i4hand_got(FIRST(1), got, &tag))
+        taken++;
+    assert_in_range(taken, 8, I4HAND_RING - 2);
+    vf_write(1, 0x2000, i4hand_give(FIRST(1), taken));
+    i40e_model_take(m, got, sizeof got);
+    while (i4hand_got(FIRST(1), got, &tag))
+        taken++;
+    assert_int_equal(taken, I4HAND_RING - 1);
+}
+
 static void rates_are_kept(void **state)
 {
-    must(i4hand_command(0x0400, (uint16_t[8]){ seid[1], 0, 20, 0, 0 }, NULL, 0, false));
+    must(i4hand_command(0x0400, (uint16_t[8]){ seid[1], 0, 20, 0, 4 }, NULL, 0, false));
     assert_int_equal(i40e_model_vsi_of_vf(m, 1)->credit, 20);
 }
 
@@ -706,6 +728,7 @@ int main(void)
         GOOD(port_vlans_are_put_in_and_hidden),
         GOOD(a_vf_spreads_by_its_own_table),
         GOOD(every_vsi_has_its_counters),
+        GOOD(senders_wait_for_room_inside),
         GOOD(rates_are_kept),
         GOOD(vectors_are_those_of_the_lists),
         GOOD(resets_take_everything_from_a_vf),
