@@ -45,12 +45,18 @@ def bdf(number):
     return "0000:%02x:00.0" % (number + 1)
 
 
-def stand_ins(vfs):
-    """Who makes VFs asks each for a header.  Theirs are in another QEMU: where this one's PF, on rp0, has them (First
-    VF Offset 128, VF Stride 2) stand empty devices."""
+ROOT_PORT = "pcie-root-port,id=rp%d,chassis=%d,slot=%d,pref64-reserve=64M"     # VFs' registers want room as well
+# First VF Offset and VF Stride in a hierarchy with ARI.
+VFS_AT = {"ixgbe_server": (128, 2), "i40e_server": (16, 1)}
+
+
+def stand_ins(vfs, program="ixgbe_server"):
+    """Who makes VFs asks each for a header.  Theirs are in another QEMU: where this one's PF, on rp0, has them stand empty
+    devices."""
     line = []
+    offset, stride = VFS_AT[program]
     for number in range(vfs):
-        devfn = 0x80 + 2 * number
+        devfn = offset + stride * number
         line += ["-device", "pci-testdev,bus=rp0,addr=%x.%x,multifunction=on" % (devfn >> 3, devfn & 7)]
     return line
 
@@ -166,9 +172,9 @@ class Linux(guest.Linux):
                 "-mon", "chardev=qmp,mode=control",
                 "-device", "virtio-serial-pci,id=ports"]
         for number, server in enumerate([*self.servers, *self.served]):
-            line += ["-device", "pcie-root-port,id=rp%d,chassis=%d,slot=%d" % (number, number + 1, number + 1),
+            line += ["-device", ROOT_PORT % (number, number + 1, number + 1),
                      "-device", server.device("rp%d" % number)]
-        line += stand_ins(self.vfs)
+        line += stand_ins(self.vfs, self.program)
         line += self.steps.options("steps", 1)
         for number, console in enumerate(self.consoles):
             line += console.options("console%d" % number, 2 + number)

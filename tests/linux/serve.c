@@ -12,12 +12,13 @@
 #include <unistd.h>
 
 #define TURN_MS 5
-#define BURST 64u
+#define BURST 4096u /* frames are judged by all that a guest has written, tables too */
 #define FRAME 32768u
 
 static const struct served_model *served;
 static struct wire cable = { .listener = -1, .connection = -1 };
 static unsigned long long received, sent;
+static unsigned devices;
 
 /* kernel/time.h, as far as models ask for it. */
 uint64_t time_us(void)
@@ -62,37 +63,57 @@ static bool obey(const char *line)
     return true;
 }
 
+/* False: the QEMU of the first device has gone. */
+static bool handle(unsigned number)
+{
+    struct pollfd p = { vfio_user_descriptor(number), POLLIN, 0 };
+    for (unsigned i = 0; i < BURST && poll(&p, 1, 0) > 0; i++)
+        if (!vfio_user_handle(number))
+            return number != 0;
+    return true;
+}
+
 static bool turn(void)
 {
     static bool deaf; /* standard input has ended */
     char line[200];
-    struct pollfd p[3] = { { vfio_user_descriptor(0), POLLIN, 0 },
-                           { wire_descriptor(&cable), POLLIN, 0 },
-                           { deaf ? -1 : STDIN_FILENO, POLLIN, 0 } };
+    struct pollfd p[2 + VFIO_USER_DEVICES] = { { deaf ? -1 : STDIN_FILENO, POLLIN, 0 },
+                                               { wire_descriptor(&cable), POLLIN, 0 } };
+    for (unsigned i = 0; i < devices; i++)
+        p[2 + i] = (struct pollfd){ vfio_user_descriptor(i), POLLIN, 0 };
     if (cable.in_used == WIRE_IN)
         p[1].events = 0;
     if (cable.out_used)
         p[1].events |= POLLOUT;
-    poll(p, 3, TURN_MS);
-    for (unsigned i = 0; i < BURST && p[0].revents; i++) {
-        if (!vfio_user_handle(0))
+    poll(p, 2 + devices, TURN_MS);
+    for (unsigned i = 0; i < devices; i++)
+        if (p[2 + i].revents && !handle(i))
             return false;
-        poll(p, 1, 0);
-    }
     if (p[1].revents)
         wire_readable(&cable);
     move_frames();
-    if (!p[2].revents)
+    if (!p[0].revents)
         return true;
     deaf = !fgets(line, sizeof line, stdin);
     return deaf || obey(line);
+}
+
+static bool listen_for_all(const char *path)
+{
+    char at[256];
+    bool good = vfio_user_serve(served->device, path) == (int)devices++;
+    for (unsigned i = 0; good && i < served->vfs; i++) {
+        snprintf(at, sizeof at, "%s.vf%u", path, i);
+        good = vfio_user_serve(served->vf(i), at) == (int)devices++;
+    }
+    return good;
 }
 
 int serve(const struct served_model *model, const char *path, const char *wire)
 {
     served = model;
     setvbuf(stdin, NULL, _IONBF, 0);
-    if (vfio_user_serve(model->device, path) < 0 || (wire && !wire_open(&cable, wire))) {
+    if (!listen_for_all(path) || (wire && !wire_open(&cable, wire))) {
         perror(path);
         return 1;
     }

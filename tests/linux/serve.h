@@ -2,8 +2,8 @@
  *
  * It says `ready` when it listens.  On standard input it takes a word a line and answers with a
  * line: `violations`, `link up`, `link down`, `frames` (received, sent), and what the model has
- * besides.  It ends when its QEMU does; the last line on standard output is the number of
- * violations. */
+ * besides.  It ends when the QEMU of its own device does; those of its VFs, at sockets of their
+ * own, may come and go.  The last line on standard output is the number of violations. */
 #pragma once
 
 #include "tests/models/pcispace.h"
@@ -13,6 +13,8 @@
 
 struct served_model {
     struct pcispace_device *device;
+    unsigned vfs; /* VF n is at `path`.vfN */
+    struct pcispace_device *(*vf)(unsigned n);
     bool (*inject)(const uint8_t *frame, uint32_t length);
     uint32_t (*take)(uint8_t *frame, uint32_t size);
     void (*set_link)(bool up);

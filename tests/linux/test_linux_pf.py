@@ -8,61 +8,17 @@ import guest
 import image
 import modelled
 from guest import resets, says, shows
+from host import FAR, GIVEN, HOST, ROUTER, VFS, VLAN, Host
 from station import Station
 
-GIVEN, OTHER = "02:00:00:00:03:00", "02:00:00:00:03:99"
-VFS = 2
-HOST, FAR = "192.0.2.9", "198.51.100.9"
-ROUTER = "port 0 address 192.0.2.1/24\nport 1 address 198.51.100.1/24\nforward l3\n"
-VLAN = 100      # that the host gives VF 1
-
-
-class Host(modelled.Linux):
-    """Linux with the PF; the test is at the far end of its cable.  VF 1 is in a VLAN, and so is the host's `far` namespace."""
-
-    def __init__(self, *options):
-        super().__init__([("pf", ["-m", "1", *options])], vfs=VFS)
-
-    def begin(self):
-        self.pf = self.netdev(modelled.bdf(0))
-        self.run("mkdir -p /var/run")
-        self.ip("link set %s up" % self.pf)
-        self.until(guest.is_up(self.pf))
-        self.make_vfs()
-        self.make_bulk()
-        return self
-
-    def make_vfs(self):
-        """The other machine's driver has them, none of this one."""
-        self.run("cd /sys/bus/pci/devices/%s; echo 0 >sriov_drivers_autoprobe; echo %d >sriov_numvfs"
-                 % (modelled.bdf(0), VFS))
-        self.until(guest.is_up(self.pf))
-        self.vf("mac " + GIVEN)
-
-    def vf(self, words, number=0):
-        self.ip("link set %s vf %d %s" % (self.pf, number, words))
-
-    def told(self, number=0):
-        """What the PF's driver says of a VF."""
-        return re.search(r"^ *vf %d .*$" % number, self.ip("link show " + self.pf), re.M).group(0)
-
-    def passed(self, number=0):
-        return self.servers[0].vfs[number]
+OTHER = "02:00:00:00:03:99"
 
 
 @pytest.fixture(scope="module")
 def host():
     with Host() as machine:
         machine.begin()
-        machine.ip("address add %s/24 dev %s" % (HOST, machine.pf))
-        machine.ip("netns add far")
-        machine.ip("link add link %s name tagged type vlan id %d" % (machine.pf, VLAN))
-        machine.ip("link set tagged netns far")
-        machine.ip("-n far address add %s/24 dev tagged" % FAR)
-        machine.ip("-n far link set tagged up")
-        machine.vf("vlan %d" % VLAN, 1)
-        machine.ip("route add 198.51.100.0/24 via 192.0.2.1")
-        machine.ip("-n far route add 192.0.2.0/24 via 198.51.100.1")
+        machine.make_network()
         assert machine.violations() == [0], machine.story()
         yield machine
 
