@@ -77,7 +77,7 @@ unsigned fdb_slice_most;
  * does not know the seed cannot choose stations that crowd one bucket. */
 static inline uint64_t hash(uint64_t key)
 {
-    uint64_t h = (key ^ fdb.seed[0]) * (fdb.seed[1] | 1);
+    uint64_t h = (key ^ fdb.seed[0]) * fdb.seed[1];
     h = (h ^ h >> 32) * 0x9e3779b97f4a7c15ull;
     return h ^ h >> 29;
 }
@@ -92,15 +92,16 @@ static inline uint8_t *spills_of(const struct table *t, uint64_t h)
     return &t->spills[h & t->mask];
 }
 
-_Static_assert(BUCKET_ENTRIES == 4, "as many as place_in() looks at");
+/* As likely as not: to be chosen by, not to jump by. */
+#define EITHER(x) __builtin_expect_with_probability(x, 1, 0.5)
 
 /* Where the station is if it is in there: the place is as good as random, so it is reckoned. */
 static inline struct entry *place_in(struct bucket *bucket, uint64_t key)
 {
-    struct entry *e = bucket->entry;
-    unsigned is_1 = load_acquire(&e[1].key) == key, is_2 = load_acquire(&e[2].key) == key,
-             is_3 = load_acquire(&e[3].key) == key;
-    return &e[is_1 + 2 * is_2 + 3 * is_3];
+    struct entry *e = bucket->entry, *found = e;
+    for (unsigned i = 1; i < BUCKET_ENTRIES; i++)
+        found = EITHER(load_acquire(&e[i].key) == key) ? &e[i] : found;
+    return found;
 }
 
 /* Most are in their first bucket, and of most first buckets nobody is elsewhere: that is asked
@@ -275,7 +276,7 @@ int fdb_init(uint32_t stations)
     fdb.usual_limit = limit;
     fdb.now_ms = (uint32_t)(time_us() / US_PER_MS);
     fdb.seed[0] = random_word();
-    fdb.seed[1] = random_word();
+    fdb.seed[1] = random_word() | 1;
     return 0;
 }
 

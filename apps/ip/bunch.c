@@ -95,8 +95,8 @@ static void lane_put(const struct blocks *lines, uint32_t name, unsigned lane,
 }
 
 /* What a lane has, and its value's place; a length of 0: it is not used. */
-static uint16_t *lane_get(const struct blocks *lines, uint32_t name, unsigned lane,
-                          struct bunch_prefix *p, bool *gone)
+static NOINLINE uint16_t *lane_get(const struct blocks *lines, uint32_t name, unsigned lane,
+                                   struct bunch_prefix *p, bool *gone)
 {
     uint32_t mask;
     uint16_t *value;

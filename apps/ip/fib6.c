@@ -44,16 +44,68 @@ static uint32_t four_of(const void *keys, unsigned i, unsigned k)
     return load_le32(key_at(keys, i) + k);
 }
 
+/* Bunches, all lanes at once -------------------------------------------------- */
+
+/* The value of the lane that fits, or of none. */
+static ALWAYS_INLINE uint32_t bunch_value(const struct bunch_line *line, uint32_t octets)
+{
+    __m128i masks = _mm_load_si128((const __m128i *)line->mask);
+    __m128i keys = _mm_load_si128((const __m128i *)line->key);
+    __m128i fits = _mm_cmpeq_epi16(_mm_and_si128(_mm_set1_epi16((short)octets), masks), keys);
+    unsigned bits = (unsigned)_mm_movemask_epi8(fits) | 1u << 2 * BUNCH_LINE;
+    size_t offset = sizeof line->value[0] / 2 * (unsigned)__builtin_ctz(bits);
+    return load_acquire((const uint16_t *)((const char *)line->value + offset));
+}
+_Static_assert(BUNCH_LINE == 8, "a register");
+
+static ALWAYS_INLINE __m128i far_fits(const struct bunch_far *far, unsigned lane, uint32_t octets)
+{
+    __m128i keys = _mm_load_si128((const __m128i *)&far->key[lane]);
+    __m128i masks = _mm_load_si128((const __m128i *)&far->mask[lane]);
+    return _mm_cmpeq_epi32(_mm_and_si128(_mm_set1_epi32((int)octets), masks), keys);
+}
+
+static ALWAYS_INLINE uint32_t far_value(const struct bunch_far *far, uint32_t octets)
+{
+    __m128i eight = _mm_packs_epi32(far_fits(far, 0, octets), far_fits(far, 4, octets));
+    __m128i more = _mm_packs_epi32(far_fits(far, 8, octets), far_fits(far, 12, octets));
+    uint32_t fits = (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(eight, more));
+    return load_acquire(&far->value[__builtin_ctz(fits | 1u << BUNCH_MOST)]);
+}
+
+/* As bunch_says(). */
+static ALWAYS_INLINE uint32_t bunch_find(const struct blocks *lines, uint32_t name, uint32_t octets)
+{
+    const struct bunch_line *line = bunch_at(lines, name);
+    uint32_t value;
+    if (name & BUNCH_FAR)
+        value = far_value(bunch_at(lines, name), octets);
+    else
+        value = bunch_value(line, octets);
+    if (name & BUNCH_TWO && !value)
+        value = bunch_value(line + 1, octets);
+    return value ? value : bunch_says(lines, name, octets);
+}
+
 static const struct trie_keys addresses_in_order = {
-    .top = top_of, .octet = octet_of, .head = head_of, .four = four_of
+    .top = top_of, .octet = octet_of, .head = head_of, .four = four_of, .bunch = bunch_find
 };
 
 /* Bits of the keys that are not the same as the one before, as packets of one flow have it. */
 static ALWAYS_INLINE uint32_t fresh_of(const void *keys, unsigned n)
 {
-    uint32_t fresh = n > 0;
-    for (unsigned i = 1; i < n; i++)
+    uint32_t alike = 0;
+    uint64_t last = n ? load_le64(key_at(keys, 0) + 8) : 0;
+    for (unsigned i = 1; i < n; i++) {
+        uint64_t low = load_le64(key_at(keys, i) + 8);
+        alike |= (uint32_t)(low == last) << i;
+        last = low;
+    }
+    uint32_t fresh = (uint32_t)((1ull << n) - 1) & ~alike;
+    for (; alike; alike &= alike - 1) {
+        unsigned i = (unsigned)__builtin_ctz(alike);
         fresh |= (uint32_t)!is_same(keys, i, i - 1) << i;
+    }
     return fresh;
 }
 
@@ -88,9 +140,6 @@ static ALWAYS_INLINE uint32_t find_hosts(const struct trie *trie, const void *ke
  * else looks into a bunch that says nothing, and is seen to afterwards. */
 
 struct short_way {
-    unsigned n;
-    uint8_t index[FIB6_BURST]; /* of the key */
-    const uint8_t *key[FIB6_BURST];
     union {
         const struct shortcut6_line *line;
         const struct bunch_line *bunch;
@@ -101,17 +150,12 @@ struct short_way {
 static const struct bunch_line no_bunch = { .key = { 1, 1, 1, 1, 1, 1, 1, 1 } };
 
 static ALWAYS_INLINE void short_begin(struct short_way *way, const struct shortcut6_table *table,
-                                      const void *keys, uint32_t wanted)
+                                      const void *keys, unsigned n)
 {
-    unsigned n = 0;
-    for (uint32_t left = wanted; left; left &= left - 1, n++) {
-        unsigned i = (unsigned)__builtin_ctz(left);
-        way->index[n] = (uint8_t)i;
-        way->key[n] = key_at(keys, i);
-        way->at[n].line = shortcut6_line(table, load_le32(way->key[n]));
-        __builtin_prefetch(way->at[n].line);
+    for (unsigned i = 0; i < n; i++) {
+        way->at[i].line = shortcut6_line(table, load_le32(key_at(keys, i)));
+        __builtin_prefetch(way->at[i].line);
     }
-    way->n = n;
 }
 
 /* Two words, whichever they are just then: the one that is it is asked for again. */
@@ -132,132 +176,121 @@ static ALWAYS_INLINE uint32_t line_find(const struct shortcut6_line *line, uint3
         _mm_shuffle_ps(two_words(&line->word[4]), two_words(&line->word[6]), 0x88));
     __m128i same = _mm_packs_epi32(_mm_cmpeq_epi32(first, wanted), _mm_cmpeq_epi32(second, wanted));
     unsigned bits = (unsigned)_mm_movemask_epi8(same) | 1u << 2 * (SHORTCUT6_LINE - 1);
-    uint64_t word = load_acquire(&line->word[(unsigned)__builtin_ctz(bits) / 2]);
+    size_t offset = sizeof line->word[0] / 2 * (unsigned)__builtin_ctz(bits);
+    uint64_t word = load_acquire((const uint64_t *)((const char *)line + offset));
     uint32_t is_it = -(uint32_t)((uint32_t)word == top);
     return (uint32_t)(word >> 32) & is_it;
 }
 _Static_assert(SHORTCUT6_LINE == 8, "two registers");
 
-static ALWAYS_INLINE void short_find(struct short_way *way, const struct trie *trie)
+static ALWAYS_INLINE void short_find(struct short_way *way, const struct trie *trie,
+                                     const void *keys, unsigned n)
 {
     const uint32_t kind = TRIE_NODE | TRIE_WIDE | TRIE_DENSE | TRIE_BUNCH | BUNCH_FAR;
-    for (unsigned j = 0; j < way->n; j++) {
-        uint32_t entry = line_find(way->at[j].line, load_le32(way->key[j]));
-        const void *bunch = bunch_at(&trie->lines, entry);
+    const struct bunch_line *none = &no_bunch;
+    for (unsigned i = 0; i < n; i++) {
+        uint32_t entry = line_find(way->at[i].line, load_le32(key_at(keys, i)));
+        const struct bunch_line *bunch = bunch_at(&trie->lines, entry);
         __builtin_prefetch(bunch);
-        way->entry[j] = entry;
-        way->at[j].bunch = (const struct bunch_line *)trie_choose(
-            (entry & kind) == (TRIE_NODE | TRIE_BUNCH), (uintptr_t)bunch, (uintptr_t)&no_bunch);
+        way->entry[i] = entry;
+        bool is_one = (entry & kind) == (TRIE_NODE | TRIE_BUNCH);
+        way->at[i].bunch = __builtin_expect_with_probability(is_one, 1, 0.5) ? bunch : none;
     }
 }
 
-/* The value of the lane that fits, or of none. */
-static ALWAYS_INLINE uint32_t bunch_value(const struct bunch_line *line, uint32_t octets)
+/* Bits of the values that are 0. */
+static ALWAYS_INLINE uint32_t zeros_of(const uint32_t *values, unsigned n)
 {
-    __m128i masks = _mm_load_si128((const __m128i *)line->mask);
-    __m128i keys = _mm_load_si128((const __m128i *)line->key);
-    __m128i fits = _mm_cmpeq_epi16(_mm_and_si128(_mm_set1_epi16((short)octets), masks), keys);
-    unsigned bits = (unsigned)_mm_movemask_epi8(fits) | 1u << 2 * BUNCH_LINE;
-    return load_acquire(&line->value[(unsigned)__builtin_ctz(bits) / 2]);
+    uint32_t zeros = 0;
+    for (unsigned i = 0; i < FIB6_BURST; i += 4) {
+        __m128i four = _mm_loadu_si128((const __m128i *)&values[i]);
+        __m128i zero = _mm_cmpeq_epi32(four, _mm_setzero_si128());
+        zeros |= (uint32_t)_mm_movemask_ps(_mm_castsi128_ps(zero)) << i;
+    }
+    return zeros & (uint32_t)((1ull << n) - 1);
 }
-_Static_assert(BUNCH_LINE == 8, "a register");
 
 /* Values of those of whom the first line or a leaf says it; the others' bits. */
-static ALWAYS_INLINE uint32_t short_say(const struct short_way *way, uint32_t *values)
+static ALWAYS_INLINE void short_say(const struct short_way *way, const void *keys, uint32_t *values,
+                                    unsigned n)
 {
-    uint32_t others = 0;
-    for (unsigned j = 0; j < way->n; j++) {
-        uint32_t octets = load_le16(way->key[j] + SHORTCUT6_OCTET + 1), entry = way->entry[j];
+    for (unsigned i = 0; i < n; i++) {
+        uint32_t octets = load_le16(key_at(keys, i) + SHORTCUT6_OCTET + 1), entry = way->entry[i];
         uint32_t leaf = entry & TRIE_VALUE & ~(uint32_t)((int32_t)entry >> 31);
-        uint32_t value = leaf | bunch_value(way->at[j].bunch, octets);
-        values[way->index[j]] = value;
-        others |= (uint32_t)!value << j;
+        values[i] = leaf | bunch_value(way->at[i].bunch, octets);
     }
-    return others;
 }
 
-static ALWAYS_INLINE __m128i far_fits(const struct bunch_far *far, unsigned lane, uint32_t octets)
-{
-    __m128i keys = _mm_load_si128((const __m128i *)&far->key[lane]);
-    __m128i masks = _mm_load_si128((const __m128i *)&far->mask[lane]);
-    return _mm_cmpeq_epi32(_mm_and_si128(_mm_set1_epi32((int)octets), masks), keys);
-}
+/* Of those of whom the first line said nothing: who has a second one, or longer keys; the lines are
+ * on their way. */
+struct short_others {
+    uint32_t two, far, rest;
+};
 
-static ALWAYS_INLINE uint32_t far_value(const struct bunch_far *far, uint32_t octets)
+static ALWAYS_INLINE void short_sort(const struct short_way *way, const struct trie *trie,
+                                     uint32_t others, struct short_others *sorted)
 {
-    __m128i eight = _mm_packs_epi32(far_fits(far, 0, octets), far_fits(far, 4, octets));
-    __m128i more = _mm_packs_epi32(far_fits(far, 8, octets), far_fits(far, 12, octets));
-    uint32_t fits = (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(eight, more));
-    return load_acquire(&far->value[__builtin_ctz(fits | 1u << BUNCH_MOST)]);
-}
-
-/* Where those look next of whom the first line said nothing. */
-static ALWAYS_INLINE void short_fetch(const struct short_way *way, const struct trie *trie,
-                                      uint32_t others)
-{
-    for (; others; others &= others - 1) {
-        uint32_t entry = way->entry[__builtin_ctz(others)];
+    const uint32_t kinds = TRIE_NODE | TRIE_WIDE | TRIE_DENSE | TRIE_BUNCH | BUNCH_TWO | BUNCH_FAR;
+    sorted->two = sorted->far = 0;
+    for (uint32_t left = others; left; left &= left - 1) {
+        uint32_t bit = left & -left, entry = way->entry[__builtin_ctz(left)];
         const struct bunch_line *bunch = bunch_at(&trie->lines, entry);
-        if (!trie_is_bunch(entry))
-            continue;
+        uint32_t kind = entry & kinds;
         __builtin_prefetch(bunch + 1);
         __builtin_prefetch(bunch + (entry & BUNCH_FAR));
+        sorted->two |= bit & -(uint32_t)(kind == (TRIE_NODE | TRIE_BUNCH | BUNCH_TWO));
+        sorted->far |= bit & -(uint32_t)(kind == (TRIE_NODE | TRIE_BUNCH | BUNCH_FAR));
     }
+    sorted->rest = others & ~(sorted->two | sorted->far);
 }
 _Static_assert(sizeof(struct bunch_far) == (BUNCH_FAR + 1) * CACHE_LINE, "its last line");
 
-/* The second line, or longer keys. */
-static ALWAYS_INLINE uint32_t short_say_more(const struct trie *trie, uint32_t entry,
-                                             const uint8_t *key)
-{
-    const uint8_t *octets = key + SHORTCUT6_OCTET + 1;
-    if (entry & BUNCH_FAR)
-        return far_value(bunch_at(&trie->lines, entry), load_le32(octets));
-    if (entry & BUNCH_TWO)
-        return bunch_value((const struct bunch_line *)bunch_at(&trie->lines, entry) + 1,
-                           load_le16(octets));
-    return 0;
-}
-
-/* The bits of those that found nothing; in `below` those that go on from where they were led, and
- * are on their way. */
-static NOINLINE uint32_t go_short(const struct trie *trie, const void *keys, uint32_t *values,
-                                  uint32_t wanted, struct trie_lanes *lanes, uint32_t *below)
+/* Values for n keys; the bits of those that found none.  In `below` those that go on from where
+ * they were led, and are on their way. */
+static NOINLINE uint32_t go_short(const struct trie *trie, const void *keys, uint32_t *result,
+                                  unsigned n, struct trie_lanes *lanes, uint32_t *below)
 {
     const struct shortcut6_table *table = load_acquire(&shortcut6.table);
     struct short_way way;
-    uint32_t from_root = 0;
+    struct short_others others;
+    uint32_t from_root = 0, values[FIB6_BURST];
     if (!table)
-        return wanted;
-    short_begin(&way, table, keys, wanted);
-    short_find(&way, trie);
-    uint32_t others = short_say(&way, values);
-    short_fetch(&way, trie, others);
-    for (; others; others &= others - 1) {
-        unsigned j = (unsigned)__builtin_ctz(others), i = way.index[j];
-        uint32_t entry = way.entry[j];
-        if (trie_is_bunch(entry)) {
-            values[i] = short_say_more(trie, entry, way.key[j]);
-            from_root |= (uint32_t)!values[i] << i;
-        } else if (entry & TRIE_NODE) {
-            *below |= 1u << i;
-            trie_lanes_take(lanes, trie, entry, keys, i, SHORTCUT6_OCTET + 1, values,
+        return (uint32_t)((1ull << n) - 1);
+    short_begin(&way, table, keys, n);
+    short_find(&way, trie, keys, n);
+    short_say(&way, keys, values, n);
+    short_sort(&way, trie, zeros_of(values, n), &others);
+    for (uint32_t left = others.two; left; left &= left - 1) {
+        unsigned i = (unsigned)__builtin_ctz(left);
+        const uint8_t *octets = key_at(keys, i) + SHORTCUT6_OCTET + 1;
+        values[i] = bunch_value(way.at[i].bunch + 1, load_le16(octets));
+        from_root |= (uint32_t)!values[i] << i;
+    }
+    for (uint32_t left = others.far; left; left &= left - 1) {
+        unsigned i = (unsigned)__builtin_ctz(left);
+        const uint8_t *octets = key_at(keys, i) + SHORTCUT6_OCTET + 1;
+        values[i] = far_value(bunch_at(&trie->lines, way.entry[i]), load_le32(octets));
+        from_root |= (uint32_t)!values[i] << i;
+    }
+    memcpy(result, values, n * sizeof *values);
+    for (uint32_t left = others.rest; left; left &= left - 1) {
+        unsigned i = (unsigned)__builtin_ctz(left);
+        bool leads = way.entry[i] & TRIE_NODE && !trie_is_bunch(way.entry[i]);
+        *(leads ? below : &from_root) |= 1u << i;
+        if (leads)
+            trie_lanes_take(lanes, trie, way.entry[i], keys, i, SHORTCUT6_OCTET + 1, result,
                             &addresses_in_order);
-        } else {
-            from_root |= 1u << i;
-        }
     }
     return from_root;
 }
 
-static ALWAYS_INLINE void look_up(const void *keys, uint32_t *values, unsigned n,
-                                  unsigned (*count)(uint64_t))
+/* All of n keys. */
+static ALWAYS_INLINE void find(const struct trie *trie, const void *keys, uint32_t *values,
+                               unsigned n, unsigned (*count)(uint64_t))
 {
-    const struct trie *trie = load_acquire(&fib6);
-    uint32_t fresh = fresh_of(keys, n), others = find_hosts(trie, keys, values, fresh), below = 0;
     struct trie_lanes lanes;
-    lanes.n = lanes.ends = 0;
-    others = go_short(trie, keys, values, others, &lanes, &below);
+    trie_lanes_empty(&lanes);
+    uint32_t below = 0, others = go_short(trie, keys, values, n, &lanes, &below);
     while (others | below) {
         trie_lanes_begin(&lanes, trie, keys, values, others, &addresses_in_order);
         trie_lanes_run(&lanes, trie, keys, values, &addresses_in_order, count);
@@ -265,26 +298,55 @@ static ALWAYS_INLINE void look_up(const void *keys, uint32_t *values, unsigned n
             if (!values[__builtin_ctz(below)])
                 others |= below & -below;
     }
-    for (uint32_t again = ~fresh & (uint32_t)((1ull << n) - 1); again; again &= again - 1) {
+}
+
+static NOINLINE void find_plain(const struct trie *trie, const void *keys, uint32_t *values,
+                                unsigned n)
+{
+    find(trie, keys, values, n, trie_count_plain);
+}
+
+static NOINLINE TRIE_COUNTS_BITS void find_fast(const struct trie *trie, const void *keys,
+                                                uint32_t *values, unsigned n)
+{
+    find(trie, keys, values, n, trie_count_fast);
+}
+
+typedef void find_fn(const struct trie *trie, const void *keys, uint32_t *values, unsigned n);
+static find_fn *const ways[FIB6_WAYS] = { find_plain, find_fast };
+static find_fn *find_burst = find_plain;
+
+/* Those of the keys that `wanted` has bits of. */
+static NOINLINE void find_some(const struct trie *trie, const void *keys, uint32_t *values,
+                               uint32_t wanted)
+{
+    uint8_t some[FIB6_BURST][FIB6_ADDRESS];
+    uint32_t said[FIB6_BURST];
+    unsigned n = 0;
+    uint32_t left = wanted;
+    do {
+        memcpy(some[n++], key_at(keys, (unsigned)__builtin_ctz(left)), FIB6_ADDRESS);
+    } while ((left &= left - 1));
+    find_burst(trie, some, said, n);
+    n = 0;
+    for (left = wanted; left; left &= left - 1)
+        values[__builtin_ctz(left)] = said[n++];
+}
+
+void fib6_lookup_burst(const uint8_t addresses[][FIB6_ADDRESS], uint32_t *values, unsigned n)
+{
+    const struct trie *trie = load_acquire(&fib6);
+    uint32_t all = (uint32_t)((1ull << n) - 1), fresh = fresh_of(addresses, n);
+    uint32_t wanted = find_hosts(trie, addresses, values, fresh);
+    if (wanted == all)
+        find_burst(trie, addresses, values, n);
+    else if (wanted)
+        find_some(trie, addresses, values, wanted);
+    for (uint32_t again = all & ~fresh; again; again &= again - 1) {
         unsigned i = (unsigned)__builtin_ctz(again);
         values[i] = values[i - 1];
     }
 }
-
-static void burst_plain(const uint8_t addresses[][FIB6_ADDRESS], uint32_t *values, unsigned n)
-{
-    look_up(addresses, values, n, trie_count_plain);
-}
-
-static TRIE_COUNTS_BITS void burst_fast(const uint8_t addresses[][FIB6_ADDRESS], uint32_t *values,
-                                        unsigned n)
-{
-    look_up(addresses, values, n, trie_count_fast);
-}
-
-typedef void burst_fn(const uint8_t addresses[][FIB6_ADDRESS], uint32_t *values, unsigned n);
-static burst_fn *const ways[FIB6_WAYS] = { burst_plain, burst_fast };
-static burst_fn *burst = burst_plain;
 
 unsigned fib6_ways(void)
 {
@@ -293,12 +355,7 @@ unsigned fib6_ways(void)
 
 void fib6_use_way(unsigned way)
 {
-    burst = ways[way];
-}
-
-void fib6_lookup_burst(const uint8_t addresses[][FIB6_ADDRESS], uint32_t *values, unsigned n)
-{
-    burst(addresses, values, n);
+    find_burst = ways[way];
 }
 
 int fib6_init(void)

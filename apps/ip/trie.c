@@ -56,12 +56,12 @@ static struct trie_node *node_at(const struct trie *t, uint32_t entry)
 }
 
 /* What the nodes above say of whatever an entry names. */
-static uint32_t cover_of(const struct trie *t, uint32_t entry)
+static NOINLINE uint32_t cover_of(const struct trie *t, uint32_t entry)
 {
     return trie_is_bunch(entry) ? bunch_cover(&t->lines, entry) : node_at(t, entry)->cover;
 }
 
-static void cover_tell(const struct trie *t, uint32_t entry, uint32_t leaf)
+static NOINLINE void cover_tell(const struct trie *t, uint32_t entry, uint32_t leaf)
 {
     if (trie_is_bunch(entry))
         bunch_set_cover(&t->lines, entry, leaf, leaf & TRIE_VALUE);
@@ -141,7 +141,7 @@ static void node_count(struct trie *t, uint32_t entry, int one)
 }
 
 /* Whether anything can be taken out, whatever it is. */
-static bool rest_ready(struct trie *t)
+static NOINLINE bool rest_ready(struct trie *t)
 {
     return blocks_rest_ready(&t->blocks) && (!t->tails || blocks_rest_ready(&t->lines));
 }
@@ -222,7 +222,7 @@ static void runs_open(struct runs *r, const struct trie *t, uint32_t entry)
 }
 
 /* Those of a new node in which nothing is said. */
-static void runs_begin(struct runs *r, const struct trie *t)
+static NOINLINE void runs_begin(struct runs *r, const struct trie *t)
 {
     r->dense = t->dense < TRIE_DENSE_MAX;
     r->wide = r->dense;
@@ -386,7 +386,7 @@ static uint64_t tail_key(const uint8_t *key, unsigned length)
 }
 
 /* Not yet visible; 0: no memory. */
-static uint32_t tail_make(struct trie *t, uint64_t key, uint32_t leaf, uint32_t cover)
+static NOINLINE uint32_t tail_make(struct trie *t, uint64_t key, uint32_t leaf, uint32_t cover)
 {
     uint32_t place = blocks_take(&t->blocks, sizeof(struct trie_tail));
     if (!place)
@@ -431,8 +431,8 @@ static int tail_open(struct trie *t, uint32_t *slot, unsigned k)
 }
 
 /* A prefix as a bunch has it that hangs from a slot for octet k; false: it has no such ones. */
-static bool bunch_prefix_of(struct bunch_prefix *p, const uint8_t *key, unsigned length, unsigned k,
-                            uint32_t value)
+static NOINLINE bool bunch_prefix_of(struct bunch_prefix *p, const uint8_t *key, unsigned length,
+                                     unsigned k, uint32_t value)
 {
     unsigned above = 8 * (k + 1);
     if (k < TRIE_TAIL_FROM || above + BUNCH_FAR_BITS > 8 * TRIE_KEY ||
@@ -445,7 +445,7 @@ static bool bunch_prefix_of(struct bunch_prefix *p, const uint8_t *key, unsigned
 }
 
 /* Not yet visible; 0: no memory. */
-static uint32_t bunch_make(struct trie *t, const struct bunch_list *list, uint32_t cover)
+static NOINLINE uint32_t bunch_make(struct trie *t, const struct bunch_list *list, uint32_t cover)
 {
     uint32_t name = bunch_close(list, &t->lines), entry = TRIE_NODE | TRIE_BUNCH | name;
     if (!name)

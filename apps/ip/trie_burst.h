@@ -20,6 +20,7 @@ struct trie_keys {
     bool (*same)(const void *keys, unsigned i, unsigned j);      /* whether two are one */
     uint64_t (*head)(const void *keys, unsigned i);
     uint32_t (*four)(const void *keys, unsigned i, unsigned k); /* octets from k on */
+    uint32_t (*bunch)(const struct blocks *lines, uint32_t name, uint32_t octets);
 };
 
 static ALWAYS_INLINE unsigned trie_count_fast(uint64_t v)
@@ -205,40 +206,54 @@ static ALWAYS_INLINE void trie_burst_many(const struct trie *trie, const void *k
 
 /* Long ways --------------------------------------------------------------------------- */
 
-/* Keys that are on their way down, and where each is; and those that have come to tails or bunches.
- * `octet`: the next one of the key that is asked for. */
-struct trie_lanes {
-    unsigned n, ends;
-    uint32_t end[TRIE_BURST];
-    uint8_t end_key[TRIE_BURST], end_octet[TRIE_BURST];
+/* Keys that are at some place, each with the next octet that is asked for. */
+struct trie_stop {
+    unsigned n;
     uint32_t entry[TRIE_BURST];
-    const void *at[TRIE_BURST];
     uint8_t key[TRIE_BURST], octet[TRIE_BURST];
 };
 
+/* Keys that are on their way down, and those that have come to tails or bunches. */
+struct trie_lanes {
+    struct trie_stop node, tail, bunch;
+    const void *at[TRIE_BURST];
+};
+
+static ALWAYS_INLINE void trie_lanes_empty(struct trie_lanes *lanes)
+{
+    lanes->node.n = lanes->tail.n = lanes->bunch.n = 0;
+}
+
+/* It stays if `is_here`; else the next one takes its place. */
+static ALWAYS_INLINE void trie_stop_add(struct trie_stop *stop, uint32_t entry, unsigned i,
+                                        unsigned octet, bool is_here)
+{
+    stop->entry[stop->n] = entry;
+    stop->key[stop->n] = (uint8_t)i;
+    stop->octet[stop->n] = (uint8_t)octet;
+    stop->n += is_here;
+}
+
 /* What the entry for the octet before `octet` says of key i: to be gone on with, or the end of its
- * way. */
+ * way.  Whether that is a tail or a bunch nobody can guess, so it is no jump. */
 static ALWAYS_INLINE void trie_lanes_take(struct trie_lanes *lanes, const struct trie *trie,
                                           uint32_t entry, const void *keys, unsigned i,
                                           unsigned octet, uint32_t *values,
                                           const struct trie_keys *kind)
 {
+    bool bunch = trie_is_bunch(entry);
     if (!(entry & TRIE_NODE)) {
         values[i] = trie_better(entry, values[i]) & TRIE_VALUE;
-        return;
+    } else if (bunch | trie_is_tail(entry)) {
+        __builtin_prefetch((const void *)trie_choose(bunch,
+                                                     (uintptr_t)bunch_at(&trie->lines, entry),
+                                                     (uintptr_t)blocks_at(&trie->blocks, entry)));
+        trie_stop_add(&lanes->tail, entry, i, octet, !bunch);
+        trie_stop_add(&lanes->bunch, entry, i, octet, bunch);
+    } else {
+        trie_fetch(trie, entry, kind->octet(keys, i, octet));
+        trie_stop_add(&lanes->node, entry, i, octet, true);
     }
-    if (trie_is_tail(entry) || trie_is_bunch(entry)) {
-        __builtin_prefetch(trie_is_bunch(entry) ? (const void *)bunch_at(&trie->lines, entry)
-                                                : blocks_at(&trie->blocks, entry));
-        lanes->end[lanes->ends] = entry;
-        lanes->end_octet[lanes->ends] = (uint8_t)octet;
-        lanes->end_key[lanes->ends++] = (uint8_t)i;
-        return;
-    }
-    trie_fetch(trie, entry, kind->octet(keys, i, octet));
-    lanes->entry[lanes->n] = entry;
-    lanes->octet[lanes->n] = (uint8_t)octet;
-    lanes->key[lanes->n++] = (uint8_t)i;
 }
 
 /* Keys that `wanted` has bits of come in at the root. */
@@ -262,18 +277,19 @@ static ALWAYS_INLINE void trie_lanes_step(struct trie_lanes *lanes, const struct
                                           const struct trie_keys *kind,
                                           unsigned (*count)(uint64_t))
 {
-    unsigned deep = lanes->n;
+    struct trie_stop *stop = &lanes->node;
+    unsigned deep = stop->n;
     for (unsigned j = 0; j < deep; j++) {
-        unsigned i = lanes->key[j], slot = kind->octet(keys, i, lanes->octet[j]);
-        const struct trie_node *node = blocks_at(&trie->blocks, lanes->entry[j]);
-        lanes->at[j] = trie_entry_at(node, lanes->entry[j], slot, count);
+        unsigned i = stop->key[j], slot = kind->octet(keys, i, stop->octet[j]);
+        const struct trie_node *node = blocks_at(&trie->blocks, stop->entry[j]);
+        lanes->at[j] = trie_entry_at(node, stop->entry[j], slot, count);
         __builtin_prefetch(lanes->at[j]);
         values[i] = trie_better(load_acquire(&node->cover), values[i]);
     }
-    lanes->n = 0;
+    stop->n = 0;
     for (unsigned j = 0; j < deep; j++)
-        trie_lanes_take(lanes, trie, trie_entry_load(lanes->at[j], lanes->entry[j]), keys,
-                        lanes->key[j], lanes->octet[j] + 1u, values, kind);
+        trie_lanes_take(lanes, trie, trie_entry_load(lanes->at[j], stop->entry[j]), keys,
+                        stop->key[j], stop->octet[j] + 1u, values, kind);
 }
 
 /* All of them to their ends, level by level: no line is waited for that was not asked for a round
@@ -283,16 +299,19 @@ static ALWAYS_INLINE void trie_lanes_run(struct trie_lanes *lanes, const struct 
                                          const struct trie_keys *kind,
                                          unsigned (*count)(uint64_t))
 {
-    while (lanes->n)
+    while (lanes->node.n)
         trie_lanes_step(lanes, trie, keys, values, kind, count);
-    for (unsigned j = 0; j < lanes->ends; j++) {
-        unsigned i = lanes->end_key[j], octet = lanes->end_octet[j];
-        uint32_t entry = lanes->end[j], leaf;
-        if (trie_is_tail(entry))
-            leaf = trie_tail_says(blocks_at(&trie->blocks, entry), kind->head(keys, i));
-        else
-            leaf = bunch_says(&trie->lines, entry, kind->four(keys, i, octet));
+    for (unsigned j = 0; j < lanes->tail.n; j++) {
+        unsigned i = lanes->tail.key[j];
+        const struct trie_tail *tail = blocks_at(&trie->blocks, lanes->tail.entry[j]);
+        uint32_t leaf = trie_tail_says(tail, kind->head(keys, i));
         values[i] = trie_better(leaf, values[i]) & TRIE_VALUE;
     }
-    lanes->ends = 0;
+    for (unsigned j = 0; j < lanes->bunch.n; j++) {
+        unsigned i = lanes->bunch.key[j];
+        uint32_t leaf = kind->bunch(&trie->lines, lanes->bunch.entry[j],
+                                    kind->four(keys, i, lanes->bunch.octet[j]));
+        values[i] = trie_better(leaf, values[i]) & TRIE_VALUE;
+    }
+    trie_lanes_empty(lanes);
 }
