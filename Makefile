@@ -74,7 +74,9 @@ CFLAGS := $(COMMON) -O2 -ffreestanding -fbuiltin -nostdinc -fno-pic -fno-pie -mc
 # them 'rep movs', of which an emulator counts every step; clang has no such option, or need.
 SMALL_CFLAGS := -Os $(shell $(CC) -mstringop-strategy=libcall -E -x c /dev/null >/dev/null 2>&1 && \
 	echo -mstringop-strategy=libcall)
-SMALL := boot/% kernel/% pci/% iommu/% apps/console/% apps/machine/% apps/capture/% %_commands.c
+SMALL := boot/% kernel/% pci/% iommu/% apps/console/% apps/machine/% apps/capture/% %_commands.c \
+	nic/intel/vf_% nic/intel/i40e/virtchnl_% %_sriov.c %_vfs.c %_vsis.c %_vf_queues.c %_firmware.c \
+	%_adminq.c %_switch.c %_channel.c %_settings.c %/igb_pf.c
 FAST := kernel/x86/string.c # frames and bursts do go through it
 LDFLAGS := -nostdlib -static -z noexecstack -z max-page-size=4096 --gc-sections --build-id=none \
 	-T linker.ld --no-warn-rwx-segments

@@ -9,6 +9,7 @@
 #define NVM_READ_MS 3000u
 #define PORT_PADS_SHORT_FRAMES 2u
 #define LUT_BYTES 512u
+#define VF_LUT_BYTES 64u
 #define KEY_BYTES 52u
 
 /* No buffer; the device writes it; reads and writes it; reads it, if there is one. */
@@ -203,9 +204,36 @@ static bool is_first_vsi(const struct i40e_model *m, const uint8_t *desc)
     return m->vsi[0].used && vsi == (0x8000 | m->vsi[0].number);
 }
 
+/* The VF whose VSI it is; NULL: nobody's. */
+static struct iavf_model *vf_meant(struct i40e_model *m, const uint8_t *desc)
+{
+    for (unsigned n = 0; n < m->vfs; n++) {
+        const struct i40e_model_vsi *v = i40e_model_vsi_of_vf(m, n);
+        if (v && i40e_le16(desc + AQ_PARAM) == (0x8000 | v->number))
+            return &m->vf[n];
+    }
+    return NULL;
+}
+
+/* A VF's own table or key, as its registers have it (Linux: for VFs of an X722). */
+static uint16_t vf_table(uint32_t *words, unsigned bytes, bool set, uint8_t *desc, uint8_t *buffer)
+{
+    if (i40e_le16(desc + AQ_LENGTH) != bytes)
+        return AQ_EINVAL;
+    for (unsigned i = 0; i < bytes / 4; i++)
+        if (set)
+            words[i] = i40e_le32(buffer + 4 * i);
+        else
+            config_put(buffer + 4 * i, words[i], 4);
+    return AQ_OK;
+}
+
 static uint16_t rss_key(struct i40e_model *m, uint8_t *desc, uint8_t *buffer)
 {
     bool set = i40e_le16(desc + AQ_OPCODE) == 0x0b02;
+    struct iavf_model *vf = vf_meant(m, desc);
+    if (vf)
+        return vf_table(vf->key, KEY_BYTES, set, desc, buffer);
     if (!is_first_vsi(m, desc))
         return AQ_EINVAL;
     for (unsigned i = 0; i < KEY_BYTES / 4; i++)
@@ -220,9 +248,11 @@ static uint16_t rss_lut(struct i40e_model *m, uint8_t *desc, uint8_t *buffer)
 {
     bool set = i40e_le16(desc + AQ_OPCODE) == 0x0b03;
     unsigned n = i40e_le16(desc + AQ_LENGTH);
-    if (!(i40e_le16(desc + AQ_PARAM + 2) & 1)) /* a VSI's own table: VFs have these */
-        return AQ_EINVAL;
-    if (!is_first_vsi(m, desc))
+    bool own = !(i40e_le16(desc + AQ_PARAM + 2) & 1); /* the VSI's own table: VFs have these */
+    struct iavf_model *vf = own ? vf_meant(m, desc) : NULL;
+    if (vf)
+        return vf_table(vf->lut, VF_LUT_BYTES, set, desc, buffer);
+    if (own || !is_first_vsi(m, desc))
         return AQ_EINVAL;
     if (n != LUT_BYTES && n != 128)
         return AQ_EINVAL;
@@ -326,7 +356,7 @@ static const struct command {
     { 0x0a06, DIRECT, 0, lldp_start },
     { 0x0a08, ASKS, 2, accept }, /* the MIB, as set by the driver */
     { 0x0b02, ASKS, KEY_BYTES, rss_key },
-    { 0x0b03, ASKS, 128, rss_lut },
+    { 0x0b03, ASKS, VF_LUT_BYTES, rss_lut },
     { 0x0b04, ASKS, KEY_BYTES, rss_key }, /* Linux and DPDK say so of reading, too */
     { 0x0b05, ASKS, 128, rss_lut },
     { 0xff03, DIRECT, 0, debug_read },

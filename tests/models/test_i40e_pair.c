@@ -241,7 +241,12 @@ int main(void)
                                         TEST(frames_are_counted),
                                         PAIR_TESTS,
                                         cmocka_unit_test(all_of_the_chips_vfs_work) };
+    const struct CMUnitTest some[] = { TEST(each_has_an_address_and_the_others_reach_it),
+                                       TEST(an_access_port_has_its_tag_on_the_wire),
+                                       TEST(the_pfs_port_stops_and_starts) };
     int failed = cmocka_run_group_tests_name("x710", tests, NULL, NULL);
+    chip = I40E_MODEL_X722;
+    failed += cmocka_run_group_tests_name("x722", some, NULL, NULL);
     failed += conformance("iavf_with_i40e_x710", I40E_MODEL_X710, 1);
     return failed + conformance("iavf_beside_7", I40E_MODEL_X710_FOUR, 8);
 }

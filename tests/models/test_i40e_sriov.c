@@ -181,7 +181,7 @@ static bool pf_works(void)
     return nic_exchange();
 }
 
-/* How many ------------------------------------------------------------------------------------ */
+/* How many -------------------------------------------------------------------------------- */
 
 static void ports_share_the_chips_vfs(void **state)
 {
@@ -260,8 +260,7 @@ static void firmware_that_names_vfs_beyond_the_chips_has_none(void **state)
     }
 }
 
-/* Queues ------------------------------------------------------------------------------------------
- */
+/* Queues ---------------------------------------------------------------------------------- */
 
 static void a_queue_has_the_context_that_its_vf_described(void **state)
 {
@@ -569,6 +568,50 @@ static void a_chip_that_is_gone_lets_its_vfs_go(void **state)
     assert_int_equal(nic.port->vf_count, 0);
 }
 
+/* A queue that does not stop is nothing that a VF could mend: the whole port starts over, and is
+ * failed where no queue of the chip's follows any more. */
+static void a_queue_that_does_not_stop_starts_the_port_over(void **state)
+{
+    bring_up(1);
+    rig->model.queue_sticks = true;
+    i40e_model_vf_flr(&rig->model, 1);
+    run_ms(200);
+    assert_true(host_log_contains("starts over: a queue of a VF does not stop"));
+    assert_int_equal(nic.port->state, PORT_FAILED);
+    assert_int_equal(active(VFS), 0);
+}
+
+/* What other PFs' VFs do is in the same registers, and no reason to look. */
+static void vflrs_of_other_pfs_are_theirs(void **state)
+{
+    uint32_t first = ((struct i40e *)nic.port->priv)->first_vf;
+    uint32_t *ours = &rig->model.regs[I40E_GLGEN_VFLRSTAT(first / 32) / 4];
+    uint32_t others = 1u << (first + VFS) % 32;
+    *ours |= others;
+    run_ms(200);
+    assert_int_equal(*ours, others);
+    assert_int_equal(active(VFS), VFS);
+    assert_int_equal(info(3).resets, 0);
+    host_advance_us(US_PER_MS);
+    assert_false(i40e_sriov_poll(nic.port->priv, time_us()));
+    *ours = 0;
+}
+
+/* Counters are not read from a chip that resets: they would say deadbeef. */
+static void counters_wait_for_the_chip(void **state)
+{
+    uint64_t before = info(0).rx_bytes + info(0).tx_bytes;
+    rig->model.reset_takes_us = 500 * US_PER_MS;
+    i40e_model_reset_begin(&rig->model, I40E_RESET_CORE);
+    for (unsigned i = 0; i < 30; i++) {
+        host_advance_us(100);
+        assert_int_equal(info(0).rx_bytes + info(0).tx_bytes, before);
+    }
+    run_ms(1500);
+    assert_int_equal(active(VFS), VFS);
+    assert_int_equal(info(0).rx_bytes + info(0).tx_bytes, before);
+}
+
 /* Malice
  * -----------------------------------------------------------------------------------------------
  */
@@ -682,6 +725,9 @@ int main(void)
         T(the_pfs_port_goes_down_and_up),
         T(vfs_of_a_port_that_is_down_come_with_it),
         T(a_chip_that_is_gone_lets_its_vfs_go),
+        T(a_queue_that_does_not_stop_starts_the_port_over),
+        T(vflrs_of_other_pfs_are_theirs),
+        T(counters_wait_for_the_chip),
         T(malice_is_forgiven_three_times),
         T(nothing_that_a_vf_says_harms),
         cmocka_unit_test(ports_share_the_chips_vfs),

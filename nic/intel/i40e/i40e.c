@@ -35,11 +35,6 @@ static bool answers(struct i40e *e)
     return !gone;
 }
 
-static bool is_resetting(const struct i40e *e)
-{
-    return i40e_read(e, I40E_GLGEN_RSTAT) & I40E_GLGEN_RSTAT_DEVSTATE;
-}
-
 /* Linux and DPDK: when no reset of the whole chip is under way and it has read its NVM, the PF's;
  * afterwards it has no queues, no private memory and no admin queue. */
 static int reset(struct i40e *e)
@@ -165,7 +160,7 @@ static int bring_up(struct i40e *e)
 static const char *take_down(struct i40e *e)
 {
     int err = 0;
-    bool works = answers(e) && !is_resetting(e) && !e->over;
+    bool works = answers(e) && !i40e_is_resetting(e) && !e->over;
     if (e->sriov)
         i40e_sriov_close(e, works);
     if (works) {
@@ -295,7 +290,8 @@ static bool is_accused(struct i40e *e)
 /* A reset of the whole chip, by another PF or by firmware: it is coming, or took our queue away. */
 static bool was_reset(struct i40e *e)
 {
-    bool now = is_resetting(e) || !(i40e_read(e, e->aq.layout->send.length) & I40E_AQ_LEN_ENABLE);
+    bool now =
+        i40e_is_resetting(e) || !(i40e_read(e, e->aq.layout->send.length) & I40E_AQ_LEN_ENABLE);
     e->resets += now;
     e->counting &= !now;
     return now;
@@ -353,6 +349,8 @@ static void serve_vfs(struct i40e *e)
     i40e_take_events(e);
     if (e->aq.open)
         i40e_sriov_service(e);
+    if (e->over)
+        port_ask_service(&e->port);
 }
 
 static void i40e_service(struct port *port)
@@ -364,7 +362,7 @@ static void i40e_service(struct port *port)
         port_start_over(port, &e->overs, e->over, e->over_fault);
     else if (e->ask_link && i40e_ask_link(e))
         start_over(e, "firmware does not answer", true);
-    else if (e->sriov && e->aq.open && answers(e) && !is_resetting(e))
+    else if (e->sriov && e->aq.open && answers(e) && !i40e_is_resetting(e))
         serve_vfs(e);
 }
 

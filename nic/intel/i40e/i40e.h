@@ -87,6 +87,11 @@ static inline void i40e_write(const struct i40e *e, uint32_t reg, uint32_t value
     intel_write(&e->device, reg, value);
 }
 
+static inline bool i40e_is_resetting(const struct i40e *e)
+{
+    return i40e_read(e, I40E_GLGEN_RSTAT) & I40E_GLGEN_RSTAT_DEVSTATE;
+}
+
 static inline void i40e_flush(const struct i40e *e)
 {
     (void)i40e_read(e, I40E_GLGEN_STAT);

@@ -128,10 +128,13 @@ static void end_reset(struct i40e *e, unsigned vf, uint64_t now_us)
 {
     struct i40e_vf *v = vf_of(e, vf);
     const char *why = awaited(e, vf);
-    if (!why && i40e_vf_drop_queues(e, vf))
-        why = "a queue of it does not stop";
     if (why) {
         put_off(e, vf, why, now_us);
+        return;
+    }
+    if (i40e_vf_drop_queues(e, vf)) {
+        e->over = "a queue of a VF does not stop";
+        e->over_fault = true;
         return;
     }
     i40e_vf_vsi_destroy(e, vf);
@@ -148,7 +151,7 @@ static void end_reset(struct i40e *e, unsigned vf, uint64_t now_us)
 static void step(struct i40e *e, unsigned vf, uint64_t now_us)
 {
     struct i40e_vf *v = vf_of(e, vf);
-    if (now_us < v->due_us)
+    if (now_us < v->due_us || e->over || !e->aq.open)
         return;
     if (v->phase == I40E_VF_WANTED)
         begin_reset(e, vf, now_us);
@@ -213,12 +216,17 @@ static bool malice_seen(const struct i40e *e)
 /* Life with i40e.c ------------------------------------------------------------------------------
  */
 
+/* Other PFs' VFs are in the same registers. */
 static bool vflr_seen(const struct i40e *e)
 {
-    unsigned last = i40e_vf_number(e, vf_count(e) - 1);
-    for (unsigned i = e->first_vf / 32; i <= last / 32; i++)
-        if (i40e_read(e, I40E_GLGEN_VFLRSTAT(i)))
+    unsigned first = e->first_vf, end = i40e_vf_number(e, vf_count(e));
+    for (unsigned i = first / 32; 32 * i < end; i++) {
+        uint32_t ours = first > 32 * i ? UINT32_MAX << first % 32 : UINT32_MAX;
+        if (end < 32 * (i + 1))
+            ours &= ~(UINT32_MAX << end % 32);
+        if (i40e_read(e, I40E_GLGEN_VFLRSTAT(i)) & ours)
             return true;
+    }
     return false;
 }
 
@@ -316,7 +324,7 @@ static void send(void *chip, unsigned vf, uint32_t op, int32_t status, const voi
                               .param = { i40e_vf_number(e, vf) } };
     uint8_t copy[sizeof(struct virtchnl_stats)];
     memcpy(copy, n ? bytes : copy, n);
-    if (vf_of(e, vf)->phase == I40E_VF_UP)
+    if (vf_of(e, vf)->phase == I40E_VF_UP && e->aq.open)
         i40e_command(e, &d, copy, n, n, UINT32_MAX);
 }
 
@@ -418,6 +426,12 @@ static int restart(struct i40e *e, struct i40e_sriov *s)
     return err;
 }
 
+static bool works(const struct i40e *e)
+{
+    return e->port.state == PORT_RUNNING && !e->over && !e->device.gone && e->aq.open &&
+           !i40e_is_resetting(e);
+}
+
 static int sriov_enable(struct port *port, unsigned count, bool unisolated, const char **why)
 {
     struct i40e *e = port->priv;
@@ -455,11 +469,11 @@ static void sriov_disable(struct port *port)
     struct i40e_sriov *s = e->sriov;
     if (!s)
         return;
-    bool works = port->state == PORT_RUNNING && !e->over && !e->device.gone;
-    i40e_sriov_close(e, works);
+    bool working = works(e);
+    i40e_sriov_close(e, working);
     port->vf_count = 0;
     pci_sriov_disable(e->device.pci);
-    for (unsigned i = 0; works && i < vf_count(e); i++)
+    for (unsigned i = 0; working && i < vf_count(e); i++)
         take_vflr(e, i, true);
     restart(e, NULL);
     sriov_free(s);
@@ -483,7 +497,7 @@ static void sriov_info(struct port *port, unsigned vf, struct vf_info *info)
     *info = (struct vf_info){ 0 };
     if (!e->sriov || vf >= vf_count(e))
         return;
-    if (vf_of(e, vf)->seid && port->state == PORT_RUNNING && !e->over && !e->device.gone)
+    if (vf_of(e, vf)->seid && works(e))
         i40e_vf_collect(e, vf, false);
     virtchnl_server_info(&e->sriov->server, vf, info);
     i40e_vf_counts(vf_of(e, vf), info);
