@@ -94,6 +94,7 @@ static void vf_remove(struct pci_function *f)
 {
     struct wire_port *wire = f->driver_data;
     happened("remove");
+    assert_int_equal(pf_wire->port.holds, 0); /* a VF that stops may wait for its PF's answer */
     assert_int_equal(wire->port.state, PORT_STOPPED);
     port_unregister(&wire->port);
     wire_port_destroy(wire);
@@ -131,6 +132,7 @@ static int enable(struct port *port, unsigned count, bool unisolated, const char
 static void disable(struct port *port)
 {
     happened("disable");
+    assert_int_equal(port->holds, 1);
     pf->sriov->num_vfs = 0;
     port->vf_count = 0;
 }
