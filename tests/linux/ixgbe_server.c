@@ -141,7 +141,7 @@ static bool serve(unsigned number)
 static bool turn(void)
 {
     static bool deaf; /* standard input has ended */
-    char line[80];
+    char line[200];
     struct pollfd p[2 + VFIO_USER_DEVICES] = { { deaf ? -1 : STDIN_FILENO, POLLIN, 0 },
                                                { wire_descriptor(&wire), POLLIN, 0 } };
     for (unsigned i = 0; i < devices; i++)
