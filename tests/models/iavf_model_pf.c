@@ -471,7 +471,8 @@ static int32_t hena(const struct request *r)
         return 1;
     }
     memcpy(&h, r->bytes, sizeof h);
-    r->m->pf.kinds = h.kinds & KINDS;
+    bool more = r->m->pf.granted & VIRTCHNL_CAP_RSS_KINDS;
+    r->m->pf.kinds = h.kinds & (KINDS | (more ? VIRTCHNL_HASH_MORE : 0));
     return 0;
 }
 

@@ -267,6 +267,44 @@ static void no_address_is_made_one(void **state)
 /* What is received
  * --------------------------------------------------------------------------------- */
 
+/* Where the chip writes descriptors back with interrupts alone: who looks himself is not
+ * interrupted, and of a queue that never is its vector fires behind a masked entry. */
+static void queues_that_are_not_armed_interrupt_no_more(void **state)
+{
+    uint8_t frame[60] = { 0 };
+    struct packet *p[4];
+    model.pf.caps &= ~VIRTCHNL_CAP_WB_ON_ITR;
+    start_and_link();
+    memcpy(frame, port->mac, MAC_LEN);
+    port->rxq[0]->interrupts = true;
+    port->ops->arm(port->rxq[0], true);
+    assert_true(inject(frame, sizeof frame));
+    unsigned count = model.device.interrupts[1];
+    assert_true(count > 0);
+    port->ops->arm(port->rxq[0], false);
+    poll_once();
+    assert_true(inject(frame, sizeof frame));
+    assert_int_equal(model.device.interrupts[1], count);
+    port->rxq[0]->interrupts = false;
+    for (unsigned i = 0; i < 2; i++) { /* the second after it has fired */
+        poll_once();
+        assert_true(model.device.interrupts[1] > count);
+        count = model.device.interrupts[1];
+        assert_true(inject(frame, sizeof frame));
+    }
+    packet_free_burst(port->rxq[0]->cache, p, port_rx_burst(port->rxq[0], p, ARRAY_SIZE(p)));
+}
+
+/* An X722's PF tells more kinds of packets apart, and has to be asked for them. */
+static void more_kinds_are_hashed_where_there_are_more(void **state)
+{
+    model.pf.caps |= VIRTCHNL_CAP_RSS_PF | VIRTCHNL_CAP_RSS_KINDS;
+    start_and_link();
+    assert_true((model.pf.kinds & VIRTCHNL_HASH_MORE) == VIRTCHNL_HASH_MORE);
+    assert_true(model.pf.kinds & VIRTCHNL_HASH_UDP4);
+    traffic_flows();
+}
+
 static void vlans_are_joined_and_left(void **state)
 {
     start_and_link();
@@ -540,6 +578,8 @@ int main(void)
         TEST(an_address_of_our_own_is_granted),
         TEST(the_administrators_address_is_kept),
         TEST(no_address_is_made_one),
+        TEST(queues_that_are_not_armed_interrupt_no_more),
+        TEST(more_kinds_are_hashed_where_there_are_more),
         TEST(vlans_are_joined_and_left),
         TEST(the_outer_vlan_is_ours_where_there_are_two),
         TEST(a_port_vlan_allows_no_others),

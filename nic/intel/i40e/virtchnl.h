@@ -73,6 +73,7 @@ struct virtchnl_version {
 #define VIRTCHNL_CAP_CRC 0x00000400u
 #define VIRTCHNL_CAP_VLAN_V2 0x00008000u
 #define VIRTCHNL_CAP_VLAN 0x00010000u
+#define VIRTCHNL_CAP_RSS_KINDS 0x00040000u /* X722: more kinds of packets are told apart */
 #define VIRTCHNL_CAP_RSS_PF 0x00080000u /* by message */
 #define VIRTCHNL_CAP_USO 0x02000000u
 #define VIRTCHNL_CAP_FLEX_RX 0x04000000u /* receive descriptors to choose from */
@@ -245,6 +246,8 @@ struct virtchnl_rss_lut {
 #define VIRTCHNL_HASH_UDP6 0x0000020000000000ull
 #define VIRTCHNL_HASH_TCP6 0x0000080000000000ull
 #define VIRTCHNL_HASH_IP6 0x0000200000000000ull
+/* With CAP_RSS_KINDS: UDP to one and to many, and TCP's SYN, over IPv4 and IPv6 */
+#define VIRTCHNL_HASH_MORE 0x0000058160000000ull
 
 struct virtchnl_rss_hena {
     uint64_t kinds;

@@ -96,13 +96,15 @@ static void iavf_away(void *owner, bool gone)
 
 /* Queues ------------------------------------------------------------------ */
 
-/* Polled, descriptors are to be written back soon; where the chip does that only with interrupts
- * these are enabled as well, to an entry that is masked. */
-static uint32_t polled_vector(const struct iavf *e)
+/* Of a vector that is to raise no interrupt, polled or not armed: descriptors are to be written
+ * back soon.  Where the chip does that only with interrupts these are enabled as well, to an entry
+ * that is masked; firing may switch them off. */
+static uint32_t idle_vector(const struct iavf *e, bool masked)
 {
     bool wb = e->given.caps & VIRTCHNL_CAP_WB_ON_ITR;
-    return FIELD_PUT(IAVF_DYN_INTERVAL, 1u) |
-           (wb ? IAVF_DYN_WB_ON_ITR : IAVF_DYN_ENABLE | IAVF_DYN_CLEAR | IAVF_DYN_TRIGGER);
+    return FIELD_PUT(IAVF_DYN_INTERVAL, 1u) | (wb       ? IAVF_DYN_WB_ON_ITR
+                                               : masked ? IAVF_DYN_ENABLE
+                                                        : 0);
 }
 
 static void iavf_arm(struct port_queue *queue, bool on)
@@ -110,7 +112,7 @@ static void iavf_arm(struct port_queue *queue, bool on)
     struct iavf *e = queue->port->priv;
     if (queue->index + 1u < e->given.vectors && e->live)
         intel_write(&e->device, IAVF_DYN_CTL(queue->index),
-                    on ? IAVF_DYN_ENABLE | FIELD_PUT(IAVF_DYN_INDEX, 3u) : polled_vector(e));
+                    on ? IAVF_DYN_ENABLE | FIELD_PUT(IAVF_DYN_INDEX, 3u) : idle_vector(e, false));
 }
 
 /* The PF has them on; a vector each, masked until it is armed. */
@@ -125,7 +127,7 @@ static void queues_live(struct iavf *e)
         i40e_rxq_live(&e->rx[i], e->device.regs + IAVF_QRX_TAIL(i));
         i40e_txq_live(&e->tx[i], e->device.regs + IAVF_QTX_TAIL(i));
         if (i + 1u < e->given.vectors)
-            intel_write(&e->device, IAVF_DYN_CTL(i), polled_vector(e));
+            intel_write(&e->device, IAVF_DYN_CTL(i), idle_vector(e, false));
     }
     e->live = n;
     e->pf.port.tx_queues = n; /* whoever has no queue of its own sends through another's */
@@ -199,7 +201,7 @@ static void push_descriptors(const struct iavf *e)
         return;
     for (unsigned i = 0; i < e->live && i + 1u < e->given.vectors; i++)
         if (!load_relaxed(&e->rx[i].q.queue.interrupts))
-            intel_write(&e->device, IAVF_DYN_CTL(i), polled_vector(e));
+            intel_write(&e->device, IAVF_DYN_CTL(i), idle_vector(e, true));
 }
 
 static bool iavf_poll(struct port *port, uint64_t now_us)

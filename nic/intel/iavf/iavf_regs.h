@@ -19,8 +19,6 @@
 /* Vectors: 0 is for messages, n + 1 for receive queue n. */
 #define IAVF_DYN_CTL(n) (0x3800u + 4 * (n))  /* RW, of vector n + 1 */
 #define IAVF_DYN_ENABLE 0x00000001u          /* cleared when it is sent */
-#define IAVF_DYN_CLEAR 0x00000002u           /* what is pending is none */
-#define IAVF_DYN_TRIGGER 0x00000004u         /* as if something had happened */
 #define IAVF_DYN_INDEX 0x00000018u           /* whose interval; 3: none */
 #define IAVF_DYN_INTERVAL 0x0001ffe0u        /* 2 us each */
 #define IAVF_DYN_WB_ON_ITR 0x40000000u       /* descriptors are written back then all the same */

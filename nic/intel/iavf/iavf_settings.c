@@ -15,9 +15,9 @@
 
 #define MAX_FRAME 9728u /* of these chips, with FCS */
 #define WANTED \
-    (VIRTCHNL_CAP_L2 | VIRTCHNL_CAP_RSS_PF | VIRTCHNL_CAP_RSS_REG | VIRTCHNL_CAP_WB_ON_ITR | \
-     VIRTCHNL_CAP_REQUEST_QUEUES | VIRTCHNL_CAP_LINK_SPEED | VIRTCHNL_CAP_VLAN_V2 | \
-     VIRTCHNL_CAP_VLAN | VIRTCHNL_CAP_FLEX_RX)
+    (VIRTCHNL_CAP_L2 | VIRTCHNL_CAP_RSS_PF | VIRTCHNL_CAP_RSS_REG | VIRTCHNL_CAP_RSS_KINDS | \
+     VIRTCHNL_CAP_WB_ON_ITR | VIRTCHNL_CAP_REQUEST_QUEUES | VIRTCHNL_CAP_LINK_SPEED | \
+     VIRTCHNL_CAP_VLAN_V2 | VIRTCHNL_CAP_VLAN | VIRTCHNL_CAP_FLEX_RX)
 #define HASHED \
     (VIRTCHNL_HASH_UDP4 | VIRTCHNL_HASH_TCP4 | VIRTCHNL_HASH_IP4 | VIRTCHNL_HASH_UDP6 | \
      VIRTCHNL_HASH_TCP6 | VIRTCHNL_HASH_IP6)
@@ -631,7 +631,9 @@ static unsigned key_ask(struct vf_client *c)
 static unsigned hash_ask(struct vf_client *c)
 {
     struct iavf *e = of(c);
-    const struct virtchnl_rss_hena h = { HASHED };
+    const struct virtchnl_rss_hena h = {
+        HASHED | (has(e, VIRTCHNL_CAP_RSS_KINDS) ? VIRTCHNL_HASH_MORE : 0)
+    };
     if (!e->queues)
         return 0;
     if (by_register(e)) {
