@@ -284,19 +284,22 @@ static NOINLINE uint32_t go_short(const struct trie *trie, const void *keys, uin
     return from_root;
 }
 
-/* All of n keys. */
+/* All of n keys: those that are led somewhere from there on, then the others from the root. */
 static ALWAYS_INLINE void find(const struct trie *trie, const void *keys, uint32_t *values,
                                unsigned n, unsigned (*count)(uint64_t))
 {
     struct trie_lanes lanes;
     trie_lanes_empty(&lanes);
     uint32_t below = 0, others = go_short(trie, keys, values, n, &lanes, &below);
-    while (others | below) {
-        trie_lanes_begin(&lanes, trie, keys, values, others, &addresses_in_order);
-        trie_lanes_run(&lanes, trie, keys, values, &addresses_in_order, count);
-        for (others = 0; below; below &= below - 1) /* nothing is said below: from the root */
+    for (unsigned octet = SHORTCUT6_OCTET + 1;; octet = TRIE_ROOT_OCTETS) {
+        trie_lanes_run(&lanes, trie, keys, values, octet, &addresses_in_order, count);
+        for (; below; below &= below - 1) /* nothing is said below */
             if (!values[__builtin_ctz(below)])
                 others |= below & -below;
+        if (!others)
+            return;
+        trie_lanes_begin(&lanes, trie, keys, values, others, &addresses_in_order);
+        others = 0;
     }
 }
 

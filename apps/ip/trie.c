@@ -770,7 +770,10 @@ static int few_set(struct trie *t, uint32_t *slot, unsigned k, const uint8_t *ke
             return 0;
         if (is_bunch)
             bunch_open(&list, &t->lines, *slot);
-        joins = is_bunch ? bunch_put(&list, prefix) : tail_joins(t, *slot, k, prefix, &list);
+        if (!is_bunch)
+            joins = tail_joins(t, *slot, k, prefix, &list);
+        else if (list.n < BUNCH_LINE || k == TRIE_TAIL_FROM) /* two lines: by a shortcut only */
+            joins = bunch_put(&list, prefix);
     }
     if (joins)
         return bunch_swap(t, slot, &list);

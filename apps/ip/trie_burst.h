@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#define TRIE_ROOT_OCTETS 2u /* that pick a slot of the root */
 #define TRIE_UNROLL _Pragma("GCC unroll 4")
 #define TRIE_COUNTS_BITS __attribute__((target("popcnt")))
 
@@ -206,16 +207,18 @@ static ALWAYS_INLINE void trie_burst_many(const struct trie *trie, const void *k
 
 /* Long ways --------------------------------------------------------------------------- */
 
-/* Keys that are at some place, each with the next octet that is asked for. */
+/* Keys that are at some place. */
 struct trie_stop {
     unsigned n;
     uint32_t entry[TRIE_BURST];
-    uint8_t key[TRIE_BURST], octet[TRIE_BURST];
+    uint8_t key[TRIE_BURST];
 };
 
-/* Keys that are on their way down, and those that have come to tails or bunches. */
+/* Keys that are on their way down, all at the same level, and those that have come to tails or
+ * bunches. */
 struct trie_lanes {
     struct trie_stop node, tail, bunch;
+    uint8_t bunch_octet[TRIE_BURST]; /* the first of those that it compares */
     const void *at[TRIE_BURST];
 };
 
@@ -226,11 +229,10 @@ static ALWAYS_INLINE void trie_lanes_empty(struct trie_lanes *lanes)
 
 /* It stays if `is_here`; else the next one takes its place. */
 static ALWAYS_INLINE void trie_stop_add(struct trie_stop *stop, uint32_t entry, unsigned i,
-                                        unsigned octet, bool is_here)
+                                        bool is_here)
 {
     stop->entry[stop->n] = entry;
     stop->key[stop->n] = (uint8_t)i;
-    stop->octet[stop->n] = (uint8_t)octet;
     stop->n += is_here;
 }
 
@@ -248,11 +250,12 @@ static ALWAYS_INLINE void trie_lanes_take(struct trie_lanes *lanes, const struct
         __builtin_prefetch((const void *)trie_choose(bunch,
                                                      (uintptr_t)bunch_at(&trie->lines, entry),
                                                      (uintptr_t)blocks_at(&trie->blocks, entry)));
-        trie_stop_add(&lanes->tail, entry, i, octet, !bunch);
-        trie_stop_add(&lanes->bunch, entry, i, octet, bunch);
+        lanes->bunch_octet[lanes->bunch.n] = (uint8_t)octet;
+        trie_stop_add(&lanes->tail, entry, i, !bunch);
+        trie_stop_add(&lanes->bunch, entry, i, bunch);
     } else {
         trie_fetch(trie, entry, kind->octet(keys, i, octet));
-        trie_stop_add(&lanes->node, entry, i, octet, true);
+        trie_stop_add(&lanes->node, entry, i, true);
     }
 }
 
@@ -267,20 +270,21 @@ static ALWAYS_INLINE void trie_lanes_begin(struct trie_lanes *lanes, const struc
         unsigned i = (unsigned)__builtin_ctz(left);
         uint32_t top = kind->top(keys, i);
         values[i] = load_acquire(&trie->cover[top >> 8]);
-        trie_lanes_take(lanes, trie, load_acquire(&trie->root[top]), keys, i, 2, values, kind);
+        trie_lanes_take(lanes, trie, load_acquire(&trie->root[top]), keys, i,
+                        TRIE_ROOT_OCTETS, values, kind);
     }
 }
 
-/* One level down for all of them. */
+/* One level down for all of them, by that octet. */
 static ALWAYS_INLINE void trie_lanes_step(struct trie_lanes *lanes, const struct trie *trie,
-                                          const void *keys, uint32_t *values,
+                                          const void *keys, uint32_t *values, unsigned octet,
                                           const struct trie_keys *kind,
                                           unsigned (*count)(uint64_t))
 {
     struct trie_stop *stop = &lanes->node;
     unsigned deep = stop->n;
     for (unsigned j = 0; j < deep; j++) {
-        unsigned i = stop->key[j], slot = kind->octet(keys, i, stop->octet[j]);
+        unsigned i = stop->key[j], slot = kind->octet(keys, i, octet);
         const struct trie_node *node = blocks_at(&trie->blocks, stop->entry[j]);
         lanes->at[j] = trie_entry_at(node, stop->entry[j], slot, count);
         __builtin_prefetch(lanes->at[j]);
@@ -289,18 +293,18 @@ static ALWAYS_INLINE void trie_lanes_step(struct trie_lanes *lanes, const struct
     stop->n = 0;
     for (unsigned j = 0; j < deep; j++)
         trie_lanes_take(lanes, trie, trie_entry_load(lanes->at[j], stop->entry[j]), keys,
-                        stop->key[j], stop->octet[j] + 1u, values, kind);
+                        stop->key[j], octet + 1, values, kind);
 }
 
-/* All of them to their ends, level by level: no line is waited for that was not asked for a round
- * before.  What is known from above stands in `values`. */
+/* All of them to their ends, level by level from that octet on: no line is waited for that was not
+ * asked for a round before.  What is known from above stands in `values`. */
 static ALWAYS_INLINE void trie_lanes_run(struct trie_lanes *lanes, const struct trie *trie,
-                                         const void *keys, uint32_t *values,
+                                         const void *keys, uint32_t *values, unsigned octet,
                                          const struct trie_keys *kind,
                                          unsigned (*count)(uint64_t))
 {
-    while (lanes->node.n)
-        trie_lanes_step(lanes, trie, keys, values, kind, count);
+    for (; lanes->node.n; octet++)
+        trie_lanes_step(lanes, trie, keys, values, octet, kind, count);
     for (unsigned j = 0; j < lanes->tail.n; j++) {
         unsigned i = lanes->tail.key[j];
         const struct trie_tail *tail = blocks_at(&trie->blocks, lanes->tail.entry[j]);
@@ -310,7 +314,7 @@ static ALWAYS_INLINE void trie_lanes_run(struct trie_lanes *lanes, const struct 
     for (unsigned j = 0; j < lanes->bunch.n; j++) {
         unsigned i = lanes->bunch.key[j];
         uint32_t leaf = kind->bunch(&trie->lines, lanes->bunch.entry[j],
-                                    kind->four(keys, i, lanes->bunch.octet[j]));
+                                    kind->four(keys, i, lanes->bunch_octet[j]));
         values[i] = trie_better(leaf, values[i]) & TRIE_VALUE;
     }
     trie_lanes_empty(lanes);
