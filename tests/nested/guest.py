@@ -35,7 +35,7 @@ INITRAMFS = os.path.join(NESTED, "initramfs")
 MODULES = ["virtio_pci", "virtio_console", "9pnet_virtio", "9p", "igb", "igbvf", "vfio_iommu_type1",
            "vfio_pci", "8021q", "virtio_net", "bridge"]
 
-BOOT_LIMIT = 300
+BOOT_LIMIT = 900
 BOOT_TRIES = 3
 STEP_LIMIT = 120
 SETTLE_LIMIT = 60       # for something that comes by itself, as a link does
