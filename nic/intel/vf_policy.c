@@ -64,7 +64,7 @@ const char *vf_mac_trouble(const struct vf_server *s, unsigned vf, const uint8_t
     return NULL;
 }
 
-static unsigned filters_free(const struct vf_server *s)
+unsigned vf_macs_left(const struct vf_server *s)
 {
     unsigned taken = 0;
     for (unsigned i = 0; i < s->count; i++)
@@ -88,7 +88,7 @@ const char *vf_server_add_mac(struct vf_server *s, unsigned vf, const uint8_t ma
     if (v->mac_count == s->limits.vf_macs)
         return s->limits.vf_macs == VF_MACS ? "a VF has at most 3 further addresses"
                                             : "a VF has at most 16 further addresses";
-    if (!filters_free(s))
+    if (!vf_macs_left(s))
         return "all address filters are taken";
     memcpy(v->macs[v->mac_count++], mac, MAC_LEN);
     return NULL;

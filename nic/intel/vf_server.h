@@ -162,6 +162,7 @@ int vf_policy_check(const struct vf_server *s, unsigned vf, const struct vf_poli
                     const char **why);
 /* With its new policy: it holds what it could not get any more, or has to learn something. */
 bool vf_must_restart(const struct vf_state *v, const struct vf_policy *old);
+unsigned vf_macs_left(const struct vf_server *s); /* further addresses, for whoever comes first */
 const char *vf_no_vlan_left(const struct vf_server *s);
 /* NULL, or why the VF cannot have that address. */
 const char *vf_mac_trouble(const struct vf_server *s, unsigned vf, const uint8_t mac[MAC_LEN]);

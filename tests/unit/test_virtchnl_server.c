@@ -696,6 +696,23 @@ static void an_address_that_was_set_stays(void **state)
     assert_memory_equal(info(0).mac, mine, MAC_LEN);
 }
 
+/* The old address of a VF that changes its own is one of those that all have together. */
+static void filters_that_are_shared_are_counted(void **state)
+{
+    uint8_t first[MAC_LEN];
+    server.base.limits.macs = 1;
+    for (unsigned vf = 0; vf < 3; vf++) {
+        greet(vf, OLD_CAPS);
+        memcpy(first, info(vf).mac, MAC_LEN);
+        const uint8_t own[MAC_LEN] = { 2, 8, 8, 8, 8, (uint8_t)vf };
+        assert_int_equal(mac(vf, VIRTCHNL_ADD_MAC, own, VIRTCHNL_MAC_PRIMARY), 0);
+        assert_memory_equal(info(vf).mac, own, MAC_LEN);
+        assert_int_equal(info(vf).macs, !vf);
+        assert_int_equal(mac(vf, VIRTCHNL_ADD_MAC, other, VIRTCHNL_MAC_EXTRA), VIRTCHNL_ERR_PARAM);
+        assert_string_equal(info(vf).last_refusal, "all address filters are taken");
+    }
+}
+
 /* As many as fit, one more is one too many; and a message goes as a whole. */
 static void addresses_are_limited(void **state)
 {
@@ -1102,6 +1119,7 @@ int main(void)
         T(an_address_without_a_type_takes_the_place_of_the_last),
         T(nobody_gets_the_address_of_another),
         T(an_address_that_was_set_stays),
+        T(filters_that_are_shared_are_counted),
         T(addresses_are_limited),
         T(a_chip_without_room_changes_nothing),
         T(filters_are_shared_out),

@@ -309,7 +309,7 @@ static const char *set_own(struct virtchnl_request *r, const uint8_t mac[MAC_LEN
             memmove(v->macs[kept++], v->macs[k], MAC_LEN);
     v->mac_count = (uint8_t)kept;
     /* the old one stays until it is deleted, where there is room */
-    if (!r->c->given_up && v->mac_count < r->s->base.limits.vf_macs)
+    if (!r->c->given_up && v->mac_count < r->s->base.limits.vf_macs && vf_macs_left(&r->s->base))
         memcpy(v->macs[v->mac_count++], v->mac, MAC_LEN);
     memcpy(v->mac, mac, MAC_LEN);
     r->c->given_up = false;
