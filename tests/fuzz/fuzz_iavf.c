@@ -19,9 +19,8 @@
      VIRTCHNL_CAP_RSS_PF | VIRTCHNL_CAP_FLEX_RX)
 #define CHIP_FRAME 9728u /* with FCS, of these chips */
 #define MBPS_MAX 1000000u
-#define FOUND_US \
-    (30 * US_PER_S) /* pauses between resets grow to 5 s, and a reset may be missed \
-                     */
+/* Pauses between resets grow to 5 s, and a reset may be missed. */
+#define FOUND_US (30 * US_PER_S)
 
 static struct i40e_aq_device aq;
 static uint32_t regs[IAVF_BAR_SIZE / 4];
