@@ -218,7 +218,7 @@ KERNEL_O := $(KERNEL_TESTED:%=$(B)/bare/kernel/x86/%.o) $(B)/bare/kernel/cpu_fea
 KERNEL_TESTS := $(KERNEL_TEST_C:%.c=$(B)/bare/%)
 
 # What would take the place of the C library's own has another name here.
-$(B)/bare/kernel/x86/string.o: HOST_CFLAGS += -Dmemcpy=bare_memcpy -Dmemset=bare_memset
+$(B)/bare/kernel/x86/string.o: HOST_CFLAGS += -Dmemcpy=bare_memcpy -Dmemset=bare_memset -Dmemchr=bare_memchr
 
 $(B)/bare/%.o: %.c Makefile
 	@mkdir -p $(@D)

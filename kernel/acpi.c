@@ -10,6 +10,7 @@
 #include "kernel/log.h"
 #include "kernel/memory.h"
 
+#include <emmintrin.h>
 #include <errno.h>
 #include <string.h>
 
@@ -23,10 +24,15 @@ static uint64_t dsdt_pa;
 
 static bool sums_to_zero(const void *bytes, size_t n)
 {
-    uint8_t sum = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += ((const uint8_t *)bytes)[i];
-    return sum == 0;
+    const uint8_t *at = bytes, *end = at + n;
+    __m128i sums = _mm_setzero_si128();
+    for (; (size_t)(end - at) >= sizeof sums; at += sizeof sums)
+        sums = _mm_add_epi64(
+            sums, _mm_sad_epu8(_mm_loadu_si128((const __m128i *)at), _mm_setzero_si128()));
+    int sum = _mm_cvtsi128_si32(sums) + _mm_extract_epi16(sums, 4);
+    for (; at < end; at++)
+        sum += *at;
+    return (sum & UINT8_MAX) == 0;
 }
 
 /* The root pointer ------------------------------------------------------------ */

@@ -1,10 +1,11 @@
-/* string.c - memcpy() and memset(), in place of newlib's.
+/* string.c - memcpy(), memset() and memchr(), in place of newlib's.
  *
  * newlib's write everything from 256 bytes on past the caches (movnti), and what is below 16, or
  * left over, byte by byte (rep movsb).  What is copied here is read next: a burst's pointers, a
- * frame's octets. */
+ * frame's octets.  Its memchr() looks at each byte by itself; firmware's tables are long. */
 #include "kernel/compiler.h"
 
+#include <emmintrin.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -81,4 +82,20 @@ void *memset(void *out, int value, size_t n)
         *(two_words *)to = both;
     *(two_words *)(end - PIECE) = both;
     return out;
+}
+
+void *memchr(const void *in, int value, size_t n)
+{
+    const uint8_t *at = in, *end = at + n;
+    const __m128i wanted = _mm_set1_epi8((char)value);
+    for (; (size_t)(end - at) >= PIECE; at += PIECE) {
+        __m128i same = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)at), wanted);
+        int found = _mm_movemask_epi8(same);
+        if (found)
+            return (void *)(at + __builtin_ctz((unsigned)found));
+    }
+    for (; at < end; at++)
+        if (*at == (uint8_t)value)
+            return (void *)at;
+    return NULL;
 }

@@ -12,6 +12,7 @@
 
 void *bare_memcpy(void *to, const void *from, size_t n);
 void *bare_memset(void *to, int value, size_t n);
+void *bare_memchr(const void *in, int value, size_t n);
 
 /* Exactly as long as it has to be: a look beyond either end is a finding. */
 static uint8_t *exactly(size_t n)
@@ -59,11 +60,29 @@ static void every_length_is_filled_and_nothing_beside_it(void **state)
         }
 }
 
+/* The first of two, wherever they are; what lies outside is not looked at, nor found. */
+static void the_first_byte_that_is_alike_is_found(void **state)
+{
+    for (size_t n = 0; n <= 100; n++) {
+        uint8_t *bytes = exactly(n);
+        memset(bytes, 0x80, n);
+        assert_null(bare_memchr(bytes, 0xa5, n));
+        for (size_t i = 0; i < n; i++) {
+            bytes[i] = bytes[n - 1] = 0xa5;
+            assert_ptr_equal(bare_memchr(bytes, 0x1a5, n), bytes + i); /* its low octet counts */
+            assert_ptr_equal(bare_memchr(bytes, 0xa5, i), NULL);
+            bytes[i] = bytes[n - 1] = 0x80;
+        }
+        free(bytes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_length_is_copied_and_nothing_beside_it),
         cmocka_unit_test(every_length_is_filled_and_nothing_beside_it),
+        cmocka_unit_test(the_first_byte_that_is_alike_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -237,6 +237,24 @@ static void no_root_at_all(void **state)
 
 /* Tables that lie --------------------------------------------------------------- */
 
+/* Wherever a byte is wrong, and however long the table: behind the last sixteen, too. */
+static void every_byte_is_in_the_checksum(void **state)
+{
+    static uint8_t t[36 + 17];
+    for (size_t n = 36; n <= sizeof t; n++)
+        for (size_t wrong = 8; wrong <= n; wrong++) { /* n: none */
+            setup(state);
+            memset(t, 0xf1, sizeof t);
+            memcpy(t, "EACH", 4);
+            put(t, 4, n, 4);
+            set_checksum(t, n, 9);
+            if (wrong < n)
+                t[wrong] ^= 0x80;
+            bool sound = acpi_table_at(add_bytes(t, n)) != NULL;
+            assert_int_equal(sound, wrong == n);
+        }
+}
+
 static void bad_tables_are_named_and_absent(void **state)
 {
     uint8_t t[48] = "CSUM";
@@ -798,6 +816,7 @@ int main(void)
         T(search_in_ebda_and_bios_area),
         T(a_wrong_rsdp_leads_to_the_search),
         T(no_root_at_all),
+        T(every_byte_is_in_the_checksum),
         T(bad_tables_are_named_and_absent),
         T(a_root_that_lists_itself),
         T(more_tables_than_are_kept),
