@@ -40,5 +40,9 @@ struct cpu_message {
 bool cpu_message(unsigned number, struct cpu_message *message);
 /* A moment of nothing, before the CPU that calls looks again. */
 void cpu_pause(void);
+/* Ten times a second or so, on each CPU that works.  QEMU's emulator begins with a table of 256
+ * translated pages, and makes it larger or smaller only when it is emptied: the buffers of two
+ * ports are more, and each frame is translated anew.  Elsewhere nothing happens. */
+void cpu_empty_tlb(void);
 /* Cheap when it does not rest. */
 void cpu_wake(unsigned number);

@@ -4,6 +4,7 @@
 #include "apps/forward/access.h"
 #include "apps/forward/flow_part.h"
 #include "apps/forward/interface.h"
+#include "kernel/cpus.h"
 #include "kernel/task.h"
 #include "kernel/time.h"
 
@@ -18,6 +19,7 @@
 /* At most, before a turn ends: */
 #define ROUNDS 8u
 #define FRAMES_A_TURN 256u
+#define EMPTY_TLB_US (100 * US_PER_MS)
 
 static struct {
     struct worker *worker[WORKERS_MAX];
@@ -537,7 +539,12 @@ uint64_t worker_end_turn(struct worker *worker, bool busy)
 {
     if (worker->number) /* nobody waits for worker 0 */
         turns_end(&worker->turns);
-    return count_time(worker, busy);
+    uint64_t now = count_time(worker, busy);
+    if (unlikely(now >= worker->empty_tlb_at)) {
+        worker->empty_tlb_at = now + EMPTY_TLB_US * time_cycles_per_us();
+        cpu_empty_tlb();
+    }
+    return now;
 }
 
 /* A mode's frames leave by queues of the worker's own. */

@@ -104,6 +104,7 @@ struct worker {
     uint64_t busy_cycles, idle_cycles;
     uint64_t counted_cycles; /* the clock when those two were last added to */
     uint64_t busy_at;        /* and when a turn last found something */
+    uint64_t empty_tlb_at;   /* and for the next cpu_empty_tlb() */
     uint64_t wakeups;        /* halts that ended */
     uint64_t barrier;        /* worker_notify()'s */
     /* NULL, or its queues interrupt: a turn that finds something ends that (rest.h). */

@@ -20,8 +20,11 @@ static struct {
     uint64_t ticks_per_ms; /* for all CPUs; 0: not known yet */
 } timer;
 
+static enum { UNKNOWN, EMULATED, REAL } kind; /* of machine, for cpu_empty_tlb() */
+
 void cpu_rest_reset(void)
 {
+    kind = UNKNOWN;
     timer.state = TIMER_UNKNOWN;
     timer.ticks_per_ms = 0;
     cpus[0].timer_ready = false;
@@ -72,6 +75,22 @@ bool cpu_can_rest(void)
 void cpu_pause(void)
 {
     cpu_relax();
+}
+
+/* "TCGTCGTCGTCG" (seen; Linux knows KVM's and others' signatures by the same leaf). */
+static bool is_emulated(void)
+{
+    struct cpuid hypervisor = cpuid(0x40000000, 0);
+    return cpuid(1, 0).ecx >> 31 && hypervisor.ebx == 0x54474354 && hypervisor.ecx == 0x43544743 &&
+           hypervisor.edx == 0x47435447;
+}
+
+void cpu_empty_tlb(void)
+{
+    if (load_relaxed(&kind) == UNKNOWN)
+        store_relaxed(&kind, is_emulated() ? EMULATED : REAL);
+    if (load_relaxed(&kind) == EMULATED)
+        write_cr3(read_cr3());
 }
 
 static void start_timer(struct cpu *cpu, uint64_t us, uint64_t ticks_per_ms)

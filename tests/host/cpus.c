@@ -95,6 +95,8 @@ void cpu_pause(void)
     sched_yield();
 }
 
+void cpu_empty_tlb(void) {}
+
 void cpu_wake(unsigned number)
 {
     pthread_mutex_lock(&cpu[number].lock);

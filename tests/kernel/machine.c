@@ -70,6 +70,7 @@ static struct {
 static unsigned leaf_count;
 
 uint64_t machine_cr3, machine_tsc, machine_tsc_hz;
+unsigned machine_cr3_writes;
 unsigned machine_panics;
 
 void machine_cpuid(uint32_t leaf, uint32_t eax, uint32_t ebx, uint32_t ecx, uint32_t edx)
@@ -125,6 +126,7 @@ uint64_t read_cr3(void)
 void write_cr3(uint64_t v)
 {
     machine_cr3 = v;
+    machine_cr3_writes++;
 }
 
 uint64_t rdmsr(uint32_t msr)

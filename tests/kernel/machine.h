@@ -27,6 +27,7 @@ void machine_add_ram(struct boot_info *info, uint64_t start, uint64_t size);
 /* What CPUID answers; leaves not named are 0. */
 void machine_cpuid(uint32_t leaf, uint32_t eax, uint32_t ebx, uint32_t ecx, uint32_t edx);
 extern uint64_t machine_cr3, machine_cr4;
+extern unsigned machine_cr3_writes;
 extern uint64_t machine_xcr0;  /* writing it takes CR4.OSXSAVE, and what CPUID 0xd allows */
 extern uint32_t machine_mxcsr; /* 0: as firmware left it */
 extern unsigned machine_panics;

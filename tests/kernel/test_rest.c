@@ -130,6 +130,33 @@ static void without_a_limit_no_timer_runs(void **state)
     assert_int_equal(halted_with, 0);
 }
 
+/* QEMU's emulator says who it is; KVM and a CPU by itself have nothing from it. */
+static void only_an_emulator_has_its_tlb_emptied(void **state)
+{
+    static const struct {
+        uint32_t ecx;
+        const char *name;
+        unsigned writes;
+    } machine[] = { { 0, "", 0 },
+                    { 1u << 31, "KVMKVMKVM\0\0\0", 0 },
+                    { 1u << 31, "TCGTCGTCGTCG", 1 },
+                    { 0, "TCGTCGTCGTCG", 0 } };
+    for (unsigned i = 0; i < ARRAY_SIZE(machine); i++) {
+        char name[16] = { 0 };
+        uint32_t words[3];
+        memcpy(name, machine[i].name, i ? 12 : 0); /* with its zeros */
+        memcpy(words, name, sizeof words);
+        machine_cpuid(1, 0, 0, machine[i].ecx, 0);
+        machine_cpuid(0x40000000, 0, words[0], words[1], words[2]);
+        cpu_rest_reset();
+        machine_cr3 = 0x7000;
+        machine_cr3_writes = 0;
+        cpu_empty_tlb();
+        assert_int_equal(machine_cr3_writes, machine[i].writes);
+        assert_int_equal(machine_cr3, 0x7000);
+    }
+}
+
 static void who_was_woken_before_does_not_halt(void **state)
 {
     measure();
@@ -187,7 +214,7 @@ int main(void)
         T(nothing_waits_for_the_timers_rate),  T(the_timer_ends_a_halt),
         T(without_a_limit_no_timer_runs),      T(who_was_woken_before_does_not_halt),
         T(a_measure_that_was_held_up_is_none), T(without_a_timer_nobody_rests),
-        T(devices_are_told_where_we_are),
+        T(devices_are_told_where_we_are),      T(only_an_emulator_has_its_tlb_emptied),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,7 +8,8 @@ import pytest
 from qemu import Appliance, accelerator, check_law, port_mac
 
 A, B = bytes.fromhex("020000000a01"), bytes.fromhex("020000000b01")
-WAKE_UPS = 300              # in all, each second
+WAKE_UPS = 300              # in all, each second, where ports are looked at;
+INTERRUPTED = 150           # the control task's 83 and a few, where their interrupts wake
 SECONDS = 2
 REMAPPING = ("-device", "intel-iommu,intremap=on")
 
@@ -96,7 +97,7 @@ def test_who_has_nothing_to_do_rests(nic, cpus, before):
     with Appliance(nics=[device] * 2, config="forward l2\n", before=before, extra=["-smp", str(cpus)]) as appliance:
         settle(appliance)
         used, often = idle(appliance)
-        assert often < WAKE_UPS
+        assert often < (WAKE_UPS if nic in LOOKED_AT else INTERRUPTED)
         lone_frames(appliance)
         if "woken by its interrupts" in appliance.must("show port 0"):
             interrupts_wake(appliance)
