@@ -9,8 +9,8 @@
 
 /* Variants ------------------------------------------------------------------ */
 
-/* Nobody asks a queue that has nothing, as all of these say once they were asked, and a frame
- * that comes is seen there: port_rx_burst() looks first. */
+/* Once it was asked a queue says by a word of its ring that it has nothing, and a frame that comes
+ * is seen there: port_rx_burst() looks first. */
 static void an_empty_queue_says_so(void)
 {
     struct port_queue *queue = vnet.port->rxq[0];
