@@ -15,6 +15,7 @@
 #define OEM 0x1bu
 #define EMP_SETTINGS 0x48u
 #define LLDP_STATUS 0x2bu /* of that section, a pointer into it */
+#define LLDP_STATUS_X722 0x31u
 
 void i40e_model_nvm_seal(struct i40e_model *m)
 {
@@ -48,8 +49,9 @@ void i40e_model_nvm_init(struct i40e_model *m)
     m->nvm[VPD] = 0x200;
     m->nvm[PCIE_ALT] = 0x400;
     m->nvm[EMP_SETTINGS] = 0x140;
-    m->nvm[0x140 + LLDP_STATUS] = 4;
-    m->nvm[0x140 + LLDP_STATUS + 5] = 0x3333; /* the agent runs on each port, both ways */
+    unsigned status = 0x140 + (i40e_is_x722(m) ? LLDP_STATUS_X722 : LLDP_STATUS);
+    m->nvm[status] = 4;
+    m->nvm[status + 5] = 0x3333; /* the agent runs on each port, both ways */
     pba(m);
     i40e_model_nvm_seal(m);
 }
