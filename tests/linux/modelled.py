@@ -174,7 +174,8 @@ class Linux(guest.Linux):
         for number, server in enumerate([*self.servers, *self.served]):
             line += ["-device", ROOT_PORT % (number, number + 1, number + 1),
                      "-device", server.device("rp%d" % number)]
-        line += stand_ins(self.vfs, self.program)
+        if self.vfs:
+            line += stand_ins(self.vfs, self.program)
         line += self.steps.options("steps", 1)
         for number, console in enumerate(self.consoles):
             line += console.options("console%d" % number, 2 + number)
