@@ -234,10 +234,10 @@ static ALWAYS_INLINE void short_sort(const struct short_way *way, const struct t
     sorted->two = sorted->far = 0;
     for (uint32_t left = others; left; left &= left - 1) {
         uint32_t bit = left & -left, entry = way->entry[__builtin_ctz(left)];
-        const struct bunch_line *bunch = bunch_at(&trie->lines, entry);
+        uintptr_t bunch = (uintptr_t)bunch_at(&trie->lines, entry); /* if it is one */
         uint32_t kind = entry & kinds;
-        __builtin_prefetch(bunch + 1);
-        __builtin_prefetch(bunch + (entry & BUNCH_FAR));
+        __builtin_prefetch((const void *)(bunch + CACHE_LINE));
+        __builtin_prefetch((const void *)(bunch + (entry & BUNCH_FAR) * CACHE_LINE));
         sorted->two |= bit & -(uint32_t)(kind == (TRIE_NODE | TRIE_BUNCH | BUNCH_TWO));
         sorted->far |= bit & -(uint32_t)(kind == (TRIE_NODE | TRIE_BUNCH | BUNCH_FAR));
     }
