@@ -10,6 +10,7 @@
  * the PF's driver has set them, and frames that checks have dropped. */
 #include "tests/linux/serve.h"
 #include "tests/linux/vfio_user.h"
+#include "tests/linux/virtchnl_recorder.h"
 #include "tests/models/i40e_model_internal.h"
 
 #include <stdio.h>
@@ -46,6 +47,8 @@ static struct pcispace_device *vf(unsigned n)
 {
     i40e_model_pass_vf(&model, n);
     model.vf[n].patient = true;
+    if (!n)
+        virtchnl_recorder_hear(&model.vf[n]);
     return &model.vf[n].device;
 }
 
@@ -61,7 +64,10 @@ static void say_vf(unsigned n)
 
 static bool obey(const char *line)
 {
-    if (!strncmp(line, "resets", 6)) {
+    if (!strncmp(line, "mark ", 5)) {
+        virtchnl_recorder_mark(line + 5);
+        puts("mark");
+    } else if (!strncmp(line, "resets", 6)) {
         printf("resets %u %u %u\n", model.resets[I40E_RESET_PF], model.resets[I40E_RESET_CORE],
                model.resets[I40E_RESET_GLOBAL]);
     } else if (!strncmp(line, "reset ", 6)) {
@@ -81,7 +87,7 @@ static bool obey(const char *line)
 static int usage(void)
 {
     fprintf(stderr, "usage: i40e_server [-c x710|xl710|xxv710] [-p PF] [-w WIRE] [-m BYTE] "
-                    "[-v VFS] [-d] pf SOCKET\n");
+                    "[-v VFS] [-r FILE] [-d] pf SOCKET\n");
     return 2;
 }
 
@@ -96,11 +102,11 @@ int main(int argc, char **argv)
                                           .vf = vf };
     uint8_t mac[MAC_LEN] = { 0x02, 0x07, 0x10, 0x90, 0, 1 };
     enum i40e_model_chip chip = I40E_MODEL_X710;
-    const char *wire = NULL;
+    const char *wire = NULL, *record = NULL;
     unsigned pf = 0;
     bool dpdk = false;
     int c;
-    while ((c = getopt(argc, argv, "c:p:w:m:v:d")) != -1) {
+    while ((c = getopt(argc, argv, "c:p:w:m:v:r:d")) != -1) {
         if (c == 'c')
             chip = !strcmp(optarg, "xl710")    ? I40E_MODEL_XL710
                    : !strcmp(optarg, "xxv710") ? I40E_MODEL_XXV710
@@ -114,6 +120,8 @@ int main(int argc, char **argv)
             mac[5] = (uint8_t)atoi(optarg);
         else if (c == 'd')
             dpdk = true;
+        else if (c == 'r')
+            record = optarg;
         else if (c == 'v')
             served.vfs = (unsigned)atoi(optarg) % VFIO_USER_DEVICES;
         else
@@ -121,6 +129,10 @@ int main(int argc, char **argv)
     }
     if (argc - optind != 2 || strcmp(argv[optind], "pf"))
         return usage();
+    if (record && !virtchnl_recorder_open(record)) {
+        perror(record);
+        return 1;
+    }
     i40e_model_power_on(&model, chip, pf, mac);
     model.dpdk = dpdk;
     model.patient = true;

@@ -10,6 +10,7 @@ import sys
 
 import modelled
 import pmd
+from host import Host
 
 KINDS = ("i40e", "ice")
 OWN = "02:82:59:90:00:0%d"
@@ -25,19 +26,59 @@ def mark(machine, text):
         server.ask("mark " + text)
 
 
+STEPS = (("its interface goes up", "link set {} up"),
+         ("MTU 9000", "link set {} mtu 9000"),
+         ("VLAN 5", "link add link {0} name {0}.5 type vlan id 5"),
+         ("a group is joined", "maddr add 01:00:5e:01:02:03 dev {}"),
+         ("promiscuous", "link set {} promisc on"),
+         ("no longer", "link set {} promisc off"),
+         ("another address", "link set {} address 02:07:07:07:07:07"))
+
+
+def all_of(machine, devices, words):
+    for device in devices:
+        machine.ip(words.format(device))
+
+
+def up(machine, devices):
+    for device in devices:
+        machine.until("%s link show %s | grep -q 'state UP'" % (modelled.IP, device))
+
+
+def take_steps(recorder, machine, devices):
+    for text, words in STEPS:
+        mark(recorder, text)
+        all_of(machine, devices, words)
+        up(machine, devices)
+        machine.run("sleep 3")      # whatever the driver does about it later
+
+
+def linux_by_linux(folder):
+    """Linux's i40e has the PF."""
+    with Host("-r", os.path.join(folder, "linux_by_linux.txt"), program="i40e_server", cpus=4) as host:
+        host.begin()
+        host.vf("trust on")
+        mark(host, "Linux %s (Debian): i40e, iavf with VF 0" % host.run("uname -r"))
+        with modelled.Linux([], served=[host.passed()]) as machine:
+            devices = [machine.netdev(modelled.bdf(0))]
+            take_steps(host, machine, devices)
+            mark(host, "the PF resets the VF")
+            host.vf("mac 02:07:07:07:07:08")
+            machine.run("sleep 8")
+            up(machine, devices)
+            mark(host, "its interface goes down")
+            all_of(machine, devices, "link set {} down")
+            machine.run("sleep 2")
+            mark(host, "its driver goes")
+            machine.run("rmmod iavf")
+        print(host.violations(), host.servers[0].story())
+
+
 def linux(folder):
     with modelled.Linux(nics(folder, "linux"), program="iavf_server") as machine:
         version = machine.run("uname -r")
         mark(machine, "Linux %s (Debian), iavf on the model of a VF, whose PF is played" % version)
         devices = [machine.netdev(modelled.bdf(number)) for number in range(2)]
-
-        def all_of(words):
-            for device in devices:
-                machine.ip(words.format(device))
-
-        def up():
-            for device in devices:
-                machine.until("%s link show %s | grep -q 'state UP'" % (modelled.IP, device))
 
         def again():
             before = [int(server.ask("seen 3")[1]) for server in machine.servers]
@@ -45,30 +86,20 @@ def linux(folder):
                 server.ask("reset")
             for server, count in zip(machine.servers, before):
                 modelled.guest.wait_for(lambda: int(server.ask("seen 3")[1]) > count, "its new beginning")
-            up()
+            up(machine, devices)
 
-        for text, words in (("its interface goes up", "link set {} up"),
-                            ("MTU 9000", "link set {} mtu 9000"),
-                            ("VLAN 5", "link add link {0} name {0}.5 type vlan id 5"),
-                            ("a group is joined", "maddr add 01:00:5e:01:02:03 dev {}"),
-                            ("promiscuous", "link set {} promisc on"),
-                            ("no longer", "link set {} promisc off"),
-                            ("another address", "link set {} address 02:07:07:07:07:07")):
-            mark(machine, text)
-            all_of(words)
-            up()
-            machine.run("sleep 3")  # whatever the driver does about it later
+        take_steps(machine, machine, devices)
         mark(machine, "the link goes and comes")
         for state in (False, True):
             for server in machine.servers:
                 server.link(state)
             machine.run("sleep 1")
-        up()
+        up(machine, devices)
         mark(machine, "the PF resets the VF")
         again()
         machine.run("sleep 3")
         mark(machine, "its interface goes down")
-        all_of("link set {} down")
+        all_of(machine, devices, "link set {} down")
         machine.run("sleep 2")
         mark(machine, "its driver goes")
         machine.run("rmmod iavf")
@@ -123,5 +154,6 @@ if __name__ == "__main__":
     os.makedirs(sys.argv[1], exist_ok=True)
     linux(sys.argv[1])
     dpdk(sys.argv[1])
+    linux_by_linux(sys.argv[1])
     for name in os.listdir(sys.argv[1]):
         tidy(os.path.join(sys.argv[1], name))

@@ -51,6 +51,7 @@ struct iavf_played_pf {
     bool honest; /* promiscuous mode is refused without trust; Linux's says yes and does nothing */
     uint32_t minor;  /* version 1.minor */
     uint32_t caps;   /* offered */
+    uint16_t vsi;    /* by which the VF calls its own */
     uint16_t queues, queues_max, vectors, macs_max;
     uint16_t max_frame;
     uint32_t speed_mbps;

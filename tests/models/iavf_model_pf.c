@@ -11,7 +11,6 @@
 
 #include <string.h>
 
-#define VSI 7u
 #define KEY 52u
 #define LUT 64u
 #define FCS 4u
@@ -90,7 +89,7 @@ static int32_t resources(const struct request *r)
         .caps = pf->granted,
         .rss_key_size = KEY,
         .rss_lut_size = LUT,
-        .vsi[0] = { .id = VSI, .queue_pairs = pf->queues, .type = VIRTCHNL_VSI_SRIOV }
+        .vsi[0] = { .id = pf->vsi, .queue_pairs = pf->queues, .type = VIRTCHNL_VSI_SRIOV }
     };
     memcpy(res.vsi[0].mac, pf->mac, MAC_LEN);
     pf->active = true;
@@ -123,7 +122,7 @@ static int32_t request_queues(const struct request *r)
 
 static bool vsi_is(const struct request *r, uint16_t vsi)
 {
-    return vsi == VSI || bad(r, "another VSI than the VF's", vsi);
+    return vsi == r->m->pf.vsi || bad(r, "another VSI than the VF's", vsi);
 }
 
 static bool is_the_vfs(const struct request *r, uint64_t iova, uint32_t bytes)
@@ -764,6 +763,7 @@ void iavf_model_play(struct iavf_model *m, enum iavf_model_kind kind)
         caps |= VIRTCHNL_CAP_VLAN_V2 | VIRTCHNL_CAP_FLEX_RX | VIRTCHNL_CAP_CRC | VIRTCHNL_CAP_USO;
     m->pf.minor = 1;
     m->pf.caps = caps;
+    m->pf.vsi = 7;
     m->pf.queues = 4;
     m->pf.queues_max = 16;
     m->pf.vectors = ice ? 17 : 5;
