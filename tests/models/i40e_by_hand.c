@@ -223,6 +223,13 @@ void i4hand_context(struct pci_function *f, bool rx, unsigned n, uint16_t set)
         tx_context(n, r->descriptors.iova, set);
 }
 
+void i4hand_want_long(unsigned n, uint32_t buffer, uint32_t frame)
+{
+    uint8_t *c = (uint8_t *)i4hand.hmc.va + RX_FIRST + n * RX_BYTES;
+    put_bits(c, 102, 7, buffer / 128);
+    put_bits(c, 174, 14, frame);
+}
+
 bool i4hand_queue(bool rx, unsigned n, bool on)
 {
     uint32_t reg = rx ? R_QRX_ENA(n) : R_QTX_ENA(n);

@@ -41,6 +41,8 @@ bool i4hand_event(struct i40e_aq_desc *desc, uint8_t *bytes);
 
 /* Context of the PF's queue n, with a ring in that function's memory; `set`: a queue set. */
 void i4hand_context(struct pci_function *f, bool rx, unsigned n, uint16_t set);
+/* That receive queue's context has other buffers and a longer longest frame. */
+void i4hand_want_long(unsigned n, uint32_t buffer, uint32_t frame);
 /* By the handshake; false: STAT did not follow. */
 bool i4hand_queue(bool rx, unsigned n, bool on);
 /* The indices to write into a tail after so many buffers, or a frame, more. */

@@ -645,6 +645,33 @@ static void queues_are_of_whom_the_tables_say(void **state)
     were_forbidden(1);
 }
 
+static bool takes(unsigned vf, uint32_t length)
+{
+    static uint8_t sent[I40E_MODEL_FRAME];
+    memset(sent, 0x55, sizeof sent);
+    mac_of(vf, sent);
+    i40e_model_inject(m, sent, length);
+    return i4hand_got(FIRST(vf), got, &tag);
+}
+
+/* As Linux's i40e lets Linux's iavf have it; what needs a sixth buffer is lost all the same. */
+static void a_vfs_queue_may_want_longer_frames_than_it_takes(void **state)
+{
+    unsigned n = FIRST(0);
+    assert_true(i4hand_queue(true, n, false));
+    configure(0, 0);
+    i4hand_want_long(n, 1536, I40E_FRAME_MAX);
+    vf_write(0, 0x2000, i4hand_give(n, I4HAND_RING - 1));
+    assert_true(i4hand_queue(true, n, true));
+    were_forbidden(0);
+    assert_false(takes(0, 5 * 1536 + 1));
+    assert_true(takes(0, 5 * 1536));
+    i4hand_context(m->function, true, 1, 0);
+    i4hand_want_long(1, 1536, I40E_FRAME_MAX);
+    i4hand_queue(true, 1, true); /* the PF's */
+    were_forbidden(1);
+}
+
 static void a_vsi_has_queues_of_its_vf(void **state)
 {
     i4hand_write(R_VSILAN_QTABLE(0, number[1]), FIRST(2));
@@ -740,6 +767,7 @@ int main(void)
         GOOD(more_messages_than_wait_are_lost),
         BAD(who_does_not_listen_is_busy),
         BAD(queues_are_of_whom_the_tables_say),
+        BAD(a_vfs_queue_may_want_longer_frames_than_it_takes),
         BAD(a_vsi_has_queues_of_its_vf),
         BAD(vsis_are_of_vfs_and_hang_on_the_switch),
         BAD(vfs_are_those_that_there_are),
