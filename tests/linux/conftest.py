@@ -5,6 +5,8 @@ import pytest
 
 import modelled
 
+pytest.register_assert_rewrite("host", "master", "pmd_cases")   # a check that fails there says what it saw
+
 PF, VF, X540, KX4 = range(4)
 PF_ADDRESS, VF_ADDRESS = "192.0.2.1", "192.0.2.2"
 

@@ -1,12 +1,13 @@
 """What every driver of DPDK's is asked on models: frames, and the cases that all pass.
 
 A module of tests has `machine` (pmd.Machine) and imports `testpmd` and `strict`; a class of its own has
-`nics` (the machine's), `own` (their addresses), `speed`, and the options of testpmd."""
+`nics` (the machine's), `own` (their addresses), `speeds`, and the options of testpmd."""
 import re
 import struct
 
 import pytest
 
+import guest
 import pmd
 
 OTHER = "02:00:00:00:00:99"
@@ -72,6 +73,18 @@ def spread(testpmd, queues, to):
     told = testpmd.command("stop")
     shares = [int(n) for n in re.findall(r"Stats for RX Port= 0/Queue= ?\d+ .*\n\s+RX-packets: (\d+)", told)]
     assert len(shares) == queues and sum(shares) == len(flows) and min(shares) > 0, told
+
+
+def lengths_are_counted(testpmd):
+    """By a PF: ten broadcasts in at port 0 and out at port 1, and nothing was wrong; what port 0 tells."""
+    testpmd.command("clear port xstats all")
+    crosses(testpmd, [frame(100, n, ALL) for n in range(10)])
+    here, there = testpmd.xstats(0), testpmd.xstats(1)
+    assert here["rx_size_65_to_127_packets"] == here["rx_broadcast_packets"] == 10
+    assert there["tx_size_65_to_127_packets"] == there["tx_broadcast_packets"] == 10
+    assert here["rx_good_bytes"] == there["tx_good_bytes"] == 10 * 100
+    assert not any(value for name, value in here.items() if re.search("error|drop|missed", name))
+    return here
 
 
 class Every:
@@ -141,3 +154,82 @@ class Every:
         for _ in range(2):
             testpmd.again()
             self.both_ways(testpmd)
+
+    def is_reset(self, testpmd, port):
+        """As who uses it does after an event, or the driver left it to him."""
+        testpmd.commands("stop\nport stop all\nport reset %s\nport start all" % port)
+        testpmd.forward("io")
+        self.both_ways(testpmd)
+
+
+class Addresses(Every):
+    """Port 0 hears its own, by whichever driver."""
+
+    def test_addresses_come_and_go(self, testpmd):
+        new, more, own = "02:00:00:00:00:55", "02:00:00:00:00:56", self.own[0]
+        testpmd.command("set promisc 0 off")
+        stays_out(testpmd, frame(100, 1, new))
+        testpmd.commands("mac_addr add 0 " + more)
+        crosses(testpmd, [frame(100, 1, own), frame(100, 2, more)])
+        testpmd.commands("mac_addr remove 0 " + more)
+        stays_out(testpmd, frame(100, 2, more))
+        testpmd.commands("mac_addr set 0 " + new)
+        stays_out(testpmd, frame(100, 1, own))
+        crosses(testpmd, [frame(100, 1, new)])
+        testpmd.commands("mac_addr set 0 %s\nset promisc 0 on" % own)
+
+
+class Heard(Addresses):
+    """Whom either port hears, and that it sees its cable."""
+
+    def test_who_is_not_addressed_is_heard_when_promiscuous(self, testpmd):
+        for port in (0, 1):
+            testpmd.command("set promisc %d off" % port)
+            stays_out(testpmd, frame(100, 1, OTHER), port=port)
+            crosses(testpmd, [frame(100, 1, self.own[port])], port=port)
+            testpmd.command("set promisc %d on" % port)
+            crosses(testpmd, [frame(100, 1, OTHER)], port=port)
+
+    def test_the_link_goes_and_comes(self, testpmd):
+        for port in (0, 1):
+            for up in (False, True):
+                testpmd.servers[port].link(up)
+                testpmd.event("Port %d: link state change event" % port)
+                guest.wait_for(lambda: ("Link status: up" in testpmd.command("show port info %d" % port)) == up, "link")
+        self.both_ways(testpmd)
+
+
+class Queues(Every):
+    """Of the 40 Gb/s chips' drivers."""
+
+    def configure(self, testpmd, queues):
+        testpmd.again("port config all rxq %d\nport config all txq %d" % (queues, queues))
+
+    @pytest.mark.parametrize("queues", [4, 16])
+    def test_queues_share_the_flows(self, testpmd, queues):
+        self.configure(testpmd, queues)
+        testpmd.command("port config all rss udp")
+        spread(testpmd, queues, self.own[0])
+        self.configure(testpmd, 1)
+
+
+class Long(Every):
+    """Frames of several buffers, and tags that the chip puts in."""
+
+    most = 9702                 # MTU: 9728 with two tags and FCS
+    tags = 8                    # bytes that come in above the MTU
+
+    def test_long_frames(self, testpmd):
+        for mtu in (9000, self.most):
+            testpmd.again("port config mtu 0 %d\nport config mtu 1 %d" % (mtu, mtu))
+            self.both_ways(testpmd, (60, 1515, 2048, 4096, 9014, mtu + 13, mtu + 14))
+            if mtu < self.most:
+                stays_out(testpmd, frame(mtu + 15 + self.tags, 0, self.to[0]))
+        testpmd.again("port config mtu 0 1500\nport config mtu 1 1500")
+        stays_out(testpmd, frame(1515 + self.tags, 0, self.to[0]))
+
+    def test_tags_are_put_in(self, testpmd):
+        testpmd.again("tx_vlan set 1 7", "macswap")
+        plain = frame(100, 3, self.to[0])
+        crosses(testpmd, [plain], [swapped(plain)[:12] + b"\x81\0\0\7" + plain[12:]])
+        testpmd.again("tx_vlan reset 1")

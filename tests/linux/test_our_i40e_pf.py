@@ -3,62 +3,12 @@ import re
 
 import pytest
 
-import image
-import modelled
-from guest import shows, wait_for
-
-VFS = 2
-PF = "0000:01:00.0"
-GIVEN, OTHER = "02:00:00:00:03:00", "02:00:00:00:03:99"
-NEAR, FAR = "192.0.2.2", "198.51.100.2"
-CONFIG = """\
-port 0 address 192.0.2.1/24
-interface add 0.100
-interface 0.100 address 198.51.100.1/24
-forward l3
-vf %s count %d
-vf %s 0 mac %s
-""" % (PF, VFS, PF, GIVEN)
-
-
-class Master(image.Image):
-    def __init__(self):
-        super().__init__(1, config=CONFIG, extra=modelled.stand_ins(VFS, "i40e_server"))
-        self.wires = [image.Port(self.folder, 0, (), VFS, "i40e_server")]
-        self.model = self.wires[0]
-
-    def vf(self, words, number=0):
-        self.must("vf %s %d %s" % (PF, number, words))
-
-    def shows_vf(self, pattern, number=0):
-        """Waits until what is told of the VF has this in it."""
-        def question():
-            told = re.split(r"^  vf \d", self.must("show vfs"), flags=re.M)[1 + number]
-            return re.search(pattern, told)
-        return wait_for(question, "VF %d: %s" % (number, pattern))
+from master import FAR, GIVEN, VFS, Cases, begun, linux, reach
 
 
 @pytest.fixture(scope="module")
 def master():
-    with Master() as appliance:
-        shows(appliance, link="up")
-        yield appliance
-
-
-@pytest.fixture(scope="module")
-def linux(master):
-    """VF 0 in its own network namespace, VF 1 in `far`."""
-    with modelled.Linux([], served=master.model.served.vfs, cpus=4) as machine:
-        machine.run("mkdir -p /var/run")
-        machine.pf, machine.vf = machine.netdev(modelled.bdf(0)), machine.netdev(modelled.bdf(1))
-        machine.ip("netns add far")
-        machine.ip("link set %s netns far" % machine.vf)
-        machine.ip("address add %s/24 dev %s" % (NEAR, machine.pf))
-        machine.ip("link set %s up" % machine.pf)
-        machine.ip("-n far link set %s up" % machine.vf)
-        machine.both_up()
-        machine.make_bulk()
-        yield machine
+    yield from begun("i40e_server", cpus=4)
 
 
 @pytest.fixture(autouse=True)
@@ -69,10 +19,6 @@ def strict(master):
     assert master.model.served.violations() == before, master.model.served.story()
 
 
-def reach(linux, address="192.0.2.1", more=""):
-    linux.run("until ping -c 1 -W 1 %s %s; do :; done" % (more, address))
-
-
 def test_linux_takes_what_we_made(master, linux):
     log = linux.run("dmesg")
     assert len(re.findall(r"iavf 0000:0[12]:00.0: Multiqueue Enabled: Queue pair count = 4", log)) == VFS
@@ -81,69 +27,15 @@ def test_linux_takes_what_we_made(master, linux):
     reach(linux)
 
 
-def test_vf_to_vf_inside_the_chip(master, linux):
-    linux.ip("-n far address add 192.0.2.3/24 dev " + linux.vf)
-    reach(linux, "192.0.2.3")
-    before = master.stats()["ports"][0]["rx_packets"]
-    linux.bulk(True, "192.0.2.3")
-    linux.bulk(False, NEAR)
-    assert master.stats()["ports"][0]["rx_packets"] - before < 1000     # broadcasts and the like
-    linux.ip("-n far address del 192.0.2.3/24 dev " + linux.vf)
+class TestVfs(Cases):
+    def test_several_streams_use_several_queues(self, master, linux):
+        linux.bulk(True, FAR, streams=4)
+        sent = linux.statistics(linux.pf)
+        assert sum(sent["tx-%d.packets" % queue] > 0 for queue in range(4)) > 1
 
-
-def test_bulk_tcp_through_our_router(master, linux):
-    """VF 1 is in a VLAN, of which Linux knows nothing; the PF's port has an interface in it."""
-    master.vf("vlan 100", 1)
-    linux.until("%s -n far link show %s | grep -q 'state UP'" % (modelled.IP, linux.vf))
-    linux.ip("-n far address add %s/24 dev %s" % (FAR, linux.vf))
-    linux.ip("-n far route add 192.0.2.0/24 via 198.51.100.1")
-    linux.ip("route add 198.51.100.0/24 via 192.0.2.1")
-    reach(linux, FAR)
-    linux.bulk(True, FAR)
-    linux.bulk(False, NEAR)
-    assert master.stats()["ports"][0]["rx_packets"] > 2 * modelled.BULK_MIB * (1 << 20) / 1514
-
-
-def test_several_streams_use_several_queues(master, linux):
-    linux.bulk(True, FAR, streams=4)
-    sent = linux.statistics(linux.pf)
-    assert sum(sent["tx-%d.packets" % queue] > 0 for queue in range(4)) > 1
-
-
-def test_an_address_of_ours_is_kept(master, linux):
-    assert "RTNETLINK" in linux.ip("link set %s address %s" % (linux.pf, OTHER), check=False)
-    master.vf("trust on")
-    linux.until("%s link set %s address %s" % (modelled.IP, linux.pf, OTHER))
-    reach(linux)
-    linux.ip("link set %s address %s" % (linux.pf, GIVEN))
-    master.vf("trust off")
-    reach(linux)
-
-
-def test_vlans_of_the_vfs(master, linux):
-    linux.ip("link add link %s name v5 type vlan id 5" % linux.pf)
-    linux.ip("link set v5 up")
-    linux.ip("address add 203.0.113.1/24 dev v5")
-    linux.run("ping -c 1 -W 1 203.0.113.2", check=False)
-    master.model.expect(lambda frame: frame[12:18] == b"\x81\x00\x00\x05\x08\x06" and b"\xcb\x00\x71\x02" in frame)
-    linux.ip("link del v5")
-    reach(linux)
-
-
-def test_the_link_is_ours_to_give(master, linux):
-    master.vf("link down")
-    linux.until("%s link show %s | grep -q NO-CARRIER" % (modelled.IP, linux.pf))
-    master.vf("link auto")
-    reach(linux)
-    master.model.served.link(False)
-    linux.until("%s link show %s | grep -q NO-CARRIER" % (modelled.IP, linux.pf))
-    master.model.served.link(True)
-    reach(linux)
-
-
-def test_a_rate_is_told_to_firmware(master, linux):
-    master.vf("rate 1000")
-    assert int(master.model.served.ask("vf 0")[3]) == 1000
-    reach(linux)
-    master.vf("rate 0")
-    assert int(master.model.served.ask("vf 0")[3]) == 0
+    def test_a_rate_is_told_to_firmware(self, master, linux):
+        master.vf("rate 1000")
+        assert int(master.model.served.ask("vf 0")[3]) == 1000
+        reach(linux)
+        master.vf("rate 0")
+        assert int(master.model.served.ask("vf 0")[3]) == 0

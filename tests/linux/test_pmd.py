@@ -4,10 +4,9 @@ import re
 
 import pytest
 
-import guest
 import pmd
-from pmd_cases import ALL, FULL, OTHER, SCALAR, Every, crosses, flow, frame, spread, \
-    stays_out, strict, swapped, testpmd
+from pmd_cases import FULL, OTHER, SCALAR, Addresses, Every, Heard, Long, crosses, flow, frame, lengths_are_counted, \
+    spread, stays_out, strict, testpmd
 
 PF, X540, VF, X540_VF = range(4)
 API_1_3 = 4                     # as the message has it
@@ -34,25 +33,12 @@ class Pfs(Every):
     speeds = (10, 10)
 
 
-class TestPfs(Pfs):
+class TestPfs(Heard, Pfs):
     def test_the_module_is_read(self, testpmd):
         assert re.search(r"MAC: 2, PHY: \d+, SFP\+: 5\n", testpmd.log())
 
-    def test_who_is_not_addressed_is_heard_when_promiscuous(self, testpmd):
-        testpmd.command("set promisc 0 off")
-        stays_out(testpmd, frame(100, 1, OTHER))
-        crosses(testpmd, [frame(100, 1, OWN[PF])])
-        testpmd.command("set promisc 0 on")
-        crosses(testpmd, [frame(100, 1, OTHER)])
-
     def test_lengths_and_groups_are_counted(self, testpmd):
-        testpmd.command("clear port xstats all")
-        crosses(testpmd, [frame(100, n, ALL) for n in range(10)])
-        here, there = testpmd.xstats(0), testpmd.xstats(1)
-        assert here["rx_size_65_to_127_packets"] == here["rx_broadcast_packets"] == 10
-        assert there["tx_size_65_to_127_packets"] == there["tx_broadcast_packets"] == 10
-        assert here["rx_good_bytes"] == here["rx_total_bytes"] == there["tx_good_bytes"] == 10 * 100
-        assert not any(value for name, value in here.items() if re.search("error|drop|missed", name))
+        assert lengths_are_counted(testpmd)["rx_total_bytes"] == 10 * 100
 
     def test_four_queues_share_the_flows(self, testpmd):
         testpmd.again("port config all rxq 4\nport config all txq 4")
@@ -67,42 +53,20 @@ class TestPfs(Pfs):
         assert sum(shares) == len(flows) and min(shares) >= 4, shares
         testpmd.again("port config all rxq 1\nport config all txq 1")
 
-    def test_the_link_goes_and_comes(self, testpmd):
-        for port in (0, 1):
-            for up in (False, True):
-                testpmd.servers[port].link(up)
-                testpmd.event("Port %d: link state change event" % port)
-                guest.wait_for(lambda: ("Link status: up" in testpmd.command("show port info %d" % port)) == up, "link")
-        self.both_ways(testpmd)
+
+class LongFrames(Long, Pfs):
+    most, tags = 15854, 0
 
 
-class Long(Pfs):
-    """Frames of several buffers, and tags that the chip puts in."""
-
-    def test_long_frames(self, testpmd):
-        for mtu in (9000, 15854):
-            testpmd.again("port config mtu 0 %d\nport config mtu 1 %d" % (mtu, mtu))
-            self.both_ways(testpmd, (60, 1515, 2048, 4096, 9014, mtu + 13, mtu + 14))
-            if mtu == 9000:
-                stays_out(testpmd, frame(mtu + 15))
-        testpmd.again("port config mtu 0 1500\nport config mtu 1 1500")
-        stays_out(testpmd, frame(1515))
-
-    def test_tags_are_put_in(self, testpmd):
-        testpmd.again("tx_vlan set 1 7", "macswap")
-        crosses(testpmd, [frame(100, 3)], [swapped(frame(100, 3))[:12] + b"\x81\0\0\7" + frame(100, 3)[12:]])
-        testpmd.again("tx_vlan reset 1")
-
-
-class TestFullPfs(Long):
+class TestFullPfs(LongFrames):
     options = ("", FULL)
 
 
-class TestScalarPfs(Long):
+class TestScalarPfs(LongFrames):
     options = (SCALAR, FULL)
 
 
-class TestVfs(Every):
+class TestVfs(Addresses):
     nics = (VF, X540_VF)
     own = OWN[VF], OWN[X540_VF]
     speeds = (10, 10)
@@ -122,18 +86,6 @@ class TestVfs(Every):
         crosses(testpmd, [frame(100, 1, OTHER)], port=1)
         testpmd.command("set promisc 1 off")
 
-    def test_addresses_come_and_go(self, testpmd):
-        new, more = "02:00:00:00:00:55", "02:00:00:00:00:56"
-        stays_out(testpmd, frame(100, 1, new))
-        testpmd.commands("mac_addr add 0 " + more)
-        crosses(testpmd, [frame(100, 1, OWN[VF]), frame(100, 2, more)])
-        testpmd.commands("mac_addr remove 0 " + more)
-        stays_out(testpmd, frame(100, 2, more))
-        testpmd.commands("mac_addr set 0 " + new)
-        stays_out(testpmd, frame(100, 1, OWN[VF]))
-        crosses(testpmd, [frame(100, 1, new)])
-        testpmd.commands("mac_addr set 0 " + OWN[VF])
-
     def test_long_frames(self, testpmd):
         stays_out(testpmd, frame(1515, 0, OWN[VF]))
         testpmd.again("port config mtu 0 9000\nport config mtu 1 9000")
@@ -151,6 +103,4 @@ class TestVfs(Every):
         testpmd.servers[0].ask("reset begin")
         testpmd.servers[0].ask("reset end")
         testpmd.event("Port 0: reset event")
-        testpmd.commands("stop\nport stop all\nport reset 0\nport start all")
-        testpmd.forward("io")
-        self.both_ways(testpmd)
+        self.is_reset(testpmd, 0)
