@@ -77,6 +77,16 @@ def no_carrier(linux, **limit):
     linux.until("%s link show %s | grep -q NO-CARRIER" % (modelled.IP, linux.pf), **limit)
 
 
+def strictly(served, late):
+    """A fixture's body: the model sees nothing forbidden.  `late` is what it may say, of drivers that go on sending
+    between their function's reset and having learned of it; None: nothing."""
+    violations, lines = served.violations(), len(served.story().splitlines())
+    yield
+    news = served.story().splitlines()[lines:]
+    allowed = [line for line in news if late and late.search(line)]
+    assert news == allowed and served.violations() - violations == len(allowed), served.story()
+
+
 class Cases:
     """One after the other: VF 1 stays in VLAN 100, with the address FAR."""
 

@@ -4,7 +4,7 @@ import re
 import pytest
 
 import modelled
-from master import GIVEN, VFS, Cases, begun, linux, no_carrier, reach
+from master import GIVEN, VFS, Cases, begun, linux, no_carrier, reach, strictly
 
 PATIENCE = 600                  # seconds, on a machine that is busy
 LATE = re.compile(r"VF \d: (tail past the ring|tail moved before the queue is on|queue touched while the PF resets) ")
@@ -19,12 +19,7 @@ def master():
 def strict(master, request):
     """In the place of conftest's: neither our driver nor Linux's does what its document forbids.  One thing is Linux's
     own: while its PF resets, and having read that it was, it goes on sending until its work queue resets the VF."""
-    served = master.model.served
-    violations, lines = served.violations(), len(served.story().splitlines())
-    yield
-    news = served.story().splitlines()[lines:]
-    late = [line for line in news if LATE.search(line)] if request.function in PF_RESETS else []
-    assert news == late and served.violations() - violations == len(late), served.story()
+    yield from strictly(master.model.served, LATE if request.function in PF_RESETS else None)
 
 
 def test_linux_takes_what_we_made(master, linux):
