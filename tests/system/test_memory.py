@@ -72,7 +72,7 @@ def test_bridging_needs_less():
         assert "no memory" not in appliance.transcript
 
 
-@pytest.mark.parametrize("mib, routes, prefix", [(8, 16000, "20.%d.%d.0/25"), (8, 40000, "20.0.%d.%d/32")])
+@pytest.mark.parametrize("mib, routes, prefix", [(8, 24000, "20.%d.%d.0/25"), (8, 40000, "20.0.%d.%d/32")])
 def test_routes_leave_the_ports_their_memory(mib, routes, prefix):
     """One error line for each route that there is no memory for; the others and the ports are in use."""
     lines = ["route add %s via 10.0.0.%d" % (prefix % (n >> 8, n & 255), 2 + n % 9) for n in range(routes)]
