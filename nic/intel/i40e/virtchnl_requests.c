@@ -365,21 +365,32 @@ static const char *delete_mac(struct virtchnl_request *r, const struct virtchnl_
     return nonsense(r, "an address goes that it does not have");
 }
 
-static const char *macs(struct virtchnl_request *r)
+/* A list of addresses or VLANs: all of its elements come into force, or none does. */
+static const char *change(struct virtchnl_request *r, size_t head, size_t element,
+                          const char *(*one)(struct virtchnl_request *r, const uint8_t *bytes))
 {
     struct vf_state v = *r->v;
     struct virtchnl_vf c = *r->c;
-    struct virtchnl_mac_list head;
-    struct virtchnl_mac mac;
-    memcpy(&head, r->bytes, sizeof head);
-    if (!head.count || !list_fits(r, sizeof head, sizeof mac, head.count))
+    struct virtchnl_mac_list list; /* all heads begin so */
+    memcpy(&list, r->bytes, sizeof list);
+    if (!list.count || !list_fits(r, head, element, list.count))
         return wrong_length(r);
-    const char *why = check_vsi(r, head.vsi);
-    for (unsigned i = 0; i < head.count && !why; i++) {
-        memcpy(&mac, r->bytes + sizeof head + i * sizeof mac, sizeof mac);
-        why = r->op == VIRTCHNL_ADD_MAC ? add_mac(r, &mac) : delete_mac(r, &mac);
-    }
+    const char *why = check_vsi(r, list.vsi);
+    for (unsigned i = 0; i < list.count && !why; i++)
+        why = one(r, r->bytes + head + i * element);
     return settle(r, &v, &c, why);
+}
+
+static const char *change_mac(struct virtchnl_request *r, const uint8_t *bytes)
+{
+    struct virtchnl_mac mac;
+    memcpy(&mac, bytes, sizeof mac);
+    return r->op == VIRTCHNL_ADD_MAC ? add_mac(r, &mac) : delete_mac(r, &mac);
+}
+
+static const char *macs(struct virtchnl_request *r)
+{
+    return change(r, sizeof(struct virtchnl_mac_list), sizeof(struct virtchnl_mac), change_mac);
 }
 
 /* VLAN 0, priority tags, is everybody's. */
@@ -406,21 +417,16 @@ static const char *set_vlan(struct virtchnl_request *r, uint16_t vid, bool on)
     return NULL;
 }
 
+static const char *change_vlan(struct virtchnl_request *r, const uint8_t *bytes)
+{
+    uint16_t vid;
+    memcpy(&vid, bytes, sizeof vid);
+    return set_vlan(r, vid, r->op == VIRTCHNL_ADD_VLAN);
+}
+
 static const char *vlans(struct virtchnl_request *r)
 {
-    struct vf_state v = *r->v;
-    struct virtchnl_vf c = *r->c;
-    struct virtchnl_vlan_list head;
-    memcpy(&head, r->bytes, sizeof head);
-    if (!head.count || !list_fits(r, sizeof head, sizeof(uint16_t), head.count))
-        return wrong_length(r);
-    const char *why = check_vsi(r, head.vsi);
-    for (unsigned i = 0; i < head.count && !why; i++) {
-        uint16_t vid;
-        memcpy(&vid, r->bytes + sizeof head + i * sizeof vid, sizeof vid);
-        why = set_vlan(r, vid, r->op == VIRTCHNL_ADD_VLAN);
-    }
-    return settle(r, &v, &c, why);
+    return change(r, sizeof(struct virtchnl_vlan_list), sizeof(uint16_t), change_vlan);
 }
 
 static const char *promiscuous(struct virtchnl_request *r)
@@ -474,24 +480,19 @@ static const char *vlan_caps(struct virtchnl_request *r)
     return NULL;
 }
 
+static const char *change_vlan_v2(struct virtchnl_request *r, const uint8_t *bytes)
+{
+    struct virtchnl_vlan_filter f;
+    memcpy(&f, bytes, sizeof f);
+    if (f.inner.tpid != ETHERTYPE_VLAN || f.outer.tpid || f.outer.tci)
+        return nonsense(r, "a VLAN filter that was not offered");
+    return set_vlan(r, f.inner.tci, r->op == VIRTCHNL_ADD_VLAN_V2);
+}
+
 static const char *vlans_v2(struct virtchnl_request *r)
 {
-    struct vf_state v = *r->v;
-    struct virtchnl_vf c = *r->c;
-    struct virtchnl_vlan_list_v2 head;
-    struct virtchnl_vlan_filter f;
-    memcpy(&head, r->bytes, sizeof head);
-    if (!head.count || !list_fits(r, sizeof head, sizeof f, head.count))
-        return wrong_length(r);
-    const char *why = check_vsi(r, head.vsi);
-    for (unsigned i = 0; i < head.count && !why; i++) {
-        memcpy(&f, r->bytes + sizeof head + i * sizeof f, sizeof f);
-        if (f.inner.tpid != ETHERTYPE_VLAN || f.outer.tpid || f.outer.tci)
-            why = nonsense(r, "a VLAN filter that was not offered");
-        else
-            why = set_vlan(r, f.inner.tci, r->op == VIRTCHNL_ADD_VLAN_V2);
-    }
-    return settle(r, &v, &c, why);
+    return change(r, sizeof(struct virtchnl_vlan_list_v2), sizeof(struct virtchnl_vlan_filter),
+                  change_vlan_v2);
 }
 
 /* Tags are inserted where a descriptor has one: there is nothing to switch. */
