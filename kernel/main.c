@@ -86,15 +86,17 @@ static uint64_t memory_mib(void)
     return m.total / ONE_MIB;
 }
 
-/* What the ports' rings can hold at once: receive rings are filled however many there will be
- * (`port N queues`), transmit rings as there are CPUs; and so of the ports that VFs will be. */
+/* What the ports' rings can hold at once: receive rings are filled however many of those kept for a
+ * port there will be (`port N queues`), transmit rings as there are CPUs; and so of the ports that
+ * VFs will be. */
 static uint64_t packets_in_rings(void)
 {
     uint64_t count = 0;
     for (unsigned i = 0; i < port_count(); i++) {
         const struct port *port = port_get(i);
         const struct port_limits *limits = &port->limits;
-        count += (uint64_t)limits->rx_queues_max * limits->rx_size_default;
+        uint64_t kept = port_queues_kept(limits->rx_queues_max, cpus_count());
+        count += kept * limits->rx_size_default;
         count += min_u64(limits->tx_queues_max, cpus_count()) * limits->tx_size_default;
         count += (uint64_t)port->vf_max * (limits->rx_size_default + limits->tx_size_default);
     }
@@ -103,9 +105,20 @@ static uint64_t packets_in_rings(void)
 
 static uint32_t packets_made;
 
-/* What ports still take with all the queues they can have, and those that VFs will be: set aside
- * before the configuration fills tables.  One that runs has what its queues need.  The IOMMU's
- * tables for the packets are eight bytes a page in each domain. */
+/* What the port still takes with all the queues that are kept for it; one that runs has what its
+ * queues need. */
+static uint64_t queues_need(const struct port *port)
+{
+    const struct port_limits *l = &port->limits;
+    uint64_t most = port_memory(port, port_queues_kept(l->rx_queues_max, cpus_count()),
+                                port_queues_kept(l->tx_queues_max, cpus_count()));
+    uint64_t has =
+        port->state == PORT_RUNNING ? port_memory(port, port->rx_queues, port->tx_queues) : 0;
+    return most > has ? most - has : 0;
+}
+
+/* Ports with their queues, and those that VFs will be: set aside before the configuration fills
+ * tables.  The IOMMU's tables for the packets are eight bytes a page in each domain. */
 static uint64_t ports_need(void)
 {
     uint64_t bytes = OTHERS_RESERVE, mapped = packet_buffer_offset(packets_made);
@@ -113,10 +126,8 @@ static uint64_t ports_need(void)
         const struct port *port = port_get(i);
         if (!port)
             continue;
-        bool runs = port->state == PORT_RUNNING;
         uint64_t fence = port->dma && port->dma->domain ? mapped * sizeof(uint64_t) / PAGE_SIZE : 0;
-        uint64_t most = port_memory(port, port->limits.rx_queues_max, port->limits.tx_queues_max);
-        bytes += runs ? most - port_memory(port, port->rx_queues, port->tx_queues) : most + fence;
+        bytes += queues_need(port) + (port->state == PORT_RUNNING ? 0 : fence);
         bytes += (port->vf_max - port->vf_count) * (port_memory(port, 1, 1) + fence);
     }
     return bytes;

@@ -7,11 +7,12 @@
 #include <string.h>
 
 #define NULL_SIZE 256u
+#define NULL_QUEUES 16u
 
 struct null_port {
     struct port port;
     uint16_t frame; /* bytes of what it receives; 0: nothing */
-    struct port_queue rx[PORT_QUEUES_MAX], tx[PORT_QUEUES_MAX];
+    struct port_queue rx[NULL_QUEUES], tx[NULL_QUEUES];
 };
 
 /* As many as there are packets for; a frame longer than the port's MTU allows is nobody's. */
@@ -123,8 +124,8 @@ static void port_init(struct null_port *n)
                              .tx_queues = QUEUES_DEFAULT,
                              .priv = n,
                              .remove = null_port_destroy,
-                             .limits = { .rx_queues_max = PORT_QUEUES_MAX,
-                                         .tx_queues_max = PORT_QUEUES_MAX,
+                             .limits = { .rx_queues_max = NULL_QUEUES,
+                                         .tx_queues_max = NULL_QUEUES,
                                          .rx_size_min = NULL_SIZE,
                                          .rx_size_max = NULL_SIZE,
                                          .rx_size_default = NULL_SIZE,
@@ -133,7 +134,7 @@ static void port_init(struct null_port *n)
                                          .tx_size_default = NULL_SIZE,
                                          .size_multiple = 1,
                                          .max_frame = FRAME_MAX } };
-    for (uint16_t i = 0; i < PORT_QUEUES_MAX; i++)
+    for (uint16_t i = 0; i < NULL_QUEUES; i++)
         queues_init(n, i);
 }
 

@@ -15,6 +15,7 @@
 #define DESCRIPTOR_BYTES 64u
 #define QUEUE_BYTES (4u * PAGE_SIZE)
 #define PORT_BYTES (64u * 1024u)
+#define QUEUES_KEPT 16u
 
 static struct numbered ports;
 static unsigned registrations;
@@ -447,6 +448,11 @@ unsigned port_read_counters(struct port *port, struct port_counter *rows, unsign
 unsigned port_queues_limit(const struct port *port)
 {
     return port->limits.rx_queues_max;
+}
+
+unsigned port_queues_kept(unsigned limit, unsigned cpus)
+{
+    return (unsigned)min_u64(limit, max_u64(cpus, QUEUES_KEPT));
 }
 
 uint64_t port_memory(const struct port *port, unsigned rx_queues, unsigned tx_queues)

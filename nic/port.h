@@ -53,7 +53,7 @@
 
 #define PORT_BURST 32u /* the usual burst; a queue takes any n */
 #define PORT_NONE UINT16_MAX /* no port's number: packet->port of a frame that came from none */
-#define PORT_QUEUES_MAX 16u
+#define PORT_QUEUES_MAX 64u /* as many as CPUs poll; what RSS of the 40 Gb/s chips tells apart */
 
 /* Work that a port saves who asks for it.  Nothing is lost or changed for who does not. */
 #define PORT_OFFLOAD_VLAN_STRIP 0x1u  /* a received frame's outermost tag comes beside it */
@@ -335,6 +335,9 @@ int port_set_queues(struct port *port, uint16_t queues);
  * interrupts, where it has some, go there. */
 void port_give_queue(struct port *port, unsigned queue, unsigned cpu);
 unsigned port_queues_limit(const struct port *port); /* the most to receive with */
+/* Of so many that a port can have, those that memory and packets are kept for: as many as there
+ * are CPUs to poll them, or sixteen.  Further ones have what is left when they start. */
+unsigned port_queues_kept(unsigned limit, unsigned cpus);
 /* About what starting it takes with so many queues each way, packets and IOMMU tables for them
  * left out: an estimate that is rather too high. */
 uint64_t port_memory(const struct port *port, unsigned rx_queues, unsigned tx_queues);
@@ -400,6 +403,8 @@ static inline bool port_frame_good(const struct port *port, const struct packet_
 }
 
 /* Ports without hardware that are ordinary ports -------------------------------- */
+
+#define RING_QUEUES_MAX 16u /* a wire each, of 4 KiB or more, whether it is used or not */
 
 /* Two ring ports, back to back: what one sends the other receives.  The link is
  * up while both run and the wire is whole.  size: power of two.  0 or -E...;

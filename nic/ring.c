@@ -30,9 +30,9 @@ struct ring_receive {
 
 struct ring_end {
     struct port port;
-    struct ring_receive rx[PORT_QUEUES_MAX];
-    struct port_queue tx[PORT_QUEUES_MAX];
-    struct wire *in, *out; /* PORT_QUEUES_MAX each */
+    struct ring_receive rx[RING_QUEUES_MAX];
+    struct port_queue tx[RING_QUEUES_MAX];
+    struct wire *in, *out; /* RING_QUEUES_MAX each */
     struct ring_pair *pair;
     uint16_t queues; /* that receive, since start(); 1 where there are none: a test's hands */
     uint16_t wires;  /* of `in`: as many as were ever sent by; its sender's start() writes */
@@ -42,7 +42,7 @@ struct ring_end {
 
 struct ring_pair {
     struct ring_end end[2];
-    struct wire wire[2][PORT_QUEUES_MAX];
+    struct wire wire[2][RING_QUEUES_MAX];
     unsigned ends; /* 1: a ring alone */
     bool cut;      /* control task writes, senders read */
 };
@@ -246,7 +246,7 @@ static void ring_stop(struct port *port)
         port_detach(peer);
         port_attach(peer);
     }
-    for (unsigned i = 0; i < PORT_QUEUES_MAX; i++)
+    for (unsigned i = 0; i < RING_QUEUES_MAX; i++)
         wire_empty(&end->in[i], end->rx[0].queue.cache);
 }
 
@@ -340,7 +340,7 @@ static void pair_free(struct ring_pair *pair)
 static struct ring_pair *pair_alloc(unsigned ends, uint16_t size, uint16_t queues)
 {
     struct ring_pair *pair = port_alloc("ring", sizeof *pair);
-    size_t wires = ends * PORT_QUEUES_MAX;
+    size_t wires = ends * RING_QUEUES_MAX;
     struct packet **slots = pair ? calloc(wires * size, sizeof *slots) : NULL;
     if (!slots) {
         free(pair);
@@ -348,7 +348,7 @@ static struct ring_pair *pair_alloc(unsigned ends, uint16_t size, uint16_t queue
     }
     pair->ends = ends;
     for (unsigned i = 0; i < wires; i++) {
-        struct wire *w = &pair->wire[i / PORT_QUEUES_MAX][i % PORT_QUEUES_MAX];
+        struct wire *w = &pair->wire[i / RING_QUEUES_MAX][i % RING_QUEUES_MAX];
         *w = (struct wire){ .slots = slots + (size_t)i * size, .mask = size - 1u };
     }
     for (unsigned i = 0; i < ends; i++)
@@ -370,8 +370,9 @@ static int ends_register(struct ring_pair *pair, unsigned number)
 static struct ring_pair *pair_create(unsigned ends, unsigned number, uint16_t size, uint16_t queues,
                                      int *error)
 {
-    *error = !size || (size & (size - 1)) ? -EINVAL : -ENOMEM;
-    struct ring_pair *pair = *error == -EINVAL ? NULL : pair_alloc(ends, size, queues);
+    bool bad = !size || (size & (size - 1)) || queues > RING_QUEUES_MAX;
+    *error = bad ? -EINVAL : -ENOMEM;
+    struct ring_pair *pair = bad ? NULL : pair_alloc(ends, size, queues);
     *error = pair ? ends_register(pair, number) : *error;
     if (pair && *error) {
         pair_free(pair);
@@ -412,7 +413,7 @@ void ring_port_destroy(struct port *port)
 int ring_port_create(unsigned number, struct port **port)
 {
     int e;
-    struct ring_pair *pair = pair_create(1, number, RING_SIZE, PORT_QUEUES_MAX, &e);
+    struct ring_pair *pair = pair_create(1, number, RING_SIZE, RING_QUEUES_MAX, &e);
     if (!pair)
         return e;
     *port = &pair->end[0].port;

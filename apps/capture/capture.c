@@ -57,7 +57,7 @@ static struct {
     size_t reserved, written;
     uint64_t frames, lost, passed; /* any worker adds */
     char file[FILES_NAME_MAX + 1], of[OF_TEXT];
-    struct sending sending[PORT_QUEUES_MAX];
+    struct sending *sending; /* of each queue that the port can have */
 } capture;
 
 static void count(uint64_t *counter, uint64_t n)
@@ -303,6 +303,12 @@ static int copy_filter(const struct bpf_program *filter)
     return 0;
 }
 
+static int lay_on_port(struct port *port)
+{
+    capture.sending = calloc(port->limits.tx_queues_max, sizeof *capture.sending);
+    return capture.sending ? tap_add(port, &capture.tap) : -ENOMEM;
+}
+
 static int lay(const struct capture_options *o)
 {
     capture.port = o->port;
@@ -311,7 +317,7 @@ static int lay(const struct capture_options *o)
         .order = TAP_CAPTURE, .received = received, .sending = sending, .sent = sent
     };
     if (o->port)
-        return tap_add(o->port, &capture.tap);
+        return lay_on_port(o->port);
     if (o->interface)
         tap_interface(o->interface);
     else
@@ -319,12 +325,19 @@ static int lay(const struct capture_options *o)
     return 0;
 }
 
-static void give_up_file(void)
+static void let_go(void)
 {
     files_settle(capture.file);
-    files_remove(capture.file);
     free(capture.filter);
+    free(capture.sending);
     capture.filter = NULL;
+    capture.sending = NULL;
+}
+
+static void give_up_file(void)
+{
+    let_go();
+    files_remove(capture.file);
     capture.of[0] = 0;
 }
 
@@ -363,9 +376,7 @@ void capture_stop(void)
         workers_set_drop_tap(NULL);
     workers_quiesce();
     publish();
-    files_settle(capture.file);
-    free(capture.filter);
-    capture.filter = NULL;
+    let_go();
     capture.port = NULL;
     capture.interface = NULL;
 }

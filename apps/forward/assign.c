@@ -262,7 +262,7 @@ int assign_pin(struct port *port, unsigned queue, unsigned worker)
         return -EINVAL;
     struct assignment before = fp->assignment;
     fp->assignment.worker[queue] = (uint8_t)worker;
-    fp->assignment.pinned |= (uint16_t)(1u << queue);
+    fp->assignment.pinned |= 1ull << queue;
     int e = assign_spread();
     if (!e)
         return 0;

@@ -15,7 +15,7 @@
 struct assignment {
     bool attached;                     /* its queues are polled */
     uint8_t worker[PORT_QUEUES_MAX];   /* who polls queue i */
-    uint16_t pinned;                   /* bit i: the user said so */
+    uint64_t pinned;                   /* bit i: the user said so */
 };
 
 struct forward_port {

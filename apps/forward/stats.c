@@ -13,9 +13,10 @@
 
 /* What is remembered of a port from its first day to its last. */
 struct history {
-    struct port_totals cleared; /* where everything stood at `clear stats` */
-    struct queue_totals rx[PORT_QUEUES_MAX], tx[PORT_QUEUES_MAX];
+    struct port_totals cleared;   /* where everything stood at `clear stats` */
     struct port_rates then, rate; /* absolute at the last look; a second */
+    unsigned rx_queues;           /* that the port can have, */
+    struct queue_totals queue[];  /* and what they had at `clear stats`, then those that send */
 };
 
 static struct numbered histories; /* by the port's number */
@@ -34,10 +35,15 @@ static const struct history *history_of(const struct port *port)
     return h ? h : &none;
 }
 
-static void history_begin(unsigned number)
+static void history_begin(const struct port *port)
 {
-    struct history *h = calloc(1, sizeof *h);
-    if (h && numbered_set(&histories, number, h))
+    const struct port_limits *l = &port->limits;
+    size_t queues = (size_t)l->rx_queues_max + l->tx_queues_max;
+    struct history *h = calloc(1, sizeof *h + queues * sizeof h->queue[0]);
+    if (!h)
+        return;
+    h->rx_queues = l->rx_queues_max;
+    if (numbered_set(&histories, port->number, h))
         free(h);
 }
 
@@ -54,7 +60,7 @@ static void heard(const struct event *event)
     if (!interface || interface->kind != INTERFACE_PORT)
         return;
     if (event->kind == EVENT_INTERFACE_ADDED)
-        history_begin(interface->port_number);
+        history_begin(interface->port);
     else if (event->kind == EVENT_INTERFACE_GONE)
         history_end(interface->port_number);
 }
@@ -84,19 +90,28 @@ static void queue_since(const struct port_queue *queue, const struct queue_total
                         struct queue_totals *t)
 {
     queue_read(queue, t);
+    if (!then)
+        return;
     t->packets = since(t->packets, then->packets);
     t->bytes = since(t->bytes, then->bytes);
     t->errors = since(t->errors, then->errors);
 }
 
+/* NULL: of a port that was never taken in. */
+static struct queue_totals *cleared_queue(const struct port *port, bool tx, unsigned queue)
+{
+    struct history *h = numbered_get(&histories, port->number);
+    return h ? &h->queue[tx ? h->rx_queues + queue : queue] : NULL;
+}
+
 void stats_rx_queue(const struct port *port, unsigned queue, struct queue_totals *totals)
 {
-    queue_since(port->rxq[queue], &history_of(port)->rx[queue], totals);
+    queue_since(port->rxq[queue], cleared_queue(port, false, queue), totals);
 }
 
 void stats_tx_queue(const struct port *port, unsigned queue, struct queue_totals *totals)
 {
-    queue_since(port->txq[queue], &history_of(port)->tx[queue], totals);
+    queue_since(port->txq[queue], cleared_queue(port, true, queue), totals);
 }
 
 /* Ports -------------------------------------------------------------------- */
@@ -219,10 +234,10 @@ void stats_clear(void)
         if (!port || !h)
             continue;
         stats_port_all(port, &h->cleared);
-        for (unsigned q = 0; q < PORT_QUEUES_MAX; q++) {
-            queue_read(port->rxq[q], &h->rx[q]);
-            queue_read(port->txq[q], &h->tx[q]);
-        }
+        for (unsigned q = 0; q < port->limits.rx_queues_max; q++)
+            queue_read(port->rxq[q], cleared_queue(port, false, q));
+        for (unsigned q = 0; q < port->limits.tx_queues_max; q++)
+            queue_read(port->txq[q], cleared_queue(port, true, q));
     }
     for (unsigned i = 0; i < worker_count(); i++)
         worker_read(i, &all.cleared[i]);

@@ -12,7 +12,8 @@
 
 struct burst_counts {
     struct tap tap;
-    struct burst_spread rx[PORT_QUEUES_MAX], tx[PORT_QUEUES_MAX];
+    unsigned rx_queues, queues;  /* that receive, and all: as many as the port can have */
+    struct burst_spread queue[]; /* those that receive, then those that send */
 };
 
 static struct numbered counts; /* struct burst_counts, by the port's number */
@@ -27,14 +28,14 @@ static uint16_t received(struct tap *tap, struct port_queue *queue, struct packe
                          uint16_t n)
 {
     struct burst_counts *c = container_of(tap, struct burst_counts, tap);
-    count(&c->rx[queue->index], n);
+    count(&c->queue[queue->index], n);
     return n;
 }
 
 static void sent(struct tap *tap, struct port_queue *queue, uint16_t n, uint16_t taken)
 {
     struct burst_counts *c = container_of(tap, struct burst_counts, tap);
-    count(&c->tx[queue->index], n);
+    count(&c->queue[c->rx_queues + queue->index], n);
 }
 
 static void end(unsigned number)
@@ -50,11 +51,15 @@ static void end(unsigned number)
 
 static int begin(struct port *port)
 {
-    struct burst_counts *c = calloc(1, sizeof *c);
+    const struct port_limits *l = &port->limits;
+    unsigned queues = l->rx_queues_max + l->tx_queues_max;
+    struct burst_counts *c = calloc(1, sizeof *c + queues * sizeof c->queue[0]);
     if (!c || numbered_set(&counts, port->number, c)) {
         free(c);
         return -ENOMEM;
     }
+    c->rx_queues = l->rx_queues_max;
+    c->queues = queues;
     c->tap = (struct tap){ .order = TAP_BURSTS, .received = received, .sent = sent };
     int e = tap_add(port, &c->tap);
     if (e)
@@ -83,9 +88,9 @@ bool bursts_of(const struct port *port, bool tx, struct burst_spread *spread)
 {
     const struct burst_counts *c = numbered_get(&counts, port->number);
     *spread = (struct burst_spread){ { 0 } };
-    for (unsigned q = 0; c && q < PORT_QUEUES_MAX; q++)
+    for (unsigned q = c && tx ? c->rx_queues : 0; c && q < (tx ? c->queues : c->rx_queues); q++)
         for (unsigned n = 0; n <= PORT_BURST; n++)
-            spread->of[n] += load_relaxed(tx ? &c->tx[q].of[n] : &c->rx[q].of[n]);
+            spread->of[n] += load_relaxed(&c->queue[q].of[n]);
     return c;
 }
 

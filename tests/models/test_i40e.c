@@ -575,13 +575,20 @@ static void tags_are_stripped_as_is_wished(void **state)
 
 /* Spreading ----------------------------------------------------------------------- */
 
+/* Rings that the rig's packets fill, however many there are. */
+static void run_short(uint16_t n)
+{
+    nic_create(&nic.cache, n, n, 64);
+    assert_int_equal(port_start(nic.port), 0);
+}
+
 static void flows_are_spread_over_all_queues(void **state)
 {
-    static const uint16_t counts[] = { 3, 16 };
+    static const uint16_t counts[] = { 3, 16, 64 };
     for (unsigned c = 0; c < 2 * ARRAY_SIZE(counts); c++) {
-        unsigned hits[16] = { 0 }, n = counts[c / 2];
+        unsigned hits[64] = { 0 }, n = counts[c / 2];
         i40e_rig_make(c % 2 ? I40E_MODEL_X722 : I40E_MODEL_X710, 1);
-        i40e_rig_run(counts[c / 2]);
+        run_short(counts[c / 2]);
         for (uint32_t from = 1; from <= 16; from++)
             for (uint32_t to = 17; to <= 48; to++) {
                 uint8_t protocol = from & 1 ? 6 : 17;
@@ -590,15 +597,15 @@ static void flows_are_spread_over_all_queues(void **state)
                 assert_int_equal(nic_queue_of(protocol, to, from), queue); /* both ways */
             }
         for (unsigned i = 0; i < n; i++) /* 512 flows */
-            assert_in_range(hits[i], 512 / n / 4, 512 / n * 3);
+            assert_in_range(hits[i], 512 / n / 8, 512 / n * 3);
     }
 }
 
 static void all_queues_send(void **state)
 {
     uint8_t frame[60] = { 2 };
-    i40e_rig_run(16);
-    for (unsigned i = 0; i < 16; i++) {
+    run_short(I40E_QUEUES_MAX);
+    for (unsigned i = 0; i < I40E_QUEUES_MAX; i++) {
         struct packet *p = conformance_packet(&nic.cache, frame, sizeof frame, sizeof frame);
         assert_int_equal(port_tx_burst(nic.port->txq[i], &p, 1), 1);
         assert_int_equal(take(frame, sizeof frame), 60);
@@ -826,6 +833,7 @@ int main(void)
     failed += conformance("i40e_x710_2_queues", I40E_MODEL_X710, 0, 2, 64);
     failed += conformance("i40e_x710_second_pf_4_queues", I40E_MODEL_X710, 1, 4, 128);
     failed += conformance("i40e_xl710_16_queues", I40E_MODEL_XL710, 0, 16, 64);
+    failed += conformance("i40e_xl710_64_queues", I40E_MODEL_XL710, 1, 64, 64);
     failed += conformance("i40e_xxv710", I40E_MODEL_XXV710, 1, 1, 1024);
     failed += conformance("i40e_x722", I40E_MODEL_X722, 0, 1, 0);
     failed += conformance("i40e_x722_8_queues", I40E_MODEL_X722, 1, 8, 256);

@@ -113,7 +113,7 @@ static void queues_go_on_and_off_as_announced(void **state)
 
 static void private_memory_is_what_was_given(void **state)
 {
-    is_forbidden(I40E_QRX_ENA(I40E_QUEUES_MAX), I40E_QENA_REQ); /* a context beyond */
+    is_forbidden(I40E_QRX_ENA(nic.port->rx_queues), I40E_QENA_REQ); /* a context beyond */
     assert_true(read(I40E_PFHMC_ERRORINFO, 4) & 0x80000000u);
     is_forbidden(I40E_PFHMC_SDCMD, I40E_PFHMC_SDCMD_WRITE); /* from under a queue */
     is_forbidden(I40E_PFHMC_SDCMD, I40E_PFHMC_SDCMD_WRITE | 77);

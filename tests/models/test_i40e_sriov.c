@@ -289,13 +289,43 @@ static void every_vf_is_sure_of_four_and_may_ask_for_sixteen(void **state)
         sixteen += queue_of(i, 15) != I40E_QTABLE_NONE;
         assert_int_not_equal(queue_of(i, 3), I40E_QTABLE_NONE);
     }
-    /* 768 of the PF, 16 its own, four for each VF: so many times twelve are left */
-    assert_int_equal(sixteen, (I40E_MODEL_QUEUES - 16 - 4 * 128) / 12);
+    /* 768 of the PF, 64 its own, four for each VF: so many times twelve are left */
+    assert_int_equal(sixteen, (I40E_MODEL_QUEUES - I40E_QUEUES_MAX - 4 * 128) / 12);
     assert_int_equal(active(128), 128);
     i40e_model_vf_flr(&rig->model, 127); /* who gets nothing keeps what it is sure of */
     run_ms(30);
     assert_int_not_equal(queue_of(127, 3), I40E_QTABLE_NONE);
     tear_down(state);
+}
+
+/* With so many the PF's port has all it may be set to; with fewer VFs have four each before it has
+ * more than sixteen, and then fewer. */
+static void the_pf_keeps_its_queues_as_far_as_vfs_have_theirs(void **state)
+{
+    static const struct {
+        unsigned queues, own, each;
+    } rows[] = {
+        { 64 + 4 * VFS, 64, 4 }, { 40 + 4 * VFS, 40, 4 }, { 20, 16, 4 / VFS }, { 16, 0, 0 }
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        assert_int_equal(i40e_rig_set_up(NULL), 0);
+        rig->model.queues = rows[i].queues;
+        host_advance_us(US_PER_S);
+        i40e_rig_run((uint16_t)min_u64(rows[i].queues, I40E_QUEUES_MAX));
+        const struct i40e *e = nic.port->priv;
+        if (!rows[i].own) {
+            assert_int_equal(nic.port->vf->enable(nic.port, VFS, false, &why), -ENOSPC);
+        } else {
+            come(VFS);
+            assert_int_equal(active(VFS), VFS);
+            assert_int_equal(e->queues, rows[i].own);
+            assert_int_equal(nic.port->tx_queues, rows[i].own);
+            assert_int_equal(queue_of(0, 0), rows[i].own);
+            assert_int_equal(e->sriov->vf[VFS - 1].queues, rows[i].each);
+            assert_true(pf_works());
+        }
+        tear_down(state);
+    }
 }
 
 static void vectors_have_their_lists(void **state)
@@ -734,6 +764,7 @@ int main(void)
         cmocka_unit_test(any_number_comes_and_goes),
         cmocka_unit_test(firmware_that_names_vfs_beyond_the_chips_has_none),
         cmocka_unit_test(every_vf_is_sure_of_four_and_may_ask_for_sixteen),
+        cmocka_unit_test(the_pf_keeps_its_queues_as_far_as_vfs_have_theirs),
         cmocka_unit_test(a_flood_drowns_nobody),
     };
 #undef T

@@ -161,14 +161,14 @@ static void fewer_queues_receive_what_more_send(void **state)
     struct packet_pool *pool = packet_pool_create(256);
     packet_cache_init(&cache, pool);
     assert_int_equal(ring_port_create(PORT_NONE, &port), 0);
-    for (unsigned i = 0; i < PORT_QUEUES_MAX; i++)
+    for (unsigned i = 0; i < RING_QUEUES_MAX; i++)
         port->rxq[i]->cache = port->txq[i]->cache = &cache;
     port->rx_queues = 3;
-    port->tx_queues = PORT_QUEUES_MAX;
+    port->tx_queues = RING_QUEUES_MAX;
     assert_int_equal(port_start(port), 0);
     for (unsigned round = 0; round < 3; round++) {
         unsigned got[3] = { 0 };
-        for (unsigned i = 0; i < PORT_QUEUES_MAX; i++) {
+        for (unsigned i = 0; i < RING_QUEUES_MAX; i++) {
             p = conformance_packet(&cache, (uint8_t[60]){ (uint8_t)i }, 60, 60);
             assert_int_equal(port_tx_burst(port->txq[i], &p, 1), 1);
         }
@@ -264,7 +264,7 @@ int main(void)
     failed += conformance_run(&ring);
     queues = 2;
     failed += conformance_run(&ring);
-    queues = PORT_QUEUES_MAX;
+    queues = RING_QUEUES_MAX;
     failed += conformance_run(&ring);
     queues = 1;
     return failed + cmocka_run_group_tests(tests, NULL, NULL);

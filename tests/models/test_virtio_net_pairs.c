@@ -197,22 +197,22 @@ static void pairs_that_are_not_to_be_had_fail_the_start(void **state)
 /* Fewer pairs after more, and a transmit queue for each worker that there is none for. */
 static void pairs_come_and_go(void **state)
 {
-    static const uint16_t counts[] = { 1, 4, 2, 16, 1 };
-    struct virtio_net_model_config config = with(F_MQ | F_RSS | F_RING_PACKED, 17);
+    static const uint16_t counts[] = { 1, 4, 2, 64, 1 };
+    struct virtio_net_model_config config = with(F_MQ | F_RSS | F_RING_PACKED, 65);
     config.queue_size[0] = config.queue_size[1] = 64;
     up(&config, 1);
     for (unsigned i = 0; i < ARRAY_SIZE(counts); i++) {
         port_stop(vnet.port);
         assert_int_equal(port_set_queues(vnet.port, counts[i]), 0);
-        vnet.port->tx_queues = 16;
+        vnet.port->tx_queues = 64;
         assert_int_equal(port_start(vnet.port), 0);
         assert_int_equal(vnet.port->tx_queues, counts[i]);
         assert_int_equal(vnet.model->pairs, counts[i]);
         vnet_traffic();
     }
-    assert_int_equal(port_set_queues(vnet.port, 17), -EBUSY);
+    assert_int_equal(port_set_queues(vnet.port, 65), -EBUSY);
     port_stop(vnet.port);
-    assert_int_equal(port_set_queues(vnet.port, 17), -EINVAL);
+    assert_int_equal(port_set_queues(vnet.port, 65), -EINVAL);
     vnet_down();
 }
 

@@ -27,7 +27,7 @@ enum virtio_model_kind {
 #define MODEL_MMIO_BASE 0xfeb00000ull
 #define MODEL_MMIO_SIZE 0x200u
 
-#define MODEL_PAIRS_MAX 17u
+#define MODEL_PAIRS_MAX 65u /* one more than a port has */
 #define MODEL_QUEUES (2 * MODEL_PAIRS_MAX + 1)
 #define MODEL_FRAME_MAX 66000u
 #define MODEL_MACS_MAX 64u

@@ -56,6 +56,27 @@ static void queues_are_spread_and_pinned(void **state)
     assert_polled_by((const unsigned[]){ 1, 0, 0, 1 });
 }
 
+static void the_last_queue_of_many_is_pinned_like_the_first(void **state)
+{
+    static struct port_queue more[PORT_QUEUES_MAX];
+    const uint8_t *worker = forward_port_get(port[0]->number)->assignment.worker;
+    forward_port_down(port[0]);
+    for (uint16_t q = port[0]->limits.rx_queues_max; q < PORT_QUEUES_MAX; q++) {
+        more[q] =
+            (struct port_queue){ .port = port[0], .index = q, .burst = port[0]->rxq[0]->burst };
+        port[0]->rxq[q] = &more[q];
+    }
+    port[0]->limits.rx_queues_max = PORT_QUEUES_MAX;
+    assert_int_equal(port_set_queues(port[0], PORT_QUEUES_MAX), 0);
+    assert_int_equal(forward_port_up(port[0]), 0);
+    for (unsigned to = 0; to < WORKERS; to++) {
+        assert_int_equal(assign_pin(port[0], PORT_QUEUES_MAX - 1, to), 0);
+        assert_int_equal(worker[PORT_QUEUES_MAX - 1], to);
+        assert_int_equal(forward_port_get(port[0]->number)->assignment.pinned,
+                         1ull << (PORT_QUEUES_MAX - 1));
+    }
+}
+
 /* Wherever memory ends: the table says what is polled, and the pin is not kept. */
 static void without_memory_nothing_is_pinned(void **state)
 {
@@ -76,6 +97,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(queues_are_spread_and_pinned),
+        TEST(the_last_queue_of_many_is_pinned_like_the_first),
         TEST(without_memory_nothing_is_pinned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

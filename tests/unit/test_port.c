@@ -409,6 +409,16 @@ static void long_rings_are_halved_down_to_usual_ones(void **state)
     assert_true(port_memory(&port, 1, 1) < memory);
 }
 
+/* What is set aside on a small machine does not depend on how many queues a device could have. */
+static void memory_is_kept_for_sixteen_queues_or_one_a_cpu(void **state)
+{
+    assert_int_equal(port_queues_kept(1, 1), 1);
+    assert_int_equal(port_queues_kept(16, 1), 16);
+    assert_int_equal(port_queues_kept(64, 1), 16);
+    assert_int_equal(port_queues_kept(64, 24), 24);
+    assert_int_equal(port_queues_kept(8, 24), 8);
+}
+
 static void link_changes_are_told_once(void **state)
 {
     assert_int_equal(port_register(&port), 0);
@@ -460,6 +470,7 @@ int main(void)
         cmocka_unit_test_setup(the_first_mtu_is_within_the_limit, set_up),
         cmocka_unit_test_setup(queues_change_within_limits_while_stopped, set_up),
         cmocka_unit_test_setup(long_rings_are_halved_down_to_usual_ones, set_up),
+        cmocka_unit_test(memory_is_kept_for_sixteen_queues_or_one_a_cpu),
         cmocka_unit_test_setup(link_changes_are_told_once, set_up),
         cmocka_unit_test_setup(a_vf_knows_its_pfs_port, set_up),
     };

@@ -106,6 +106,8 @@ static void init_interrupts(struct i40e *e)
 static void i40e_arm(struct port_queue *queue, bool on)
 {
     const struct i40e *e = queue->port->priv;
+    if (queue->index >= e->interrupts)
+        return;
     if (on && !queue->index)
         (void)i40e_read(e, I40E_PFINT_ICR0);
     i40e_write(e, dynamic_control(queue->index),
@@ -199,11 +201,14 @@ static void tear_down(struct i40e *e)
 static int i40e_start(struct port *port)
 {
     struct i40e *e = port->priv;
-    port->tx_queues = port->rx_queues; /* those that run: each goes with a receive queue */
-    int err = intel_rings_create(port, port->rx_queues);
+    uint16_t queues = port->rx_queues;
+    if (e->sriov)
+        queues = (uint16_t)min_u64(queues, i40e_sriov_own(e));
+    port->tx_queues = queues; /* those that run: each goes with a receive queue */
+    int err = intel_rings_create(port, queues);
     if (err)
         return err;
-    e->queues = port->rx_queues;
+    e->queues = queues;
     e->mode = port->rx_mode;
     e->offloads = port->offloads;
     memcpy(e->mac, port->mac, MAC_LEN);

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define I40E_QUEUES_MAX 16u  /* of a port, each way */
+#define I40E_QUEUES_MAX 64u  /* of a port, each way: its table of hashes tells no more apart */
 #define I40E_STATIONS 64u    /* addresses that it listens for besides its own */
 #define I40E_GROUPS 128u     /* more of them, and it hears all */
 #define I40E_COUNTERS_MAX 64u
@@ -52,7 +52,7 @@ struct i40e {
     uint32_t vfs, first_vf, vf_vectors;
     struct i40e_sriov *sriov; /* NULL: none in force */
 
-    /* The chip's private memory: a page with the address of the page of contexts, and that. */
+    /* The chip's private memory: a page with the addresses of the pages of contexts, and those. */
     struct dma_memory hmc_page, hmc;
     uint32_t hmc_queues; /* that there are contexts for, each way */
 
@@ -168,6 +168,7 @@ extern const struct vf_ops i40e_vf_ops;
 unsigned i40e_vfs_max(const struct i40e *e);
 /* With VFs in force. */
 uint32_t i40e_sriov_queues(const struct i40e *e); /* contexts that are needed */
+uint16_t i40e_sriov_own(const struct i40e *e);    /* of them, the PF's own */
 int i40e_veb_create(struct i40e *e);              /* once the PF's VSI is there: 0 or -E... */
 void i40e_sriov_open(struct i40e *e);             /* the chip works */
 void i40e_sriov_close(struct i40e *e, bool works); /* a reset is coming; the chip listens still */

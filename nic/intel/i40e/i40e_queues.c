@@ -2,7 +2,7 @@
  * go on and off (i40e.h).
  *
  * The private memory is the PF's own address space, of which the chip keeps queues' contexts in
- * memory that a driver gives it: here one page, or some with VFs, named in another one.  Nothing
+ * memory that a driver gives it: as many pages as its queues take, named in another one.  Nothing
  * else is in it, and of the segment that the two begin nothing else is valid.
  *
  * Linux's and DPDK's i40e agree on contexts and handshakes. */
@@ -21,7 +21,6 @@
 
 _Static_assert(I40E_CHIP_QUEUES *(TX_CONTEXT + RX_CONTEXT) <= I40E_HMC_PAGES * PAGE_SIZE,
                "one segment has them all");
-_Static_assert(I40E_QUEUES_MAX *(TX_CONTEXT + RX_CONTEXT) <= PAGE_SIZE, "and one page the PF's");
 
 /* Private memory -------------------------------------------------------------- */
 
@@ -56,7 +55,7 @@ int i40e_hmc_create(struct i40e *e)
                   TX_CONTEXT, RX_CONTEXT);
         return -EIO;
     }
-    e->hmc_queues = e->sriov ? i40e_sriov_queues(e) : I40E_QUEUES_MAX;
+    e->hmc_queues = e->sriov ? i40e_sriov_queues(e) : e->queues;
     uint32_t pages = hmc_pages(e);
     int err = dma_alloc(dma, PAGE_SIZE, PAGE_SIZE, DMA_BIDIRECTIONAL, &e->hmc_page);
     if (!err)

@@ -26,6 +26,7 @@
 #define LATE_US (300 * US_PER_MS)  /* until a reset, and what is under way, is said to be late */
 #define AGAIN_US (100 * US_PER_MS) /* between two looks at one that is */
 #define FIRMWARE_US US_PER_S       /* until a VF is tried again that firmware did not take */
+#define OWN_QUEUES 16u             /* of the PF's, however many VFs want the others */
 #define FILTERS_ALL 3072u          /* of the chip (Linux) */
 #define FILTERS_PF 256u            /* of its part that the PF keeps */
 #define RATE_MAX_MBPS 40000u
@@ -280,6 +281,11 @@ uint32_t i40e_sriov_queues(const struct i40e *e)
     return e->sriov->queues_all;
 }
 
+uint16_t i40e_sriov_own(const struct i40e *e)
+{
+    return e->sriov->first;
+}
+
 /* The PF's reset has reset them: all begin anew. */
 void i40e_sriov_open(struct i40e *e)
 {
@@ -389,10 +395,20 @@ static void sriov_free(struct i40e_sriov *s)
     free(s);
 }
 
-/* The PF keeps its own queues; behind them everybody has as many, and the rest is for who asks. */
+/* The PF keeps all it can have where enough is left then, some anyhow; 0: there are too few. */
+static uint32_t own_queues(const struct i40e *e, unsigned count)
+{
+    uint32_t most = e->port.limits.rx_queues_max, rest = e->queues_max;
+    uint32_t least = (uint32_t)min_u64(most, OWN_QUEUES), wanted = count * VIRTCHNL_QUEUES_DEFAULT;
+    if (rest < least + count)
+        return 0;
+    return (uint32_t)min_u64(most, max_u64(least, rest > wanted ? rest - wanted : 0));
+}
+
+/* Behind the PF's everybody has as many, and the rest is for who asks. */
 static void share_queues(const struct i40e *e, struct i40e_sriov *s, unsigned count)
 {
-    uint32_t own = e->port.limits.rx_queues_max, rest = e->queues_max - own;
+    uint32_t own = own_queues(e, count), rest = e->queues_max - own;
     uint32_t each = rest / count, most = count * VIRTCHNL_QUEUES_MAX;
     s->first = (uint16_t)own;
     s->queues = (uint16_t)(each < VIRTCHNL_QUEUES_DEFAULT ? each : VIRTCHNL_QUEUES_DEFAULT);
@@ -445,7 +461,7 @@ static int sriov_enable(struct port *port, unsigned count, bool unisolated, cons
     if (!count || count > port->vf_max)
         return -EINVAL;
     *why = "the PF has no queues for them";
-    if (e->queues_max < e->port.limits.rx_queues_max + count)
+    if (!own_queues(e, count))
         return -ENOSPC;
     *why = "there is no memory";
     struct i40e_sriov *s = sriov_create(e, count);
