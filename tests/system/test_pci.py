@@ -108,6 +108,21 @@ def assert_vfs(appliance, pf, bdfs):
     assert all(ports[bdf]["driver"] == "igbvf" for bdf in bdfs)
 
 
+def refused_by_a_fixed_slot(appliance, port):
+    """QEMU 10 makes VFs together with their PF.  8.2 plugs them in when VF Enable is set, and a port without
+    hot-plug takes nothing then: the registers say that VFs are there, and they are not."""
+    return ",hotplug=off" in port and "igbvf" not in appliance.human_monitor("info qtree")
+
+
+def assert_vfs_do_not_come(appliance, pf):
+    """It is told, the VFs are off again, and the PF is as it was."""
+    assert "error: %s makes no VFs: VF 0 does not answer: vendor ID ffff" % pf in appliance.command("vf %s count 7" % pf)
+    assert "Unsupported bus. Bus doesn't have property 'acpi-pcihp-bsel' set" in appliance.qemu_log()
+    assert not vfs_of(places(appliance), "0000:" + pf)
+    assert "VFs        0 in force, 8 of 8 have a place\n" in appliance.command("show pci " + pf)
+    assert [(port["driver"], port["state"]) for port in appliance.stats()["ports"]] == [("igb", "up")]
+
+
 @pytest.mark.parametrize("machine, port", [
     ("q35", "pcie-root-port,id=rp,chassis=1"),
     ("q35", "pcie-root-port,id=rp,chassis=1,hotplug=off"),
@@ -116,6 +131,9 @@ def assert_vfs(appliance, pf, bdfs):
 def test_vfs_have_places_and_come_and_go(machine, port):
     """SeaBIOS places no VF BARs; microvm's firmware places nothing at all.  PCIe 9.2.1.2."""
     with Appliance(nics=["igb,bus=rp"], machine=machine, before=["-device", port], **QUIET) as appliance:
+        if refused_by_a_fixed_slot(appliance, port):
+            assert_vfs_do_not_come(appliance, "01:00.0")
+            return
         appliance.must("vf 01:00.0 count 7")
         assert_vfs(appliance, "0000:01:00.0", ["0000:01:%02x.%d" % (0x10 + k // 4, k % 4 * 2) for k in range(7)])
         assert "VF         6 of 0000:01:00.0" in appliance.command("show pci 01:11.4")
@@ -155,7 +173,7 @@ def shared_memory(n, bus):
 
 
 def narrow_port(n):
-    return ["-device", "pcie-root-port,id=rp%d,chassis=%d,hotplug=off,addr=%d" % (n, n + 1, n + 3)]
+    return ["-device", "pcie-root-port,id=rp%d,chassis=%d,addr=%d" % (n, n + 1, n + 3)]
 
 
 def crowd(n):
