@@ -55,8 +55,7 @@ static uint16_t sum4(const struct packet *p, uint32_t offset, uint32_t length)
 
 /* Receiving --------------------------------------------------------------- */
 
-/* Those to a socket are looked at; of `length` octets the datagram may be fewer.  An IPv4 datagram
- * need not have a checksum. */
+/* Of `length` octets the datagram may be fewer.  An IPv4 datagram need not have a checksum. */
 static bool is_good(const struct packet *p, const uint8_t *header, uint32_t offset, uint32_t length,
                     bool v6)
 {
@@ -68,18 +67,18 @@ static bool is_good(const struct packet *p, const uint8_t *header, uint32_t offs
     return !load_be16(header + UDP_CHECKSUM) || !sum4(p, offset, is);
 }
 
-/* DROP_REASON_COUNT: delivered, and the packet is consumed; else why not. */
+/* DROP_REASON_COUNT: delivered, and the packet is consumed; else why not.  A bad one is dropped in
+ * silence, whoever it is for (unread: RFC 1122 4.1.3.4, RFC 8200 8.1). */
 static enum drop_reason deliver(struct worker *control, struct packet *p, uint32_t offset,
                                 uint32_t length, struct ip_address from)
 {
     uint8_t header[UDP_HEADER];
-    if (length < UDP_HEADER || !packet_read(p, offset, header, sizeof header))
-        return DROP_protocol;
+    if (length < UDP_HEADER || !packet_read(p, offset, header, sizeof header) ||
+        !is_good(p, header, offset, length, !ip_is_v4(from)))
+        return DROP_udp_invalid;
     struct udp_socket *s = socket_of(load_be16(header + UDP_DESTINATION));
     if (!s)
         return DROP_protocol;
-    if (!is_good(p, header, offset, length, !ip_is_v4(from)))
-        return DROP_udp_invalid;
     struct udp_datagram d = { .from = { from, load_be16(header + UDP_SOURCE), p->interface },
                               .packet = p,
                               .offset = offset + UDP_HEADER,

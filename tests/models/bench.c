@@ -5,6 +5,7 @@
 #include "apps/forward/interface.h"
 #include "apps/ip/address.h"
 #include "apps/ip/router.h"
+#include "apps/ip/udp.h"
 #include "kernel/time.h"
 #include "tests/host/host.h"
 #include "tests/models/law.h"
@@ -285,6 +286,7 @@ void frame_ipv4(struct frame *f, unsigned wire, unsigned station, uint32_t sourc
     ip[IPV4_PROTOCOL] = IPV4_PROTOCOL_UDP;
     store_be32(ip + IPV4_SOURCE, source);
     store_be32(ip + IPV4_DESTINATION, destination);
+    store_be16(ip + IPV4_HEADER_MIN + UDP_LENGTH, (uint16_t)(length - IPV4_HEADER_MIN));
     for (unsigned i = 28; i < length; i++)
         ip[i] = (uint8_t)(i + i / 256);
     f->length = ETHERNET_HEADER + length;

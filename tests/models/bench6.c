@@ -3,6 +3,7 @@
 
 #include "apps/console/command.h"
 #include "apps/forward/interface.h"
+#include "apps/ip/udp.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,14 +58,6 @@ static void header(struct frame *f, unsigned wire, unsigned station, struct ip_a
     f->length = ETHERNET_HEADER + length;
 }
 
-void frame6(struct frame *f, unsigned wire, unsigned station, struct ip_address source,
-            struct ip_address destination, unsigned length)
-{
-    header(f, wire, station, source, destination, IPV6_UDP, length);
-    for (unsigned i = IPV6_HEADER + 8; i < length; i++)
-        frame_ip(f)[i] = (uint8_t)(i + i / 256);
-}
-
 /* The sum as a receiver makes it, with the field as it is. */
 static uint16_t sum_of(const struct frame *f)
 {
@@ -73,14 +66,27 @@ static uint16_t sum_of(const struct frame *f)
     const uint8_t *ip = bytes + ETHERNET_HEADER;
     uint32_t length = load_be16(ip + IPV6_PAYLOAD_LENGTH);
     struct packet p = { .data = bytes, .length = (uint16_t)f->length, .frame_length = f->length };
-    return ipv6_checksum(&p, IPV6_ICMP, ETHERNET_HEADER + IPV6_HEADER, length);
+    return ipv6_checksum(&p, ip[IPV6_NEXT_HEADER], ETHERNET_HEADER + IPV6_HEADER, length);
 }
 
 void frame6_seal(struct frame *f)
 {
-    memset(frame6_icmp_of(f) + ICMP6_CHECKSUM, 0, 2);
+    bool udp = frame_ip(f)[IPV6_NEXT_HEADER] == IPV6_UDP;
+    uint8_t *field = frame_ip(f) + IPV6_HEADER + (udp ? UDP_CHECKSUM : ICMP6_CHECKSUM);
+    memset(field, 0, 2);
     uint16_t sum = sum_of(f);
-    memcpy(frame6_icmp_of(f) + ICMP6_CHECKSUM, &sum, 2);
+    memcpy(field, &sum, 2);
+}
+
+void frame6(struct frame *f, unsigned wire, unsigned station, struct ip_address source,
+            struct ip_address destination, unsigned length)
+{
+    header(f, wire, station, source, destination, IPV6_UDP, length);
+    store_be16(frame_ip(f) + IPV6_HEADER + UDP_LENGTH, (uint16_t)(length - IPV6_HEADER));
+    for (unsigned i = IPV6_HEADER + 8; i < length; i++)
+        frame_ip(f)[i] = (uint8_t)(i + i / 256);
+    if (length >= IPV6_HEADER + UDP_HEADER)
+        frame6_seal(f);
 }
 
 bool frame6_is_sealed(const struct frame *f)

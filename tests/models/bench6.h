@@ -20,7 +20,7 @@ void frame6(struct frame *f, unsigned wire, unsigned station, struct ip_address 
 /* The same with an ICMPv6 message of `length` octets, which are zeros; then it is sealed. */
 uint8_t *frame6_icmp(struct frame *f, unsigned wire, unsigned station, struct ip_address source,
                      struct ip_address destination, uint8_t type, unsigned length);
-void frame6_seal(struct frame *f);   /* the checksum of an ICMPv6 message behind the header */
+void frame6_seal(struct frame *f);   /* the checksum of what is behind the header: ICMPv6, UDP */
 bool frame6_is_sealed(const struct frame *f);
 /* Puts an extension header of 8 octets (its first is made) in front of what is there. */
 uint8_t *frame6_extend(struct frame *f, uint8_t type);

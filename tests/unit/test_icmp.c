@@ -4,6 +4,7 @@
 #include "apps/ip/icmp.h"
 #include "apps/ip/neighbor.h"
 #include "apps/ip/reassembly.h"
+#include "apps/ip/udp.h"
 #include "kernel/console.h"
 #include "kernel/task.h"
 #include "tests/host/host.h"
@@ -171,6 +172,21 @@ static void services_that_are_not_there(void **state)
         assert_int_equal(frame_ip(&g)[21], row[i].code);
         assert_int_equal(bench_drops(0, DROP_protocol), i + 1);
     }
+}
+
+/* unread: RFC 1122 4.1.3.4: whether anybody listens there or not */
+static void datagrams_that_are_spoilt(void **state)
+{
+    static const uint8_t spoilt[][2] = { { UDP_LENGTH + 1, 7 },    /* shorter than its header */
+                                         { UDP_LENGTH, 1 },        /* longer than the packet */
+                                         { UDP_CHECKSUM, 0x55 } }; /* 0: there is none */
+    for (unsigned i = 0; i < ARRAY_SIZE(spoilt); i++) {
+        frame_ipv4(&f, 0, 10, HOST_A, ROUTER_A, 100);
+        frame_ip(&f)[20 + spoilt[i][0]] = spoilt[i][1];
+        dropped_silently(DROP_udp_invalid);
+    }
+    frame_ipv4(&f, 0, 10, HOST_A, ROUTER_A, 27);
+    dropped_silently(DROP_udp_invalid);
 }
 
 /* RFC 1812 4.3.2.7: an error to us, even a wrong one, makes no error */
@@ -491,6 +507,7 @@ int main(void)
         TEST(malformed_icmp_is_dropped),
         TEST(unknown_icmp_is_discarded),
         TEST(services_that_are_not_there),
+        TEST(datagrams_that_are_spoilt),
         TEST(errors_to_us_are_not_answered),
         TEST(pieces_in_any_order_make_the_whole),
         TEST(overlapping_pieces_spoil_the_datagram),

@@ -3,6 +3,7 @@
 #include "apps/forward/interface.h"
 #include "apps/ip/fib6.h"
 #include "apps/ip/icmp_limit.h"
+#include "apps/ip/udp.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
 #include "tests/models/bench6.h"
@@ -238,6 +239,17 @@ static void unreachable_codes(void **state)
     frame6(&f, 0, 10, host_a, router_a, 100);
     frame_ip(&f)[IPV6_NEXT_HEADER] = 6; /* TCP */
     refused(DROP_protocol, ICMP6_PROBLEM, ICMP6_PROBLEM_NEXT_HEADER, IPV6_NEXT_HEADER);
+}
+
+/* RFC 8200 8.1: with no checksum, or a wrong one, whether anybody listens there or not. */
+static void spoilt_datagrams_are_not_answered(void **state)
+{
+    frame6(&f, 0, 10, host_a, router_a, 100);
+    memset(frame_ip(&f) + IPV6_HEADER + UDP_CHECKSUM, 0, 2);
+    silently_dropped(DROP_udp_invalid);
+    frame6(&f, 0, 10, host_a, router_a, 100);
+    frame_ip(&f)[99] ^= 1;
+    silently_dropped(DROP_udp_invalid);
 }
 
 /* A link-local source stays on its link (unread: RFC 4007 9, RFC 4443 3.1). */
@@ -701,6 +713,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(interface_without_ipv6_takes_none, bench6_bare_set_up,
                                         bench_tear_down),
         TEST(unreachable_codes),
+        TEST(spoilt_datagrams_are_not_answered),
         TEST(beyond_the_scope_of_its_source),
         TEST(hop_limit_ends),
         TEST(too_big_is_told_the_mtu),
