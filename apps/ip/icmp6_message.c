@@ -30,8 +30,10 @@ static const struct icmp6_taker *taker_of(uint8_t type)
     return NULL;
 }
 
-void icmp6_receive(struct worker *control, struct interface *in, struct packet *p, uint32_t offset)
+void icmp6_receive(struct worker *control, struct interface *in, struct packet *p,
+                   const struct ipv6_walk *walk, bool pieces)
 {
+    uint32_t offset = ETHERNET_HEADER + walk->at;
     const uint8_t *ip = p->data + ETHERNET_HEADER;
     uint32_t end = ETHERNET_HEADER + IPV6_HEADER + load_be16(ip + IPV6_PAYLOAD_LENGTH);
     struct icmp6_message message = { .in = in,
@@ -41,7 +43,9 @@ void icmp6_receive(struct worker *control, struct interface *in, struct packet *
                                      .icmp = p->data + offset,
                                      .offset = offset,
                                      .length = end - offset,
-                                     .hop_limit = ip[IPV6_HOP_LIMIT] };
+                                     .hop_limit = ip[IPV6_HOP_LIMIT],
+                                     .alert = walk->alert,
+                                     .pieces = pieces };
     if (offset + ICMP6_HEADER > end || offset + ICMP6_HEADER > p->length ||
         ipv6_checksum(p, IPV6_ICMP, offset, message.length)) {
         ip_drop(control, DROP_icmp_invalid, p);

@@ -29,6 +29,8 @@ struct icmp6_message {
     uint32_t offset;     /* of it in the frame */
     uint32_t length;
     uint8_t hop_limit;
+    bool alert;  /* with a router's alert in front */
+    bool pieces; /* it had a fragment header */
 };
 
 /* Whether it lies in one segment as a whole. */
@@ -46,6 +48,7 @@ TABLE_DECLARE(icmp6_takers, struct icmp6_taker);
 /* ICMP6_TAKER(symbol) = { .type = ..., .receive = ... }; */
 #define ICMP6_TAKER(symbol) TABLE_ENTRY(icmp6_takers, struct icmp6_taker, symbol)
 
-/* A message of another type, or none that can be, is dropped.  Owns the packet. */
+/* The message that the walk over the packet's headers ended at.  One of another type, or none that
+ * can be, is dropped.  Owns the packet. */
 void icmp6_receive(struct worker *control, struct interface *in, struct packet *packet,
-                   uint32_t offset);
+                   const struct ipv6_walk *walk, bool pieces);

@@ -159,8 +159,9 @@ static enum ipv6_verdict options_check(struct ipv6_walk *walk, uint32_t end)
             continue;
         if (++options > IPV6_OPTIONS_MAX)
             return problem(walk, ICMP6_PROBLEM_MANY_OPTIONS, at);
-        enum ipv6_verdict verdict =
-            option[0] == OPTION_ROUTER_ALERT ? IPV6_FINE : option_unknown(walk, at);
+        bool alert = option[0] == OPTION_ROUTER_ALERT;
+        enum ipv6_verdict verdict = alert ? IPV6_FINE : option_unknown(walk, at);
+        walk->alert |= alert;
         if (verdict != IPV6_FINE)
             return verdict;
     }

@@ -115,6 +115,7 @@ struct ipv6_walk {
     uint32_t next_at; /* where its number stands */
     uint8_t next;
     uint8_t headers;
+    bool alert; /* a router's alert was among the options (unread: RFC 2711) */
     uint8_t code;
     uint32_t pointer;
 };

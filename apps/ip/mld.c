@@ -224,12 +224,13 @@ CONTROL_JOB(mld_job) = { .every_us = TICK_US, .run = tick };
 
 /* Queries ------------------------------------------------------------------------ */
 
-/* Answered within the time that it says.  One that asks for all goes before one for a group. */
+/* Answered within the time that it says.  One that asks for all goes before one for a group.  It
+ * has a router's alert (RFC 3810 6.2), or is none. */
 static void query(struct worker *control, const struct icmp6_message *m)
 {
     struct listener *l = listener_of(m->in);
     uint64_t now_us = time_us();
-    if (m->hop_limit != 1 || !ipv6_is_link_local(m->source) || !icmp6_is_flat(m) ||
+    if (m->hop_limit != 1 || !m->alert || !ipv6_is_link_local(m->source) || !icmp6_is_flat(m) ||
         m->length < QUERY1_LENGTH || (m->length > QUERY1_LENGTH && m->length < QUERY2_LENGTH)) {
         forward_drop(control, m->packet->port, DROP_icmp_invalid, m->packet);
         return;

@@ -13,7 +13,7 @@ static const uint8_t *option_next(const struct icmp6_message *m, const uint8_t *
 
 bool nd_is_valid(const struct icmp6_message *m, uint32_t header)
 {
-    if (m->hop_limit != ND_HOP_LIMIT || m->icmp[ICMP6_CODE] || m->length < header ||
+    if (m->hop_limit != ND_HOP_LIMIT || m->pieces || m->icmp[ICMP6_CODE] || m->length < header ||
         !icmp6_is_flat(m))
         return false;
     for (const uint8_t *option = m->icmp + header; option != m->icmp + m->length;) {

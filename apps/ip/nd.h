@@ -23,7 +23,8 @@
 #define ND_OPTION_MAC_LENGTH 8u
 
 /* Whether a message is what RFC 4861 6.1.1, 7.1.1 and 7.1.2 have in common: from the link, code
- * 0, at least so long, all its options of some length. */
+ * 0, at least so long, all its options of some length; and in one piece (unread: RFC 6980 5, which
+ * FreeBSD's r326876 tells of). */
 bool nd_is_valid(const struct icmp6_message *message, uint32_t header);
 /* The MAC that an option of a valid message says; NULL: there is none. */
 const uint8_t *nd_option_mac(const struct icmp6_message *message, uint32_t header, uint8_t type);

@@ -33,10 +33,10 @@ static void verdict_carry_out(struct worker *control, struct packet *p,
 /* To us ------------------------------------------------------------------------ */
 
 static void upper_layer(struct worker *control, struct interface *in, struct packet *p,
-                        const struct ipv6_walk *walk)
+                        const struct ipv6_walk *walk, bool pieces)
 {
     if (walk->next == IPV6_ICMP)
-        icmp6_receive(control, in, p, ETHERNET_HEADER + walk->at);
+        icmp6_receive(control, in, p, walk, pieces);
     else if (walk->next == IPV6_NO_NEXT)
         forward_consume(control, p);
     else if (walk->next == IPV6_UDP)
@@ -58,7 +58,7 @@ static void deliver(struct worker *control, struct interface *in, struct packet 
         return;
     }
     if (walk.next != IPV6_FRAGMENT) {
-        upper_layer(control, in, p, &walk);
+        upper_layer(control, in, p, &walk, whole);
         return;
     }
     if (whole) { /* pieces of a piece: nobody makes them */

@@ -58,6 +58,25 @@ static uint8_t *nd_make(struct ip_address from, struct ip_address to, uint8_t ty
 
 /* Neighbor discovery ----------------------------------------------------------------- */
 
+/* unread: RFC 6980 5: nothing of it comes in pieces, not even in one. */
+static void nothing_in_pieces_is_heard(void **state)
+{
+    static const uint8_t types[] = { ICMP6_ROUTER_SOLICITATION, ICMP6_NEIGHBOR_SOLICITATION,
+                                     ICMP6_NEIGHBOR_ADVERTISEMENT };
+    for (unsigned i = 0; i < ARRAY_SIZE(types); i++) {
+        unsigned length = types[i] == ICMP6_ROUTER_SOLICITATION ? 8 : ND_NEIGHBOR_LENGTH;
+        uint8_t mac[MAC_LEN], *icmp = nd_make(host_a, router_a, types[i], length + 8);
+        if (length == ND_NEIGHBOR_LENGTH)
+            ip_store(icmp + ND_TARGET, types[i] == ICMP6_NEIGHBOR_SOLICITATION ? router_a : host_a);
+        station_mac(0, 10, mac);
+        nd_put_mac(icmp + length, ND_OPTION_SOURCE, mac);
+        frame6_seal(&f);
+        frame6_extend(&f, IPV6_FRAGMENT);
+        silently_dropped(DROP_nd_invalid);
+        assert_int_equal(state_of(host_a), NEIGHBOR_FREE);
+    }
+}
+
 /* RFC 4861 7.2.5: who is asked for and answers without a MAC has not answered. */
 static void an_answer_without_a_mac_resolves_nobody(void **state)
 {
@@ -344,6 +363,20 @@ static void queries_come_from_the_link(void **state)
     assert_null(listener_message(300, ICMP6_LISTENER_REPORT2));
 }
 
+/* RFC 3810 6.2: with a router's alert in front, of hop-by-hop options. */
+static void queries_have_an_alert(void **state)
+{
+    query_make(address6("fe80::a"), 28, none);
+    frame_ip(&f)[IPV6_HEADER + 2] = 1; /* PadN in its place */
+    silently_dropped(DROP_icmp_invalid);
+    query_make(address6("fe80::a"), 28, none);
+    memmove(frame_ip(&f) + IPV6_HEADER, frame_ip(&f) + IPV6_HEADER + 8, 28);
+    f.length -= 8;
+    frame_ip(&f)[IPV6_NEXT_HEADER] = IPV6_ICMP;
+    store_be16(frame_ip(&f) + IPV6_PAYLOAD_LENGTH, 28);
+    silently_dropped(DROP_icmp_invalid);
+}
+
 /* RFC 3810 6: nobody reports the group of all nodes, or one of the node's own scope. */
 static void all_nodes_are_not_reported(void **state)
 {
@@ -386,6 +419,7 @@ static void old_queriers_and_single_groups(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(nothing_in_pieces_is_heard),
         TEST(an_answer_without_a_mac_resolves_nobody),
         TEST(router_solicitations_without_a_mac),
         TEST(other_routers_change_nothing),
@@ -400,6 +434,7 @@ int main(void)
         TEST(no_next_header),
         TEST(unknown_next_headers),
         TEST(queries_come_from_the_link),
+        TEST(queries_have_an_alert),
         TEST(all_nodes_are_not_reported),
         TEST(old_queriers_and_single_groups),
     };
