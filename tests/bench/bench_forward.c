@@ -228,10 +228,11 @@ static uint64_t own_words(void)
     return ended_at(in) + ended_at(out);
 }
 
-/* Before each turn: as they were, after fewer rounds than they may live. */
+/* Before each turn: as they were, when half of what they may live is over; in a turn each may be
+ * routed several times. */
 static void renew_routed(void)
 {
-    if (!routed_count || routed_passes < (IPV4_TTL_DEFAULT - 4) * (uint64_t)routed_count)
+    if (!routed_count || routed_passes < IPV4_TTL_DEFAULT / 2 * (uint64_t)routed_count)
         return;
     routed_passes = 0;
     own_before = own_words();
