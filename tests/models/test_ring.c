@@ -249,6 +249,61 @@ static void bad_frames_of_a_burst_go_alone(void **state)
     packet_pool_destroy(pool);
 }
 
+/* What lies in the ring already is held to the limit of when it comes out. */
+static void an_mtu_that_sank_meanwhile_holds(void **state)
+{
+    static const uint16_t sent[] = { 60, 1800, 61 }, good[] = { 60, 61 };
+    struct packet_cache cache;
+    host_reset();
+    port_reset_registry();
+    struct packet_pool *pool = packet_pool_create(64);
+    packet_cache_init(&cache, pool);
+    size = 8;
+    assert_non_null(create(&cache));
+    assert_int_equal(port_start(port), 0);
+    assert_int_equal(port_set_mtu(port, 1800), 0);
+    assert_int_equal(send_lengths(peer->txq[0], sent, 3), 3);
+    receives_lengths(port->rxq[0], sent, 3);
+    assert_int_equal(send_lengths(peer->txq[0], sent, 3), 3);
+    assert_int_equal(port_set_mtu(port, 1500) | port_set_mtu(peer, 1500), 0);
+    receives_lengths(port->rxq[0], good, 2);
+    assert_int_equal(port->rxq[0]->errors, 1);
+    assert_int_equal(port->rxq[0]->bytes, 60 + 1800 + 61 + 60 + 61);
+    destroy();
+    packet_cache_flush(&cache);
+    assert_int_equal(packet_pool_available(pool), 64);
+    packet_pool_destroy(pool);
+}
+
+/* nic/port.h: the caller still owns the rest. */
+static void what_is_not_taken_stays_as_it_is(void **state)
+{
+    struct packet_cache cache;
+    struct packet *p[12];
+    host_reset();
+    port_reset_registry();
+    struct packet_pool *pool = packet_pool_create(64);
+    packet_cache_init(&cache, pool);
+    size = 8;
+    assert_non_null(create(&cache));
+    assert_int_equal(port_start(port), 0);
+    for (unsigned i = 0; i < 12; i++) {
+        p[i] = conformance_packet(&cache, (uint8_t[60]){ 0 }, 60, 60);
+        p[i]->port = 1234;
+        p[i]->flags = PACKET_IP_CHECKSUM_GOOD;
+    }
+    assert_int_equal(port_tx_burst(port->txq[0], p, 12), 8);
+    for (unsigned i = 8; i < 12; i++) {
+        assert_int_equal(p[i]->port, 1234);
+        assert_int_equal(p[i]->flags, PACKET_IP_CHECKSUM_GOOD);
+    }
+    packet_free_burst(&cache, p + 8, 4);
+    destroy();
+    packet_cache_flush(&cache);
+    assert_int_equal(packet_pool_available(pool), 64);
+    packet_pool_destroy(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +313,8 @@ int main(void)
         cmocka_unit_test(verdicts_do_not_cross),
         cmocka_unit_test(fewer_queues_receive_what_more_send),
         cmocka_unit_test(bad_frames_of_a_burst_go_alone),
+        cmocka_unit_test(an_mtu_that_sank_meanwhile_holds),
+        cmocka_unit_test(what_is_not_taken_stays_as_it_is),
     };
     int failed = conformance_run(&ring);
     size = 64;
