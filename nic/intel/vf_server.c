@@ -6,7 +6,10 @@
  *
  * With version 1.5 of the protocol a VF keeps the buffer while it waits for the PF to read (Linux's
  * ixgbevf; in Linux's words the mailbox of ESX): its message is read and acknowledged where it
- * lies, and answered when it has let go of the buffer.
+ * lies, and answered when it has let go of the buffer.  What the PF knows is not always what the VF
+ * does: after a reset of the PF it still speaks 1.5, and Linux's, having spoken it once, keeps the
+ * buffer with every version that it takes later.  So who rings and keeps it is read, whatever its
+ * version.
  *
  * Every message is hostile: it is copied once, its type, length and values are judged, and it
  * is answered with ACK or, the reason noted (`show vfs`), with NACK.  Nothing is waited for:
@@ -28,6 +31,8 @@
 #define INSIST_US (1 * US_PER_S)    /* between two words that it must reset */
 #define UNREAD_US (100 * US_PER_MS) /* our message is overwritten after that, read or not */
 #define KEPT_US (100 * US_PER_MS)   /* a VF that was acknowledged lets go, when its CPU runs */
+#define SILENT_US (2 * US_PER_S)    /* longer than drivers wait for an answer */
+
 static struct vf_state *vf_of(struct vf_server *s, unsigned vf)
 {
     return &s->vf[vf];
@@ -43,6 +48,7 @@ static void forget(struct vf_server *s, unsigned vf)
     v->frame = s->limits.frame;
     v->api = MBX_API_1_0;
     v->answer_words = 0;
+    v->greeted_us = 0;
     memcpy(v->mac, v->policy.mac, MAC_LEN);
 }
 
@@ -108,16 +114,29 @@ static uint8_t *memory_of(const struct vf_server *s, unsigned vf, unsigned word)
 static bool take_buffer(struct vf_server *s, unsigned vf)
 {
     mailbox_write(s, vf, MBX_P2V_PFU);
-    return mailbox_read(s, vf) & MBX_P2V_PFU;
+    bool ours = mailbox_read(s, vf) & MBX_P2V_PFU;
+    if (ours)
+        vf_of(s, vf)->held_us = 0;
+    return ours;
 }
 
-/* The VF keeps it for too long.  What it may have written is half a message at best. */
+/* The VF has had it for so long. */
+static bool held_for(struct vf_state *v, uint64_t limit_us, uint64_t now_us)
+{
+    if (!v->held_us)
+        v->held_us = now_us;
+    return now_us - v->held_us >= limit_us;
+}
+
+/* The VF keeps it for too long, and did not ring.  What it may have written is half a message at
+ * best, and is where ours was. */
 static void seize_buffer(struct vf_server *s, unsigned vf, uint64_t now_us)
 {
     struct vf_state *v = vf_of(s, vf);
     mailbox_write(s, vf, MBX_P2V_RVFU);
     s->ops->clear_request(s->chip, vf);
-    v->held_us = now_us;
+    v->held_us = 0;
+    v->unread = false;
     if (!v->stuck && vf_may_log(v, now_us))
         log_warning("%s VF %u: holds the mailbox and says nothing, it is taken back", s->name, vf);
     v->stuck = true;
@@ -126,14 +145,9 @@ static void seize_buffer(struct vf_server *s, unsigned vf, uint64_t now_us)
 /* The PF owns the buffer afterwards; false: try again, it is not for ever. */
 static bool own_buffer(struct vf_server *s, unsigned vf, uint64_t patience_us, uint64_t now_us)
 {
-    struct vf_state *v = vf_of(s, vf);
-    if (take_buffer(s, vf)) {
-        v->held_us = 0;
+    if (take_buffer(s, vf))
         return true;
-    }
-    if (!v->held_us)
-        v->held_us = now_us;
-    else if (now_us - v->held_us >= patience_us)
+    if (held_for(vf_of(s, vf), patience_us, now_us))
         seize_buffer(s, vf, now_us);
     return false;
 }
@@ -283,6 +297,7 @@ static void answer_reset(struct vf_server *s, unsigned vf, uint64_t now_us)
     v->cts = vf_may_speak(v);
     v->resets++;
     if (v->cts) {
+        v->greeted_us = now_us;
         words[0] = MBX_VF_RESET | MBX_ACK;
         memcpy(&words[1], v->mac, 4);
         memcpy(&words[2], v->mac + 4, 2);
@@ -317,6 +332,8 @@ static void answer_request(struct vf_server *s, unsigned vf, const uint32_t *mes
     bool echoed = type < 32 && s->ops->echoed & 1u << type;
     struct vf_answer given = { .count = 1 };
     const char *why = do_request(s, vf, message, &given);
+    if (!why && type == MBX_VF_API_NEGOTIATE)
+        v->greeted_us = now_us;
     if (why || given.less)
         vf_refused(s, vf, why ? why : given.less, now_us);
     if (!why)
@@ -328,12 +345,23 @@ static void answer_request(struct vf_server *s, unsigned vf, const uint32_t *mes
 
 /* Serving ------------------------------------------------------------------------------- */
 
+/* It did not take the answer to its reset, or to its choice of a version: its driver stopped
+ * waiting, and does not know what is in force.  Linux's ixgbevf goes on with version 1.0 then, with
+ * which it gets no long frames. */
+static void begin_anew(struct vf_server *s, unsigned vf)
+{
+    forget(s, vf);
+    s->ops->program(s->chip);
+}
+
 /* An answer of ours that comes back, or a request without a message, is nothing to answer.
  * `kept`: the VF has the buffer, and keeps it until it sees the acknowledgement. */
 static void serve_message(struct vf_server *s, unsigned vf, bool kept, uint64_t now_us)
 {
     struct vf_state *v = vf_of(s, vf);
     uint32_t message[MBX_WORDS];
+    if (v->greeted_us && (v->unread || v->answer_words))
+        begin_anew(s, vf);
     s->ops->clear_request(s->chip, vf);
     for (unsigned i = 0; i < MBX_WORDS; i++)
         message[i] = mmio_read32(memory_of(s, vf, i));
@@ -341,6 +369,7 @@ static void serve_message(struct vf_server *s, unsigned vf, bool kept, uint64_t 
     vf_asked(v, now_us, 1);
     v->stuck = v->waiting = v->unread = false;
     v->answer_words = 0;
+    v->greeted_us = v->held_us = 0;
     if (message[0] & (MBX_ACK | MBX_NACK)) {
         v->invalid++;
         mailbox_write(s, vf, 0);
@@ -351,7 +380,11 @@ static void serve_message(struct vf_server *s, unsigned vf, bool kept, uint64_t 
     }
 }
 
-/* Without a token the message lies where it is: its sender waits, nobody else. */
+/* Without a token the message lies where it is: its sender waits, nobody else.
+ *
+ * Who rang and has the buffer keeps it, or stopped waiting and writes anew: then half of either may
+ * be read, and it rings again.  So one that is not known to keep it gets some time, but not before
+ * its reset, which is one word and all that is done then. */
 static void serve(struct vf_server *s, unsigned vf, uint64_t now_us)
 {
     struct vf_state *v = vf_of(s, vf);
@@ -365,8 +398,8 @@ static void serve(struct vf_server *s, unsigned vf, uint64_t now_us)
         v->waiting = true;
         return;
     }
-    bool kept = v->api == MBX_API_1_5 && !take_buffer(s, vf);
-    if (kept || own_buffer(s, vf, STUCK_US, now_us))
+    bool kept = !take_buffer(s, vf);
+    if (!kept || !v->cts || v->api == MBX_API_1_5 || held_for(v, STUCK_US, now_us))
         serve_message(s, vf, kept, now_us);
 }
 
@@ -390,8 +423,9 @@ static void insist(struct vf_server *s, unsigned vf, bool asks, uint64_t now_us)
     static const uint32_t nack = MBX_NACK;
     struct vf_state *v = vf_of(s, vf);
     v->nack &= !v->cts;
-    if (!v->nack || asks || v->ping || v->unread || v->answer_words || now_us < v->nack_us ||
-        !take_buffer(s, vf) || spoke_meanwhile(s, vf))
+    if (!v->nack || asks || v->ping || v->answer_words || now_us < v->nack_us ||
+        (v->unread && now_us - v->unread_us < INSIST_US) || !take_buffer(s, vf) ||
+        spoke_meanwhile(s, vf))
         return;
     v->nack_us = now_us + INSIST_US;
     tell(s, vf, &nack, 1, now_us);
@@ -402,12 +436,22 @@ static void ping(struct vf_server *s, unsigned vf, bool asks, uint64_t now_us)
 {
     struct vf_state *v = vf_of(s, vf);
     uint32_t message = MBX_PF_CONTROL | (v->cts ? MBX_CTS : 0);
-    if (asks || v->answer_words || (v->unread && now_us - v->unread_us < UNREAD_US) ||
-        !own_buffer(s, vf, STUCK_US, now_us) || spoke_meanwhile(s, vf))
+    bool unread = v->unread && (v->greeted_us || now_us - v->unread_us < UNREAD_US);
+    if (asks || v->answer_words || unread || !own_buffer(s, vf, KEPT_US, now_us) ||
+        spoke_meanwhile(s, vf))
         return;
     v->ping = false;
+    v->greeted_us = 0;
     v->nack_us = now_us;
     tell(s, vf, &message, 1, now_us);
+}
+
+/* It took the answer to its reset, and says nothing.  Linux's igbvf (and ixgbevf before it spoke
+ * 1.5), when it stopped waiting, sends nothing more until it reads that it may, and then resets;
+ * the answer to a reset does not say so. */
+static void greet_again(struct vf_state *v, uint64_t now_us)
+{
+    v->ping |= v->greeted_us && !v->unread && now_us - v->greeted_us >= SILENT_US;
 }
 
 /* The function was reset, by FLR or by its driver: whoever has it now begins anew. */
@@ -448,6 +492,7 @@ bool vf_server_poll(struct vf_server *s, uint64_t now_us)
             serve(s, i, now_us);
         else if (vf_of(s, i)->answer_words)
             deliver(s, i, now_us);
+        greet_again(vf_of(s, i), now_us);
         if (vf_of(s, i)->ping)
             ping(s, i, asks, now_us);
     }

@@ -57,6 +57,7 @@ struct vf_state {
     uint32_t answer[MBX_WORDS]; /* waits until the VF lets go of the buffer */
     unsigned answer_words;      /* 0: none */
     unsigned strikes; /* events of it in a row */
+    uint64_t greeted_us; /* its reset or version was granted, and it said nothing since; or 0 */
     uint64_t held_us, unread_us, nack_us, muted_us, log_us;
     struct limit tokens;
     unsigned unlogged;

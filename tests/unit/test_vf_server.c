@@ -346,6 +346,106 @@ static void whoever_was_here_hears_that_the_pf_is_back(void **state)
     assert_true(chip.told == 0);
 }
 
+/* As with version 1.5: the buffer is the VF's until it was acknowledged. */
+static void keeps_and_rings(unsigned vf, uint32_t word0)
+{
+    chip.held_by_vf |= 1ull << vf;
+    chip.told &= ~(1ull << vf); /* what was there is overwritten, and nobody read it */
+    chip.read_by_pf &= ~(1ull << vf);
+    chip.memory[vf][0] = word0;
+    chip.events.requests |= 1ull << vf;
+}
+
+/* The word that it hears when it lets go of the buffer; 0: it was not acknowledged. */
+static uint32_t lets_go(unsigned vf)
+{
+    bool acknowledged = chip.read_by_pf >> vf & 1;
+    chip.held_by_vf &= ~(1ull << vf);
+    assert_true(poll_ms(1));
+    return acknowledged ? answer(vf) : 0;
+}
+
+/* Linux's ixgbevf, which spoke 1.5 before the PF went away: it writes a request over what the PF
+ * says, unread. */
+static void who_keeps_the_buffer_hears_that_it_must_reset(void **state)
+{
+    ask(LAST, MBX_VF_RESET, 0, 0);
+    vf_server_close(&server);
+    vf_server_open(&server);
+    poll_ms(1);
+    for (unsigned i = 0; i < 3; i++) {
+        keeps_and_rings(LAST, MBX_VF_SET_LPE);
+        poll_ms(1);
+        poll_ms(20);
+        assert_int_equal(lets_go(LAST), MBX_VF_SET_LPE | MBX_NACK);
+    }
+    assert_int_equal(info(LAST).mailbox, VF_MAILBOX_CLOSED);
+    keeps_and_rings(LAST, MBX_VF_RESET);
+    poll_ms(1);
+    assert_int_equal(lets_go(LAST), MBX_VF_RESET | MBX_ACK);
+    assert_int_equal(info(LAST).mailbox, VF_MAILBOX_OPEN);
+}
+
+/* The word that it must reset was written over, and then the buffer was held in silence. */
+static void what_was_written_over_is_said_again(void **state)
+{
+    ask(LAST, MBX_VF_SET_MAC, 0, 0);
+    poll_ms(1);
+    assert_int_equal(chip.memory[LAST][0], MBX_NACK);
+    chip.told = 0;
+    poll_ms(900);
+    assert_true(chip.told == 0);
+    poll_ms(200);
+    assert_int_equal(answer(LAST), MBX_NACK);
+}
+
+/* Linux's ixgbevf keeps the buffer with every version, when it spoke 1.5 once. */
+static void who_keeps_the_buffer_is_served_whatever_its_version(void **state)
+{
+    ask(LAST, MBX_VF_RESET, 0, 0);
+    keeps_and_rings(LAST, MBX_VF_SET_MAC);
+    poll_ms(1);
+    assert_int_equal(info(LAST).messages, 1); /* it might be writing anew */
+    poll_ms(10);
+    assert_int_equal(info(LAST).messages, 2);
+    assert_int_equal(lets_go(LAST), MBX_VF_SET_MAC | CTS_ACK); /* the words are the last answer's */
+    assert_int_equal(info(LAST).mailbox, VF_MAILBOX_OPEN);
+}
+
+/* Its driver stopped waiting: it does not know what it was granted. */
+static void a_reset_whose_answer_was_not_taken_is_none(void **state)
+{
+    memcpy(chip.memory[LAST], (uint32_t[]){ MBX_VF_RESET }, 4);
+    chip.events.requests |= 1ull << LAST;
+    poll_ms(1);
+    assert_int_equal(info(LAST).mailbox, VF_MAILBOX_OPEN);
+    poll_ms(3000);
+    assert_int_equal(chip.memory[LAST][0], MBX_VF_RESET | MBX_ACK);
+    assert_int_equal(ask(LAST, MBX_VF_SET_MAC, 2, 0), MBX_VF_SET_MAC | MBX_NACK);
+    assert_int_equal(info(LAST).mailbox, VF_MAILBOX_CLOSED);
+    poll_ms(1);
+    assert_int_equal(answer(LAST), MBX_NACK);
+    assert_int_equal(ask(LAST, MBX_VF_RESET, 0, 0), MBX_VF_RESET | MBX_ACK);
+    assert_int_equal(ask(LAST, MBX_VF_SET_MAC, 2, 0), MBX_VF_SET_MAC | CTS_ACK);
+}
+
+/* Linux's igbvf sends nothing when it stopped waiting, takes what lies there, and resets when that
+ * says that it may speak. */
+static void who_is_silent_after_its_reset_hears_that_it_may_speak(void **state)
+{
+    ask(LAST, MBX_VF_RESET, 0, 0);
+    poll_ms(1900);
+    assert_int_equal(answer(LAST), 0);
+    poll_ms(200);
+    assert_int_equal(answer(LAST), MBX_PF_CONTROL | MBX_CTS);
+    poll_ms(10000);
+    assert_int_equal(answer(LAST), 0);
+    ask(LAST, MBX_VF_RESET, 0, 0);
+    assert_int_equal(ask(LAST, MBX_VF_SET_MAC, 2, 0), MBX_VF_SET_MAC | CTS_ACK);
+    poll_ms(10000);
+    assert_int_equal(answer(LAST), 0);
+}
+
 static void a_chip_that_is_gone_has_no_messages(void **state)
 {
     chip.gone = true;
@@ -371,6 +471,15 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_end_takes_all_back_and_says_so, set_up, tear_down),
         cmocka_unit_test_setup_teardown(whoever_was_here_hears_that_the_pf_is_back, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(who_keeps_the_buffer_hears_that_it_must_reset, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_was_written_over_is_said_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_keeps_the_buffer_is_served_whatever_its_version, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_reset_whose_answer_was_not_taken_is_none, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(who_is_silent_after_its_reset_hears_that_it_may_speak,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_chip_that_is_gone_has_no_messages, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
