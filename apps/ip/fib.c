@@ -11,12 +11,12 @@ struct trie *fib;
 
 static uint32_t top_of(const void *keys, unsigned i)
 {
-    return ((const uint32_t *)keys)[i] >> 16;
+    return load_le16((const uint8_t *)keys + 4 * i + 2);
 }
 
 static uint32_t octet_of(const void *keys, unsigned i, unsigned k)
 {
-    return ((const uint32_t *)keys)[i] << 8 * (k & 3) >> 24;
+    return ((const uint8_t *)keys)[4 * i + (~k & 3)];
 }
 
 static bool is_same(const void *keys, unsigned i, unsigned j)
@@ -32,9 +32,10 @@ static ALWAYS_INLINE void look_up(const uint32_t *addresses, uint32_t *values, u
                                   unsigned (*count)(uint64_t))
 {
     const struct trie *trie = load_acquire(&fib);
-    if (n == TRIE_BURST && trie_has_many(trie))
+    bool many = n == TRIE_BURST && trie_has_many(trie);
+    if (many)
         trie_burst_many(trie, addresses, values, &addresses_in_order, count);
-    else
+    if (!many || !trie_has_many(trie))
         trie_burst(trie, addresses, values, n, &addresses_in_order, count);
 }
 

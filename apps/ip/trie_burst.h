@@ -8,10 +8,12 @@
 
 #include "apps/ip/trie.h"
 
+#include <emmintrin.h>
 #include <string.h>
 
 #define TRIE_ROOT_OCTETS 2u /* that pick a slot of the root */
-#define TRIE_UNROLL _Pragma("GCC unroll 4")
+#define TRIE_UNROLL_(x) _Pragma(#x)
+#define TRIE_UNROLL(times) TRIE_UNROLL_(GCC unroll times)
 #define TRIE_COUNTS_BITS __attribute__((target("popcnt")))
 
 /* head: the first eight octets, where the trie has tails. */
@@ -90,9 +92,10 @@ static ALWAYS_INLINE void trie_burst(const struct trie *trie, const void *keys, 
 /* Many nodes ------------------------------------------------------------------------
 
  * Where there are many nodes, hardly two keys of a burst take the same way, and what branches is
- * guessed wrong.  Here all keys take the same steps: one whose slot of the root is a leaf looks
- * into a node that says nothing.  Nodes of a shape that is rare among many (wide, dense) look so,
- * too; such keys go down by themselves afterwards. */
+ * guessed wrong; a wrong guess at its end also keeps the next burst from being begun meanwhile.
+ * Here all keys take the same steps: one whose slot of the root is no node, or one of a shape that
+ * is rare among many (wide, dense), looks into a node that says nothing.  Those are looked at
+ * afterwards, if nobody said anything of some key; wide and dense nodes key by key. */
 
 /* Whether those steps are the shorter way; either way finds the same. */
 static ALWAYS_INLINE bool trie_has_many(const struct trie *trie)
@@ -101,49 +104,74 @@ static ALWAYS_INLINE bool trie_has_many(const struct trie *trie)
 }
 
 typedef uint32_t trie_four __attribute__((vector_size(16), may_alias));
+typedef uint16_t trie_eight __attribute__((vector_size(16), may_alias));
 #define TRIE_FOURS (TRIE_BURST / 4)
+#define TRIE_EIGHTS (TRIE_BURST / 8)
 
-/* A burst half way, four keys side by side. */
+/* A burst half way. */
 struct trie_many {
     const struct trie_node *node[TRIE_BURST];
     const uint16_t *at[TRIE_BURST]; /* the entry in it */
-    trie_four root[TRIE_FOURS], cover[TRIE_FOURS], found[TRIE_FOURS];
+    trie_four root[TRIE_FOURS];
+    trie_eight cover[TRIE_EIGHTS];
 };
 
-/* Where both have a bit, it is the first's: masks are all ones or zeros. */
-static ALWAYS_INLINE uintptr_t trie_choose(bool first, uintptr_t a, uintptr_t b)
+/* As good as random where it matters: chosen by, never jumped by. */
+#define TRIE_EITHER(x) __builtin_expect_with_probability(x, 1, 0.5)
+
+/* What is fetched serves once in a while, and is not to drive the root from the caches. */
+static ALWAYS_INLINE void trie_fetch_once(const void *at)
 {
-    uintptr_t mask = -(uintptr_t)first;
-    return (a & mask) | (b & ~mask);
+    __builtin_prefetch(at, 0, 0);
 }
 
-/* Keys without a plain node look into the one that says nothing; those that have another node. */
-static __attribute__((noinline)) uint32_t trie_many_part(struct trie_many *many)
+/* Each key's node is found and fetched. */
+static ALWAYS_INLINE void trie_many_begin(struct trie_many *many, const struct trie *trie,
+                                          const void *keys, const struct trie_keys *kind)
 {
-    const uint32_t *root = (const uint32_t *)many->root;
-    uint32_t others = 0;
+    TRIE_UNROLL(4)
     for (unsigned i = 0; i < TRIE_BURST; i++) {
-        bool plain = (root[i] & (TRIE_NODE | TRIE_WIDE | TRIE_DENSE)) == TRIE_NODE;
-        many->node[i] = (const struct trie_node *)trie_choose(
-            plain, (uintptr_t)many->node[i], (uintptr_t)&trie_says_nothing.node);
-        others |= (root[i] >> 31 & !plain) << i;
+        uint32_t root = load_acquire(&trie->root[kind->top(keys, i)]);
+        const struct trie_node *node = blocks_at(&trie->blocks, root & TRIE_PLACE);
+        bool plain = root - TRIE_NODE <= TRIE_PLACE;
+        ((uint32_t *)many->root)[i] = root;
+        trie_fetch_once(node);
+        trie_fetch_once(&node->begins[kind->octet(keys, i, 2) / 64]);
+        many->node[i] = TRIE_EITHER(plain) ? node : &trie_says_nothing.node;
     }
-    return others;
 }
 
-static ALWAYS_INLINE bool trie_fours_any(trie_four v)
+/* The entries of eight keys are found and fetched. */
+static ALWAYS_INLINE void trie_many_step(struct trie_many *many, const void *keys, unsigned eight,
+                                         const struct trie_keys *kind,
+                                         unsigned (*count)(uint64_t))
 {
-    return v[0] | v[1] | v[2] | v[3];
+    trie_eight cover = { 0 };
+    TRIE_UNROLL(8)
+    for (unsigned k = 0; k < 8; k++) {
+        unsigned i = 8 * eight + k;
+        const struct trie_node *node = many->node[i];
+        many->at[i] = (const uint16_t *)(node + 1) + trie_run(node, kind->octet(keys, i, 2), count);
+        trie_fetch_once(many->at[i]);
+        cover[k] = (uint16_t)load_acquire(&node->cover);
+    }
+    many->cover[eight] = cover;
 }
 
-/* Whether some are not plain nodes. */
-static ALWAYS_INLINE bool trie_many_differ(const struct trie_many *many)
+/* What entry or cover say of eight keys; the keys, as bits, of which they say nothing. */
+static ALWAYS_INLINE uint32_t trie_many_say(const struct trie_many *many, uint32_t *values,
+                                            unsigned eight)
 {
-    const trie_four shape = (trie_four){} + (TRIE_NODE | TRIE_WIDE | TRIE_DENSE);
-    trie_four differs = { 0 };
-    for (unsigned i = 0; i < TRIE_FOURS; i++)
-        differs |= (many->root[i] ^ TRIE_NODE) & shape;
-    return trie_fours_any(differs);
+    trie_eight said = { 0 }, nothing;
+    TRIE_UNROLL(8)
+    for (unsigned k = 0; k < 8; k++)
+        said[k] = load_acquire(many->at[8 * eight + k]);
+    said |= (trie_eight)(said == 0) & many->cover[eight];
+    nothing = (trie_eight)(said == 0);
+    __m128i *to = (__m128i *)(values + 8 * eight), zero = _mm_setzero_si128();
+    _mm_storeu_si128(to, _mm_unpacklo_epi16((__m128i)said, zero));
+    _mm_storeu_si128(to + 1, _mm_unpackhi_epi16((__m128i)said, zero));
+    return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16((__m128i)nothing, zero)) << 8 * eight;
 }
 
 /* Those that say nothing are told the values of others. */
@@ -152,56 +180,47 @@ static ALWAYS_INLINE trie_four trie_fours_better(trie_four said, trie_four other
     return said | ((trie_four)(said == 0) & others & TRIE_VALUE);
 }
 
-/* What entry, cover and root say, the first of them that says something; whether all do. */
-static ALWAYS_INLINE bool trie_many_say(struct trie_many *many)
+/* What leaves of the root and short prefixes say of those keys of which no node did; the keys, as
+ * bits, that have nodes of other shapes. */
+static ALWAYS_INLINE uint32_t trie_many_rest(const struct trie_many *many, const struct trie *trie,
+                                             const void *keys, uint32_t *values,
+                                             const struct trie_keys *kind)
 {
-    trie_four nothing = { 0 };
-    for (unsigned i = 0; i < TRIE_FOURS; i++) {
-        trie_four root = many->root[i], leaf = root & ((root >> 31) - 1);
-        trie_four found = trie_fours_better(many->found[i], many->cover[i]);
-        many->found[i] = trie_fours_better(found, leaf);
-        nothing |= (trie_four)(many->found[i] == 0);
+    uint32_t others = 0;
+    for (unsigned j = 0; j < TRIE_FOURS; j++) {
+        trie_four root = many->root[j], leaf = root & ((root >> 31) - 1), cover, said;
+        TRIE_UNROLL(4)
+        for (unsigned k = 0; k < 4; k++)
+            cover[k] = load_acquire(&trie->cover[kind->top(keys, 4 * j + k) >> 8]);
+        memcpy(&said, values + 4 * j, sizeof said);
+        said = trie_fours_better(trie_fours_better(said, leaf), cover);
+        memcpy(values + 4 * j, &said, sizeof said);
+        root &= root << 1 | root << 2; /* TRIE_NODE with TRIE_WIDE or TRIE_DENSE */
+        others |= (uint32_t)_mm_movemask_ps((__m128)root) << 4 * j;
     }
-    return !trie_fours_any(nothing);
+    return others;
 }
 
-/* TRIE_BURST keys. */
+/* TRIE_BURST keys.  Values of more than 16 bits are cut off: trie_has_many() is asked behind it
+ * again, as well as before. */
 static ALWAYS_INLINE void trie_burst_many(const struct trie *trie, const void *keys,
                                           uint32_t *values, const struct trie_keys *kind,
                                           unsigned (*count)(uint64_t))
 {
     struct trie_many many;
-    uint32_t *root = (uint32_t *)many.root, *cover = (uint32_t *)many.cover;
-    uint32_t *found = (uint32_t *)many.found, others = 0;
-    TRIE_UNROLL
-    for (unsigned i = 0; i < TRIE_BURST; i++) {
-        root[i] = load_acquire(&trie->root[kind->top(keys, i)]);
-        many.node[i] = blocks_at(&trie->blocks, root[i] & TRIE_PLACE);
-        trie_fetch_at(many.node[i], kind->octet(keys, i, 2));
-    }
-    if (unlikely(trie_many_differ(&many)))
-        others = trie_many_part(&many);
-    TRIE_UNROLL
-    for (unsigned i = 0; i < TRIE_BURST; i++) {
-        const struct trie_node *node = many.node[i];
-        many.at[i] = (const uint16_t *)(node + 1) + trie_run(node, kind->octet(keys, i, 2), count);
-        __builtin_prefetch(many.at[i]);
-        cover[i] = load_acquire(&node->cover);
-    }
-    TRIE_UNROLL
-    for (unsigned i = 0; i < TRIE_BURST; i++)
-        found[i] = load_acquire(many.at[i]);
-    if (!trie_many_say(&many)) {
-        for (unsigned i = 0; i < TRIE_BURST; i++)
-            cover[i] = load_acquire(&trie->cover[kind->top(keys, i) >> 8]);
-        for (unsigned i = 0; i < TRIE_FOURS; i++)
-            many.found[i] = trie_fours_better(many.found[i], many.cover[i]);
-    }
-    memcpy(values, many.found, sizeof many.found);
-    for (; others; others &= others - 1) {
-        unsigned i = (unsigned)__builtin_ctz(others);
+    uint32_t left = 0;
+    trie_many_begin(&many, trie, keys, kind);
+    for (unsigned eight = 0; eight < TRIE_EIGHTS; eight++)
+        trie_many_step(&many, keys, eight, kind, count);
+    for (unsigned eight = 0; eight < TRIE_EIGHTS; eight++)
+        left |= trie_many_say(&many, values, eight);
+    if (left)
+        left = trie_many_rest(&many, trie, keys, values, kind);
+    for (; left; left &= left - 1) {
+        unsigned i = (unsigned)__builtin_ctz(left);
         uint32_t known = load_acquire(&trie->cover[kind->top(keys, i) >> 8]);
-        values[i] = trie_descend(trie, keys, i, root[i], known, kind, count);
+        values[i] = trie_descend(trie, keys, i, ((const uint32_t *)many.root)[i], known, kind,
+                                 count);
     }
 }
 
@@ -234,6 +253,13 @@ static ALWAYS_INLINE void trie_stop_add(struct trie_stop *stop, uint32_t entry, 
     stop->entry[stop->n] = entry;
     stop->key[stop->n] = (uint8_t)i;
     stop->n += is_here;
+}
+
+/* Where both have a bit, it is the first's: masks are all ones or zeros. */
+static ALWAYS_INLINE uintptr_t trie_choose(bool first, uintptr_t a, uintptr_t b)
+{
+    uintptr_t mask = -(uintptr_t)first;
+    return (a & mask) | (b & ~mask);
 }
 
 /* What the entry for the octet before `octet` says of key i: to be gone on with, or the end of its
