@@ -12,7 +12,6 @@
 #define MB2_MAGIC 0xe85250d6
 #define PVH_BOOT_MAGIC 0x336ec578   /* our own name for "came in through PVH" */
 
-#define CR0_PE 0x1
 #define CR0_SET 0x80010022      /* PG, WP, NE, MP */
 #define CR0_CLEAR 0x6000000c    /* CD, NW, TS, EM */
 #define CR4_SET 0x660           /* PAE, MCE, OSFXSR, OSXMMEXCPT */

@@ -10,8 +10,6 @@
 /* The tables of VT-d 8.1 and 8.3 to 8.8: offsets in a remapping structure. */
 #define HEADER_SIZE 48u
 #define FLAG_INTERRUPT_REMAPPING 0x01u
-#define FLAG_X2APIC_OPT_OUT 0x02u
-#define FLAG_DMA_OPT_IN 0x04u
 #define DRHD_INCLUDE_PCI_ALL 0x01u
 #define ATSR_ALL_PORTS 0x01u
 #define SCOPE_HEADER 6u
@@ -38,9 +36,7 @@ static int parse_scope(struct parser *p, const uint8_t *b, size_t length)
     if (length % 2 || !path || path > DMAR_PATH_MAX)
         return refuse(p, "device scope with an impossible path");
     struct dmar_scope *s = &d->scope[d->scopes_used++];
-    *s = (struct dmar_scope){
-        .type = b[0], .enumeration_id = b[4], .start_bus = b[5], .path_length = (uint8_t)path
-    };
+    *s = (struct dmar_scope){ .type = b[0], .start_bus = b[5], .path_length = (uint8_t)path };
     for (size_t i = 0; i < path; i++) {
         s->path[i].device = b[SCOPE_HEADER + 2 * i];
         s->path[i].function = b[SCOPE_HEADER + 2 * i + 1];
@@ -140,8 +136,7 @@ static int parse_one(struct parser *p, unsigned type, const uint8_t *b, size_t l
         return parse_rmrr(p, b, length);
     case TYPE_ATSR:
         return parse_ats(p, b, length, false);
-    case TYPE_RHSA:
-        p->dmar->affinities++;
+    case TYPE_RHSA: /* VT-d 8.6: which memory is near; nothing here asks */
         return length < 20 ? refuse(p, "RHSA too short") : 0;
     case TYPE_ANDD:
         return parse_andd(p, b, length);
@@ -178,8 +173,6 @@ int dmar_parse(struct dmar *dmar, const void *table, size_t length, const char *
     }
     dmar->address_width = (uint8_t)(b[36] + 1); /* VT-d 8.1: one less is stored */
     dmar->interrupt_remapping = b[37] & FLAG_INTERRUPT_REMAPPING;
-    dmar->x2apic_opt_out = b[37] & FLAG_X2APIC_OPT_OUT;
-    dmar->dma_opt_in = b[37] & FLAG_DMA_OPT_IN;
     int e = parse_all(&p, b + HEADER_SIZE, length - HEADER_SIZE);
     if (e) {
         memset(dmar, 0, sizeof *dmar);

@@ -14,7 +14,6 @@
 #define DMAR_REGIONS_MAX 32u
 #define DMAR_SCOPES_MAX 256u
 #define DMAR_PATH_MAX 8u /* bridges between a root bus and a device */
-#define DMAR_NAME_MAX 64u
 
 enum dmar_scope_type { /* VT-d 8.3.1 */
                        DMAR_SCOPE_ENDPOINT = 1,
@@ -25,7 +24,7 @@ enum dmar_scope_type { /* VT-d 8.3.1 */
 };
 
 struct dmar_scope {
-    uint8_t type, enumeration_id, start_bus, path_length;
+    uint8_t type, start_bus, path_length;
     struct {
         uint8_t device, function;
     } path[DMAR_PATH_MAX];
@@ -59,14 +58,13 @@ struct dmar_ats { /* ATSR, VT-d 8.5, and SATC, VT-d 8.8 */
 
 struct dmar {
     uint8_t address_width; /* bits of physical address DMA can reach */
-    bool interrupt_remapping, x2apic_opt_out, dma_opt_in;
+    bool interrupt_remapping;
     unsigned units, regions, ats, scopes_used;
     struct dmar_unit unit[DMAR_UNITS_MAX];
     struct dmar_region region[DMAR_REGIONS_MAX];
     struct dmar_ats at[DMAR_REGIONS_MAX];
     struct dmar_scope scope[DMAR_SCOPES_MAX];
-    unsigned names;      /* ANDD rows, VT-d 8.7 */
-    unsigned affinities; /* RHSA rows, VT-d 8.6: counted, one NUMA node is all we use */
+    unsigned names; /* ANDD rows, VT-d 8.7 */
 };
 
 /* 0, or -EINVAL with *why saying in one phrase what was refused. */

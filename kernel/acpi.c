@@ -316,12 +316,6 @@ uint16_t acpi_pm_timer_port(void)
     return port <= 0xffff - 3 ? (uint16_t)port : 0;
 }
 
-bool acpi_pm_timer_is_32bit(void)
-{
-    struct acpi_fadt fadt;
-    return acpi_fadt(&fadt) && (fadt.flags & ACPI_FADT_TMR_VAL_EXT);
-}
-
 struct spcr { /* SPCR, revision 2; later ones append */
     struct acpi_header header;
     uint8_t interface_type, reserved[3];

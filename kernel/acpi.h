@@ -57,7 +57,6 @@ struct acpi_serial { /* SPCR (Microsoft, Serial Port Console Redirection) */
 bool acpi_spcr(struct acpi_serial *serial);
 
 uint16_t acpi_pm_timer_port(void); /* FADT X_PM_TMR_BLK or PM_TMR_BLK; 0: none */
-bool acpi_pm_timer_is_32bit(void);
 /* Never return when they work; -ENOTSUP/-EIO when they do not. */
 int acpi_poweroff(void);
 int acpi_reset(void);

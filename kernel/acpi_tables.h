@@ -18,7 +18,6 @@ struct acpi_gas { /* 5.2.3.2 Generic Address Structure */
 _Static_assert(sizeof(struct acpi_gas) == 12, "ACPI 5.2.3.2");
 
 #define ACPI_FADT_PWR_BUTTON (1u << 4) /* set: it is no register, but a device or absent */
-#define ACPI_FADT_TMR_VAL_EXT (1u << 8) /* the PM timer has 32 bits */
 #define ACPI_FADT_RESET_REG_SUP (1u << 10)
 #define ACPI_FADT_HW_REDUCED (1u << 20) /* no PM1 registers, no PM timer */
 

@@ -36,7 +36,6 @@
 
 #define VIRTIO_NET_CONFIG_RSS_MAX_KEY_SIZE 17 /* 8 bits, with RSS or HASH_REPORT; 40 or more */
 #define VIRTIO_NET_CONFIG_RSS_MAX_TABLE 18    /* 16 bits, with RSS; 128 or more */
-#define VIRTIO_NET_RSS_TABLE_MIN 128u
 #define VIRTIO_NET_CONFIG_HASH_TYPES 20 /* 32 bits, with RSS or HASH_REPORT */
 /* 5.1.6.4.3.1, those that know no extension headers: the same fields for every frame of a flow */
 #define VIRTIO_NET_HASH_TYPE_IPv4 0x01u

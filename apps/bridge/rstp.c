@@ -161,7 +161,6 @@ static void send(struct rstp_port *p, uint8_t type, uint8_t flags)
     store_be16(bpdu + 25, v->port);
     put_times(bpdu + 27, &p->designated_times);
     p->sent++;
-    p->sent_bpdus++;
     p->tree->ops->transmit(p, bpdu, type == BPDU_TCN ? TCN_LENGTH : length);
 }
 
@@ -434,7 +433,6 @@ static void open_further(struct rstp_port *p)
     if (p->learn) {
         p->forward = true;
         p->fd_while = 0;
-        p->forward_transitions++;
     } else {
         p->learn = true;
         p->fd_while = delay_of(p);
@@ -778,7 +776,6 @@ bool rstp_receive(struct rstp_port *port, const uint8_t *bpdu, unsigned length)
     port->received_rstp |= bpdu[3] == BPDU_RST;
     port->received_stp |= bpdu[3] != BPDU_RST;
     port->received_message = true;
-    port->received_bpdus++;
     port->oper_edge = false;
     port->edge_delay = MIGRATE;
     run(port->tree);

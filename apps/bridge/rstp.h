@@ -51,10 +51,9 @@ struct rstp_port {
     bool agree, agreed, disputed, forward, learn, new_info, proposed, proposing;
     bool received_message, received_rstp, received_stp, received_tc, received_tcn, received_tc_ack;
     bool reroot, reselect, selected, send_rstp, sync, synced, tc_ack, tc_prop, update_info;
-    uint8_t information, migration, transition, topology; /* states of machines */
+    uint8_t migration, topology; /* states of machines */
     uint16_t edge_delay, fd_while, hello_when, migrate_delay, rb_while, received_while, rr_while,
         tc_while, sent; /* seconds; sent: BPDUs, one fewer each second */
-    uint64_t received_bpdus, sent_bpdus, forward_transitions; /* for people */
 };
 
 struct rstp_ops {

@@ -250,7 +250,8 @@ static uint32_t compute(struct machine *m, uint16_t code, uint32_t b)
         return b > 31 ? 0 : a << b;
     case RSH:
         return b > 31 ? 0 : a >> b;
-    default:
+    case NEG:
+    default: /* bpf_verify() lets no other pass */
         return -a;
     }
 }

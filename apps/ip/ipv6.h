@@ -58,10 +58,6 @@ static inline bool ipv6_is_link_local(struct ip_address a)
 {
     return a.high >> 54 == 0xfe80 >> 6; /* RFC 4291 2.4 */
 }
-static inline bool ipv6_is_loopback(struct ip_address a)
-{
-    return !a.high && a.low == 1;
-}
 /* No packet on a wire has it as its destination, and as its source only the unspecified one
  * (RFC 4291 2.5.2, 2.5.3, 2.5.5). */
 static inline bool ipv6_is_martian(struct ip_address a)

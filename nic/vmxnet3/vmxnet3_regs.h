@@ -132,9 +132,8 @@ _Static_assert(sizeof(struct vmxnet3_shared) == 720, "Vmxnet3_DriverShared");
     X(mcastBytesRxOK) X(bcastPktsRxOK) X(bcastBytesRxOK) X(pktsRxOutOfBuf) X(pktsRxError)
 #define VMXNET3_QUEUE_COUNTERS 10u
 
-/* Places in `address` and `size`; [1] of a transmit queue is a ring for short frames, which is not
- * used, as iPXE and FreeBSD do without it. */
-#define VMXNET3_RING(n) (n)
+/* The place of a queue's completions in `address` and `size`; its rings are [0] and [1].  [1] of a
+ * transmit queue is a ring for short frames: not used, as iPXE and FreeBSD do without it. */
 #define VMXNET3_COMPLETIONS 2u
 
 struct vmxnet3_queue { /* Vmxnet3_TxQueueDesc and Vmxnet3_RxQueueDesc */
