@@ -58,41 +58,42 @@ void boot_memory_add(struct boot_info *info, uint64_t start, uint64_t size)
     }
 }
 
+/* Takes [start, end) out of row i; the rows of it that are left. */
+static unsigned row_cut(struct boot_info *info, unsigned i, uint64_t start, uint64_t end)
+{
+    struct boot_memory *row = &info->memory[i];
+    uint64_t below = start > row->start ? min_u64(start, row_end(row)) - row->start : 0;
+    uint64_t above = end < row_end(row) ? row_end(row) - max_u64(end, row->start) : 0;
+    struct boot_memory upper = { .start = row_end(row) - above, .size = above };
+
+    if (below == row->size || above == row->size)
+        return 1; /* not touched */
+    if (below && above && info->memory_count == BOOT_MEMORY_MAX) {
+        boot_problem(info, "memory map: too many separate ranges");
+        *(below > above ? &above : &below) = 0; /* the larger half stays */
+    }
+    if (!below && !above) {
+        rows_delete(info, i, 1);
+        return 0;
+    }
+    if (!below) {
+        *row = upper;
+        return 1;
+    }
+    row->size = below;
+    if (above)
+        row_insert(info, i + 1, upper);
+    return above ? 2 : 1;
+}
+
 void boot_memory_remove(struct boot_info *info, uint64_t start, uint64_t size)
 {
     /* A range that wraps claims everything from its start on. */
     uint64_t end = size > UINT64_MAX - start ? UINT64_MAX : start + size;
     unsigned i = 0;
 
-    while (size && i < info->memory_count) {
-        struct boot_memory *row = &info->memory[i];
-        uint64_t below = start > row->start ? min_u64(start, row_end(row)) - row->start : 0;
-        uint64_t above = end < row_end(row) ? row_end(row) - max_u64(end, row->start) : 0;
-        struct boot_memory upper = { .start = row_end(row) - above, .size = above };
-
-        if (below == row->size || above == row->size) {
-            i++; /* not touched */
-            continue;
-        }
-        if (below && above && info->memory_count == BOOT_MEMORY_MAX) {
-            boot_problem(info, "memory map: too many separate ranges");
-            if (below > above)
-                above = 0;
-            else
-                below = 0;
-        }
-        if (!below && !above) {
-            rows_delete(info, i, 1);
-            continue;
-        }
-        if (below)
-            row->size = below;
-        else
-            *row = upper;
-        if (below && above)
-            row_insert(info, i + 1, upper);
-        i++;
-    }
+    while (size && i < info->memory_count)
+        i += row_cut(info, i, start, end);
 }
 
 void boot_parse_begin(struct boot_info *info, const char *protocol)

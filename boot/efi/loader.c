@@ -309,12 +309,31 @@ static struct departure *departure_prepare(const struct departure *plan, struct 
     return d;
 }
 
+/* What the image is told, firmware's last words apart. */
+static void tell(struct uefi_handover *h, EFI_SYSTEM_TABLE *system, EFI_LOADED_IMAGE *loaded,
+                 uint64_t start_tsc)
+{
+    struct file file = { 0 };
+    *h = (struct uefi_handover){ .magic = UEFI_HANDOVER_MAGIC,
+                                 .start_tsc = start_tsc,
+                                 .acpi_rsdp = acpi_root(system),
+                                 .command_line = command_line(loaded) };
+    EFI_STATUS status = configuration_read(loaded, &file);
+    if (!EFI_ERROR(status)) {
+        h->configuration = file.at;
+        h->configuration_size = file.size;
+    } else if (status != EFI_NOT_FOUND) {
+        h->configuration_lost =
+            status == EFI_BAD_BUFFER_SIZE ? UEFI_LOST_TOO_LONG : UEFI_LOST_UNREADABLE;
+    }
+    framebuffer(&h->framebuffer);
+}
+
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 {
     uint64_t start_tsc = read_tsc(), code;
     EFI_LOADED_IMAGE *loaded;
     struct departure plan;
-    struct file file = { 0 };
 
     InitializeLib(image, system);
     EFI_STATUS status = BS->HandleProtocol(image, &LoadedImageProtocol, (void **)&loaded);
@@ -329,20 +348,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
     struct departure *d = h ? departure_prepare(&plan, h, &code) : NULL;
     if (!d)
         return fail(EFI_OUT_OF_RESOURCES, L"memory below 4 GiB");
-    *h = (struct uefi_handover){ .magic = UEFI_HANDOVER_MAGIC,
-                                 .start_tsc = start_tsc,
-                                 .acpi_rsdp = acpi_root(system),
-                                 .command_line = command_line(loaded) };
-    status = configuration_read(loaded, &file);
-    if (!EFI_ERROR(status)) {
-        h->configuration = file.at;
-        h->configuration_size = file.size;
-    }
-    if (EFI_ERROR(status) && status != EFI_NOT_FOUND)
-        h->configuration_lost =
-            status == EFI_BAD_BUFFER_SIZE ? UEFI_LOST_TOO_LONG : UEFI_LOST_UNREADABLE;
-    framebuffer(&h->framebuffer);
-
+    tell(h, system, loaded, start_tsc);
     rest_network_cards();
     status = exit_boot_services(image, h);
     if (EFI_ERROR(status)) /* no way back: what could boot next has lost its network cards */
