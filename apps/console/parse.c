@@ -89,51 +89,57 @@ static bool take_ipv4(const char **text, uint8_t bytes[4])
     return true;
 }
 
-/* RFC 4291 2.2: groups of 16 bits; "::" once, for one or more groups of zeros;
- * the last 32 bits may be written as an IPv4 address. */
-static bool take_ipv6(const char **text, uint8_t bytes[16])
+static bool take_group(const char **text, uint8_t bytes[2])
 {
     const char *p = *text;
-    unsigned n = 0, gap = 17; /* octets read; octets in front of "::" */
+    unsigned v = 0;
 
-    if (p[0] == ':' && p[1] != ':')
+    while (hex_digit(*p) >= 0 && p - *text < 4)
+        v = v << 4 | (unsigned)hex_digit(*p++);
+    if (p == *text)
         return false;
-    while (n < 16) {
-        if (p[0] == ':' && p[1] == ':') {
-            if (gap != 17)
-                return false;
-            gap = n;
-            p += 2;
-            if (hex_digit(*p) < 0)
-                break;
-        } else if (n && *p++ != ':') {
-            return false;
-        }
-        const char *group = p;
-        unsigned v = 0;
-        while (hex_digit(*p) >= 0 && p - group < 4)
-            v = v << 4 | (unsigned)hex_digit(*p++);
-        if (p == group)
-            return false;
-        if (*p == '.') {
-            p = group;
-            if (n > 12 || !take_ipv4(&p, bytes + n))
-                return false;
-            n += 4;
-            break;
-        }
-        bytes[n++] = (uint8_t)(v >> 8);
-        bytes[n++] = (uint8_t)v;
-        if (*p != ':')
-            break;
-    }
-    if (gap != 17 ? n > 14 : n != 16)
-        return false;
-    if (gap != 17) {
-        memmove(bytes + gap + (16 - n), bytes + gap, n - gap);
-        memset(bytes + gap, 0, 16 - n);
-    }
+    bytes[0] = (uint8_t)(v >> 8);
+    bytes[1] = (uint8_t)v;
     *text = p;
+    return true;
+}
+
+/* Groups of 16 bits with colons between them, up to "::" or to `room` octets; the last 32 bits of
+ * an address may be written as an IPv4 address.  The octets read; -1: that is no address. */
+static int take_groups(const char **text, uint8_t *bytes, int room)
+{
+    for (int n = 0; n < room; *text += 1) {
+        const char *group = *text;
+        if (!take_group(text, bytes + n))
+            return -1;
+        if (**text == '.') {
+            *text = group;
+            return n + 4 <= room && take_ipv4(text, bytes + n) && **text != ':' ? n + 4 : -1;
+        }
+        n += 2;
+        if (n == room || (*text)[0] != ':' || (*text)[1] == ':')
+            return n;
+    }
+    return 0;
+}
+
+/* RFC 4291 2.2: "::" once, for one or more groups of zeros. */
+static bool take_ipv6(const char **text, uint8_t bytes[16])
+{
+    uint8_t behind[16];
+    int front = **text == ':' ? 0 : take_groups(text, bytes, 16), back = 0;
+
+    if ((*text)[0] != ':' || (*text)[1] != ':')
+        return front == 16;
+    if (front < 0 || front > 14)
+        return false;
+    *text += 2;
+    if (hex_digit(**text) >= 0)
+        back = take_groups(text, behind, 14 - front);
+    if (back < 0)
+        return false;
+    memset(bytes + front, 0, (size_t)(16 - front - back));
+    memcpy(bytes + 16 - back, behind, (size_t)back);
     return true;
 }
 
