@@ -551,38 +551,52 @@ static uint16_t default_size(const struct virtio_net *net, uint16_t most)
     return (uint16_t)min_u64(size, most);
 }
 
-/* What a negotiated device is and can do.  Static text when it is unusable. */
-static const char *learn(struct virtio_net *net)
+static const char *learn_queues(struct virtio_net *net)
 {
-    struct port *port = &net->port;
-    uint8_t mac[MAC_LEN];
+    struct port_limits *l = &net->port.limits;
     uint16_t rx_max = virtio_queue_size(net->dev, VIRTIO_NET_QUEUE_RECEIVE(0));
     uint16_t tx_max = virtio_queue_size(net->dev, VIRTIO_NET_QUEUE_TRANSMIT(0));
     if (!rx_max || !tx_max)
         return "no usable receive or transmit queue";
-    port->limits.rx_size_max = rx_max;
-    port->limits.tx_size_max = tx_max;
-    port->limits.size_power_of_two = !virtio_net_has(net, VIRTIO_F_RING_PACKED);
-    port->limits.rx_queues_max = (uint16_t)min_u64(net->device_pairs, PORT_QUEUES_MAX);
-    port->limits.rx_size_default = default_size(net, rx_max);
-    port->limits.tx_size_default = default_size(net, tx_max);
-    if (read_mac(net, mac))
-        return "configuration cannot be read";
-    port_take_mac(port, net->dev->name, mac);
-    net->mtu_max = read_mtu_max(net);
-    net->mtu_told = virtio_net_has(net, VIRTIO_NET_F_MTU);
+    l->rx_size_max = rx_max;
+    l->tx_size_max = tx_max;
+    l->size_power_of_two = !virtio_net_has(net, VIRTIO_F_RING_PACKED);
+    l->rx_queues_max = (uint16_t)min_u64(net->device_pairs, PORT_QUEUES_MAX);
+    l->rx_size_default = default_size(net, rx_max);
+    l->tx_size_default = default_size(net, tx_max);
+    return NULL;
+}
+
+/* Of the port's operations those go for which the device has nothing. */
+static void learn_operations(struct virtio_net *net)
+{
     if (!virtio_net_has(net, VIRTIO_NET_F_CTRL_MAC_ADDR) && !net->dev->transport->legacy)
         net->ops.set_mac = NULL;
     if (virtio_net_has(net, VIRTIO_NET_F_CTRL_RX))
-        port->limits.unicast_max = VIRTIO_NET_UNICAST_MAX;
+        net->port.limits.unicast_max = VIRTIO_NET_UNICAST_MAX;
     else
         net->ops.set_rx_mode = NULL;
     if (net->dev->transport->queue_interrupt)
         net->ops.arm = virtio_net_arm;
     if (!virtio_net_has(net, VIRTIO_NET_F_CTRL_VLAN))
         net->ops.vlan_filter = NULL;
+}
+
+/* What a negotiated device is and can do.  Static text when it is unusable. */
+static const char *learn(struct virtio_net *net)
+{
+    uint8_t mac[MAC_LEN];
+    const char *trouble = learn_queues(net);
+    if (trouble)
+        return trouble;
+    if (read_mac(net, mac))
+        return "configuration cannot be read";
+    port_take_mac(&net->port, net->dev->name, mac);
+    net->mtu_max = read_mtu_max(net);
+    net->mtu_told = virtio_net_has(net, VIRTIO_NET_F_MTU);
+    learn_operations(net);
     /* Its DMA goes round an IOMMU that is there: virtio 1.2 6. */
-    port->unfenced = net->dev->dma->domain && !virtio_net_has(net, VIRTIO_F_ACCESS_PLATFORM);
+    net->port.unfenced = net->dev->dma->domain && !virtio_net_has(net, VIRTIO_F_ACCESS_PLATFORM);
     return NULL;
 }
 

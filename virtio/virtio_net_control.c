@@ -46,29 +46,36 @@ static int wait_for_ack(struct virtio_net *net)
     return 0;
 }
 
-/* Sends a command whose data, length1 + length2 bytes of it or none, lie in net_out.
- * The framing of 5.1.6.6, which every device understands. */
-static int send(struct virtio_net *net, uint8_t class, uint8_t command, size_t length1,
-                size_t length2)
+/* The framing of 5.1.6.6, which every device understands: what is read of it, and last what the
+ * device writes.  The number of segments that it reads. */
+static unsigned command_segments(const struct virtio_net *net, size_t length1, size_t length2,
+                                 struct virtqueue_segment s[CONTROL_SEGMENTS])
 {
-    struct net_out *out = net->out.va;
-    uint8_t *ack = net->in.va;
     uint64_t data = net->out.iova + offsetof(struct net_out, data);
-    struct virtqueue_segment s[CONTROL_SEGMENTS];
     unsigned n = 0;
-
-    if (!net->control.size || net->control_dead)
-        return -EIO;
-    out->class = class;
-    out->command = command;
-    store_relaxed(ack, 0xff);
     s[n++] = (struct virtqueue_segment){ net->out.iova + offsetof(struct net_out, class), 2 };
     if (length1)
         s[n++] = (struct virtqueue_segment){ data, (uint32_t)length1 };
     if (length2)
         s[n++] = (struct virtqueue_segment){ data + length1, (uint32_t)length2 };
     s[n] = (struct virtqueue_segment){ net->in.iova, 1 };
-    if (!virtqueue_add(&net->control, s, n, 1, out)) {
+    return n;
+}
+
+/* Sends a command whose data, length1 + length2 bytes of it or none, lie in net_out. */
+static int send(struct virtio_net *net, uint8_t class, uint8_t command, size_t length1,
+                size_t length2)
+{
+    struct net_out *out = net->out.va;
+    uint8_t *ack = net->in.va;
+    struct virtqueue_segment s[CONTROL_SEGMENTS];
+
+    if (!net->control.size || net->control_dead)
+        return -EIO;
+    out->class = class;
+    out->command = command;
+    store_relaxed(ack, 0xff);
+    if (!virtqueue_add(&net->control, s, command_segments(net, length1, length2, s), 1, out)) {
         log_warning("%s: control queue of %u has no room for a command", net->dev->name,
                     net->control.size);
         return -EIO;
