@@ -287,6 +287,33 @@ static void take_message(struct rstp_port *p)
     }
 }
 
+/* 17.27 UPDATE */
+static void update_priority(struct rstp_port *p)
+{
+    p->proposing = p->proposed = false;
+    p->agreed = p->agreed && better_or_same(p, RSTP_INFO_MINE);
+    p->synced = p->synced && p->agreed;
+    p->priority = p->designated;
+    p->times = p->designated_times;
+    p->update_info = false;
+    p->info_is = RSTP_INFO_MINE;
+    p->new_info = true;
+}
+
+/* 17.27 DISABLED */
+static void forget_priority(struct rstp_port *p)
+{
+    p->proposing = p->proposed = p->agree = p->agreed = false;
+    p->received_while = 0;
+    p->info_is = RSTP_INFO_DISABLED;
+}
+
+static bool is_too_old(const struct rstp_port *p)
+{
+    return p->info_is == RSTP_INFO_RECEIVED && !p->received_while && !p->update_info &&
+           !p->received_message;
+}
+
 /* 17.27 */
 static bool inform(struct rstp_port *p)
 {
@@ -294,22 +321,11 @@ static bool inform(struct rstp_port *p)
         p->received_message = false;
         if (p->info_is == RSTP_INFO_DISABLED)
             return false;
-        p->proposing = p->proposed = p->agree = p->agreed = false;
-        p->received_while = 0;
-        p->info_is = RSTP_INFO_DISABLED;
-    } else if (p->info_is == RSTP_INFO_DISABLED ||
-               (p->info_is == RSTP_INFO_RECEIVED && !p->received_while && !p->update_info &&
-                !p->received_message)) {
+        forget_priority(p);
+    } else if (p->info_is == RSTP_INFO_DISABLED || is_too_old(p)) {
         p->info_is = RSTP_INFO_AGED;
     } else if (p->selected && p->update_info) {
-        p->proposing = p->proposed = false;
-        p->agreed = p->agreed && better_or_same(p, RSTP_INFO_MINE);
-        p->synced = p->synced && p->agreed;
-        p->priority = p->designated;
-        p->times = p->designated_times;
-        p->update_info = false;
-        p->info_is = RSTP_INFO_MINE;
-        p->new_info = true;
+        update_priority(p);
         return true;
     } else if (p->received_message && !p->update_info) {
         take_message(p);
