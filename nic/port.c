@@ -79,17 +79,10 @@ static struct port *uplink_of(const struct port *port)
     return NULL;
 }
 
-int port_register_at(struct port *port, unsigned number)
+/* -EINVAL after a line in the log: its driver is not made as the contract has it. */
+static int check_driver(const struct port *port)
 {
     const char *missing = ops_missing(port->ops, port->limits.offloads);
-    number = number == PORT_NONE ? numbered_lowest(&ports) : number;
-    if (port_get(number))
-        return -EADDRINUSE;
-    if (number >= numbers) {
-        log_error("port: no number left for another %s port, %u is the most", port->driver,
-                  numbers);
-        return -ENOSPC;
-    }
     if (missing) {
         log_error("port: driver %s does not offer %s", port->driver, missing);
         return -EINVAL;
@@ -98,6 +91,11 @@ int port_register_at(struct port *port, unsigned number)
         log_error("port: driver %s states limits that contradict themselves", port->driver);
         return -EINVAL;
     }
+    return 0;
+}
+
+static void begin(struct port *port, unsigned number)
+{
     port->unfenced |= port->dma && !port->dma->domain && iommu_present();
     port->uplink = uplink_of(port);
     port->number = (uint16_t)number;
@@ -106,6 +104,22 @@ int port_register_at(struct port *port, unsigned number)
     if (FRAME_LIMIT(port->mtu) > port->limits.max_frame)
         port->mtu = (uint16_t)(port->limits.max_frame - FRAME_LIMIT(0));
     port->first_mtu = port->mtu;
+}
+
+int port_register_at(struct port *port, unsigned number)
+{
+    number = number == PORT_NONE ? numbered_lowest(&ports) : number;
+    if (port_get(number))
+        return -EADDRINUSE;
+    if (number >= numbers) {
+        log_error("port: no number left for another %s port, %u is the most", port->driver,
+                  numbers);
+        return -ENOSPC;
+    }
+    int e = check_driver(port);
+    if (e)
+        return e;
+    begin(port, number);
     if (numbered_set(&ports, number, port)) {
         log_error("port: no memory to register another %s port", port->driver);
         return -ENOMEM;
