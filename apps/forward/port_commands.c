@@ -46,31 +46,42 @@ static void show_vlan(struct out *out, unsigned vlan)
         out_text(out, "  vlan           none: tags are left alone\n");
 }
 
-static void show_identity(struct out *out, unsigned number)
+static void show_mac(struct out *out, const struct port *p)
+{
+    char mac[MAC_TEXT], permanent[MAC_TEXT];
+    mac_format(p->mac, mac);
+    mac_format(p->permanent_mac, permanent);
+    if (memcmp(p->mac, (uint8_t[MAC_LEN]){ 0 }, MAC_LEN))
+        out_printf(out, "  mac            %s, permanent %s\n", mac, permanent);
+    else
+        out_text(out, "  mac            none yet: the PF gives it\n");
+}
+
+static void show_title(struct out *out, const struct port *p)
 {
     static const char *const states[] = {
         [PORT_STOPPED] = "stopped", [PORT_RUNNING] = "running", [PORT_FAILED] = "failed"
     };
+    char where[32] = "no bus";
+    if (p->pci)
+        pci_bdf_format(p->pci->bdf, where);
+    else if (p->mmio_address)
+        snprintf(where, sizeof where, "mmio 0x%" PRIx64, p->mmio_address);
+    out_printf(out, "port %u: %s, %s, %s%s%s\n", p->number, p->driver, where, states[p->state],
+               p->failure ? ": " : "", p->failure ? p->failure : "");
+}
+
+/* Of a copy: printing lets others run, and then the port may be gone. */
+static void show_identity(struct out *out, unsigned number)
+{
     const struct port *port = port_get(number);
     if (!port)
         return;
     struct port p = *port;
-    char where[32] = "no bus", mac[MAC_TEXT], permanent[MAC_TEXT];
-
-    if (p.pci)
-        pci_bdf_format(p.pci->bdf, where);
-    else if (p.mmio_address)
-        snprintf(where, sizeof where, "mmio 0x%" PRIx64, p.mmio_address);
-    mac_format(p.mac, mac);
-    mac_format(p.permanent_mac, permanent);
-    out_printf(out, "port %u: %s, %s, %s%s%s\n", p.number, p.driver, where, states[p.state],
-               p.failure ? ": " : "", p.failure ? p.failure : "");
+    show_title(out, &p);
     out_printf(out, "  admin          %s\n", p.admin_up ? "up" : "down");
     out_printf(out, "  dma            %s\n", fence(&p));
-    if (memcmp(p.mac, (uint8_t[MAC_LEN]){ 0 }, MAC_LEN))
-        out_printf(out, "  mac            %s, permanent %s\n", mac, permanent);
-    else
-        out_text(out, "  mac            none yet: the PF gives it\n");
+    show_mac(out, &p);
     if (p.pending)
         out_text(out, "  settings       asked for, the PF has not answered yet\n");
     if (p.refusal)

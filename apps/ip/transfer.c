@@ -228,7 +228,23 @@ static int run(struct command_call *call, struct transfer *x)
     return e;
 }
 
-/* The server, and both names: here and there they are the same but for folders, unless told. */
+/* -errno after its error line; else where the server is. */
+static int check(struct command_call *call, bool put, const char *there, const char *here,
+                 struct echo_request *way)
+{
+    if (call->source)
+        return command_error(call,
+                             "files are not moved by a configuration: its ports are not up yet");
+    int e = probe_check(call, put ? "file put" : "file get", way);
+    if (e)
+        return e;
+    if (strlen(there) > TFTP_NAME_MAX || !files_name_is_good(here))
+        return command_error(call, "'%s' cannot be a file's name", put ? there : here);
+    return 0;
+}
+
+/* The server, and both names: here and there they are the same but for folders, unless told.
+ * NULL after an error line. */
 static struct transfer *make(struct command_call *call, bool put)
 {
     const struct command_arg *as = command_option(call, "as");
@@ -236,16 +252,8 @@ static struct transfer *make(struct command_call *call, bool put)
     const char *there = put && as ? as->word : word;
     const char *here = put ? word : as ? as->word : slash ? slash + 1 : word;
     struct echo_request way = { 0 };
-    if (call->source) {
-        command_error(call, "files are not moved by a configuration: its ports are not up yet");
+    if (check(call, put, there, here, &way))
         return NULL;
-    }
-    if (probe_check(call, put ? "file put" : "file get", &way))
-        return NULL;
-    if (strlen(there) > TFTP_NAME_MAX || !files_name_is_good(here)) {
-        command_error(call, "'%s' cannot be a file's name", put ? there : here);
-        return NULL;
-    }
     struct transfer *x = calloc(1, sizeof *x);
     if (!x) {
         command_error(call, "there is no memory for a transfer");
