@@ -384,9 +384,9 @@ test-nested:
 
 # Device models as programs, for QEMU's vfio-user-pci: the objects of tests/models, with
 # tests/linux/vfio_user.c in the place of tests/models/pcispace.c.
-SERVED_C := $(filter-out %_server.c %/serve.c %recorder.c,$(wildcard tests/linux/*.c)) \
+SERVED_C := $(filter-out %_server.c %recorder.c,$(wildcard tests/linux/*.c)) \
 	$(addprefix tests/models/,pcispace_config.c intel_seen.c intel_sent.c)
-ADMINQ_C := tests/linux/serve.c tests/linux/virtchnl_recorder.c $(addprefix tests/models/,i40e_engine.c i40e_aq_device.c)
+ADMINQ_C := tests/linux/virtchnl_recorder.c $(addprefix tests/models/,i40e_engine.c i40e_aq_device.c)
 SERVERS := $(B)/ixgbe_server $(B)/i40e_server $(B)/iavf_server
 $(B)/ixgbe_server: tests/linux/recorder.c $(filter-out %_tree.c,$(wildcard tests/models/ixgbe_model*.c))
 $(B)/i40e_server: $(ADMINQ_C) tests/models/iavf_model.c $(filter-out %_tree.c,$(wildcard tests/models/i40e_model*.c))

@@ -22,15 +22,7 @@ def pytest_collection_modifyitems(items):
 def linux():
     with modelled.Linux([("pf", ["-m", "1"]), ("vf", ["-m", "2"]), ("pf", ["-c", "x540", "-m", "3"]),
                          ("pf", ["-c", "kx4", "-m", "4"])]) as machine:
-        machine.pf, machine.vf = machine.netdev(modelled.bdf(PF)), machine.netdev(modelled.bdf(VF))
-        machine.run("mkdir -p /var/run")
-        machine.ip("netns add far")
-        machine.ip("link set %s netns far" % machine.vf)
-        machine.ip("address add %s/24 dev %s" % (PF_ADDRESS, machine.pf))
-        machine.ip("-n far address add %s/24 dev %s" % (VF_ADDRESS, machine.vf))
-        machine.ip("link set %s up" % machine.pf)
-        machine.ip("-n far link set %s up" % machine.vf)
-        machine.both_up()
+        machine.part(PF_ADDRESS, VF_ADDRESS)
         assert machine.violations() == [0] * 4, machine.story()
         machine.make_bulk()
         yield machine

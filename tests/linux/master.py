@@ -57,14 +57,7 @@ def begun(program, cpus=2):
 def linux(master):
     """VF 0 in its own network namespace, VF 1 in `far`."""
     with modelled.Linux([], served=master.model.served.vfs, cpus=master.cpus) as machine:
-        machine.run("mkdir -p /var/run")
-        machine.pf, machine.vf = machine.netdev(modelled.bdf(0)), machine.netdev(modelled.bdf(1))
-        machine.ip("netns add far")
-        machine.ip("link set %s netns far" % machine.vf)
-        machine.ip("address add %s/24 dev %s" % (NEAR, machine.pf))
-        machine.ip("link set %s up" % machine.pf)
-        machine.ip("-n far link set %s up" % machine.vf)
-        machine.both_up()
+        machine.part(NEAR)
         machine.make_bulk()
         yield machine
 

@@ -198,6 +198,19 @@ class Linux(guest.Linux):
         """A command in the other network namespace."""
         return "%s netns exec far %s" % (IP, words)
 
+    def part(self, near, far=None):
+        """The first function here and the second one in the network namespace `far`, with these addresses; both are up."""
+        self.pf, self.vf = self.netdev(bdf(0)), self.netdev(bdf(1))
+        self.run("mkdir -p /var/run")
+        self.ip("netns add far")
+        self.ip("link set %s netns far" % self.vf)
+        self.ip("address add %s/24 dev %s" % (near, self.pf))
+        if far:
+            self.ip("-n far address add %s/24 dev %s" % (far, self.vf))
+        self.ip("link set %s up" % self.pf)
+        self.ip("-n far link set %s up" % self.vf)
+        self.both_up()
+
     def both_up(self):
         self.until(guest.is_up(self.pf))
         self.until("%s -n far link show %s | grep -q 'state UP'" % (IP, self.vf))

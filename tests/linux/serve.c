@@ -95,6 +95,7 @@ static bool turn(void)
     if (!p[0].revents)
         return true;
     deaf = !fgets(line, sizeof line, stdin);
+    line[deaf ? 0 : strcspn(line, "\n")] = 0;
     return deaf || obey(line);
 }
 

@@ -19,7 +19,8 @@ struct served_model {
     uint32_t (*take)(uint8_t *frame, uint32_t size);
     void (*set_link)(bool up);
     unsigned (*violations)(void);
-    /* Another word and its rest: the answer is printed; false: it has none such. */
+    /* Another word and its rest, without the line's end: the answer is printed; false: it has none
+     * such. */
     bool (*obey)(const char *line);
 };
 

@@ -16,18 +16,10 @@ def linux():
     with modelled.Linux([("pf", ["-m", "1"]), ("pf", ["-m", "2", "-p", "1"]), ("pf", ["-c", "xl710", "-m", "3"]),
                          ("pf", ["-c", "xxv710", "-m", "4", "-p", "1"]), ("pf", ["-c", "x722", "-m", "5"]),
                          ("pf", ["-c", "x722", "-m", "6", "-p", "1"])], program="i40e_server") as machine:
-        machine.pf, machine.vf = machine.netdev(modelled.bdf(NEAR)), machine.netdev(modelled.bdf(FAR))
-        machine.run("mkdir -p /var/run")
-        machine.ip("netns add far")
-        machine.ip("link set %s netns far" % machine.vf)
-        machine.ip("address add %s/24 dev %s" % (NEAR_ADDRESS, machine.pf))
-        machine.ip("-n far address add %s/24 dev %s" % (FAR_ADDRESS, machine.vf))
-        machine.ip("link set %s up" % machine.pf)
-        machine.ip("-n far link set %s up" % machine.vf)
-        machine.both_up()
+        machine.part(NEAR_ADDRESS, FAR_ADDRESS)
         reach(machine)
         assert machine.violations() == [0] * 6, machine.story()
-        machine.run("dd if=/dev/urandom of=/run/bulk bs=1M count=%d" % modelled.BULK_MIB)
+        machine.make_bulk()
         yield machine
 
 

@@ -15,17 +15,9 @@ NEAR, FAR = "192.0.2.1", "192.0.2.2"
 def linux():
     with modelled.Linux([("vf", ["-c", "i40e", "-m", "1", "-q", "2"]),
                          ("vf", ["-c", "ice", "-m", "2", "-q", "4"])], program="iavf_server") as machine:
-        machine.pf, machine.vf = (machine.netdev(modelled.bdf(number)) for number in (I40E, ICE))
-        machine.run("mkdir -p /var/run")
-        machine.ip("netns add far")
-        machine.ip("link set %s netns far" % machine.vf)
-        machine.ip("address add %s/24 dev %s" % (NEAR, machine.pf))
-        machine.ip("-n far address add %s/24 dev %s" % (FAR, machine.vf))
-        machine.ip("link set %s up" % machine.pf)
-        machine.ip("-n far link set %s up" % machine.vf)
-        machine.both_up()
+        machine.part(NEAR, FAR)
         assert machine.violations() == [0] * 2, machine.story()
-        machine.run("dd if=/dev/urandom of=/run/bulk bs=1M count=%d" % modelled.BULK_MIB)
+        machine.make_bulk()
         yield machine
 
 
