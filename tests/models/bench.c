@@ -258,6 +258,15 @@ uint64_t bench_all_drops(void)
     return n;
 }
 
+enum neighbor_state bench_neighbor_state(struct ip_address address)
+{
+    struct neighbor_info n;
+    for (unsigned place = 0; neighbor_next(&place, &n);)
+        if (ip_equal(n.address, address))
+            return n.state;
+    return NEIGHBOR_FREE;
+}
+
 /* Frames ------------------------------------------------------------------ */
 
 void station_mac(unsigned wire, unsigned station, uint8_t mac[MAC_LEN])

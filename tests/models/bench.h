@@ -8,6 +8,7 @@
 
 #include "apps/forward/forward.h"
 #include "apps/ip/ipv4.h"
+#include "apps/ip/neighbor.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -53,6 +54,7 @@ bool bench_take_arp(unsigned wire, struct frame *frame);
 bool bench_is_quiet(void); /* nothing left on any wire; throws it away */
 uint64_t bench_drops(unsigned wire, enum drop_reason why);
 uint64_t bench_all_drops(void);
+enum neighbor_state bench_neighbor_state(struct ip_address address); /* NEIGHBOR_FREE: none */
 /* Runs a command that must succeed, or must fail with this text in its line. */
 void bench_command(const char *line);
 void bench_command_fails(const char *line, const char *text);

@@ -20,15 +20,6 @@ static int set_up(void **state)
     return 0;
 }
 
-static enum neighbor_state state_of(struct ip_address address)
-{
-    struct neighbor_info n;
-    for (unsigned place = 0; neighbor_next(&place, &n);)
-        if (ip_equal(n.address, address))
-            return n.state;
-    return NEIGHBOR_FREE;
-}
-
 static void silently_dropped(enum drop_reason why)
 {
     uint64_t was = bench_drops(0, why);
@@ -73,7 +64,7 @@ static void nothing_in_pieces_is_heard(void **state)
         frame6_seal(&f);
         frame6_extend(&f, IPV6_FRAGMENT);
         silently_dropped(DROP_nd_invalid);
-        assert_int_equal(state_of(host_a), NEIGHBOR_FREE);
+        assert_int_equal(bench_neighbor_state(host_a), NEIGHBOR_FREE);
     }
 }
 
@@ -83,14 +74,14 @@ static void an_answer_without_a_mac_resolves_nobody(void **state)
     station_meet6(1, 20, address6("2001:db8:1::b"));
     frame6(&f, 1, 20, address6("2001:db8:1::b"), host_a, 100);
     bench_send(1, &f);
-    assert_int_equal(state_of(host_a), NEIGHBOR_INCOMPLETE);
+    assert_int_equal(bench_neighbor_state(host_a), NEIGHBOR_INCOMPLETE);
     ip_store(nd_make(host_a, router_a, ICMP6_NEIGHBOR_ADVERTISEMENT, ND_NEIGHBOR_LENGTH) +
                  ND_TARGET,
              host_a);
     frame6_icmp_of(&f)[ND_FLAGS] = ND_SOLICITED | ND_OVERRIDE;
     frame6_seal(&f);
     bench_send(0, &f);
-    assert_int_equal(state_of(host_a), NEIGHBOR_INCOMPLETE);
+    assert_int_equal(bench_neighbor_state(host_a), NEIGHBOR_INCOMPLETE);
 }
 
 /* RFC 4861 6.1.1, 6.2.6: a router solicitation teaches no MAC that it does not tell; who has no
@@ -101,7 +92,7 @@ static void router_solicitations_without_a_mac(void **state)
     uint8_t mac[MAC_LEN];
     nd_make(near, IPV6_ALL_ROUTERS, ICMP6_ROUTER_SOLICITATION, ICMP6_HEADER);
     bench_send(0, &f);
-    assert_int_equal(state_of(near), NEIGHBOR_FREE);
+    assert_int_equal(bench_neighbor_state(near), NEIGHBOR_FREE);
     station_mac(0, 10, mac);
     nd_put_mac(nd_make(none, IPV6_ALL_ROUTERS, ICMP6_ROUTER_SOLICITATION, 16) + 8, ND_OPTION_SOURCE,
                mac);
@@ -133,7 +124,7 @@ static void other_routers_change_nothing(void **state)
     frame6_seal(&f);
     bench_send(0, &f);
     assert_string_equal(bench_output("show routes"), before);
-    assert_int_equal(state_of(address6("fe80::b")), NEIGHBOR_FREE);
+    assert_int_equal(bench_neighbor_state(address6("fe80::b")), NEIGHBOR_FREE);
     frame6_icmp(&f, 0, 10, host_a, router_a, ICMP6_ECHO, 16);
     bench_is_quiet();
     bench_send(0, &f);

@@ -21,15 +21,6 @@ static int set_up(void **state)
     return 0;
 }
 
-static enum neighbor_state state_of(struct ip_address address)
-{
-    struct neighbor_info n;
-    for (unsigned place = 0; neighbor_next(&place, &n);)
-        if (ip_equal(n.address, address))
-            return n.state;
-    return NEIGHBOR_FREE;
-}
-
 static bool has_mac(struct ip_address address, unsigned wire, unsigned station)
 {
     uint8_t mac[MAC_LEN], is[MAC_LEN];
@@ -61,7 +52,7 @@ static void solicitation_is_answered_and_learned(void **state)
     assert_true(ip_equal(ip_load(icmp + ND_TARGET), router_a));
     assert_int_equal(icmp[ND_NEIGHBOR_LENGTH], ND_OPTION_TARGET);
     assert_memory_equal(icmp + ND_NEIGHBOR_LENGTH + 2, bench.port[0]->mac, MAC_LEN);
-    assert_int_equal(state_of(host_a), NEIGHBOR_STALE);
+    assert_int_equal(bench_neighbor_state(host_a), NEIGHBOR_STALE);
     assert_true(has_mac(host_a, 0, 10));
     frame6_solicit(&f, 0, 11, host_a, router_a); /* another MAC */
     bench_send(0, &f);
@@ -76,7 +67,7 @@ static void search_for_duplicates_is_answered_to_all(void **state)
     assert_true(bench_take_icmp6(0, &g, ICMP6_NEIGHBOR_ADVERTISEMENT));
     assert_true(ip_equal(ipv6_destination(frame_ip(&g)), IPV6_ALL_NODES));
     assert_int_equal(frame6_icmp_of(&g)[ND_FLAGS], ND_ROUTER | ND_OVERRIDE);
-    assert_int_equal(state_of(none), NEIGHBOR_FREE);
+    assert_int_equal(bench_neighbor_state(none), NEIGHBOR_FREE);
 }
 
 /* RFC 4861 7.2.7: of an anycast address without the override flag. */
@@ -97,10 +88,10 @@ static void others_targets_and_sources(void **state)
     frame6_seal(&f);
     bench_send(0, &f);
     assert_true(bench_is_quiet());
-    assert_int_equal(state_of(host_a), NEIGHBOR_FREE);
+    assert_int_equal(bench_neighbor_state(host_a), NEIGHBOR_FREE);
     frame6_solicit(&f, 0, 10, address6("2001:db8:77::5"), router_a);
     bench_send(0, &f);
-    assert_int_equal(state_of(address6("2001:db8:77::5")), NEIGHBOR_FREE);
+    assert_int_equal(bench_neighbor_state(address6("2001:db8:77::5")), NEIGHBOR_FREE);
 }
 
 static void invalid(const char *why)
@@ -175,7 +166,7 @@ static void resolution_waits_and_then_sends(void **state)
     const uint8_t *icmp = frame6_icmp_of(&g);
     assert_int_equal(icmp[ND_NEIGHBOR_LENGTH], ND_OPTION_SOURCE);
     assert_memory_equal(icmp + ND_NEIGHBOR_LENGTH + 2, bench.port[0]->mac, MAC_LEN);
-    assert_int_equal(state_of(host_a), NEIGHBOR_INCOMPLETE);
+    assert_int_equal(bench_neighbor_state(host_a), NEIGHBOR_INCOMPLETE);
     for (unsigned i = 0; i < NEIGHBOR_QUEUE_MAX + 3; i++)
         send_to(host_a);
     assert_int_equal(bench_drops(1, DROP_neighbor_queue), 4);
@@ -188,7 +179,7 @@ static void resolution_waits_and_then_sends(void **state)
     while (bench_take6(0, &g))
         n += frame_ip(&g)[IPV6_NEXT_HEADER] == IPV6_UDP;
     assert_int_equal(n, NEIGHBOR_QUEUE_MAX);
-    assert_int_equal(state_of(host_a), NEIGHBOR_REACHABLE);
+    assert_int_equal(bench_neighbor_state(host_a), NEIGHBOR_REACHABLE);
 }
 
 /* RFC 4861 7.2.5, every case. */
@@ -196,38 +187,38 @@ static void advertisements_and_their_flags(void **state)
 {
     frame6_advertise(&f, 0, 10, router_a, host_a, ND_SOLICITED | ND_OVERRIDE);
     bench_send(0, &f); /* nobody asked: no entry */
-    assert_int_equal(state_of(host_a), NEIGHBOR_FREE);
+    assert_int_equal(bench_neighbor_state(host_a), NEIGHBOR_FREE);
     station_meet6(0, 10, host_a);
-    assert_int_equal(state_of(host_a), NEIGHBOR_REACHABLE);
+    assert_int_equal(bench_neighbor_state(host_a), NEIGHBOR_REACHABLE);
     frame6_advertise(&f, 0, 11, router_a, host_a, ND_SOLICITED); /* no override: doubted */
     bench_send(0, &f);
-    assert_int_equal(state_of(host_a), NEIGHBOR_STALE);
+    assert_int_equal(bench_neighbor_state(host_a), NEIGHBOR_STALE);
     assert_true(has_mac(host_a, 0, 10));
     bench_send(0, &f); /* in another state: ignored */
-    assert_int_equal(state_of(host_a), NEIGHBOR_STALE);
+    assert_int_equal(bench_neighbor_state(host_a), NEIGHBOR_STALE);
     assert_true(has_mac(host_a, 0, 10));
     frame6_advertise(&f, 0, 10, router_a, host_a, 0); /* unsolicited, nothing new */
     bench_send(0, &f);
-    assert_int_equal(state_of(host_a), NEIGHBOR_STALE);
+    assert_int_equal(bench_neighbor_state(host_a), NEIGHBOR_STALE);
     frame6_advertise(&f, 0, 10, router_a, host_a, ND_SOLICITED); /* the same MAC: confirmed */
     bench_send(0, &f);
-    assert_int_equal(state_of(host_a), NEIGHBOR_REACHABLE);
+    assert_int_equal(bench_neighbor_state(host_a), NEIGHBOR_REACHABLE);
     frame6_advertise(&f, 0, 11, IPV6_ALL_NODES, host_a, ND_OVERRIDE); /* unsolicited and new */
     bench_send(0, &f);
-    assert_int_equal(state_of(host_a), NEIGHBOR_STALE);
+    assert_int_equal(bench_neighbor_state(host_a), NEIGHBOR_STALE);
     assert_true(has_mac(host_a, 0, 11));
     frame6_advertise(&f, 0, 12, router_a, host_a, ND_SOLICITED | ND_OVERRIDE);
     bench_send(0, &f);
-    assert_int_equal(state_of(host_a), NEIGHBOR_REACHABLE);
+    assert_int_equal(bench_neighbor_state(host_a), NEIGHBOR_REACHABLE);
     assert_true(has_mac(host_a, 0, 12));
     frame6_advertise(&f, 0, 12, router_a, host_a, ND_SOLICITED); /* without the option */
     f.length -= ND_OPTION_MAC_LENGTH;
     store_be16(frame_ip(&f) + IPV6_PAYLOAD_LENGTH, ND_NEIGHBOR_LENGTH);
     frame6_seal(&f);
     bench_run_ms(50000);
-    assert_int_equal(state_of(host_a), NEIGHBOR_STALE);
+    assert_int_equal(bench_neighbor_state(host_a), NEIGHBOR_STALE);
     bench_send(0, &f);
-    assert_int_equal(state_of(host_a), NEIGHBOR_REACHABLE);
+    assert_int_equal(bench_neighbor_state(host_a), NEIGHBOR_REACHABLE);
 }
 
 /* RFC 4861 7.3.3: reachable, stale, delay, probe; then unread RFC 7048's multicasts; the end. */
@@ -236,33 +227,33 @@ static void unreachability_is_detected(void **state)
     station_meet6(1, 20, address6("2001:db8:1::b"));
     station_meet6(0, 10, host_a);
     bench_run_ms(46000);
-    assert_int_equal(state_of(host_a), NEIGHBOR_STALE);
+    assert_int_equal(bench_neighbor_state(host_a), NEIGHBOR_STALE);
     assert_true(bench_is_quiet()); /* no traffic, no probes */
     send_to(host_a);
     assert_true(bench_take6(0, &g));
     bench_run_ms(300);
-    assert_int_equal(state_of(host_a), NEIGHBOR_DELAY);
+    assert_int_equal(bench_neighbor_state(host_a), NEIGHBOR_DELAY);
     bench_is_quiet();
     bench_run_ms(4500);
     assert_false(bench_take_icmp6(0, &g, ICMP6_NEIGHBOR_SOLICITATION));
     bench_run_ms(800);
-    assert_int_equal(state_of(host_a), NEIGHBOR_PROBE);
+    assert_int_equal(bench_neighbor_state(host_a), NEIGHBOR_PROBE);
     assert_true(bench_take_icmp6(0, &g, ICMP6_NEIGHBOR_SOLICITATION));
     assert_true(ip_equal(ipv6_destination(frame_ip(&g)), host_a)); /* by unicast */
     frame6_advertise(&f, 0, 10, router_a, host_a, ND_SOLICITED);
     bench_send(0, &f);
-    assert_int_equal(state_of(host_a), NEIGHBOR_REACHABLE);
+    assert_int_equal(bench_neighbor_state(host_a), NEIGHBOR_REACHABLE);
     bench_run_ms(46000);
     bench_is_quiet();
     send_to(host_a);
     unsigned asked = 0;
-    for (unsigned i = 0; i < 13000 && state_of(host_a) != NEIGHBOR_FREE; i++) {
+    for (unsigned i = 0; i < 13000 && bench_neighbor_state(host_a) != NEIGHBOR_FREE; i++) {
         bench_run_ms(1);
         while (bench_take_icmp6(0, &g, ICMP6_NEIGHBOR_SOLICITATION))
             asked += ip_equal(ipv6_destination(frame_ip(&g)), host_a) ? 1 : 100;
     }
     assert_int_equal(asked, 303);
-    assert_int_equal(state_of(host_a), NEIGHBOR_FREE);
+    assert_int_equal(bench_neighbor_state(host_a), NEIGHBOR_FREE);
 }
 
 static void static_neighbors(void **state)
@@ -283,7 +274,7 @@ static void static_neighbors(void **state)
     bench_command_fails("neighbor add 2001:db8:9::1 02:00:00:00:00:0a port 0", "no host on port 0");
     bench_command_fails("neighbor add 2001:db8:: 02:00:00:00:00:0a port 0", "no host on port 0");
     bench_command("neighbor delete 2001:db8::a");
-    assert_int_equal(state_of(host_a), NEIGHBOR_FREE);
+    assert_int_equal(bench_neighbor_state(host_a), NEIGHBOR_FREE);
     bench_command("port 0 address fe80::77/64"); /* who becomes ourselves is no neighbor */
     assert_non_null(strstr(bench_output("show config"), "# not in use: neighbor add fe80::77 "));
     bench_command("neighbor delete fe80::77 interface 0");

@@ -30,11 +30,7 @@ static int set_up(void **state)
 
 static enum neighbor_state state_of(uint32_t address)
 {
-    struct neighbor_info n;
-    for (unsigned place = 0; neighbor_next(&place, &n);)
-        if (ip_equal(n.address, ip_from_v4(address)))
-            return n.state;
-    return NEIGHBOR_FREE;
+    return bench_neighbor_state(ip_from_v4(address));
 }
 
 static unsigned mac_last(uint32_t address)
