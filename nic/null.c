@@ -55,38 +55,13 @@ static int null_start(struct port *port)
 
 static void null_stop(struct port *port) {}
 
-static void null_link(struct port *port, struct port_link *link)
-{
-    *link = (struct port_link){ .up = true, .full_duplex = true };
-}
-
-static void null_stats(struct port *port, struct port_device_stats *stats)
-{
-    *stats = (struct port_device_stats){ 0 };
-}
-
-static int null_set_mac(struct port *port, const uint8_t mac[MAC_LEN])
-{
-    return 0;
-}
-
-static int null_set_rx_mode(struct port *port, const struct port_rx_mode *mode)
-{
-    return 0;
-}
-
-static int null_set_mtu(struct port *port, uint16_t mtu)
-{
-    return 0;
-}
-
 static const struct port_ops null_ops = { .start = null_start,
                                           .stop = null_stop,
-                                          .link = null_link,
-                                          .stats = null_stats,
-                                          .set_mac = null_set_mac,
-                                          .set_rx_mode = null_set_rx_mode,
-                                          .set_mtu = null_set_mtu };
+                                          .link = soft_link,
+                                          .stats = soft_stats,
+                                          .set_mac = soft_set_mac,
+                                          .set_rx_mode = soft_set_rx_mode,
+                                          .set_mtu = soft_set_mtu };
 
 static void queues_init(struct null_port *n, uint16_t i)
 {

@@ -183,38 +183,13 @@ static int pcap_start(struct port *port)
 
 static void pcap_stop(struct port *port) {}
 
-static void pcap_link(struct port *port, struct port_link *link)
-{
-    *link = (struct port_link){ .up = true, .full_duplex = true };
-}
-
-static void pcap_stats(struct port *port, struct port_device_stats *stats)
-{
-    *stats = (struct port_device_stats){ 0 };
-}
-
-static int pcap_set_mac(struct port *port, const uint8_t mac[MAC_LEN])
-{
-    return 0;
-}
-
-static int pcap_set_rx_mode(struct port *port, const struct port_rx_mode *mode)
-{
-    return 0;
-}
-
-static int pcap_set_mtu(struct port *port, uint16_t mtu)
-{
-    return 0;
-}
-
 static const struct port_ops pcap_ops = { .start = pcap_start,
                                           .stop = pcap_stop,
-                                          .link = pcap_link,
-                                          .stats = pcap_stats,
-                                          .set_mac = pcap_set_mac,
-                                          .set_rx_mode = pcap_set_rx_mode,
-                                          .set_mtu = pcap_set_mtu };
+                                          .link = soft_link,
+                                          .stats = soft_stats,
+                                          .set_mac = soft_set_mac,
+                                          .set_rx_mode = soft_set_rx_mode,
+                                          .set_mtu = soft_set_mtu };
 
 static void pcap_remove(struct port *port)
 {

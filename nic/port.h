@@ -424,3 +424,10 @@ int null_port_create_at(unsigned number, uint16_t frame, struct port **port);
 bool null_frame_good(uint64_t frame);
 uint16_t null_port_frame(const struct port *port); /* 0: it receives nothing */
 void null_port_destroy(struct port *port);
+
+/* Operations of ports without a device: whatever is asked is so. */
+void soft_link(struct port *port, struct port_link *link); /* up */
+void soft_stats(struct port *port, struct port_device_stats *stats); /* none: queues count */
+int soft_set_mac(struct port *port, const uint8_t mac[MAC_LEN]);
+int soft_set_rx_mode(struct port *port, const struct port_rx_mode *mode);
+int soft_set_mtu(struct port *port, uint16_t mtu);

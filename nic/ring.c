@@ -320,33 +320,13 @@ static void ring_link(struct port *port, struct port_link *link)
     *link = (struct port_link){ .up = end->pair->connected, .full_duplex = true };
 }
 
-static void ring_stats(struct port *port, struct port_device_stats *stats)
-{
-    *stats = (struct port_device_stats){ 0 };
-}
-
-static int ring_set_mac(struct port *port, const uint8_t mac[MAC_LEN])
-{
-    return 0;
-}
-
-static int ring_set_rx_mode(struct port *port, const struct port_rx_mode *mode)
-{
-    return 0;
-}
-
-static int ring_set_mtu(struct port *port, uint16_t mtu)
-{
-    return 0;
-}
-
 static const struct port_ops ring_ops = { .start = ring_start,
                                           .stop = ring_stop,
                                           .link = ring_link,
-                                          .stats = ring_stats,
-                                          .set_mac = ring_set_mac,
-                                          .set_rx_mode = ring_set_rx_mode,
-                                          .set_mtu = ring_set_mtu };
+                                          .stats = soft_stats,
+                                          .set_mac = soft_set_mac,
+                                          .set_rx_mode = soft_set_rx_mode,
+                                          .set_mtu = soft_set_mtu };
 
 static void queues_init(struct ring_end *end, uint16_t i, uint16_t size)
 {
