@@ -175,25 +175,6 @@ static uint32_t make_packets(void)
     return count;
 }
 
-/* What the only host bridge forwards to its bus, where firmware says it in constants; what lies
- * below 1 MiB is left out. False: not known. */
-static bool windows_of_firmware(void)
-{
-    struct acpi_device bridge, other;
-    bool express = acpi_device("PNP0A08", 0, &bridge), found = false;
-    if (!express && !acpi_device("PNP0A03", 0, &bridge))
-        return false;
-    if (acpi_device(express ? "PNP0A08" : "PNP0A03", 1, &other) ||
-        (express && acpi_device("PNP0A03", 0, &other)))
-        return false;
-    for (unsigned i = 0; i < bridge.count; i++) {
-        const struct acpi_resource *r = &bridge.resource[i];
-        if (r->kind == ACPI_RESOURCE_MEMORY && !r->consumed && r->base >= ONE_MIB)
-            found |= !pci_window_add(r->base, r->size);
-    }
-    return found;
-}
-
 static const struct boot_info *machine;
 
 /* What firmware left unplaced goes where RAM is not. */
@@ -205,7 +186,7 @@ static void add_windows(void)
         if (ram_end <= FOUR_GIB)
             low_end = ram_end;
     }
-    if (!windows_of_firmware())
+    if (!pci_windows_of_firmware())
         pci_windows_of_pc(low_end, ram_end, paging_physical_end());
 }
 

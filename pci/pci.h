@@ -132,6 +132,9 @@ int pci_window_add(uint64_t base, uint64_t size);
 void pci_windows_from(void (*source)(void));
 /* Never placed on: ECAM itself, say.  The same errors. */
 int pci_window_reserve(uint64_t base, uint64_t size);
+/* Those that the only host bridge's constant _CRS tells, above 1 MiB.  False: none, or several
+ * bridges; rows are as they were. */
+bool pci_windows_of_firmware(void);
 /* The windows of a PC whose RAM ends at low_end below 4 GiB and at ram_end
  * altogether, and whose physical addresses end at address_end. */
 void pci_windows_of_pc(uint64_t low_end, uint64_t ram_end, uint64_t address_end);

@@ -1,7 +1,9 @@
-/* kernel/acpi.c and kernel/acpi_power.c: ACPI 6.6 over recorded and made-up tables. */
+/* kernel/acpi.c, kernel/acpi_power.c, pci/host_bridge.c: ACPI 6.6 over recorded and made-up tables.
+ */
 #include "kernel/acpi.h"
 
 #include "kernel/acpi_tables.h"
+#include "pci/place.h"
 #include "tests/host/host.h"
 #include "tests/host/test.h"
 
@@ -14,6 +16,7 @@
 #define ROOT_PA 0x5ffe8000u
 #define TABLES_PA 0x5fff0000u
 #define DSDT_PA 0x5ffe0040u /* where the recorded FADT says */
+#define MIB (1024ull * 1024)
 
 /* Making tables --------------------------------------------------------------- */
 
@@ -330,6 +333,39 @@ static void recorded_q35(void **state)
     assert_true(cpu[0].enabled);
     assert_int_equal(acpi_pm_timer_port(), 0x608);
     assert_false(acpi_spcr(&(struct acpi_serial){ 0 }));
+}
+
+static bool takes_windows_of(const char *dsdt_name)
+{
+    static uint8_t dsdt[65536];
+    add_recorded("q35-FACP.aml");
+    host_add_memory(DSDT_PA, dsdt, load(dsdt_name, dsdt, sizeof dsdt));
+    assert_int_equal(start(2), 0);
+    pci_reset();
+    return pci_windows_of_firmware();
+}
+
+static bool can_hold(uint64_t size, bool low)
+{
+    return space_can_hold(
+        &(struct request){ .kind = PCI_WINDOW_MEMORY, .size = size, .align = size, .low = low });
+}
+
+/* microvm's: 512 MiB from c0000000 and 256 GiB from c000000000. */
+static void windows_of_one_host_bridge_are_taken(void **state)
+{
+    assert_true(takes_windows_of("microvm-mmio-DSDT.aml"));
+    assert_true(can_hold(512 * MIB, true));
+    assert_false(can_hold(512 * MIB + 1, true));
+    assert_true(can_hold(256 * 1024 * MIB, false));
+    assert_false(can_hold(256 * 1024 * MIB + 1, false));
+}
+
+/* Which of them a root bus lies behind is not known. */
+static void windows_of_several_host_bridges_are_not(void **state)
+{
+    assert_false(takes_windows_of("pc-pxb-DSDT.aml"));
+    assert_false(can_hold(1, false));
 }
 
 static void mcfg_windows_that_cannot_be(void **state)
@@ -818,6 +854,8 @@ int main(void)
         T(a_root_that_lists_itself),
         T(more_tables_than_are_kept),
         T(recorded_q35),
+        T(windows_of_one_host_bridge_are_taken),
+        T(windows_of_several_host_bridges_are_not),
         T(mcfg_windows_that_cannot_be),
         T(mcfg_and_madt_shorter_than_their_fixed_part),
         T(madt_processors),
