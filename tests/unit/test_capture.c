@@ -2,6 +2,7 @@
  * unsaid. */
 #include "apps/capture/capture.h"
 
+#include "apps/console/command.h"
 #include "kernel/files.h"
 #include "nic/pcap_file.h"
 #include "tests/host/host.h"
@@ -345,6 +346,28 @@ static void files_are_sent_whole_or_from_somewhere(void **state)
     typed_fails("file send none", "there is no file");
 }
 
+static bool somebody_deletes_it;
+
+static unsigned delete_it(void)
+{
+    if (somebody_deletes_it)
+        files_remove("in");
+    return 0;
+}
+
+TABLE_ENTRY(command_turns, struct command_turn, deleter) = { .turn = delete_it };
+
+static void a_file_that_goes_while_it_is_sent_ends_there(void **state)
+{
+    make("in", 100);
+    somebody_deletes_it = true;
+    const char *text = typed("file send in");
+    somebody_deletes_it = false;
+    assert_null(files_find("in"));
+    assert_int_equal(strncmp(text, "file in 0 ", 10), 0);
+    assert_ptr_equal(strchr(text, '\n') + 1, text + strlen(text));
+}
+
 #define WITH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -363,6 +386,7 @@ int main(void)
         WITH(words_of_a_pcap_port_come_back),
         WITH(bad_words_of_a_pcap_port_change_nothing),
         WITH(files_are_sent_whole_or_from_somewhere),
+        WITH(a_file_that_goes_while_it_is_sent_ends_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
