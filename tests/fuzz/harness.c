@@ -17,7 +17,8 @@
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
-    return "quarantine_size_mb=4:thread_local_quarantine_size_kb=256:malloc_context_size=1";
+    return "quarantine_size_mb=4:thread_local_quarantine_size_kb=256:malloc_context_size=1"
+           ":allocator_release_to_os_interval_ms=-1";
 }
 
 /* Twice the same ------------------------------------------------------------------ */

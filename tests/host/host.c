@@ -216,57 +216,81 @@ struct dma_row {
     bool readable, writable; /* by the device */
 };
 
-/* Blocks as large as packet pools are kept when they are freed, for the next that is as large: the
- * faults of fresh pages cost more than what is done with them. */
-#define KEPT_MIN (64u * 1024u)
-#define KEPT_BLOCKS 8u
+/* Blocks are kept when they are freed, and nobody may touch them: the sanitizer's allocator and the
+ * faults of fresh pages cost more than what is done with them.  The oldest is used again for one
+ * as large; a small one only when so many were freed behind it, that who still uses it is found. */
+#define KEPT_SIZES 8u
+#define KEPT_BLOCKS 64u
+#define HELD_BACK 32u
+#define LARGE (64u * 1024u)
 
-static struct {
-    void *va; /* nobody may touch it; NULL: none */
+struct kept {
     size_t size;
-} kept[KEPT_BLOCKS];
-static unsigned kept_next;
+    unsigned first, count;
+    void *va[KEPT_BLOCKS];
+};
+
+static struct kept kept[KEPT_SIZES];
+static unsigned kept_next; /* is given up for a size that there was not */
 
 /* sanitizer/asan_interface.h; programs without the sanitizer have none of them. */
 void __asan_poison_memory_region(const volatile void *at, size_t size) __attribute__((weak));
 void __asan_unpoison_memory_region(const volatile void *at, size_t size) __attribute__((weak));
 
+static struct kept *kept_of(size_t size)
+{
+    for (unsigned i = 0; i < KEPT_SIZES; i++)
+        if (kept[i].size == size)
+            return &kept[i];
+    return NULL;
+}
+
+static void *kept_oldest(struct kept *k)
+{
+    void *va = k->va[k->first];
+    k->first = (k->first + 1) % KEPT_BLOCKS;
+    k->count--;
+    if (__asan_unpoison_memory_region)
+        __asan_unpoison_memory_region(va, k->size);
+    return va;
+}
+
 static void *block_alloc(size_t size, size_t align)
 {
-    for (unsigned i = 0; i < KEPT_BLOCKS; i++) {
-        void *va = kept[i].va;
-        if (!va || kept[i].size != size || (uintptr_t)va % align)
-            continue;
-        kept[i].va = NULL;
-        if (__asan_unpoison_memory_region)
-            __asan_unpoison_memory_region(va, size);
-        return va;
-    }
+    struct kept *k = kept_of(size);
+    if (k && k->count > (size < LARGE ? HELD_BACK : 0) && (uintptr_t)k->va[k->first] % align == 0)
+        return kept_oldest(k);
     return aligned_alloc(align, ALIGN_UP(size, align));
 }
 
 static void block_free(void *va, size_t size)
 {
-    if (size < KEPT_MIN) {
-        free(va);
-        return;
+    struct kept *k = kept_of(size);
+    if (!k) {
+        k = &kept[kept_next++ % KEPT_SIZES];
+        while (k->count)
+            free(kept_oldest(k));
+        k->size = size;
     }
+    if (k->count == KEPT_BLOCKS)
+        free(kept_oldest(k));
     if (__asan_poison_memory_region)
         __asan_poison_memory_region(va, size);
-    free(kept[kept_next].va);
-    kept[kept_next].va = va;
-    kept[kept_next].size = size;
-    kept_next = (kept_next + 1) % KEPT_BLOCKS;
+    k->va[(k->first + k->count++) % KEPT_BLOCKS] = va;
 }
 
-static struct dma_row *dma_rows;
+static struct dma_row *dma_rows, *rows_free;
 static uint64_t iova_next = IOVA_START;
 static unsigned dma_refused, dma_fail;
 
 static void dma_row_add(const struct dma_device *dev, const struct dma_memory *mem,
                         enum dma_direction dir)
 {
-    struct dma_row *row = malloc(sizeof *row);
+    struct dma_row *row = rows_free;
+    if (row)
+        rows_free = row->next;
+    else
+        row = malloc(sizeof *row);
     *row = (struct dma_row){ .next = dma_rows,
                              .dev = dev,
                              .iova = mem->iova,
@@ -277,13 +301,19 @@ static void dma_row_add(const struct dma_device *dev, const struct dma_memory *m
     dma_rows = row;
 }
 
+static void dma_row_free(struct dma_row **p)
+{
+    struct dma_row *row = *p;
+    *p = row->next;
+    row->next = rows_free;
+    rows_free = row;
+}
+
 static void dma_row_remove(const struct dma_device *dev, const struct dma_memory *mem)
 {
     for (struct dma_row **p = &dma_rows; *p; p = &(*p)->next)
         if ((*p)->dev == dev && (*p)->iova == mem->iova) {
-            struct dma_row *row = *p;
-            *p = row->next;
-            free(row);
+            dma_row_free(p);
             return;
         }
     fprintf(stderr, "host: freeing DMA memory that is not mapped\n");
@@ -653,11 +683,8 @@ void host_reset(void)
     look_us = 1;
     random_state = 0;
     real_time = false;
-    while (dma_rows) {
-        struct dma_row *next = dma_rows->next;
-        free(dma_rows);
-        dma_rows = next;
-    }
+    while (dma_rows)
+        dma_row_free(&dma_rows);
     dma_refused = dma_fail = page_fail = 0;
     table_room = SIZE_MAX;
     dma_mapper = NULL;
