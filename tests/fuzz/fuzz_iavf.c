@@ -349,6 +349,7 @@ static bool is_tail(uint64_t offset, uint32_t first)
 static void bar_write(void *ctx, unsigned bar, uint64_t offset, unsigned size, uint64_t value)
 {
     must(size == 4 && !bar);
+    stirred = true;
     if (gone || dead || i40e_aq_device_write(&aq, (uint32_t)offset, (uint32_t)value))
         return;
     if (is_tail(offset, IAVF_QRX_TAIL(0)) || is_tail(offset, IAVF_QTX_TAIL(0)))

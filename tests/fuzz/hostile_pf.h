@@ -92,6 +92,7 @@ static void bar_write(void *ctx, unsigned bar, uint64_t offset, unsigned size, u
     bool control = is_control(offset);
     if (gone || bar || size != 4)
         return;
+    stirred = stirred || offset != MAILBOX || value != MBX_V2P_VFU; /* which may be in vain */
     if (offset == MAILBOX) {
         mailbox &= ~MBX_V2P_VFU;
         if ((value & MBX_V2P_VFU) && !(mailbox & MBX_V2P_PFU))
@@ -108,6 +109,7 @@ static void bar_write(void *ctx, unsigned bar, uint64_t offset, unsigned size, u
 static void plug(void)
 {
     pcispace_reset();
+    host_set_look_us(US_PER_MS);
     memset(regs, 0, sizeof regs);
     memset(returned, 0, sizeof returned);
     mailbox = turn = 0;

@@ -23,6 +23,7 @@
 #define POOL_PACKETS 256u /* cleared for each input */
 #define RING 64u
 #define LINES_MAX 400u /* of the log for one input */
+#define QUIET_MS_MAX 16u
 
 static struct packet_pool *pool;
 static struct packet_cache cache;
@@ -32,6 +33,7 @@ static struct pci_function *function;
 static size_t idle; /* bytes that are mapped for it while its port is stopped */
 static unsigned lines;
 static uint64_t received, taken; /* frames handed up, and frames that the port took */
+static bool stirred;             /* the driver changed something in its device */
 
 static void plug(void);
 static void step(struct port *port);
@@ -121,12 +123,19 @@ static void look(struct port *port)
     port_poll_link(port);
 }
 
-static void poll(struct port *port, unsigned turns)
+/* Each millisecond while anything happens; else in ever longer steps. */
+static void poll(struct port *port, unsigned ms)
 {
-    for (unsigned i = 0; i < turns; i++) {
-        host_advance_us(1000);
-        if (port_poll(port, time_us()))
+    for (unsigned step = 1; ms; step = stirred ? 1 : 2 * step) {
+        step = step < QUIET_MS_MAX ? step : QUIET_MS_MAX;
+        step = step < ms ? step : ms;
+        ms -= step;
+        stirred = false;
+        host_advance_us(step * US_PER_MS);
+        if (port_poll(port, time_us())) {
             port_poll_link(port);
+            stirred = true;
+        }
         check_port(port);
     }
 }
