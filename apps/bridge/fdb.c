@@ -99,21 +99,26 @@ static inline uint8_t *spills_of(const struct table *t, uint64_t h)
 static inline struct entry *place_in(struct bucket *bucket, uint64_t key)
 {
     struct entry *e = bucket->entry, *found = e;
+#pragma GCC unroll 4
     for (unsigned i = 1; i < BUCKET_ENTRIES; i++)
         found = EITHER(load_acquire(&e[i].key) == key) ? &e[i] : found;
     return found;
 }
 
-/* Most are in their first bucket, and of most first buckets nobody is elsewhere: that is asked
- * first, as it is mostly so, whoever is looked for. */
+/* Where the station is if it is known.  Most are in their first bucket, and of most first buckets
+ * nobody is elsewhere: the one jump there is asks for both at once, as it is seldom taken whoever
+ * is looked for. */
+static inline struct entry *place_of(struct table *t, uint64_t key, uint64_t h)
+{
+    struct entry *e = place_in(bucket_of(t, h, 0), key);
+    unsigned elsewhere = load_acquire(spills_of(t, h)) & -(unsigned)(load_acquire(&e->key) != key);
+    return unlikely(elsewhere) ? place_in(bucket_of(t, h, 1), key) : e;
+}
+
 static inline struct entry *entry_find(struct table *t, uint64_t key, uint64_t h)
 {
-    if (unlikely(!key))
-        return NULL;
-    struct entry *e = place_in(bucket_of(t, h, 0), key);
-    if (unlikely(load_acquire(spills_of(t, h))) && load_acquire(&e->key) != key)
-        e = place_in(bucket_of(t, h, 1), key);
-    return load_acquire(&e->key) == key ? e : NULL;
+    struct entry *e = place_of(t, key, h);
+    return likely(key) && load_acquire(&e->key) == key ? e : NULL;
 }
 
 static uint32_t where_now(uint16_t port)
@@ -129,8 +134,8 @@ static inline bool is_young(uint32_t now, uint32_t seen)
 
 static inline bool is_live(uint32_t where, uint32_t seen)
 {
-    return where & WHERE_FIXED || (where == where_now((uint16_t)(where & WHERE_PORT)) &&
-                                   is_young(load_relaxed(&fdb.now_ms), seen));
+    unsigned there = where == where_now((uint16_t)(where & WHERE_PORT));
+    return where & WHERE_FIXED || (there & is_young(load_relaxed(&fdb.now_ms), seen));
 }
 
 static bool entry_live(const struct entry *e)
@@ -144,20 +149,20 @@ static inline uint64_t prefetch(struct table *t, uint64_t key)
 {
     uint64_t h = hash(key);
     __builtin_prefetch(bucket_of(t, h, 0));
-    if (unlikely(load_relaxed(spills_of(t, h))))
-        __builtin_prefetch(bucket_of(t, h, 1));
     return h;
 }
 
+/* Whether it is known is no jump: that is anybody's guess where many are not. */
 static inline uint16_t lookup(struct table *t, uint64_t key, uint64_t h)
 {
-    const struct entry *e = entry_find(t, key, h);
-    if (!e)
-        return PORT_NONE;
+    const struct entry *e = place_of(t, key, h);
+    uint64_t other = load_acquire(&e->key) ^ key;
     uint32_t where = load_acquire(&e->where), seen = load_acquire(&e->seen);
-    if (!is_live(where, seen) || load_relaxed(&e->key) != key)
+    uint32_t says = is_live(where, seen);
+    if (unlikely(!key))
         return PORT_NONE;
-    return (uint16_t)(where & WHERE_PORT);
+    says &= !(other | (load_relaxed(&e->key) ^ key));
+    return (uint16_t)(where | (says - 1)); /* PORT_NONE: all ones */
 }
 
 /* `seen` is written once per tick and station, so that the line stays shared.  `here`: what

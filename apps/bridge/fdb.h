@@ -40,7 +40,7 @@ static inline uint64_t fdb_key(uint16_t fid, const uint8_t *mac)
 
 /* Workers ------------------------------------------------------------------ */
 
-/* Fetches the buckets early and tells where they are, for the two below. */
+/* Fetches the first bucket early and tells where it is, for the two below. */
 uint64_t fdb_prefetch(uint64_t key);
 bool fdb_lookup(uint64_t key, uint64_t hash, uint16_t *port); /* *port: PORT_NONE when false */
 /* The station was seen on `port`.  False: the control task must learn that. */
