@@ -381,6 +381,16 @@ static ALWAYS_INLINE struct packet *intel_rx_complete(struct intel_rxq *q,
     return intel_rx_finish(q, f, info, result, tagged);
 }
 
+/* The next descriptor comes back with `done`.  While buffers lack each call tries to get some. */
+static ALWAYS_INLINE void intel_rx_watch(struct intel_rxq *q, uint32_t step, uint64_t done,
+                                         bool filled)
+{
+    const uint32_t *halves = (const uint32_t *)&q->ring[(q->head & q->mask) * step].result;
+    bool upper = intel_is_upper(done);
+    q->queue.watch = (struct port_watch){ .word = filled ? &halves[upper] : NULL,
+                                          .mask = (uint32_t)(upper ? done >> 32 : done) };
+}
+
 /* `complete` is the file's: the frame that ends with this descriptor, or NULL.  plain: the loops
  * for plain frames may be used. */
 static ALWAYS_INLINE uint16_t
@@ -407,7 +417,7 @@ intel_rx_burst(struct intel_rxq *q, struct packet **packets, uint16_t n,
         if (p)
             packets[got++] = p;
     }
-    intel_rx_refill(q);
+    intel_rx_watch(q, step, f->done, intel_rx_refill(q));
     return got;
 }
 

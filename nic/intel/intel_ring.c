@@ -83,6 +83,7 @@ int intel_txq_create(struct intel_txq *tx, struct dma_device *dma)
 
 void intel_rxq_drop(struct intel_rxq *rx)
 {
+    rx->queue.watch.word = NULL;
     packet_free(rx->queue.cache, packet_gathered(&rx->frame));
     for (; rx->head != rx->tail; rx->head++)
         packet_free(rx->queue.cache, rx->packets[rx->head & rx->mask]);
@@ -138,13 +139,18 @@ static ALWAYS_INLINE void rx_give(struct intel_rx_desc *desc, struct packet *p, 
     _mm_store_si128((__m128i *)desc, _mm_unpackhi_epi64(at, _mm_setzero_si128()));
 }
 
+static bool rx_lacks_buffers(const struct intel_rxq *rx)
+{
+    return rx->mask - (rx->tail - rx->head) >= RX_REFILL_BATCH;
+}
+
 /* The device writes to the buffer's end: what it may not write is headroom. */
-void intel_rx_refill(struct intel_rxq *rx)
+bool intel_rx_refill(struct intel_rxq *rx)
 {
     const __m128i headroom = _mm_set1_epi64x(PACKET_BUFFER_SIZE - rx->room);
     const unsigned wide = rx->wide;
     uint32_t before = rx->tail;
-    while (rx->mask - (rx->tail - rx->head) >= RX_REFILL_BATCH) {
+    while (rx_lacks_buffers(rx)) {
         uint32_t slot = rx->tail & rx->mask;
         if (!packet_take_burst(rx->queue.cache, &rx->packets[slot], RX_REFILL_BATCH))
             break;
@@ -152,10 +158,11 @@ void intel_rx_refill(struct intel_rxq *rx)
             rx_give(&rx->ring[i << wide], rx->packets[i], headroom);
         rx->tail += RX_REFILL_BATCH;
     }
-    if (rx->tail == before)
-        return;
-    dma_wmb(); /* descriptors before the tail that hands them over */
-    mmio_write32(rx->tail_register, rx->tail & rx->mask);
+    if (rx->tail != before) {
+        dma_wmb(); /* descriptors before the tail that hands them over */
+        mmio_write32(rx->tail_register, rx->tail & rx->mask);
+    }
+    return !rx_lacks_buffers(rx);
 }
 
 /* The FCS may begin in the buffer before. */

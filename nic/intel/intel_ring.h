@@ -97,8 +97,8 @@ void intel_queue_program(uint8_t *block, const struct dma_memory *ring, uint32_t
 
 /* Receive ---------------------------------------------------------------------- */
 
-/* Gives the device whole batches of buffers; without any in the pool, another time. */
-void intel_rx_refill(struct intel_rxq *rx);
+/* Gives the device whole batches of buffers; false: the pool has too few, another time. */
+bool intel_rx_refill(struct intel_rxq *rx);
 /* How much of the frame is in its last buffer, which has `length` bytes: its FCS is cut off. */
 uint32_t intel_rx_cut_fcs(struct intel_rxq *rx, uint32_t length);
 /* The frame under way is nobody's, and `counter` says so.  NULL. */

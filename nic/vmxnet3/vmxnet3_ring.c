@@ -53,29 +53,48 @@ static void rx_give(struct vmxnet3_rxq *rx, struct vmxnet3_rx_ring *ring, struct
     ring->tail++;
 }
 
-/* Whole batches, up to so many; without any in the pool, another time. */
-static void rx_refill(struct vmxnet3_rxq *rx, struct vmxnet3_rx_ring *ring, uint32_t most)
+static bool rx_lacks_buffers(const struct vmxnet3_rx_ring *ring, uint32_t most)
+{
+    return ring->tail - ring->head + REFILL_BATCH <= most;
+}
+
+/* Whole batches, up to so many; false: the pool has too few, another time. */
+static bool rx_refill(struct vmxnet3_rxq *rx, struct vmxnet3_rx_ring *ring, uint32_t most)
 {
     struct packet *batch[REFILL_BATCH];
     uint32_t before = ring->tail;
-    while (ring->tail - ring->head + REFILL_BATCH <= most) {
+    while (rx_lacks_buffers(ring, most)) {
         if (!packet_take_burst(rx->queue.cache, batch, REFILL_BATCH))
             break;
         for (unsigned i = 0; i < REFILL_BATCH; i++)
             rx_give(rx, ring, batch[i]);
     }
-    if (ring->tail == before || likely(!load_relaxed(rx->wants_doorbell)))
-        return;
-    dma_wmb();
-    mmio_write32(ring->doorbell, ring->tail & rx->mask);
+    if (ring->tail != before && unlikely(load_relaxed(rx->wants_doorbell))) {
+        dma_wmb();
+        mmio_write32(ring->doorbell, ring->tail & rx->mask);
+    }
+    return !rx_lacks_buffers(ring, most);
 }
 
 /* Where no frame is longer than a buffer a few of ring 1 are enough to see those that are too
  * long, and for the first ones when that changes. */
-static void rx_refill_all(struct vmxnet3_rxq *rx)
+static bool rx_refill_all(struct vmxnet3_rxq *rx)
 {
-    rx_refill(rx, &rx->ring[0], rx->mask);
-    rx_refill(rx, &rx->ring[1], load_relaxed(&rx->bodies) ? rx->mask : REFILL_BATCH);
+    bool heads = rx_refill(rx, &rx->ring[0], rx->mask);
+    return rx_refill(rx, &rx->ring[1], load_relaxed(&rx->bodies) ? rx->mask : REFILL_BATCH) &&
+           heads;
+}
+
+/* The next completion comes with the other generation.  While buffers lack each call tries to get
+ * some. */
+static void rx_watch(struct vmxnet3_rxq *rx, bool filled)
+{
+    const uint32_t gen = VMXNET3_COMPLETION_GEN >> 32;
+    uint32_t size = 2 * (rx->mask + 1);
+    const uint32_t *halves = (const uint32_t *)&rx->completions[rx->next & (size - 1)].result;
+    rx->queue.watch = (struct port_watch){ .word = filled ? &halves[1] : NULL,
+                                           .mask = gen,
+                                           .nothing = rx->next & size ? gen : 0 };
 }
 
 /* Nothing more of the frame under way. */
@@ -241,7 +260,7 @@ static uint16_t vmxnet3_rx_burst(struct port_queue *queue, struct packet **packe
         if ((c.what & VMXNET3_RCD_EOP) && (p = rx_complete(rx, &c)))
             packets[got++] = p;
     }
-    rx_refill_all(rx);
+    rx_watch(rx, rx_refill_all(rx));
     return got;
 }
 
@@ -284,6 +303,7 @@ int vmxnet3_rxq_create(struct vmxnet3_rxq *rx, struct dma_device *dma)
 void vmxnet3_rxq_destroy(struct vmxnet3_rxq *rx, struct dma_device *dma)
 {
     store_relaxed(&rx->live, false);
+    rx->queue.watch.word = NULL;
     rx_forget(rx);
     for (unsigned r = 0; r < VMXNET3_RINGS; r++)
         for (struct vmxnet3_rx_ring *ring = &rx->ring[r]; ring->head != ring->tail; ring->head++)

@@ -346,6 +346,34 @@ static void recovers_from_an_empty_pool(void **state)
         trial_exchange(i);
 }
 
+static bool receives_nothing(void)
+{
+    for (unsigned i = 0; i < trial.port->rx_queues; i++)
+        if (!port_queue_has_nothing(trial.port->rxq[i]))
+            return false;
+    return true;
+}
+
+/* port.h: of a device's empty queue a look at one word tells, wherever in its ring it is, and when
+ * a frame comes; a queue that stopped has no word. */
+static void an_empty_queue_is_seen_by_its_word(void **state)
+{
+    uint32_t round = 0;
+    for (unsigned starts = 0; starts < 2; starts++) {
+        trial_start();
+        for (unsigned i = 0; i < 3u * trial.port->rxq[0]->size; i++, round++) {
+            assert_null(trial_receive_one());
+            assert_true(receives_nothing() == (trial.dma != NULL));
+            assert_true(trial_inject(64, round));
+            assert_false(receives_nothing());
+            trial_received_is(trial_receive_one(), 64, round);
+        }
+        port_stop(trial.port);
+        for (unsigned i = 0; i < trial.port->rx_queues; i++)
+            assert_null(trial.port->rxq[i]->watch.word);
+    }
+}
+
 static void empty_bursts_do_nothing(void **state)
 {
     struct packet *none = NULL;
@@ -423,6 +451,7 @@ static const struct conformance_rule conformance_frames[] = {
     RULE_ON_WIRE(never_hands_up_oversize_frames),
     RULE_ON_WIRE(runts_arrive_or_are_counted),
     RULE_ON_WIRE(recovers_from_an_empty_pool),
+    RULE_ON_WIRE(an_empty_queue_is_seen_by_its_word),
     RULE(empty_bursts_do_nothing),
     RULE(counters_add_up_exactly),
     RULE(counter_rows_are_named_and_bounded),
