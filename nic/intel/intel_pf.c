@@ -1,5 +1,5 @@
 /* intel_pf.c - a physical function with advanced queues as a port (intel_pf.h). */
-#include "nic/intel/intel_pf.h"
+#include "nic/intel/vf_master.h"
 
 #include "kernel/time.h"
 #include "pci/pci.h"
@@ -100,14 +100,14 @@ static int bring_up(struct intel_pf *f)
     f->family->init(f);
     init_interrupts(f);
     if (f->master)
-        f->master->configure(f);
+        vf_master_configure(f);
     int err = enable_queues(f);
     if (err)
         return err;
     f->family->run(f);
     f->link_up = false;
     if (f->master)
-        f->master->open(f);
+        vf_master_open(f);
     return 0;
 }
 
@@ -118,7 +118,7 @@ static const char *take_down(struct intel_pf *f)
     if (f->device.gone)
         return "the device does not answer any more";
     if (f->master)
-        f->master->close(f);
+        vf_master_close(f);
     int err = disable_queues(f);
     if (f->family->reset(f))
         return "reset did not complete";
@@ -165,7 +165,7 @@ static void pf_stop(struct port *port)
     tear_down(port->priv);
 }
 
-int intel_pf_restart(struct intel_pf *f, const struct intel_pf_master *master, uint16_t pool,
+int intel_pf_restart(struct intel_pf *f, struct vf_master *master, uint16_t pool,
                      uint16_t pool_queues)
 {
     struct port *port = &f->port;
@@ -209,7 +209,7 @@ static void settle(struct intel_pf *f, void (*write)(struct intel_pf *f))
     if (write)
         write(f);
     if (f->master)
-        f->master->settings_changed(f);
+        vf_master_settings_changed(f);
 }
 
 static int pf_set_rx_mode(struct port *port, const struct port_rx_mode *mode)
@@ -223,7 +223,7 @@ static int pf_set_rx_mode(struct port *port, const struct port_rx_mode *mode)
 static int pf_set_mac(struct port *port, const uint8_t mac[MAC_LEN])
 {
     struct intel_pf *f = port->priv;
-    if (f->master && !f->master->may_have(f, mac))
+    if (f->master && !vf_master_may_have(f, mac))
         return -EADDRINUSE;
     memcpy(f->mac, mac, MAC_LEN);
     settle(f, f->family->write_mac);
@@ -243,7 +243,7 @@ static int pf_vlan_filter(struct port *port, uint16_t vid, bool on)
 {
     struct intel_pf *f = port->priv;
     uint32_t *word = &f->vlans[vid / 32], bit = 1u << vid % 32;
-    if (f->master && on && !(*word & bit) && !f->master->vlan_fits(f, vid))
+    if (f->master && on && !(*word & bit) && !vf_master_vlan_fits(f, vid))
         return -ENOSPC;
     *word = on ? *word | bit : *word & ~bit;
     settle(f, NULL);
@@ -267,7 +267,7 @@ static bool pf_poll(struct port *port, uint64_t now_us)
     struct intel_pf *f = port->priv;
     struct port_link link;
     if (f->master)
-        f->master->poll(f, now_us);
+        vf_master_poll(f, now_us);
     if (port->state != PORT_RUNNING || now_us < f->look_at)
         return false;
     f->look_at = now_us + LOOK_US;
@@ -278,7 +278,7 @@ static bool pf_poll(struct port *port, uint64_t now_us)
     }
     f->family->collect_dropped(f);
     if (link.up != f->link_up && f->master)
-        f->master->link_changed(f, link.up);
+        vf_master_link_changed(f);
     f->link_up = link.up;
     if (f->family->look)
         f->family->look(f, &link, now_us);

@@ -2,8 +2,8 @@
  * and I350, and of the 82599 and X540, do alike.
  *
  * A family (struct intel_pf_family) knows its registers: reset, filters, link.  What the port asks
- * for is kept here, and so is the order in which things start and stop.  A master driver, where
- * there are virtual functions, is asked at the places that struct intel_pf_master names.
+ * for is kept here, and so is the order in which things start and stop.  Where there are virtual
+ * functions their master (vf_master.h) is asked as well.
  *
  * A driver's own struct begins with a struct intel_pf; `port.priv` is both. */
 #pragma once
@@ -18,6 +18,8 @@
 #define INTEL_VLAN_WORDS 128u /* a bit for each VLAN */
 
 struct intel_pf;
+struct vf_master;
+struct vf_master_family;
 
 /* What a family does its own way.  Where it writes settings, they are in struct intel_pf. */
 struct intel_pf_family {
@@ -45,20 +47,7 @@ struct intel_pf_family {
     /* Optional: looked at every LOOK_US while it runs, and what it asked for then. */
     void (*look)(struct intel_pf *f, const struct port_link *link, uint64_t now_us);
     void (*service)(struct intel_pf *f);
-};
-
-/* Of a master driver, while VFs are in force. */
-struct intel_pf_master {
-    /* At the end of every bring-up, before its queues go on: pools, switch, filters, policies. */
-    void (*configure)(struct intel_pf *f);
-    void (*open)(struct intel_pf *f);  /* the chip works: mailboxes too */
-    void (*close)(struct intel_pf *f); /* a reset is coming */
-    void (*poll)(struct intel_pf *f, uint64_t now_us);
-    void (*link_changed)(struct intel_pf *f, bool up);
-    bool (*may_have)(const struct intel_pf *f, const uint8_t mac[MAC_LEN]);
-    bool (*vlan_fits)(const struct intel_pf *f, uint16_t vid);
-    /* The PF's own filters that VFs share with it: mac, vlans, offloads, mode, mtu. */
-    void (*settings_changed)(struct intel_pf *f);
+    const struct vf_master_family *master;
 };
 
 struct intel_pf {
@@ -67,9 +56,9 @@ struct intel_pf {
     struct port port;
     struct intel_device device;
     const struct intel_pf_family *family;
-    const struct intel_pf_master *master; /* NULL: no VFs in force */
-    uint16_t pool;                        /* of the PF itself, with VFs */
-    uint16_t pool_queues;                 /* the most it has then */
+    struct vf_master *master; /* NULL: no VFs in force */
+    uint16_t pool;            /* of the PF itself, with VFs */
+    uint16_t pool_queues;     /* the most it has then */
     /* The port's settings as the chip has them while it runs; the port's own fields
      * follow when an operation was a success. */
     struct port_rx_mode mode;
@@ -91,7 +80,7 @@ void intel_pf_init(struct intel_pf *f, const char *driver, struct pci_function *
                    const struct port_limits *limits);
 /* Stops the port, lets VFs come or go, and starts it, if it ran, on the queues of that pool:
  * 0 or -E...  master NULL, pool 0: no VFs. */
-int intel_pf_restart(struct intel_pf *f, const struct intel_pf_master *master, uint16_t pool,
+int intel_pf_restart(struct intel_pf *f, struct vf_master *master, uint16_t pool,
                      uint16_t pool_queues);
 /* So long a frame, without FCS, it must take. */
 uint32_t intel_pf_frame_limit(const struct intel_pf *f);

@@ -222,6 +222,11 @@ bool vf_must_restart(const struct vf_state *v, const struct vf_policy *old)
            (p->mac_set && (v->mac_count || !mac_equal(v->mac, p->mac)));
 }
 
+uint64_t vf_bytes_of(uint64_t octets, uint64_t packets)
+{
+    return octets > ETHERNET_FCS * packets ? octets - ETHERNET_FCS * packets : 0;
+}
+
 static enum vf_mailbox mailbox_state(const struct vf_state *v)
 {
     if (v->muted)

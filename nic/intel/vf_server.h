@@ -150,6 +150,8 @@ void vf_server_malicious(struct vf_server *s, unsigned vf, uint64_t now_us);
 /* vf_ops.set: 0, and program() is the caller's; or -E... with *why. */
 int vf_server_set(struct vf_server *s, unsigned vf, const struct vf_policy *policy,
                   const char **why);
+/* Of octets that a chip counted with each frame's FCS. */
+uint64_t vf_bytes_of(uint64_t octets, uint64_t packets);
 /* All of vf_ops.info but what the chip counts. */
 void vf_server_info(const struct vf_server *s, unsigned vf, struct vf_info *info);
 

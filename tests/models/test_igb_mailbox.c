@@ -549,7 +549,7 @@ static void send_when_a_ping_is_due(struct igb_model *m, uint32_t reg)
 {
     static const uint32_t lpe[] = { MBX_VF_SET_LPE, 1522 };
     const struct igb *e = master.port->priv;
-    if (reg == IGB_VFLRE && e->pf->server.vf[0].ping && igb_model_vf_send(m, 0, lpe, 2))
+    if (reg == IGB_VFLRE && e->f.master->server.vf[0].ping && igb_model_vf_send(m, 0, lpe, 2))
         m->before_pf_reads = NULL;
 }
 

@@ -350,18 +350,12 @@ void i40e_vf_stats(void *chip, unsigned vf, struct virtchnl_stats *stats)
                                       .tx_errors = since[TX_ERRORS] };
 }
 
-/* The chip counts the FCS. */
-static uint64_t bytes_of(uint64_t octets, uint64_t packets)
-{
-    return octets > ETHERNET_FCS * packets ? octets - ETHERNET_FCS * packets : 0;
-}
-
 void i40e_vf_counts(const struct i40e_vf *v, struct vf_info *info)
 {
     const uint64_t *t = v->total;
     info->rx_multicast = t[RX_MULTI];
     info->rx_packets = t[RX_UNI] + t[RX_MULTI] + t[RX_BROAD];
     info->tx_packets = t[TX_UNI] + t[TX_MULTI] + t[TX_BROAD];
-    info->rx_bytes = bytes_of(t[RX_OCTETS], info->rx_packets);
-    info->tx_bytes = bytes_of(t[TX_OCTETS], info->tx_packets);
+    info->rx_bytes = vf_bytes_of(t[RX_OCTETS], info->rx_packets);
+    info->tx_bytes = vf_bytes_of(t[TX_OCTETS], info->tx_packets);
 }

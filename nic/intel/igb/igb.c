@@ -7,13 +7,11 @@
  *
  * Not supported: segmentation and checksum insertion, flow control (neither sent nor obeyed),
  * forced speed, wake-up, time stamps. */
-#include "nic/intel/igb/igb.h"
-#include "nic/intel/igb/igb_virt_regs.h"
+#include "nic/intel/igb/igb_pf.h"
 
 #include "kernel/mmio.h"
 #include "kernel/task.h"
 #include "kernel/time.h"
-#include "pci/sriov.h"
 
 #include <errno.h>
 #include <string.h>
@@ -204,7 +202,8 @@ static const struct intel_pf_family family = { .format = &adv_format_igb,
                                                .write_offloads = write_offloads,
                                                .write_frame_limit = write_frame_limit,
                                                .collect_dropped = collect_dropped,
-                                               .counters = counters };
+                                               .counters = counters,
+                                               .master = &igb_master };
 
 /* unread: 82576 DS 8.10, 8.12; frames: 9.5 KiB. */
 static const struct port_limits igb_limits = INTEL_PORT_LIMITS(IGB_QUEUES_MAX);
@@ -248,13 +247,6 @@ static const struct intel_chip intel_chip = { .interrupts = { IGB_IMC, IGB_EIMC 
                                               .counters = intel_counters,
                                               .counts = INTEL_COUNTS_82576 };
 
-/* The last pool is the PF's own. */
-static unsigned vf_max(const struct pci_function *f)
-{
-    unsigned most = f->sriov ? f->sriov->total_vfs : 0;
-    return most < IGB_POOLS - 1 ? most : IGB_POOLS - 1;
-}
-
 static struct igb *create(struct pci_function *f, uint32_t quirks)
 {
     struct igb *e = port_alloc("igb", sizeof *e);
@@ -263,8 +255,7 @@ static struct igb *create(struct pci_function *f, uint32_t quirks)
     e->chip = &chips[quirks & QUIRK_CHIP];
     e->echoes = quirks & IGB_QUIRK_ECHOES;
     intel_pf_init(&e->f, "igb", f, &family, &intel_chip, &igb_limits);
-    e->f.port.vf_max = vf_max(f);
-    e->f.port.vf = e->f.port.vf_max ? &igb_vf_ops : NULL;
+    vf_master_offer(&e->f, IGB_VFS_MAX);
     return e;
 }
 
@@ -294,8 +285,7 @@ static void igb_remove(struct pci_function *f)
     struct igb *e = f->driver_data;
     if (!e) /* there was no number for its port */
         return;
-    if (e->pf)
-        igb_vf_ops.disable(&e->f.port);
+    vf_master_end(&e->f);
     intel_port_remove(&e->f.port);
 }
 

@@ -26,12 +26,10 @@ struct igb_chip {
     uint32_t dtxctl;    /* what of DTXCTL goes on with pools */
 };
 
-struct igb_pf; /* igb_pf.c's own: VFs, policies, mailboxes */
 
 struct igb {
     struct intel_pf f; /* first: port.priv is both */
     const struct igb_chip *chip;
-    struct igb_pf *pf; /* NULL: no VFs in force */
     bool echoes;       /* IGB_QUIRK_ECHOES */
     bool no_auto_read; /* the chip does not tell that it has read its NVM */
     bool serdes;       /* no PHY of the chip's own */
@@ -68,4 +66,4 @@ void igb_link(struct port *port, struct port_link *link);
 /* With VFs in force the master driver has the filters: igb.c writes RCTL, RAL and RAH 0 (with the
  * PF's pool), RETA, RSSRK, MRQC (pools, and their hash), RLPML (any length), and neither MTA nor
  * VFTA. */
-extern const struct vf_ops igb_vf_ops;
+extern const struct vf_master_family igb_master;

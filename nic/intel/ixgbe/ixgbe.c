@@ -6,11 +6,10 @@
  *
  * Not supported: segmentation and checksum insertion, flow control (neither sent nor obeyed), flow
  * director, receive coalescing, direct cache access, forced speed, wake-up, time stamps, LEDs. */
-#include "nic/intel/ixgbe/ixgbe.h"
+#include "nic/intel/ixgbe/ixgbe_sriov.h"
 
 #include "kernel/task.h"
 #include "kernel/time.h"
-#include "nic/vf.h"
 #include "pci/pci.h"
 
 #include <errno.h>
@@ -331,7 +330,8 @@ static const struct intel_pf_family family = { .format = &adv_format_ixgbe,
                                                .write_frame_limit = write_frame_limit,
                                                .collect_dropped = collect_dropped,
                                                .look = look,
-                                               .service = service };
+                                               .service = service,
+                                               .master = &ixgbe_master };
 
 /* unread: 82599 DS 8.2.3.8; frames: 15.5 KiB. */
 static const struct port_limits limits =
@@ -384,8 +384,7 @@ static int ixgbe_probe(struct pci_function *f, const struct pci_id *id)
     intel_pf_init(&e->f, "ixgbe", f, &family, e->quirks & IXGBE_X540 ? &chip_x540 : &chip_82599,
                   &limits);
     e->f.port.limits.unicast_max = IXGBE_STATIONS;
-    e->f.port.vf_max = ixgbe_vfs_max(e);
-    e->f.port.vf = e->f.port.vf_max ? &ixgbe_vf_ops : NULL;
+    vf_master_offer(&e->f, IXGBE_VFS_MAX);
     return port_register_probed(&e->f.port, set_up(e));
 }
 
@@ -394,8 +393,7 @@ static void ixgbe_remove(struct pci_function *f)
     struct ixgbe *e = f->driver_data;
     if (!e) /* there was no number for its port */
         return;
-    if (e->sriov)
-        ixgbe_vf_ops.disable(&e->f.port);
+    vf_master_end(&e->f);
     intel_port_remove(&e->f.port);
 }
 

@@ -31,7 +31,6 @@ enum ixgbe_module {
 struct ixgbe {
     struct intel_pf f; /* first: port.priv is both */
     uint32_t quirks;   /* of its ID row */
-    struct ixgbe_sriov *sriov; /* ixgbe_sriov.c's own: VFs, policies, mailboxes; NULL: none */
     /* IXGBE_SFP */
     enum ixgbe_module module;
     bool module_ready;    /* the chip is set up for it */
@@ -72,6 +71,4 @@ void ixgbe_identify(struct ixgbe *e);
 
 /* ixgbe_sriov.c --------------------------------------------------------------- */
 
-extern const struct vf_ops ixgbe_vf_ops;
-/* So many VFs it can make; 0: none. */
-unsigned ixgbe_vfs_max(const struct ixgbe *e);
+extern const struct vf_master_family ixgbe_master;

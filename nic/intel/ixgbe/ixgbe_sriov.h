@@ -1,9 +1,9 @@
-/* ixgbe_sriov.h - what the master driver (ixgbe_sriov.c) has besides the server of its VFs. */
+/* ixgbe_sriov.h - what the master driver (ixgbe_sriov.c) has besides what all have. */
 #pragma once
 
 #include "nic/intel/ixgbe/ixgbe.h"
 #include "nic/intel/ixgbe/ixgbe_virt_regs.h"
-#include "nic/intel/vf_server.h"
+#include "nic/intel/vf_master.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,22 +13,16 @@
 #define IXGBE_VFS_OF_FOUR 31u           /* as many VFs, and the PF, have four queues each */
 #define IXGBE_RAR_VF 1u                 /* receive addresses: 0 the PF's, then VFs', then further */
 #define IXGBE_RAR_FILTER (IXGBE_RAR_VF + IXGBE_VFS_MAX) /* up to IXGBE_RAR_STATIONS, the PF's */
-#define IXGBE_VF_COUNTERS 5u
 
 struct ixgbe_sriov {
-    struct vf_server server;
-    struct intel_wrapping counters[IXGBE_VFS_MAX][IXGBE_VF_COUNTERS];
-    bool open;  /* between ixgbe_sriov_open() and ixgbe_sriov_close() */
-    bool fresh; /* nothing below is in the chip yet */
-    uint64_t collect_us, events_us;
-    uint64_t spoofed; /* frames dropped for their source, of all VFs */
+    struct vf_master master; /* first: as it is allocated */
+    uint64_t spoofed;        /* frames dropped for their source, of all VFs */
     unsigned suspect; /* the VF whose frames alone are counted now; as many as there are: all */
 
     /* Registers as last written; those of 64 bits are pairs. */
     uint64_t address[IXGBE_RAR_REGS], address_pools[IXGBE_RAR_REGS];
     uint32_t vlvf[IXGBE_VLVF_REGS];
     uint64_t vlvf_pools[IXGBE_VLVF_REGS], counted;
-    uint32_t vfta[IXGBE_VFTA_REGS], mta[INTEL_MTA_REGS];
     uint32_t uta, vt_ctl, maxfrs;
     uint32_t spoof[IXGBE_VFSPOOF_REGS];
     uint32_t vmolr[IXGBE_POOLS], vmvir[IXGBE_POOLS];
