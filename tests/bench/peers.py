@@ -31,15 +31,21 @@ class Failed(Exception):
     pass
 
 
-def ours(mode, ports, cpus=CPUS[-1:], **words):
-    """Frames a second, sample by sample."""
-    line = [OURS, mode, ports, "samples", str(SAMPLES), "cpus", ",".join(map(str, cpus))]
-    for name, value in words.items():
-        line += [name, str(value)]
-    done = subprocess.run(line, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Failed(done.stderr.strip())
-    return [float(value) for value in done.stdout.split()]
+def ours(mode, ports, *programs, **words):
+    """Frames a second, sample by sample: of one program, or of several at once in all.  Each has its
+    own CPUs, and a worker for each of these."""
+    running, rates = [], []
+    for cpus in programs or (CPUS[-1:],):
+        line = [OURS, mode, ports, "samples", str(SAMPLES), "cpus", ",".join(map(str, cpus))]
+        for name, value in words.items():
+            line += [name, str(value)]
+        running.append(subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+    for program in running:
+        out, err = program.communicate()
+        if program.returncode:
+            raise Failed(err.strip())
+        rates.append([float(value) for value in out.split()])
+    return [sum(sample) for sample in zip(*rates)]
 
 
 # ---- DPDK's programs ------------------------------------------------------------------
@@ -207,17 +213,19 @@ def rows(runs):
 
 
 def worker_rows(runs):
-    """Two workers beside one: pinned threads, the same two rings with frames in both."""
-    rates = {}
-    cases = [(mode, cpus) for mode in ("io", "mac", "l2", "l3") for cpus in ((CPUS[-1],), (CPUS[0], CPUS[-1]))]
+    """Two workers beside one, pinned threads on the same two rings with frames in both; and the ceiling: two programs that
+    share nothing, of one worker each, at the same time."""
+    cases = {"one": [CPUS[-1:]], "two": [(CPUS[0], CPUS[-1])], "alone": [CPUS[:1], CPUS[-1:]]}
+    modes, rates = ("io", "mac", "l2", "l3"), {}
     for _ in range(runs):
-        for mode, cpus in cases:
-            rates.setdefault((mode, len(cpus)), []).extend(ours(mode, "ring", cpus, frames=256))
+        for mode in modes:
+            for name, programs in cases.items():
+                rates.setdefault((mode, name), []).extend(ours(mode, "ring", *programs, frames=256))
     table = []
-    for mode in ("io", "mac", "l2", "l3"):
-        one, two = (statistics.median(rates[mode, n]) for n in (1, 2))
-        table.append([mode, "%.1f" % (one / 1e6), spread(rates[mode, 1]), "%.1f" % (two / 1e6), spread(rates[mode, 2]),
-                      "%.2f" % (two / one), 1.7])
+    for mode in modes:
+        one, two, alone = (statistics.median(rates[mode, name]) for name in cases)
+        cells = [cell for name in cases for cell in ("%.1f" % (statistics.median(rates[mode, name]) / 1e6), spread(rates[mode, name]))]
+        table.append([mode, *cells, "%.2f" % (alone / one), "%.2f" % (two / one), "%.2f" % (two / alone), 1.7])
     return table
 
 
