@@ -201,16 +201,27 @@ static int tell_rx_mode(struct port *port, struct port_rx_mode *mode)
     return port_set_rx_mode(port, mode);
 }
 
+/* Whose frames the port is to hear besides its own; NULL: nobody's. */
+static const char *heard_besides(const struct port_rx_mode *mode)
+{
+    return mode->promiscuous     ? "other stations"
+           : mode->unicast_count ? "its further addresses"
+           : mode->all_multicast ? "groups"
+                                 : NULL;
+}
+
+/* An error only where somebody asked for it: that all groups are not heard, which IPv6 wants, the
+ * log tells alone. */
 static int apply_rx_mode(struct port *port)
 {
     struct port_rx_mode mode;
     struct mac_list list;
     wanted_rx_mode(port, &mode, &list);
     int e = tell_rx_mode(port, &mode);
-    if (e && mode.all_multicast)
+    if (e && heard_besides(&mode))
         log_warning("port %u: cannot receive what is meant for %s: %s", port->number,
-                    mode.promiscuous ? "other stations" : "groups", strerror(-e));
-    return mode.promiscuous || forward_all_multicast(port) ? e : 0;
+                    heard_besides(&mode), strerror(-e));
+    return mode.promiscuous || mode.unicast_count || forward_all_multicast(port) ? e : 0;
 }
 
 static bool differs(const struct port *port)

@@ -400,6 +400,29 @@ static void queues_beyond_the_limit_are_refused(void **state)
     assert_int_equal(fake.rx_queues, 1);
 }
 
+static void a_port_that_does_not_start_says_so(void **state)
+{
+    does("port 0 down");
+    start_answer = -EIO;
+    fails("port 0 up", "error: port 0 (fake): does not start: its device does not answer\n");
+    assert_int_equal(fake.state, PORT_FAILED);
+}
+
+/* A further address that the device refuses is not among those that it is told next. */
+static void a_station_that_is_refused_is_not_kept(void **state)
+{
+    fake.limits.unicast_max = 4;
+    does("forward l3"); /* a port in a bridge hears all */
+    does("mac_addr add 0 02:00:00:00:00:98");
+    answer = -ENOSPC;
+    assert_int_equal(strncmp(answers("mac_addr add 0 02:00:00:00:00:99"), "error: ", 7), 0);
+    answer = 0;
+    does("mac_addr add 0 02:00:00:00:00:9a");
+    assert_int_equal(seen_mode.unicast_count, 2);
+    assert_int_equal(seen_mode.unicast[0][5], 0x98);
+    assert_int_equal(seen_mode.unicast[1][5], 0x9a);
+}
+
 static void queues_that_do_not_start_stop_the_port(void **state)
 {
     start_answer = -ENOMEM;
@@ -582,6 +605,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(fewer_queues_to_send_with_are_no_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(queues_beyond_the_limit_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_port_that_does_not_start_says_so, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_station_that_is_refused_is_not_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(queues_that_do_not_start_stop_the_port, setup, teardown),
         cmocka_unit_test_setup_teardown(queues_no_longer_in_use_still_count, setup, teardown),
         cmocka_unit_test_setup_teardown(promiscuous, setup, teardown),
