@@ -183,6 +183,7 @@ static void bridge_is_decoded(void **state)
     shows("ARI forwarding on\n");
     shows("[40] subsystem: 1b36:0000\n");
     shows("[148] access control services: can source-validation");
+    shows("\n       does source-validation");
 }
 
 static void virtio_structures_are_decoded(void **state)

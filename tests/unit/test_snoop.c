@@ -328,6 +328,25 @@ static unsigned queries(unsigned port, unsigned *mld_queries)
     return n;
 }
 
+/* RFC 2710 3 and 5 (unread): from a link-local address to all nodes, with a right checksum. */
+static void its_query_for_ipv6_is_whole(void **state)
+{
+    static const uint8_t mac[MAC_LEN] = { 2, 0, 0, 0, 0, 0x5a };
+    static const uint8_t from[16] = {
+        0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe, 0, 0, 0x5a
+    };
+    static const uint8_t all_nodes[16] = { 0xff, 2, [15] = 1 };
+    uint8_t frame[SNOOP_QUERY_MAX] = { 0 };
+    uint32_t length = snoop_make_query(frame, SNOOP_IPV6, mac);
+    const uint8_t *ip = frame + ETHERNET_HEADER, *icmp = ip + 40 + 8;
+    const uint8_t pseudo[8] = { 0, 0, 0, 24, 0, 0, 0, 58 };
+    assert_true(length >= ETHERNET_HEADER + 40 + 8 + 24);
+    assert_memory_equal(ip + 8, from, 16);
+    assert_memory_equal(ip + 24, all_nodes, 16);
+    uint64_t sum = checksum_add(checksum_add(0, ip + 8, 32), pseudo, sizeof pseudo);
+    assert_int_equal(checksum_finish(checksum_add(sum, icmp, 24)), 0);
+}
+
 static void it_asks_where_nobody_does(void **state)
 {
     static const uint8_t router[4] = { 192, 0, 2, 1 };
@@ -430,6 +449,7 @@ int main(void)
         test(link_local_groups_go_to_all),
         test(mld_of_both_versions),
         test(what_is_wrong),
+        test(its_query_for_ipv6_is_whole),
         test(it_asks_where_nobody_does),
         test(each_vlan_has_its_own),
         test(a_port_that_goes_is_forgotten),
