@@ -4,6 +4,7 @@
 #include "apps/console/console.h"
 #include "apps/forward/cores.h"
 #include "apps/forward/forward.h"
+#include "apps/forward/provision.h"
 #include "apps/forward/rest.h"
 #include "apps/machine/fence.h"
 #include "boot/boot_info.h"
@@ -24,7 +25,6 @@
 #include "kernel/startup.h"
 #include "kernel/task.h"
 #include "kernel/time.h"
-#include "nic/packet.h"
 #include "nic/rss.h"
 #include "pci/aer.h"
 #include "pci/pci.h"
@@ -36,11 +36,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PACKETS_MAX 16384u    /* 32 MiB of frames, unless many ports need more */
-#define PACKETS_BETWEEN 1024u /* in flight between rings: bursts and what floods copy of them */
-#define PACKETS_SHARE 8u      /* of all memory, one part holds frames */
-#define PACKETS_SHARE_MOST 2u /* and of what is free never more than one part */
-#define OTHERS_RESERVE (192u * 1024u) /* consoles, tasks, what commands take for a moment */
 #define ONE_MIB (1024u * 1024u)
 #define FW_CFG_CONFIGURATION_MAX ONE_MIB
 #define FOUR_GIB 0x100000000ull
@@ -86,58 +81,12 @@ static uint64_t memory_mib(void)
     return m.total / ONE_MIB;
 }
 
-/* What the ports' rings can hold at once: receive rings are filled however many of those kept for a
- * port there will be (`port N queues`), transmit rings as there are CPUs; and so of the ports that
- * VFs will be. */
-static uint64_t packets_in_rings(void)
-{
-    uint64_t count = 0;
-    for (unsigned i = 0; i < port_count(); i++) {
-        const struct port *port = port_get(i);
-        const struct port_limits *limits = &port->limits;
-        uint64_t kept = port_queues_kept(limits->rx_queues_max, cpus_count());
-        count += kept * limits->rx_size_default;
-        count += min_u64(limits->tx_queues_max, cpus_count()) * limits->tx_size_default;
-        count += (uint64_t)port->vf_max * (limits->rx_size_default + limits->tx_size_default);
-    }
-    return count;
-}
-
 static uint32_t packets_made;
-
-/* What the port still takes with all the queues that are kept for it; one that runs has what its
- * queues need. */
-static uint64_t queues_need(const struct port *port)
-{
-    const struct port_limits *l = &port->limits;
-    uint64_t most = port_memory(port, port_queues_kept(l->rx_queues_max, cpus_count()),
-                                port_queues_kept(l->tx_queues_max, cpus_count()));
-    uint64_t has =
-        port->state == PORT_RUNNING ? port_memory(port, port->rx_queues, port->tx_queues) : 0;
-    return most > has ? most - has : 0;
-}
-
-/* Ports with their queues, and those that VFs will be: set aside before the configuration fills
- * tables.  The IOMMU's tables for the packets are eight bytes a page in each domain. */
-static uint64_t ports_need(void)
-{
-    uint64_t bytes = OTHERS_RESERVE, mapped = packet_buffer_offset(packets_made);
-    for (unsigned i = 0; i < port_count(); i++) {
-        const struct port *port = port_get(i);
-        if (!port)
-            continue;
-        uint64_t fence = port->dma && port->dma->domain ? mapped * sizeof(uint64_t) / PAGE_SIZE : 0;
-        bytes += queues_need(port) + (port->state == PORT_RUNNING ? 0 : fence);
-        bytes += (port->vf_max - port->vf_count) * (port_memory(port, 1, 1) + fence);
-    }
-    return bytes;
-}
-
 static uint64_t reserve_most;
 
 static uint64_t reserve(void)
 {
-    return min_u64(ports_need(), reserve_most);
+    return min_u64(provision_ports(packets_made), reserve_most);
 }
 
 /* Where there is hardly more, tables get a quarter: ports without them forward nothing. */
@@ -145,7 +94,7 @@ static void reserve_for_ports(void)
 {
     struct memory_stats m;
     memory_stats(&m);
-    uint64_t need = ports_need();
+    uint64_t need = provision_ports(packets_made);
     reserve_most = m.free / 4 * 3;
     if (need > reserve_most)
         log_warning("memory: %" PRIu64 " KiB left, all queues of all ports take %" PRIu64,
@@ -153,26 +102,16 @@ static void reserve_for_ports(void)
     memory_reserve(reserve);
 }
 
-/* Enough for full rings and the frames between them, or else a receive ring
- * takes the last packets and nothing can be copied for a flood any more. Where there is no memory
- * for long rings, they are shorter. */
 static uint32_t make_packets(void)
 {
     struct memory_stats m;
     memory_stats(&m);
-    uint64_t share =
-        min_u64(m.total / PACKETS_SHARE / PACKET_BLOCK * PACKETS_IN_BLOCK, PACKETS_MAX);
-    uint64_t most = m.free / PACKETS_SHARE_MOST / PACKET_BLOCK * PACKETS_IN_BLOCK;
-    uint64_t between = PACKETS_BETWEEN + (cpus_count() - 1) * PACKET_CACHE_SIZE;
-    while (packets_in_rings() + between > most && ports_shorten_rings())
-        ;
-    uint32_t count = (uint32_t)min_u64(max_u64(share, packets_in_rings() + between), most);
-    if (forward_init_workers(count, cpus_count()))
+    packets_made = provision_packets(&m);
+    if (forward_init_workers(packets_made, cpus_count()))
         panic("no memory for the packet pool");
     cores_start();
-    packets_made = count;
     reserve_for_ports();
-    return count;
+    return packets_made;
 }
 
 static const struct boot_info *machine;
