@@ -3,6 +3,7 @@
 #include "apps/console/command.h"
 #include "apps/console/console.h"
 #include "apps/forward/forward.h"
+#include "apps/forward/ports.h"
 #include "kernel/console.h"
 #include "kernel/log.h"
 #include "kernel/machine.h"
@@ -34,6 +35,7 @@ static struct out out = { .write = write_text };
 /* A port whose device does as it is told, or refuses with `answer`. */
 static int answer, start_answer;
 static struct port_rx_mode seen_mode;
+static unsigned modes_told;
 
 static uint16_t burst_nothing(struct port_queue *queue, struct packet **packets, uint16_t n)
 {
@@ -73,6 +75,7 @@ static int fake_set_mac(struct port *port, const uint8_t mac[MAC_LEN])
 static int fake_set_rx_mode(struct port *port, const struct port_rx_mode *mode)
 {
     seen_mode = *mode;
+    modes_told++;
     return answer;
 }
 static int fake_set_mtu(struct port *port, uint16_t mtu)
@@ -469,6 +472,30 @@ static void promiscuous(void **state)
     assert_false(config_has("port 0"));
 }
 
+static void run_work(void)
+{
+    while (work_run_next())
+        ;
+}
+
+/* Some devices stop receiving for a moment when they are told. */
+static void a_mode_that_is_right_is_not_told_again(void **state)
+{
+    does("forward l3");
+    does("bridge add lan");
+    does("bridge lan port 0");
+    run_work();
+    assert_true(seen_mode.promiscuous);
+    unsigned before = modes_told;
+    forward_refresh_rx_mode(&fake);
+    run_work();
+    assert_int_equal(modes_told, before);
+    does("bridge lan no port 0");
+    run_work();
+    assert_false(seen_mode.promiscuous);
+    does("bridge delete lan");
+}
+
 /* "a NIC that is recognised but fails keeps its number, is shown `failed`, and
  * answers commands with an error" */
 static void a_failed_port_is_shown_and_refuses(void **state)
@@ -610,6 +637,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(queues_that_do_not_start_stop_the_port, setup, teardown),
         cmocka_unit_test_setup_teardown(queues_no_longer_in_use_still_count, setup, teardown),
         cmocka_unit_test_setup_teardown(promiscuous, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_mode_that_is_right_is_not_told_again, setup, teardown),
         cmocka_unit_test_setup_teardown(a_failed_port_is_shown_and_refuses, setup, teardown),
         cmocka_unit_test_setup_teardown(ports_that_are_not_there, setup, teardown),
         cmocka_unit_test_setup_teardown(modes_are_told, setup, teardown),
