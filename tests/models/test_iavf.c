@@ -533,6 +533,26 @@ static void an_mtu_beyond_the_pfs_is_refused(void **state)
     traffic_flows();
 }
 
+/* With two tags and the FCS they are as long as the chips' longest, in five buffers. */
+static void the_longest_frames_pass(void **state)
+{
+    static uint8_t frame[9724];
+    struct packet *p;
+    start_and_link();
+    assert_int_equal(port_set_mtu(port, 9703), -EINVAL);
+    assert_int_equal(port_set_mtu(port, 9702), 0);
+    settle();
+    assert_int_equal(port->mtu, 9702);
+    memcpy(frame, port->mac, MAC_LEN);
+    assert_true(iavf_model_inject(&model, frame, sizeof frame));
+    turn();
+    assert_int_equal(port_rx_burst(port->rxq[0], &p, 1), 1);
+    assert_int_equal(p->frame_length, sizeof frame);
+    assert_int_equal(port_tx_burst(port->txq[0], &p, 1), 1);
+    turn();
+    assert_int_equal(iavf_model_take(&model, frame, sizeof frame), sizeof frame);
+}
+
 /* Statistics
  * ------------------------------------------------------------------------------------------ */
 
@@ -590,6 +610,7 @@ int main(void)
         TEST(promiscuous_is_granted_or_refused_in_plain_words),
         TEST(a_yes_that_may_be_none_is_told_of),
         TEST(an_mtu_beyond_the_pfs_is_refused),
+        TEST(the_longest_frames_pass),
         TEST(the_pfs_discards_are_summed_up),
         TEST(all_devices_are_known),
     };

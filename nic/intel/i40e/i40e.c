@@ -507,6 +507,8 @@ static const struct pci_id ids[] = {
     PCI_ID(0x8086, 0x15ff, 0),               /* X710-TL: 10GBASE-T */
     PCI_ID(0x8086, 0x101f, 0),               /* 5GBASE-T */
     PCI_ID(0x8086, 0x0dd2, 0),               /* 1000BASE-T */
+    PCI_ID(0x8086, 0x0cf8, 0),               /* X710 of an FPGA card, N3000 */
+    PCI_ID(0x8086, 0x0d58, 0),               /* XXV710 likewise */
     PCI_ID(0x8086, 0x37ce, I40E_QUIRK_X722), /* X722: backplane */
     PCI_ID(0x8086, 0x37cf, I40E_QUIRK_X722), /* QSFP+ */
     PCI_ID(0x8086, 0x37d0, I40E_QUIRK_X722), /* SFP+ */

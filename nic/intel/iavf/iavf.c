@@ -320,7 +320,8 @@ static const struct port_ops iavf_ops = { .start = iavf_start,
                                           .poll = iavf_poll,
                                           .service = iavf_service };
 
-static const struct port_limits iavf_limits = INTEL_PORT_LIMITS(IAVF_QUEUES);
+static const struct port_limits iavf_limits =
+    INTEL_LONG_PORT_LIMITS(IAVF_QUEUES, IAVF_FRAME_MAX - ETHERNET_FCS);
 
 /* Probe ------------------------------------------------------------------- */
 

@@ -25,6 +25,7 @@ enum {
 };
 _Static_assert((unsigned)IAVF_NEWS_COUNT <= NEWS_MAX, "a bit each");
 
+#define IAVF_FRAME_MAX 9728u /* of these chips, with FCS (Linux's PFs say so) */
 #define IAVF_GROUPS_MAX 16u /* group addresses that a VF without trust may have beside its own */
 #define IAVF_ANSWER_WORDS (VIRTCHNL_MESSAGE_MAX / 4u)
 

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_FRAME 9728u /* of these chips, with FCS */
 #define WANTED \
     (VIRTCHNL_CAP_L2 | VIRTCHNL_CAP_RSS_PF | VIRTCHNL_CAP_RSS_REG | VIRTCHNL_CAP_RSS_KINDS | \
      VIRTCHNL_CAP_WB_ON_ITR | VIRTCHNL_CAP_REQUEST_QUEUES | VIRTCHNL_CAP_LINK_SPEED | \
@@ -82,8 +81,8 @@ static void resources_given(struct vf_client *c, const uint32_t *answer)
     e->given = told;
     if (e->given.queue_pairs > IAVF_QUEUES)
         e->given.queue_pairs = IAVF_QUEUES;
-    if (!e->given.max_frame || e->given.max_frame > MAX_FRAME)
-        e->given.max_frame = MAX_FRAME;
+    if (!e->given.max_frame || e->given.max_frame > IAVF_FRAME_MAX)
+        e->given.max_frame = IAVF_FRAME_MAX;
     c->rx_granted = c->tx_granted = e->given.queue_pairs;
     e->format = I40E_RX_32;
     memset(&e->vlan, 0, sizeof e->vlan);
