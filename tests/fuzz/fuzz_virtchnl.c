@@ -63,7 +63,7 @@ static void chip_send(void *ctx, unsigned vf, uint32_t op, int32_t s, const void
     status = s;
 }
 
-static void chip_reset(void *ctx, unsigned vf)
+static void chip_reset(void *ctx, unsigned vf, bool told)
 {
     resets++;
     resetting[vf] = true;
@@ -497,7 +497,7 @@ static void chip_acts(unsigned vf, uint8_t how)
     struct vf_info info;
     switch (how % 8) {
     case 0:
-        chip_reset(NULL, vf); /* of its function, by itself */
+        chip_reset(NULL, vf, false); /* of its function, by itself */
         virtchnl_server_resets(&server, vf);
         break;
     case 1:
@@ -576,7 +576,7 @@ static void end(void)
     passes(60 * US_PER_S);
     those_that_waited();
     for (unsigned vf = 0; vf < VFS; vf++) {
-        chip_reset(NULL, vf);
+        chip_reset(NULL, vf, false);
         virtchnl_server_resets(&server, vf);
         vf_forgiven(&server.base.vf[vf], now);
         begins(vf);

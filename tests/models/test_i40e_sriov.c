@@ -74,7 +74,7 @@ static struct vf_info info(unsigned vf)
 static void set(unsigned vf, struct vf_policy policy)
 {
     assert_int_equal(nic.port->vf->set(nic.port, vf, &policy, &why), 0);
-    run_ms(30);
+    run_ms(130); /* who listens may be told of a reset, and has time to hear of it */
 }
 
 static bool is_active(unsigned vf)
@@ -285,7 +285,7 @@ static void every_vf_is_sure_of_four_and_may_ask_for_sixteen(void **state)
     for (unsigned i = 0; i < 128; i++) {
         greet(i);
         i40e_model_vf_say(&rig->model, i, VIRTCHNL_REQUEST_QUEUES, &more, sizeof more);
-        run_ms(30);
+        run_ms(130);
         sixteen += queue_of(i, 15) != I40E_QTABLE_NONE;
         assert_int_not_equal(queue_of(i, 3), I40E_QTABLE_NONE);
     }
@@ -486,6 +486,36 @@ static void a_reset_takes_what_was_granted(void **state)
     assert_int_equal(queues_on(1), 0);
     bring_up(1);
     assert_true(pf_works());
+}
+
+/* DPDK's iavf looks at its admin queue each 50 ms; a reset empties that. */
+static void who_is_told_of_a_reset_has_time_to_hear_of_it(void **state)
+{
+    struct vf_policy policy = info(1).policy;
+    bring_up(1);
+    policy.trust = true;
+    assert_int_equal(nic.port->vf->set(nic.port, 1, &policy, &why), 0);
+    assert_int_equal(rig->model.told.op, VIRTCHNL_EVENT);
+    assert_int_equal(nic.port->vf->set(nic.port, 2, &policy, &why),
+                     0); /* its driver knows nothing */
+    run_ms(30);
+    assert_int_equal(info(2).resets, 1);
+    run_ms(50);
+    assert_int_equal(queues_on(1), 4);
+    run_ms(50);
+    assert_int_equal(queues_on(1), 0);
+    assert_true(is_active(1));
+    bring_up(1);
+    uint64_t before = time_us();
+    port_stop(nic.port);
+    assert_in_range(time_us() - before, 100 * US_PER_MS, 200 * US_PER_MS);
+    assert_int_equal(port_start(nic.port), 0);
+    run_ms(50);
+    before = time_us();
+    port_stop(nic.port);
+    assert_in_range(time_us() - before, 0, 50 * US_PER_MS);
+    assert_int_equal(port_start(nic.port), 0);
+    run_ms(50);
 }
 
 /* The chip needs five seconds for one VF's reset: it stays so, it is said once, nobody else waits.
@@ -748,6 +778,7 @@ int main(void)
         T(a_filter_too_many_changes_nothing),
         T(nobody_has_the_pfs_address_nor_it_theirs),
         T(a_reset_takes_what_was_granted),
+        T(who_is_told_of_a_reset_has_time_to_hear_of_it),
         T(a_reset_that_takes_long_holds_nobody_up),
         T(what_is_under_way_is_waited_for),
         T(firmware_that_refuses_a_vsi_is_asked_again),

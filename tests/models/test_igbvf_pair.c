@@ -5,6 +5,7 @@ static struct igb_model model;
 static enum igb_model_chip chip;
 
 #define MODEL(function) igb_model_##function
+#define TOLD_MS 0u
 #define PF_MTU MTU_DEFAULT
 #define UNISOLATED false
 #define FRAME_IS(bytes, mtu) ((bytes) == FRAME_LIMIT(mtu) + ETHERNET_FCS)

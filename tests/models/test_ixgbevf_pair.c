@@ -5,6 +5,7 @@ static struct ixgbe_model model;
 static enum ixgbe_model_chip chip;
 
 #define MODEL(function) ixgbe_model_##function
+#define TOLD_MS 0u
 #define PF_MTU 9000 /* else an 82599's VFs have no long frames */
 #define UNISOLATED (chip == IXGBE_MODEL_X540)
 #define FRAME_IS(bytes, mtu) /* with and without room for tags */ \

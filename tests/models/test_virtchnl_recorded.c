@@ -116,7 +116,7 @@ static void chip_send(void *chip, unsigned vf, uint32_t op, int32_t status, cons
         memcpy(answer.bytes, bytes, n);
 }
 
-static void chip_reset(void *chip, unsigned vf)
+static void chip_reset(void *chip, unsigned vf, bool told)
 {
     resets = true;
 }

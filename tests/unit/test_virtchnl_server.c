@@ -327,6 +327,7 @@ static void more_queues_come_with_a_reset(void **state)
     assert_int_equal(chip.answers, answers);
     assert_int_equal(chip.resets, 1);
     assert_int_equal(event.bytes[0], VIRTCHNL_EVENT_RESET_IMPENDING);
+    assert_true(chip.told);
     assert_int_equal(server.vf[0].queues_wanted, 8);
 }
 
@@ -413,8 +414,10 @@ static void what_a_vf_must_learn_resets_it(void **state)
     policy.rate_mbps = 0;
     policy.vlan = 12;
     set(0, &policy);
+    assert_true(chip.told);
     policy.trust = true;
     set(0, &policy);
+    assert_false(chip.told); /* who knows nothing yet has nothing to lose */
     policy.mac_set = true;
     memcpy(policy.mac, other, MAC_LEN);
     set(0, &policy);

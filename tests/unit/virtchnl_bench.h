@@ -31,6 +31,7 @@ static struct chip {
     int fails;       /* the result of filters(), once; of the others, always */
     int broken;
     unsigned queues_for;
+    bool told;       /* before the last reset */
     uint8_t macs; /* that VF 0 had in its list at filters() */
 } chip;
 
@@ -53,9 +54,10 @@ static inline void chip_send(void *ctx, unsigned vf, uint32_t op, int32_t status
         memcpy(m->bytes, bytes, n);
 }
 
-static inline void chip_reset(void *ctx, unsigned vf)
+static inline void chip_reset(void *ctx, unsigned vf, bool told)
 {
     chip.resets++;
+    chip.told = told;
     chip.rx = chip.tx = vf ? chip.rx : 0;
 }
 

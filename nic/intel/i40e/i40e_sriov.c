@@ -11,6 +11,7 @@
 #include "nic/intel/i40e/i40e_sriov.h"
 
 #include "kernel/log.h"
+#include "kernel/task.h"
 #include "kernel/time.h"
 #include "pci/sriov.h"
 
@@ -23,6 +24,8 @@
 #define EVENTS_US (10 * US_PER_MS)
 #define COLLECT_US (10 * US_PER_S) /* 32 bits of frames take four minutes at 14.88 Mpps */
 #define RESET_US (10 * US_PER_MS)  /* Linux: before that VFRSTAT is not valid */
+#define HEARD_US \
+    (100 * US_PER_MS) /* DPDK's iavf looks each 50 ms at an admin queue that a reset empties */
 #define LATE_US (300 * US_PER_MS)  /* until a reset, and what is under way, is said to be late */
 #define AGAIN_US (100 * US_PER_MS) /* between two looks at one that is */
 #define FIRMWARE_US US_PER_S       /* until a VF is tried again that firmware did not take */
@@ -294,12 +297,25 @@ void i40e_sriov_open(struct i40e *e)
         want_reset(e, i, now_us);
 }
 
+/* True: somebody listens. */
+static bool announce_all(struct i40e *e)
+{
+    struct virtchnl_server *s = &e->sriov->server;
+    bool heard = false;
+    for (unsigned i = 0; i < vf_count(e); i++) {
+        if (vf_of(e, i)->phase != I40E_VF_UP)
+            continue;
+        heard |= s->vf[i].state == VIRTCHNL_VF_ACTIVE;
+        virtchnl_server_announce(s, i);
+    }
+    return heard;
+}
+
 /* A reset of the PF is coming.  `works`: the chip does, and is told. */
 void i40e_sriov_close(struct i40e *e, bool works)
 {
-    for (unsigned i = 0; works && i < vf_count(e); i++)
-        if (vf_of(e, i)->phase == I40E_VF_UP)
-            virtchnl_server_announce(&e->sriov->server, i);
+    if (works && announce_all(e))
+        task_delay_us(HEARD_US);
     for (unsigned i = 0; i < vf_count(e); i++) {
         struct i40e_vf *v = vf_of(e, i);
         if (works && (v->rx_on | v->tx_on))
@@ -337,9 +353,9 @@ static void send(void *chip, unsigned vf, uint32_t op, int32_t status, const voi
         i40e_command(e, &d, copy, n, n, UINT32_MAX);
 }
 
-static void reset(void *chip, unsigned vf)
+static void reset(void *chip, unsigned vf, bool told)
 {
-    want_reset(chip, vf, time_us());
+    want_reset(chip, vf, time_us() + (told ? HEARD_US : 0));
 }
 
 static const struct virtchnl_chip_ops chip_ops = { .send = send,

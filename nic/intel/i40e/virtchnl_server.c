@@ -91,22 +91,24 @@ void virtchnl_server_ready(struct virtchnl_server *s, unsigned vf, uint16_t vsi,
     c->known = true;
 }
 
-static void reset(struct virtchnl_server *s, unsigned vf)
+static void reset(struct virtchnl_server *s, unsigned vf, bool told)
 {
     forget(s, vf);
-    s->ops->reset(s->chip, vf);
+    s->ops->reset(s->chip, vf, told);
 }
 
 static void reset_announced(struct virtchnl_server *s, unsigned vf)
 {
+    bool listens = s->vf[vf].state == VIRTCHNL_VF_ACTIVE;
     virtchnl_server_announce(s, vf);
-    reset(s, vf);
+    reset(s, vf, listens);
 }
 
 void virtchnl_server_malicious(struct virtchnl_server *s, unsigned vf, uint64_t now_us)
 {
     vf_accused(&s->base, vf, now_us);
-    reset_announced(s, vf);
+    virtchnl_server_announce(s, vf);
+    reset(s, vf, false);
 }
 
 /* Messages ---------------------------------------------------------------------------------- */
@@ -145,7 +147,7 @@ static void hear(struct virtchnl_server *s, unsigned vf, uint32_t op, const uint
 {
     vf_asked(&s->base.vf[vf], now_us, op == VIRTCHNL_RESET_VF ? RESET_COST : 1);
     if (op == VIRTCHNL_RESET_VF)
-        reset(s, vf);
+        reset(s, vf, false);
     else
         serve(s, vf, op, bytes, n, now_us);
 }

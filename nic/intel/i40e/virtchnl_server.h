@@ -71,8 +71,9 @@ struct virtchnl_chip_ops {
     /* A message, or an event with status 0, for the VF; what it does not take is lost. */
     void (*send)(void *chip, unsigned vf, uint32_t op, int32_t status, const void *bytes,
                  uint16_t n);
-    /* The function's reset begins; virtchnl_server_ready() ends it. */
-    void (*reset)(void *chip, unsigned vf);
+    /* The function's reset begins; virtchnl_server_ready() ends it.  `told`: its driver was told of
+     * it, and has time to hear that first. */
+    void (*reset)(void *chip, unsigned vf, bool told);
     /* Addresses, groups, VLANs, promiscuous modes as granted; none, whatever was granted, while
      * the VF's link is held down: nothing that it sends leaves then, nothing reaches it. */
     int (*filters)(void *chip, unsigned vf);

@@ -248,28 +248,38 @@ static bool wait_for_answer(struct iavf *e)
     struct deadline deadline = deadline_us(DISABLE_US);
     bool late = false;
     while (e->pf.mail.count) {
-        if (late || !channel_there(&e->pf))
+        if (late)
             return false;
         late = task_deadline_passed(&deadline);
+        if (!channel_there(&e->pf)) /* by now */
+            return false;
         e->pf.now_us = time_us();
         channel_receive(&e->pf);
     }
     return true;
 }
 
-bool iavf_channel_disable(struct iavf *e)
+/* What came may have been a refusal, of queues that are half on. */
+static bool disable(struct iavf *e)
 {
     struct vf_client *c = &e->pf;
     uint32_t all = (1u << iavf_queues_to_use(e)) - 1;
     const struct virtchnl_queue_select s = { .vsi = e->given.vsi[0].id, .rx = all, .tx = all };
-    if (!channel_there(c)) { /* reset since the last look: they are off */
-        iavf_channel_was_reset(e);
-        return true;
-    }
     if (c->state != VF_OPEN || !wait_for_answer(e) || c->state != VF_OPEN)
-        return false; /* what came may have been a refusal, of queues that are half on */
+        return false;
     c->setting = SETTING_DISABLE;
     c->mail.count = iavf_say(e, VIRTCHNL_DISABLE_QUEUES, &s, sizeof s);
     channel_send(c);
     return wait_for_answer(e) && !e->dma;
+}
+
+/* Reset since the last look, or meanwhile: they are off. */
+bool iavf_channel_disable(struct iavf *e)
+{
+    if (channel_there(&e->pf) && disable(e))
+        return true;
+    if (channel_there(&e->pf))
+        return false;
+    iavf_channel_was_reset(e);
+    return true;
 }
