@@ -343,7 +343,7 @@ void command_complete(const char *line, complete_fn *fn, void *ctx)
 {
     size_t n = strlen(line);
     const char *partial = "";
-    struct candidates c, after;
+    struct candidates c;
     struct words w;
     char word[ECHO_MAX] = "";
 
@@ -354,11 +354,8 @@ void command_complete(const char *line, complete_fn *fn, void *ctx)
         partial = w.word[--w.count];
     if (!candidates_behind(&c, &w, w.count))
         return;
-    while (candidates_next_word(&c, partial, false, word)) {
-        candidates_narrow(&c, word, &after);
-        const struct command *row = candidates_final(&after);
-        fn(ctx, word, row ? row->help : NULL);
-    }
+    while (candidates_next_word(&c, partial, false, word))
+        fn(ctx, word, NULL);
     for (word[0] = 0; candidates_next_word(&c, "", true, word);)
         complete_value(word, partial, fn, ctx);
 }

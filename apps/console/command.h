@@ -64,7 +64,7 @@ void command_reset(void); /* tests, whose sessions end in the middle of a comman
 unsigned command_run_text(const char *text, size_t length, char separator, struct out *out,
                           const char *source);
 /* Completion: the words that may stand at the end of `line`, sorted, one a call
- * of fn; help is NULL unless the word finishes a command.  A word in capitals
+ * of fn; help is what a value's kind says of it, or NULL.  A word in capitals
  * is a hint (PREFIX), not something to insert. */
 void command_complete(const char *line, void (*fn)(void *ctx, const char *word, const char *help),
                       void *ctx);

@@ -281,8 +281,11 @@ const struct command *candidates_final(const struct candidates *c)
     return NULL;
 }
 
+/* Most differ in their first letter; an empty one's is 0. */
 static int slice_order(const struct slice *a, const struct slice *b)
 {
+    if (*a->text != *b->text)
+        return *a->text < *b->text ? -1 : 1;
     int order = memcmp(a->text, b->text, a->length < b->length ? a->length : b->length);
     return order ? order : (a->length > b->length) - (a->length < b->length);
 }
@@ -297,12 +300,10 @@ static void consider(struct slice *best, struct slice rest, const struct slice *
                      const struct slice *last)
 {
     struct slice k;
-    while (next_alternative(&rest, &k)) {
-        bool begins =
-            k.length >= partial->length && !memcmp(k.text, partial->text, partial->length);
-        if (begins && slice_order(&k, last) > 0 && (!best->length || slice_order(&k, best) < 0))
+    while (next_alternative(&rest, &k))
+        if (slice_order(&k, last) > 0 && (!best->length || slice_order(&k, best) < 0) &&
+            k.length >= partial->length && !memcmp(k.text, partial->text, partial->length))
             *best = k;
-    }
 }
 
 bool candidates_next_word(const struct candidates *c, const char *partial, bool values,
