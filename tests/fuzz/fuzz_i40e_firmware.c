@@ -188,6 +188,8 @@ static void plug(void)
                                   .wrong = wrong,
                                   .command = command,
                                   .news = news };
+    set(I40E_GLHMC_LANTXOBJSZ, 7); /* contexts of 128 and of 32 octets */
+    set(I40E_GLHMC_LANRXOBJSZ, 5);
     pcispace_add(&device, NULL, 3, 0);
     must(pci_scan() == 1);
     function = pci_first();
@@ -227,7 +229,7 @@ static void change(struct port *port)
     }
 }
 
-static void look(struct port *port)
+static void look(struct port *port, unsigned which)
 {
     struct port_counter rows[64];
     struct port_device_stats stats;
@@ -235,6 +237,7 @@ static void look(struct port *port)
         return;
     port->ops->counters(port, rows, 64);
     port->ops->stats(port, &stats);
+    port->ops->arm(port->rxq[which % port->rx_queues], which & 8);
 }
 
 static void step(struct port *port)
@@ -258,7 +261,7 @@ static void step(struct port *port)
         change(port);
         break;
     case 4:
-        look(port);
+        look(port, what / 8);
         break;
     case 5:
         set(take(1) & 1 ? I40E_GLGEN_RSTAT : I40E_GL_FWSTS, (uint32_t)take(3));
@@ -322,6 +325,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (port->state == PORT_STOPPED)
         port_start(port);
+    must(mood != HONEST || port->state == PORT_RUNNING);
     check(port);
     while (in.size && port->state != PORT_FAILED)
         step(port);

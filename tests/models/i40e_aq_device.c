@@ -8,13 +8,15 @@ enum { LOW, HIGH, LENGTH, HEAD, TAIL };
 #define KNOWN_FLAGS \
     (I40E_AQ_LB | I40E_AQ_RD | I40E_AQ_VFC | I40E_AQ_BUF | I40E_AQ_SI | I40E_AQ_EI | I40E_AQ_FE)
 
+/* Each access to a register comes here. */
 static int find(const struct i40e_aq_ring_regs *regs, uint32_t reg)
 {
-    const uint32_t at[] = { regs->low, regs->high, regs->length, regs->head, regs->tail };
-    for (int i = LOW; i <= TAIL; i++)
-        if (at[i] == reg)
-            return i;
-    return -1;
+    return reg == regs->low      ? LOW
+           : reg == regs->high   ? HIGH
+           : reg == regs->length ? LENGTH
+           : reg == regs->head   ? HEAD
+           : reg == regs->tail   ? TAIL
+                                 : -1;
 }
 
 static uint32_t entries(const uint32_t ring[5])
