@@ -216,67 +216,47 @@ struct dma_row {
     bool readable, writable; /* by the device */
 };
 
-/* Blocks are kept when they are freed, and nobody may touch them: the sanitizer's allocator and the
- * faults of fresh pages cost more than what is done with them.  The oldest is used again for one
- * as large; a small one only when so many were freed behind it, that who still uses it is found. */
-#define KEPT_SIZES 8u
-#define KEPT_BLOCKS 64u
-#define HELD_BACK 32u
-#define LARGE (64u * 1024u)
+/* Blocks as large as packet pools are kept when they are freed, for the next that is as large: the
+ * faults of fresh pages cost more than what is done with them. */
+#define KEPT_MIN (64u * 1024u)
+#define KEPT_BLOCKS 8u
 
-struct kept {
+static struct {
+    void *va; /* nobody may touch it; NULL: none */
     size_t size;
-    unsigned first, count;
-    void *va[KEPT_BLOCKS];
-};
-
-static struct kept kept[KEPT_SIZES];
-static unsigned kept_next; /* is given up for a size that there was not */
+} kept[KEPT_BLOCKS];
+static unsigned kept_next;
 
 /* sanitizer/asan_interface.h; programs without the sanitizer have none of them. */
 void __asan_poison_memory_region(const volatile void *at, size_t size) __attribute__((weak));
 void __asan_unpoison_memory_region(const volatile void *at, size_t size) __attribute__((weak));
 
-static struct kept *kept_of(size_t size)
-{
-    for (unsigned i = 0; i < KEPT_SIZES; i++)
-        if (kept[i].size == size)
-            return &kept[i];
-    return NULL;
-}
-
-static void *kept_oldest(struct kept *k)
-{
-    void *va = k->va[k->first];
-    k->first = (k->first + 1) % KEPT_BLOCKS;
-    k->count--;
-    if (__asan_unpoison_memory_region)
-        __asan_unpoison_memory_region(va, k->size);
-    return va;
-}
-
 static void *block_alloc(size_t size, size_t align)
 {
-    struct kept *k = kept_of(size);
-    if (k && k->count > (size < LARGE ? HELD_BACK : 0) && (uintptr_t)k->va[k->first] % align == 0)
-        return kept_oldest(k);
+    for (unsigned i = 0; i < KEPT_BLOCKS; i++) {
+        void *va = kept[i].va;
+        if (!va || kept[i].size != size || (uintptr_t)va % align)
+            continue;
+        kept[i].va = NULL;
+        if (__asan_unpoison_memory_region)
+            __asan_unpoison_memory_region(va, size);
+        return va;
+    }
     return aligned_alloc(align, ALIGN_UP(size, align));
 }
 
 static void block_free(void *va, size_t size)
 {
-    struct kept *k = kept_of(size);
-    if (!k) {
-        k = &kept[kept_next++ % KEPT_SIZES];
-        while (k->count)
-            free(kept_oldest(k));
-        k->size = size;
+    if (size < KEPT_MIN) {
+        free(va);
+        return;
     }
-    if (k->count == KEPT_BLOCKS)
-        free(kept_oldest(k));
     if (__asan_poison_memory_region)
         __asan_poison_memory_region(va, size);
-    k->va[(k->first + k->count++) % KEPT_BLOCKS] = va;
+    free(kept[kept_next].va);
+    kept[kept_next].va = va;
+    kept[kept_next].size = size;
+    kept_next = (kept_next + 1) % KEPT_BLOCKS;
 }
 
 static struct dma_row *dma_rows, *rows_free;
