@@ -5,6 +5,8 @@
 #include "tests/fuzz/harness.h"
 #include "tests/host/host.h"
 
+#include "apps/forward/access.h"
+#include "kernel/time.h"
 #include "nic/port.h"
 #include "virtio/virtio.h"
 #include "virtio/virtio_net.h"
@@ -170,6 +172,11 @@ static int queue_enable(struct virtio_device *dev, struct virtqueue *vq)
     return 0;
 }
 
+static bool queue_interrupt(struct virtio_device *dev, struct virtqueue *vq, unsigned entry)
+{
+    return true;
+}
+
 static bool set_dma(struct virtio_device *dev, bool on)
 {
     return true;
@@ -219,9 +226,32 @@ static void send(struct port *port)
         packet_free(&fake.cache, first);
 }
 
+static void set_something(struct port *port)
+{
+    const struct port_rx_mode mode = { .promiscuous = true };
+    const uint8_t mac[MAC_LEN] = { 2 };
+    if (byte() == 1) {
+        port_set_mtu(port, word());
+        return;
+    }
+    switch (byte()) {
+    case 1:
+        port_set_rx_mode(port, &mode);
+        break;
+    case 2:
+        port_set_mac(port, mac);
+        break;
+    case 3:
+        access_set_vlan(port, word() & 0xfff);
+        break;
+    case 4:
+        port->ops->arm(port->rxq[byte() % port->rx_queues], byte() & 1);
+        break;
+    }
+}
+
 static void turn(struct port *port)
 {
-    struct port_rx_mode mode = { .promiscuous = true };
     struct queue *q = &fake.queue[byte() % fake.queues];
     uint8_t what = byte() % 10;
     if (what < 3)
@@ -238,10 +268,8 @@ static void turn(struct port *port)
         send(port);
     else if (what == 8)
         port_poll_link(port);
-    else if (what == 9 && byte() == 1)
-        port_set_mtu(port, word());
-    else if (what == 9 && byte() == 1)
-        port_set_rx_mode(port, &mode);
+    else
+        set_something(port);
 }
 
 static void create(struct port **port)
@@ -259,6 +287,7 @@ static void create(struct port **port)
         .config_write8 = config_write8,
         .queue_size = queue_size,
         .queue_enable = queue_enable,
+        .queue_interrupt = queue_interrupt,
         .set_dma = set_dma,
     };
     fake.lies = kind & 4;
@@ -276,6 +305,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct port *port;
     input = (struct input){ data, size };
+    host_set_look_us(10 * US_PER_MS);
     struct packet_pool *pool = packet_pool_create(POOL);
     packet_cache_init(&fake.cache, pool);
     create(&port);
