@@ -3,6 +3,7 @@
 #include "apps/bridge/fdb.h"
 #include "apps/bridge/vlans.h"
 #include "apps/console/command.h"
+#include "apps/forward/port_commands.h"
 #include "apps/forward/words.h"
 #include "kernel/task.h"
 #include "nic/port.h"
@@ -67,10 +68,7 @@ static int cmd_fdb_add(struct command_call *call)
 {
     const uint8_t *mac = call->arg[0].mac;
     uint16_t port = call->arg[1].port->number;
-    if (!mac_is_station(mac))
-        return command_error(call, "%s is no station's address, expected a unicast one",
-                             call->arg[0].word);
-    uint16_t fid = fid_for_port(call, port);
+    uint16_t fid = station_check(call, &call->arg[0]) ? FID_NONE : fid_for_port(call, port);
     if (fid == FID_NONE)
         return -1;
     uint64_t key = fdb_key(fid, mac);

@@ -29,11 +29,14 @@ static int refused(struct command_call *call, int e, const char *file)
 {
     switch (e) {
     case -EBUSY:
-        return command_error(call, "a capture runs already: 'capture stop' ends it");
+        return command_error(call, "a capture runs already, expected 'capture stop' first");
     case -EEXIST:
-        return command_error(call, "'%s' came with the image or is in use", file);
+        return command_error(call, "'%s' came with the image or is in use, expected another file",
+                             file);
     case -EINVAL:
-        return command_error(call, "'%s' cannot be a file's name", file);
+        return command_error(call,
+                             "'%s' cannot be a file's name, expected up to %u characters but ';'",
+                             file, FILES_NAME_MAX);
     case -ENOMEM:
         return command_error(call, "there is no memory for it: a smaller limit may help");
     default:
@@ -54,7 +57,8 @@ static int start(struct command_call *call, struct capture_options *o)
         return -1;
     const char *wrong = expression ? bpf_parse(expression->word, &filter) : NULL;
     if (wrong)
-        return command_error(call, "the filter is refused: %s", wrong);
+        return command_error(
+            call, "the filter is refused: %s, expected what tools/capture-filter prints", wrong);
     o->filter = expression ? &filter : NULL;
     o->snaplen = (uint32_t)snaplen;
     o->limit = limit;
@@ -111,7 +115,7 @@ static int cmd_capture_stop(struct command_call *call)
     struct capture_state s;
     capture_read(&s);
     if (!s.running)
-        return command_error(call, "no capture runs");
+        return command_error(call, "no capture runs, expected 'capture start' first");
     capture_stop();
     show(call->out);
     return 0;

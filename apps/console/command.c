@@ -105,7 +105,7 @@ static int error_ambiguous(struct command_call *call, const struct words *w,
     words_echo(w, c->at, echo);
     while (candidates_next_word(c, w->word[c->at], false, keyword))
         append(keywords, sizeof keywords, ", ", keyword);
-    return command_error(call, "'%s' is ambiguous: %s", echo, keywords);
+    return command_error(call, "'%s' is ambiguous, expected %s", echo, keywords);
 }
 
 /* Running ------------------------------------------------------------------ */

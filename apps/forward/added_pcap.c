@@ -62,9 +62,10 @@ static int open_rx(struct command_call *call, struct pcap_files *files, const ch
         return command_error(call, "there is no file '%s', expected one that 'show files' lists",
                              name);
     if (f->grows)
-        return command_error(call, "'%s' is still written", name);
+        return command_error(call, "'%s' is still written, expected a file that is whole", name);
     if (pcap_check(f->bytes, f->size, why) < 0)
-        return command_error(call, "'%s' is refused: %s", name, why);
+        return command_error(
+            call, "'%s' is refused: %s, expected a pcap or pcapng file of Ethernet", name, why);
     strcpy(files->rx, f->name);
     o->file = f->bytes;
     o->size = f->size;
@@ -84,9 +85,13 @@ static int open_tx(struct command_call *call, struct pcap_files *files, const ch
         return 0;
     }
     free(files->memory.bytes);
-    return e == -EEXIST   ? command_error(call, "there is a file '%s' already", name)
-           : e == -EINVAL ? command_error(call, "'%s' cannot be a file's name", name)
-                          : command_error(call, "there is no room for another file");
+    return e == -EEXIST
+               ? command_error(call, "there is a file '%s' already, expected a new name", name)
+           : e == -EINVAL
+               ? command_error(call,
+                               "'%s' cannot be a file's name, expected up to %u characters but ';'",
+                               name, FILES_NAME_MAX)
+               : command_error(call, "there is no room for another file");
 }
 
 /* All but the file that is read was checked. */

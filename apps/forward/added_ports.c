@@ -20,7 +20,8 @@ int added_port_number(struct command_call *call, unsigned *number)
         return command_error(call, "number '%s' is out of range, expected 0 to %u", arg->word,
                              PORT_NONE - 1u);
     if (port_get((unsigned)arg->number))
-        return command_error(call, "there is a port %s already", arg->word);
+        return command_error(call, "there is a port %s already, expected another number",
+                             arg->word);
     *number = (unsigned)arg->number;
     return 0;
 }
@@ -72,7 +73,7 @@ static int cmd_port_delete(struct command_call *call)
 {
     struct port *port = call->arg[0].port;
     if (!port->remove)
-        return command_error(call, "port %u (%s) was not added, and cannot be deleted",
+        return command_error(call, "port %u (%s) was not added, expected one of 'port add'",
                              port->number, port->driver);
     if (port_command_hold(call, port))
         return -1;

@@ -194,11 +194,8 @@ static int cmd_interface_mac(struct command_call *call)
         call->arg[0].port = interface->port;
         return port_mac_command(call);
     }
-    if (!mac_is_station(call->arg[1].mac))
-        return command_error(call,
-                             "'%s' is no station's address, expected one with an even first "
-                             "octet that is not all zeros",
-                             call->arg[1].word);
+    if (station_check(call, &call->arg[1]))
+        return -1;
     int e = interface->ops->set_mac(interface, call->arg[1].mac);
     if (e == -ENOTSUP && interface->lower)
         return command_error(call, "interface %s has the MAC of %s, expected 'interface %s mac'",

@@ -303,18 +303,24 @@ static int cmd_port_up_down(struct command_call *call)
     return e;
 }
 
+int station_check(struct command_call *call, const struct command_arg *arg)
+{
+    if (mac_is_station(arg->mac))
+        return 0;
+    command_error(call,
+                  "'%s' is no station's address, expected one with an even first octet that is not "
+                  "all zeros",
+                  arg->word);
+    return -1;
+}
+
 COMMAND(cmd_port_mac, "port PORT mac MAC", "Set a port's address");
 static int cmd_port_mac(struct command_call *call)
 {
     const uint8_t *mac = call->arg[1].mac;
     struct port *port = call->arg[0].port;
 
-    if (!mac_is_station(mac))
-        return command_error(call,
-                             "'%s' is no station's address, expected one with an even first "
-                             "octet that is not all zeros",
-                             call->arg[1].word);
-    if (port_command_hold(call, port))
+    if (station_check(call, &call->arg[1]) || port_command_hold(call, port))
         return -1;
     int e = port_set_mac(port, mac);
     if (!e)

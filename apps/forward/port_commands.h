@@ -2,6 +2,7 @@
  * `port 0 mtu 1500`.  The arguments are those of the port's command. */
 #pragma once
 
+struct command_arg;
 struct command_call;
 struct port;
 
@@ -9,6 +10,9 @@ struct port;
  * housekeeping changes it, it is waited for; Ctrl-C ends that.  -1: after the line that says why
  * not, and the port may be gone. */
 int port_command_hold(struct command_call *call, struct port *port);
+
+/* 0: a station can have that MAC; -1: after the line that says why not. */
+int station_check(struct command_call *call, const struct command_arg *mac);
 
 int port_up_down_command(struct command_call *call);
 int port_mac_command(struct command_call *call);

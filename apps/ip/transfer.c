@@ -233,13 +233,15 @@ static int check(struct command_call *call, bool put, const char *there, const c
                  struct echo_request *way)
 {
     if (call->source)
-        return command_error(call,
-                             "files are not moved by a configuration: its ports are not up yet");
+        return command_error(call, "files are not moved by a configuration: its ports are not up "
+                                   "yet, expected at a console");
     int e = probe_check(call, put ? "file put" : "file get", way);
     if (e)
         return e;
     if (strlen(there) > TFTP_NAME_MAX || !files_name_is_good(here))
-        return command_error(call, "'%s' cannot be a file's name", put ? there : here);
+        return command_error(call,
+                             "'%s' cannot be a file's name, expected a shorter word, or 'as WORD'",
+                             put ? there : here);
     return 0;
 }
 

@@ -87,7 +87,8 @@ static int cmd_file_send(struct command_call *call)
                              call->arg[0].word);
     uint64_t size = files_size(f), at = from ? from->number : 0, end = size;
     if (at > size)
-        return command_error(call, "'%s' is behind the file's %" PRIu64 " bytes", from->word, size);
+        return command_error(call, "'%s' is behind the file, expected 0 to %" PRIu64, from->word,
+                             size);
     if (bytes && bytes->number < size - at)
         end = at + bytes->number;
     strcpy(name, f->name);
@@ -103,8 +104,13 @@ static int cmd_file_delete(struct command_call *call)
 {
     const char *name = call->arg[0].word;
     int e = files_remove(name);
-    return e == -ENOENT  ? command_error(call, "there is no file '%s'", name)
-           : e == -EPERM ? command_error(call, "'%s' came with the image, and stays", name)
-           : e == -EBUSY ? command_error(call, "'%s' is read or written", name)
-                         : 0;
+    return e == -ENOENT
+               ? command_error(call, "there is no file '%s', expected one of 'show files'", name)
+           : e == -EPERM
+               ? command_error(call, "'%s' came with the image, expected one that was made here",
+                               name)
+           : e == -EBUSY
+               ? command_error(call, "'%s' is read or written, expected one that is not in use",
+                               name)
+               : 0;
 }

@@ -198,19 +198,12 @@ static int set_policy(struct command_call *call, struct port *master,
 COMMAND(cmd_vf_mac, "vf BDF NUMBER mac MAC", "Give a VF its address");
 static int cmd_vf_mac(struct command_call *call)
 {
-    static const uint8_t zero[MAC_LEN];
-    const uint8_t *mac = call->arg[2].mac;
     struct vf_policy policy;
     struct port *master = find_vf(call, &policy);
 
-    if (!master)
+    if (!master || station_check(call, &call->arg[2]))
         return -1;
-    if (mac[0] & 1 || !memcmp(mac, zero, MAC_LEN))
-        return command_error(call,
-                             "'%s' is no station's address, expected one with an even first "
-                             "octet that is not all zeros",
-                             call->arg[2].word);
-    memcpy(policy.mac, mac, MAC_LEN);
+    memcpy(policy.mac, call->arg[2].mac, MAC_LEN);
     policy.mac_set = true;
     return set_policy(call, master, &policy, "mac");
 }

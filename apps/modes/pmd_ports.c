@@ -165,16 +165,21 @@ static int hear_mac(struct command_call *call, bool on)
 {
     struct port *port = call->arg[0].port;
     unsigned number = port->number;
-    if (port_command_hold(call, port))
+    if (station_check(call, &call->arg[1]) || port_command_hold(call, port))
         return -1;
     int e = forward_hear_mac(port, call->arg[1].mac, on);
     port_release(port);
     if (e == -EEXIST)
-        return command_error(call, "port %u has %s already", number, call->arg[1].word);
+        return command_error(call, "port %u has %s already, expected another address", number,
+                             call->arg[1].word);
     if (e == -ENOENT)
-        return command_error(call, "port %u has no address %s more", number, call->arg[1].word);
+        return command_error(call, "port %u has no address %s more, expected one of 'mac_addr add'",
+                             number, call->arg[1].word);
     if (e == -ENOSPC)
-        return command_error(call, "port %u has as many addresses more as it can have", number);
+        return command_error(
+            call,
+            "port %u has as many addresses more as it can have, expected 'mac_addr remove' first",
+            number);
     return e ? command_error(call, "its device cannot do that: %s", strerror(-e)) : 0;
 }
 

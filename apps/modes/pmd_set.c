@@ -118,7 +118,7 @@ static int cmd_set_noisy(struct command_call *call)
     if (out_of_range(call, &call->arg[0], 0, NOISE_MIB_MAX))
         return -1;
     if (mib & (mib - 1))
-        return command_error(call, "'%s' is no power of two", call->arg[0].word);
+        return command_error(call, "'%s' is no power of two, expected one", call->arg[0].word);
     for (unsigned i = 0; i < 3; i++) {
         const struct command_arg *arg = command_option(call, names[i]);
         if (arg && out_of_range(call, arg, 0, NOISE_TIMES_MAX))
@@ -162,7 +162,8 @@ static int cmd_set_portlist(struct command_call *call)
                              word);
     for (unsigned i = 0; i < n; i++)
         if (!port_get(list[i]))
-            return command_error(call, "there is no port %u", list[i]);
+            return command_error(call, "there is no port %u, expected those of 'show ports'",
+                                 list[i]);
     return forward_set_pairs(list, n) ? no_memory(call) : 0;
 }
 

@@ -69,7 +69,7 @@ def test_configuration_can_be_fed_back(appliance):
         assert second.must("show config") == config
 
 
-# Each gets one line that begins with error:, and changes nothing.
+# Each gets one line that begins with error:, tells what was expected, and changes nothing.
 WRONG = [
     "nonsense", "show", "show nothing", "port", "port 99 up", "port 9999999999999999999 up", "port x up",
     "port 0 sideways", "port 0 address 192.0.2.300/24", "port 0 address 192.0.2.1/33",
@@ -82,6 +82,11 @@ WRONG = [
     "forward", "forward sideways", "start sideways", "show pci zz:00.0", "show port 77",
     "route add 2001:db8::/32 via 2001:db8::1", "port 0 address 2001:db8::1/129", "show vfs extra words",
     "vf 00:02.0 count 4", "help nonsense", "no address", "show stats xml", "ping 300.1.1.1",
+    "port delete 0", "port add pcap rx nothing.pcap", "port add pcap tx a;b", "port add ring number 0", "set portlist 9",
+    "set portlist 0,0", "set noisy memory 3", "set burst 33", "set txpkts 20", "mac_addr add 0 01:00:00:00:00:01",
+    "mac_addr remove 0 02:00:00:00:00:77", "capture stop", "capture start 0 filter 1,2", "capture start 0 limit 1",
+    "file delete nothing", "file send nothing", "fdb size 1", "bridge delete br9", "interface add 0.4095",
+    "interface delete 0", "debug crash nothing", "rx_vlan add 4095 0", "port 0 queue 9 core 0", "port 0 queue 0 core 99",
 ]
 
 
@@ -90,12 +95,13 @@ def test_wrong_input_is_one_error_and_changes_nothing(appliance, line):
     before = appliance.must("show config")
     output = appliance.command(line)
     assert len(output.strip().splitlines()) == 1 and output.startswith("error: "), output
+    assert ", expected " in output, output
     assert appliance.must("show config") == before
 
 
 def test_unique_abbreviations(appliance):
     assert appliance.must("sh ver") == appliance.must("show version")
-    assert appliance.command("s v").startswith("error: ")      # show, start, stop
+    assert appliance.command("s v").startswith("error: 's' is ambiguous, expected set, show, ")
 
 
 def test_help_names_every_command(appliance):

@@ -200,10 +200,11 @@ static void unique_abbreviations(void **state)
     accepts("zr a 192.0.2.4/24 v 198.51.100.2", "add 4/24 via 2;");
     accepts("zs c", "count;");
     accepts("zset 7 of", "set 7 1 of;");
-    refuses("zset 7 o", "error: 'zset 7 o' is ambiguous: off, on\n");
-    refuses("zroute po", "error: 'zroute po' is ambiguous: port, ports\n");
+    refuses("zset 7 o", "error: 'zset 7 o' is ambiguous, expected off, on\n");
+    refuses("zroute po", "error: 'zroute po' is ambiguous, expected port, ports\n");
     refuses("z",
-            "error: 'z' is ambiguous: zbridge, zline, zmac, zmiddle, zping, zroute, zset, zword\n");
+            "error: 'z' is ambiguous, expected zbridge, zline, zmac, zmiddle, zping, zroute, zset, "
+            "zword\n");
 }
 
 static void groups_may_be_left_out(void **state)
@@ -224,7 +225,8 @@ static void groups_may_be_left_out(void **state)
 static void groups_are_abbreviated_and_told_like_all_words(void **state)
 {
     accepts("zp 10.0.0.1 c 3 siz 9 d st", "ping 1 count 3 size 9 d 1 sticky;");
-    refuses("zping 10.0.0.1 s 3", "error: 'zping 10.0.0.1 s' is ambiguous: size, sticky\n");
+    refuses("zping 10.0.0.1 s 3",
+            "error: 'zping 10.0.0.1 s' is ambiguous, expected size, sticky\n");
     accepts("zping 10.0.0.1 size 3 s", "ping 1 size 3 sticky;");
     refuses("zping 10.0.0.1 count",
             "error: 'zping 10.0.0.1 count' is incomplete, expected NUMBER such as 1500\n");

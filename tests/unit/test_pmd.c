@@ -174,7 +174,7 @@ static void icmpecho_answers_arp_for_anybody(void **state)
 
 static void noisy_passes_frames_as_io(void **state)
 {
-    typed_fails("set noisy memory 3", "no power of two");
+    typed_fails("set noisy memory 3", "is no power of two, expected one");
     typed_good("set noisy memory 1 reads 10 writes 10 both 10");
     typed_good("forward noisy");
     lan_send(0, A, B, 77);
@@ -235,7 +235,7 @@ static void txrate_paces_frames(void **state)
 static void portlist_pairs_ports_in_its_order(void **state)
 {
     typed_fails("set portlist 0,0", "is no list");
-    typed_fails("set portlist 0,9", "there is no port 9");
+    typed_fails("set portlist 0,9", "there is no port 9, expected those of");
     typed_fails("set portlist 0,x", "is no list");
     typed_good("set portlist 0,2,3");
     lan_send(0, A, B, 1);

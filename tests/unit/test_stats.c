@@ -404,10 +404,14 @@ static void fdb_by_hand(void **state)
     assert_int_equal(run("fdb delete 02:00:00:00:00:03"), 0);
     refused_with("fdb delete 02:00:00:00:00:03",
                  "error: 02:00:00:00:00:03 is not in the table, expected one of `show fdb`\n");
-    refused_with("fdb add 03:00:00:00:00:03 port 1",
-                 "error: 03:00:00:00:00:03 is no station's address, expected a unicast one\n");
-    refused_with("fdb add 00:00:00:00:00:00 port 1",
-                 "error: 00:00:00:00:00:00 is no station's address, expected a unicast one\n");
+    refused_with(
+        "fdb add 03:00:00:00:00:03 port 1",
+        "error: '03:00:00:00:00:03' is no station's address, expected one with an even first "
+        "octet that is not all zeros\n");
+    refused_with(
+        "fdb add 00:00:00:00:00:00 port 1",
+        "error: '00:00:00:00:00:00' is no station's address, expected one with an even first "
+        "octet that is not all zeros\n");
 }
 
 static void show_fdb_tells_what_was_learned(void **state)
