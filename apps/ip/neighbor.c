@@ -157,13 +157,19 @@ static void host_route_clear(const struct neighbor *n)
         route_clear(n->address, bits, ROUTE_NEIGHBOR);
 }
 
+static void withdraw(const struct neighbor *n)
+{
+    adjacency_unresolve(n->adjacency);
+    host_route_clear(n);
+}
+
 /* From here on workers forward to it; the host route saves the slow path of the connected
  * prefix, where that is the longest that leads there: what somebody says by ARP outdoes no
  * static route.  If there is no memory for it, frames come round by the control task. */
 static void publish(const struct neighbor *n)
 {
     if (!n->interface->up) {
-        adjacency_unresolve(n->adjacency);
+        withdraw(n);
         return;
     }
     adjacency_resolve(n->adjacency, n->mac);
@@ -173,12 +179,6 @@ static void publish(const struct neighbor *n)
         route_set(n->address, ip_bits(n->address), ROUTE_NEIGHBOR, n->nexthop);
     else
         host_route_clear(n);
-}
-
-static void withdraw(const struct neighbor *n)
-{
-    adjacency_unresolve(n->adjacency);
-    host_route_clear(n);
 }
 
 /* Queues ------------------------------------------------------------------ */

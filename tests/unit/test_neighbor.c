@@ -606,6 +606,30 @@ static void static_neighbor_comes_and_goes_with_its_prefix(void **state)
     assert_true(bench_take_ipv4(1, &g));
 }
 
+/* A connected prefix leaves with its link, and so does what is pinned in it: the next shorter
+ * prefix leads on (RFC 1812 5.2.4.3), or nothing does, and the source is told. */
+static void static_neighbor_comes_and_goes_with_its_link(void **state)
+{
+    bench_command("neighbor add 198.51.100.20 02:00:00:00:01:14 port 2");
+    ring_port_set_link(bench.port[1], false);
+    bench_run_ms(100);
+    bench_is_quiet();
+    send_to_b(0);
+    assert_true(bench_take_ipv4(0, &g));
+    assert_int_equal(frame_ip(&g)[20], ICMP_UNREACHABLE);
+    assert_int_equal(bench_drops(0, DROP_no_route), 1);
+    station_meet(2, 30, IP(203, 0, 113, 30));
+    bench_command("route add 0.0.0.0/0 via 203.0.113.30");
+    send_to_b(0);
+    assert_true(bench_take_ipv4(2, &g));
+    ring_port_set_link(bench.port[1], true);
+    bench_run_ms(100);
+    bench_is_quiet();
+    send_to_b(0);
+    assert_true(bench_take_ipv4(1, &g));
+    assert_int_equal(g.bytes[5], 0x14);
+}
+
 /* Its prefix is another port's now: nobody finds it by address and sends to the old port. */
 static void static_neighbor_does_not_follow_a_prefix_that_moves(void **state)
 {
@@ -828,6 +852,7 @@ int main(void)
         TEST(static_neighbor_never_changes),
         TEST(static_neighbor_frees_what_waits),
         TEST(static_neighbor_comes_and_goes_with_its_prefix),
+        TEST(static_neighbor_comes_and_goes_with_its_link),
         TEST(neighbor_commands_refuse_nonsense),
         TEST(link_down_forgets_what_was_learned),
         TEST(a_link_that_flaps_is_noticed),
