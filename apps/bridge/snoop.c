@@ -16,13 +16,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TURN_US US_PER_S
 #define QUERY_US (125 * US_PER_S)
 #define STARTUP_US (QUERY_US / 4)
 #define STARTUP_QUERIES 2u
 #define ANSWER_US (10 * US_PER_S)
 #define WANTED_US (2 * QUERY_US + ANSWER_US)     /* of a report */
 #define ROUTER_US (2 * QUERY_US + ANSWER_US / 2) /* of another's query */
-#define LEAVING_US (2 * US_PER_S)                /* for others behind that port to speak up */
+#define LEAVING_QUERIES 2u                       /* one with each turn of the job */
+/* For others behind that port to speak up: a turn, the turns of the queries, and a second to answer
+ * the last one. */
+#define LEAVING_US (TURN_US * (LEAVING_QUERIES + 1) + TURN_US / 2)
 #define MESSAGE_MAX (FRAME_MAX + PACKET_HEADER_MIN)
 
 /* A port that is wanted for something, until then. */
@@ -39,6 +43,8 @@ struct untils {
 struct group {
     struct snoop_group hot; /* first: workers' part */
     struct untils wanted;
+    uint8_t left[SNOOP_ADDRESS]; /* the one that somebody left */
+    uint8_t asks;                /* queries about it that are still to come */
 };
 
 /* One VLAN of the bridge, or all of it. */
@@ -209,7 +215,19 @@ struct hearing {
     uint16_t port, fid;
 };
 
-static void want(void *ctx, const uint8_t mac[MAC_LEN], bool wanted)
+/* RFC 2236 3: who else wants it behind that port says so in time. */
+static void lose(struct group *g, struct until *entry, const uint8_t mac[MAC_LEN],
+                 const uint8_t *address)
+{
+    uint64_t end = time_us() + LEAVING_US;
+    if (entry->us <= end)
+        return; /* it is being asked for */
+    entry->us = end;
+    memcpy(g->left, address, snoop_family_of(mac) == SNOOP_IPV4 ? 4 : SNOOP_ADDRESS);
+    g->asks = LEAVING_QUERIES;
+}
+
+static void want(void *ctx, const uint8_t mac[MAC_LEN], const uint8_t *address, bool wanted)
 {
     const struct hearing *h = ctx;
     uint64_t now = time_us(), key = fdb_key(h->fid, mac);
@@ -219,7 +237,7 @@ static void want(void *ctx, const uint8_t mac[MAC_LEN], bool wanted)
     if (wanted && g && (until_set(&g->wanted, h->port, now + WANTED_US) || !g->hot.list))
         group_publish(h->bridge, g);
     else if (!wanted && entry)
-        entry->us = min_u64(entry->us, now + LEAVING_US);
+        lose(g, entry, mac, address);
 }
 
 static void hear_query(const struct hearing *h, const struct snoop_message *m)
@@ -272,13 +290,15 @@ static void take(struct worker *control, const struct note *note)
 /* Asking ------------------------------------------------------------------------------------------
  */
 
-static void ask(struct bridge *bridge, const struct asking *a, enum snoop_family family)
+/* About one group, or all (NULL). */
+static void ask(struct bridge *bridge, const struct asking *a, enum snoop_family family,
+                const uint8_t *group)
 {
     struct worker *control = control_worker();
     struct packet *p = packet_alloc(&control->cache);
     if (!p)
         return;
-    uint32_t length = snoop_make_query(p->data, family, bridge->interface->mac);
+    uint32_t length = snoop_make_query(p->data, family, group, bridge->interface->mac);
     p->length = (uint16_t)length;
     p->frame_length = length;
     p->port = PORT_NONE;
@@ -297,8 +317,20 @@ static void ask_if_due(struct bridge *bridge, struct asking *a, uint64_t now_us)
             continue;
         bool begins = ++a->family[family].asked < STARTUP_QUERIES;
         a->family[family].next_us = now_us + (begins ? STARTUP_US : QUERY_US);
-        ask(bridge, a, family);
+        ask(bridge, a, family, NULL);
     }
+}
+
+/* Where another asks, it asks about this, too. */
+static void ask_who_is_left(struct bridge *bridge, struct group *g, uint64_t now_us)
+{
+    uint8_t mac[MAC_LEN];
+    mac_store(mac, g->hot.key & MAC_WORD);
+    enum snoop_family family = snoop_family_of(mac);
+    struct asking *a = asking_of(bridge, (uint16_t)(g->hot.key >> 48));
+    g->asks--;
+    if (a && bridge->interface->up && now_us >= a->family[family].other_us)
+        ask(bridge, a, family, g->left);
 }
 
 static bool is_current(const struct bridge *bridge, uint16_t fid)
@@ -319,6 +351,8 @@ static void end_groups(struct bridge *bridge, uint64_t now_us)
             }
             if (changed)
                 group_publish(bridge, g);
+            if (g->asks)
+                ask_who_is_left(bridge, g, now_us);
             at = &g->hot.next;
         }
 }
@@ -359,7 +393,7 @@ static void serve_all(struct worker *control, uint64_t now_us)
     }
 }
 
-CONTROL_JOB(snoop_job) = { .every_us = US_PER_S, .run = serve_all };
+CONTROL_JOB(snoop_job) = { .every_us = TURN_US, .run = serve_all };
 
 /* Beginning and ending
  * -------------------------------------------------------------------------------- */

@@ -28,7 +28,9 @@ enum { MLD_QUERY = 130, MLD_REPORT = 131, MLD_DONE = 132, MLD_V2_REPORT = 143 };
 enum { IS_INCLUDE = 1, IS_EXCLUDE, TO_INCLUDE, TO_EXCLUDE, ALLOW, BLOCK };
 #define REPORT_HEAD 8u
 
-#define QUERY_SECONDS 10u /* to answer in */
+/* To answer in: a query about all groups, and one about a group that somebody left. */
+#define QUERY_SECONDS 10u
+#define LEFT_SECONDS 1u
 
 /* Addresses ----------------------------------------------------------------- */
 
@@ -68,7 +70,7 @@ static void tell(const struct report *r, const uint8_t *group, bool wanted)
 {
     uint8_t mac[MAC_LEN];
     if (r->family == SNOOP_IPV4 ? mac_of_ipv4(group, mac) : mac_of_ipv6(group, mac))
-        r->want(r->ctx, mac, wanted);
+        r->want(r->ctx, mac, group, wanted);
 }
 
 /* Whether it is wanted from anybody at all. */
@@ -230,7 +232,7 @@ struct snoop_message snoop_parse(const uint8_t *frame, uint32_t length, snoop_wa
 
 /* Queries of our own: IGMPv2's and MLDv1's, which later hosts answer too ------------------- */
 
-static void make_igmp(uint8_t *ip)
+static void make_igmp(uint8_t *ip, const uint8_t *group)
 {
     static const uint8_t begin[] = { 0x46, 0xc0, 0, 32, 0, 0, 0, 0, 1, IGMP_PROTOCOL };
     static const uint8_t behind_source[] = { 224, 0, 0, 1, 0x94, 4, 0, 0 }; /* a router alert */
@@ -238,14 +240,18 @@ static void make_igmp(uint8_t *ip)
     memcpy(ip, begin, sizeof begin);
     memcpy(ip + IPV4_DESTINATION, behind_source, sizeof behind_source);
     igmp[0] = IGMP_QUERY;
-    igmp[1] = QUERY_SECONDS * 10;
+    igmp[1] = (group ? LEFT_SECONDS : QUERY_SECONDS) * 10;
+    if (group) {
+        memcpy(ip + IPV4_DESTINATION, group, 4);
+        memcpy(igmp + 4, group, 4);
+    }
     uint16_t sum = checksum_finish(checksum_add(0, igmp, IGMP_SHORT));
     memcpy(igmp + 2, &sum, sizeof sum);
     ipv4_checksum_set(ip);
 }
 
 /* From the link-local address of our MAC (RFC 4291 appendix A; unread). */
-static void make_mld(uint8_t *ip, const uint8_t mac[MAC_LEN])
+static void make_mld(uint8_t *ip, const uint8_t *group, const uint8_t mac[MAC_LEN])
 {
     static const uint8_t alert[IPV6_HOP_BY_HOP] = { ICMPV6, 0, 5, 2, 0, 0, 1, 0 };
     uint8_t *source = ip + IPV6_SOURCE, *icmp = ip + IPV6_HEADER + IPV6_HOP_BY_HOP;
@@ -261,7 +267,11 @@ static void make_mld(uint8_t *ip, const uint8_t mac[MAC_LEN])
     source[31] = 1;
     memcpy(ip + IPV6_HEADER, alert, sizeof alert);
     icmp[0] = MLD_QUERY;
-    store_be16(icmp + 4, QUERY_SECONDS * 1000);
+    store_be16(icmp + 4, (group ? LEFT_SECONDS : QUERY_SECONDS) * 1000);
+    if (group) {
+        memcpy(source + 16, group, SNOOP_ADDRESS);
+        memcpy(icmp + 8, group, SNOOP_ADDRESS);
+    }
     const uint8_t rest[8] = { 0, 0, 0, MLD_SHORT, 0, 0, 0, ICMPV6 };
     uint64_t sum = checksum_add(checksum_add(0, source, 32), rest, sizeof rest);
     uint16_t finished = checksum_finish(checksum_add(sum, icmp, MLD_SHORT));
@@ -269,18 +279,18 @@ static void make_mld(uint8_t *ip, const uint8_t mac[MAC_LEN])
 }
 
 uint32_t snoop_make_query(uint8_t frame[SNOOP_QUERY_MAX], enum snoop_family family,
-                          const uint8_t source[MAC_LEN])
+                          const uint8_t *group, const uint8_t source[MAC_LEN])
 {
-    static const uint8_t to[SNOOP_FAMILIES][MAC_LEN] = { { 1, 0, 0x5e, 0, 0, 1 },
-                                                         { 0x33, 0x33, 0, 0, 0, 1 } };
+    uint8_t *ip = frame + ETHERNET_HEADER;
     memset(frame, 0, SNOOP_QUERY_MAX);
-    memcpy(frame, to[family], MAC_LEN);
     memcpy(frame + ETHERNET_SOURCE, source, MAC_LEN);
     store_be16(frame + ETHERNET_TYPE, family == SNOOP_IPV4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6);
     if (family == SNOOP_IPV4) {
-        make_igmp(frame + ETHERNET_HEADER);
+        make_igmp(ip, group);
+        mac_of_ipv4(ip + IPV4_DESTINATION, frame);
         return FRAME_PADDED;
     }
-    make_mld(frame + ETHERNET_HEADER, source);
+    make_mld(ip, group, source);
+    mac_of_ipv6(ip + IPV6_SOURCE + SNOOP_ADDRESS, frame);
     return ETHERNET_HEADER + IPV6_HEADER + IPV6_HOP_BY_HOP + MLD_SHORT;
 }

@@ -27,9 +27,13 @@ struct snoop_message {
  * Cheap: asked by workers of every frame for a group. */
 bool snoop_is_message(const uint8_t *frame, uint32_t length);
 
-/* The whole frame.  Calls want() for each group that a report is about; SNOOP_OTHER: it is wrong
- * somewhere, and nothing was called. */
-typedef void snoop_want_fn(void *ctx, const uint8_t mac[MAC_LEN], bool wanted);
+/* Octets of a group's address; IPv4's are the first of them. */
+#define SNOOP_ADDRESS 16u
+
+/* The whole frame.  Calls want() for each group that a report is about, with its address;
+ * SNOOP_OTHER: it is wrong somewhere, and nothing was called. */
+typedef void snoop_want_fn(void *ctx, const uint8_t mac[MAC_LEN], const uint8_t *address,
+                           bool wanted);
 struct snoop_message snoop_parse(const uint8_t *frame, uint32_t length, snoop_want_fn *want,
                                  void *ctx);
 /* Frames for these go to all, whoever wants them: what every host listens to. */
@@ -39,4 +43,9 @@ bool snoop_is_for_all(const uint8_t mac[MAC_LEN]);
  * SNOOP_QUERY_MAX, and at least FRAME_PADDED. */
 #define SNOOP_QUERY_MAX 96u
 uint32_t snoop_make_query(uint8_t frame[SNOOP_QUERY_MAX], enum snoop_family family,
-                          const uint8_t source[MAC_LEN]);
+                          const uint8_t *group, const uint8_t source[MAC_LEN]);
+/* Of which family the groups with that MAC are. */
+static inline enum snoop_family snoop_family_of(const uint8_t mac[MAC_LEN])
+{
+    return mac[0] == 0x33 ? SNOOP_IPV6 : SNOOP_IPV4;
+}

@@ -140,6 +140,15 @@ static unsigned reached(unsigned port, uint64_t group, uint32_t number)
 
 #define ALL_BUT_0 0xeu
 
+/* As long as others have time to speak up; and what is sent meanwhile. */
+static void leaving_passes(void)
+{
+    seconds_pass(5);
+    for (unsigned i = 0; i < PORTS; i++)
+        while (lan_receive(i) >= 0 || lan_last.length)
+            ;
+}
+
 /* IGMP ------------------------------------------------------------------------------------- */
 
 static void who_reports_gets(void **state)
@@ -165,14 +174,67 @@ static void who_leaves_gets_no_more(void **state)
     igmp(0x17, group4, NULL);
     passed(3);
     assert_int_equal(reached(0, GROUP_MAC, 1), 1 << 2 | 1 << 3); /* others there may object */
-    seconds_pass(4);
+    leaving_passes();
     assert_int_equal(reached(0, GROUP_MAC, 2), 1 << 2);
     igmp(0x17, group4, NULL);
     passed(2);
     igmp(0x16, group4, NULL); /* one objects */
     passed(2);
-    seconds_pass(4);
+    leaving_passes();
     assert_int_equal(reached(0, GROUP_MAC, 3), 1 << 2);
+}
+
+/* How many of the frames that a port sent are the query. */
+static unsigned queries_like(unsigned port, const uint8_t *query, unsigned length)
+{
+    unsigned n = 0;
+    while (lan_receive(port) >= 0 || lan_last.length)
+        n += lan_last.length == length && !memcmp(lan_last.bytes, query, length);
+    return n;
+}
+
+/* RFC 2236 3, RFC 2710 4: the querier asks twice whether somebody else wants what one left; not
+ * where another asks. */
+static void who_is_left_is_asked(void **state)
+{
+    static const uint8_t router[4] = { 192, 0, 2, 1 };
+    uint8_t query[SNOOP_QUERY_MAX], six[SNOOP_QUERY_MAX];
+    unsigned length = snoop_make_query(query, SNOOP_IPV4, group4, lan[0]->port.mac);
+    unsigned length6 = snoop_make_query(six, SNOOP_IPV6, group6, lan[0]->port.mac);
+    assert_memory_equal(query + ETHERNET_HEADER + IPV4_DESTINATION, group4, 4);
+    assert_memory_equal(query, ((const uint8_t[]){ 1, 0, 0x5e, 1, 2, 3 }), MAC_LEN);
+    assert_int_equal(query[38 + 1], 10); /* a second */
+    assert_memory_equal(six, ((const uint8_t[]){ 0x33, 0x33, 0, 1, 2, 3 }), MAC_LEN);
+    assert_int_equal(load_be16(six + 62 + 4), 1000);
+    igmp(0x16, group4, NULL);
+    passed(2);
+    igmp(0x17, group4, NULL);
+    passed(2);
+    passed(2); /* again: nothing new */
+    seconds_pass(3);
+    assert_int_equal(queries_like(2, query, length), 2);
+    igmp(0x16, group4, NULL); /* another one answers, late */
+    passed(2);
+    mld(131, group6, true);
+    passed(3);
+    mld2(3, 0);
+    passed(3);
+    seconds_pass(5);
+    assert_int_equal(queries_like(2, query, length), 0);
+    assert_int_equal(queries_like(3, six, length6), 2);
+    for (unsigned i = 0; i < PORTS; i++)
+        queries_like(i, query, length);
+    assert_int_equal(reached(0, GROUP_MAC, 1), 1 << 2);
+    assert_int_equal(snoop_counts(br).groups, 1);
+    igmp(0x11, NULL, router);
+    passed(1);
+    igmp(0x17, group4, NULL);
+    passed(2);
+    seconds_pass(5);
+    assert_int_equal(queries_like(2, query, length), 0);
+    assert_int_equal(snoop_counts(br).groups, 0);
+    for (unsigned i = 0; i < PORTS; i++)
+        queries_like(i, query, length);
 }
 
 static void silence_ends_it(void **state)
@@ -206,7 +268,7 @@ static void version_three(void **state)
         assert_int_equal(snoop_counts(br).groups, cases[i].joins);
         igmp3(3, 0); /* to include of nobody: leaves */
         passed(2);
-        seconds_pass(4);
+        leaving_passes();
         assert_int_equal(snoop_counts(br).groups, 0);
     }
 }
@@ -264,7 +326,7 @@ static void mld_of_both_versions(void **state)
     passed(2);
     mld2(3, 0);
     passed(3);
-    seconds_pass(4);
+    leaving_passes();
     assert_int_equal(snoop_counts(br).groups, 0);
     mld2(1, 2);
     passed(3);
@@ -337,7 +399,7 @@ static void its_query_for_ipv6_is_whole(void **state)
     };
     static const uint8_t all_nodes[16] = { 0xff, 2, [15] = 1 };
     uint8_t frame[SNOOP_QUERY_MAX] = { 0 };
-    uint32_t length = snoop_make_query(frame, SNOOP_IPV6, mac);
+    uint32_t length = snoop_make_query(frame, SNOOP_IPV6, NULL, mac);
     const uint8_t *ip = frame + ETHERNET_HEADER, *icmp = ip + 40 + 8;
     const uint8_t pseudo[8] = { 0, 0, 0, 24, 0, 0, 0, 58 };
     assert_true(length >= ETHERNET_HEADER + 40 + 8 + 24);
@@ -443,6 +505,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         test(who_reports_gets),
         test(who_leaves_gets_no_more),
+        test(who_is_left_is_asked),
         test(silence_ends_it),
         test(version_three),
         test(routers_get_everything),
