@@ -1,5 +1,7 @@
 """Every way to boot, with both kinds of NIC: it gets to `ready:`, through the protocol that is
 meant, and forwards.  Over a network it then drives the very card that it came through."""
+import os
+
 import pytest
 
 import boots
@@ -45,3 +47,24 @@ def test_boots_and_forwards(way, nic):
         check_law(stats)
         assert [p["driver"] for p in stats["ports"]] == [nic] * 2
         print("QEMU start to ready: %.1f s" % appliance.ready_after)
+
+
+class LatePxe(boots.Pxe):
+    """The server has no image at first."""
+
+    def options(self):
+        options = boots.Pxe.options(self)
+        os.rename(self.path("tftp/millrace.elf"), self.path("late.elf"))
+        return options
+
+    def arrive(self):
+        os.rename(self.path("late.elf"), self.path("tftp/millrace.elf"))
+
+
+def test_grub_asks_again_for_an_image_that_did_not_come(monkeypatch):
+    """A server that is late, or does not answer in time: nobody has to come and press a key."""
+    monkeypatch.setitem(boots.KINDS, "late-pxe", LatePxe)
+    with Appliance(boot="late-pxe", config="forward l2\n", wait_ready=False) as appliance:
+        appliance.read_until("^error: ")
+        appliance.boot.arrive()
+        assert appliance.ready().group(2) == "l2"
