@@ -307,6 +307,7 @@ static bool announce_all(struct i40e *e)
             continue;
         heard |= s->vf[i].state == VIRTCHNL_VF_ACTIVE;
         virtchnl_server_announce(s, i);
+        i40e_write(e, I40E_VFGEN_RSTAT1(i), VIRTCHNL_RESETTING);
     }
     return heard;
 }
@@ -353,8 +354,11 @@ static void send(void *chip, unsigned vf, uint32_t op, int32_t status, const voi
         i40e_command(e, &d, copy, n, n, UINT32_MAX);
 }
 
+/* Who hears of it and looks for its end at once is not to find that the function works. */
 static void reset(void *chip, unsigned vf, bool told)
 {
+    if (told)
+        i40e_write(chip, I40E_VFGEN_RSTAT1(vf), VIRTCHNL_RESETTING);
     want_reset(chip, vf, time_us() + (told ? HEARD_US : 0));
 }
 
