@@ -27,10 +27,11 @@ def missing():
 
 
 class Machine(modelled.Linux):
-    """`nics`: (kind, options) of each model, all of one `program`; `cables` of the same number."""
+    """`nics`: (kind, options) of each model, all of one `program`; `cables` of the same number.  `served`: functions of
+    models that are there already, without cables."""
 
-    def __init__(self, nics, program="ixgbe_server"):
-        super().__init__(nics, modules=MODULES, append="intel_iommu=on", memory=896, program=program)
+    def __init__(self, nics, program="ixgbe_server", served=()):
+        super().__init__(nics, modules=MODULES, append="intel_iommu=on", memory=896, program=program, served=served)
         self.cables = []
 
     def prepare(self):
@@ -48,7 +49,7 @@ class Machine(modelled.Linux):
         super().__enter__()
         self.run("chmod 755 /; mkdir -p /var/run /huge; mount -t hugetlbfs none /huge; "
                  "echo %d >/proc/sys/vm/nr_hugepages" % HUGE_PAGES)
-        for number in range(len(self.nics)):
+        for number in range(len(self.nics) + len(self.served)):
             self.run("cd /sys/bus/pci/devices/{0}; echo vfio-pci >driver_override; echo {0} >/sys/bus/pci/drivers_probe; "
                      "[ -e driver ]".format(modelled.bdf(number)))
         return self
@@ -67,8 +68,8 @@ class Testpmd:
 
     def __init__(self, machine, nics, eal="", words=""):
         self.machine, self.socket = machine, machine.consoles[0].socket
-        self.cables = [machine.cables[nic] for nic in nics]
-        self.servers = [machine.servers[nic] for nic in nics]
+        self.cables = [machine.cables[nic] for nic in nics if machine.cables]
+        self.servers = [machine.servers[nic] for nic in nics if machine.servers]
         self.words = "--lcores 0@0,1@1 --huge-dir /huge --log-level=pmd.net.*.init:debug %s %s -- " \
             "-i --total-num-mbufs=32768 %s" % (" ".join("-a " + modelled.bdf(nic) for nic in nics), eal, words)
         self.said, self.heard = "", 0       # all of it; how far it was waited for
