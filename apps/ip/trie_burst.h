@@ -188,7 +188,7 @@ static ALWAYS_INLINE uint32_t trie_many_rest(const struct trie_many *many, const
 {
     uint32_t others = 0;
     for (unsigned j = 0; j < TRIE_FOURS; j++) {
-        trie_four root = many->root[j], leaf = root & ((root >> 31) - 1), cover, said;
+        trie_four root = many->root[j], leaf = root & ((root >> 31) - 1), cover = { 0 }, said;
         TRIE_UNROLL(4)
         for (unsigned k = 0; k < 4; k++)
             cover[k] = load_acquire(&trie->cover[kind->top(keys, 4 * j + k) >> 8]);
