@@ -538,8 +538,7 @@ static const struct port_ops virtio_net_ops = {
     .service = virtio_net_service,
 };
 
-/* Probe and remove ------------------------------------------------------------------------------
- */
+/* Probe and remove ----------------------------------------------------------------- */
 
 /* Without MRG_RXBUF a buffer may be several packets. */
 static uint16_t default_size(const struct virtio_net *net, uint16_t most)

@@ -287,8 +287,7 @@ static void take(struct worker *control, const struct note *note)
     pass_on(control, in, note->packet, note->code, m.kind);
 }
 
-/* Asking ------------------------------------------------------------------------------------------
- */
+/* Asking --------------------------------------------------------------------------- */
 
 /* About one group, or all (NULL). */
 static void ask(struct bridge *bridge, const struct asking *a, enum snoop_family family,
@@ -395,8 +394,7 @@ static void serve_all(struct worker *control, uint64_t now_us)
 
 CONTROL_JOB(snoop_job) = { .every_us = TURN_US, .run = serve_all };
 
-/* Beginning and ending
- * -------------------------------------------------------------------------------- */
+/* Beginning and ending ------------------------------------------------------------- */
 
 int snoop_start(struct bridge *bridge)
 {
@@ -461,8 +459,7 @@ void snoop_forget(struct bridge *bridge, const struct member *member)
     publish_all(bridge, FDB_ANY);
 }
 
-/* For people
- * ---------------------------------------------------------------------------------------------- */
+/* For people ----------------------------------------------------------------------- */
 
 struct snoop_counts snoop_counts(const struct bridge *bridge)
 {

@@ -101,8 +101,7 @@ static void take(struct worker *control, const struct note *note)
     forward_consume(control, p);
 }
 
-/* Trees ------------------------------------------------------------------------------------------
- */
+/* Trees ---------------------------------------------------------------------------- */
 
 static uint64_t identifier_of(const struct bridge *bridge)
 {
@@ -205,8 +204,7 @@ void stp_set_edge(struct member *member, bool edge)
         rstp_port_set_edge(&member->stp->port, edge);
 }
 
-/* Time
- * --------------------------------------------------------------------------------------------- */
+/* Time ----------------------------------------------------------------------------- */
 
 static bool has_frames(void)
 {

@@ -268,8 +268,7 @@ uint16_t i40e_aq_message_to_vf(struct i40e_model *m, uint8_t *desc, uint8_t *buf
                : AQ_EBUSY;
 }
 
-/* The test as a VF's driver ---------------------------------------------------------------------
- */
+/* The test as a VF's driver -------------------------------------------------------- */
 
 void i40e_model_vf_play(struct i40e_model *m, unsigned n)
 {
@@ -288,8 +287,7 @@ void i40e_model_vf_flr(struct i40e_model *m, unsigned n)
     function_reset(vf_at(m, n));
 }
 
-/* Life ------------------------------------------------------------------------------------------
- */
+/* Life ----------------------------------------------------------------------------- */
 
 static const struct iavf_behind behind = { .message = i40e_model_message_from_vf,
                                            .reset = function_reset,

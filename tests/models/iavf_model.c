@@ -188,8 +188,7 @@ bool iavf_model_tell(struct iavf_model *m, uint32_t op, int32_t status, const vo
     return i40e_aq_device_event(&m->aq, &d, bytes, (uint16_t)n);
 }
 
-/* Queues ----------------------------------------------------------------------------------------
- */
+/* Queues --------------------------------------------------------------------------- */
 
 static void sent(void *owner, struct i40e_engine_queue *q, const uint8_t *bytes, uint32_t length)
 {
@@ -227,8 +226,7 @@ static void write_tail(struct iavf_model *m, bool rx, unsigned n, uint32_t value
     q->tail = value;
 }
 
-/* Registers ---------------------------------------------------------------------------------------
- */
+/* Registers ------------------------------------------------------------------------ */
 
 static uint32_t *plain(struct iavf_model *m, uint32_t reg)
 {
@@ -337,8 +335,7 @@ static void bar_write(void *ctx, unsigned bar, uint64_t offset, unsigned size, u
     }
 }
 
-/* Configuration space
- * --------------------------------------------------------------------------------- */
+/* Configuration space -------------------------------------------------------------- */
 
 void iavf_model_set_vectors(struct iavf_model *m, unsigned vectors)
 {

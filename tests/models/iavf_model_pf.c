@@ -557,8 +557,7 @@ static void message(struct iavf_model *m, uint32_t op, const uint8_t *bytes, uin
         answer(&r, status, NULL, 0);
 }
 
-/* Resets, link ------------------------------------------------------------------------------------
- */
+/* Resets, link --------------------------------------------------------------------- */
 
 /* What was granted is forgotten; what the administrator set is not. */
 static void forget(struct iavf_model *m)
@@ -623,8 +622,7 @@ void iavf_model_impend(struct iavf_model *m)
     iavf_model_tell(m, VIRTCHNL_EVENT, 0, &e, sizeof e);
 }
 
-/* Frames
- * -------------------------------------------------------------------------------------------- */
+/* Frames --------------------------------------------------------------------------- */
 
 static bool joined(const struct iavf_played_pf *pf, const uint8_t *bytes, uint32_t length)
 {

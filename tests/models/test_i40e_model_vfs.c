@@ -210,8 +210,7 @@ static void were_forbidden(unsigned n)
     m->violations = 0;
 }
 
-/* Frames ------------------------------------------------------------------------------------------
- */
+/* Frames --------------------------------------------------------------------------- */
 
 static uint8_t frame[128], got[I40E_MODEL_FRAME];
 static int tag;
@@ -479,8 +478,7 @@ static void vectors_are_those_of_the_lists(void **state)
     assert_int_equal(m->vf[1].device.interrupts[2], 1);
 }
 
-/* Resets ------------------------------------------------------------------------------------------
- */
+/* Resets --------------------------------------------------------------------------- */
 
 static void resets_take_everything_from_a_vf(void **state)
 {
@@ -565,8 +563,7 @@ static void a_reset_of_the_chip_is_dead_beef(void **state)
     assert_int_equal(vf_read(0, 0x8800), VIRTCHNL_RESETTING);
 }
 
-/* Messages
- * ------------------------------------------------------------------------------------------ */
+/* Messages ------------------------------------------------------------------------- */
 
 static void messages_carry_who_and_what(void **state)
 {
@@ -615,8 +612,7 @@ static void who_does_not_listen_is_busy(void **state)
     were_forbidden(1);
 }
 
-/* What may not be
- * ------------------------------------------------------------------------------------ */
+/* What may not be ------------------------------------------------------------------ */
 
 static void queues_are_of_whom_the_tables_say(void **state)
 {

@@ -347,8 +347,7 @@ static void vectors_have_their_lists(void **state)
     assert_int_equal(third, I40E_QINT_CAUSE | 2 | I40E_LNKLST_NONE << 16);
 }
 
-/* Policies
- * ------------------------------------------------------------------------------------------ */
+/* Policies ------------------------------------------------------------------------- */
 
 static void a_rate_is_so_many_times_fifty(void **state)
 {
@@ -467,8 +466,7 @@ static void nobody_has_the_pfs_address_nor_it_theirs(void **state)
     assert_string_equal(why, "that address is the PF's");
 }
 
-/* Resets
- * ---------------------------------------------------------------------------------------------- */
+/* Resets --------------------------------------------------------------------------- */
 
 static void a_reset_takes_what_was_granted(void **state)
 {

@@ -225,8 +225,7 @@ static void a_queue_interrupts_who_rests(void **state)
     port->ops->arm(port->rxq[0], false);
 }
 
-/* Address ----------------------------------------------------------------------------------------
- */
+/* Address -------------------------------------------------------------------------- */
 
 static void an_address_of_our_own_is_granted(void **state)
 {
@@ -264,8 +263,7 @@ static void no_address_is_made_one(void **state)
     traffic_flows();
 }
 
-/* What is received
- * --------------------------------------------------------------------------------- */
+/* What is received ----------------------------------------------------------------- */
 
 /* Where the chip writes descriptors back with interrupts alone: who looks himself is not
  * interrupted, and of a queue that never is its vector fires behind a masked entry. */
@@ -513,8 +511,7 @@ static void a_yes_that_may_be_none_is_told_of(void **state)
     assert_true(host_log_contains("Linux's does so to VFs without `trust on` as well"));
 }
 
-/* Longest frame
- * -------------------------------------------------------------------------------------- */
+/* Longest frame -------------------------------------------------------------------- */
 
 /* Pain: the PF's MTU caps the VF's. */
 static void an_mtu_beyond_the_pfs_is_refused(void **state)
@@ -553,8 +550,7 @@ static void the_longest_frames_pass(void **state)
     assert_int_equal(iavf_model_take(&model, frame, sizeof frame), sizeof frame);
 }
 
-/* Statistics
- * ------------------------------------------------------------------------------------------ */
+/* Statistics ----------------------------------------------------------------------- */
 
 /* Pain: counters that begin anew make no enormous rates. */
 static void the_pfs_discards_are_summed_up(void **state)

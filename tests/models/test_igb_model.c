@@ -410,8 +410,7 @@ static void local_tags_of_the_i350_are_swapped(void **state)
     ring_off(f, &r);
 }
 
-/* NVM, PHY, semaphores, reset -------------------------------------------------------------------
- */
+/* NVM, PHY, semaphores, reset ------------------------------------------------------ */
 
 static void nvm_answers_in_its_time(void **state)
 {
@@ -468,8 +467,7 @@ static void master_disable_is_followed(void **state)
     assert_false(hand_read(R_STATUS) & STATUS_MASTER);
 }
 
-/* Strictness ------------------------------------------------------------------------------------
- */
+/* Strictness ----------------------------------------------------------------------- */
 
 static void queue_with_ring(void)
 {
@@ -588,8 +586,7 @@ static void reset_under_dma_is_counted(void **state)
     dma_free(&hand.model.function->dma, &r.data);
 }
 
-/* A VF without its PF -----------------------------------------------------------------------------
- */
+/* A VF without its PF -------------------------------------------------------------- */
 
 static int set_up_lone(void **state)
 {

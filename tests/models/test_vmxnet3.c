@@ -611,8 +611,7 @@ static void counters_that_run_backwards_never_do_here(void **state)
     assert_int_equal(nic_stats().rx_missed, 1008);
 }
 
-/* A device that lies ----------------------------------------------------------------------------
- */
+/* A device that lies --------------------------------------------------------------- */
 
 #define WHOLE (VMXNET3_RCD_SOP | VMXNET3_RCD_EOP)
 

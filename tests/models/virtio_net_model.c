@@ -653,8 +653,7 @@ bool virtio_net_model_receive(struct virtio_net_model *m, const uint8_t *frame, 
     return true;
 }
 
-/* Control commands, virtio 1.2 5.1.6.5 ------------------------------------------------------------
- */
+/* Control commands, virtio 1.2 5.1.6.5 --------------------------------------------- */
 
 static bool set_mac_table(struct virtio_net_model *m, const uint8_t *data, size_t n)
 {
@@ -828,8 +827,7 @@ void virtio_net_model_set_needs_reset(struct virtio_net_model *m)
     m->status |= NEEDS_RESET;
 }
 
-/* On the PCI bus, virtio 1.2 4.1.2 and 4.1.4 -----------------------------------------------------
- */
+/* On the PCI bus, virtio 1.2 4.1.2 and 4.1.4 --------------------------------------- */
 
 #define LEGACY_BAR 0u
 #define MODERN_BAR 4u

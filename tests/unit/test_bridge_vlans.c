@@ -383,8 +383,7 @@ static void a_vlan_is_an_interface(void **state)
     assert_int_equal(vlan->shares[0].counters.rx_packets, before + 2);
 }
 
-/* Words -----------------------------------------------------------------------------------------
- */
+/* Words ---------------------------------------------------------------------------- */
 
 static void what_is_refused(void **state)
 {

@@ -375,8 +375,7 @@ static void what_is_wrong(void **state)
     }
 }
 
-/* Asking -----------------------------------------------------------------------------------------
- */
+/* Asking --------------------------------------------------------------------------- */
 
 static unsigned queries(unsigned port, unsigned *mld_queries)
 {
@@ -430,8 +429,7 @@ static void it_asks_where_nobody_does(void **state)
         queries(i, &six);
 }
 
-/* VLANs, and what else there is -------------------------------------------------------------------
- */
+/* VLANs, and what else there is ---------------------------------------------------- */
 
 static void each_vlan_has_its_own(void **state)
 {

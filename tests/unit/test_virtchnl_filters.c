@@ -206,8 +206,7 @@ static void a_vlan_that_was_set_leaves_no_choice(void **state)
     assert_int_equal(server.vf[0].queue[0].frame, 9728);
 }
 
-/* Trust, spreading, statistics ------------------------------------------------------------------
- */
+/* Trust, spreading, statistics ----------------------------------------------------- */
 
 static void only_trust_makes_promiscuous(void **state)
 {

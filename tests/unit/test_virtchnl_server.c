@@ -331,8 +331,7 @@ static void more_queues_come_with_a_reset(void **state)
     assert_int_equal(server.vf[0].queues_wanted, 8);
 }
 
-/* Link -------------------------------------------------------------------------------------------
- */
+/* Link ----------------------------------------------------------------------------- */
 
 static struct virtchnl_event told(void)
 {
@@ -387,8 +386,7 @@ static void a_link_is_forced_both_ways(void **state)
     assert_int_equal(chip.rx, 0xf);
 }
 
-/* Policies ----------------------------------------------------------------------------------------
- */
+/* Policies ------------------------------------------------------------------------- */
 
 static void what_a_vf_must_learn_resets_it(void **state)
 {
@@ -425,8 +423,7 @@ static void what_a_vf_must_learn_resets_it(void **state)
     assert_memory_equal(info(0).mac, other, MAC_LEN);
 }
 
-/* Hostile
- * ------------------------------------------------------------------------------------------ */
+/* Hostile -------------------------------------------------------------------------- */
 
 /* 64 in a row and 200 a second: one more waits, others are not heard; and another VF is. */
 static void a_flood_waits_and_is_not_heard(void **state)

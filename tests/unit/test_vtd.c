@@ -514,8 +514,7 @@ static void a_context_that_will_not_go(void **state)
     iommu_table_destroy(&table);
 }
 
-/* Interrupts, 5.1
- * ---------------------------------------------------------------------------------- */
+/* Interrupts, 5.1 ------------------------------------------------------------------ */
 
 static void no_device_can_interrupt(void **state)
 {

@@ -24,8 +24,7 @@
 #define EVENTS_US (10 * US_PER_MS)
 #define COLLECT_US (10 * US_PER_S) /* 32 bits of frames take four minutes at 14.88 Mpps */
 #define RESET_US (10 * US_PER_MS)  /* Linux: before that VFRSTAT is not valid */
-#define HEARD_US \
-    (100 * US_PER_MS) /* DPDK's iavf looks each 50 ms at an admin queue that a reset empties */
+#define HEARD_US (100 * US_PER_MS) /* DPDK's iavf looks each 50 ms, and a reset empties a queue */
 #define LATE_US (300 * US_PER_MS)  /* until a reset, and what is under way, is said to be late */
 #define AGAIN_US (100 * US_PER_MS) /* between two looks at one that is */
 #define FIRMWARE_US US_PER_S       /* until a VF is tried again that firmware did not take */
@@ -220,8 +219,7 @@ static bool malice_seen(const struct i40e *e)
     return (i40e_read(e, I40E_GL_MDET_TX) | i40e_read(e, I40E_GL_MDET_RX)) & I40E_GL_MDET_VALID;
 }
 
-/* Life with i40e.c ------------------------------------------------------------------------------
- */
+/* Life with i40e.c ----------------------------------------------------------------- */
 
 /* Other PFs' VFs are in the same registers. */
 static bool vflr_seen(const struct i40e *e)
@@ -336,8 +334,7 @@ bool i40e_sriov_has_mac(const struct i40e *e, const uint8_t mac[MAC_LEN])
     return vf_server_has_mac(&e->sriov->server.base, mac);
 }
 
-/* For the server ----------------------------------------------------------------------------------
- */
+/* For the server ------------------------------------------------------------------- */
 
 /* One that does not listen is told nothing. */
 static void send(void *chip, unsigned vf, uint32_t op, int32_t status, const void *bytes,

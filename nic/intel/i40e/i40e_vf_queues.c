@@ -87,8 +87,7 @@ void i40e_vf_map_queues(struct i40e *e, unsigned vf)
         i40e_write(e, I40E_VPLAN_QTABLE(i, vf), i < v->queues ? v->queue[i] : I40E_QTABLE_NONE);
 }
 
-/* Contexts, on and off --------------------------------------------------------------------------
- */
+/* Contexts, on and off ------------------------------------------------------------- */
 
 /* The server has judged all of it, and that the queue is off. */
 int i40e_vf_configure(void *chip, unsigned vf, unsigned queue)
@@ -157,8 +156,7 @@ int i40e_vf_enable(void *chip, unsigned vf, uint32_t rx, uint32_t tx, bool on)
     return 0;
 }
 
-/* Interrupts --------------------------------------------------------------------------------------
- */
+/* Interrupts ----------------------------------------------------------------------- */
 
 /* A vector's list: receive and transmit queues in turn. */
 struct cause {
