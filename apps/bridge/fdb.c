@@ -194,11 +194,6 @@ bool fdb_lookup(uint64_t key, uint64_t h, uint16_t *port)
     return *port != PORT_NONE;
 }
 
-bool fdb_refresh(uint64_t key, uint64_t h, uint16_t port)
-{
-    return refresh(load_acquire(&fdb.table), key, h, where_now(port));
-}
-
 bool fdb_is_elsewhere(uint64_t key, uint64_t h, uint16_t port)
 {
     const struct entry *e = entry_find(load_acquire(&fdb.table), key, h);

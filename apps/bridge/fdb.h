@@ -40,11 +40,9 @@ static inline uint64_t fdb_key(uint16_t fid, const uint8_t *mac)
 
 /* Workers ------------------------------------------------------------------ */
 
-/* Fetches the first bucket early and tells where it is, for the two below. */
+/* Fetches the first bucket early and tells where it is, for the one below. */
 uint64_t fdb_prefetch(uint64_t key);
 bool fdb_lookup(uint64_t key, uint64_t hash, uint16_t *port); /* *port: PORT_NONE when false */
-/* The station was seen on `port`.  False: the control task must learn that. */
-bool fdb_refresh(uint64_t key, uint64_t hash, uint16_t port);
 
 /* The same for a burst of up to 32 stations, whose keys are the caller's. */
 struct fdb_station {
@@ -52,10 +50,10 @@ struct fdb_station {
 };
 void fdb_prefetch_burst(struct fdb_station *stations, unsigned n);
 void fdb_lookup_burst(const struct fdb_station *stations, uint16_t *ports, unsigned n);
-/* The station is sticky on another port.  To be asked of those that fdb_refresh() says false of. */
+/* The station is sticky on another port.  To be asked of those that must be learned. */
 bool fdb_is_elsewhere(uint64_t key, uint64_t hash, uint16_t port);
-/* As bits, the ones that the control task must learn: one of those in a row that are the same, and
- * every one that is sticky elsewhere. */
+/* All were seen on `port`.  As bits, the ones that the control task must learn: one of those in a
+ * row that are the same, and every one that is sticky elsewhere. */
 uint32_t fdb_refresh_burst(const struct fdb_station *stations, uint16_t port, unsigned n);
 
 /* Control task -------------------------------------------------------------- */

@@ -205,7 +205,6 @@ struct vf_client {
     enum mbx_api api, api_asked; /* in force; the one to ask for next */
     enum mbx_xcast xcast_granted;
     uint16_t rx_granted, tx_granted; /* queues */
-    bool tags_hidden;                /* the administrator set a VLAN: its tags are not ours */
     bool reta_asked, key_asked;      /* and answered, one way or the other */
     unsigned spread;                 /* queues that the PF's table names; 0: not known */
     bool key_symmetric;              /* the PF's key gives both ways of a flow one queue */

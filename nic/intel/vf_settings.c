@@ -408,7 +408,7 @@ void vf_settings_forget(struct vf_client *c)
     c->api = MBX_API_1_0;
     c->api_asked = MBX_API_1_5;
     c->rx_granted = c->tx_granted = 1;
-    c->tags_hidden = c->reta_asked = c->key_asked = c->key_symmetric = false;
+    c->reta_asked = c->key_asked = c->key_symmetric = false;
     c->spread = 0;
     c->due = SETTINGS_ALL;
 }

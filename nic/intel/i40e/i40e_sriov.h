@@ -31,8 +31,7 @@ struct i40e_vf_filters {
 
 struct i40e_vf {
     enum i40e_vf_phase phase;
-    bool by_function;           /* the reset was its function's own */
-    bool late;                  /* and takes longer than it may: that was said */
+    bool late;                  /* its reset takes longer than it may: that was said */
     uint64_t due_us, limit_us;  /* looked at next; done by then */
     uint16_t seid, number, queue_set, counter; /* of its VSI; seid 0: none */
     uint16_t queue[VIRTCHNL_QUEUES_MAX];       /* of the PF's */

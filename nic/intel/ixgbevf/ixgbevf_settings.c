@@ -49,7 +49,6 @@ static unsigned queues_ask(struct vf_client *c)
 static void queues_granted(struct vf_client *c, const uint32_t *answer)
 {
     uint32_t tx = answer[MBX_QUEUES_TX], rx = answer[MBX_QUEUES_RX];
-    c->tags_hidden = answer[MBX_QUEUES_VLAN];
     if (!tx || tx > IXGBEVF_QUEUES || !rx || rx > IXGBEVF_QUEUES) {
         c->nonsense++;
         return;
