@@ -88,8 +88,9 @@ enum config_order {
     CONFIG_BRIDGE = 12,     /* and its members */
     CONFIG_INTERFACE = 15,  /* those that are no ports' */
     CONFIG_FDB = 20,
-    CONFIG_ROUTE = 30,
-    CONFIG_NEIGHBOR = 40,
+    CONFIG_NEIGHBOR = 30,
+    CONFIG_ROUTE = 40,
+    CONFIG_GATEWAY = 41,    /* neighbors that are some only by a route */
     CONFIG_FORWARD = 90
 };
 

@@ -137,15 +137,16 @@ static bool is_our_own(struct ip_address address, const struct interface *interf
 }
 
 /* What a configuration may say, though it be not in effect. */
-static bool may_be_on(struct ip_address address, const struct interface *interface)
+static enum neighbor_ground ground_of(struct ip_address address, const struct interface *interface)
 {
-    const struct address *on = address_configured_for(address);
     if (!interface || is_our_own(address, interface))
-        return false;
+        return NEIGHBOR_NO_GROUND;
     if (ipv6_is_link_local(address))
-        return address_configured_on(interface, address);
-    return (on && on->interface == interface->number && address_is_host(on, address)) ||
-           is_said_on(address, interface);
+        return address_configured_on(interface, address) ? NEIGHBOR_BY_PREFIX : NEIGHBOR_NO_GROUND;
+    const struct address *on = address_configured_for(address);
+    if (on && on->interface == interface->number && address_is_host(on, address))
+        return NEIGHBOR_BY_PREFIX;
+    return is_said_on(address, interface) ? NEIGHBOR_BY_ROUTE : NEIGHBOR_NO_GROUND;
 }
 
 /* The host route may be another entry's, of the same address on another interface. */
@@ -803,7 +804,7 @@ int neighbor_add_static(struct ip_address address, const uint8_t mac[MAC_LEN],
 {
     if (!mac_is_station(mac) || is_our_own(address, interface))
         return -EINVAL;
-    if (!may_be_on(address, interface))
+    if (!ground_of(address, interface))
         return -ENETUNREACH;
     struct neighbor *n = neighbor_find(address, interface);
     if (n && n->state == NEIGHBOR_STATIC)
@@ -851,7 +852,7 @@ bool neighbor_next(unsigned *place, struct neighbor_info *info)
                                             n->interface ? n->interface->number : INTERFACE_NONE,
                                         .state = n->state,
                                         .in_use = neighbor_may_be(n->address, n->interface),
-                                        .may_be = may_be_on(n->address, n->interface) };
+                                        .ground = ground_of(n->address, n->interface) };
         memcpy(info->mac, n->mac, MAC_LEN);
         ++*place;
         return true;

@@ -59,13 +59,20 @@ enum neighbor_state {
 };
 extern const char *const neighbor_state_names[];
 
+/* Why a configuration may say that a station is a neighbor on an interface. */
+enum neighbor_ground {
+    NEIGHBOR_NO_GROUND, /* it may not */
+    NEIGHBOR_BY_PREFIX, /* the interface has a prefix for it */
+    NEIGHBOR_BY_ROUTE   /* only a route says that it is there */
+};
+
 struct neighbor_info {
     struct ip_address address;
     uint8_t mac[MAC_LEN];
     uint16_t interface; /* number */
     enum neighbor_state state;
     bool in_use; /* its interface has a prefix for it, and in effect */
-    bool may_be; /* its interface has a prefix for it */
+    enum neighbor_ground ground;
 };
 
 /* Who is given a frame whose next hop does not answer, to tell its source and drop it. */

@@ -137,26 +137,31 @@ static int by_address(const void *a, const void *b)
                   interface_words(interface_get(y->interface), of_y));
 }
 
+static bool is_told(const struct neighbor_info *one, bool by_route)
+{
+    return one->state == NEIGHBOR_STATIC && (one->ground == NEIGHBOR_BY_ROUTE) == by_route;
+}
+
 /* The static ones, of which there are *n; NULL: none, or no memory. */
-static struct neighbor_info *take_static(unsigned *n)
+static struct neighbor_info *take_static(unsigned *n, bool by_route)
 {
     struct neighbor_info *taken, one;
     unsigned count = 0, place = 0;
     while (neighbor_next(&place, &one))
-        count += one.state == NEIGHBOR_STATIC;
+        count += is_told(&one, by_route);
     taken = count ? malloc(count * sizeof *taken) : NULL;
     *n = 0;
     for (place = 0; taken && *n < count && neighbor_next(&place, &one);)
-        if (one.state == NEIGHBOR_STATIC)
+        if (is_told(&one, by_route))
             taken[(*n)++] = one;
     return taken;
 }
 
 /* Places in the table depend on who came when; a configuration's lines must not. */
-static void print_config(struct out *out)
+static void print_static(struct out *out, bool by_route)
 {
     unsigned n;
-    struct neighbor_info *taken = take_static(&n);
+    struct neighbor_info *taken = take_static(&n, by_route);
     if (taken)
         qsort(taken, n, sizeof *taken, by_address);
     for (unsigned i = 0; i < n; i++) {
@@ -165,10 +170,23 @@ static void print_config(struct out *out)
         mac_format(taken[i].mac, mac);
         interface_words(interface_get(taken[i].interface), where);
         /* Without its prefix the command would be refused: it is told, and not run again. */
-        out_printf(out, "%sneighbor add %s %s %s\n", taken[i].may_be ? "" : "# not in use: ", text,
+        out_printf(out, "%sneighbor add %s %s %s\n", taken[i].ground ? "" : "# not in use: ", text,
                    mac, where);
     }
     free(taken);
 }
 
+static void print_config(struct out *out)
+{
+    print_static(out, false);
+}
+
 CONFIG_PRINTER(neighbor_config) = { .order = CONFIG_NEIGHBOR, .print = print_config };
+
+/* These would be refused before their routes. */
+static void print_gateways(struct out *out)
+{
+    print_static(out, true);
+}
+
+CONFIG_PRINTER(gateway_config) = { .order = CONFIG_GATEWAY, .print = print_gateways };

@@ -325,6 +325,17 @@ static void a_static_neighbor_for_such_a_gateway(void **state)
     expect("show config", "# not in use: neighbor add 100.64.0.1");
 }
 
+/* Neighbors come before routes, but those that only a route makes neighbors. */
+static void the_order_of_a_configuration_can_be_fed_back(void **state)
+{
+    bench_command("route add 10.0.0.0/8 via 100.64.0.1 interface 2");
+    bench_command("neighbor add 100.64.0.1 02:00:00:00:01:05 port 2");
+    bench_command("neighbor add 198.51.100.9 02:00:00:00:01:09 port 2");
+    expect("show config", "\nneighbor add 198.51.100.9 02:00:00:00:01:09 port 2\n"
+                          "route add 10.0.0.0/8 via 100.64.0.1 interface 2\n"
+                          "neighbor add 100.64.0.1 02:00:00:00:01:05 port 2\n");
+}
+
 /* One gateway on two links is two next hops. */
 static void the_same_gateway_on_two_links(void **state)
 {
@@ -504,6 +515,7 @@ int main(void)
         TEST(as_many_ways_as_there_may_be),
         TEST(a_gateway_outside_every_prefix),
         TEST(a_static_neighbor_for_such_a_gateway),
+        TEST(the_order_of_a_configuration_can_be_fed_back),
         TEST(the_same_gateway_on_two_links),
         TEST(a_route_to_an_interface),
         TEST(routes_go_with_the_interface_that_they_name),
