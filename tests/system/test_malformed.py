@@ -88,7 +88,7 @@ KINDS = {
                                        for t in range(10, 256, 5) for c in (0, 255)], "protocol"),
     "truncated ICMP": ([bytes(ALICE.to_router(dst=US, proto=1)) + bytes(n) for n in range(8)], "icmp_invalid"),
     "UDP with absurd lengths": ([ALICE.to_router(dst=US) / UDP(dport=9, len=n) for n in (0, 1, 7, 9, 65535)],
-                                "protocol"),
+                                "udp_invalid"),
     "VLAN tags": ([HEAD[:12] + b"\x81\x00" * n + b"\x00\x01\x08\x00" + GOOD[14:] for n in range(1, 5)], "vlan"),
     "length fields": ([HEAD[:12] + n.to_bytes(2, "big") for n in (0, 1, 46, 1500, 1501, 1535)], "ethertype"),
     "every EtherType in steps": ([HEAD[:12] + n.to_bytes(2, "big") for n in range(0x600, 0x10000, 509)], "ethertype"),
