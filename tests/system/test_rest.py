@@ -34,13 +34,18 @@ def leave_alone():
     time.sleep(0.15)
 
 
+def cycles(stats):
+    return [core["idle_cycles"] + core["busy_cycles"] for core in stats["cores"]]
+
+
 def settle(appliance):
-    """Until what the boot began is over: every worker that polls has rested."""
+    """Until what the boot began is over: every worker has run, and every one that polls has rested."""
     end = time.monotonic() + 60
     while True:
         leave_alone()
         cores = appliance.must("show cores")
-        if all(int(often) for often in re.findall(r"^\d+ +\S+ +\S+ +(\d+) +\d+\.\d", cores, re.M)):
+        if all(int(often) for often in re.findall(r"^\d+ +\S+ +\S+ +(\d+) +\d+\.\d", cores, re.M)) and \
+                all(cycles(appliance.stats())):
             return
         assert time.monotonic() < end, cores
 
@@ -50,8 +55,8 @@ def idle(appliance, seconds=SECONDS):
     before, used = appliance.stats(), cpu_seconds(appliance)
     time.sleep(seconds)
     used, after = cpu_seconds(appliance) - used, appliance.stats()
-    cycles = [core["idle_cycles"] + core["busy_cycles"] for core in after["cores"]]
-    assert max(cycles) < 1.5 * min(cycles), cycles      # also of those that rest all the time
+    spent = [now - then for now, then in zip(cycles(after), cycles(before))]
+    assert max(spent) < 1.5 * min(spent), spent         # also of those that rest all the time
     return used, (wakeups(after) - wakeups(before)) * 1e6 / (after["uptime_us"] - before["uptime_us"])
 
 
