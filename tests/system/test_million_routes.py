@@ -40,13 +40,12 @@ def received(appliance):
     return [port["rx_packets"] for port in appliance.stats()["ports"][:2]]
 
 
-def wait_for_inactive(appliance, count, meanwhile=lambda: None):
-    """Until so many routes are out of use; how many looks found another number, each followed by `meanwhile`."""
+def wait_for_inactive(appliance, count, meanwhile=None):
+    """Until so many routes are out of use; how many looks found another number, each followed by `meanwhile` or a rest."""
     for parts in range(BOOT_LIMIT * 10):
         if inactive(appliance) == count:
             return parts
-        meanwhile()
-        appliance.let_pass(100000)
+        meanwhile() if meanwhile else appliance.let_pass(100000)
     raise AssertionError("not %d: %s" % (count, appliance.transcript[-2000:]))
 
 
@@ -89,8 +88,8 @@ class streaming:
         return self
 
     def becomes(self, count):
-        """The routes are taken out of use or back piece by piece, and frames pass between the pieces."""
-        assert wait_for_inactive(self.appliance, count, self.passes) > 1
+        """The routes are taken out of use or back piece by piece: after the command that is not over, and frames pass."""
+        assert wait_for_inactive(self.appliance, count, self.passes)
 
     def __exit__(self, kind, *rest):
         if kind is None:
